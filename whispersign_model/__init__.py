@@ -1,0 +1,3 @@
+"""WhisperSign without ROS: skeletons, recordings, features, network, training and decoding."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The command ``whispersign``: one verb a module, found through the entry points."""

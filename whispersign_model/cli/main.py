@@ -1,0 +1,69 @@
+"""Dispatch ``whispersign VERB ...`` to the module that the entry point ``whispersign.verbs`` names.
+
+A verb module opens with a docstring whose first line is its help, and defines
+``add_arguments(parser)`` and ``run(arguments) -> int``. It imports heavy libraries inside ``run``,
+so that ``whispersign --help`` stays quick and works with any subset of the extras installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+from whispersign_model import __version__
+from whispersign_model.errors import WhisperSignError
+
+VERBS = "whispersign.verbs"  # entry point group
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code; a user's fault is one line on stderr and code 2."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    verbs = {entry.name: entry for entry in entry_points(group=VERBS)}
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(
+        prog="whispersign",
+        description="Sign language recognition from 3D hand skeletons.",
+    )
+    parser.add_argument("--version", action="version", version=f"whispersign {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    try:
+        modules = {
+            name: _load(entry)
+            for name, entry in sorted(verbs.items())
+            if chosen not in verbs or name == chosen
+        }
+        for name, module in modules.items():
+            summary = (module.__doc__ or "").strip().splitlines()[0]
+            verb_parser = subparsers.add_parser(name, help=summary, description=module.__doc__)
+            module.add_arguments(verb_parser)
+        arguments = parser.parse_args(argv)
+        return int(modules[arguments.verb].run(arguments))
+    except WhisperSignError as error:
+        print(f"whispersign: error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("whispersign: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _load(entry: EntryPoint) -> ModuleType:
+    try:
+        module = entry.load()
+    except ModuleNotFoundError as error:
+        raise WhisperSignError(
+            f"whispersign {entry.name}",
+            f"the Python package '{error.name}' is missing",
+            "run `make setup`, or install the extra that docs/INSTALL.md names",
+        ) from error
+    assert isinstance(module, ModuleType)
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Decoding: from CTC log-probabilities to glosses with times and confidences (NumPy only)."""

@@ -1,0 +1,1 @@
+"""Features: the one path from sensor frames to what the network reads, offline and live."""

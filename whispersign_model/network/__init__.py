@@ -1,0 +1,1 @@
+"""The WhisperSign network and the checkpoint that carries it."""

@@ -1,0 +1,1 @@
+"""Recordings: hand frames at their own times with gloss segments, and the files they live in."""

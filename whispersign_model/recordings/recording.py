@@ -1,0 +1,126 @@
+"""A recording: hand frames at their own capture times, with the glosses signed in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.errors import RecordingError
+from whispersign_model.skeleton import JOINTS
+
+NANOSECONDS = 1_000_000_000  # per second
+
+
+class Coordinates(IntEnum):
+    """What a frame's positions are measured in; values equal those of ``HandFrame.msg``."""
+
+    UNKNOWN = 0
+    METRIC_SENSOR = 1  # metres, sensor frame
+    METRIC_HAND_CENTRED = 2  # metres, each hand relative to itself
+    IMAGE_NORMALISED = 3  # units of image height
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One gloss, or the glosses of one sentence in order, signed between two capture times."""
+
+    glosses: tuple[str, ...]
+    start: int  # nanoseconds, on the clock of the recording's stamps
+    end: int  # nanoseconds, end > start for a valid segment
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Frames of both hands at their own capture times.
+
+    Attributes:
+        stamps: ``(T,)`` int64 capture times in nanoseconds, in order of arrival.
+        positions: ``(T, 42, 3)`` float32 metres (see ``coordinates``), 0 where not tracked.
+        confidence: ``(T, 42)`` float32 in [0, 1], 0 = not tracked.
+        segments: the labels, in order of their start.
+        name: unique within its source; becomes a file name.
+        signer, source, split: who signed, which sensor or collection, "train"/"val"/"test" or "".
+        smoothing: the filter already applied to the positions, "" for none (``Smoothing.name``).
+    """
+
+    stamps: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    segments: tuple[Segment, ...] = ()
+    name: str = ""
+    signer: str = ""
+    source: str = ""
+    split: str = ""
+    coordinates: Coordinates = Coordinates.METRIC_SENSOR
+    smoothing: str = ""
+    meta: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that contradict each other or carry NaN or infinity.
+
+        Raises:
+            RecordingError: naming the recording and the first fault found.
+        """
+        frames = len(self.stamps)
+        expected = {"positions": (frames, JOINTS, 3), "confidence": (frames, JOINTS)}
+        for attribute, shape in expected.items():
+            array = getattr(self, attribute)
+            if array.shape != shape:
+                raise RecordingError(
+                    self.name or "recording", f"{attribute} are {array.shape}, not {shape}"
+                )
+            if not np.isfinite(array).all():
+                raise RecordingError(self.name or "recording", f"{attribute} hold NaN or infinity")
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    @property
+    def glosses(self) -> tuple[str, ...]:
+        """All glosses in order of signing."""
+        return tuple(gloss for segment in self.segments for gloss in segment.glosses)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first frame to the last."""
+        return float(self.stamps[-1] - self.stamps[0]) / NANOSECONDS if len(self) else 0.0
+
+    def between(self, start: int, end: int) -> Recording:
+        """Return the frames with ``start <= stamp <= end`` and the segments wholly inside."""
+        inside = (self.stamps >= start) & (self.stamps <= end)
+        return replace(
+            self,
+            stamps=self.stamps[inside],
+            positions=self.positions[inside],
+            confidence=self.confidence[inside],
+            segments=tuple(s for s in self.segments if s.start >= start and s.end <= end),
+        )
+
+
+def tracked_frames(
+    positions: NDArray[np.floating],
+    confidence: NDArray[np.floating] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """Turn raw sensor positions into the form arrays carry: zero position where not tracked.
+
+    Args:
+        positions: ``(T, 42, 3)``; a joint with any NaN or infinite coordinate is not tracked.
+        confidence: ``(T, 42)``, or None for 1 wherever positions are finite.
+
+    Returns:
+        positions and confidence as float32 without NaN, and the number of joints that were
+        claimed to be tracked (confidence > 0) but had no finite position.
+    """
+    finite = np.isfinite(positions).all(axis=-1)
+    if confidence is None:
+        claimed = finite
+        confidence = finite.astype(np.float32)
+    else:
+        confidence = np.nan_to_num(confidence, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+        claimed = confidence > 0
+    tracked = finite & claimed
+    clean = np.where(tracked[..., None], positions, 0).astype(np.float32)
+    return clean, np.where(tracked, confidence, 0).astype(np.float32), int((claimed & ~finite).sum())

@@ -1,0 +1,1 @@
+"""A parametric signer: hands, a lexicon, sentences and pictures for tests and demonstrations."""

@@ -1,0 +1,1 @@
+"""The ROS 2 side of WhisperSign: thin nodes around whispersign_model."""
