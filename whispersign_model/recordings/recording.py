@@ -41,9 +41,12 @@ class Recording:
         positions: ``(T, 42, 3)`` float32 metres (see ``coordinates``), 0 where not tracked.
         confidence: ``(T, 42)`` float32 in [0, 1], 0 = not tracked.
         segments: the labels, in order of their start.
+        discarded: ``(start, end)`` nanoseconds of takes that went wrong; training leaves them out.
         name: unique within its source; becomes a file name.
         signer, source, split: who signed, which sensor or collection, "train"/"val"/"test" or "".
         smoothing: the filter already applied to the positions, "" for none (``Smoothing.name``).
+        untrackable: joints that claimed to be tracked without a finite position, all frames.
+        meta: whatever else the source says about itself.
     """
 
     stamps: NDArray[np.int64]
@@ -56,6 +59,8 @@ class Recording:
     split: str = ""
     coordinates: Coordinates = Coordinates.METRIC_SENSOR
     smoothing: str = ""
+    discarded: tuple[tuple[int, int], ...] = ()
+    untrackable: int = 0
     meta: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,6 +69,11 @@ class Recording:
         Raises:
             RecordingError: naming the recording and the first fault found.
         """
+        if self.stamps.ndim != 1 or self.stamps.dtype != np.int64:
+            raise RecordingError(
+                self.name or "recording",
+                f"stamps are {self.stamps.dtype} {self.stamps.shape}, not int64 nanoseconds (T,)",
+            )
         frames = len(self.stamps)
         expected = {"positions": (frames, JOINTS, 3), "confidence": (frames, JOINTS)}
         for attribute, shape in expected.items():
@@ -87,6 +97,11 @@ class Recording:
     def duration(self) -> float:
         """Seconds from the first frame to the last."""
         return float(self.stamps[-1] - self.stamps[0]) / NANOSECONDS if len(self) else 0.0
+
+    @property
+    def out_of_order(self) -> int:
+        """Frames whose stamp is not after that of the frame that arrived before them."""
+        return int((np.diff(self.stamps) <= 0).sum())
 
     def between(self, start: int, end: int) -> Recording:
         """Return the frames with ``start <= stamp <= end`` and the segments wholly inside."""
@@ -123,4 +138,5 @@ def tracked_frames(
         claimed = confidence > 0
     tracked = finite & claimed
     clean = np.where(tracked[..., None], positions, 0).astype(np.float32)
-    return clean, np.where(tracked, confidence, 0).astype(np.float32), int((claimed & ~finite).sum())
+    untrackable = int((claimed & ~finite).sum())
+    return clean, np.where(tracked, confidence, 0).astype(np.float32), untrackable

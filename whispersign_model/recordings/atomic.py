@@ -1,0 +1,84 @@
+"""Folders and files that appear whole or not at all, and names that are safe to give them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from whispersign_model.errors import WhisperSignError
+
+NAME_LENGTH = 100  # characters; leaves room for suffixes within the 255 bytes of a file name
+
+
+@contextmanager
+def whole_folder(
+    out: Path, error: type[WhisperSignError], *, replace: bool = False
+) -> Iterator[Path]:
+    """Yield an empty folder beside ``out`` that becomes ``out`` when the block ends well.
+
+    After any exception, an interruption included, the folder is removed and ``out`` is as before.
+
+    Args:
+        out: the folder to make; its parents are made too.
+        error: the type to raise with for what the file system refuses.
+        replace: put the new folder in the place of an existing one.
+
+    Raises:
+        WhisperSignError: of type ``error``, when ``out`` exists or cannot be written.
+    """
+    _refuse_existing(out, error, replace)
+    made = [parent for parent in out.parents if not parent.exists()]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{out.name[:40]}.partial-", dir=out.parent))
+    except OSError as fault:
+        raise error(out, f"cannot be written ({fault.strerror})", "choose another place") from fault
+    done = False
+    try:
+        folder = beside / out.name
+        folder.mkdir()
+        yield folder
+        _refuse_existing(out, error, replace)
+        if out.exists():
+            os.replace(out, beside / "replaced")
+        os.replace(folder, out)
+        done = True
+    except OSError as fault:
+        raise error(
+            out, f"cannot be written ({fault.strerror or fault})", "nothing was left there"
+        ) from fault
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        for parent in () if done else made:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) -> None:
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists() and not replace:
+        raise error(out, "exists already", "remove it or choose another name")
+
+
+def safe_name(text: str) -> str:
+    """Turn any text into a file name: letters, digits, ``.``, ``-`` and ``_``."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._")[:NAME_LENGTH] or "recording"
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """Return ``name``, or ``name-2``, ``name-3``, ... and add it to the names taken.
+
+    Names that differ in case only count as equal, since some file systems say so.
+    """
+    candidate, number = name, 1
+    while candidate.casefold() in taken:
+        number += 1
+        candidate = f"{name}-{number}"
+    taken.add(candidate.casefold())
+    return candidate

@@ -1,0 +1,304 @@
+"""Read and write rosbag2 recordings, mcap and sqlite3, without ROS."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from heapq import merge
+from itertools import accumulate, islice, repeat
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+
+from whispersign_model.errors import BagError
+from whispersign_model.recordings import messages as ros
+from whispersign_model.recordings.atomic import safe_name, whole_folder
+from whispersign_model.recordings.bag_files import (
+    METADATA,
+    RECOVER_HINT,
+    BagMetadata,
+    check_sqlite_path,
+    read_metadata,
+    readable_file,
+    storage_files,
+)
+from whispersign_model.recordings.bag_topics import (
+    ANNOTATION,
+    FILTERED,
+    RAW,
+    check_definition,
+    choose_annotation,
+    choose_hands,
+    damage_told,
+)
+from whispersign_model.recordings.recording import NANOSECONDS, Coordinates, Recording
+
+STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble reads too
+SPLIT, SIGNER = "split", "signer"  # keys of the metadata's custom_data
+FRAME_ID = "frame_id"  # key of Recording.meta; travels in the messages, not in custom_data
+DEPTHS = {RAW: 10, FILTERED: 10, ANNOTATION: 50}  # of the queues our nodes offer
+BATCH = 2048  # messages turned into arrays at once
+
+
+def read_bag(path: Path | str, topic: str | None = None, *, recover: bool = False) -> Recording:
+    """Read one recording: a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
+
+    Frames come in order of arrival, each with its time of capture (``header.stamp``). Labels come
+    from topic ``annotation``; signer and split from there or from the ``custom_data`` of the bag's
+    metadata, whose other keys become ``Recording.meta``.
+
+    Args:
+        path: the bag.
+        topic: of the frames; None for ``hands/filtered`` where it holds messages, else
+            ``hands/raw``. The last two name parts count, in any namespace, unless a topic of
+            exactly this name exists.
+        recover: read a file whose recorder was killed as far as it goes, instead of refusing it.
+
+    Raises:
+        BagError: naming the file or topic that is missing, damaged, cut short or ambiguous, or
+            whose message definition differs from ours.
+    """
+    path = Path(path)
+    try:
+        metadata = read_metadata(path)
+    except BagError:
+        if not recover:
+            raise
+        metadata = None
+    files = storage_files(path, metadata)
+    annotations: list[Any] = []
+    with ExitStack() as stack:
+        with damage_told(path):
+            readers = _open(path, files, metadata, recover, stack)
+        connections = [connection for reader in readers for connection in reader.connections]
+        hands = choose_hands(path, connections, topic)
+        labels = choose_annotation(path, connections, hands)
+        frames = _messages(path, readers, hands, labels, annotations)
+        recording = _assemble(path, hands, frames, annotations)
+    promised = metadata.counts.get(hands) if metadata and path.is_dir() else None
+    if promised is not None and promised != len(recording) and not recover:
+        raise BagError(
+            path,
+            f"holds {len(recording)} frames where its {METADATA} says {promised}",
+            RECOVER_HINT,
+        )
+    return recording if metadata is None else _with_custom_data(recording, metadata.custom)
+
+
+def _open(
+    path: Path, files: list[Path], metadata: BagMetadata | None, recover: bool, stack: ExitStack
+) -> list[Reader]:
+    """Open the bag as one, or its files in turn."""
+    if metadata and metadata.compressed:
+        return [stack.enter_context(Reader(path))]
+    # A folder's reader silently drops the messages of a topic whose QoS its metadata tells
+    # differently from its storage, so ask each storage file itself.
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    return [stack.enter_context(Reader(readable_file(file, scratch, recover))) for file in files]
+
+
+def _messages(
+    path: Path, readers: list[Reader], hands: str, labels: str | None, annotations: list[Any]
+) -> Iterator[Any]:
+    """Yield the HandFrame objects of all readers; put the annotations into a list."""
+    store = ros.typestore()
+    for reader in readers:
+        wanted = [c for c in reader.connections if c.topic in (hands, labels)]
+        for connection in wanted:
+            check_definition(path, connection)
+        if not wanted:
+            continue  # an empty choice would read every topic
+        with damage_told(path):
+            for connection, _, data in reader.messages(wanted):
+                message = store.deserialize_cdr(data, connection.msgtype)
+                if connection.topic == hands:
+                    yield message
+                else:
+                    annotations.append(message)
+
+
+def _assemble(path: Path, topic: str, messages: Iterator[Any], annotations: list[Any]) -> Recording:
+    """Turn the messages into arrays, a batch at a time."""
+    batches: list[ros.Frames] = []
+    first: Any = None
+    while batch := list(islice(messages, BATCH)):
+        first = first or batch[0]
+        for attribute in ("coordinates", "smoothing"):
+            kinds = {getattr(message, attribute) for message in (first, *batch)}
+            if len(kinds) > 1:
+                raise BagError(
+                    path,
+                    f"topic {topic} mixes frames whose {attribute} are {sorted(kinds)}",
+                    "record one source at a time",
+                )
+        batches.append(ros.read_frames(batch))
+    frames = ros.join_frames(batches)
+    start, end = (int(f(frames.stamps)) if batches else 0 for f in (np.min, np.max))
+    segments, discarded = ros.read_annotations(annotations, start, end)
+    for span in (*((segment.start, segment.end) for segment in segments), *discarded):
+        if span[1] < span[0]:
+            raise BagError(
+                path, f"an annotation ends {(span[0] - span[1]) / NANOSECONDS:g} s before it starts"
+            )
+    frame_id = first.header.frame_id if first else ros.DEFAULT_FRAME_ID
+    return Recording(
+        stamps=frames.stamps,
+        positions=frames.positions,
+        confidence=frames.confidence,
+        segments=segments,
+        name=safe_name(path.stem if path.is_file() else path.resolve().name),
+        signer="+".join(sorted({str(label.signer) for label in annotations if label.signer})),
+        source=first.source if first else "",
+        coordinates=_coordinates(path, first),
+        smoothing=first.smoothing if first else "",
+        discarded=discarded,
+        untrackable=frames.untrackable,
+        meta={} if frame_id == ros.DEFAULT_FRAME_ID else {FRAME_ID: frame_id},
+    )
+
+
+def _coordinates(path: Path, first: Any) -> Coordinates:
+    if first is None:
+        return Coordinates.UNKNOWN
+    try:
+        return Coordinates(first.coordinates)
+    except ValueError as error:
+        raise BagError(path, f"coordinates are {first.coordinates}, which means nothing") from error
+
+
+def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording:
+    meta = {key: value for key, value in custom.items() if key not in (SPLIT, SIGNER)}
+    return replace(
+        recording,
+        split=custom.get(SPLIT, ""),
+        signer=recording.signer or custom.get(SIGNER, ""),
+        meta=recording.meta | meta,
+    )
+
+
+class BagWriter:
+    """Write a bag with rosbags; it appears, whole, when the ``with`` block ends well.
+
+    Topics are ``/hands/raw``, or ``/hands/filtered`` for a recording that was smoothed, and
+    ``/annotation``. A message's log time is its capture time, pushed forward where stamps repeat
+    or step back, so that reading gives the same order. Several recordings may be written one
+    after the other: each starts a new stream (``sequence`` 0), and reading gives them as one.
+
+    Raises:
+        BagError: when the bag exists already or cannot be written.
+    """
+
+    def __init__(self, path: Path | str, storage: str = "mcap") -> None:
+        if storage not in STORAGES:
+            raise BagError(path, f"storage '{storage}' is unknown", f"use {' or '.join(STORAGES)}")
+        self.path = Path(path)
+        self._storage = STORAGES[storage]
+        self._stack = ExitStack()
+        self._writer: Writer
+        self._connections: dict[str, Connection] = {}
+        self._clock = 0  # the log time of the last frame
+
+    def __enter__(self) -> BagWriter:
+        with ExitStack() as stack:
+            if self._storage == StoragePlugin.SQLITE3:
+                check_sqlite_path(self.path)
+            folder = stack.enter_context(whole_folder(self.path, BagError))
+            folder.rmdir()  # rosbags makes it
+            self._writer = stack.enter_context(
+                Writer(folder, version=METADATA_VERSION, storage_plugin=self._storage)
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, recording: Recording) -> None:
+        """Append a recording: frames in order of arrival, and its labels.
+
+        Raises:
+            BagError: when a stamp does not fit a ROS time.
+        """
+        stamps = recording.stamps
+        if len(stamps) and not (
+            ros.SECONDS.start <= stamps.min() // NANOSECONDS
+            and stamps.max() // NANOSECONDS < ros.SECONDS.stop
+        ):
+            raise BagError(self.path, "a stamp does not fit a ROS time (32 bits of seconds)")
+        custom = recording.meta | {SPLIT: recording.split, SIGNER: recording.signer}
+        for key, value in custom.items():
+            if value and key != FRAME_ID:
+                self._writer.set_custom_data(key, value)
+        frames = self._connection(FILTERED if recording.smoothing else RAW, ros.HAND_FRAME)
+        # Strictly increasing: the running maximum of the stamps, but 1 ns a frame at least.
+        steps = np.arange(len(stamps), dtype=np.int64)
+        times = np.maximum.accumulate(np.maximum(stamps, self._clock + 1) - steps) + steps
+        entries = [zip(times.tolist(), repeat(frames), ros.write_frames(recording))]
+        annotations = list(ros.write_annotations(recording))
+        if annotations:
+            labels = self._connection(ANNOTATION, ros.GLOSS_ANNOTATION)
+            ends = (ros.nanoseconds(annotation.end_time) for annotation in annotations)
+            logged = accumulate((max(end, self._clock + 1) for end in ends), max)
+            entries.append(zip(logged, repeat(labels), annotations))
+        for time, connection, message in merge(*entries, key=itemgetter(0)):
+            data = ros.typestore().serialize_cdr(message, connection.msgtype)
+            self._writer.write(connection, time, data)
+            self._clock = time
+
+    def _connection(self, topic: str, message_type: str) -> Connection:
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection(
+                f"/{topic}",
+                message_type,
+                msgdef=ros.definition_text(message_type),
+                rihs01=ros.typestore().hash_rihs01(message_type),
+                offered_qos_profiles=[_quality(DEPTHS[topic])],
+            )
+        return self._connections[topic]
+
+
+def write_bag(path: Path | str, recording: Recording, storage: str = "mcap") -> None:
+    """Write one recording as a bag that appears whole; see ``BagWriter``.
+
+    Raises:
+        BagError: when the bag exists already or cannot be written.
+    """
+    with BagWriter(path, storage) as bag:
+        bag.write(recording)
+
+
+def _quality(depth: int) -> Qos:
+    """Return the QoS profile our nodes offer: reliable, volatile, the last ``depth`` messages."""
+    forever = QosTime(9223372036, 854775807)
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=depth,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.VOLATILE,
+        deadline=forever,
+        lifespan=forever,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=forever,
+        avoid_ros_namespace_conventions=False,
+    )

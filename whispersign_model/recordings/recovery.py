@@ -1,0 +1,146 @@
+"""Close a bag file that its recorder left open, so that what it holds up to the break is readable.
+
+A killed ``ros2 bag record`` leaves an mcap file without its end, and perhaps half a record; a
+sqlite3 file may have a journal beside it that still holds the last messages.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from whispersign_model.errors import BagError
+
+# The mcap format: https://mcap.dev/spec. A record is an opcode, its length and its content.
+MAGIC = b"\x89MCAP0\r\n"
+HEADER, FOOTER, CHUNK, DATA_END = 0x01, 0x02, 0x06, 0x0F
+SUMMARY = frozenset({0x02, 0x0D, 0x0E, 0x0B, DATA_END})  # records that follow the data
+_RECORD = struct.Struct("<BQ")
+_CHUNK = struct.Struct("<QQQI")  # start time, end time, uncompressed size, checksum
+_BLOCK = 1 << 20
+_SQLITE = b"SQLite format 3\0"
+SQLITE_JOURNALS = ("-wal", "-journal")
+
+
+def is_closed_mcap(path: Path) -> bool:
+    """Tell whether an mcap file ends as a closed one does.
+
+    Raises:
+        BagError: when it is no mcap file.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(MAGIC))
+        if not MAGIC.startswith(start):
+            raise BagError(path, "is not an mcap file")
+        size = file.seek(0, 2)
+        if size < 2 * len(MAGIC):
+            return False
+        file.seek(-len(MAGIC), 2)
+        return file.read() == MAGIC
+
+
+def close_mcap(source: Path, target: Path) -> None:
+    """Copy the whole records of an unclosed mcap file, and of its last chunk, and close the copy.
+
+    Raises:
+        BagError: when not even the file's first record is whole.
+    """
+    with source.open("rb") as file, target.open("wb") as copy:
+        size = source.stat().st_size
+        copy.write(file.read(len(MAGIC)))
+        opcode, length = _next(file)
+        if opcode != HEADER or file.tell() + length > size:
+            raise BagError(source, "is cut within its first record", "nothing can be recovered")
+        while opcode is not None and opcode not in SUMMARY:
+            if file.tell() + length > size:
+                if opcode == CHUNK:
+                    copy.write(_shortened_chunk(file.read()))
+                break
+            copy.write(_RECORD.pack(opcode, length))
+            _copy(file, copy, length)
+            opcode, length = _next(file)
+        copy.write(_RECORD.pack(DATA_END, 4) + bytes(4))
+        copy.write(_RECORD.pack(FOOTER, 20) + bytes(20) + MAGIC)
+
+
+def _next(file: BinaryIO) -> tuple[int | None, int]:
+    head = file.read(_RECORD.size)
+    return _RECORD.unpack(head) if len(head) == _RECORD.size else (None, 0)
+
+
+def _copy(file: BinaryIO, copy: BinaryIO, length: int) -> None:
+    while length > 0:
+        block = file.read(min(length, _BLOCK))
+        copy.write(block)
+        length -= len(block)
+
+
+def _shortened_chunk(content: bytes) -> bytes:
+    """Return the whole records at the start of a cut chunk as a chunk, or nothing.
+
+    A compressed chunk cannot be read in part.
+    """
+    head = _CHUNK.size + 4 + 8  # ..., length of the compression's name (0: none), data size
+    if len(content) < head or content[_CHUNK.size : _CHUNK.size + 4] != bytes(4):
+        return b""
+    start, end, _, _ = _CHUNK.unpack_from(content)
+    records = content[head:]
+    whole = 0
+    while whole + _RECORD.size <= len(records):
+        _, length = _RECORD.unpack_from(records, whole)
+        if whole + _RECORD.size + length > len(records):
+            break
+        whole += _RECORD.size + length
+    if not whole:
+        return b""
+    body = _CHUNK.pack(start, end, whole, 0) + bytes(4) + struct.pack("<Q", whole) + records[:whole]
+    return _RECORD.pack(CHUNK, len(body)) + body
+
+
+def is_whole_sqlite(path: Path) -> bool:
+    """Tell whether a sqlite3 file is as long as its header says (https://sqlite.org/fileformat).
+
+    Raises:
+        BagError: when it is no sqlite3 file.
+    """
+    with path.open("rb") as file:
+        header = file.read(100)
+    if not header.startswith(_SQLITE[: len(header)]):
+        raise BagError(path, "is not a sqlite3 file")
+    if len(header) < 100:
+        return False
+    (page,), (pages,) = struct.unpack_from(">H", header, 16), struct.unpack_from(">I", header, 28)
+    return path.stat().st_size >= pages * (page if page != 1 else 1 << 16)
+
+
+def has_journal(path: Path) -> bool:
+    """Tell whether a sqlite3 file has a journal beside it, which must be applied before reading."""
+    return any(_journal(path, suffix).exists() for suffix in SQLITE_JOURNALS)
+
+
+def apply_journal(source: Path, target: Path) -> None:
+    """Copy a sqlite3 file with its journal, and let SQLite bring the copy to a consistent state.
+
+    Raises:
+        BagError: when SQLite cannot.
+    """
+    shutil.copyfile(source, target)
+    for suffix in SQLITE_JOURNALS:
+        if _journal(source, suffix).exists():
+            shutil.copyfile(_journal(source, suffix), _journal(target, suffix))
+    try:
+        connection = sqlite3.connect(target)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise BagError(source, f"its journal cannot be applied ({error})") from error
+
+
+def _journal(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
