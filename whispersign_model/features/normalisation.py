@@ -1,0 +1,233 @@
+"""Normalisation: frames in metres to what the network reads, free of hand size and place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.errors import RecipeError
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.skeleton import (
+    CONFIDENCE,
+    FEATURES,
+    HANDS,
+    JOINTS,
+    JOINTS_PER_HAND,
+    MIDDLE_MCP,
+    POSITION,
+    WRIST,
+)
+
+HORIZON = 10.0  # seconds of hand-frames that the running hand length remembers
+ABSENCE = 0.5  # seconds without any hand after which the next one is an entry
+SMALLEST_SCALE = 0.1  # of a feature's spread over all joints: no joint is magnified beyond that
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+class HandLength:
+    """The running mean length from wrist to middle knuckle, both hands together.
+
+    Up to ``HORIZON`` of tracked hand-frames it is their plain mean, later an exponential one with
+    that horizon. Hands without a length do not count, so frames lost in between change nothing.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._horizon = HORIZON * rate
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all lengths."""
+        self._mean = 0.0
+        self._count = 0.0
+
+    def __call__(self, lengths: Doubles) -> Doubles:
+        """Return the mean ``(N,)`` after each frame, 0 while no length is known.
+
+        Args:
+            lengths: ``(N, 2)``, 0 = the hand gives none.
+        """
+        sums, counts = lengths.sum(axis=1), np.count_nonzero(lengths, axis=1)
+        totals = self._count + np.cumsum(counts)
+        plain = int(np.searchsorted(totals, self._horizon, side="right"))
+        means: Doubles = np.zeros(len(lengths))
+        if plain:
+            sums[0] += self._mean * self._count
+            means[:plain] = np.cumsum(sums[:plain]) / np.maximum(totals[:plain], 1)
+            self._mean, self._count = float(means[plain - 1]), float(totals[plain - 1])
+        rest = zip(sums[plain:].tolist(), counts[plain:].tolist())
+        for row, (total, count) in enumerate(rest, start=plain):
+            self._count = min(self._count + count, self._horizon)
+            self._mean += (total - count * self._mean) / self._count
+            means[row] = self._mean
+        return means
+
+
+class Origin:
+    """The point that wrists are measured from: where a hand was first seen since none was.
+
+    If both hands enter in the same frame it is the point between their wrists.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._absence = math.ceil(ABSENCE * rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """Let the next hand be an entry."""
+        self._idle = self._absence  # frames without any hand, up to the last one
+        self._point: Floats = np.zeros((1, 3), dtype=np.float32)
+
+    def __call__(self, wrists: Floats, present: NDArray[np.bool_]) -> Floats:
+        """Return the origin ``(N, 3)`` of each frame.
+
+        Args:
+            wrists: ``(N, 2, 3)``.
+            present: ``(N, 2)``.
+        """
+        rows = np.arange(len(wrists))
+        seen = np.maximum.accumulate(np.where(present.any(axis=1), rows, -1 - self._idle))
+        before = np.concatenate([[-1 - self._idle], seen[:-1]])
+        entry = (seen == rows) & (rows - before > self._absence)
+        centres = (wrists * present[..., None]).sum(axis=1)
+        centres /= np.maximum(present.sum(axis=1), 1)[:, None].astype(np.float32)
+        points = np.concatenate([self._point, centres])
+        chosen = points[np.maximum.accumulate(np.where(entry, rows + 1, 0))]
+        self._idle = min(int(rows[-1] - seen[-1]), self._absence)
+        self._point = chosen[-1:]
+        return chosen
+
+
+class Normaliser:
+    """Frames in metres to features in hand lengths, scaled; call after call, in one pass.
+
+    Joints: position and velocity relative to their own wrist. Wrist: position relative to the
+    recipe's origin, and velocity as it is. All are divided by the running hand length, then
+    ``(x - offset) / scale`` of the recipe applies. What is not tracked stays 0, and a hand
+    without its wrist is not tracked. Every frame depends on itself and earlier ones only.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._length = HandLength(recipe.rate)
+        self._origin = Origin(recipe.rate) if recipe.location == "entry" else None
+        self._offset, self._factor = None, None
+        if recipe.offset is not None and recipe.scale is not None:
+            self._offset = _by_hand(np.array(recipe.offset))
+            self._factor = 1 / _by_hand(np.array(recipe.scale))
+
+    def reset(self) -> None:
+        """Let the next frame begin a new stream."""
+        self._length.reset()
+        if self._origin is not None:
+            self._origin.reset()
+
+    def whole(self, frames: Floats) -> Floats:
+        """Normalise one whole stream ``(T, 42, 7)``, on its own."""
+        self.reset()
+        features = self(frames)
+        self.reset()
+        return features
+
+    def __call__(self, frames: Floats, restarts: NDArray[np.bool_] | None = None) -> Floats:
+        """Return ``N`` further frames normalised, ``(N, 42, 7)`` float32.
+
+        Args:
+            frames: ``(N, 42, 7)`` in metres and m/s on consecutive grid steps.
+            restarts: ``(N,)``, True where a new stream begins; None = all of them go on.
+        """
+        if restarts is None or not restarts.any():
+            return self._advance(frames)
+        parts = []
+        for part in np.split(np.arange(len(frames)), np.flatnonzero(restarts)):
+            if len(part) and restarts[part[0]]:
+                self.reset()
+            parts.append(self._advance(frames[part]))
+        return np.concatenate(parts)
+
+    def _advance(self, frames: Floats) -> Floats:
+        """Normalise further frames of one stream."""
+        features = np.zeros(frames.shape, dtype=np.float32)
+        if not len(frames):
+            return features
+        hands = frames.reshape(-1, len(HANDS), JOINTS_PER_HAND, FEATURES)
+        tracked = hands[..., CONFIDENCE] > 0
+        tracked &= tracked[:, :, WRIST, None]
+        motion, wrists = hands[..., :CONFIDENCE], hands[:, :, WRIST, :CONFIDENCE]
+
+        reach = np.square(hands[:, :, MIDDLE_MCP, POSITION] - wrists[..., POSITION]).sum(axis=-1)
+        lengths = np.sqrt(reach * tracked[:, :, MIDDLE_MCP], dtype=np.float64)
+        length = self._length(lengths)
+        length[length == 0] = 1
+        result = features.reshape(hands.shape)
+        values = motion - wrists[:, :, None]
+        values[:, :, WRIST] = wrists
+        if self._origin is not None:
+            origin = self._origin(wrists[..., POSITION], tracked[:, :, WRIST])
+            values[:, :, WRIST, POSITION] -= origin[:, None]
+        values *= (1 / length).astype(np.float32)[:, None, None, None]
+        if self._offset is not None and self._factor is not None:
+            values -= self._offset
+            values *= self._factor
+        np.multiply(values, tracked[..., None], out=result[..., :CONFIDENCE])
+        np.multiply(hands[..., CONFIDENCE], tracked, out=result[..., CONFIDENCE])
+        return features
+
+
+def _by_hand(values: Doubles) -> Floats:
+    """Return ``(7,)`` or ``(42, 7)`` values as ``(2, 21, 6)``, without confidence."""
+    every = np.broadcast_to(values, (JOINTS, FEATURES)).reshape(len(HANDS), -1, FEATURES)
+    return np.ascontiguousarray(every[..., :CONFIDENCE], dtype=np.float32)
+
+
+def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
+    """Return the recipe with offset and scale of every joint and feature in these examples.
+
+    ``standard``: mean and standard deviation; ``minmax``: middle and half of the range, so that
+    features lie in [-1, 1]. Only tracked joints count. A scale is at least a tenth of the
+    feature's over all joints, and joints that are never tracked get that one and offset 0.
+
+    Args:
+        recipe: fitted or not; with scaling "none" it comes back as it is.
+        examples: the training set, ``(T, 42, 7)`` each, in metres.
+
+    Raises:
+        RecipeError: NaN or infinity in the examples, or not one tracked hand.
+    """
+    if recipe.scaling == "none":
+        return recipe
+    normaliser = Normaliser(recipe.changed(offset=None, scale=None))
+    count = np.zeros((JOINTS, 1))
+    sums, squares = np.zeros((2, JOINTS, CONFIDENCE))
+    low, high = np.full((JOINTS, CONFIDENCE), np.inf), np.full((JOINTS, CONFIDENCE), -np.inf)
+    for example in examples:
+        features = normaliser.whole(example)
+        tracked = features[..., CONFIDENCE, None] > 0
+        values = features[..., :CONFIDENCE].astype(np.float64)
+        count += tracked.sum(axis=0)
+        sums += values.sum(axis=0)
+        squares += np.square(values).sum(axis=0)
+        low = np.minimum(low, np.where(tracked, values, np.inf).min(axis=0, initial=np.inf))
+        high = np.maximum(high, np.where(tracked, values, -np.inf).max(axis=0, initial=-np.inf))
+    if not np.isfinite(sums).all():
+        raise RecipeError("training set", "features hold NaN or infinity", "convert it again")
+    if not count.any():
+        raise RecipeError("training set", "no hand is tracked in it", "check the recordings")
+    if recipe.scaling == "standard":
+        centre = sums / np.maximum(count, 1)
+        spread = np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(centre), 0))
+    else:
+        centre = np.where(count > 0, (low + high) / 2, 0)
+        spread = np.where(count > 0, (high - low) / 2, 0)
+    overall = np.sqrt((np.square(spread) * count).sum(axis=0) / count.sum())
+    spread = np.where(count > 0, np.maximum(spread, SMALLEST_SCALE * overall), overall)
+    spread[spread == 0] = 1
+    return recipe.changed(offset=_rows(centre, 0.0), scale=_rows(spread, 1.0))
+
+
+def _rows(values: Doubles, confidence: float) -> list[list[float]]:
+    """Return ``(42, 6)`` values with that of confidence, rounded to six digits."""
+    return [[*(float(f"{value:.6g}") for value in row), confidence] for row in values]

@@ -1,0 +1,124 @@
+"""Plausibility: hands that cannot be hands are treated as not tracked."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
+
+COLLAPSED = 1e-4  # metres or image heights; a hand no longer than this is a sensor's filler
+
+Floats = NDArray[np.float32]
+
+
+def keep_hands(
+    positions: Floats, confidence: Floats, kept: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Return positions and confidence with every joint of the other hands untracked.
+
+    Args:
+        positions: ``(n, 42, 3)``.
+        confidence: ``(n, 42)``.
+        kept: ``(n, 2)``, True for hands that stay as they are.
+    """
+    if kept.all():
+        return positions, confidence
+    joints = np.repeat(kept, JOINTS_PER_HAND, axis=1)
+    return positions * joints[..., None], confidence * joints
+
+
+def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    """Untrack hands without a wrist, and collapsed ones: wrist and middle knuckle in one place.
+
+    Args:
+        positions: ``(n, 42, 3)`` finite.
+        confidence: ``(n, 42)``.
+    """
+    hands = positions.reshape(-1, len(HANDS), JOINTS_PER_HAND, 3)
+    tracked = confidence.reshape(-1, len(HANDS), JOINTS_PER_HAND) > 0
+    extent = np.abs(hands[:, :, MIDDLE_MCP] - hands[:, :, WRIST]).max(axis=-1)
+    collapsed = (extent < COLLAPSED) & tracked[:, :, MIDDLE_MCP]
+    return keep_hands(positions, confidence, tracked[:, :, WRIST] & ~collapsed)
+
+
+class SpeedGate:
+    """Untracks a hand-frame whose wrist left the last accepted one faster than a hand can.
+
+    Causal and self-healing: the allowed distance grows with time, and after ``max_gap`` without
+    an accepted frame any place is accepted, so a hand found elsewhere is lost for ``max_gap`` at
+    most.
+
+    Args:
+        max_speed: sensor units per second; None accepts everything.
+        max_gap: seconds.
+    """
+
+    def __init__(self, max_speed: float | None, max_gap: float) -> None:
+        self._max_speed = max_speed
+        self._max_gap = round(max_gap * NANOSECONDS)
+        self.rejected = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the accepted wrists; the counter ``rejected`` (hand-frames) goes on."""
+        self._last: list[tuple[int, NDArray[np.float64]] | None] = [None] * len(HANDS)
+
+    def __call__(
+        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return positions and confidence of ``n`` further frames, increasing in time.
+
+        Args:
+            stamps: ``(n,)`` nanoseconds.
+            positions: ``(n, 42, 3)``.
+            confidence: ``(n, 42)``.
+        """
+        if self._max_speed is None or not len(stamps):
+            return positions, confidence
+        kept = np.ones((len(stamps), len(HANDS)), dtype=bool)
+        for hand in range(len(HANDS)):
+            wrist = hand * JOINTS_PER_HAND + WRIST
+            rows = np.flatnonzero(confidence[:, wrist])
+            if len(rows):
+                accepted = self._accept(hand, stamps[rows], positions[rows, wrist])
+                kept[rows, hand] = accepted
+                self.rejected += len(rows) - int(accepted.sum())
+        return keep_hands(positions, confidence, kept)
+
+    def _accept(self, hand: int, stamps: NDArray[np.int64], wrists: Floats) -> NDArray[np.bool_]:
+        """Return which of one hand's tracked frames are plausible, in order of time."""
+        places = wrists.astype(np.float64)
+        last = self._last[hand]
+        if last is not None:
+            stamps = np.append(last[0], stamps)
+            places = np.append(last[1][None], places, axis=0)
+        accepted = np.ones(len(stamps), dtype=bool)
+        if self._reaches(stamps[:-1], places[:-1], stamps[1:], places[1:]).all():
+            reference = len(stamps) - 1
+        else:
+            reference = 0
+            for row in range(1, len(stamps)):
+                accepted[row] = self._reaches(
+                    stamps[reference], places[reference], stamps[row], places[row]
+                )
+                if accepted[row]:
+                    reference = row
+        self._last[hand] = int(stamps[reference]), places[reference]
+        return accepted if last is None else accepted[1:]
+
+    def _reaches(
+        self,
+        start: NDArray[np.int64],
+        origin: NDArray[np.float64],
+        end: NDArray[np.int64],
+        place: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:
+        """Tell whether a wrist can get from ``origin (..., 3)`` to ``place`` in that time."""
+        assert self._max_speed is not None
+        elapsed = end - start
+        distance = np.sqrt(np.square(place - origin).sum(axis=-1))
+        allowed = self._max_speed * elapsed / NANOSECONDS
+        reaches: NDArray[np.bool_] = (elapsed > self._max_gap) | (distance <= allowed)
+        return reaches

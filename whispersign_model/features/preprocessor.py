@@ -1,0 +1,234 @@
+"""The preprocessor: frames in, features out; the one path that is used offline and live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.features.normalisation import Normaliser
+from whispersign_model.features.plausibility import SpeedGate, drop_incomplete
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.features.resampling import Resampled, Resampler
+from whispersign_model.features.smoothing import make_filter
+from whispersign_model.features.streams import StreamClock
+from whispersign_model.features.velocity import Differentiator
+from whispersign_model.recordings.recording import Coordinates, Recording, tracked_frames
+from whispersign_model.skeleton import FEATURES, JOINTS
+
+BLOCK = 1024  # frames of a recording processed at once: bounds the memory that a long one takes
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FeatureBlock:
+    """Consecutive frames on the grid.
+
+    Attributes:
+        stamps: ``(N,)`` int64, the capture times they stand for, nanoseconds.
+        frames: ``(N, 42, 7)`` float32.
+        restarts: ``(N,)`` True on the first frame of a stream.
+    """
+
+    stamps: NDArray[np.int64]
+    frames: Floats
+    restarts: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    @classmethod
+    def join(cls, blocks: Sequence[FeatureBlock]) -> FeatureBlock:
+        """Return all frames of some blocks in one; no blocks give an empty one."""
+        if len(blocks) == 1:
+            return blocks[0]
+        if not blocks:
+            empty = np.empty((0, JOINTS, FEATURES), dtype=np.float32)
+            return cls(np.empty(0, dtype=np.int64), empty, np.empty(0, dtype=bool))
+        return cls(
+            np.concatenate([block.stamps for block in blocks]),
+            np.concatenate([block.frames for block in blocks]),
+            np.concatenate([block.restarts for block in blocks]),
+        )
+
+
+class Preprocessor:
+    """Turns frames at their own stamps into the features that a recipe describes.
+
+    Frame by frame, in blocks or whole recordings: the same values, to float32 rounding. In order:
+    late and repeated frames are dropped and time jumps begin a new stream; joints that are not
+    finite, incomplete hands and collapsed ones are not tracked; smoothing; the speed gate;
+    resampling; velocity; normalisation.
+
+    Attributes:
+        not_finite: joints claimed to be tracked whose position was NaN or infinite, so far.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.not_finite = 0
+        self._clock = StreamClock()
+        self._filter = make_filter(recipe.smoothing)
+        self._gate = SpeedGate(recipe.max_speed, recipe.max_gap)
+        self._resampler = Resampler(recipe)
+        self._differentiator = Differentiator(recipe.rate)
+        self._normaliser = Normaliser(recipe)
+        self._fresh = True  # the next frame on the grid is a stream's first
+        self._smoothing = ""  # the filter already applied to the stream's frames
+
+    @property
+    def look_ahead(self) -> float:
+        """Seconds of later frames that a feature waits for at most, as ``Resampler.look_ahead``."""
+        return self._resampler.look_ahead
+
+    @property
+    def out_of_order(self) -> int:
+        """Late or repeated frames dropped so far."""
+        return self._clock.out_of_order
+
+    @property
+    def jumps(self) -> int:
+        """Streams begun by a jump in time so far."""
+        return self._clock.jumps
+
+    @property
+    def implausible(self) -> int:
+        """Hand-frames that were faster than a hand can be, so far."""
+        return self._gate.rejected
+
+    def reset(self) -> None:
+        """Forget the stream and what is pending; the counters go on."""
+        self._clock.reset()
+        self._begin()
+
+    def push(
+        self, stamp: int, positions: Floats, confidence: Floats, smoothing: str = ""
+    ) -> FeatureBlock:
+        """Take one frame and return the features that have become final, often none.
+
+        Args:
+            stamp: capture time, nanoseconds.
+            positions: ``(42, 3)`` in the recipe's coordinates; NaN = not tracked.
+            confidence: ``(42,)`` in [0, 1], 0 = not tracked.
+            smoothing: the filter that has been applied to them (``HandFrame.smoothing``).
+
+        Raises:
+            RecipeError: smoothed by another filter than the recipe's.
+        """
+        stamps = np.array([stamp], dtype=np.int64)
+        return self.push_frames(stamps, positions[None], confidence[None], smoothing)
+
+    def push_frames(
+        self,
+        stamps: NDArray[np.int64],
+        positions: Floats,
+        confidence: Floats,
+        smoothing: str = "",
+    ) -> FeatureBlock:
+        """Take ``n`` frames in order of arrival, otherwise as ``push``.
+
+        Args:
+            stamps: ``(n,)`` nanoseconds.
+            positions: ``(n, 42, 3)``.
+            confidence: ``(n, 42)``.
+            smoothing: as in ``push``.
+        """
+        return self._normalise(self._take(stamps, positions, confidence, smoothing))
+
+    def flush(self) -> FeatureBlock:
+        """Return what is pending; the next frame begins a new stream.
+
+        To be called at the end of a stream, and live when no frame has come for a while.
+        """
+        self._clock.reset()
+        return self._normalise(self._finish())
+
+    def process(self, recording: Recording) -> FeatureBlock:
+        """Return the features of a whole recording, a stream (or several) of its own.
+
+        Raises:
+            RecipeError: other coordinates or another filter than the recipe's.
+        """
+        return self._normalise(self.resample(recording))
+
+    def resample(self, recording: Recording) -> FeatureBlock:
+        """Return a recording's frames on the grid in metres and m/s, not normalised.
+
+        This is what a processed dataset holds; ``Normaliser`` makes ``process``'s features of it.
+
+        Raises:
+            RecipeError: other coordinates or another filter than the recipe's.
+        """
+        self.recipe.check_source(
+            recording.name or "recording", recording.coordinates, recording.smoothing
+        )
+        self.reset()
+        blocks = [
+            self._take(
+                recording.stamps[first : first + BLOCK],
+                recording.positions[first : first + BLOCK],
+                recording.confidence[first : first + BLOCK],
+                recording.smoothing,
+            )
+            for first in range(0, len(recording), BLOCK)
+        ]
+        blocks.append(self._finish())
+        self.reset()
+        return FeatureBlock.join(blocks)
+
+    def _normalise(self, block: FeatureBlock) -> FeatureBlock:
+        if not len(block):
+            return block
+        frames = self._normaliser(block.frames, block.restarts)
+        return FeatureBlock(block.stamps, frames, block.restarts)
+
+    def _take(
+        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats, smoothing: str
+    ) -> FeatureBlock:
+        """Return the frames in metres that ``n`` frames make final."""
+        if smoothing != self._smoothing:
+            self.recipe.check_source("hands", Coordinates.UNKNOWN, smoothing)
+            self._smoothing = smoothing
+            self._clock.reset()
+        positions, confidence, faulty = tracked_frames(positions, confidence)
+        positions, confidence = drop_incomplete(positions, confidence)
+        self.not_finite += faulty
+        blocks = []
+        for starts, rows in self._clock.split(stamps):
+            if starts:
+                blocks.append(self._finish())
+            blocks.append(self._advance(stamps[rows], positions[rows], confidence[rows]))
+        return FeatureBlock.join(blocks)
+
+    def _advance(
+        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats
+    ) -> FeatureBlock:
+        """Take frames of one stream, increasing in time."""
+        if not self._smoothing:
+            positions = self._filter.apply(stamps, positions, confidence > 0)
+        positions, confidence = self._gate(stamps, positions, confidence)
+        return self._differentiate(self._resampler.push(stamps, positions, confidence))
+
+    def _finish(self) -> FeatureBlock:
+        """Return what is pending in metres and begin a new stream."""
+        block = self._differentiate(self._resampler.flush())
+        self._begin()
+        return block
+
+    def _differentiate(self, resampled: Resampled) -> FeatureBlock:
+        stamps, positions, confidence = resampled
+        restarts = np.zeros(len(stamps), dtype=bool)
+        if len(stamps):
+            restarts[0], self._fresh = self._fresh, False
+        return FeatureBlock(stamps, self._differentiator(positions, confidence), restarts)
+
+    def _begin(self) -> None:
+        """Forget the sensor half's stream; the normaliser's ends where a block says so."""
+        self._filter.reset()
+        self._gate.reset()
+        self._resampler.reset()
+        self._differentiator.reset()
+        self._fresh = True

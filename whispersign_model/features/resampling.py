@@ -1,0 +1,248 @@
+"""Resampling: frames at their own stamps to a fixed grid, gap-aware, with a bounded look-ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.features.recipe import SensorRecipe
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.skeleton import HANDS, JOINTS, JOINTS_PER_HAND, WRIST
+
+HIT = 1000  # nanoseconds; a grid point this close to a frame takes that frame's values as they are
+STEEPEST = 3.0  # a tangent is at most this many times the gentler of its two neighbouring chords
+
+Floats = NDArray[np.float32]
+Stamps = NDArray[np.int64]
+Indices = NDArray[np.intp]
+Resampled = tuple[Stamps, Floats, Floats]
+
+
+class Grid:
+    """Grid times in nanoseconds after the origin, ``round(k / rate)`` for k = 0, 1, 2 ...
+
+    In whole numbers: a grid of any length does not drift from the rate.
+    """
+
+    def __init__(self, rate: float) -> None:
+        step = NANOSECONDS / Fraction(rate).limit_denominator(1000)
+        self._whole, rest = divmod(step, 1)
+        self._numerator, self._denominator = rest.numerator, rest.denominator
+
+    def offset(self, k: NDArray[np.int64]) -> Stamps:
+        """Return the times of grid points ``k``, rounded to the nanosecond."""
+        rest = (2 * k * self._numerator + self._denominator) // (2 * self._denominator)
+        offsets: Stamps = k * self._whole + rest
+        return offsets
+
+    def until(self, first: int, limit: int) -> NDArray[np.int64]:
+        """Return the grid points from ``first`` on whose time is at most ``limit``."""
+        points = np.arange(first, limit // self._whole + 1)
+        return points[self.offset(points) <= limit]
+
+
+@dataclass(frozen=True)
+class _Knots:
+    """Where each grid point lies between the frames that track a hand; all ``(m, 2)``, by hand.
+
+    Attributes:
+        final: no later frame can change the hand there.
+        hit: a frame that tracks the hand lies on the grid point.
+        bridged: it lies between two tracked frames no further apart than ``max_gap``.
+        frames: ``(4, m, 2)`` buffer rows of the frame before, the two around, and the one after.
+        before, after: the outer frames are there to take tangents from.
+    """
+
+    final: NDArray[np.bool_]
+    hit: NDArray[np.bool_]
+    bridged: NDArray[np.bool_]
+    frames: Indices
+    before: NDArray[np.bool_]
+    after: NDArray[np.bool_]
+
+
+class Resampler:
+    """Local cubic interpolation of each hand on the grid of a stream's first stamp.
+
+    A grid point between two frames that track a hand, at most ``max_gap`` apart, lies on a cubic
+    Hermite curve through both. The tangent at each end is that of the parabola through the two
+    frames and the next one outward; where that one does not track the hand, or lies more than
+    ``max_gap`` away, it is the chord. Tangents are limited, so that the curve never leaves the
+    chord by more than the chord's length. Everywhere else the hand is absent, except on a frame
+    itself. A joint is tracked at a grid point if both frames around it track the joint.
+
+    A grid point is given out when no later frame can change it: for a tracked hand, once the frame
+    after the interval has come; for a hand that just vanished, once it is back or ``max_gap`` has
+    passed; for an absent hand, at once. Only stamps decide, never how frames arrive in calls.
+    """
+
+    def __init__(self, recipe: SensorRecipe) -> None:
+        self._grid = Grid(recipe.rate)
+        self._max_gap = round(recipe.max_gap * NANOSECONDS)
+        self.reset()
+
+    @property
+    def look_ahead(self) -> float:
+        """Seconds of later frames that a grid point waits for at most: twice ``max_gap``.
+
+        Holds while frames come at least every ``max_gap``. At a steady frame period p a grid
+        point waits at most 2 p, and ``max_gap`` + p while a hand is missing.
+        """
+        return 2 * self._max_gap / NANOSECONDS
+
+    def reset(self) -> None:
+        """Forget the stream; the next frame's stamp is the origin of a new grid."""
+        self._stamps: Stamps = np.empty(0, dtype=np.int64)
+        self._positions: Floats = np.empty((0, JOINTS, 3), dtype=np.float32)
+        self._confidence: Floats = np.empty((0, JOINTS), dtype=np.float32)
+        self._origin = 0
+        self._next = 0  # the first grid point not yet given out
+
+    def push(self, stamps: Stamps, positions: Floats, confidence: Floats) -> Resampled:
+        """Take ``n`` further frames and return the ``m`` grid points that have become final.
+
+        Args:
+            stamps: ``(n,)`` nanoseconds, increasing over all calls.
+            positions: ``(n, 42, 3)``.
+            confidence: ``(n, 42)``, 0 = not tracked. A hand is tracked if its wrist is.
+
+        Returns:
+            stamps ``(m,)``, positions ``(m, 42, 3)`` and confidence ``(m, 42)``, 0 where absent.
+
+        Raises:
+            ValueError: stamps that do not increase.
+        """
+        if not len(stamps):
+            return self._nothing()
+        if not len(self._stamps):
+            self._origin = int(stamps[0])
+        self._stamps = np.concatenate([self._stamps, stamps])
+        if (self._stamps[1:] <= self._stamps[:-1]).any():
+            raise ValueError("stamps do not increase")
+        self._positions = np.concatenate([self._positions, positions])
+        self._confidence = np.concatenate([self._confidence, confidence])
+        return self._give_out(closing=False)
+
+    def flush(self) -> Resampled:
+        """Return the remaining grid points up to the last frame's stamp, and forget the stream."""
+        rest = self._give_out(closing=True) if len(self._stamps) else self._nothing()
+        self.reset()
+        return rest
+
+    def _nothing(self) -> Resampled:
+        return self._stamps[:0], self._positions[:0], self._confidence[:0]
+
+    def _give_out(self, closing: bool) -> Resampled:
+        """Return the grid points that are final, or all of them, and trim the buffer."""
+        points = self._grid.until(self._next, int(self._stamps[-1]) + HIT - self._origin)
+        if not len(points):
+            return self._nothing()
+        times = self._origin + self._grid.offset(points)
+        knots = self._find_knots(times)
+        pending = np.flatnonzero(~knots.final.all(axis=1))
+        count = len(points) if closing or not len(pending) else int(pending[0])
+        if not count:
+            return self._nothing()
+        positions, confidence = self._interpolate(times[:count], knots)
+        self._next += count
+        self._trim()
+        return times[:count], positions, confidence
+
+    def _trim(self) -> None:
+        """Drop frames that no further grid point reads: the knots before it and before that."""
+        following = self._origin + int(self._grid.offset(np.array(self._next)))
+        at = max(int(np.searchsorted(self._stamps, following + HIT, side="right")) - 1, 0)
+        first = int(np.searchsorted(self._stamps, self._stamps[at] - 2 * self._max_gap))
+        self._stamps = self._stamps[first:]
+        self._positions = self._positions[first:]
+        self._confidence = self._confidence[first:]
+
+    def _find_knots(self, times: Stamps) -> _Knots:
+        """Find for every grid time ``(m,)`` and hand the tracked frames around it."""
+        stamps, count = self._stamps, len(self._stamps)
+        tracked = self._confidence[:, WRIST::JOINTS_PER_HAND] > 0
+        rows = np.arange(count)[:, None]
+        none = np.full((1, len(HANDS)), -1)
+        until = np.maximum.accumulate(np.concatenate([none, np.where(tracked, rows, -1)]))
+        since = np.concatenate([np.where(tracked, rows, count), none + count + 1])
+        since = np.minimum.accumulate(since[::-1])[::-1]
+        at = np.searchsorted(stamps, times + HIT, side="right") - 1
+
+        left, right = until[at + 1], since[at + 1]
+        farther, next_ = np.take_along_axis(until, left.clip(0), 0), right + 1
+        frames = np.stack([farther, left, right, next_]).clip(0, count - 1)
+        spans = np.diff(stamps[frames], axis=0)
+        close = spans <= self._max_gap
+        hit = (stamps[at] >= times - HIT)[:, None] & tracked[at]
+        known, returned = left >= 0, right < count
+        bridged = known & returned & close[1] & ~hit
+        expired = stamps[-1] - stamps[frames[1]] > self._max_gap
+        decided = np.where(returned, ~close[1] | (next_ < count), expired)
+        return _Knots(
+            final=hit | ~known | decided,
+            hit=hit,
+            bridged=bridged,
+            frames=frames,
+            before=(farther >= 0) & close[0],
+            after=(next_ < count) & close[2] & np.take_along_axis(tracked, frames[3], 0),
+        )
+
+    def _interpolate(self, times: Stamps, knots: _Knots) -> tuple[Floats, Floats]:
+        """Return positions ``(m, 42, 3)`` and confidence ``(m, 42)`` at the first ``m`` times."""
+        count = len(times)
+        frames, bridged = knots.frames[:, :count], knots.bridged[:count]
+        stamps = self._stamps[frames]
+        hand = np.arange(len(HANDS))
+        shape = (-1, len(HANDS), JOINTS_PER_HAND)
+        points = self._positions.reshape(*shape, 3)[frames, hand]  # (4, m, 2, 21, 3)
+        trust = self._confidence.reshape(shape)[frames, hand]  # (4, m, 2, 21)
+
+        spans = np.diff(stamps, axis=0).astype(np.float32)
+        span = np.where(bridged, spans[1], 1)
+        share = np.where(bridged, times[:, None] - stamps[1], 0) / span
+        u = share.astype(np.float32)[..., None]
+        tracked = (trust[1] > 0) & (knots.hit[:count] | bridged)[..., None]
+        tracked &= ~bridged[..., None] | (trust[2] > 0)
+
+        outward = np.stack([knots.before[:count], knots.after[:count]])[..., None]
+        outward = outward & (trust[::3] > 0)
+        bends = _bends(points, span, np.where(outward, spans[::2, ..., None], 0))
+        chord = points[2] - points[1]
+        u1 = u[..., None]
+        curve = points[1] + u1 * (chord + (1 - u1) * ((1 - u1) * bends[0] - u1 * bends[1]))
+        confidence = trust[1] + u * (trust[2] - trust[1])
+        return (
+            (curve * tracked[..., None]).reshape(count, JOINTS, 3),
+            (confidence * tracked).reshape(count, JOINTS),
+        )
+
+
+def _bends(points: Floats, span: Floats, outer: Floats) -> Floats:
+    """Return how far the two tangents of each interval, times its span, differ from its chord.
+
+    Args:
+        points: ``(4, ..., 3)``, of which the interval lies between 1 and 2.
+        span: ``(m, 2)`` its length.
+        outer: ``(2, m, 2, 21)`` length of the intervals 0-1 and 2-3, 0 where there is none.
+
+    Returns:
+        ``(2, ..., 3)``, 0 where there is no outer interval.
+    """
+    chord = points[2] - points[1]
+    ratio = span[..., None] / np.where(outer > 0, outer, 1)
+    outer_chords = points[1::2] - points[::2]
+    neighbour: Floats = outer_chords * ratio[..., None]  # over a time as long as this span
+    weight = (outer > 0) * (ratio / (1 + ratio))
+    tangent: Floats = chord + weight[..., None] * (neighbour - chord)
+    gentler = np.minimum(_length(neighbour), _length(chord))
+    limit = np.minimum(1, STEEPEST * gentler / np.maximum(_length(tangent), 1e-12))
+    bends: Floats = np.where(outer[..., None] > 0, tangent * limit[..., None] - chord, 0)
+    return bends
+
+
+def _length(vectors: Floats) -> Floats:
+    lengths: Floats = np.sqrt(np.square(vectors).sum(axis=-1))
+    return lengths

@@ -1,0 +1,294 @@
+"""Smoothing: causal filters of joint positions on their own stamps, whole or frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.errors import RecipeError
+from whispersign_model.features.plausibility import drop_incomplete
+from whispersign_model.features.recipe import Smoothing
+from whispersign_model.features.streams import StreamClock
+from whispersign_model.recordings.recording import NANOSECONDS, Recording, tracked_frames
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+
+MEMORY = 0.1  # seconds; a joint that was not tracked for longer starts afresh
+BLOCK = 1024  # frames filtered at once: bounds the memory that a long recording takes
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+class Filter(Protocol):
+    """A filter of joints; any split of a stream into calls gives the same values."""
+
+    def reset(self) -> None:
+        """Forget the stream."""
+
+    def apply(
+        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
+    ) -> Floats:
+        """Return ``n`` further frames filtered, 0 where not tracked.
+
+        Args:
+            stamps: ``(n,)`` nanoseconds, increasing over all calls.
+            values: ``(n, 42, C)``.
+            tracked: ``(n, 42)``.
+        """
+        ...
+
+
+class _Unfiltered:
+    """Passes tracked joints through."""
+
+    def reset(self) -> None:
+        pass
+
+    def apply(
+        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
+    ) -> Floats:
+        passed: Floats = values * tracked[..., None]
+        return passed
+
+
+class _Ages:
+    """For each joint of each frame: seconds since the joint was last tracked."""
+
+    def __init__(self) -> None:
+        self._last = np.full((1, JOINTS), -np.inf)  # nanoseconds since the stream began
+        self._origin: int | None = None
+
+    def advance(self, stamps: NDArray[np.int64], tracked: NDArray[np.bool_]) -> Doubles:
+        """Return ``(n, 42)`` seconds; infinity for a joint that starts afresh."""
+        if self._origin is None:
+            self._origin = int(stamps[0])
+        now = (stamps - self._origin).astype(np.float64)[:, None]
+        seen = np.concatenate([self._last, np.where(tracked, now, -np.inf)])
+        seen = np.maximum.accumulate(seen)
+        self._last = seen[-1:]
+        ages: Doubles = (now - seen[:-1]) / NANOSECONDS
+        ages[ages > MEMORY] = np.inf
+        return ages
+
+
+class OneEuroFilter:
+    """The 1 Euro filter of each coordinate (Casiez, Roussel, Vogel, CHI 2012, algorithm 1).
+
+    The time step is that between the stamps at which the joint was tracked. A joint's first frame,
+    and its first after more than 0.1 s without one, passes unchanged and starts it afresh.
+    """
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        self._smoothing = smoothing
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self._ages = _Ages()
+        self._value: Doubles = np.zeros((JOINTS, 3))
+        self._speed: Doubles = np.zeros((JOINTS, 3))
+
+    def apply(
+        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
+    ) -> Floats:
+        """Return ``n`` further frames filtered, as ``Filter.apply``."""
+        if not len(stamps):
+            return values
+        ages = self._ages.advance(stamps, tracked)[..., None]
+        afresh = np.isinf(ages)
+        follows = tracked[..., None] & ~afresh
+        rates = np.where(follows, 1 / ages, 0.0)
+        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # factor of f Hz: r / (r + 1), r = turn f
+        speed_turns = turns * self._smoothing.d_cutoff
+        speed_factors = np.where(afresh, 1.0, speed_turns / (speed_turns + 1)) * tracked[..., None]
+        takes = (afresh & tracked[..., None]).astype(np.float64)
+        smooth = np.empty(values.shape)
+        value, speed = self._value, self._speed
+        for row in range(len(stamps)):
+            step = values[row] - value
+            speed = speed + speed_factors[row] * (step * rates[row] - speed)
+            turn = turns[row] * (self._smoothing.min_cutoff + self._smoothing.beta * np.abs(speed))
+            value = value + np.maximum(turn / (turn + 1), takes[row]) * step
+            smooth[row] = value
+        self._value, self._speed = value, speed
+        filtered: Floats = (smooth * tracked[..., None]).astype(np.float32)
+        return filtered
+
+
+class MovingAverageFilter:
+    """The mean of a joint over the last frames, those of them that tracked it since it appeared."""
+
+    def __init__(self, window_size: int, channels: int = 3) -> None:
+        self._window = window_size
+        self._channels = channels
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        past = self._window - 1
+        self._ages = _Ages()
+        self._values: Doubles = np.zeros((past, JOINTS, self._channels))
+        self._tracked = np.zeros((past, JOINTS), dtype=bool)
+        self._starts = np.zeros((past, JOINTS), dtype=np.int64)
+
+    def apply(
+        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
+    ) -> Floats:
+        """Return ``n`` further frames filtered, as ``Filter.apply``."""
+        if not len(stamps):
+            return values
+        count, past = len(stamps), self._window - 1
+        afresh = np.isinf(self._ages.advance(stamps, tracked)) & tracked
+        began = self._starts[-1] if past else np.zeros(JOINTS, dtype=np.int64)
+        starts = np.concatenate([self._starts, began + np.cumsum(afresh, axis=0)])
+        values_ = np.concatenate([self._values, values])
+        tracked_ = np.concatenate([self._tracked, tracked])
+        total = np.zeros(values.shape)
+        share = np.zeros(tracked.shape)
+        for back in range(self._window):
+            rows = slice(past - back, past - back + count)
+            counts = tracked_[rows] & (starts[rows] == starts[past:])
+            total += values_[rows] * counts[..., None]
+            share += counts
+        self._values, self._tracked = values_[count:], tracked_[count:]
+        self._starts = starts[count:]
+        mean = total / np.maximum(share, 1)[..., None]
+        filtered: Floats = (mean * tracked[..., None]).astype(np.float32)
+        return filtered
+
+
+def make_filter(smoothing: Smoothing) -> Filter:
+    """Return the filter that ``smoothing`` describes."""
+    if smoothing.kind == "one_euro":
+        return OneEuroFilter(smoothing)
+    if smoothing.kind == "moving_average":
+        return MovingAverageFilter(smoothing.window_size)
+    return _Unfiltered()
+
+
+class Smoother:
+    """Filters a stream of frames, or a recording: same values either way.
+
+    Attributes:
+        out_of_order, jumps: late or repeated frames dropped, and jumps in time, so far.
+    """
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        self.smoothing = smoothing
+        self._filter = make_filter(smoothing)
+        self._clock = StreamClock()
+
+    @property
+    def out_of_order(self) -> int:
+        """Late or repeated frames dropped so far."""
+        return self._clock.out_of_order
+
+    @property
+    def jumps(self) -> int:
+        """Streams begun by a jump in time so far."""
+        return self._clock.jumps
+
+    def reset(self) -> None:
+        """Let the next frame begin a new stream; the counters go on."""
+        self._clock.reset()
+
+    def push(self, stamp: int, positions: Floats, confidence: Floats) -> Floats | None:
+        """Filter one frame.
+
+        Args:
+            stamp: capture time, nanoseconds.
+            positions: ``(42, 3)``.
+            confidence: ``(42,)``, 0 = not tracked.
+
+        Returns:
+            ``(42, 3)`` float32, 0 where not tracked; None for a late or repeated frame, which
+            the stream drops.
+        """
+        for _, smooth in self._filtered(np.array([stamp]), positions[None], confidence[None]):
+            return smooth[0]
+        return None
+
+    def smooth(self, recording: Recording) -> Recording:
+        """Filter a whole recording; late and repeated frames are left out.
+
+        Raises:
+            RecipeError: the recording has been smoothed before.
+        """
+        if recording.smoothing and self.smoothing.name:
+            raise RecipeError(
+                recording.name or "recording",
+                f"is already smoothed by {recording.smoothing}",
+                "start from the unsmoothed recording",
+            )
+        self.reset()
+        kept: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
+        smooth: list[Floats] = [recording.positions[:0]]
+        for first in range(0, len(recording), BLOCK):
+            block = slice(first, first + BLOCK)
+            for rows, values in self._filtered(
+                recording.stamps[block], recording.positions[block], recording.confidence[block]
+            ):
+                kept.append(rows + first)
+                smooth.append(values)
+        self.reset()
+        rows = np.concatenate(kept)
+        return replace(
+            recording,
+            stamps=recording.stamps[rows],
+            positions=np.concatenate(smooth),
+            confidence=recording.confidence[rows],
+            smoothing=self.smoothing.name or recording.smoothing,
+        )
+
+    def _filtered(
+        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats
+    ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+        """Yield the admitted rows of a block with their filtered positions."""
+        positions, confidence = drop_incomplete(*tracked_frames(positions, confidence)[:2])
+        for starts, rows in self._clock.split(stamps):
+            if starts:
+                self._filter.reset()
+            yield rows, self._filter.apply(stamps[rows], positions[rows], confidence[rows] > 0)
+
+
+class MovingAverageSmoothing:
+    """Moving average over frames ``(42, 7)`` at 60 Hz, on whole arrays or frame by frame.
+
+    Position and velocity of a joint are averaged over the last ``window_size`` frames in which it
+    was tracked since it appeared; confidence stays as it is.
+    """
+
+    def __init__(self, window_size: int = 5) -> None:
+        self._filter = MovingAverageFilter(window_size, channels=CONFIDENCE)
+        self._count = 0
+
+    def reset(self) -> None:
+        """Let the next frame begin a new stream."""
+        self._filter.reset()
+        self._count = 0
+
+    def push(self, frame: Floats) -> Floats:
+        """Smooth the next frame ``(42, 7)`` of a stream."""
+        return self._advance(frame[None])[0]
+
+    def smooth(self, frames: Floats) -> Floats:
+        """Smooth a whole array ``(T, 42, 7)``, on its own."""
+        self.reset()
+        smooth = self._advance(frames)
+        self.reset()
+        return smooth
+
+    def _advance(self, frames: Floats) -> Floats:
+        if frames.shape[1:] != (JOINTS, FEATURES):
+            raise ValueError(f"frames are {frames.shape}, not (T, {JOINTS}, {FEATURES})")
+        steps = np.arange(self._count, self._count + len(frames))
+        self._count += len(frames)
+        smooth = np.array(frames, dtype=np.float32)
+        smooth[..., :CONFIDENCE] = self._filter.apply(
+            steps * NANOSECONDS // 60, smooth[..., :CONFIDENCE], smooth[..., CONFIDENCE] > 0
+        )
+        return smooth
