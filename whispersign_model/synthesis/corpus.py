@@ -1,0 +1,154 @@
+"""A corpus of many made-up signers: every sign alone, continuous sentences and idle movements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.recording import NANOSECONDS, Recording
+from whispersign_model.synthesis.idle import IDLE_KINDS
+from whispersign_model.synthesis.lexicon import default_lexicon
+from whispersign_model.synthesis.sensor import SensorModel
+from whispersign_model.synthesis.signer import Signer
+from whispersign_model.synthesis.style import LEFT_HANDED, SignerStyle
+
+EPOCH = 1_700_000_000 * NANOSECONDS  # capture time at which the first recording starts
+SPACING = 120 * NANOSECONDS  # between the starts of recordings
+IDLE_SECONDS = (2.0, 6.0)  # shortest and longest idle movement
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """What to record; every count is per signer.
+
+    Attributes:
+        seed: everything that varies comes from it.
+        signers, first_signer: how many signers, and the number of the first one. Signer 5 of a
+            seed is the same person in every corpus, so training and test sets are kept apart by
+            taking other numbers.
+        glosses: the vocabulary; empty for the whole lexicon.
+        takes: recordings of every sign alone.
+        sentences: random continuous sentences.
+        length: fewest and most glosses of a sentence.
+        repeats: probability that a gloss is followed by itself.
+        prompts: fixed sentences, each recorded ``prompt_takes`` times.
+        idle: recordings of movements that are no signs, without labels.
+        left_handed: probability that a signer is left-handed.
+        sensor: what records the hands.
+    """
+
+    seed: int = 0
+    signers: int = 1
+    first_signer: int = 0
+    glosses: tuple[str, ...] = ()
+    takes: int = 0
+    sentences: int = 0
+    length: tuple[int, int] = (3, 7)
+    repeats: float = 0.1
+    prompts: tuple[tuple[str, ...], ...] = ()
+    prompt_takes: int = 1
+    idle: int = 0
+    left_handed: float = LEFT_HANDED
+    sensor: SensorModel = field(default_factory=SensorModel)
+
+    def __post_init__(self) -> None:
+        """Refuse a gloss that is not in the lexicon and counts that make no sense.
+
+        Raises:
+            ConfigError: naming the option or gloss.
+        """
+        if not 1 <= self.length[0] <= self.length[1]:
+            raise ConfigError("length", f"is {self.length}", "give two numbers, fewest and most")
+        if not 0 <= self.repeats < 1:
+            raise ConfigError("repeats", f"is {self.repeats}", "give a probability below 1")
+        for gloss in (*self.glosses, *(gloss for prompt in self.prompts for gloss in prompt)):
+            default_lexicon().sign(gloss)
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The glosses that takes and sentences are made of."""
+        return self.glosses or default_lexicon().glosses
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings the corpus has."""
+        prompts = len(self.prompts) * self.prompt_takes
+        each = prompts + self.takes * len(self.vocabulary) + self.sentences + self.idle
+        return self.signers * each
+
+
+def corpus_signer(options: CorpusOptions, number: int) -> Signer:
+    """Signer ``number`` of the corpus."""
+    state = np.random.SeedSequence([options.seed, number]).generate_state(1)
+    seed = int(state[0])
+    style = SignerStyle.drawn(np.random.default_rng(seed), options.left_handed)
+    return Signer(seed, style, sensor=options.sensor, name=f"signer{number:03d}")
+
+
+def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
+    """Yield the recordings one by one, each with its signer's name, for a split by signer.
+
+    The capture times of the recordings do not overlap. Equal options give bit-identical recordings.
+    """
+    start = EPOCH
+    for number in range(options.first_signer, options.first_signer + options.signers):
+        signer = corpus_signer(options, number)
+        for recording in _of_one_signer(options, signer, number):
+            shift = start - EPOCH
+            yield _shifted(recording, shift)
+            start += max(SPACING, round(recording.duration * NANOSECONDS) + SPACING)
+
+
+def random_sentence(
+    rng: np.random.Generator,
+    vocabulary: Sequence[str],
+    length: tuple[int, int],
+    repeats: float,
+) -> tuple[str, ...]:
+    """Draw a sentence of ``length`` (fewest, most) glosses.
+
+    A gloss is followed by itself with probability ``repeats``, else by another one.
+    """
+    count = int(rng.integers(length[0], length[1] + 1))
+    sentence = [str(rng.choice(list(vocabulary)))]
+    while len(sentence) < count:
+        others = [gloss for gloss in vocabulary if gloss != sentence[-1]]
+        again = bool(rng.random() < repeats) or not others
+        sentence.append(sentence[-1] if again else str(rng.choice(others)))
+    return tuple(sentence)
+
+
+def _of_one_signer(options: CorpusOptions, signer: Signer, number: int) -> Iterator[Recording]:
+    rng = np.random.default_rng([options.seed, number, 7])
+    for index, prompt in enumerate(options.prompts):
+        for take in range(options.prompt_takes):
+            name = f"{signer.name}_prompt{index}_take{take}"
+            yield signer.sign_sentence(prompt, take=take, start=EPOCH, name=name)
+    for gloss in options.vocabulary:
+        for take in range(options.takes):
+            name = f"{signer.name}_{gloss}_take{take}"
+            yield signer.sign_sentence([gloss], take=take, start=EPOCH, name=name)
+    for index in range(options.sentences):
+        sentence = random_sentence(rng, options.vocabulary, options.length, options.repeats)
+        name = f"{signer.name}_sentence{index:03d}"
+        yield signer.sign_sentence(sentence, take=index, start=EPOCH, name=name)
+    for index in range(options.idle):
+        kind = IDLE_KINDS[index % len(IDLE_KINDS)]
+        seconds = float(rng.uniform(*IDLE_SECONDS))
+        name = f"{signer.name}_idle{index:03d}_{kind}"
+        yield signer.idle(kind, seconds, take=index, start=EPOCH, name=name)
+
+
+def _shifted(recording: Recording, shift: int) -> Recording:
+    """The same recording ``shift`` nanoseconds later."""
+    return replace(
+        recording,
+        stamps=recording.stamps + shift,
+        segments=tuple(
+            replace(segment, start=segment.start + shift, end=segment.end + shift)
+            for segment in recording.segments
+        ),
+    )

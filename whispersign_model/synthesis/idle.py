@@ -1,0 +1,73 @@
+"""Movements that are no signs: resting, scratching, random movement; for blanks and rejection."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.synthesis.hand import LIMITS, clamp
+from whispersign_model.synthesis.performance import transition, transition_samples
+from whispersign_model.synthesis.rotations import normalise
+from whispersign_model.synthesis.stroke import GRID, Course, Formation
+
+IDLE_KINDS = ("rest", "scratch", "random")
+RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # metres, dominant space: corners of random movement
+RANDOM_HIGH = np.array([0.26, 0.42, 0.14])
+SCRATCH_BEND = np.deg2rad(22.0)
+SCRATCH_RATE = 4.0  # Hz
+
+
+def idle_courses(
+    kind: str, seconds: float, formation: Formation, rng: np.random.Generator
+) -> tuple[Course, Course]:
+    """The courses of both hands (dominant, other) during a non-sign movement.
+
+    Raises:
+        ConfigError: if ``kind`` is not one of ``IDLE_KINDS``.
+    """
+    samples = max(round(seconds * GRID), 2)
+    if kind == "rest":
+        ready = formation.posture("relaxed", "down", "forward", "ready", samples)
+        return ready, ready
+    if kind == "scratch":
+        return _scratch(samples, formation, rng)
+    if kind == "random":
+        return _random(samples, formation, rng), _random(samples, formation, rng)
+    raise ConfigError(kind, "is not an idle movement", f"choose from {', '.join(IDLE_KINDS)}")
+
+
+def _scratch(samples: int, formation: Formation, rng: np.random.Generator) -> tuple[Course, Course]:
+    """One hand's bent fingers scratch the back of the other."""
+    base = formation.posture("relaxed", "down", "in", "base", samples)
+    hand = formation.posture("claw", "down", "forward", "above", samples)
+    seconds = np.arange(samples) / GRID
+    fade = np.sin(np.pi * np.linspace(0, 1, samples)) ** 0.5
+    turns = 2 * np.pi * SCRATCH_RATE * rng.uniform(0.8, 1.2) * seconds
+    angles = hand.angles.copy()
+    angles[:, 1:, 2] += (fade * SCRATCH_BEND * np.sin(turns))[:, None]
+    return Course(hand.wrist, hand.rotation, clamp(angles)), base
+
+
+def _random(samples: int, formation: Formation, rng: np.random.Generator) -> Course:
+    """From one random place, orientation and posture to the next."""
+    relaxed = formation.lexicon.handshapes["relaxed"].radians()
+    parts: list[Course] = []
+    total = 0
+    while total < samples:
+        loose = relaxed + rng.uniform(0.2, 0.9) * (
+            rng.uniform(LIMITS[..., 0], LIMITS[..., 1]) - relaxed
+        )
+        place = Course(
+            rng.uniform(RANDOM_LOW, RANDOM_HIGH)[None],
+            normalise(rng.normal(size=4))[None],
+            clamp(loose)[None],
+        ).held(0, max(round(rng.uniform(0.0, 0.3) * GRID), 1))
+        if parts:
+            slowness = rng.uniform(0.4, 1.0)
+            parts.append(
+                transition(parts[-1], place, transition_samples(parts[-1], place, slowness))
+            )
+        parts.append(place)
+        total = sum(len(part) for part in parts)
+    course = Course.joined(parts)
+    return Course(course.wrist[:samples], course.rotation[:samples], course.angles[:samples])

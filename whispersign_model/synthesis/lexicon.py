@@ -1,0 +1,233 @@
+"""The lexicon: made-up signs as handshape, orientation, location and movement, read from YAML.
+
+They belong to no natural sign language. A sign is written for a right-handed signer; a left-handed
+one mirrors everything except the absolute directions ``left`` and ``right``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.synthesis.hand import check_limits
+from whispersign_model.synthesis.rotations import Floats
+
+Direction = Literal["up", "down", "in", "out", "left", "right", "forward", "back"]
+# Sensor frame of a right hand: "in" points at the left hand.
+DIRECTIONS: dict[str, tuple[float, float, float]] = {
+    "up": (0, 1, 0),
+    "down": (0, -1, 0),
+    "in": (-1, 0, 0),
+    "out": (1, 0, 0),
+    "left": (-1, 0, 0),
+    "right": (1, 0, 0),
+    "forward": (0, 0, -1),
+    "back": (0, 0, 1),
+}
+ABSOLUTE = ("left", "right")  # not mirrored for a left-handed signer
+PARAMETERS = ("handshape", "orientation", "location", "movement", "hands")
+
+FingerAngles = Annotated[list[float], Field(min_length=4, max_length=4)]
+Point = Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class Strict(BaseModel):
+    """A frozen description that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Handshape(Strict):
+    """Angles of the five fingers in degrees (``synthesis.hand`` explains the four of each)."""
+
+    thumb: FingerAngles
+    index: FingerAngles
+    middle: FingerAngles
+    ring: FingerAngles
+    pinky: FingerAngles
+
+    def radians(self) -> Floats:
+        """The angles as ``(5, 4)`` radians."""
+        degrees = [self.thumb, self.index, self.middle, self.ring, self.pinky]
+        return np.deg2rad(np.array(degrees, dtype=np.float64))
+
+
+class Movement(Strict):
+    """What happens during the stroke: of the whole hand, of the wrist, of the fingers.
+
+    Attributes:
+        path: "straight" runs along ``direction``; "arc" also swings out to ``bulge``; "circle"
+            turns about ``direction``; "zigzag" runs along ``direction`` with swings to ``bulge``;
+            "tap" comes from behind, touches the location and goes back.
+        size: metres: length of the path, or diameter of the circle.
+        wrist: "wave" turns the hand about its palm's normal, "nod" up and down, "twist" about
+            the forearm; ``degrees`` from one end to the other.
+        fingers: "change" goes from the first handshape to the second, "wiggle" plays the fingers.
+        repeats: how often; 1 goes one way (a tap or circle once), more goes there and back.
+    """
+
+    path: Literal["none", "straight", "arc", "circle", "zigzag", "tap"] = "none"
+    direction: Direction = "forward"
+    bulge: Direction = "up"
+    size: float = Field(default=0.0, ge=0.0, le=0.3)
+    wrist: Literal["none", "wave", "nod", "twist"] = "none"
+    degrees: float = Field(default=0.0, ge=-120.0, le=120.0)
+    fingers: Literal["still", "change", "wiggle"] = "still"
+    repeats: int = Field(default=1, ge=1, le=4)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Movement:
+        if (self.path == "none") != (self.size == 0):
+            raise ValueError("a path has a size and no path has none")
+        if (self.wrist == "none") != (self.degrees == 0):
+            raise ValueError("a wrist movement has degrees and no wrist movement has none")
+        if self.path == "none" and self.wrist == "none" and self.fingers == "still":
+            raise ValueError("nothing moves")
+        along, aside = (DIRECTIONS[word] for word in (self.direction, self.bulge))
+        if self.path in ("arc", "zigzag") and np.dot(along, aside) != 0:
+            raise ValueError("bulge is not at right angles to direction")
+        return self
+
+
+class BaseHand(Strict):
+    """A second hand that holds a place for the first one."""
+
+    handshape: str
+    palm: Direction
+    fingers: Direction
+    location: str
+    follows: bool = False  # it makes the path of the first hand too
+
+
+class Sign(Strict):
+    """One sign. ``handshape`` holds two names where the movement's ``fingers`` change."""
+
+    handshape: str | tuple[str, str]
+    palm: Direction
+    fingers: Direction
+    location: str
+    movement: Movement
+    duration: float = Field(ge=0.2, le=2.0)  # seconds of the stroke at tempo 1
+    other: Literal["none", "mirror", "alternate"] | BaseHand = "none"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Sign:
+        if isinstance(self.handshape, tuple) != (self.movement.fingers == "change"):
+            raise ValueError("two handshapes go with fingers: change, and only with it")
+        directions = [(self.palm, self.fingers)]
+        if isinstance(self.other, BaseHand):
+            directions.append((self.other.palm, self.other.fingers))
+        for palm, fingers in directions:
+            if np.dot(DIRECTIONS[palm], DIRECTIONS[fingers]) != 0:
+                raise ValueError(f"palm {palm} is not at right angles to fingers {fingers}")
+        words = {self.palm, self.fingers, self.movement.direction, self.movement.bulge}
+        if self.other != "none" and words & set(ABSOLUTE):
+            raise ValueError("left and right are for one-handed signs; say in and out")
+        if self.other == "alternate" and self.movement.repeats < 2:
+            raise ValueError("alternating hands need a repeated movement")
+        return self
+
+    @property
+    def handshapes(self) -> tuple[str, str]:
+        """The handshape at the beginning and at the end of the stroke."""
+        if isinstance(self.handshape, tuple):
+            return self.handshape
+        return self.handshape, self.handshape
+
+    @property
+    def two_handed(self) -> bool:
+        """Whether the second hand takes part."""
+        return self.other != "none"
+
+    def parameter(self, name: str) -> object:
+        """The value of one of ``PARAMETERS``; the stroke's duration belongs to the movement."""
+        values: dict[str, object] = {
+            "handshape": self.handshapes,
+            "orientation": (self.palm, self.fingers),
+            "location": self.location,
+            "movement": (self.movement, self.duration),
+            "hands": self.other,
+        }
+        return values[name]
+
+
+class Lexicon(Strict):
+    """All signs, with the handshapes and locations that they are made of."""
+
+    handshapes: dict[str, Handshape]
+    locations: dict[str, Point]
+    signs: dict[str, Sign]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Lexicon:
+        for name, handshape in self.handshapes.items():
+            check_limits(handshape.radians(), f"handshape {name}")
+        for gloss, sign in self.signs.items():
+            parts: list[Sign | BaseHand] = [sign]
+            if isinstance(sign.other, BaseHand):
+                parts.append(sign.other)
+            used = {*sign.handshapes, *(p.handshape for p in parts if isinstance(p, BaseHand))}
+            if unknown := used - set(self.handshapes):
+                raise ValueError(f"{gloss}: no handshape {sorted(unknown)}")
+            if unknown := {p.location for p in parts} - set(self.locations):
+                raise ValueError(f"{gloss}: no location {sorted(unknown)}")
+        return self
+
+    @property
+    def glosses(self) -> tuple[str, ...]:
+        """Every gloss, in the order of the file."""
+        return tuple(self.signs)
+
+    def sign(self, gloss: str) -> Sign:
+        """Look up one sign.
+
+        Raises:
+            ConfigError: naming the gloss and the ones that exist.
+        """
+        if gloss not in self.signs:
+            raise ConfigError(
+                gloss, "is not a sign of the lexicon", f"choose from {', '.join(self.glosses)}"
+            )
+        return self.signs[gloss]
+
+    def minimal_pairs(self) -> list[tuple[str, str, str]]:
+        """Pairs of signs that differ in one parameter only, with that parameter's name."""
+        pairs = []
+        for first, second in combinations(self.signs, 2):
+            one, other = self.signs[first], self.signs[second]
+            differing = [p for p in PARAMETERS if one.parameter(p) != other.parameter(p)]
+            if len(differing) == 1:
+                pairs.append((first, second, differing[0]))
+        return pairs
+
+
+def read_lexicon(path: Path) -> Lexicon:
+    """Read and validate a lexicon file.
+
+    Raises:
+        ConfigError: naming the file, the entry and the fault.
+    """
+    try:
+        return Lexicon.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(path, f"is not YAML ({error})", "mend the file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "lexicon"
+        raise ConfigError(path, f"{where}: {first['msg']}", "mend the entry") from error
+
+
+@cache
+def default_lexicon() -> Lexicon:
+    """The lexicon that comes with the package."""
+    return read_lexicon(Path(str(files(__package__) / "lexicon.yaml")))

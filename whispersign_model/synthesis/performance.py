@@ -1,0 +1,166 @@
+"""A performance: the true movement of both hands over time, before any sensor has seen it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from whispersign_model.skeleton import HANDS
+from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
+from whispersign_model.synthesis.rotations import (
+    Floats,
+    about,
+    angle_between,
+    continuous,
+    multiply,
+    normalise,
+    slerp,
+)
+from whispersign_model.synthesis.stroke import GRID, Course, minimum_jerk
+
+# Limits of a transition made at tempo 1: peaks of a minimum-jerk reach.
+PEAK_SPEED = 1.3  # m/s, wrist
+PEAK_ACCELERATION = 14.0  # m/s^2, wrist
+PEAK_TURN = 9.0  # rad/s, whole hand
+PEAK_BEND = 13.0  # rad/s, any finger joint
+SHORTEST = 0.14  # seconds
+JERK_SPEED = 1.875  # peak speed of a minimum-jerk reach of length 1 in time 1
+JERK_ACCELERATION = 5.7735  # its peak acceleration
+
+DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, of a hand that is never quite still
+DRIFT_WRIST = 0.0012  # metres, each frequency
+DRIFT_TURN = np.deg2rad(0.5)
+DRIFT_FINGERS = np.deg2rad(0.6)
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One gloss with the seconds of its stroke, from the start of the performance."""
+
+    gloss: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Courses of the left and the right hand on a common grid of ``GRID`` Hz.
+
+    Attributes:
+        courses: left and right hand, each in dominant space (a left hand as its mirror image).
+        geometry: the signer's hands.
+        strokes: the labels, in order.
+    """
+
+    courses: tuple[Course, Course]
+    geometry: HandGeometry
+    strokes: tuple[Stroke, ...]
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first sample to the last."""
+        return (len(self.courses[0]) - 1) / GRID
+
+    def joints(self, times: Floats) -> Floats:
+        """True joint positions ``(T, 2 hands, 21, 3)`` metres, sensor frame, at seconds ``(T,)``.
+
+        Times outside the performance give its first or last posture.
+        """
+        hands = []
+        for name, course in zip(HANDS, self.courses):
+            sampled = _sampled(course, times)
+            joints = joint_positions(self.geometry, sampled.angles, sampled.rotation, sampled.wrist)
+            hands.append(mirrored(joints) if name == "left" else joints)
+        return np.stack(hands, axis=1)
+
+
+def _sampled(course: Course, times: Floats) -> Course:
+    """The course at seconds ``(T,)``, linear between the samples of the grid."""
+    place = np.clip(times * GRID, 0, len(course) - 1)
+    before = np.minimum(place.astype(np.int64), max(len(course) - 2, 0))
+    after = np.minimum(before + 1, len(course) - 1)
+    weight = (place - before)[:, None]
+    mixed = [
+        (1 - weight.reshape(-1, *[1] * (values.ndim - 1))) * values[before]
+        + weight.reshape(-1, *[1] * (values.ndim - 1)) * values[after]
+        for values in (course.wrist, course.rotation, course.angles)
+    ]
+    return Course(mixed[0], normalise(mixed[1]), mixed[2])
+
+
+def transition_samples(first: Course, second: Course, tempo: float) -> int:
+    """Samples that the hand needs from the end of one course to the beginning of the next."""
+    distance = float(np.linalg.norm(second.wrist[0] - first.wrist[-1]))
+    bend = float(np.abs(second.angles[0] - first.angles[-1]).max())
+    turn = angle_between(first.rotation[-1], second.rotation[0])
+    seconds = max(
+        SHORTEST,
+        JERK_SPEED * distance / PEAK_SPEED,
+        float(np.sqrt(JERK_ACCELERATION * distance / PEAK_ACCELERATION)),
+        JERK_SPEED * turn / PEAK_TURN,
+        JERK_SPEED * bend / PEAK_BEND,
+    )
+    return int(np.ceil(seconds / tempo * GRID))
+
+
+def transition(first: Course, second: Course, samples: int, swing: Floats | None = None) -> Course:
+    """A minimum-jerk reach of ``samples`` from the end of ``first`` to the start of ``second``.
+
+    Args:
+        first: what comes before.
+        second: what comes after.
+        samples: length of the reach; its ends are not repeated.
+        swing: ``(3,)`` metres by which the middle of the way bends aside.
+    """
+    phase = np.arange(1, samples + 1) / (samples + 1)
+    reach = minimum_jerk(phase)
+    wrist = first.wrist[-1] + reach[:, None] * (second.wrist[0] - first.wrist[-1])
+    if swing is not None:
+        wrist = wrist + (np.sin(np.pi * phase) ** 2)[:, None] * swing
+    angles = first.angles[-1] + reach[:, None, None] * (second.angles[0] - first.angles[-1])
+    return Course(wrist, slerp(first.rotation[-1], second.rotation[0], reach), angles)
+
+
+def blended(course: Course, seconds: float) -> Course:
+    """Let neighbouring postures run into each other: a Gaussian of this deviation over time."""
+    reach = max(int(np.ceil(3 * seconds * GRID)), 1)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (seconds * GRID)) ** 2)
+    kernel /= kernel.sum()
+
+    def smooth(values: Floats) -> Floats:
+        flat = values.reshape(len(values), -1)
+        padded = np.concatenate(
+            [np.repeat(flat[:1], reach, axis=0), flat, np.repeat(flat[-1:], reach, axis=0)]
+        )
+        length = len(padded) + len(kernel) - 1
+        spectrum = np.fft.rfft(padded, length, axis=0) * np.fft.rfft(kernel, length)[:, None]
+        full = np.fft.irfft(spectrum, length, axis=0)
+        return np.asarray(full[2 * reach : 2 * reach + len(values)].reshape(values.shape))
+
+    rotation = normalise(smooth(continuous(course.rotation)))
+    return replace(
+        course, wrist=smooth(course.wrist), rotation=rotation, angles=smooth(course.angles)
+    )
+
+
+def drifting(course: Course, rng: np.random.Generator, amount: float) -> Course:
+    """Add the slow unsteadiness of a living hand; ``amount`` 0 leaves the course as it is."""
+    if amount == 0:
+        return course
+    count = len(course)
+    seconds = np.arange(count) / GRID
+
+    def wander(channels: int, deviation: float) -> Floats:
+        phases = rng.uniform(0, 2 * np.pi, size=(len(DRIFT_FREQUENCIES), channels))
+        sizes = amount * deviation * rng.normal(size=phases.shape)
+        turns = 2 * np.pi * DRIFT_FREQUENCIES[:, None] * seconds  # (frequencies, N)
+        waves = np.einsum("fc,fn->nc", sizes * np.cos(phases), np.sin(turns))
+        return np.asarray(waves + np.einsum("fc,fn->nc", sizes * np.sin(phases), np.cos(turns)))
+
+    tilt = wander(3, DRIFT_TURN)
+    rotation = course.rotation
+    for axis, direction in enumerate(np.eye(3)):
+        rotation = multiply(about(direction, tilt[:, axis]), rotation)
+    angles = course.angles + wander(20, DRIFT_FINGERS).reshape(count, 5, 4)
+    return Course(course.wrist + wander(3, DRIFT_WRIST), rotation, clamp(angles))

@@ -1,0 +1,165 @@
+"""The sensor model: what a tracker makes of a performance (rate, noise, losses, confidence)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.skeleton import JOINTS, JOINTS_PER_HAND, WRIST
+from whispersign_model.synthesis.performance import Performance
+from whispersign_model.synthesis.rotations import Floats
+
+SENSORS = ("leap", "camera", "ideal")
+TIP_NOISE = 1.4  # noise of a fingertip, relative to the hand's; the wrist has 0.8
+NOISE_OF_HALF_CONFIDENCE = 0.01  # metres: with this noise a joint's confidence is one half
+BURST_NOISE = 6.0  # how many times noisier a hand is in the middle of a burst
+BURST_LENGTH = 0.25  # seconds
+WANDER_CORRELATION = 0.15  # seconds over which a tracker's common error of a hand lasts
+ACQUISITION = 0.08  # seconds that a hand must be in view before it is tracked
+
+
+@dataclass(frozen=True)
+class SensorModel:
+    """How a tracker sees. Rates of events are per second and hand.
+
+    Attributes:
+        name: becomes part of the recordings' meta data.
+        rate: frames per second.
+        jitter: standard deviation of a stamp from its place, as a share of the frame interval.
+        lost_frames: probability that a frame is missing altogether.
+        noise: standard deviation of a joint's position, metres.
+        depth_noise: how many times larger it is along z (a camera's depth).
+        bursts: rate of moments in which a hand is seen badly.
+        dropouts, dropout_length: rate of losses of a hand, and their mean length in seconds.
+        spikes, spike_size: rate of single wild frames of a hand, and their deviation in metres.
+        bounded: hands outside the field of view (a pyramid above the desk) are not tracked.
+    """
+
+    name: str = "leap"
+    rate: float = 60.0
+    jitter: float = 0.05
+    lost_frames: float = 0.003
+    noise: float = 0.0006
+    depth_noise: float = 1.0
+    bursts: float = 0.15
+    dropouts: float = 0.05
+    dropout_length: float = 0.08
+    spikes: float = 0.03
+    spike_size: float = 0.08
+    bounded: bool = True
+
+    @classmethod
+    def named(cls, name: str, rate: float | None = None) -> SensorModel:
+        """One of ``SENSORS``: "leap" on the desk, "camera" with MediaPipe, "ideal" (the truth)."""
+        models = {
+            "leap": cls(),
+            "camera": cls(
+                name="camera",
+                rate=30.0,
+                jitter=0.08,
+                noise=0.002,
+                depth_noise=3.0,
+                bursts=0.4,
+                dropouts=0.15,
+                dropout_length=0.12,
+            ),
+            "ideal": cls.ideal(),
+        }
+        chosen = models[name]
+        return chosen if rate is None else cls(**{**vars(chosen), "rate": rate})
+
+    @classmethod
+    def ideal(cls, rate: float = 60.0, bounded: bool = False) -> SensorModel:
+        """A sensor that gives the truth at an exact rate and, unless bounded, sees everything."""
+        return cls(
+            name="ideal", rate=rate, jitter=0.0, lost_frames=0.0, noise=0.0,
+            bursts=0.0, dropouts=0.0, spikes=0.0, bounded=bounded,
+        )  # fmt: skip
+
+    def observe(
+        self, performance: Performance, start: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+        """Stamps ``(T,)`` ns, positions ``(T, 42, 3)`` metres and confidence ``(T, 42)``.
+
+        Args:
+            performance: the true movement.
+            start: nanoseconds, capture time of the performance's beginning.
+            rng: the only source of chance.
+        """
+        stamps = self._stamps(performance.duration, rng)
+        times = stamps / NANOSECONDS
+        truth = performance.joints(times)  # (T, 2, 21, 3)
+        tracked = self._tracked(truth, times, rng)  # (T, 2)
+        noise = self._noise_level(times, rng)  # (T, 2, 21)
+        seen = truth + self._errors(noise, times, rng)
+        confidence = 1.0 / (1.0 + (noise / NOISE_OF_HALF_CONFIDENCE) ** 2)
+        positions = np.where(tracked[..., None, None], seen, 0.0).reshape(-1, JOINTS, 3)
+        confidence = np.where(tracked[..., None], confidence, 0.0).reshape(-1, JOINTS)
+        return stamps + start, positions.astype(np.float32), confidence.astype(np.float32)
+
+    def _stamps(self, duration: float, rng: np.random.Generator) -> NDArray[np.int64]:
+        count = int(duration * self.rate + 1e-9) + 1
+        shift = np.clip(rng.normal(0.0, self.jitter, size=count), -0.4, 0.4)
+        shift[0] = abs(shift[0])
+        kept = rng.random(count) >= self.lost_frames
+        kept[0] = True
+        seconds = (np.arange(count) + shift) / self.rate
+        return np.round(seconds[kept] * NANOSECONDS).astype(np.int64)
+
+    def _tracked(self, truth: Floats, times: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+        tracked = np.ones(truth.shape[:2], dtype=bool)
+        if self.bounded:
+            tracked = in_view(truth.mean(axis=2))
+            unseen = np.where(tracked, -np.inf, times[:, None])  # (T, 2)
+            tracked &= times[:, None] - np.maximum.accumulate(unseen) >= ACQUISITION
+        for hand in range(2):
+            for moment in _moments(self.dropouts, times, rng):
+                length = rng.exponential(self.dropout_length)
+                tracked[:, hand] &= ~((times >= moment) & (times < moment + length))
+        return tracked
+
+    def _noise_level(self, times: Floats, rng: np.random.Generator) -> Floats:
+        """Standard deviation ``(T, 2, 21)`` metres of every joint's error."""
+        level = np.ones((len(times), 2))
+        for hand in range(2):
+            for moment in _moments(self.bursts, times, rng):
+                shape = np.exp(-0.5 * ((times - moment) / (BURST_LENGTH / 2)) ** 2)
+                level[:, hand] += (BURST_NOISE - 1) * shape
+        joint = np.ones(JOINTS_PER_HAND)
+        joint[[4, 8, 12, 16, 20]] = TIP_NOISE
+        joint[WRIST] = 0.8
+        return np.asarray(self.noise * level[..., None] * joint)
+
+    def _errors(self, noise: Floats, times: Floats, rng: np.random.Generator) -> Floats:
+        """Position errors ``(T, 2, 21, 3)``: white per joint, slow per hand, and spikes."""
+        axes = np.array([1.0, 1.0, self.depth_noise])
+        errors = rng.normal(size=(*noise.shape, 3)) * noise[..., None] * axes
+        keep = np.exp(-1.0 / (self.rate * WANDER_CORRELATION))
+        steps = rng.normal(size=(len(times), 2, 3)) * np.sqrt(1 - keep**2)
+        wander = np.zeros((2, 3))
+        for frame in range(len(times)):
+            wander = keep * wander + steps[frame]
+            errors[frame] += (noise[frame, :, WRIST, None] * axes * wander)[:, None]
+        for hand in range(2):
+            for moment in _moments(self.spikes, times, rng):
+                frame = int(np.searchsorted(times, moment))
+                if frame < len(times):
+                    errors[frame, hand] += rng.normal(0.0, self.spike_size, size=3)
+        return np.asarray(errors)
+
+
+def in_view(centres: Floats) -> NDArray[np.bool_]:
+    """Whether hands at ``(..., 3)`` metres lie in the pyramid that a Leap on the desk sees."""
+    x, y, z = np.moveaxis(centres, -1, 0)
+    return np.asarray(
+        (y > 0.06) & (y < 0.75) & (np.abs(x) < 0.05 + 1.7 * y) & (np.abs(z) < 0.05 + 1.2 * y)
+    )
+
+
+def _moments(rate: float, times: Floats, rng: np.random.Generator) -> Floats:
+    """Random seconds of events that happen ``rate`` times a second."""
+    span = float(times[-1]) if len(times) else 0.0
+    return np.sort(rng.uniform(0.0, span, size=rng.poisson(rate * span)))

@@ -1,0 +1,313 @@
+"""The parametric signer: sentences of made-up signs as recordings, everything from a seed.
+
+It is for tests, demonstrations and first trials; it proves nothing about real signing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import numpy as np
+
+from whispersign_model.recordings.recording import (
+    NANOSECONDS,
+    Coordinates,
+    Recording,
+    Segment,
+)
+from whispersign_model.synthesis.idle import idle_courses
+from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon
+from whispersign_model.synthesis.performance import (
+    Performance,
+    Stroke,
+    blended,
+    drifting,
+    transition,
+    transition_samples,
+)
+from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.synthesis.sensor import SensorModel
+from whispersign_model.synthesis.stroke import GRID, Course, Formation
+from whispersign_model.synthesis.style import SignerStyle, Variation
+
+SOURCE = "synthetic"
+RETRACTION = np.array([0.0, -0.05, 0.04])  # metres between two productions of the same sign
+RETRACTION_REST = 0.10  # seconds
+RETRACTION_RELAXES = 0.4  # share by which the fingers relax meanwhile
+
+
+@dataclass(frozen=True)
+class SignItem:
+    """Make this sign."""
+
+    gloss: str
+
+
+@dataclass(frozen=True)
+class HoldItem:
+    """Keep the hands where they are."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class AwayItem:
+    """Take both hands out of view, stay away, come back."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class IdleItem:
+    """Make a movement that is no sign: one of ``idle.IDLE_KINDS``."""
+
+    kind: str
+    seconds: float
+
+
+Item = SignItem | HoldItem | AwayItem | IdleItem
+
+
+@dataclass
+class _Take:
+    """What has been performed so far: parts of the dominant and the other hand's courses."""
+
+    parts: tuple[list[Course], list[Course]]
+    strokes: list[Stroke] = field(default_factory=list)
+    samples: int = 0
+
+    def append(self, courses: Sequence[Course]) -> None:
+        for parts, course in zip(self.parts, courses):
+            parts.append(course)
+        self.samples += len(courses[0])
+
+    @property
+    def last(self) -> tuple[Course, Course]:
+        return self.parts[0][-1], self.parts[1][-1]
+
+
+class Signer:
+    """One made-up person who signs.
+
+    Args:
+        seed: decides the style (unless one is given) and everything that varies.
+        style: the signer's habits; None draws them from the seed.
+        lexicon: the signs; None takes those of the package.
+        sensor: what records the hands.
+        name: the recordings' signer; "" makes one from the seed.
+        naturalness: 0 makes every sign exactly as the lexicon has it, 1 varies as people do.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        style: SignerStyle | None = None,
+        lexicon: Lexicon | None = None,
+        sensor: SensorModel | None = None,
+        name: str = "",
+        naturalness: float = 1.0,
+    ) -> None:
+        self.seed = seed
+        self.style = style or SignerStyle.drawn(np.random.default_rng(seed))
+        self.lexicon = lexicon or default_lexicon()
+        self.sensor = sensor or SensorModel()
+        self.name = name or f"synthetic{seed}"
+        self.naturalness = naturalness
+        self._formation = Formation(self.lexicon, self.style)
+
+    def sign_sentence(
+        self,
+        glosses: Sequence[str],
+        take: int = 0,
+        start: int = 0,
+        lead: float = 0.4,
+        tail: float = 0.7,
+        name: str = "",
+    ) -> Recording:
+        """Sign one sentence, from hands away to hands away.
+
+        Args:
+            glosses: what to sign; a gloss may follow itself.
+            take: another take of the same sentence varies as people do.
+            start: nanoseconds, capture time of the beginning.
+            lead: seconds without hands before.
+            tail: seconds without hands after.
+            name: the recording's; "" makes one from signer, take and glosses.
+
+        Raises:
+            ConfigError: naming a gloss that is not in the lexicon.
+        """
+        return self.sign_sentences([glosses], take, start, lead, tail, name=name)
+
+    def sign_sentences(
+        self,
+        sentences: Sequence[Sequence[str]],
+        take: int = 0,
+        start: int = 0,
+        lead: float = 0.4,
+        tail: float = 0.7,
+        between: float = 1.0,
+        name: str = "",
+    ) -> Recording:
+        """Sign several sentences in one recording; the hands leave the view between them."""
+        script: list[Item] = [AwayItem(lead)]
+        for number, glosses in enumerate(sentences):
+            if number:
+                script.append(AwayItem(between))
+            script.extend(SignItem(gloss) for gloss in glosses)
+        script.append(AwayItem(tail))
+        return self.record(script, take, start, name)
+
+    def idle(
+        self, kind: str, seconds: float, take: int = 0, start: int = 0, name: str = ""
+    ) -> Recording:
+        """Record a movement that is no sign: one of ``idle.IDLE_KINDS``."""
+        script: list[Item] = [AwayItem(0.4), IdleItem(kind, seconds), AwayItem(0.7)]
+        return self.record(script, take, start, name)
+
+    def record(
+        self, script: Sequence[Item], take: int = 0, start: int = 0, name: str = ""
+    ) -> Recording:
+        """Perform a script before the sensor.
+
+        Same seed, style, sensor, script and take: a bit-identical recording.
+        """
+        performance = self.perform(script, take)
+        rng = np.random.default_rng([self.seed, 2, take, _fingerprint(script)])
+        stamps, positions, confidence = self.sensor.observe(performance, start, rng)
+        glosses = [stroke.gloss for stroke in performance.strokes]
+        return Recording(
+            stamps=stamps,
+            positions=positions,
+            confidence=confidence,
+            segments=tuple(
+                Segment(
+                    (stroke.gloss,),
+                    start + round(stroke.start * NANOSECONDS),
+                    start + round(stroke.end * NANOSECONDS),
+                )
+                for stroke in performance.strokes
+            ),
+            name=name or "_".join([self.name, f"take{take}", *(glosses or ["idle"])]),
+            signer=self.name,
+            source=SOURCE,
+            coordinates=Coordinates.METRIC_SENSOR,
+            meta={"sensor": self.sensor.name, "seed": str(self.seed), "take": str(take)},
+        )
+
+    def perform(self, script: Sequence[Item], take: int = 0) -> Performance:
+        """The true movement of both hands for a script, whatever the sensor."""
+        rng = np.random.default_rng([self.seed, 1, take, _fingerprint(script)])
+        lap = self._formation.posture("relaxed", "down", "forward", "lap", 1)
+        performed = _Take(([lap], [lap]), samples=1)
+        for item in script:
+            if isinstance(item, SignItem):
+                self._sign(item.gloss, performed, rng)
+            elif isinstance(item, HoldItem):
+                self._hold(item.seconds, performed)
+            elif isinstance(item, AwayItem):
+                away = lap.held(0, max(round(item.seconds * GRID), 1))
+                self._reach((away, away), performed, rng)
+            else:
+                courses = idle_courses(item.kind, item.seconds, self._formation, rng)
+                self._reach(courses, performed, rng)
+        hands = [
+            drifting(
+                blended(Course.joined(parts), self.style.coarticulation / self.style.tempo),
+                rng,
+                self.naturalness,
+            )
+            for parts in performed.parts
+        ]
+        left, right = hands if self.style.left_handed else hands[::-1]
+        return Performance((left, right), self.style.geometry, tuple(performed.strokes))
+
+    def _sign(self, gloss: str, performed: _Take, rng: np.random.Generator) -> None:
+        sign = self.lexicon.sign(gloss)
+        variation = Variation.drawn(self.seed, gloss, rng, self.naturalness)
+        main, other = self._formation.stroke(sign, variation)
+        if performed.strokes and performed.strokes[-1].gloss == gloss:
+            self._retract(performed, sign.two_handed)
+        if other is None:
+            begin = self._reach_one_handed(main, performed, rng)
+        else:
+            begin = self._reach((main, other), performed, rng)
+        performed.strokes.append(Stroke(gloss, begin / GRID, (begin + len(main) - 1) / GRID))
+        self._hold(self.style.hold, performed)
+
+    def _retract(self, performed: _Take, both: bool) -> None:
+        """Draw back and relax between two productions of the same sign."""
+        relaxed = self.lexicon.handshapes["relaxed"].radians()
+        targets = []
+        for hand, last in enumerate(performed.last):
+            moves = hand == 0 or both
+            end = last.held(-1, max(round(RETRACTION_REST / self.style.tempo * GRID), 1))
+            if moves:
+                angles = end.angles + RETRACTION_RELAXES * (relaxed - end.angles)
+                end = Course(end.wrist + RETRACTION, end.rotation, angles)
+            targets.append(end)
+        samples = transition_samples(performed.last[0], targets[0], self.style.tempo)
+        performed.append(
+            [transition(last, target, samples) for last, target in zip(performed.last, targets)]
+        )
+        performed.append(targets)
+
+    def _reach(
+        self, courses: tuple[Course, Course], performed: _Take, rng: np.random.Generator
+    ) -> int:
+        """Bring both hands to the beginning of courses, make them; the sample they begin at."""
+        samples = max(
+            transition_samples(last, course, self.style.tempo)
+            for last, course in zip(performed.last, courses)
+        )
+        performed.append(
+            [
+                transition(last, course, samples, self._aside(last, course, rng))
+                for last, course in zip(performed.last, courses)
+            ]
+        )
+        begin = performed.samples
+        performed.append(courses)
+        return begin
+
+    def _reach_one_handed(self, main: Course, performed: _Take, rng: np.random.Generator) -> int:
+        """The same for one hand; meanwhile the other goes to its resting place at leisure."""
+        last, other_last = performed.last
+        location = "ready" if self.style.ready_hand else "lap"
+        resting = self._formation.posture("relaxed", "down", "forward", location, 1)
+        other_samples = transition_samples(other_last, resting, self.style.tempo)
+        samples = max(transition_samples(last, main, self.style.tempo), other_samples - len(main))
+        reach = transition(last, main, samples, self._aside(last, main, rng))
+        way = transition(other_last, resting, other_samples)
+        whole = Course.joined([way, resting.held(0, max(samples + len(main) - other_samples, 1))])
+        begin = performed.samples + samples
+        performed.append(
+            [
+                Course.joined([reach, main]),
+                Course(
+                    *(
+                        values[: samples + len(main)]
+                        for values in (whole.wrist, whole.rotation, whole.angles)
+                    )
+                ),
+            ]
+        )
+        return begin
+
+    def _hold(self, seconds: float, performed: _Take) -> None:
+        samples = round(seconds / self.style.tempo * GRID)
+        if samples:
+            performed.append([last.held(-1, samples) for last in performed.last])
+
+    def _aside(self, first: Course, second: Course, rng: np.random.Generator) -> Floats:
+        """By how much the way between two courses bends aside: ``(3,)`` metres."""
+        way = second.wrist[0] - first.wrist[-1]
+        across = np.cross(normalise(way), normalise(rng.normal(size=3)))
+        size = self.naturalness * self.style.curvature * float(np.linalg.norm(way))
+        return np.asarray(size * across)
+
+
+def _fingerprint(script: Sequence[Item]) -> int:
+    return crc32(repr(list(script)).encode())

@@ -1,0 +1,231 @@
+"""The stroke of one sign: the course of both hands while the sign is made.
+
+Everything here is in *dominant space*: the sensor frame as if the hand in question were a right
+hand. The other hand's course is computed in its own mirror image, where it is a right hand too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whispersign_model.synthesis.hand import clamp
+from whispersign_model.synthesis.lexicon import (
+    ABSOLUTE,
+    DIRECTIONS,
+    BaseHand,
+    Lexicon,
+    Movement,
+    Sign,
+)
+from whispersign_model.synthesis.rotations import (
+    Floats,
+    about,
+    from_matrix,
+    multiply,
+    to_matrices,
+)
+from whispersign_model.synthesis.style import SignerStyle, Variation
+
+GRID = 200.0  # Hz, on which movements are computed before a sensor samples them
+NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres: locations spread about this point
+RAMP = 0.25  # share of a repeated stroke spent speeding up, and again slowing down
+WIGGLE = np.deg2rad(18.0)
+WRIST_AXES = {"twist": (0.0, 0.0, 1.0), "nod": (1.0, 0.0, 0.0), "wave": (0.0, 1.0, 0.0)}
+
+
+@dataclass(frozen=True)
+class Course:
+    """What one hand does on the grid, in dominant space.
+
+    Attributes:
+        wrist: ``(N, 3)`` metres.
+        rotation: ``(N, 4)`` unit quaternions, hand frame -> sensor frame.
+        angles: ``(N, 5, 4)`` radians.
+    """
+
+    wrist: Floats
+    rotation: Floats
+    angles: Floats
+
+    def __len__(self) -> int:
+        return len(self.wrist)
+
+    @classmethod
+    def joined(cls, parts: list[Course]) -> Course:
+        """One course after the other."""
+        return cls(
+            np.concatenate([part.wrist for part in parts]),
+            np.concatenate([part.rotation for part in parts]),
+            np.concatenate([part.angles for part in parts]),
+        )
+
+    def held(self, last: int, count: int) -> Course:
+        """``count`` copies of sample ``last`` (-1 the end, 0 the beginning)."""
+        return Course(
+            np.repeat(self.wrist[last][None], count, axis=0),
+            np.repeat(self.rotation[last][None], count, axis=0),
+            np.repeat(self.angles[last][None], count, axis=0),
+        )
+
+
+def minimum_jerk(phase: Floats) -> Floats:
+    """Position along a minimum-jerk reach (Flash and Hogan 1985), phase and result in [0, 1]."""
+    return np.asarray(phase**3 * (10 - 15 * phase + 6 * phase**2))
+
+
+def even_pace(phase: Floats) -> Floats:
+    """Even progress 0 to 1 that speeds up and slows down over ``RAMP``; for repeated movements."""
+    ramp = np.clip(np.minimum(phase, 1 - phase) / RAMP, 0, 1)
+    # The integral of a smoothstep ramp, mirrored about the middle of the stroke.
+    rising = RAMP * (ramp**3 - ramp**4 / 2) + np.clip(np.minimum(phase, 1 - phase) - RAMP, 0, None)
+    progress = np.where(phase <= 0.5, rising, (1 - RAMP) - rising)
+    return np.asarray(progress / (1 - RAMP))
+
+
+class Formation:
+    """Turns signs of a lexicon into courses for one signer."""
+
+    def __init__(self, lexicon: Lexicon, style: SignerStyle) -> None:
+        self.lexicon = lexicon
+        self.style = style
+        self._relaxed = lexicon.handshapes["relaxed"].radians()
+
+    def stroke(self, sign: Sign, variation: Variation) -> tuple[Course, Course | None]:
+        """The courses of the dominant and, in two-handed signs, of the other hand."""
+        samples = max(round(sign.duration / (self.style.tempo * variation.tempo) * GRID), 8)
+        phase = np.linspace(0.0, 1.0, samples)
+        main = self._moving(sign, sign.movement, phase, variation, hand=0)
+        if sign.other == "none":
+            return main, None
+        if isinstance(sign.other, BaseHand):
+            return main, self._base(sign, sign.other, phase, variation)
+        shift = 0.5 if sign.other == "alternate" else 0.0
+        return main, self._moving(sign, sign.movement, phase, variation, hand=1, shift=shift)
+
+    def posture(
+        self, handshape: str, palm: str, fingers: str, location: str, samples: int
+    ) -> Course:
+        """A hand that keeps still."""
+        rotation = self._rotation(palm, fingers, np.zeros(3))
+        wrist = self._wrist_at(self._point(location), rotation)
+        angles = self._angles(handshape, np.zeros((5, 4)))
+        return Course(wrist[None], rotation[None], angles[None]).held(0, samples)
+
+    def _moving(
+        self,
+        sign: Sign,
+        movement: Movement,
+        phase: Floats,
+        variation: Variation,
+        hand: int,
+        shift: float = 0.0,
+    ) -> Course:
+        nominal = self._rotation(sign.palm, sign.fingers, variation.tilt[hand])
+        point = self._point(sign.location) + variation.offset[hand]
+        path = self._path(movement, phase, self.style.amplitude * variation.amplitude, shift)
+        wrist = self._wrist_at(point, nominal) + path
+        rotation = np.broadcast_to(nominal, (len(phase), 4))
+        if movement.wrist != "none":
+            swing = np.deg2rad(movement.degrees) * _swing(phase, movement.repeats, shift)
+            rotation = multiply(rotation, about(WRIST_AXES[movement.wrist], swing))
+        first, second = (
+            self._angles(name, variation.fingers[hand])[None] for name in sign.handshapes
+        )
+        change = _there_and_back(phase, movement.repeats)[:, None, None]
+        angles = first + change * (second - first)
+        if movement.fingers == "wiggle":
+            angles = angles + _wiggle(phase, movement.repeats)
+        return Course(wrist, rotation, clamp(angles))
+
+    def _base(self, sign: Sign, base: BaseHand, phase: Floats, variation: Variation) -> Course:
+        rotation = self._rotation(base.palm, base.fingers, variation.tilt[1])
+        wrist = self._wrist_at(self._point(base.location) + variation.offset[1], rotation)
+        path = np.zeros((len(phase), 3))
+        if base.follows:
+            scale = self.style.amplitude * variation.amplitude
+            path = self._path(sign.movement, phase, scale, 0.0)
+        angles = self._angles(base.handshape, variation.fingers[1])
+        return Course(
+            wrist + path,
+            np.repeat(rotation[None], len(phase), axis=0),
+            np.repeat(angles[None], len(phase), axis=0),
+        )
+
+    def _direction(self, word: str) -> Floats:
+        """A direction in dominant space: left and right stay what they are for everybody."""
+        vector = np.array(DIRECTIONS[word], dtype=np.float64)
+        if word in ABSOLUTE and self.style.left_handed:
+            vector = -vector
+        return vector
+
+    def _rotation(self, palm: str, fingers: str, tilt: Floats) -> Floats:
+        normal, along = self._direction(palm), self._direction(fingers)
+        matrix = np.stack([np.cross(normal, along), -normal, -along], axis=1)
+        turn = self.style.tilt + tilt
+        angle = float(np.linalg.norm(turn))
+        return multiply(about(turn, np.array(angle)), from_matrix(matrix))
+
+    def _point(self, location: str) -> Floats:
+        place = np.array(self.lexicon.locations[location])
+        spread = NEUTRAL * [0, 1, 1]  # the midline stays the midline
+        scaled = spread + self.style.location_scale * (place - spread)
+        return np.asarray(scaled + self.style.location_offset)
+
+    def _wrist_at(self, palm_centre: Floats, rotation: Floats) -> Floats:
+        return np.asarray(palm_centre - to_matrices(rotation) @ self.style.geometry.palm_centre)
+
+    def _angles(self, handshape: str, deviation: Floats) -> Floats:
+        shape = self.lexicon.handshapes[handshape].radians()
+        shape = shape + self.style.sloppiness * (self._relaxed - shape)
+        return clamp(shape + self.style.finger_habit + deviation)
+
+    def _path(self, movement: Movement, phase: Floats, scale: float, shift: float) -> Floats:
+        """Displacement ``(N, 3)`` metres of the wrist from the sign's location."""
+        along, size = self._direction(movement.direction), movement.size * scale
+        once, even = minimum_jerk(phase), even_pace(phase)
+        turns = 2 * np.pi * (movement.repeats * even + shift)
+        aside = self._direction(movement.bulge)
+        zero = np.zeros_like(phase)
+        if movement.path == "straight":
+            single = movement.repeats == 1
+            forth, sideways = once - 0.5 if single else -np.cos(turns) / 2, zero
+        elif movement.path == "arc":
+            forth, sideways = once - 0.5, np.sin(np.pi * once) / 2
+        elif movement.path == "zigzag":
+            forth, sideways = once - 0.5, np.sin(2 * np.pi * movement.repeats * even) / 4
+        elif movement.path == "tap":
+            contact = (1 - np.cos(2 * np.pi * (movement.repeats * even + shift))) / 2
+            forth, sideways = contact**2 - 1, zero
+        elif movement.path == "circle":
+            first = np.array([0.0, 1.0, 0.0] if abs(along[1]) < 0.5 else [0.0, 0.0, -1.0])
+            second = np.cross(along, first)
+            rim = np.cos(turns)[:, None] * first + np.sin(turns)[:, None] * second
+            return np.asarray(rim * size / 2)
+        else:
+            forth, sideways = zero, zero
+        return np.asarray(size * (forth[:, None] * along + sideways[:, None] * aside))
+
+
+def _swing(phase: Floats, repeats: int, shift: float) -> Floats:
+    """A wrist movement, -0.5 to 0.5: once from end to end, or to and fro about the middle."""
+    if repeats == 1:
+        return minimum_jerk(phase) - 0.5
+    return np.asarray(np.sin(2 * np.pi * (repeats * even_pace(phase) + shift)) / 2)
+
+
+def _there_and_back(phase: Floats, repeats: int) -> Floats:
+    """Weight of the second handshape: once there, or there and back ``repeats`` times."""
+    if repeats == 1:
+        return minimum_jerk(phase)
+    return np.asarray((1 - np.cos(2 * np.pi * repeats * even_pace(phase))) / 2)
+
+
+def _wiggle(phase: Floats, repeats: int) -> Floats:
+    """Added MCP flexion ``(N, 5, 4)``: the fingers play one after the other."""
+    added = np.zeros((len(phase), 5, 4))
+    fade = np.sin(np.pi * phase)[:, None]
+    lag = np.arange(1, 5) / 4.0
+    added[:, 1:, 0] = WIGGLE * fade * np.sin(2 * np.pi * (repeats * phase[:, None] - lag))
+    return added

@@ -1,0 +1,129 @@
+"""What makes one signer differ from the next, drawn once per signer from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from whispersign_model.synthesis.hand import HandGeometry
+from whispersign_model.synthesis.rotations import Floats
+
+LEFT_HANDED = 0.1  # share of left-handed people
+
+
+@dataclass(frozen=True)
+class SignerStyle:
+    """The lasting habits of one signer. Lengths in metres, times in seconds, angles in radians.
+
+    Attributes:
+        geometry: bone lengths of both hands.
+        left_handed: the left hand is the dominant one and signs are mirrored.
+        tempo: factor on the speed of strokes and transitions.
+        amplitude: factor on the size of movements.
+        location_offset: ``(3,)`` added to every location, dominant hand outwards positive.
+        location_scale: factor on distances between locations.
+        tilt: ``(3,)`` rotation vector added to every orientation.
+        sloppiness: share by which handshapes fall back to the relaxed hand.
+        finger_habit: ``(5, 4)`` added to every handshape.
+        coarticulation: seconds over which neighbouring postures blend.
+        hold: seconds for which the hand stays at the end of a stroke.
+        curvature: sideways swing of transitions, as a share of their length.
+        ready_hand: the idle second hand waits in view instead of in the lap.
+    """
+
+    geometry: HandGeometry
+    left_handed: bool
+    tempo: float
+    amplitude: float
+    location_offset: Floats
+    location_scale: float
+    tilt: Floats
+    sloppiness: float
+    finger_habit: Floats
+    coarticulation: float
+    hold: float
+    curvature: float
+    ready_hand: bool
+
+    @classmethod
+    def standard(cls) -> SignerStyle:
+        """An average right-handed adult without any habits."""
+        return cls(
+            geometry=HandGeometry.adult(),
+            left_handed=False,
+            tempo=1.0,
+            amplitude=1.0,
+            location_offset=np.zeros(3),
+            location_scale=1.0,
+            tilt=np.zeros(3),
+            sloppiness=0.0,
+            finger_habit=np.zeros((5, 4)),
+            coarticulation=0.02,
+            hold=0.06,
+            curvature=0.0,
+            ready_hand=False,
+        )
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, left_handed: float = LEFT_HANDED) -> SignerStyle:
+        """Draw a signer, left-handed with this probability."""
+        dominance = float(rng.random())
+        return cls(
+            geometry=HandGeometry.varied(rng),
+            left_handed=dominance < left_handed,
+            tempo=float(np.clip(rng.lognormal(0.0, 0.15), 0.7, 1.45)),
+            amplitude=float(np.clip(rng.lognormal(0.0, 0.12), 0.75, 1.35)),
+            location_offset=rng.normal(0.0, [0.010, 0.02, 0.015]),
+            location_scale=float(np.clip(rng.normal(1.0, 0.06), 0.85, 1.15)),
+            tilt=rng.normal(0.0, np.deg2rad(5.0), size=3),
+            sloppiness=float(rng.uniform(0.0, 0.15)),
+            finger_habit=rng.normal(0.0, np.deg2rad(3.0), size=(5, 4)),
+            coarticulation=float(rng.uniform(0.015, 0.035)),
+            hold=float(rng.uniform(0.02, 0.12)),
+            curvature=float(rng.uniform(0.0, 0.12)),
+            ready_hand=bool(rng.random() < 0.35),
+        )
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How one production of a sign departs from the lexicon; units as in ``SignerStyle``.
+
+    It is the sum of what this signer always does with this sign and of what happened this time.
+    """
+
+    tempo: float
+    amplitude: float
+    offset: Floats  # (2, 3) for the dominant and the other hand
+    tilt: Floats  # (2, 3)
+    fingers: Floats  # (2, 5, 4)
+
+    @classmethod
+    def none(cls) -> Variation:
+        """The sign exactly as the lexicon has it."""
+        return cls(1.0, 1.0, np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 5, 4)))
+
+    @classmethod
+    def drawn(
+        cls, habit_seed: int, gloss: str, rng: np.random.Generator, amount: float
+    ) -> Variation:
+        """Draw a production of ``gloss``; ``amount`` 0 gives the lexicon's form, 1 is natural."""
+        habit = np.random.default_rng([habit_seed, crc32(gloss.encode())])
+        draws = [(habit, 1.0), (rng, 0.6)]
+        log_tempo, log_amplitude = (
+            sum(amount * share * 0.08 * source.normal() for source, share in draws)
+            for _ in range(2)
+        )
+        offset, tilt, fingers = (
+            np.asarray(
+                sum(amount * share * spread * source.normal(size=shape) for source, share in draws)
+            )
+            for spread, shape in (
+                (0.007, (2, 3)),
+                (np.deg2rad(4.0), (2, 3)),
+                (np.deg2rad(2.5), (2, 5, 4)),
+            )
+        )
+        return cls(float(np.exp(log_tempo)), float(np.exp(log_amplitude)), offset, tilt, fingers)
