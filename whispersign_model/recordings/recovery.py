@@ -39,7 +39,8 @@ def is_closed_mcap(path: Path) -> bool:
         if size < 2 * len(MAGIC):
             return False
         file.seek(-len(MAGIC), 2)
-        return file.read() == MAGIC
+        end: bytes = file.read()
+    return end == MAGIC
 
 
 def close_mcap(source: Path, target: Path) -> None:
@@ -112,7 +113,7 @@ def is_whole_sqlite(path: Path) -> bool:
         raise BagError(path, "is not a sqlite3 file")
     if len(header) < 100:
         return False
-    (page,), (pages,) = struct.unpack_from(">H", header, 16), struct.unpack_from(">I", header, 28)
+    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
     return path.stat().st_size >= pages * (page if page != 1 else 1 << 16)
 
 
