@@ -11,6 +11,8 @@ from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
 COLLAPSED = 1e-4  # metres or image heights; a hand no longer than this is a sensor's filler
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Stamps = NDArray[np.int64]
 
 
 def keep_hands(
@@ -63,10 +65,10 @@ class SpeedGate:
 
     def reset(self) -> None:
         """Forget the accepted wrists; the counter ``rejected`` (hand-frames) goes on."""
-        self._last: list[tuple[int, NDArray[np.float64]] | None] = [None] * len(HANDS)
+        self._last: list[tuple[Stamps, Doubles] | None] = [None] * len(HANDS)
 
     def __call__(
-        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats
+        self, stamps: Stamps, positions: Floats, confidence: Floats
     ) -> tuple[Floats, Floats]:
         """Return positions and confidence of ``n`` further frames, increasing in time.
 
@@ -87,13 +89,13 @@ class SpeedGate:
                 self.rejected += len(rows) - int(accepted.sum())
         return keep_hands(positions, confidence, kept)
 
-    def _accept(self, hand: int, stamps: NDArray[np.int64], wrists: Floats) -> NDArray[np.bool_]:
+    def _accept(self, hand: int, stamps: Stamps, wrists: Floats) -> NDArray[np.bool_]:
         """Return which of one hand's tracked frames are plausible, in order of time."""
         places = wrists.astype(np.float64)
         last = self._last[hand]
         if last is not None:
-            stamps = np.append(last[0], stamps)
-            places = np.append(last[1][None], places, axis=0)
+            stamps = np.concatenate([last[0], stamps])
+            places = np.concatenate([last[1], places])
         accepted = np.ones(len(stamps), dtype=bool)
         if self._reaches(stamps[:-1], places[:-1], stamps[1:], places[1:]).all():
             reference = len(stamps) - 1
@@ -105,15 +107,15 @@ class SpeedGate:
                 )
                 if accepted[row]:
                     reference = row
-        self._last[hand] = int(stamps[reference]), places[reference]
+        self._last[hand] = stamps[[reference]], places[[reference]]
         return accepted if last is None else accepted[1:]
 
     def _reaches(
         self,
-        start: NDArray[np.int64],
-        origin: NDArray[np.float64],
-        end: NDArray[np.int64],
-        place: NDArray[np.float64],
+        start: Stamps,
+        origin: Doubles,
+        end: Stamps,
+        place: Doubles,
     ) -> NDArray[np.bool_]:
         """Tell whether a wrist can get from ``origin (..., 3)`` to ``place`` in that time."""
         assert self._max_speed is not None

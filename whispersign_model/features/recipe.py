@@ -29,9 +29,9 @@ class Smoothing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["none", "one_euro", "moving_average"] = "one_euro"
-    min_cutoff: float = Field(default=2.0, gt=0, le=100, description="Hz, for a hand at rest")
-    beta: float = Field(default=20.0, ge=0, le=1000, description="Hz per (m/s)")
-    d_cutoff: float = Field(default=2.0, gt=0, le=100, description="Hz")
+    min_cutoff: float = Field(default=3.0, gt=0, le=100, description="Hz, for a hand at rest")
+    beta: float = Field(default=40.0, ge=0, le=1000, description="Hz per (m/s)")
+    d_cutoff: float = Field(default=5.0, gt=0, le=100, description="Hz")
     window_size: int = Field(default=5, ge=1, le=100, description="frames")
 
     @property

@@ -13,6 +13,7 @@ from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import HANDS, JOINTS, JOINTS_PER_HAND, WRIST
 
 HIT = 1000  # nanoseconds; a grid point this close to a frame takes that frame's values as they are
+BOTH = np.arange(len(HANDS))
 STEEPEST = 3.0  # a tangent is at most this many times the gentler of its two neighbouring chords
 
 Floats = NDArray[np.float32]
@@ -164,30 +165,32 @@ class Resampler:
         """Find for every grid time ``(m,)`` and hand the tracked frames around it."""
         stamps, count = self._stamps, len(self._stamps)
         tracked = self._confidence[:, WRIST::JOINTS_PER_HAND] > 0
-        rows = np.arange(count)[:, None]
-        none = np.full((1, len(HANDS)), -1)
-        until = np.maximum.accumulate(np.concatenate([none, np.where(tracked, rows, -1)]))
-        since = np.concatenate([np.where(tracked, rows, count), none + count + 1])
-        since = np.minimum.accumulate(since[::-1])[::-1]
+        order = np.arange(count)[:, None]
+        until = np.full((count + 1, len(HANDS)), -1)  # last tracked before each row, -1 = none
+        np.maximum.accumulate(np.where(tracked, order, -1), out=until[1:])
+        since = np.full((count + 1, len(HANDS)), count)  # first from each row on, count = none
+        np.minimum.accumulate(np.where(tracked, order, count)[::-1], out=since[-2::-1])
         at = np.searchsorted(stamps, times + HIT, side="right") - 1
 
-        left, right = until[at + 1], since[at + 1]
-        farther, next_ = np.take_along_axis(until, left.clip(0), 0), right + 1
-        frames = np.stack([farther, left, right, next_]).clip(0, count - 1)
-        spans = np.diff(stamps[frames], axis=0)
-        close = spans <= self._max_gap
+        frames = np.empty((4, len(times), len(HANDS)), dtype=np.intp)
+        farther, left, right, next_ = frames
+        left[:], right[:] = until[at + 1], since[at + 1]
+        farther[:], next_[:] = until[np.maximum(left, 0), BOTH], right + 1
+        rows = np.minimum(np.maximum(frames, 0), count - 1)
+        around = stamps[rows]
+        close = around[1:] - around[:-1] <= self._max_gap
         hit = (stamps[at] >= times - HIT)[:, None] & tracked[at]
         known, returned = left >= 0, right < count
         bridged = known & returned & close[1] & ~hit
-        expired = stamps[-1] - stamps[frames[1]] > self._max_gap
+        expired = stamps[-1] - around[1] > self._max_gap
         decided = np.where(returned, ~close[1] | (next_ < count), expired)
         return _Knots(
             final=hit | ~known | decided,
             hit=hit,
             bridged=bridged,
-            frames=frames,
+            frames=rows,
             before=(farther >= 0) & close[0],
-            after=(next_ < count) & close[2] & np.take_along_axis(tracked, frames[3], 0),
+            after=(next_ < count) & close[2] & tracked[rows[3], BOTH],
         )
 
     def _interpolate(self, times: Stamps, knots: _Knots) -> tuple[Floats, Floats]:
@@ -195,12 +198,11 @@ class Resampler:
         count = len(times)
         frames, bridged = knots.frames[:, :count], knots.bridged[:count]
         stamps = self._stamps[frames]
-        hand = np.arange(len(HANDS))
         shape = (-1, len(HANDS), JOINTS_PER_HAND)
-        points = self._positions.reshape(*shape, 3)[frames, hand]  # (4, m, 2, 21, 3)
-        trust = self._confidence.reshape(shape)[frames, hand]  # (4, m, 2, 21)
+        points = self._positions.reshape(*shape, 3)[frames, BOTH]  # (4, m, 2, 21, 3)
+        trust = self._confidence.reshape(shape)[frames, BOTH]  # (4, m, 2, 21)
 
-        spans = np.diff(stamps, axis=0).astype(np.float32)
+        spans = (stamps[1:] - stamps[:-1]).astype(np.float32)
         span = np.where(bridged, spans[1], 1)
         share = np.where(bridged, times[:, None] - stamps[1], 0) / span
         u = share.astype(np.float32)[..., None]
@@ -232,7 +234,7 @@ def _bends(points: Floats, span: Floats, outer: Floats) -> Floats:
         ``(2, ..., 3)``, 0 where there is no outer interval.
     """
     chord = points[2] - points[1]
-    ratio = span[..., None] / np.where(outer > 0, outer, 1)
+    ratio: Floats = np.divide(span[..., None], np.where(outer > 0, outer, 1), dtype=np.float32)
     outer_chords = points[1::2] - points[::2]
     neighbour: Floats = outer_chords * ratio[..., None]  # over a time as long as this span
     weight = (outer > 0) * (ratio / (1 + ratio))

@@ -208,9 +208,9 @@ class Smoother:
             ``(42, 3)`` float32, 0 where not tracked; None for a late or repeated frame, which
             the stream drops.
         """
-        for _, smooth in self._filtered(np.array([stamp]), positions[None], confidence[None]):
-            return smooth[0]
-        return None
+        stamps = np.array([stamp], dtype=np.int64)
+        smooth = [values for _, values in self._filtered(stamps, positions[None], confidence[None])]
+        return smooth[0].reshape(JOINTS, 3) if smooth else None
 
     def smooth(self, recording: Recording) -> Recording:
         """Filter a whole recording; late and repeated frames are left out.
@@ -273,7 +273,7 @@ class MovingAverageSmoothing:
 
     def push(self, frame: Floats) -> Floats:
         """Smooth the next frame ``(42, 7)`` of a stream."""
-        return self._advance(frame[None])[0]
+        return self._advance(frame[None]).reshape(JOINTS, FEATURES)
 
     def smooth(self, frames: Floats) -> Floats:
         """Smooth a whole array ``(T, 42, 7)``, on its own."""
