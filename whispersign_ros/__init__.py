@@ -1,1 +1,1 @@
-"""The ROS 2 side of WhisperSign: thin nodes around whispersign_model."""
+"""WhisperSign on ROS 2: thin nodes around the packages of ``whispersign_model``."""

@@ -1,0 +1,106 @@
+"""Nodes as child processes, none of which outlives the block that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import yaml
+
+from whispersign_model.errors import WhisperSignError
+
+GRACE = 3.0  # seconds to end after SIGTERM, before SIGKILL
+PR_SET_PDEATHSIG = 1  # of Linux' prctl
+
+
+class Children:
+    """Starts executables of this package; to be used as ``with Children() as children``.
+
+    Args:
+        verbose: let them log to this process's stderr, instead of keeping it for error messages.
+    """
+
+    def __init__(self, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: dict[str, IO[bytes]] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="whispersign-")
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        running = [process for process in self._processes.values() if process.poll() is None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for log in self._logs.values():
+            log.close()
+        self._folder.cleanup()
+
+    def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
+        """Start an executable with parameters; it ends when this process does."""
+        folder = Path(self._folder.name)
+        file = folder / f"{executable}.yaml"
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
+        log = self._logs[executable] = (folder / f"{executable}.log").open("w+b")
+        self._processes[executable] = subprocess.Popen(
+            [
+                *(sys.executable, "-m", f"whispersign_ros.{executable}"),
+                *("--ros-args", "--params-file", str(file)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=None if self._verbose else log,
+            stderr=None if self._verbose else log,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+
+    def ended(self, executable: str) -> bool:
+        """Tell whether an executable has ended by itself, and well.
+
+        Raises:
+            WhisperSignError: it ended with a fault; gives its last line.
+        """
+        code = self._processes[executable].poll()
+        if code:
+            raise WhisperSignError(
+                executable, f"ended with exit code {code}", self._last_line(executable)
+            )
+        return code == 0
+
+    def check(self) -> None:
+        """Look after all of them.
+
+        Raises:
+            WhisperSignError: one ended with a fault.
+        """
+        for executable in self._processes:
+            self.ended(executable)
+
+    def _last_line(self, executable: str) -> str:
+        log = self._logs[executable]
+        log.flush()
+        lines = Path(log.name).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this child when its parent dies, however it dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

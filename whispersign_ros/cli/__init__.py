@@ -1,0 +1,1 @@
+"""The verbs of the command ``whispersign`` that need ROS 2."""

@@ -1,0 +1,159 @@
+"""What a node reports on ``/diagnostics``: rates, ages, times, drops, and why it is unwell."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_ros import qos
+
+PERIOD = 1.0  # seconds between two reports
+SILENCE = 2.0  # seconds without input after which the node says so
+WARNING_PERIOD = 10.0  # seconds between two log lines about the same kind of fault
+
+
+class Diagnostics:
+    """Counts what happens in a node and publishes a DiagnosticArray every second.
+
+    All methods may be called from any thread.
+
+    Args:
+        node: the node that reports.
+        input_topic: the topic it lives on; "" for a source.
+        input_type: the message type expected there, e.g. ``whispersign_msgs/msg/HandFrame``.
+    """
+
+    def __init__(self, node: Node, input_topic: str = "", input_type: str = "") -> None:
+        self._node = node
+        self._topic = node.resolve_topic_name(input_topic) if input_topic else ""
+        self._type = input_type
+        self._lock = threading.Lock()
+        self._drops: Counter[str] = Counter()
+        self._values: dict[str, str] = {}
+        self._refusal = ""
+        self._received = 0
+        self._period_received = 0
+        self._period_drops = 0
+        self._period_times: list[float] = []
+        self._last_stamp: int | None = None
+        self._last_arrival = self._last_report = time.monotonic()
+        self._warned: dict[str, float] = {}
+        self._publisher = qos.publish(node, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
+        self._timer = node.create_timer(
+            PERIOD, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def received(self, stamp: int) -> None:
+        """Count a message of the input topic with this capture time (nanoseconds)."""
+        with self._lock:
+            self._received += 1
+            self._period_received += 1
+            self._last_stamp = stamp
+            self._last_arrival = time.monotonic()
+
+    def dropped(self, cause: str, detail: str = "", count: int = 1) -> None:
+        """Count something lost, and say so in the log at most every ``WARNING_PERIOD``."""
+        with self._lock:
+            self._drops[cause] += count
+            self._period_drops += count
+            now = time.monotonic()
+            silent = now - self._warned.get(cause, -WARNING_PERIOD) < WARNING_PERIOD
+            if not silent:
+                self._warned[cause] = now
+            total = self._drops[cause]
+        if not silent:
+            text = f"{cause.replace('_', ' ')}: {detail or self._topic} ({total} so far)"
+            self._node.get_logger().warning(text)
+
+    def timed(self, seconds: float) -> None:
+        """Note how long one call into the model took."""
+        with self._lock:
+            self._period_times.append(seconds)
+
+    def show(self, key: str, value: object) -> None:
+        """Set a value that every report carries."""
+        with self._lock:
+            self._values[key] = str(value)
+
+    def refuse(self, reason: str) -> None:
+        """Say why the input cannot be used: one error in the log for each new reason."""
+        with self._lock:
+            new = reason != self._refusal
+            self._refusal = reason
+            self._drops["refused"] += 1
+        if new:
+            self._node.get_logger().error(reason)
+
+    def accept(self) -> None:
+        """The input can be used (again)."""
+        with self._lock:
+            self._refusal = ""
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """What was lost so far, by cause."""
+        with self._lock:
+            return dict(self._drops)
+
+    def report(self) -> None:
+        """Publish the state of the last period and begin the next."""
+        conflict = self._conflict() if self._topic else ""
+        with self._lock:
+            status = self._status(conflict)
+            self._period_received = self._period_drops = 0
+            self._period_times = []
+            self._last_report = time.monotonic()
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
+
+    def _status(self, conflict: str) -> DiagnosticStatus:
+        now = time.monotonic()
+        name = self._node.get_fully_qualified_name()
+        status = DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message="running")
+        if self._refusal:
+            status.level, status.message = DiagnosticStatus.ERROR, self._refusal
+        elif self._topic and now - self._last_arrival > SILENCE:
+            status.level = DiagnosticStatus.WARN
+            status.message = f"no input on {self._topic}" + (f": {conflict}" if conflict else "")
+        elif self._period_drops:
+            status.level = DiagnosticStatus.WARN
+            status.message = f"{self._period_drops} dropped in the last period"
+        elif conflict:
+            status.level, status.message = DiagnosticStatus.WARN, conflict
+        values = self._measured(now) | self._values
+        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+        return status
+
+    def _measured(self, now: float) -> dict[str, str]:
+        values: dict[str, str] = {}
+        if self._topic:
+            elapsed = max(now - self._last_report, 1e-6)
+            values["input_hz"] = f"{self._period_received / elapsed:.1f}"
+            values["received"] = str(self._received)
+            if self._last_stamp is not None:
+                clock = self._node.get_clock().now().nanoseconds
+                values["stamp_age_ms"] = f"{(clock - self._last_stamp) / NANOSECONDS * 1e3:.1f}"
+        if self._period_times:
+            times = self._period_times
+            values["inference_ms_mean"] = f"{1e3 * sum(times) / len(times):.3f}"
+            values["inference_ms_max"] = f"{1e3 * max(times):.3f}"
+        for cause, count in sorted(self._drops.items()):
+            values[f"dropped_{cause}"] = str(count)
+        return values
+
+    def _conflict(self) -> str:
+        """What is wrong with the publishers of the input topic, as far as the graph shows."""
+        publishers = self._node.get_publishers_info_by_topic(self._topic)
+        wrong = sorted({p.topic_type for p in publishers if p.topic_type != self._type})
+        if wrong:
+            return f"a publisher sends {', '.join(wrong)} where {self._type} is expected"
+        if len(publishers) > 1:
+            return f"{len(publishers)} publishers interleave on {self._topic}"
+        return "" if publishers else "nobody publishes there"

@@ -1,0 +1,142 @@
+"""Node ``preprocessing_node``: ``hands/filtered`` turned into ``hands/features``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rclpy.node import Node
+
+from whispersign_model.errors import RecipeError
+from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.recording import Coordinates
+from whispersign_msgs.msg import HandFeatures, HandFrame
+from whispersign_ros import qos
+from whispersign_ros.assets import find_model
+from whispersign_ros.diagnostics import Diagnostics
+from whispersign_ros.messages import features_message, read_frame
+from whispersign_ros.parameters import MODEL, Setting, declare
+from whispersign_ros.process import run
+from whispersign_ros.stream import Seams, Silence
+
+TABLE = (
+    MODEL,
+    Setting(
+        "idle_timeout",
+        0.5,
+        "seconds without a message after which what is still held back is published",
+        0.05,
+        60.0,
+    ),
+)
+
+
+class PreprocessingNode(Node):
+    """Resamples, normalises and scales hands exactly as the model's recipe says.
+
+    Frames of other coordinates, or smoothed by another filter than the recipe's, are refused;
+    frames not smoothed yet are smoothed here.
+
+    Raises:
+        CheckpointError, ConfigError: the model or a parameter is at fault.
+    """
+
+    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+        super().__init__(
+            "preprocessing_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE, also_known)
+        metadata = read_metadata(find_model(values["model"]))
+        self._recipe = metadata.recipe
+        self._recipe_id = metadata.recipe.id
+        self._preprocessor = Preprocessor(metadata.recipe)
+        self._seams = Seams()
+        self._sequence = 0
+        self._frame_id = ""
+        self._out_of_order = 0
+        self._diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
+        self._diagnostics.show("recipe", self._recipe_id)
+        self._topic = self.resolve_topic_name("hands/filtered")
+        self._publisher = qos.publish(self, HandFeatures, "hands/features", qos.FEATURES)
+        self._silence = Silence(self, values["idle_timeout"], self.flush)
+        qos.subscribe(self, HandFrame, "hands/filtered", qos.HANDS_INPUT, self._process)
+        self.get_logger().info(f"preprocessing for {metadata.model_id}, recipe {self._recipe_id}")
+
+    def flush(self) -> None:
+        """Publish what is still held back; the next frame begins a new stream."""
+        self._publish(self._preprocessor.flush())
+
+    def _process(self, message: HandFrame) -> None:
+        frame = read_frame(message)
+        self._diagnostics.received(frame.stamp)
+        self._silence.broken()
+        if not self._accepts(message):
+            return
+        if frame.untrackable:
+            self._diagnostics.dropped("joints_not_finite", count=frame.untrackable)
+        begin = time.perf_counter()
+        if self._seams.at(frame.sequence):
+            self.flush()
+        self._frame_id = message.header.frame_id
+        self._publish(
+            self._preprocessor.push(
+                frame.stamp, frame.positions, frame.confidence, message.smoothing
+            )
+        )
+        self._diagnostics.timed(time.perf_counter() - begin)
+        self._count_drops()
+        self._diagnostics.show("hands_tracked", frame.hands_tracked)
+
+    def _accepts(self, message: HandFrame) -> bool:
+        try:
+            self._check(message)
+        except RecipeError as error:
+            self._diagnostics.refuse(str(error))
+            return False
+        self._diagnostics.accept()
+        return True
+
+    def _check(self, message: HandFrame) -> None:
+        """Raise RecipeError for frames that the recipe was not made for."""
+        try:
+            coordinates = Coordinates(message.coordinates)
+        except ValueError as error:
+            raise RecipeError(
+                self._topic, f"coordinates {message.coordinates} are unknown", "see HandFrame.msg"
+            ) from error
+        self._recipe.check_source(self._topic, coordinates, message.smoothing)
+
+    def _publish(self, block: FeatureBlock) -> None:
+        for stamp, features, restarts in zip(
+            block.stamps.tolist(), block.frames, block.restarts.tolist()
+        ):
+            if restarts:
+                self._sequence = 0
+            self._publisher.publish(
+                features_message(
+                    stamp,
+                    self._sequence,
+                    features,
+                    frame_id=self._frame_id,
+                    recipe_id=self._recipe_id,
+                )
+            )
+            self._sequence += 1
+
+    def _count_drops(self) -> None:
+        dropped = self._preprocessor.out_of_order - self._out_of_order
+        if dropped:
+            self._out_of_order += dropped
+            self._diagnostics.dropped("frames_out_of_order", count=dropped)
+        self._diagnostics.show("implausible_hands", self._preprocessor.implausible)
+
+
+def main() -> int:
+    """Run the executable ``preprocessing_node``."""
+    return run("preprocessing_node", lambda end: [PreprocessingNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,134 @@
+"""The thread in which recognition runs: features in, results out, in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.streaming import Result, StreamingRecognizer
+from whispersign_ros.diagnostics import Diagnostics
+
+
+class Step(NamedTuple):
+    """One step of features.
+
+    Attributes:
+        stamp: capture time, nanoseconds.
+        features: ``(42, 7)`` float32.
+        restarts: another stream begins with it.
+    """
+
+    stamp: int
+    features: NDArray[np.float32]
+    restarts: bool
+
+
+class RecognitionWorker:
+    """Feeds a recogniser from a bounded queue, in its own thread.
+
+    Args:
+        recognizer: used by this thread alone from now on.
+        publish: called in this thread with each result.
+        diagnostics: told of times and of steps dropped because the queue was full.
+        capacity: steps that may wait.
+    """
+
+    def __init__(
+        self,
+        recognizer: StreamingRecognizer,
+        publish: Callable[[Result], None],
+        diagnostics: Diagnostics,
+        capacity: int,
+    ) -> None:
+        self._recognizer = recognizer
+        self._publish = publish
+        self._diagnostics = diagnostics
+        self._capacity = capacity
+        self._queue: deque[Step | None] = deque()  # None: the stream has ended
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._busy = False
+        self._seam_owed = False  # the step that began a stream was dropped
+        self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
+        self._thread.start()
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits and nothing is being worked on."""
+        with self._changed:
+            return not self._queue and not self._busy
+
+    def push(self, step: Step) -> None:
+        """Let a step wait for its turn; it is dropped and counted when too many wait."""
+        with self._changed:
+            full = len(self._queue) >= self._capacity
+            if full:
+                self._seam_owed |= step.restarts
+            else:
+                self._queue.append(step._replace(restarts=step.restarts or self._seam_owed))
+                self._seam_owed = False
+                self._changed.notify()
+        if full:
+            self._diagnostics.dropped("steps_too_late", "recognition is slower than its input")
+
+    def finish(self) -> None:
+        """Close the utterance once all waiting steps are done."""
+        with self._changed:
+            self._queue.append(None)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """End the thread; what waits is forgotten."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                while not self._queue and not self._stopping:
+                    self._changed.wait()
+                if self._stopping:
+                    return
+                waiting = list(self._queue)
+                self._queue.clear()
+                self._busy = True
+            self._work(waiting)
+
+    def _work(self, waiting: Sequence[Step | None]) -> None:
+        """Recognise steps; runs without a seam go in one call."""
+        run: list[Step] = []
+        for step in waiting:
+            if self._stopping:
+                return
+            if step is None or step.restarts:
+                self._recognize(run)
+                run = []
+                self._give_out(self._recognizer.finish())
+            if step is not None:
+                run.append(step)
+        self._recognize(run)
+
+    def _recognize(self, run: Sequence[Step]) -> None:
+        if not run:
+            return
+        begin = time.perf_counter()
+        results = self._recognizer.push(
+            np.stack([step.features for step in run]),
+            np.array([step.stamp for step in run], dtype=np.int64),
+        )
+        self._diagnostics.timed(time.perf_counter() - begin)
+        self._give_out(results)
+
+    def _give_out(self, results: Sequence[Result]) -> None:
+        for result in results:
+            if not self._stopping:
+                self._publish(result)

@@ -1,0 +1,62 @@
+"""Where a node stands in the stream it receives: seams, and silence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+CHECKS_PER_TIMEOUT = 5  # silence is noticed at most a fifth of the timeout too late
+
+
+class Seams:
+    """Tells where a new stream begins: where ``sequence`` does not increase."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def at(self, sequence: int) -> bool:
+        """Take the next message's sequence; True when another stream begins with it."""
+        last, self._last = self._last, sequence
+        return last is not None and sequence <= last
+
+
+class Silence:
+    """Calls back once when no message has come for a while, by a clock that never jumps.
+
+    Args:
+        node: owns the timer.
+        timeout: seconds.
+        callback: what to do; called again only after another message has come.
+    """
+
+    def __init__(self, node: Node, timeout: float, callback: Callable[[], None]) -> None:
+        self._node = node
+        self._timeout = timeout
+        self._callback = callback
+        self._last: float | None = None
+        self._timer = node.create_timer(
+            timeout / CHECKS_PER_TIMEOUT,
+            self._check,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def broken(self) -> None:
+        """A message has come."""
+        self._last = time.monotonic()
+
+    @property
+    def waiting(self) -> bool:
+        """A message has come and the silence after it is not yet long enough."""
+        return self._last is not None
+
+    def destroy(self) -> None:
+        """Stop watching."""
+        self._node.destroy_timer(self._timer)
+
+    def _check(self) -> None:
+        if self._last is not None and time.monotonic() - self._last >= self._timeout:
+            self._last = None
+            self._callback()
