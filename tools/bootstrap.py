@@ -269,7 +269,9 @@ def install_packages(ros: str) -> None:
     quietly = ("--no-index", "--no-deps", "--no-build-isolation")
     run([*PIP_INSTALL, *quietly, "--editable", str(ROOT)], LOG, ROOT)
     share, lib = VENV / "share" / NODES, VENV / "lib" / NODES
-    links = {share / name: ROOT / name for name in ("package.xml", "launch", "config")}
+    links = {share / name: ROOT / name for name in ("package.xml", "config")}
+    # File by file: `ros2 launch` does not look into linked folders.
+    links.update({share / "launch" / file.name: file for file in ROOT.glob("launch/*.launch.py")})
     for line in read_setup_cfg()["options.entry_points"]["console_scripts"].split("\n"):
         name, _, target = line.partition(" = ")
         if target.startswith(f"{NODES}."):
@@ -278,6 +280,7 @@ def install_packages(ros: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for link, linked in links.items():
+        link.parent.mkdir(exist_ok=True)
         link.symlink_to(os.path.relpath(linked, link.parent))
     marker = VENV / "share/ament_index/resource_index/packages" / NODES
     marker.parent.mkdir(parents=True, exist_ok=True)
