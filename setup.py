@@ -20,6 +20,7 @@ def share(folder: str) -> list:
 
 
 setup(
+    python_requires=">=3.10, <3.15",  # in setup.cfg it becomes an object that colcon cannot read
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
