@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 from whispersign_model.errors import WhisperSignError
 
@@ -35,7 +35,7 @@ def whole_folder(
     made = [parent for parent in out.parents if not parent.exists()]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{out.name[:40]}.partial-", dir=out.parent))
+        beside = Path(mkdtemp(prefix=f".{out.name[:40]}.partial-", dir=out.parent))
     except OSError as fault:
         raise error(out, f"cannot be written ({fault.strerror})", "choose another place") from fault
     done = False
@@ -57,6 +57,29 @@ def whole_folder(
         for parent in () if done else made:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
+
+
+@contextmanager
+def added_files(out: Path, error: type[WhisperSignError]) -> Iterator[Path]:
+    """Yield an empty folder whose entries move into ``out`` when the block ends well.
+
+    ``out`` may exist; then none of the entries may exist in it.
+
+    Raises:
+        WhisperSignError: of type ``error``, when an entry exists or cannot be written.
+    """
+    if not out.is_dir() or not any(out.iterdir()):
+        with whole_folder(out, error) as folder:
+            yield folder
+        return
+    with TemporaryDirectory(prefix=f".{out.name[:40]}.partial-", dir=out.parent) as beside:
+        yield Path(beside)
+        entries = sorted(Path(beside).iterdir())
+        for entry in entries:
+            if (out / entry.name).exists():
+                raise error(out / entry.name, "exists already", "choose another folder")
+        for entry in entries:
+            os.replace(entry, out / entry.name)
 
 
 def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from heapq import merge
@@ -56,7 +56,13 @@ DEPTHS = {RAW: 10, FILTERED: 10, ANNOTATION: 50}  # of the queues our nodes offe
 BATCH = 2048  # messages turned into arrays at once
 
 
-def read_bag(path: Path | str, topic: str | None = None, *, recover: bool = False) -> Recording:
+def read_bag(
+    path: Path | str,
+    topic: str | None = None,
+    *,
+    prefer: Sequence[str] = (FILTERED, RAW),
+    recover: bool = False,
+) -> Recording:
     """Read one recording: a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
 
     Frames come in order of arrival, each with its time of capture (``header.stamp``). Labels come
@@ -65,9 +71,9 @@ def read_bag(path: Path | str, topic: str | None = None, *, recover: bool = Fals
 
     Args:
         path: the bag.
-        topic: of the frames; None for ``hands/filtered`` where it holds messages, else
-            ``hands/raw``. The last two name parts count, in any namespace, unless a topic of
+        topic: of the frames. The last two name parts count, in any namespace, unless a topic of
             exactly this name exists.
+        prefer: without ``topic``, the first of these that holds messages.
         recover: read a file whose recorder was killed as far as it goes, instead of refusing it.
 
     Raises:
@@ -87,7 +93,7 @@ def read_bag(path: Path | str, topic: str | None = None, *, recover: bool = Fals
         with damage_told(path):
             readers = _open(path, files, metadata, recover, stack)
         connections = [connection for reader in readers for connection in reader.connections]
-        hands = choose_hands(path, connections, topic)
+        hands = choose_hands(path, connections, (topic,) if topic else prefer)
         labels = choose_annotation(path, connections, hands)
         frames = _messages(path, readers, hands, labels, annotations)
         recording = _assemble(path, hands, frames, annotations)

@@ -24,6 +24,8 @@ from whispersign_model.recordings.recovery import (
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
 RECOVER_HINT = "`whispersign convert --recover` takes what is whole"
+# Keeps every scalar the text it is: a signer "007" is no number. In C where libyaml is there.
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
 
@@ -57,8 +59,7 @@ def read_metadata(path: Path) -> BagMetadata | None:
     if not file.is_file():
         return None
     try:
-        # BaseLoader keeps every scalar the text it is: a signer "007" is no number.
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
         metadata = _parse(content["rosbag2_bagfile_information"])
     except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as fault:
         raise BagError(file, "is not the metadata of a rosbag2", _reindex(file.parent)) from fault

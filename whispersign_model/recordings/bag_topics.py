@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from whispersign_model.recordings import messages as ros
 RAW, FILTERED, ANNOTATION = "hands/raw", "hands/filtered", "annotation"  # in any namespace
 
 
-def choose_hands(path: Path, connections: list[Connection], wanted: str | None) -> str:
-    """Choose the one topic of frames; ``wanted`` as in ``read_bag``.
+def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str]) -> str:
+    """Choose the one topic of frames: the first wanted that holds messages, or is there at all.
+
+    The last two parts of the names count, in any namespace, unless one fits exactly.
 
     Raises:
         BagError: when there is none, more than one, or its type is another.
@@ -23,18 +25,15 @@ def choose_hands(path: Path, connections: list[Connection], wanted: str | None) 
     counts: dict[str, int] = {}
     for connection in connections:
         counts[connection.topic] = counts.get(connection.topic, 0) + connection.msgcount
-    if wanted is not None:
-        exact = "/" + wanted.strip("/")
-        choices = [[exact]] if exact in counts else [_ending(counts, _end(wanted))]
-    else:
-        every = [_ending(counts, FILTERED), _ending(counts, RAW)]
-        choices = [[topic for topic in topics if counts[topic]] for topics in every] + every
-    topics = next((topics for topics in choices if topics), [])
+    fitting = []
+    for name in wanted:
+        exact = "/" + name.strip("/")
+        fitting.append([exact] if exact in counts else _ending(counts, _end(name)))
+    filled = [[topic for topic in topics if counts[topic]] for topics in fitting]
+    topics = next((topics for topics in (*filled, *fitting) if topics), [])
     if not topics:
         names = ", ".join(sorted(counts)) or "no topic at all"
-        raise BagError(
-            path, f"has no topic {wanted or f'{RAW} or {FILTERED}'}", f"it holds {names[:200]}"
-        )
+        raise BagError(path, f"has no topic {' or '.join(wanted)}", f"it holds {names[:200]}")
     if len(topics) > 1:
         raise BagError(path, f"has the topics {' and '.join(topics)}", "choose one with --topic")
     topic = topics[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +69,7 @@ def definition_text(message_type: str) -> str:
     return text + separator + parts
 
 
+@lru_cache(maxsize=64)  # thousands of bags carry the same few definitions
 def definition_difference(
     message_type: str, definition: MessageDefinition, digest: str
 ) -> str | None:

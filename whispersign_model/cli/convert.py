@@ -1,0 +1,183 @@
+"""Turn annotated bags into a processed dataset for training.
+
+Bags are folders of `ros2 bag record`, .mcap or .db3 files, folders of bags, or patterns. Labels
+come from topic `annotation`. Recordings are split by signer unless an option says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whispersign_model.recordings.conversion import ConversionOptions, Source
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``whispersign convert``."""
+    parser.add_argument(
+        "bags", nargs="+", metavar="BAG", help="bag, folder of bags, or pattern such as 'day*/**'"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DATASET", help="folder to write"
+    )
+    parser.add_argument(
+        "--topic",
+        help="topic of the frames (default: hands/raw, or hands/filtered where only that is)",
+    )
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="read files whose recorder was killed as far as they go",
+    )
+    add_dataset_arguments(parser)
+
+
+def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide what a dataset holds; ``import --dataset`` has them too."""
+    group = parser.add_argument_group("dataset")
+    group.add_argument("--force", action="store_true", help="replace an existing dataset")
+    group.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="what to do about a recording that cannot be read (default: %(default)s)",
+    )
+    group.add_argument(
+        "--cut",
+        action="store_true",
+        help="make each annotated segment an example; default: whole recordings with all glosses",
+    )
+    group.add_argument(
+        "--margin",
+        type=_not_negative,
+        default=0.2,
+        metavar="SECONDS",
+        help="kept around each segment with --cut (default: %(default)s)",
+    )
+    group.add_argument(
+        "--language", default="", metavar="TAG", help="BCP 47 tag of the glosses, such as gsg"
+    )
+    recipe = parser.add_argument_group("preprocessing recipe")
+    recipe.add_argument("--rate", type=float, help="frames per second (default: 60)")
+    recipe.add_argument(
+        "--smoothing",
+        choices=("none", "one_euro", "moving_average"),
+        help="filter of the raw frames; recognise live with the same (default: one_euro)",
+    )
+    recipe.add_argument(
+        "--location",
+        choices=("sensor", "entry"),
+        help="where the wrists' origin is: the sensor, or where a hand came in (default: entry)",
+    )
+    _add_split_arguments(parser.add_argument_group("splits (default: by signer, 70/15/15 %%)"))
+
+
+def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
+    for split, offset in (("val", 1), ("test", 0)):
+        group.add_argument(
+            f"--{split}",
+            type=_names,
+            default=(),
+            metavar="NAME[,NAME...]",
+            help=f"signers, recordings or own split words for {split}; * matches anything",
+        )
+        group.add_argument(
+            f"--{split}-every",
+            type=_count,
+            default=0,
+            metavar="N",
+            help=f"every Nth recording is for {split}",
+        )
+        group.add_argument(
+            f"--{split}-offset",
+            type=_count,
+            default=offset,
+            metavar="K",
+            help=f"those whose index modulo N is K (default: {offset})",
+        )
+    group.add_argument(
+        "--seed", type=int, default=0, help="of the split by signer (default: %(default)s)"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
+    return number
+
+
+def options_from(arguments: argparse.Namespace) -> ConversionOptions:
+    """Build the options that ``add_dataset_arguments`` reads.
+
+    Raises:
+        RecipeError: naming a recipe field out of its range.
+    """
+    from whispersign_model.features.recipe import Recipe, Smoothing
+    from whispersign_model.recordings.conversion import ConversionOptions
+    from whispersign_model.recordings.splits import SplitPolicy
+
+    fields = {name: getattr(arguments, name) for name in ("rate", "location")}
+    if arguments.smoothing:
+        fields["smoothing"] = Smoothing(kind=arguments.smoothing)
+    return ConversionOptions(
+        recipe=Recipe().changed(**{k: v for k, v in fields.items() if v is not None}),
+        splits=SplitPolicy(
+            val=arguments.val,
+            test=arguments.test,
+            val_every=arguments.val_every,
+            val_offset=arguments.val_offset,
+            test_every=arguments.test_every,
+            test_offset=arguments.test_offset,
+            seed=arguments.seed,
+        ),
+        cut=arguments.margin if arguments.cut else None,
+        language=arguments.language,
+        on_error=arguments.on_error,
+        replace=arguments.force,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert and print the report."""
+    from whispersign_model.recordings.bag import read_bag
+    from whispersign_model.recordings.bag_files import find_bags
+    from whispersign_model.recordings.bag_topics import FILTERED, RAW
+    from whispersign_model.recordings.conversion import Source
+
+    read = partial(
+        read_bag, topic=arguments.topic, prefer=(RAW, FILTERED), recover=arguments.recover
+    )
+    sources = [Source(str(bag), partial(read, bag)) for bag in find_bags(arguments.bags)]
+    return write_dataset_from(sources, arguments.out, options_from(arguments))
+
+
+def write_dataset_from(sources: Sequence[Source], out: Path, options: ConversionOptions) -> int:
+    """Convert sources with a progress bar, print the report and return the exit code."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.recordings.conversion import convert
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Converting", total=len(sources))
+        report = convert(out, sources, options, partial(bar.advance, task))
+    print(f"{out}:")
+    for line in report.lines():
+        print(f"  {line}")
+    return 0

@@ -1,0 +1,73 @@
+"""Turn a recording archive (.npz) into annotated bags, or straight into a processed dataset."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whispersign_model.cli.convert import add_dataset_arguments, options_from, write_dataset_from
+
+if TYPE_CHECKING:
+    from whispersign_model.recordings.recording import Recording
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``whispersign import``."""
+    parser.add_argument("archive", type=Path, metavar="ARCHIVE.npz", help="recording archive")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument(
+        "--out", type=Path, metavar="BAGS", help="folder for one bag a recording, with labels"
+    )
+    target.add_argument(
+        "--dataset", type=Path, metavar="DIR", help="folder for a dataset, as convert writes it"
+    )
+    parser.add_argument(
+        "--storage",
+        choices=("mcap", "sqlite3"),
+        default="mcap",
+        help="of the bags (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--label",
+        default="lab",
+        metavar="FIELD",
+        help="label array of the archive, such as label28 (default: %(default)s)",
+    )
+    add_dataset_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import and say what was written."""
+    from whispersign_model.recordings.archive import read_archive
+    from whispersign_model.recordings.conversion import Source
+
+    recordings = read_archive(arguments.archive, arguments.label)
+    if arguments.dataset is None:
+        return _write_bags(recordings, arguments.out, arguments.storage)
+    sources = [Source(each.name, partial(_itself, each)) for each in recordings]
+    return write_dataset_from(sources, arguments.dataset, options_from(arguments))
+
+
+def _itself(recording: Recording) -> Recording:
+    return recording
+
+
+def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    from whispersign_model.errors import BagError
+    from whispersign_model.recordings.atomic import added_files
+    from whispersign_model.recordings.bag import write_bag
+
+    with added_files(out, BagError) as folder:
+        for recording in track(
+            recordings, "Importing", console=Console(stderr=True), transient=True
+        ):
+            write_bag(folder / recording.name, recording, storage)
+    frames = sum(len(recording) for recording in recordings)
+    labelled = sum(bool(recording.segments) for recording in recordings)
+    print(f"{out}: {len(recordings)} bags, {frames} frames, {labelled} with annotation")
+    return 0

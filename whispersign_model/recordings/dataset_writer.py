@@ -1,0 +1,164 @@
+"""Write a processed dataset: recordings resampled, their labels, vocabulary and manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.errors import DatasetError
+from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.recordings.atomic import safe_name, unique_name, whole_folder
+from whispersign_model.recordings.dataset import (
+    FORMAT,
+    MANIFEST,
+    VOCABULARY,
+    ManifestFile,
+    RecordingEntry,
+    SegmentEntry,
+    VocabularyFile,
+)
+from whispersign_model.recordings.recording import NANOSECONDS, Recording
+from whispersign_model.recordings.splits import SPLITS
+
+
+def write_dataset(
+    out: Path | str,
+    recordings: Iterable[tuple[str, Recording]],
+    recipe: Recipe,
+    *,
+    language: str = "",
+    replace: bool = False,
+) -> None:
+    """Write recordings, each with its split, as a dataset that appears whole.
+
+    Raises:
+        DatasetError: see ``DatasetWriter.add`` and ``dataset_folder``.
+        RecipeError: a recording of other coordinates or another smoothing than the recipe's.
+    """
+    splits = []
+    with whole_folder(check_target(out, replace), DatasetError, replace=replace) as folder:
+        writer = DatasetWriter(folder, recipe)
+        for split, recording in recordings:
+            writer.add(recording)
+            splits.append(split)
+        writer.finish(splits, language)
+
+
+def check_target(out: Path | str, replace: bool) -> Path:
+    """Return ``out`` as a path when a dataset may be written there.
+
+    Raises:
+        DatasetError: when it exists and is not to be replaced, or is anything but a dataset.
+    """
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if not (out / MANIFEST).is_file():
+            raise DatasetError(out, "exists and is no dataset", "choose another folder")
+        if not replace:
+            raise DatasetError(out, "exists already", "choose another folder or give --force")
+    return out
+
+
+class DatasetWriter:
+    """Fills an empty folder with a dataset: ``add`` each recording, then ``finish``.
+
+    Attributes:
+        recipe: what turns recordings into features; its scaling is fitted by training.
+        preprocessor: whose counters tell what was dropped so far.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.preprocessor = Preprocessor(recipe)
+        self._folder = folder
+        self._entries: list[RecordingEntry] = []
+        self._glosses: list[tuple[str, ...]] = []
+        self._names: set[str] = set()
+        for split in SPLITS:
+            for part in ("features", "labels"):
+                (folder / split / part).mkdir(parents=True)
+
+    def add(self, recording: Recording) -> RecordingEntry:
+        """Resample a recording and write its features.
+
+        Raises:
+            DatasetError: nothing is tracked in it, or it has no gloss.
+            RecipeError: other coordinates or another smoothing than the recipe's.
+        """
+        name = recording.name or "recording"
+        if not recording.glosses or not all(recording.glosses):
+            raise DatasetError(name, "has an empty gloss" if recording.glosses else "has no gloss")
+        block = self.preprocessor.resample(recording)
+        if not block.frames[..., -1].any():
+            raise DatasetError(
+                name, "no hand is tracked in any frame" if len(block) else "has no frame"
+            )
+        entry = RecordingEntry(
+            name=unique_name(safe_name(name), self._names),
+            split=SPLITS[0],  # until finish() tells
+            signer=recording.signer,
+            source=recording.source,
+            frames=len(block),
+            restarts=np.flatnonzero(block.restarts).tolist(),
+            segments=_segments(recording, block, self.recipe.rate),
+        )
+        np.save(self._features(entry), block.frames.astype(np.float32, copy=False))
+        self._entries.append(entry)
+        self._glosses.append(recording.glosses)
+        return entry
+
+    def finish(self, splits: Sequence[str], language: str = "") -> list[str]:
+        """Put each added recording into its split, and write labels, vocabulary and manifest.
+
+        Returns:
+            the vocabulary: all glosses in alphabetical order.
+
+        Raises:
+            DatasetError: when a split is none of train, val and test.
+        """
+        vocabulary = sorted({gloss for glosses in self._glosses for gloss in glosses})
+        ids = {gloss: number for number, gloss in enumerate(vocabulary, start=1)}
+        for position, (entry, split) in enumerate(zip(self._entries, splits, strict=True)):
+            if split not in SPLITS:
+                raise DatasetError(entry.name, f"split '{split}' is none of {', '.join(SPLITS)}")
+            self._entries[position] = placed = entry.model_copy(update={"split": split})
+            os.replace(self._features(entry), self._features(placed))
+            labels: NDArray[np.int64] = np.array(
+                [ids[gloss] for gloss in self._glosses[position]], dtype=np.int64
+            )
+            np.save(self._folder / split / "labels" / f"{entry.name}.npy", labels)
+        manifest = ManifestFile(
+            format=FORMAT,
+            recipe=self.recipe.model_dump(mode="json", exclude={"offset", "scale"}),
+            recordings=self._entries,
+        )
+        _write(self._folder / VOCABULARY, VocabularyFile(glosses=vocabulary, language=language))
+        _write(self._folder / MANIFEST, manifest)
+        return vocabulary
+
+    def _features(self, entry: RecordingEntry) -> Path:
+        return self._folder / entry.split / "features" / f"{entry.name}.npy"
+
+
+def _write(path: Path, content: VocabularyFile | ManifestFile) -> None:
+    path.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _segments(recording: Recording, block: FeatureBlock, rate: float) -> list[SegmentEntry]:
+    """Return the time of each gloss in seconds from the first frame of the features."""
+
+    def seconds(stamp: int) -> float:
+        # Over the nearest frame, since jumps in time leave no trace between frames.
+        nearest = int(np.argmin(np.abs(block.stamps - stamp)))
+        return round(nearest / rate + int(stamp - block.stamps[nearest]) / NANOSECONDS, 6)
+
+    return [
+        SegmentEntry(gloss=gloss, start=seconds(segment.start), end=seconds(segment.end))
+        for segment in recording.segments
+        for gloss in segment.glosses
+    ]

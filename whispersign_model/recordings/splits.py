@@ -1,0 +1,168 @@
+"""Splits: which recordings train, which validate and which test, by signer wherever it can be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from whispersign_model.errors import DatasetError
+
+TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
+PERCENT = 15  # of the signers, or of the recordings, for test, and as many for val
+_SYNONYMS = {
+    "training": TRAIN,
+    "validation": VAL,
+    "valid": VAL,
+    "dev": VAL,
+    "testing": TEST,
+    **{split: split for split in SPLITS},
+}
+
+
+@dataclass(frozen=True)
+class SplitItem:
+    """What decides about a recording: its place in the order given, names and labels."""
+
+    index: int
+    name: str
+    signer: str
+    split: str  # its own word for it, "" for none
+    glosses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SplitPolicy:
+    """How recordings are split. The first rule that decides about a recording holds.
+
+    1. ``test`` and ``val``: names, each of a signer, a recording or a recording's own word for
+       its split ("continuous"); patterns with ``*`` are understood.
+    2. ``test_every`` N: recordings whose index modulo N is ``test_offset``; ``val_every`` alike.
+    3. The recording's own split, where it is "train", "val" or "test" (or a synonym).
+    4. Where rule 1 or 2 is in use: "train". Else by signer, about 15 % of them each for "test"
+       and "val"; by recording where there are fewer than three signers. Both follow from ``seed``
+       and the names alone, so another recording more changes little.
+    """
+
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    val_every: int = 0
+    val_offset: int = 1
+    test_every: int = 0
+    test_offset: int = 0
+    seed: int = 0
+
+
+def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list[str], list[str]]:
+    """Return the split of each recording, and warnings worth a person's attention.
+
+    Raises:
+        DatasetError: when a name of the policy fits no recording, or one fits both lists.
+    """
+    named = _by_name(policy, items)
+    splits = [
+        named.get(item.index)
+        or _by_turn(policy, item.index)
+        or _SYNONYMS.get(item.split.lower(), "")
+        for item in items
+    ]
+    undecided = [item for item, split in zip(items, splits) if not split]
+    warnings: list[str] = []
+    if policy.val or policy.test or policy.val_every or policy.test_every:
+        chosen = dict.fromkeys((item.index for item in undecided), TRAIN)
+    else:
+        chosen = _by_signer(undecided, policy.seed, warnings)
+    splits = [split or chosen[item.index] for item, split in zip(items, splits)]
+    return splits, warnings + _shared(items, splits) + _untrained(items, splits)
+
+
+def _by_name(policy: SplitPolicy, items: Sequence[SplitItem]) -> dict[int, str]:
+    named: dict[int, str] = {}
+    for split, patterns in ((TEST, policy.test), (VAL, policy.val)):
+        for pattern in patterns:
+            fitting = [
+                item
+                for item in items
+                if any(fnmatchcase(word, pattern) for word in (item.signer, item.name, item.split))
+            ]
+            if not fitting:
+                signers = ", ".join(sorted({item.signer for item in items if item.signer}))
+                raise DatasetError(
+                    f"--{split} {pattern}",
+                    "fits no signer, recording or split",
+                    f"the signers are {signers[:200]}" if signers else "no signer is known",
+                )
+            for item in fitting:
+                if named.setdefault(item.index, split) != split:
+                    raise DatasetError(f"--{split} {pattern}", f"{item.name} is in --test too")
+    return named
+
+
+def _by_turn(policy: SplitPolicy, index: int) -> str:
+    if policy.test_every and index % policy.test_every == policy.test_offset % policy.test_every:
+        return TEST
+    if policy.val_every and index % policy.val_every == policy.val_offset % policy.val_every:
+        return VAL
+    return ""
+
+
+def _by_signer(items: Sequence[SplitItem], seed: int, warnings: list[str]) -> dict[int, str]:
+    """Give whole signers to a split; recordings of unknown signers train."""
+    signers = {item.signer for item in items if item.signer}
+    if items and len(signers) < 3:
+        known = "no signer is known" if not signers else f"of {len(signers)} signers only"
+        warnings.append(
+            f"{known}: split by recording, so training has seen the signers it is tested on"
+        )
+        return _by_recording(items, seed)
+    if unknown := sum(not item.signer for item in items):
+        warnings.append(f"{unknown} recordings of unknown signers train")
+    order = sorted(signers, key=lambda signer: _draw(seed, signer))
+    split_of: dict[str, str] = {}
+    for split in (TEST, VAL):
+        for _ in range(max(1, round(PERCENT * len(signers) / 100))):
+            split_of[order.pop()] = split
+    return {item.index: split_of.get(item.signer, TRAIN) for item in items}
+
+
+def _by_recording(items: Sequence[SplitItem], seed: int) -> dict[int, str]:
+    """Give each split its share of the recordings of each gloss sequence, as far as it goes."""
+    order = sorted(items, key=lambda item: (item.glosses, _draw(seed, item.name)))
+    chosen = {}
+    for place, item in enumerate(order, start=1):
+        turn = place * PERCENT % 100
+        chosen[item.index] = TEST if turn < PERCENT else VAL if 50 <= turn < 50 + PERCENT else TRAIN
+    return chosen
+
+
+def _draw(seed: int, word: str) -> str:
+    return hashlib.sha256(f"{seed}:{word}".encode()).hexdigest()
+
+
+def _shared(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
+    """Warn of signers that are both trained on and tested on."""
+    signers = {
+        split: {item.signer for item, own in zip(items, splits) if own == split and item.signer}
+        for split in SPLITS
+    }
+    warnings = []
+    for split in (VAL, TEST):
+        if shared := sorted(signers[TRAIN] & signers[split]):
+            names = ", ".join(shared)
+            warnings.append(f"train and {split} share {len(shared)} signers ({names[:120]})")
+    return warnings
+
+
+def _untrained(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
+    """Warn of empty splits, and of glosses that training never sees."""
+    warnings = [f"no recording is for {split}" for split in SPLITS if split not in splits]
+    glosses = {
+        split: {gloss for item, own in zip(items, splits) if own == split for gloss in item.glosses}
+        for split in SPLITS
+    }
+    for split in (VAL, TEST):
+        if unseen := sorted(glosses[split] - glosses[TRAIN]):
+            names = ", ".join(unseen)
+            warnings.append(f"{split} has {len(unseen)} glosses that train lacks ({names[:120]})")
+    return warnings
