@@ -13,8 +13,10 @@ help:
 	@echo "make clean   remove .venv and everything else that was made here"
 
 # $(call set-up,EXTRAS...)
-set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) missing; \
-	install: sudo apt install python3 python3-venv python3-dev g++" >&2; exit 2; }; \
+set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) missing; install:" \
+	"sudo apt install python3 python3-venv python3-dev g++" >&2; exit 2; }; \
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 7))" || { echo "set-up: error:" \
+	"$(PYTHON) is too old; install Python 3.10 to 3.14 and name it with PYTHON=..." >&2; exit 2; }; \
 	$(PYTHON) tools/bootstrap.py --extras $(1)
 
 setup:

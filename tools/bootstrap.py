@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = str(VENV / "bin" / "python")
 PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+BUILD_BACKEND = ("setuptools", "wheel")  # first, as some requirements come as sources
 STAMP = VENV / "setup.json"
 LOG = VENV / "setup.log"
 REQUIREMENTS = ROOT / "requirements"
@@ -206,8 +207,9 @@ def install_requirements(ros: str, extras: set[str]) -> None:
     constraints = VENV / "constraints.txt"
     lock = (REQUIREMENTS / "lock.txt").read_text()
     constraints.write_text(constraints_over_ros(lock) if ros else lock)
-    command = [*PIP_INSTALL, "--progress-bar", "off", "--prefer-binary"]
-    command += ["--constraint", str(constraints)]
+    command = [*PIP_INSTALL, "--progress-bar", "off", "--constraint", str(constraints)]
+    run([*command, *BUILD_BACKEND], LOG, ROOT)
+    command += ["--prefer-binary", "--no-build-isolation"]
     for file in ("build.txt",) if ros else ("build.txt", "ros.txt"):
         command += ["--requirement", str(REQUIREMENTS / file)]
     run([*command, *filter(None, wanted)], LOG, ROOT)

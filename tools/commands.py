@@ -25,7 +25,7 @@ FAULTS = (
         " `pip config list`, then run this again",
     ),
     (
-        r"No matching distribution found for (?P<what>[^\s;]+)",
+        r"(No matching distribution found for|requested \(constraint\)) (?P<what>[^\s;]+)",
         "the Python package index has no {what} for this Python and processor; use Python 3.10"
         " to 3.14 on x86-64 Linux, or source a ROS 2 distribution first",
     ),

@@ -1,0 +1,28 @@
+"""What all tests share: real recordings where they are at hand, and logs kept out of the home."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# ROS would write its logs into the home folder. Set before any test starts ROS.
+os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="whispersign_test_log_")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Return a function that gives the path of a real recording by name, or skips the test."""
+
+    def find(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.exists():
+            pytest.skip(f"the recordings beside the repository are missing: {path}")
+        return path
+
+    return find
