@@ -1,0 +1,250 @@
+"""The network as a whole: lengths, chunks, gradients, memory, checkpoints."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from whispersign_model.errors import CheckpointError
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
+
+GLOSSES = ("HELLO", "YES", "NO", "STOP", "GO")
+
+
+@pytest.fixture
+def model() -> WhisperSignModel:
+    torch.manual_seed(0)
+    return WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES))).eval()
+
+
+def batch(lengths: list[int], garbage: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    data = torch.randn(len(lengths), max(lengths), 42, 7, generator=generator)
+    data[..., 6] = 1
+    for row, length in enumerate(lengths):
+        data[row, length:] = garbage
+    return data, torch.tensor(lengths)
+
+
+def metadata(model: WhisperSignModel) -> CheckpointMetadata:
+    return CheckpointMetadata(config=model.config, glosses=GLOSSES, recipe=Recipe())
+
+
+@pytest.mark.parametrize("chunk", [0, 1, 2, 4, 8])
+def test_padded_batch_gives_what_each_clip_gives_alone(model, chunk):
+    lengths = [97, 60, 33, 4, 1]
+    data, sizes = batch(lengths, garbage=999.0)
+    together = model(data, sizes, chunk)
+    for row, length in enumerate(lengths):
+        alone = model(data[row : row + 1, :length], sizes[row : row + 1], chunk)
+        steps = int(alone.lengths[0])
+        assert steps == -(-length // 4) == int(together.lengths[row])
+        for whole, part in zip(
+            (together.states, together.log_probs), (alone.states, alone.log_probs)
+        ):
+            torch.testing.assert_close(whole[row, :steps], part[0], atol=1e-5, rtol=0)
+
+
+def test_padding_changes_neither_loss_nor_decoding(model):
+    targets, target_lengths = torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1])
+    results = []
+    for garbage in (0.0, 999.0):
+        data, lengths = batch([80, 41], garbage)
+        encoded = model(data, lengths)
+        previous, _ = model.decoder.shifted(targets, target_lengths)
+        predicted = model.decoder(encoded.states, encoded.lengths, previous)
+        loss = hybrid_loss(
+            ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
+            attention_loss(predicted, targets, target_lengths, 0.1),
+            0.3,
+        )
+        results.append((loss.total, [h.ids for h in model.decode(data, lengths)]))
+    torch.testing.assert_close(results[0][0], results[1][0], atol=1e-5, rtol=0)
+    assert results[0][1] == results[1][1]
+    alone = model.decode(
+        *(part[1:, :41] if part.dim() > 1 else part[1:] for part in batch([80, 41]))
+    )
+    assert alone[0].ids == results[0][1][1]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 4])
+def test_a_chunk_never_sees_what_comes_after_it(model, chunk):
+    data, lengths = batch([64])
+    before = model(data, lengths, chunk).log_probs
+    data[:, 32:] += 5
+    after = model(data, lengths, chunk).log_probs
+    torch.testing.assert_close(before[:, :8], after[:, :8], atol=1e-6, rtol=0)
+    assert not torch.allclose(before[:, 8:], after[:, 8:])
+
+
+def test_every_weight_gets_a_gradient(model):
+    model.train()
+    data, lengths = batch([80, 60])
+    targets, target_lengths = torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2])
+    encoded = model(data, lengths)
+    previous, _ = model.decoder.shifted(targets, target_lengths)
+    predicted = model.decoder(encoded.states, encoded.lengths, previous)
+    hybrid_loss(
+        ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
+        attention_loss(predicted, targets, target_lengths, 0.1),
+        0.3,
+    ).total.backward()
+    silent = [
+        n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
+    assert silent == []
+
+
+def test_frozen_component_keeps_weights_and_statistics(model):
+    model.freeze("frontend")
+    model.train()
+    before = model.frontend.norm.running_mean.clone()
+    data, lengths = batch([40])
+    model(data, lengths).log_probs.sum().backward()
+    assert all(p.grad is None for p in model.frontend.parameters())
+    assert torch.equal(before, model.frontend.norm.running_mean)
+    model.unfreeze("frontend")
+    model.train()
+    model(data, lengths)
+    assert not torch.equal(before, model.frontend.norm.running_mean)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.001, 100.0])
+def test_extreme_input_gives_finite_output(model, factor):
+    data, lengths = batch([30, 1])
+    assert torch.isfinite(model(data * factor, lengths).log_probs).all()
+
+
+def test_learns_four_sequences_by_heart():
+    torch.manual_seed(0)
+    model = WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES)))
+    data, lengths = batch([64, 60, 56, 52])
+    targets = torch.tensor([[1, 2], [3, 3], [5, 0], [2, 4]])
+    target_lengths = torch.tensor([2, 2, 1, 2])
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    for step in range(150):
+        encoded = model.train()(data, lengths)
+        previous, _ = model.decoder.shifted(targets, target_lengths)
+        predicted = model.decoder(encoded.states, encoded.lengths, previous)
+        loss = hybrid_loss(
+            ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
+            attention_loss(predicted, targets, target_lengths, 0.0),
+            0.5,
+        ).total
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % 10 == 9 and loss.item() < 0.02:
+            break
+    assert loss.item() < 0.05
+    for method in ("greedy", "beam", "rescore"):
+        decoded = model.eval().decode(data, lengths, method=method)
+        assert [h.ids for h in decoded] == [(1, 2), (3, 3), (5,), (2, 4)], method
+
+
+def test_checkpoint_round_trip_is_exact(model, tmp_path):
+    data, lengths = batch([40, 12])
+    model.save_checkpoint(tmp_path / "run", metadata(model))
+    for path in (tmp_path / "run", tmp_path / "run/model.safetensors"):
+        loaded, found = WhisperSignModel.load_checkpoint(path)
+        assert torch.equal(model(data, lengths).log_probs, loaded(data, lengths).log_probs)
+        assert found.glosses == GLOSSES
+        assert found.recipe == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("breakage", "says"),
+    [
+        (lambda p: (p / "model.json").unlink(), "model.json is missing"),
+        (lambda p: (p / "model.json").write_text("{"), "damaged"),
+        (lambda p: (p / "model.safetensors").write_bytes(b"x" * 100), "damaged"),
+        (lambda p: edit(p, format_version=99), "update whispersign"),
+        (lambda p: edit(p, glosses=["A"]), "names 1 glosses"),
+        (lambda p: edit(p, surprise=1), "surprise"),
+    ],
+)
+def test_damaged_checkpoint_says_what_is_wrong(model, tmp_path, breakage, says):
+    model.save_checkpoint(tmp_path, metadata(model))
+    breakage(tmp_path)
+    with pytest.raises(CheckpointError, match=says) as raised:
+        read_metadata(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def edit(path, **changes):
+    file = path / "model.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_parameters_fit_the_published_sizes():
+    from whispersign_model.configuration import config_file
+    from whispersign_model.network.config import SIZES, load_model_config
+
+    for size, millions in zip(SIZES, (1.1, 4.2, 18.0, 45.0)):
+        config = load_model_config(config_file(f"model/{size}.yaml"))
+        with torch.device("meta"):
+            count = sum(p.numel() for p in WhisperSignModel(config).parameters()) / 1e6
+        assert count == pytest.approx(millions, rel=0.1), size
+
+
+def test_fingertip_moves_only_its_own_part(model):
+    data, lengths = batch([8])
+    moved = data.clone()
+    moved[:, :, 8, :3] += 1  # left index tip
+    before, _ = model.frontend.patches(data, lengths)
+    after, _ = model.frontend.patches(moved, lengths)
+    changed = (before != after).any(dim=1)[0].unflatten(-1, (4, -1)).any(dim=-1)
+    assert changed.tolist() == [[False, True, False, False], [False] * 4]
+
+
+def test_hands_are_mirror_images_to_the_frontend(model):
+    data, lengths = batch([16])
+    mirrored = torch.cat([data[:, :, 21:], data[:, :, :21]], dim=2)
+    mirrored[..., [0, 3]] *= -1
+    ours, theirs = (model.frontend(x, lengths)[0] for x in (data, mirrored))
+    torch.testing.assert_close(ours.flip(2), theirs)
+
+
+def test_absent_hand_is_silent_and_does_not_change_statistics(model):
+    data, lengths = batch([32])
+    data[:, :, :21] = 0
+    assert not model.frontend(data, lengths)[0][:, :, 0].any()
+    norm = model.frontend.train().norm
+    model.frontend(data, lengths)
+    with_absent = norm.running_mean.clone()
+    norm.reset_running_stats()
+    both = torch.cat([data[:, :, 21:], data[:, :, 21:]], dim=2)
+    both[:, :, :21, [0, 3]] *= -1
+    model.frontend(both, lengths)
+    torch.testing.assert_close(with_absent, norm.running_mean)
+
+
+def test_spatial_attention_mixes_parts_within_a_step_only(model):
+    data, lengths = batch([32])
+    maps = model.spatial_attention(data, lengths)
+    assert [m.shape for m in maps] == [(1, 8, 4, 8, 8)] * 2
+    torch.testing.assert_close(maps[0].sum(-1), torch.ones(1, 8, 4, 8))
+    block = model.encoder.blocks[0].spatial
+    x = torch.randn(1, 6, 2, 96)
+    changed = x.clone()
+    changed[:, 3, 0, :24] += 1
+    difference = (block(x)[0] - block(changed)[0]).abs().amax(dim=(0, 2, 3))
+    assert (difference > 0).tolist() == [False, False, False, True, False, False]
+
+
+def test_temporal_attention_is_shift_invariant_and_distance_sensitive(model):
+    attention = model.encoder.blocks[0].temporal
+    x = torch.randn(1, 1, 96).expand(1, 12, 96)
+    allowed = torch.ones(1, 1, 12, 12, dtype=torch.bool)
+    query = torch.randn(1, 4, 1, 24).expand(1, 4, 12, 24)
+    scores = attention._relative_scores(query)
+    for i, j in itertools.product(range(11), range(11)):
+        torch.testing.assert_close(scores[..., i, j], scores[..., i + 1, j + 1])
+    assert len(np.unique(scores[0, 0, 0].detach().numpy().round(6))) == 12
+    assert attention(x, allowed).shape == x.shape

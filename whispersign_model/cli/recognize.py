@@ -1,0 +1,67 @@
+"""Recognise recordings with a trained network: a table of glosses with times and confidences."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.table import Table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``whispersign recognize``."""
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT")
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="BAG|ARCHIVE")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the results")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Recognise each recording as the live graph would, and print what was found."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+    from whispersign_model.features.preprocessor import Preprocessor
+    from whispersign_model.network.checkpoint import read_metadata, replace_file
+    from whispersign_model.recordings.recording import NANOSECONDS
+    from whispersign_model.recordings.sources import read_recordings
+    from whispersign_model.runtime.torch_backend import load_backend
+
+    metadata = read_metadata(arguments.checkpoint)
+    backend = load_backend(arguments.checkpoint, arguments.device)
+    if backend.notice:
+        print(backend.notice)
+    recognizer = StreamingRecognizer(backend, metadata.glosses)
+    preprocessor = Preprocessor(metadata.recipe)
+    console = Console()
+    found = []
+    for recording in read_recordings(arguments.inputs):
+        results = recognize_recording(recognizer, preprocessor, recording)
+        glosses = [gloss for result in results if result.final for gloss in result.glosses]
+        origin = int(recording.stamps[0]) if len(recording) else 0
+        table = _table(recording.name, recording.glosses)
+        for gloss in glosses:
+            others = ", ".join(f"{name} {share:.2f}" for name, share in gloss.alternatives[:3])
+            table.add_row(
+                f"{(gloss.start - origin) / NANOSECONDS:.2f}",
+                f"{(gloss.end - origin) / NANOSECONDS:.2f}",
+                gloss.gloss,
+                f"{gloss.confidence:.2f}",
+                others,
+            )
+        console.print(table)
+        found.append({"recording": recording.name, "glosses": [asdict(gloss) for gloss in glosses]})
+    if arguments.json:
+        replace_file(arguments.json, json.dumps(found, indent=1).encode())
+    return 0
+
+
+def _table(name: str, signed: tuple[str, ...]) -> Table:
+    """An empty table for one recording, with what was signed when that is known."""
+    table = Table("start s", "end s", "gloss", "confidence", "or", title=name or "recording")
+    if signed:
+        table.caption = "signed: " + " ".join(signed)
+    return table

@@ -1,0 +1,58 @@
+"""Train a network on a processed dataset, in stages."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``whispersign train``."""
+    parser.add_argument("--config", type=Path, required=True, help="training recipe (YAML)")
+    parser.add_argument("--data", type=Path, required=True, help="processed dataset")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--model",
+        help="tiny, base, default, large, or a YAML file; default: the recipe's size",
+    )
+    parser.add_argument("--stage", type=int, help="run this stage only, from 1")
+    parser.add_argument(
+        "--resume", type=Path, help="last.ckpt of a run to go on, or a checkpoint to start from"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--language", default="", help="BCP 47 tag of the sign language")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and say where the network is and how good."""
+    from whispersign_model.configuration import config_file, load_yaml
+    from whispersign_model.network.config import SIZES, load_model_config
+    from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.training.config import TrainingConfig
+    from whispersign_model.training.trainer import RESUME, Run, train
+
+    config = load_yaml(TrainingConfig, arguments.config)
+    if arguments.seed is not None:
+        config = config.model_copy(update={"seed": arguments.seed})
+    wanted = arguments.model or config.size
+    file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
+    data = Dataset.open(arguments.data)
+    try:
+        metrics = train(
+            Run(data, arguments.out, arguments.device, not arguments.quiet),
+            config,
+            load_model_config(file),
+            arguments.stage,
+            arguments.resume,
+            arguments.language,
+        )
+    except KeyboardInterrupt:
+        print(f"stopped; go on with: --resume {arguments.out / RESUME}")
+        raise
+    print(
+        f"{arguments.out}: validation WER {metrics['val_wer']:.3f}, "
+        f"exact sequences {metrics['val_accuracy']:.3f} (epoch {metrics['epoch']})"
+    )
+    return 0

@@ -1,0 +1,64 @@
+"""Configuration files: YAML read safely and validated, faults named by file and key."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from whispersign_model.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def config_file(name: str) -> Path:
+    """Find a file of the project's ``config`` folder, in a source tree or where it is installed.
+
+    Args:
+        name: relative to ``config``, e.g. ``model/tiny.yaml``.
+
+    Raises:
+        ConfigError: when there is no such file.
+    """
+    prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    folders = [Path(__file__).parents[1] / "config"]
+    folders += [p / "share/whispersign_ros/config" for p in (Path(sys.prefix), *prefixes)]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigError(name, "is not in the config folder", "check the name, or install again")
+
+
+def load_yaml(model: type[Model], path: Path) -> Model:
+    """Read a YAML file into a pydantic model.
+
+    Raises:
+        ConfigError: when the file is missing, is not YAML, or a key is unknown or out of range.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(path, f"is not valid YAML ({error})", "correct the file") from error
+    return validate(model, content if content is not None else {}, path)
+
+
+def validate(model: type[Model], content: object, subject: str | Path) -> Model:
+    """Validate a mapping as ``model``.
+
+    Raises:
+        ConfigError: naming ``subject``, the first key at fault and what is allowed there.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        fault = first["msg"].removeprefix("Value error, ")
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise ConfigError(subject, f"{key + ': ' if key else ''}{fault}{more}") from error

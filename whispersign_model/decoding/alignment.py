@@ -1,0 +1,58 @@
+"""Forced alignment: where in time each gloss of a sequence lies, given CTC log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.ctc import BLANK
+
+
+def align(log_probs: NDArray[np.floating], ids: Sequence[int]) -> list[tuple[int, int]]:
+    """The most probable path of a gloss sequence (Viterbi over CTC's lattice).
+
+    Args:
+        log_probs: ``(T, V)``, one clip without padding.
+        ids: the gloss sequence.
+
+    Returns:
+        for each gloss its first step and the step after its last.
+
+    Raises:
+        ValueError: when the sequence needs more steps than there are.
+    """
+    if not ids:
+        return []
+    states = np.full(2 * len(ids) + 1, BLANK)
+    states[1::2] = ids
+    steps, width = len(log_probs), len(states)
+    may_skip = np.zeros(width, bool)  # from gloss to a different gloss without a blank between
+    may_skip[3::2] = states[3::2] != states[1:-2:2]
+    score = np.full(width, -np.inf)
+    if steps:
+        score[:2] = log_probs[0, states[:2]]
+    came_from = np.zeros((steps, width), np.int8)  # states stepped over: 0 stayed, 1 next, 2 skip
+    for step in range(1, steps):
+        options = np.full((3, width), -np.inf)
+        options[0] = score
+        options[1, 1:] = score[:-1]
+        options[2, 2:] = np.where(may_skip[2:], score[:-2], -np.inf)
+        came_from[step] = options.argmax(axis=0)
+        score = options.max(axis=0) + log_probs[step, states]
+    state = width - 1 if score[-1] >= score[-2] else width - 2
+    if not np.isfinite(score[state]):
+        raise ValueError(f"{len(ids)} glosses cannot be aligned to {steps} steps")
+    path = np.empty(steps, int)
+    for step in range(steps - 1, -1, -1):
+        path[step] = state
+        state -= came_from[step, state]
+    spans = (np.flatnonzero(path == 2 * index + 1) for index in range(len(ids)))
+    return [(int(steps_in[0]), int(steps_in[-1]) + 1) for steps_in in spans]
+
+
+def required_steps(ids: Sequence[int]) -> int:
+    """Fewest CTC steps that a gloss sequence fits in: one a gloss, one more between equals."""
+    return len(ids) + sum(first == second for first, second in pairwise(ids))

@@ -1,0 +1,53 @@
+"""Edit distance with its alignment: what was substituted, deleted and inserted."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Edit(NamedTuple):
+    """One column of an alignment; an index is None where that side has nothing."""
+
+    reference: int | None
+    hypothesis: int | None
+
+
+def edits(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list[Edit]:
+    """Align two sequences with the fewest substitutions, deletions and insertions (Levenshtein).
+
+    Returns:
+        columns in order: both indices = match or substitution, hypothesis None = deletion,
+        reference None = insertion.
+    """
+    rows, columns = len(reference), len(hypothesis)
+    cost = np.zeros((rows + 1, columns + 1), int)
+    cost[:, 0] = np.arange(rows + 1)
+    cost[0] = np.arange(columns + 1)
+    for row in range(1, rows + 1):
+        for column in range(1, columns + 1):
+            differs = reference[row - 1] != hypothesis[column - 1]
+            cost[row, column] = min(
+                cost[row - 1, column - 1] + differs,
+                cost[row - 1, column] + 1,
+                cost[row, column - 1] + 1,
+            )
+    path: list[Edit] = []
+    row, column = rows, columns
+    while row or column:
+        here = cost[row, column]
+        if row and column:
+            differs = reference[row - 1] != hypothesis[column - 1]
+            if here == cost[row - 1, column - 1] + differs:
+                row, column = row - 1, column - 1
+                path.append(Edit(row, column))
+                continue
+        if row and here == cost[row - 1, column] + 1:
+            row -= 1
+            path.append(Edit(row, None))
+        else:
+            column -= 1
+            path.append(Edit(None, column))
+    return path[::-1]

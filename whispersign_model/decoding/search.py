@@ -1,0 +1,105 @@
+"""Two-pass search: CTC finds the n-best, the attention decoder rescores them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from whispersign_model.decoding.alignment import align
+from whispersign_model.decoding.ctc import greedy_search, prefix_beam_search
+from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.decoding.hypothesis import Hypothesis, Span
+
+Method = Literal["greedy", "beam", "rescore"]
+Rescorer = Callable[[Sequence[tuple[int, ...]]], NDArray[np.floating]]
+
+
+class DecodingOptions(BaseModel):
+    """How the search works.
+
+    Attributes:
+        beam_size: hypotheses kept by the CTC prefix beam search.
+        candidates: glosses considered at each step.
+        alpha: weight of CTC against the attention decoder in the combined score, as in the loss.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    beam_size: int = Field(default=8, ge=1, le=100)
+    candidates: int = Field(default=16, ge=1)
+    alpha: float = Field(default=0.5, ge=0, le=1)
+
+
+def decode(
+    log_probs: NDArray[np.floating],
+    method: Method,
+    options: DecodingOptions,
+    rescore: Rescorer,
+) -> Hypothesis:
+    """Decode one clip.
+
+    Args:
+        log_probs: ``(T', V)`` CTC log-probabilities without padding.
+        method: "greedy", "beam" (CTC only) or "rescore" (both passes).
+        options: beam size and weights.
+        rescore: gives the attention decoder's log-probability of each sequence.
+
+    Returns:
+        the best hypothesis, with spans and n-best.
+    """
+    if method == "greedy":
+        n_best = [greedy_search(log_probs)]
+    else:
+        n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
+    if method == "rescore" and len(n_best) > 1:
+        attention = rescore([hypothesis.ids for hypothesis in n_best])
+        combined = [
+            options.alpha * hypothesis.score + (1 - options.alpha) * float(score)
+            for hypothesis, score in zip(n_best, attention)
+        ]
+        n_best = [
+            replace(n_best[index], score=combined[index])
+            for index in sorted(range(len(n_best)), key=lambda i: -combined[i])
+        ]
+    return replace(n_best[0], spans=tuple(_spans(log_probs, n_best)), n_best=tuple(n_best))
+
+
+def _spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> list[Span]:
+    """Time spans by forced alignment; confidences as the share of the n-best that agrees."""
+    scores = np.array([hypothesis.score for hypothesis in n_best])
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    best = n_best[0].ids
+    votes: list[dict[int, float]] = [defaultdict(float) for _ in best]
+    for hypothesis, share in zip(n_best, shares):
+        for edit in edits(best, hypothesis.ids):
+            if edit.reference is not None and edit.hypothesis is not None:
+                votes[edit.reference][hypothesis.ids[edit.hypothesis]] += float(share)
+    return [
+        Span(
+            gloss_id,
+            start,
+            end,
+            min(1.0, place[gloss_id]) * _peak(log_probs, gloss_id, start, end, len(n_best)),
+            tuple(
+                sorted(
+                    ((other, vote) for other, vote in place.items() if other != gloss_id),
+                    key=lambda item: -item[1],
+                )
+            ),
+        )
+        for gloss_id, (start, end), place in zip(best, align(log_probs, best), votes)
+    ]
+
+
+def _peak(
+    log_probs: NDArray[np.floating], gloss_id: int, start: int, end: int, hypotheses: int
+) -> float:
+    """Greedy search has a single hypothesis: its confidence is the gloss's highest probability."""
+    return float(np.exp(log_probs[start:end, gloss_id].max())) if hypotheses == 1 else 1.0

@@ -1,0 +1,176 @@
+"""The checkpoint: a folder with ``model.safetensors`` and ``model.json``, written and read whole.
+
+This module reads what a checkpoint *says of itself* and needs no torch; the network's weights are
+loaded by :class:`~whispersign_model.network.model.WhisperSignModel`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whispersign_model.errors import CheckpointError
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.network.config import ModelConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT_VERSION = 1
+WEIGHTS = "model.safetensors"
+METADATA = "model.json"
+
+
+class CheckpointMetadata(BaseModel):
+    """What ``model.json`` holds.
+
+    Attributes:
+        format_version: of this file; a newer one is refused.
+        name: for people, e.g. "demo-tiny".
+        config: shape of the network.
+        glosses: gloss ``i`` has id ``i + 1``; id 0 is the CTC blank.
+        language: BCP 47 tag of the sign language, "" = unknown.
+        recipe: the fitted preprocessing the network was trained on.
+        epoch: epochs trained, over all stages.
+        losses, metrics: at the time of saving, by name.
+        weights_sha256: digest of the weights that belong to this file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    name: str = "whispersign"
+    config: ModelConfig
+    glosses: tuple[str, ...] = Field(min_length=1)
+    language: str = ""
+    recipe: Recipe
+    epoch: int = 0
+    losses: dict[str, float] = {}
+    metrics: dict[str, float] = {}
+    weights_sha256: str = ""
+
+    @property
+    def model_id(self) -> str:
+        """Name and fingerprint, e.g. ``demo-tiny@3f2a9c1b``."""
+        return f"{self.name}@{self.weights_sha256[:8]}"
+
+
+def checkpoint_files(path: Path) -> tuple[Path, Path]:
+    """Return weights and metadata files of a checkpoint given as folder or as weights file.
+
+    Raises:
+        CheckpointError: when one of them is missing.
+    """
+    folder = path if path.is_dir() else path.parent
+    weights = folder / WEIGHTS if path.is_dir() else path
+    metadata = folder / METADATA
+    if not path.exists():
+        raise CheckpointError(path, "does not exist", "give a folder with model.safetensors")
+    for file in (weights, metadata):
+        if not file.is_file():
+            raise CheckpointError(
+                path, f"is no checkpoint: {file.name} is missing", f"it needs {WEIGHTS}, {METADATA}"
+            )
+    return weights, metadata
+
+
+def read_metadata(path: Path) -> CheckpointMetadata:
+    """Read and check ``model.json``, and that it belongs to the weights beside it.
+
+    Raises:
+        CheckpointError: naming the file: missing, damaged, of another version, or mismatched.
+    """
+    weights, file = checkpoint_files(path)
+    try:
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(file, f"is damaged ({error})", "train or export it again") from error
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        newer = isinstance(version, int) and version > FORMAT_VERSION
+        raise CheckpointError(
+            file,
+            f"has format version {version}, this program reads {FORMAT_VERSION}",
+            "update whispersign" if newer else "train or export it again",
+        )
+    try:
+        metadata = CheckpointMetadata.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CheckpointError(file, f"{key}: {first['msg']}", "train or export it again") from error
+    if metadata.config.decoder.vocab_size != len(metadata.glosses) + 1:
+        raise CheckpointError(
+            file,
+            f"names {len(metadata.glosses)} glosses for a network of "
+            f"{metadata.config.decoder.vocab_size - 1}",
+            "train or export it again",
+        )
+    if sha256(weights) != metadata.weights_sha256:
+        raise CheckpointError(
+            weights,
+            f"is damaged, or does not belong to the {METADATA} beside it",
+            "copy both again",
+        )
+    return metadata
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file.
+
+    Raises:
+        CheckpointError: when it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise CheckpointError(path, f"cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def write_checkpoint(
+    path: Path, state: dict[str, Tensor], metadata: CheckpointMetadata
+) -> CheckpointMetadata:
+    """Write both files; each appears whole, and a crash between them is detected on reading.
+
+    Returns:
+        the metadata as written, with the digest of the weights.
+
+    Raises:
+        CheckpointError: when the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    data = save(state)
+    complete = metadata.model_copy(update={"weights_sha256": hashlib.sha256(data).hexdigest()})
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        replace_file(path / WEIGHTS, data)
+        replace_file(path / METADATA, complete.model_dump_json(indent=1).encode())
+    except OSError as error:
+        raise CheckpointError(path, f"cannot be written ({error.strerror})") from error
+    return complete
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write ``data`` beside ``path`` and rename it into place."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,103 @@
+"""The shape of a network: validated configuration, from YAML or a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from whispersign_model.configuration import load_yaml
+from whispersign_model.skeleton import FEATURES, JOINTS
+
+SIZES = ("tiny", "base", "default", "large")
+PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
+HAND_WIDTH = 0.75  # channels of one hand's stream as a share of d_model; both hands share weights
+
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FrontendConfig(_Section):
+    """Patches of ``patch_size`` frames; ConvSPE spans ``kernel_size`` of them."""
+
+    num_joints: int = JOINTS
+    num_features: int = FEATURES
+    patch_size: Positive = 4  # frames in a patch
+    d_model: Positive = 128
+    kernel_size: Positive = 5  # patches that ConvSPE sees: this one and those before it
+    dropout: Rate = 0.1  # SpatialDropout1D: whole channels
+
+
+class EncoderConfig(_Section):
+    """``num_layers`` blocks of S-MHSA, T-MHSA and feed-forward."""
+
+    num_heads: Positive = 4
+    num_layers: Positive = 2
+    d_ff: Positive = 512  # for a stream of d_model channels; a hand's stream has its share
+    dropout: Rate = 0.1
+    left_context: Positive = 64  # patches that a chunked pass may look back
+    max_distance: Positive = 32  # relative positions farther apart share one embedding
+
+
+class DecoderConfig(_Section):
+    """Sizes of the CTC head and of the attention decoder that rescores its hypotheses."""
+
+    vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
+    blank_id: int = 0
+    num_layers: Positive = 1
+    dropout: Rate = 0.1
+
+
+class ModelConfig(_Section):
+    """All that is needed to build a :class:`~whispersign_model.network.model.WhisperSignModel`."""
+
+    frontend: FrontendConfig = FrontendConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    decoder: DecoderConfig = DecoderConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelConfig:
+        frontend, heads = self.frontend, self.encoder.num_heads
+        if (frontend.num_joints, frontend.num_features) != (JOINTS, FEATURES):
+            raise ValueError(
+                f"frontend.num_joints and num_features must be {JOINTS} and {FEATURES}: the parts "
+                "of the hand are built on the MediaPipe skeleton; convert other skeletons to it"
+            )
+        if self.decoder.blank_id != 0:
+            raise ValueError("decoder.blank_id must be 0: gloss ids start at 1")
+        if self.hand_channels % (PARTS_PER_HAND * heads) or frontend.d_model % heads:
+            raise ValueError(
+                f"frontend.d_model {frontend.d_model} does not divide among {heads} heads and "
+                f"{PARTS_PER_HAND} hand parts: {HAND_WIDTH} * d_model must be a multiple of "
+                f"{PARTS_PER_HAND * heads}"
+            )
+        return self
+
+    @property
+    def hand_channels(self) -> int:
+        """Channels of one hand's stream through the encoder."""
+        return int(self.frontend.d_model * HAND_WIDTH)
+
+    @property
+    def hand_d_ff(self) -> int:
+        """Hidden channels of the feed-forward layer of one hand's stream."""
+        return int(self.encoder.d_ff * HAND_WIDTH)
+
+    def with_vocabulary(self, glosses: int) -> ModelConfig:
+        """Return the same network for ``glosses`` glosses (and the blank)."""
+        decoder = self.decoder.model_copy(update={"vocab_size": glosses + 1})
+        return self.model_copy(update={"decoder": decoder})
+
+
+def load_model_config(path: Path) -> ModelConfig:
+    """Read a network's configuration from YAML (``config/model/*.yaml``).
+
+    Raises:
+        ConfigError: naming the file and the first key at fault.
+    """
+    return load_yaml(ModelConfig, path)

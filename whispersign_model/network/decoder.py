@@ -1,0 +1,111 @@
+"""The two decoders: a CTC head, and a causal Transformer that rescores its hypotheses."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from whispersign_model.network.attention import CrossAttention
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.encoder import feed_forward
+from whispersign_model.network.masking import valid_steps
+
+
+class CTCHead(nn.Module):
+    """Pass 1: log-probabilities of blank and glosses at every step (Graves et al. 2006)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.project = nn.Linear(config.frontend.d_model, config.decoder.vocab_size)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """``(B, T', d_model) -> (B, T', V)`` float32 log-probabilities."""
+        return self.project(states).float().log_softmax(dim=-1)
+
+
+class DecoderBlock(nn.Module):
+    """Causal self-attention, attention over the encoder's states, feed-forward; pre-norm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels, heads = config.frontend.d_model, config.encoder.num_heads
+        dropout = config.decoder.dropout
+        self.self_norm = nn.LayerNorm(channels)
+        self.self_attention = CrossAttention(channels, heads, dropout)
+        self.cross_norm = nn.LayerNorm(channels)
+        self.cross_attention = CrossAttention(channels, heads, dropout)
+        self.feed_forward_norm = nn.LayerNorm(channels)
+        self.feed_forward = feed_forward(channels, config.encoder.d_ff, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, memory: Tensor, causal: Tensor, present: Tensor) -> Tensor:
+        """``x (B, L, d)``, ``memory (B, T', d)``, masks broadcast to (B, 1, L, ...)."""
+        normed = self.self_norm(x)
+        x = x + self.dropout(self.self_attention(normed, normed, causal))
+        x = x + self.dropout(self.cross_attention(self.cross_norm(x), memory, present))
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class AttentionDecoder(nn.Module):
+    """Pass 2: the probability of a gloss sequence given the encoder's states, gloss by gloss.
+
+    Id 0, CTC's blank, is free here and stands for both start and end of the sequence.
+    """
+
+    BOUNDARY = 0
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.channels = config.frontend.d_model
+        self.embedding = nn.Embedding(config.decoder.vocab_size, self.channels)
+        nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(self.channels))
+        self.dropout = nn.Dropout(config.decoder.dropout)
+        self.blocks = nn.ModuleList(DecoderBlock(config) for _ in range(config.decoder.num_layers))
+        self.norm = nn.LayerNorm(self.channels)
+        self.project = nn.Linear(self.channels, config.decoder.vocab_size)
+
+    def forward(self, memory: Tensor, memory_lengths: Tensor, previous: Tensor) -> Tensor:
+        """Log-probabilities of each next gloss.
+
+        Args:
+            memory: ``(B, T', d)`` encoder states.
+            memory_lengths: ``(B,)``.
+            previous: ``(B, L)`` ids, starting with ``BOUNDARY``; padding may follow.
+
+        Returns:
+            ``(B, L, V)`` float32 log-probabilities of what follows each position.
+        """
+        length = previous.shape[1]
+        x = self.embedding(previous) * math.sqrt(self.channels) + self._positions(previous)
+        x = self.dropout(x)
+        causal = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()[None, None]
+        present = valid_steps(memory_lengths, memory.shape[1])[:, None, None]
+        for block in self.blocks:
+            x = block(x, memory, causal, present)
+        return self.project(self.norm(x)).float().log_softmax(dim=-1)
+
+    def score(
+        self, memory: Tensor, memory_lengths: Tensor, targets: Tensor, target_lengths: Tensor
+    ) -> Tensor:
+        """Return ``(B,)``: log P(targets, end | memory) of padded ``targets (B, L)``."""
+        previous, following = self.shifted(targets, target_lengths)
+        log_probs = self(memory, memory_lengths, previous)
+        chosen = log_probs.gather(-1, following[..., None]).squeeze(-1)
+        return (chosen * valid_steps(target_lengths + 1, chosen.shape[1])).sum(dim=-1)
+
+    @classmethod
+    def shifted(cls, targets: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs ``(B, L + 1)`` with the start in front, and outputs with the end behind."""
+        inside = valid_steps(target_lengths, targets.shape[1])
+        clean = torch.where(inside, targets, torch.full_like(targets, cls.BOUNDARY))
+        boundary = torch.full_like(clean[:, :1], cls.BOUNDARY)
+        return torch.cat([boundary, clean], dim=1), torch.cat([clean, boundary], dim=1)
+
+    def _positions(self, ids: Tensor) -> Tensor:
+        """Sinusoidal positions ``(L, d)`` (Vaswani et al. 2017)."""
+        position = torch.arange(ids.shape[1], device=ids.device, dtype=torch.float32)[:, None]
+        half = torch.arange(self.channels // 2, device=ids.device, dtype=torch.float32)
+        angle = position * torch.exp(half * (-math.log(10000.0) / (self.channels // 2)))
+        return torch.cat([angle.sin(), angle.cos()], dim=-1)

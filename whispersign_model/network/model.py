@@ -1,0 +1,195 @@
+"""The WhisperSign network: frontend, encoder, CTC head and attention decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.errors import CheckpointError
+from whispersign_model.network.checkpoint import (
+    CheckpointMetadata,
+    checkpoint_files,
+    read_metadata,
+    write_checkpoint,
+)
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.decoder import AttentionDecoder, CTCHead
+from whispersign_model.network.encoder import Encoder
+from whispersign_model.network.frontend import Frontend
+from whispersign_model.network.masking import FULL
+
+Scores = NDArray[np.floating[Any]]
+Component = Literal["frontend", "encoder", "ctc", "decoder"]
+
+
+class Encoded(NamedTuple):
+    """A batch after the encoder and the CTC head.
+
+    Attributes:
+        states: ``(B, T', d_model)``.
+        lengths: ``(B,)`` steps in each clip.
+        log_probs: ``(B, T', V)`` float32, CTC log-probabilities; column 0 is the blank.
+        frontend: ``(B, T', hands, C)``, what the frontend gave (stage 1 trains on it).
+    """
+
+    states: Tensor
+    lengths: Tensor
+    log_probs: Tensor
+    frontend: Tensor
+
+
+class WhisperSignModel(nn.Module):
+    """From normalised features to glosses in two passes.
+
+    Every method honours lengths: a clip in a padded batch gives what it gives alone.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.frontend = Frontend(config)
+        self.encoder = Encoder(config)
+        self.ctc = CTCHead(config)
+        self.decoder = AttentionDecoder(config)
+
+    def forward(self, features: Tensor, lengths: Tensor, chunk: int = FULL) -> Encoded:
+        """Encode a padded batch.
+
+        Args:
+            features: ``(B, T, 42, 7)`` normalised features.
+            lengths: ``(B,)`` frames in each clip, at least 1.
+            chunk: patches that become known together (streaming); 0 = the whole clip.
+        """
+        tokens, steps = self.frontend(features, lengths)
+        states, steps, _ = self.encoder(tokens, steps, chunk)
+        return Encoded(states, steps, self.ctc(states), tokens)
+
+    def spatial_attention(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        """Return each block's S-MHSA map ``(B, T', heads, parts, parts)``."""
+        maps: tuple[Tensor, ...] = self.encoder(*self.frontend(features, lengths)).spatial_maps
+        return maps
+
+    @torch.no_grad()
+    def decode(
+        self,
+        data: Tensor,
+        lengths: Tensor,
+        method: Literal["greedy", "beam", "rescore"] = "rescore",
+        options: DecodingOptions | None = None,
+        chunk: int = FULL,
+    ) -> list[Hypothesis]:
+        """Recognise each clip of a padded batch.
+
+        Args:
+            data: ``(B, T, 42, 7)`` normalised features.
+            lengths: ``(B,)`` frames in each clip.
+            method: "greedy" and "beam" use the CTC head; "rescore" adds the attention decoder.
+            options: beam size and weights.
+            chunk: as in :meth:`forward`.
+
+        Returns:
+            the best hypothesis of each clip; its ``alternatives`` are the n-best.
+        """
+        encoded = self(data, lengths, chunk)
+        log_probs = encoded.log_probs.cpu().numpy()
+        results = []
+        for index, steps in enumerate(encoded.lengths.tolist()):
+            memory = encoded.states[index : index + 1, :steps]
+
+            def rescore(ids: Sequence[Sequence[int]], memory: Tensor = memory) -> Scores:
+                return self.rescore(memory, ids)
+
+            results.append(
+                decode(
+                    log_probs[index, :steps],
+                    method,
+                    options or DecodingOptions(),
+                    rescore,
+                )
+            )
+        return results
+
+    @torch.no_grad()
+    def rescore(self, memory: Tensor, hypotheses: Sequence[Sequence[int]]) -> Scores:
+        """Return ``(N,)`` log P(hypothesis | memory) of the attention decoder.
+
+        Args:
+            memory: ``(1, T', d_model)`` states of one clip, without padding.
+            hypotheses: N sequences of gloss ids.
+        """
+        device = memory.device
+        lengths = torch.tensor([len(ids) for ids in hypotheses], device=device)
+        targets = torch.zeros(len(hypotheses), int(lengths.max()), dtype=torch.long, device=device)
+        for row, ids in enumerate(hypotheses):
+            targets[row, : len(ids)] = torch.as_tensor(ids, dtype=torch.long, device=device)
+        steps = torch.full_like(lengths, memory.shape[1])
+        repeated = memory.expand(len(hypotheses), -1, -1)
+        return self.decoder.score(repeated, steps, targets, lengths).cpu().numpy()
+
+    def freeze(self, component: Component) -> None:
+        """Stop training a component; it keeps its weights and its BatchNorm statistics."""
+        self._component(component).requires_grad_(False)
+
+    def unfreeze(self, component: Component) -> None:
+        """Train a component again."""
+        self._component(component).requires_grad_(True)
+
+    def train(self, mode: bool = True) -> WhisperSignModel:
+        """Set training mode; a frozen component stays in evaluation mode."""
+        super().train(mode)
+        for component in (self.frontend, self.encoder, self.ctc, self.decoder):
+            if not any(parameter.requires_grad for parameter in component.parameters()):
+                component.eval()
+        return self
+
+    def parameter_count(self) -> int:
+        """Number of weights."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def save_checkpoint(self, path: Path, metadata: CheckpointMetadata) -> None:
+        """Write ``path/model.safetensors`` and ``path/model.json``; both appear whole."""
+        state = {
+            name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()
+        }
+        write_checkpoint(path, state, metadata)
+
+    @classmethod
+    def load_checkpoint(cls, path: Path) -> tuple[WhisperSignModel, CheckpointMetadata]:
+        """Read a checkpoint; no code from the file is ever run.
+
+        Raises:
+            CheckpointError: when it is damaged, of another version, or does not fit its own config.
+        """
+        metadata = read_metadata(path)
+        weights = checkpoint_files(path)[0]
+        model = cls(metadata.config)
+        try:
+            state = load_file(str(weights))
+        except Exception as error:  # safetensors raises its own, undocumented types
+            raise CheckpointError(
+                weights, f"holds no readable weights ({error})", "train or export it again"
+            ) from error
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+            raise CheckpointError(
+                weights, f"does not fit the config beside it: {reason}", "keep both files together"
+            ) from error
+        return model.eval(), metadata
+
+    def _component(self, name: Component) -> nn.Module:
+        components = {"frontend", "encoder", "ctc", "decoder"}
+        if name not in components:
+            raise ValueError(f"no component {name!r}: choose one of {sorted(components)}")
+        module: nn.Module = getattr(self, name)
+        return module

@@ -1,0 +1,37 @@
+"""What a runtime offers to the decoder, whatever library computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class EncodedClip(Protocol):
+    """One clip after the encoder; the backend knows what it keeps for rescoring."""
+
+    @property
+    def log_probs(self) -> NDArray[np.float32]:
+        """``(T', V)`` CTC log-probabilities; column 0 is the blank."""
+
+    def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
+        """Return ``(N,)``: the attention decoder's log-probability of each sequence of ids."""
+
+
+class Backend(Protocol):
+    """A loaded network.
+
+    Attributes:
+        device: where it computes, e.g. "cpu" or "cuda".
+        notice: a sentence for the user when ``device`` is not what was asked for, else "".
+        frames_per_step: frames that one row of ``log_probs`` stands for.
+    """
+
+    device: str
+    notice: str
+    frames_per_step: int
+
+    def encode(self, features: NDArray[np.float32]) -> EncodedClip:
+        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""

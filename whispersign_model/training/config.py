@@ -1,0 +1,81 @@
+"""The training recipe: stages, optimisation, features and augmentation, from validated YAML."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from whispersign_model.training.augmentation import Augmentation
+
+Component = Literal["frontend", "encoder", "ctc", "decoder"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StageConfig(_Section):
+    """One stage of training.
+
+    Attributes:
+        name: for logs and folders.
+        epochs: 0 leaves the stage out.
+        rate: highest learning rate; it rises linearly over ``warm_up`` of the steps, then falls
+            as a cosine to ``final_rate`` of it.
+        alpha: share of CTC in the loss; the attention decoder has the rest.
+        train: components that learn; the others keep their weights.
+        auxiliary: CTC through a linear head on the frontend, so that it learns without an encoder.
+        chunks: chunk sizes (patches) drawn from for each batch; 0 = the whole clip.
+        augment: vary the clips.
+    """
+
+    name: str
+    epochs: Annotated[int, Field(ge=0)]
+    rate: Annotated[float, Field(gt=0)]
+    warm_up: Share = 0.1
+    final_rate: Share = 0.02
+    alpha: Share = 0.3
+    train: tuple[Component, ...] = ("frontend", "encoder", "ctc", "decoder")
+    auxiliary: bool = False
+    chunks: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    augment: bool = True
+
+
+class FeatureConfig(_Section):
+    """The half of the preprocessing recipe that training chooses."""
+
+    location: Literal["sensor", "entry"] = "sensor"
+    scaling: Literal["standard", "minmax", "none"] = "standard"
+
+
+class TrainingConfig(_Section):
+    """All that `whispersign train` needs besides data.
+
+    Attributes:
+        seed: of weights, order and augmentation.
+        size: network size, a file of ``config/model``.
+        batch_size: clips in a batch, of about the same length.
+        workers: processes that load and augment; 0 = none of their own.
+        weight_decay, gradient_clip, label_smoothing: as in AdamW, by norm, on the attention loss.
+        averaging: decay of the exponential moving average of the weights, which is what is
+            validated and saved; 0 switches it off.
+        patience: epochs without a better validation WER after which a stage ends; 0 = never.
+        features: location and scaling.
+        augmentation: how far clips are varied.
+        stages: in order.
+    """
+
+    seed: int = 0
+    size: Literal["tiny", "base", "default", "large"] = "tiny"
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    workers: Annotated[int, Field(ge=0)] = 1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    patience: Annotated[int, Field(ge=0)] = 0
+    features: FeatureConfig = FeatureConfig()
+    augmentation: Augmentation = Augmentation()
+    stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)]

@@ -1,0 +1,69 @@
+"""The hybrid loss: ``alpha * CTC + (1 - alpha) * attention``, in float32."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from whispersign_model.decoding.ctc import BLANK
+from whispersign_model.network.decoder import AttentionDecoder
+from whispersign_model.network.masking import valid_steps
+
+
+class Losses(NamedTuple):
+    """Means over the batch: the total that is minimised and its parts."""
+
+    total: Tensor
+    ctc: Tensor
+    attention: Tensor
+
+
+def ctc_loss(log_probs: Tensor, steps: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """CTC, negative log-likelihood a gloss, mean over clips (Graves et al. 2006).
+
+    Args:
+        log_probs: ``(B, T', V)`` float32.
+        steps: ``(B,)`` valid steps.
+        targets: ``(B, L)`` gloss ids, padded.
+        target_lengths: ``(B,)``.
+    """
+    losses = functional.ctc_loss(
+        log_probs.float().transpose(0, 1),
+        targets,
+        steps,
+        target_lengths,
+        blank=BLANK,
+        reduction="none",
+    )
+    return (losses / target_lengths.clamp(min=1)).mean()
+
+
+def attention_loss(
+    log_probs: Tensor, targets: Tensor, target_lengths: Tensor, smoothing: float
+) -> Tensor:
+    """Cross entropy of the next gloss, with label smoothing, mean over glosses and ends.
+
+    Args:
+        log_probs: ``(B, L + 1, V)`` of :class:`AttentionDecoder`.
+        targets: ``(B, L)`` gloss ids, padded.
+        target_lengths: ``(B,)``.
+        smoothing: probability spread evenly over the vocabulary.
+    """
+    _, following = AttentionDecoder.shifted(targets, target_lengths)
+    likelihood = log_probs.gather(-1, following[..., None]).squeeze(-1)
+    smoothed = (1 - smoothing) * likelihood + smoothing * log_probs.mean(dim=-1)
+    inside = valid_steps(target_lengths + 1, following.shape[1])
+    return -(smoothed * inside).sum() / inside.sum()
+
+
+def hybrid_loss(ctc: Tensor, attention: Tensor, alpha: float) -> Losses:
+    """``alpha * ctc + (1 - alpha) * attention``; a part of no weight adds no gradient."""
+    total = torch.zeros_like(ctc)
+    if alpha > 0:
+        total = total + alpha * ctc
+    if alpha < 1:
+        total = total + (1 - alpha) * attention
+    return Losses(total, ctc.detach(), attention.detach())
