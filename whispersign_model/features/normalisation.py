@@ -220,8 +220,8 @@ def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
         centre = sums / np.maximum(count, 1)
         spread = np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(centre), 0))
     else:
-        centre = np.where(count > 0, (low + high) / 2, 0)
-        spread = np.where(count > 0, (high - low) / 2, 0)
+        low, high = np.where(count > 0, low, 0), np.where(count > 0, high, 0)
+        centre, spread = (low + high) / 2, (high - low) / 2
     overall = np.sqrt((np.square(spread) * count).sum(axis=0) / count.sum())
     spread = np.where(count > 0, np.maximum(spread, SMALLEST_SCALE * overall), overall)
     spread[spread == 0] = 1
