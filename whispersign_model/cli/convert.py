@@ -174,7 +174,8 @@ def write_dataset_from(sources: Sequence[Source], out: Path, options: Conversion
 
     from whispersign_model.recordings.conversion import convert
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Converting", total=len(sources))
         report = convert(out, sources, options, partial(bar.advance, task))
     print(f"{out}:")

@@ -62,9 +62,14 @@ def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:
     from whispersign_model.recordings.atomic import added_files
     from whispersign_model.recordings.bag import write_bag
 
-    with added_files(out, BagError) as folder:
+    console = Console(stderr=True)
+    with added_files(out, [each.name for each in recordings], BagError) as folder:
         for recording in track(
-            recordings, "Importing", console=Console(stderr=True), transient=True
+            recordings,
+            "Importing",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
         ):
             write_bag(folder / recording.name, recording, storage)
     frames = sum(len(recording) for recording in recordings)

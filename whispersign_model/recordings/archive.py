@@ -89,21 +89,20 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
 
 def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
     """Read the arrays, never anything that is pickled."""
+    if not path.is_file():
+        raise ArchiveError(path, "is no file" if path.exists() else "does not exist")
+    if not zipfile.is_zipfile(path):
+        raise ArchiveError(path, "is truncated or no .npz archive", _FORMAT)
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ArchiveError(path, "is not an .npz archive", _FORMAT)
-        with archive:
+        with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in dict.fromkeys((*KEYS, label)) if key not in archive.files]
             if missing:
                 held = ", ".join(sorted(archive.files))
                 raise ArchiveError(path, f"key '{missing[0]}' is missing", f"it holds {held}")
             extra = [name for name in (_class_key(label),) if name in archive.files]
             return {key: _text(archive[key]) for key in dict.fromkeys((*KEYS, label, *extra))}
-    except FileNotFoundError as error:
-        raise ArchiveError(path, "does not exist", "check the path") from error
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ArchiveError(path, f"is damaged or no .npz archive ({error})", _FORMAT) from error
+        raise ArchiveError(path, f"is damaged ({error})", _FORMAT) from error
 
 
 def _text(array: NDArray[Any]) -> NDArray[Any]:

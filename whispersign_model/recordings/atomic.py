@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -60,26 +60,26 @@ def whole_folder(
 
 
 @contextmanager
-def added_files(out: Path, error: type[WhisperSignError]) -> Iterator[Path]:
-    """Yield an empty folder whose entries move into ``out`` when the block ends well.
-
-    ``out`` may exist; then none of the entries may exist in it.
+def added_files(out: Path, names: Iterable[str], error: type[WhisperSignError]) -> Iterator[Path]:
+    """Yield an empty folder whose entries, named ``names``, move into ``out`` at a good end.
 
     Raises:
-        WhisperSignError: of type ``error``, when an entry exists or cannot be written.
+        WhisperSignError: of type ``error``, when ``out`` has such an entry or is not writable.
     """
     if not out.is_dir() or not any(out.iterdir()):
         with whole_folder(out, error) as folder:
             yield folder
         return
-    with TemporaryDirectory(prefix=f".{out.name[:40]}.partial-", dir=out.parent) as beside:
-        yield Path(beside)
-        entries = sorted(Path(beside).iterdir())
-        for entry in entries:
-            if (out / entry.name).exists():
-                raise error(out / entry.name, "exists already", "choose another folder")
-        for entry in entries:
-            os.replace(entry, out / entry.name)
+    for name in names:
+        if (out / name).exists():
+            raise error(out / name, "exists already", "choose another folder")
+    try:
+        with TemporaryDirectory(prefix=f".{out.name[:40]}.partial-", dir=out.parent) as beside:
+            yield Path(beside)
+            for entry in sorted(Path(beside).iterdir()):
+                os.replace(entry, out / entry.name)
+    except OSError as fault:
+        raise error(out, f"cannot be written ({fault.strerror or fault})") from fault
 
 
 def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) -> None:

@@ -110,7 +110,9 @@ def _by_turn(policy: SplitPolicy, index: int) -> str:
 def _by_signer(items: Sequence[SplitItem], seed: int, warnings: list[str]) -> dict[int, str]:
     """Give whole signers to a split; recordings of unknown signers train."""
     signers = {item.signer for item in items if item.signer}
-    if items and len(signers) < 3:
+    if not items:
+        return {}
+    if len(signers) < 3:
         known = "no signer is known" if not signers else f"of {len(signers)} signers only"
         warnings.append(
             f"{known}: split by recording, so training has seen the signers it is tested on"
