@@ -24,6 +24,7 @@ from rosbags.interfaces import (
     QosTime,
 )
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapReader
 
 from whispersign_model.errors import BagError
 from whispersign_model.recordings import messages as ros
@@ -131,12 +132,24 @@ def _messages(
         if not wanted:
             continue  # an empty choice would read every topic
         with damage_told(path):
-            for connection, _, data in reader.messages(wanted):
+            for connection, _, data in _in_order(reader, wanted):
                 message = store.deserialize_cdr(data, connection.msgtype)
                 if connection.topic == hands:
                     yield message
                 else:
                     annotations.append(message)
+
+
+def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+    """Yield messages in order of arrival: by log time, or as written where there is no index.
+
+    Without an index (a killed recorder, the preset "fastwrite") rosbags refuses log times that
+    step back, as the threads of a recorder make them.
+    """
+    storage = reader.storage
+    if isinstance(storage, McapReader) and not storage.chunks:
+        return storage.messages_scan(wanted)
+    return reader.messages(wanted)
 
 
 def _assemble(path: Path, topic: str, messages: Iterator[Any], annotations: list[Any]) -> Recording:
@@ -218,7 +231,7 @@ class BagWriter:
         self._stack = ExitStack()
         self._writer: Writer
         self._connections: dict[str, Connection] = {}
-        self._clock = 0  # the log time of the last frame
+        self._clock = -1  # the log time of the last message
 
     def __enter__(self) -> BagWriter:
         with ExitStack() as stack:
