@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.errors import BagError, ConfigError
+from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 
 if TYPE_CHECKING:
     from whispersign_model.synthesis.corpus import CorpusOptions
@@ -14,12 +18,25 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign synthesize``."""
-    parser.add_argument(
+    result = parser.add_mutually_exclusive_group(required=True)
+    result.add_argument(
         "--out",
-        required=True,
         type=Path,
         help="the bag to write; a folder of bags when more than one recording is asked for",
     )
+    result.add_argument("--list", action="store_true", help="print the signs as a table, no more")
+    result.add_argument(
+        "--sheet", type=Path, metavar="FILE.jpg", help="draw a picture of every sign, no more"
+    )
+    pictures = parser.add_argument_group("pictures")
+    pictures.add_argument(
+        "--video",
+        type=Path,
+        metavar="FILE.mp4",
+        help="also render the hands; a folder of videos when --out is a folder of bags",
+    )
+    pictures.add_argument("--fps", type=float, default=30.0, help="pictures a second")
+    pictures.add_argument("--size", default="640x480", metavar="WxH", help="of the pictures")
     what = parser.add_argument_group("what to sign (default: one random sentence)")
     what.add_argument("--glosses", metavar="A,B,C", help="this sentence")
     what.add_argument("--sentences", type=int, default=0, metavar="N", help="random sentences")
@@ -55,35 +72,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bag or bags and say what they hold."""
-    from whispersign_model.recordings.bag import write_bag
-    from whispersign_model.synthesis.corpus import synthesize_corpus
+    """Write the bag or bags, or show the signs, and say what was made."""
+    from whispersign_model.synthesis.lexicon import default_lexicon
 
-    options = _options(arguments)
-    out: Path = arguments.out
-    if options.recordings == 1:
-        (recording,) = synthesize_corpus(options)
-        write_bag(out, recording, storage=arguments.storage)
-        print(f"{out}: {recording.duration:.1f} s, {' '.join(recording.glosses) or 'no glosses'}")
-        return 0
-    _write_many(options, out, arguments.storage)
-    print(f"{out}: {options.recordings} bags of {options.signers} signers")
+    try:
+        if arguments.list:
+            print(default_lexicon().table(), end="")
+        elif arguments.sheet:
+            from whispersign_model.synthesis.sheet import write_sheet
+
+            write_sheet(default_lexicon(), arguments.sheet)
+        else:
+            _record(_options(arguments), arguments)
+    except ModuleNotFoundError as error:
+        raise WhisperSignError(
+            "pictures",
+            f"need the Python package '{error.name}'",
+            "run `make setup`, or install the extra 'camera'",
+        ) from error
     return 0
 
 
-def _write_many(options: CorpusOptions, out: Path, storage: str) -> None:
-    """Write one bag a recording into a folder that appears whole."""
+def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
+    """Write one bag a recording, and one video if asked for; folders of them appear whole."""
     from rich.progress import track
 
     from whispersign_model.recordings.atomic import whole_folder
     from whispersign_model.recordings.bag import write_bag
     from whispersign_model.synthesis.corpus import synthesize_corpus
 
-    with whole_folder(out, BagError) as folder:
-        for recording in track(
-            synthesize_corpus(options), total=options.recordings, description="signing"
-        ):
-            write_bag(folder / recording.name, recording, storage=storage)
+    out: Path = arguments.out
+    video: Path | None = arguments.video
+    recordings = synthesize_corpus(options)
+    films = _films(options, arguments) if video else repeat(None)
+    if options.recordings == 1:
+        recording, film = next(recordings), next(films)
+        write_bag(out, recording, storage=arguments.storage)
+        if video and film:
+            film(video)
+        print(f"{out}: {recording.duration:.1f} s, {' '.join(recording.glosses) or 'no glosses'}")
+        return
+    with ExitStack() as stack:
+        bags = stack.enter_context(whole_folder(out, BagError))
+        videos = stack.enter_context(whole_folder(video, WhisperSignError)) if video else None
+        for recording in track(recordings, "signing", total=options.recordings):
+            write_bag(bags / recording.name, recording, storage=arguments.storage)
+            film = next(films)
+            if videos and film:
+                film(videos / f"{recording.name}.mp4")
+    print(f"{out}: {options.recordings} bags of {options.signers} signers")
+
+
+def _films(
+    options: CorpusOptions, arguments: argparse.Namespace
+) -> Iterator[Callable[[Path], int]]:
+    """Yield, for every recording, what renders its true movement into a file."""
+    from whispersign_model.synthesis.camera import Camera
+    from whispersign_model.synthesis.corpus import synthesize_corpus, truth_of
+    from whispersign_model.synthesis.render import Look, Renderer, write_video
+
+    camera, rate = Camera.sized(*_size(arguments.size)), float(arguments.fps)
+    for truth in synthesize_corpus(truth_of(options, rate)):
+        look = Look.of_signer(int(truth.meta["seed"]))
+        yield partial(write_video, truth, rate=rate, renderer=Renderer(camera, look))
 
 
 def _options(arguments: argparse.Namespace) -> CorpusOptions:
@@ -99,8 +150,9 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
     for name, least in (("sentences", 0), ("takes", 0), ("idle", 0), ("signers", 1)):
         if getattr(arguments, name) < least:
             raise ConfigError(f"--{name}", "is too small", f"give {least} or more")
-    if arguments.rate is not None and not 1 <= arguments.rate <= 1000:
-        raise ConfigError("--rate", f"is {arguments.rate:g}", "give 1 to 1000 frames per second")
+    for name, rate in (("--rate", arguments.rate), ("--fps", arguments.fps)):
+        if rate is not None and not 1 <= rate <= 1000:
+            raise ConfigError(name, f"is {rate:g}", "give 1 to 1000 frames per second")
     prompts = (_words(arguments.glosses),) if arguments.glosses else ()
     nothing = not (prompts or arguments.sentences or arguments.takes or arguments.idle)
     share = LEFT_HANDED if arguments.left_handed is None else arguments.left_handed
@@ -135,3 +187,14 @@ def _length(text: str) -> tuple[int, int]:
     if len(numbers) not in (1, 2):
         raise ConfigError("--length", f"is '{text}'", "write it as 3-7 or 5")
     return numbers[0], numbers[-1]
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Read ``WxH``: width and height in pixels."""
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        width = height = 0
+    if not (64 <= width <= 4096 and 64 <= height <= 4096):
+        raise ConfigError("--size", f"is '{text}'", "write it as 640x480, each from 64 to 4096")
+    return width, height

@@ -102,6 +102,11 @@ def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
             start += max(SPACING, round(recording.duration * NANOSECONDS) + SPACING)
 
 
+def truth_of(options: CorpusOptions, rate: float) -> CorpusOptions:
+    """The same corpus as an ideal sensor records it: what really happened, for pictures."""
+    return replace(options, sensor=SensorModel.ideal(rate))
+
+
 def random_sentence(
     rng: np.random.Generator,
     vocabulary: Sequence[str],

@@ -83,6 +83,19 @@ class Movement(Strict):
     fingers: Literal["still", "change", "wiggle"] = "still"
     repeats: int = Field(default=1, ge=1, le=4)
 
+    def describe(self) -> str:
+        """The movement in words."""
+        words = []
+        if self.path != "none":
+            words.append(f"{self.path} {self.direction} {round(100 * self.size)} cm")
+        if self.path in ("arc", "zigzag"):
+            words[-1] += f" by way of {self.bulge}"
+        if self.wrist != "none":
+            words.append(f"{self.wrist} {abs(self.degrees):.0f} degrees")
+        if self.fingers != "still":
+            words.append("fingers " + self.fingers)
+        return ", ".join(words) + (f", {self.repeats} times" if self.repeats > 1 else "")
+
     @model_validator(mode="after")
     def _is_complete(self) -> Movement:
         if (self.path == "none") != (self.size == 0):
@@ -142,6 +155,21 @@ class Sign(Strict):
             return self.handshape
         return self.handshape, self.handshape
 
+    def describe(self) -> dict[str, str]:
+        """The sign in words: handshape, orientation, location, movement and second hand."""
+        second = "" if self.other == "none" else str(self.other)
+        if isinstance(self.other, BaseHand):
+            base = self.other
+            second = f"{base.handshape}, palm {base.palm}, fingers {base.fingers}, {base.location}"
+            second += ", follows" if base.follows else ""
+        return {
+            "handshape": " to ".join(dict.fromkeys(self.handshapes)),
+            "palm, fingers": f"{self.palm}, {self.fingers}",
+            "location": self.location,
+            "movement": self.movement.describe(),
+            "second hand": second,
+        }
+
     @property
     def two_handed(self) -> bool:
         """Whether the second hand takes part."""
@@ -197,6 +225,13 @@ class Lexicon(Strict):
                 gloss, "is not a sign of the lexicon", f"choose from {', '.join(self.glosses)}"
             )
         return self.signs[gloss]
+
+    def table(self) -> str:
+        """All signs as a Markdown table."""
+        rows = [{"gloss": gloss, **sign.describe()} for gloss, sign in self.signs.items()]
+        lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
+        lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+        return "\n".join(lines) + "\n"
 
     def minimal_pairs(self) -> list[tuple[str, str, str]]:
         """Pairs of signs that differ in one parameter only, with that parameter's name."""

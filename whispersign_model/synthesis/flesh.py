@@ -1,0 +1,193 @@
+"""The flesh of a hand: the round shapes around its joints that make up its picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from whispersign_model.skeleton import FINGERS, WRIST
+from whispersign_model.synthesis.rotations import Floats, normalise
+
+SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
+
+# Metres on an adult hand: half the thickness at every joint.
+RADII = np.array(
+    [
+        0.0185,
+        *(0.0185, 0.0140, 0.0112, 0.0095),  # thumb: CMC (its ball) to tip
+        *(0.0129, 0.0103, 0.0090, 0.0076),
+        *(0.0132, 0.0108, 0.0093, 0.0078),
+        *(0.0125, 0.0101, 0.0087, 0.0074),
+        *(0.0114, 0.0090, 0.0078, 0.0067),
+    ]
+)
+ADULT_PALM = 0.091  # metres from wrist to middle MCP that these radii belong to
+KNUCKLES = [5, 9, 13, 17]
+HEEL = 0.55  # how far apart the metacarpals start, relative to where they end
+HEEL_RADIUS = 0.0160  # metres
+WEB = 0.38  # share of the first finger bone that the skin between the fingers reaches up
+WEB_RADIUS = 0.0070
+TILTS = np.array([-0.5, -0.15, 0.15, 0.5])  # of the palm's surface, radial to ulnar edge
+# Palm lines as (across, along): 0 to 1 from index to little finger, and from wrist to knuckles.
+PALM_LINES = (
+    ((1.0, 0.76), (0.62, 0.70), (0.28, 0.84), (0.20, 0.97)),
+    ((0.0, 0.70), (0.40, 0.60), (0.85, 0.38)),
+    ((0.0, 0.74), (0.26, 0.55), (0.36, 0.25), (0.30, 0.02)),
+)
+LINE_RADIUS = 0.0006
+WRIST_HALF = 0.012  # metres between the middle of the wrist and its two bones
+FOREARM = (0.10, 0.26)  # metres from the wrist: where the sleeve begins, and the elbow
+FOREARM_RADII = (0.018, 0.022, 0.038)  # metres at wrist, sleeve and elbow
+ELBOW = (0.27, -0.12, 0.20)  # metres, sensor frame, right arm: where elbows tend to be
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Bone:
+    """A rounded cone between two points; ``back`` is where the back of the hand looks there."""
+
+    first: int
+    second: int
+    material: int
+    back: Vector = (0.0, 0.0, 0.0)
+    creased: bool = False
+    nail: bool = False
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A triangle of skin between three points, as thick as they are."""
+
+    corners: tuple[int, int, int]
+    tilts: Floats  # (3, 3) added to the normals at the corners, for the light
+
+
+@dataclass
+class Flesh:
+    """Points ``(n, 3)`` metres with radii ``(n,)`` and the shapes between them."""
+
+    points: list[Floats] = field(default_factory=list)
+    radii: list[float] = field(default_factory=list)
+    bones: list[Bone] = field(default_factory=list)
+    plates: list[Plate] = field(default_factory=list)
+    back: Floats = field(default_factory=lambda: np.zeros(3))
+
+    def add(self, points: Floats, radii: Floats) -> list[int]:
+        """Add points ``(n, 3)`` with radii ``(n,)``; return their numbers."""
+        begin = len(self.points)
+        self.points.extend(points)
+        self.radii.extend(float(radius) for radius in radii)
+        return list(range(begin, begin + len(points)))
+
+    def strip(self, one: list[int], other: list[int], tilts: Floats) -> None:
+        """Close the gaps between two rows of points with plates; ``tilts`` ``(n, 3)`` a column."""
+        for k in range(len(one) - 1):
+            a, b = tilts[k], tilts[k + 1]
+            self.plates.append(Plate((one[k], other[k], other[k + 1]), np.stack([a, a, b])))
+            self.plates.append(Plate((one[k], other[k + 1], one[k + 1]), np.stack([a, b, b])))
+
+
+def flesh_of(joints: Floats, hand: str) -> Flesh:
+    """The shapes of one hand with its forearm.
+
+    Args:
+        joints: ``(21, 3)`` metres, sensor frame.
+        hand: "left" or "right".
+    """
+    size = float(np.linalg.norm(joints[9] - joints[WRIST])) / ADULT_PALM
+    flesh = Flesh(back=_back_of_hand(joints, hand))
+    flesh.add(joints, RADII * size)
+    across = normalise(joints[17] - joints[5])
+    skin = partial(Bone, material=SKIN, back=_vector(flesh.back))
+    _add_fingers(flesh, joints)
+    _add_palm(flesh, joints, across, size, skin)
+    _add_arm(flesh, joints, across, size, hand, skin)
+    return flesh
+
+
+def _add_fingers(flesh: Flesh, joints: Floats) -> None:
+    thumb_back = normalise(flesh.back + 1.2 * normalise(joints[5] - joints[17]))
+    for finger, chain in enumerate(FINGERS.values()):
+        back = flesh.back if finger else thumb_back
+        before = normalise(joints[chain[0]] - joints[WRIST])
+        for first, second in pairwise(chain):
+            direction = normalise(joints[second] - joints[first])
+            back = _carried(back, before, direction)
+            before = direction
+            nail = second == chain[-1]
+            flesh.bones.append(Bone(first, second, SKIN, _vector(back), creased=True, nail=nail))
+
+
+def _add_palm(
+    flesh: Flesh, joints: Floats, across: Floats, size: float, skin: partial[Bone]
+) -> None:
+    knuckles = joints[KNUCKLES]
+    heels = joints[WRIST] + HEEL * (knuckles - knuckles.mean(axis=0))
+    heel = flesh.add(heels, np.full(4, HEEL_RADIUS * size))
+    webs = knuckles + WEB * (joints[[6, 10, 14, 18]] - knuckles)
+    web = flesh.add(webs, np.full(4, WEB_RADIUS * size))
+    tilts = TILTS[:, None] * across
+    flesh.bones += [skin(*ends) for ends in zip(heel, KNUCKLES)]
+    flesh.bones.append(skin(heel[0], 1))
+    flesh.strip(heel, KNUCKLES, tilts)
+    flesh.strip(KNUCKLES, web, tilts * 0.5)
+    level = np.zeros((3, 3))
+    flesh.plates += [Plate((heel[0], 1, 2), level), Plate((heel[0], 2, 5), level)]
+    for line in PALM_LINES:
+        spots = np.array([_on_palm(heels, knuckles, *spot) for spot in line])
+        thick = np.array([HEEL_RADIUS + along * (RADII[9] - HEEL_RADIUS) for _, along in line])
+        spots = spots - (size * (thick - 0.5 * LINE_RADIUS))[:, None] * flesh.back
+        numbers = flesh.add(spots, np.full(len(spots), LINE_RADIUS * size))
+        flesh.bones += [Bone(*ends, material=LINE) for ends in pairwise(numbers)]
+
+
+def _add_arm(
+    flesh: Flesh, joints: Floats, across: Floats, size: float, hand: str, skin: partial[Bone]
+) -> None:
+    side = -1.0 if hand == "left" else 1.0
+    wrist = joints[WRIST]
+    straight = normalise(wrist - joints[9])
+    to_elbow = normalise(np.array(ELBOW) * [side, 1, 1] - wrist)
+    direction = normalise(straight + 1.2 * to_elbow)
+    half = WRIST_HALF * size * across
+    sleeve, elbow = (wrist + length * direction for length in FOREARM)
+    points = np.stack([wrist - half, wrist + half, sleeve - half, sleeve + half, sleeve, elbow])
+    radii = np.repeat(FOREARM_RADII, 2) * size
+    inner, outer, inner_sleeve, outer_sleeve, cuff, end = flesh.add(points, radii)
+    flesh.bones += [skin(inner, inner_sleeve), skin(outer, outer_sleeve)]
+    flesh.strip([inner, outer], [inner_sleeve, outer_sleeve], np.stack([-across, across]) * 0.4)
+    flesh.bones.append(Bone(cuff, end, SLEEVE))
+
+
+def _on_palm(heels: Floats, knuckles: Floats, across: float, along: float) -> Floats:
+    """A spot in the palm's middle plane; see ``PALM_LINES`` for the coordinates."""
+    columns = np.linspace(0.0, 1.0, 4)
+    low, high = (
+        np.array([np.interp(across, columns, row[:, axis]) for axis in range(3)])
+        for row in (heels, knuckles)
+    )
+    return np.asarray(low + along * (high - low))
+
+
+def _back_of_hand(joints: Floats, hand: str) -> Floats:
+    """Unit direction ``(3,)`` out of the back of the hand."""
+    across = np.cross(joints[17] - joints[WRIST], joints[5] - joints[WRIST])
+    return normalise(across if hand == "right" else -across)
+
+
+def _carried(vector: Floats, before: Floats, after: Floats) -> Floats:
+    """Turn ``vector`` by the smallest rotation that turns ``before`` into ``after``."""
+    middle = before + after
+    size = float(middle @ middle)
+    if size < 1e-9:
+        return -vector
+    turned = vector - 2 * (vector @ middle) / size * middle + 2 * (vector @ before) * after
+    return normalise(turned - (turned @ after) * after)
+
+
+def _vector(values: Floats) -> Vector:
+    return (float(values[0]), float(values[1]), float(values[2]))

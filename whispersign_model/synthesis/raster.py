@@ -1,0 +1,208 @@
+"""A small z-buffer rasteriser of the round shapes that hands are drawn with.
+
+It works in *screen space*: x and y in pixels, and f * ln(z) for depth, so that at every depth a
+sphere stays a sphere; its radius is f * r / z pixels. Rays are then parallel to the third axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.synthesis.camera import Camera
+from whispersign_model.synthesis.rotations import Floats, normalise
+
+Pixels = NDArray[np.floating[Any]]  # float32
+NEAREST = 0.05  # metres before the camera; what is nearer is not drawn
+CREASE = 0.05  # share of a bone, at either end, that lies in the fold of the joint
+NAIL_BEGINS = 0.45  # share of the last bone
+NAIL_WIDTH = 0.72  # cosine between a nail's surface and the back of the finger
+
+
+@dataclass(frozen=True)
+class Paint:
+    """How the surface of a shape looks.
+
+    Attributes:
+        material: number of the palette's colour.
+        back: ``(3,)`` screen space, unit direction in which the back of the hand looks here.
+        creased: 1 where the ends lie in the folds of joints.
+        nail: material of the nail at the end, 0 for none.
+    """
+
+    material: int
+    back: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    creased: float = 0.0
+    nail: int = 0
+
+
+@dataclass
+class Canvas:
+    """What is seen at every pixel; material 0 is the background.
+
+    Attributes:
+        depth: ``(H, W)`` screen units.
+        normals: ``(H, W, 3)`` screen space, unit length.
+        back: ``(H, W)`` how far the surface faces the back of the hand (1) or the palm (-1).
+        crease: ``(H, W)`` 1 in the folds at the joints, else 0.
+        material: ``(H, W)``.
+    """
+
+    depth: Pixels
+    normals: Pixels
+    back: Pixels
+    crease: Pixels
+    material: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, camera: Camera) -> Canvas:
+        """A canvas on which nothing is drawn yet."""
+        shape = (camera.height, camera.width)
+        return cls(
+            np.full(shape, np.inf, dtype=np.float32),
+            np.zeros((*shape, 3), dtype=np.float32),
+            np.zeros(shape, dtype=np.float32),
+            np.zeros(shape, dtype=np.float32),
+            np.zeros(shape, dtype=np.uint8),
+        )
+
+    def _window(self, low: Floats, high: Floats) -> tuple[slice, slice] | None:
+        """The rows and columns of a box in pixels, None where it lies outside the picture."""
+        height, width = self.depth.shape
+        left, top = (max(int(np.floor(value)), 0) for value in low[:2])
+        right, bottom = (
+            min(int(np.ceil(value)) + 1, most) for value, most in zip(high[:2], (width, height))
+        )
+        return (slice(top, bottom), slice(left, right)) if left < right and top < bottom else None
+
+    def _put(
+        self,
+        window: tuple[slice, slice],
+        hit: NDArray[np.bool_],
+        depth: Pixels,
+        normals: tuple[Pixels, Pixels, Pixels],
+        paint: Paint,
+        along: Pixels | None = None,
+    ) -> None:
+        """Keep those pixels of a shape that are nearer than what is there.
+
+        ``along`` runs from 0 to 1 over the length of a bone.
+        """
+        hit &= depth < self.depth[window]
+        self.depth[window][hit] = depth[hit]
+        for axis in range(3):
+            self.normals[window][..., axis][hit] = normals[axis][hit]
+        back = sum(n * np.float32(b) for n, b in zip(normals, paint.back))
+        self.back[window][hit] = np.asarray(back)[hit]
+        material = np.full(hit.shape, paint.material, dtype=np.uint8)
+        crease = np.zeros(hit.shape, dtype=np.float32)
+        if along is not None:
+            crease[(along < CREASE) | (along > 1 - CREASE)] = paint.creased
+            if paint.nail:
+                material[(along > NAIL_BEGINS) & (back > NAIL_WIDTH)] = paint.nail
+        self.crease[window][hit] = crease[hit]
+        self.material[window][hit] = material[hit]
+
+    def ball(self, centre: Floats, radius: float, paint: Paint) -> None:
+        """Draw a ball; ``centre`` ``(3,)`` and ``radius`` in screen space."""
+        window = self._window(centre - radius, centre + radius)
+        if window is None:
+            return
+        x, y = _grid(window, centre)
+        square = radius * radius - x * x - y * y
+        height = np.sqrt(np.maximum(square, 0.0))
+        normals = (x / radius, y / radius, -height / radius)
+        self._put(window, square > 0, np.float32(centre[2]) - height, normals, paint)
+
+    def bone(self, start: Floats, end: Floats, radii: tuple[float, float], paint: Paint) -> None:
+        """Draw a ball at both ends and the cone-like body between them.
+
+        The body is exact for equal radii and close for radii that differ little.
+        """
+        self.ball(start, radii[0], paint)
+        self.ball(end, radii[1], paint)
+        along = end - start
+        flat = float(np.hypot(along[0], along[1]))
+        reach = max(radii)
+        window = self._window(np.minimum(start, end) - reach, np.maximum(start, end) + reach)
+        if window is None or flat < 1e-3:
+            return
+        x, y = _grid(window, start)
+        ahead = np.float32(along[0] / flat), np.float32(along[1] / flat)
+        forth = (x * ahead[0] + y * ahead[1]) / np.float32(flat)  # 0 at start, 1 at end
+        aside = y * ahead[0] - x * ahead[1]
+        radius = np.float32(radii[0]) + forth * np.float32(radii[1] - radii[0])
+        square = radius * radius - aside * aside
+        height = np.sqrt(np.maximum(square, 0.0))
+        slope = float(along[2]) / flat
+        length = float(np.hypot(1.0, slope))  # of the axis, per unit of its picture
+        depth = np.float32(start[2]) + np.float32(along[2]) * forth - height * np.float32(length)
+        # The axis point beneath the surface lies further along than the pixel suggests.
+        foot = forth - height * np.float32(slope / (length * flat))
+        safe = np.maximum(radius, np.float32(1e-3))
+        tilt = height * np.float32(slope / length)
+        normals = (
+            (tilt * ahead[0] - aside * ahead[1]) / safe,
+            (tilt * ahead[1] + aside * ahead[0]) / safe,
+            -height * np.float32(1 / length) / safe,
+        )
+        body = (square > 0) & (foot >= 0) & (foot <= 1)
+        self._put(window, body, depth, normals, paint, foot)
+
+    def plate(self, corners: Floats, radii: Floats, tilts: Floats, paint: Paint) -> None:
+        """Draw the front of a triangle ``(3, 3)`` that is as thick as balls at its corners.
+
+        It is lit as if it looked along the paint's back or palm direction, plus ``tilts``
+        ``(3, 3)`` at the corners, so that plates that meet look like one rounded surface.
+        """
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        length = float(np.linalg.norm(normal))
+        if length < 1e-6 or abs(normal[2]) / length < 0.05:
+            return
+        normal = normal / length * (-1.0 if normal[2] > 0 else 1.0)
+        front = corners + radii[:, None] * normal
+        window = self._window(front.min(axis=0), front.max(axis=0))
+        if window is None:
+            return
+        first, second = front[1] - front[0], front[2] - front[0]
+        area = first[0] * second[1] - first[1] * second[0]
+        if abs(area) < 1e-6:
+            return
+        x, y = _grid(window, front[0])
+        one = (x * np.float32(second[1]) - y * np.float32(second[0])) / np.float32(area)
+        two = (y * np.float32(first[0]) - x * np.float32(first[1])) / np.float32(area)
+        depth = np.float32(front[0, 2]) + one * np.float32(first[2]) + two * np.float32(second[2])
+        facing = np.array(paint.back)
+        towards = normalise(tilts + (facing if facing[2] < 0 else -facing))
+        steps = (towards[1:] - towards[0]).astype(np.float32)
+        normals = [
+            np.float32(towards[0, a]) + one * steps[0, a] + two * steps[1, a] for a in range(3)
+        ]
+        inside = (one >= 0) & (two >= 0) & (one + two <= 1)
+        self._put(window, inside, depth, (normals[0], normals[1], normals[2]), paint)
+
+
+def to_screen(
+    camera: Camera, points: NDArray[np.floating], radii: Floats
+) -> tuple[Floats, Floats] | None:
+    """Bring points ``(n, 3)`` metres, sensor frame, and radii ``(n,)`` metres to screen space.
+
+    Returns:
+        points ``(n, 3)`` and radii ``(n,)`` in screen units, or None if one is too near or behind.
+    """
+    z = camera.to_camera(points)[:, 2]
+    if z.min() < NEAREST:
+        return None
+    screen = np.concatenate([camera.project(points), camera.focal * np.log(z)[:, None]], axis=1)
+    return screen, radii * camera.focal / z
+
+
+def _grid(window: tuple[slice, slice], origin: Floats) -> tuple[Pixels, Pixels]:
+    """Pixel coordinates ``(h, w)`` of a window, relative to ``origin``."""
+    rows, columns = window
+    x = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(origin[0])
+    y = np.arange(rows.start, rows.stop, dtype=np.float32) - np.float32(origin[1])
+    return np.broadcast_arrays(x[None, :], y[:, None])  # type: ignore[return-value]

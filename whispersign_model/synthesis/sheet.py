@@ -1,0 +1,73 @@
+"""A contact sheet: one picture of every sign, with the way of wrist and fingertip drawn in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.skeleton import JOINTS_PER_HAND, WRIST
+from whispersign_model.synthesis.lexicon import Lexicon
+from whispersign_model.synthesis.render import Image, Renderer
+from whispersign_model.synthesis.sensor import SensorModel
+from whispersign_model.synthesis.signer import Signer
+from whispersign_model.synthesis.style import SignerStyle
+
+CELL = (256, 192)  # pixels, width and height
+COLUMNS = 6
+MOMENT = 0.6  # of the stroke that is shown
+INDEX_TIP = 8
+PATHS = ((WRIST, (90, 200, 255)), (INDEX_TIP, (120, 255, 120)))  # joint, blue green red
+SUFFIXES = (".png", ".jpg")
+
+
+def draw_sheet(lexicon: Lexicon) -> Image:
+    """Draw all signs of a lexicon as the standard signer makes them; ``(H, W, 3)`` uint8 BGR."""
+    sensor = SensorModel.ideal(60.0)
+    signer = Signer(0, SignerStyle.standard(), lexicon, sensor, naturalness=0.0)
+    renderer = Renderer()
+    cells = [_cell(gloss, signer.sign_sentence([gloss]), renderer) for gloss in lexicon.glosses]
+    while len(cells) % COLUMNS:
+        cells.append(np.zeros_like(cells[0]))
+    rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
+    return np.vstack(rows)
+
+
+def write_sheet(lexicon: Lexicon, path: Path) -> None:
+    """Draw the contact sheet into a picture file that appears whole.
+
+    Raises:
+        ConfigError: if the file's name does not end in one of ``SUFFIXES``.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(path, "is not a kind of picture", f"end it in {' or '.join(SUFFIXES)}")
+    _, encoded = cv2.imencode(path.suffix, draw_sheet(lexicon), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sheet-", dir=path.parent) as scratch:
+        beside = Path(scratch) / path.name
+        beside.write_bytes(encoded.tobytes())
+        os.replace(beside, path)
+
+
+def _cell(gloss: str, recording: Recording, renderer: Renderer) -> Image:
+    segment = recording.segments[0]
+    stroke = recording.between(segment.start, segment.end)
+    shown = stroke.positions[round(MOMENT * (len(stroke) - 1))]
+    picture = renderer.draw(shown, (True, True))
+    for hand in range(2):
+        for joint, colour in PATHS:
+            pixels = renderer.camera.project(stroke.positions[:, hand * JOINTS_PER_HAND + joint])
+            way = np.round(pixels).astype(np.int32)[:, None]
+            cv2.polylines(picture, [way], False, colour, 2, cv2.LINE_AA)
+            x, y = way[-1, 0]
+            cv2.circle(picture, (int(x), int(y)), 5, colour, -1, cv2.LINE_AA)
+    small = cv2.resize(picture, CELL, interpolation=cv2.INTER_AREA)
+    cv2.putText(
+        small, gloss, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA
+    )
+    return np.asarray(small, dtype=np.uint8)
