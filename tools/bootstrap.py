@@ -39,11 +39,13 @@ VENV = ROOT / ".venv"
 PYTHON = str(VENV / "bin" / "python")
 PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
 BUILD_BACKEND = ("setuptools", "wheel")  # first, as some requirements come as sources
+SITE_PACKAGES = "lib/python{}.{}/site-packages".format(*sys.version_info)
 STAMP = VENV / "setup.json"
 LOG = VENV / "setup.log"
 REQUIREMENTS = ROOT / "requirements"
 NODES = "whispersign_ros"
 MESSAGES = "whispersign_msgs"
+LIBRARY_PATH = "ros_library_path"
 
 # With a ROS 2 distribution sourced, what its Python code is built against stays the system's ...
 SYSTEM_OWNED = ("empy", "lark", "lark-parser", "numpy")
@@ -124,7 +126,8 @@ def digests(ros: str) -> dict[str, str]:
     if ros:
         found = importlib.util.find_spec("rclpy")
         python += [ros, str(found.origin if found else "")]
-    requirements = digest([], [ROOT / "setup.cfg", *REQUIREMENTS.glob("*.txt")])
+    python_files = [ROOT / "tools" / f"{LIBRARY_PATH}.py"] if ros else []
+    requirements = digest([], [ROOT / "setup.cfg", *REQUIREMENTS.glob("*.txt"), *python_files])
     definitions = [path for path in (ROOT / MESSAGES).rglob("*") if path.is_file()]
     packaging = [ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "whispersign_model/__init__.py"]
     return {
@@ -213,7 +216,11 @@ def install_requirements(ros: str, extras: set[str]) -> None:
     for file in ("build.txt",) if ros else ("build.txt", "ros.txt"):
         command += ["--requirement", str(REQUIREMENTS / file)]
     run([*command, *filter(None, wanted)], LOG, ROOT)
-    if not ros:
+    if ros:
+        packages = VENV / SITE_PACKAGES
+        shutil.copy(ROOT / "tools" / f"{LIBRARY_PATH}.py", packages)
+        (packages / f"{LIBRARY_PATH}.pth").write_text(f"import {LIBRARY_PATH}\n")
+    else:
         mend_exports()
 
 
@@ -245,10 +252,9 @@ def mend_exports() -> None:
 
 def build_messages(ros: str) -> None:
     """Generate and compile the message package into the environment."""
-    packages = "lib/python{}.{}/site-packages".format(*sys.version_info)
     build, home = VENV / "build", VENV / "colcon"
     stale = [build, VENV / "share" / MESSAGES, VENV / "include" / MESSAGES]
-    stale += [*VENV.glob(f"lib/lib{MESSAGES}*"), *VENV.glob(f"{packages}/{MESSAGES}*")]
+    stale += [*VENV.glob(f"lib/lib{MESSAGES}*"), *VENV.glob(f"{SITE_PACKAGES}/{MESSAGES}*")]
     for path in stale:
         if path.is_dir():
             shutil.rmtree(path)
@@ -262,7 +268,7 @@ def build_messages(ros: str) -> None:
     command += ["--base-paths", MESSAGES, "--build-base", str(build), "--install-base", str(VENV)]
     command += ["--event-handlers", "console_direct+", "--cmake-args", "-DBUILD_TESTING=OFF"]
     command += [f"-DPython3_EXECUTABLE={PYTHON}", f"-DPYTHON_EXECUTABLE={PYTHON}"]
-    run([*command, f"-DPYTHON_INSTALL_DIR={packages}"], LOG, ROOT, environ)
+    run([*command, f"-DPYTHON_INSTALL_DIR={SITE_PACKAGES}"], LOG, ROOT, environ)
     shutil.rmtree(build)
 
 
