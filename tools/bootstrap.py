@@ -134,7 +134,7 @@ def digests(ros: str) -> dict[str, str]:
         "environment": digest(python, []),
         "requirements": requirements,
         "messages": digest([requirements], definitions),
-        "packages": digest([requirements], packaging),
+        "packages": digest([requirements, *map(str, launch_files())], packaging),
     }
 
 
@@ -279,7 +279,7 @@ def install_packages(ros: str) -> None:
     share, lib = VENV / "share" / NODES, VENV / "lib" / NODES
     links = {share / name: ROOT / name for name in ("package.xml", "config")}
     # File by file: `ros2 launch` does not look into linked folders.
-    links.update({share / "launch" / file.name: file for file in ROOT.glob("launch/*.launch.py")})
+    links.update({share / "launch" / file.name: file for file in launch_files()})
     for line in read_setup_cfg()["options.entry_points"]["console_scripts"].split("\n"):
         name, _, target = line.partition(" = ")
         if target.startswith(f"{NODES}."):
@@ -294,6 +294,11 @@ def install_packages(ros: str) -> None:
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
     run([PYTHON, "-c", f"import rclpy, {MESSAGES}.msg, {NODES}"], LOG, ROOT)
+
+
+def launch_files() -> list[Path]:
+    """Return the launch files, in order."""
+    return sorted((ROOT / "launch").glob("*.launch.py"))
 
 
 def read_setup_cfg() -> configparser.ConfigParser:

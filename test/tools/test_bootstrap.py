@@ -28,15 +28,22 @@ def tools():
             sys.modules.pop(name)
 
 
+def copy_tree(root: Path) -> None:
+    """Copy what the set-up reads, but for the launch files."""
+    for name in ("requirements", "tools", "whispersign_msgs"):
+        shutil.copytree(
+            TOOLS.parent / name, root / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    (root / "whispersign_model").mkdir()
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "whispersign_model/__init__.py"):
+        shutil.copy(TOOLS.parent / name, root / name)
+
+
 @pytest.fixture
 def bootstrap(tools, tmp_path, monkeypatch):
     """Return the set-up, in a copy of the tree whose stages only write down that they ran."""
     module = tools["bootstrap"]
-    for name in ("requirements", "whispersign_msgs"):
-        shutil.copytree(TOOLS.parent / name, tmp_path / name)
-    (tmp_path / "whispersign_model").mkdir()
-    for name in ("setup.cfg", "setup.py", "pyproject.toml", "whispersign_model/__init__.py"):
-        shutil.copy(TOOLS.parent / name, tmp_path / name)
+    copy_tree(tmp_path)
     venv = tmp_path / ".venv"
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", venv)
@@ -123,6 +130,13 @@ def test_a_changed_file_brings_back_the_stages_made_from_it(bootstrap, file, lef
     assert run_again(bootstrap) == left
 
 
+def test_a_new_launch_file_is_put_where_ros_looks(bootstrap):
+    bootstrap.set_up({"train"})
+    (bootstrap.ROOT / "launch").mkdir()
+    (bootstrap.ROOT / "launch" / "new.launch.py").touch()
+    assert run_again(bootstrap) == ["packages"]
+
+
 def test_more_extras_add_to_those_there_and_fewer_change_nothing(bootstrap):
     bootstrap.set_up({"train"})
     assert run_again(bootstrap, ["dev"]) == ["requirements dev train"]
@@ -159,12 +173,7 @@ def test_a_supported_python_is_accepted(tools, version):
 
 def test_a_missing_compiler_is_one_line(tmp_path):
     """The real script, on a machine whose search path holds nothing."""
-    shutil.copytree(TOOLS, tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements", "whispersign_msgs"):
-        shutil.copytree(TOOLS.parent / name, tmp_path / name)
-    (tmp_path / "whispersign_model").mkdir()
-    for name in ("setup.cfg", "setup.py", "pyproject.toml", "whispersign_model/__init__.py"):
-        shutil.copy(TOOLS.parent / name, tmp_path / name)
+    copy_tree(tmp_path)
     answer = subprocess.run(
         [os.path.realpath(sys.executable), tmp_path / "tools/bootstrap.py"],
         env={"PATH": str(tmp_path)},
