@@ -68,11 +68,6 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("none", "one_euro", "moving_average"),
         help="filter of the raw frames; recognise live with the same (default: one_euro)",
     )
-    recipe.add_argument(
-        "--location",
-        choices=("sensor", "entry"),
-        help="where the wrists' origin is: the sensor, or where a hand came in (default: entry)",
-    )
     _add_split_arguments(parser.add_argument_group("splits (default: by signer, 70/15/15 %%)"))
 
 
@@ -132,11 +127,13 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
     from whispersign_model.recordings.conversion import ConversionOptions
     from whispersign_model.recordings.splits import SplitPolicy
 
-    fields = {name: getattr(arguments, name) for name in ("rate", "location")}
-    if arguments.smoothing:
+    fields: dict[str, object] = {}
+    if arguments.rate is not None:
+        fields["rate"] = arguments.rate
+    if arguments.smoothing is not None:
         fields["smoothing"] = Smoothing(kind=arguments.smoothing)
     return ConversionOptions(
-        recipe=Recipe().changed(**{k: v for k, v in fields.items() if v is not None}),
+        recipe=Recipe().changed(**fields),
         splits=SplitPolicy(
             val=arguments.val,
             test=arguments.test,

@@ -134,7 +134,7 @@ class DatasetWriter:
             np.save(self._folder / split / "labels" / f"{entry.name}.npy", labels)
         manifest = ManifestFile(
             format=FORMAT,
-            recipe=self.recipe.model_dump(mode="json", exclude={"offset", "scale"}),
+            recipe=self.recipe.sensor_half().model_dump(mode="json"),
             recordings=self._entries,
         )
         _write(self._folder / VOCABULARY, VocabularyFile(glosses=vocabulary, language=language))

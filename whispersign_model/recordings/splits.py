@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 
 from whispersign_model.errors import DatasetError
 
@@ -40,9 +41,10 @@ class SplitPolicy:
        its split ("continuous"); patterns with ``*`` are understood.
     2. ``test_every`` N: recordings whose index modulo N is ``test_offset``; ``val_every`` alike.
     3. The recording's own split, where it is "train", "val" or "test" (or a synonym).
-    4. Where rule 1 or 2 is in use: "train". Else by signer, about 15 % of them each for "test"
-       and "val"; by recording where there are fewer than three signers. Both follow from ``seed``
-       and the names alone, so another recording more changes little.
+    4. By signer: about 15 % of them each for "test" and "val", the others for "train"; by
+       recording where there are too few signers. Of the two, those that rule 1 or 2 speaks of are
+       not drawn, and "test" is not where "val" alone is spoken of. The draw follows from ``seed``
+       and the names alone, so that one recording more changes little.
     """
 
     val: tuple[str, ...] = ()
@@ -69,10 +71,11 @@ def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list
     ]
     undecided = [item for item, split in zip(items, splits) if not split]
     warnings: list[str] = []
-    if policy.val or policy.test or policy.val_every or policy.test_every:
-        chosen = dict.fromkeys((item.index for item in undecided), TRAIN)
+    if policy.val or policy.val_every:
+        drawn: tuple[str, ...] = ()
     else:
-        chosen = _by_signer(undecided, policy.seed, warnings)
+        drawn = (VAL,) if policy.test or policy.test_every else (TEST, VAL)
+    chosen = _draw_splits(undecided, drawn, policy.seed, warnings)
     splits = [split or chosen[item.index] for item, split in zip(items, splits)]
     return splits, warnings + _shared(items, splits) + _untrained(items, splits)
 
@@ -107,38 +110,37 @@ def _by_turn(policy: SplitPolicy, index: int) -> str:
     return ""
 
 
-def _by_signer(items: Sequence[SplitItem], seed: int, warnings: list[str]) -> dict[int, str]:
-    """Give whole signers to a split; recordings of unknown signers train."""
-    signers = {item.signer for item in items if item.signer}
-    if not items:
-        return {}
-    if len(signers) < 3:
-        known = "no signer is known" if not signers else f"of {len(signers)} signers only"
-        warnings.append(
-            f"{known}: split by recording, so training has seen the signers it is tested on"
-        )
-        return _by_recording(items, seed)
-    if unknown := sum(not item.signer for item in items):
-        warnings.append(f"{unknown} recordings of unknown signers train")
-    order = sorted(signers, key=lambda signer: _draw(seed, signer))
+def _draw_splits(
+    items: Sequence[SplitItem], drawn: Sequence[str], seed: int, warnings: list[str]
+) -> dict[int, str]:
+    """Give whole signers to the splits drawn; the rest, and unknown signers, train."""
+    signers = sorted({item.signer for item in items if item.signer}, key=partial(_lot, seed))
+    if items and drawn and len(signers) <= len(drawn):
+        known = f"of {len(signers)} signers only" if signers else "no signer is known"
+        warnings.append(f"{known}: {' and '.join(drawn)} by recording, of signers that train too")
+        return _by_recording(items, drawn, seed)
+    unknown = sum(not item.signer for item in items)
+    if drawn and unknown:
+        warnings.append(f"{unknown} recordings of unknown signers are for train")
     split_of: dict[str, str] = {}
-    for split in (TEST, VAL):
+    for split in drawn:
         for _ in range(max(1, round(PERCENT * len(signers) / 100))):
-            split_of[order.pop()] = split
+            if signers:
+                split_of[signers.pop()] = split
     return {item.index: split_of.get(item.signer, TRAIN) for item in items}
 
 
-def _by_recording(items: Sequence[SplitItem], seed: int) -> dict[int, str]:
-    """Give each split its share of the recordings of each gloss sequence, as far as it goes."""
-    order = sorted(items, key=lambda item: (item.glosses, _draw(seed, item.name)))
+def _by_recording(items: Sequence[SplitItem], drawn: Sequence[str], seed: int) -> dict[int, str]:
+    """Give each split drawn its share of the recordings of each gloss sequence, where it can."""
+    order = sorted(items, key=lambda item: (item.glosses, _lot(seed, item.name)))
     chosen = {}
     for place, item in enumerate(order, start=1):
-        turn = place * PERCENT % 100
-        chosen[item.index] = TEST if turn < PERCENT else VAL if 50 <= turn < 50 + PERCENT else TRAIN
+        turn, rest = divmod(place * PERCENT % 100, 50)
+        chosen[item.index] = drawn[turn] if turn < len(drawn) and rest < PERCENT else TRAIN
     return chosen
 
 
-def _draw(seed: int, word: str) -> str:
+def _lot(seed: int, word: str) -> str:
     return hashlib.sha256(f"{seed}:{word}".encode()).hexdigest()
 
 
@@ -158,7 +160,12 @@ def _shared(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
 
 def _untrained(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
     """Warn of empty splits, and of glosses that training never sees."""
-    warnings = [f"no recording is for {split}" for split in SPLITS if split not in splits]
+    warnings = [
+        f"no recording is for {split}"
+        + (f": give --{split} or --{split}-every" if split != TRAIN else "")
+        for split in SPLITS
+        if split not in splits
+    ]
     glosses = {
         split: {gloss for item, own in zip(items, splits) if own == split for gloss in item.glosses}
         for split in SPLITS
