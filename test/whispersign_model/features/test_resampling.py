@@ -81,10 +81,11 @@ def test_first_and_last_frames_are_kept(
 
 
 def test_stamps_cut_off_to_whole_nanoseconds_keep_their_last_frame(make: Make) -> None:
-    cut = 1_700_000_000 * SECOND + np.arange(31) * SECOND // 60
+    cut = 1_700_000_000 * SECOND + np.arange(32) * SECOND // 60
     recording = make(cut)
     stamps, positions, _ = resample(recording)
-    assert len(stamps) == 31
+    assert len(stamps) == 32
+    assert stamps[-1] == cut[-1] + 1
     np.testing.assert_array_equal(positions, recording.positions)
 
 
@@ -180,16 +181,44 @@ def test_each_hand_has_its_own_gaps(make: Make, steady: Callable) -> None:
 
 
 def test_a_joint_is_tracked_where_both_frames_around_track_it(make: Make, steady: Callable) -> None:
-    recording = make(steady(40, 115))
+    recording = make(steady(80, 115))
     confidence = recording.confidence.copy()
-    confidence[11, 7] = 0
+    confidence[10:80:10, 7] = 0
     positions = recording.positions * (confidence > 0)[..., None]
     times, resampled, trust = resample(Recording(recording.stamps, positions, confidence))
-    near = np.abs(times - recording.stamps[11]) < SECOND / 115 - MS
-    assert near.any()
+    lost = recording.stamps[confidence[:, 7] == 0]
+    near = (np.abs(times[:, None] - lost) < SECOND / 115 - MS).any(axis=1)
+    assert near.sum() == 6
     np.testing.assert_array_equal(trust[:, 7] > 0, ~near)
     assert np.abs(resampled[~near, 7] - resample(recording)[1][~near, 7]).max() < 1e-3
     assert (np.delete(trust, 7, axis=1) > 0).all()
+
+
+def test_joints_of_a_hand_without_its_wrist_bend_nothing(make: Make, steady: Callable) -> None:
+    recording = make(steady(40, 50))
+    confidence = recording.confidence.copy()
+    confidence[10:20, LEFT.start] = 0
+    moved = recording.positions.copy()
+    moved[10:20] += 1
+    for piece in (slice(0, 40), slice(15, 40)):
+        one, other = (
+            resample(Recording(recording.stamps[piece], positions[piece], confidence[piece]))
+            for positions in (recording.positions, moved)
+        )
+        np.testing.assert_array_equal(one[1][:, LEFT], other[1][:, LEFT])
+
+
+def test_what_lies_beyond_a_gap_bends_nothing(make: Make, steady: Callable) -> None:
+    stamps = steady(20, 50)
+    stamps[10:] += 101 * MS
+    recording = make(stamps)
+    moved = recording.positions.copy()
+    moved[10:] += 1
+    times, one, _ = resample(recording)
+    _, other, _ = resample(Recording(stamps, moved, recording.confidence))
+    before = times < stamps[9]
+    np.testing.assert_array_equal(one[before], other[before])
+    np.testing.assert_allclose(one[~before] + (other[~before] != 0), other[~before], atol=1e-6)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
