@@ -125,16 +125,19 @@ def digests(ros: str) -> dict[str, str]:
     python = [os.path.realpath(sys.executable), sys.version, platform.machine(), str(ROOT)]
     if ros:
         found = importlib.util.find_spec("rclpy")
-        python += [ros, str(found.origin if found else "")]
-    python_files = [ROOT / "tools" / f"{LIBRARY_PATH}.py"] if ros else []
-    requirements = digest([], [ROOT / "setup.cfg", *REQUIREMENTS.glob("*.txt"), *python_files])
+        module = (ROOT / "tools" / f"{LIBRARY_PATH}.py").read_text()
+        python += [ros, str(found.origin if found else ""), module]
+    options = read_setup_cfg()
+    ranges = [options["options"]["install_requires"], *options["options.extras_require"].values()]
+    versions = list(REQUIREMENTS.glob("*.txt"))
     definitions = [path for path in (ROOT / MESSAGES).rglob("*") if path.is_file()]
-    packaging = [ROOT / "setup.py", ROOT / "pyproject.toml", ROOT / "whispersign_model/__init__.py"]
+    packaging = [ROOT / name for name in ("pyproject.toml", "setup.cfg", "setup.py")]
+    packaging.append(ROOT / "whispersign_model" / "__init__.py")  # has the version
     return {
         "environment": digest(python, []),
-        "requirements": requirements,
-        "messages": digest([requirements], definitions),
-        "packages": digest([requirements, *map(str, launch_files())], packaging),
+        "requirements": digest(ranges, versions),
+        "messages": digest([], [*versions, *definitions]),
+        "packages": digest(map(str, launch_files()), packaging),
     }
 
 

@@ -117,7 +117,8 @@ def test_an_interrupted_upgrade_begins_anew(bootstrap, monkeypatch):
 @pytest.mark.parametrize(
     ("file", "left"),
     [
-        ("requirements/lock.txt", ALL[1:]),
+        ("requirements/lock.txt", ["requirements train", "messages"]),
+        ("setup.cfg", ["packages"]),
         ("whispersign_msgs/msg/Gloss.msg", ["messages"]),
         ("whispersign_msgs/CMakeLists.txt", ["messages"]),
         ("setup.py", ["packages"]),
@@ -128,6 +129,13 @@ def test_a_changed_file_brings_back_the_stages_made_from_it(bootstrap, file, lef
     with (bootstrap.ROOT / file).open("a") as handle:
         handle.write("# changed\n")
     assert run_again(bootstrap) == left
+
+
+def test_a_new_dependency_is_installed(bootstrap):
+    bootstrap.set_up({"train"})
+    file = bootstrap.ROOT / "setup.cfg"
+    file.write_text(file.read_text().replace("numpy >=", "attrs\n    numpy >="))
+    assert run_again(bootstrap) == ["requirements train", "packages"]
 
 
 def test_a_new_launch_file_is_put_where_ros_looks(bootstrap):
