@@ -122,11 +122,8 @@ def _draw_splits(
     unknown = sum(not item.signer for item in items)
     if drawn and unknown:
         warnings.append(f"{unknown} recordings of unknown signers are for train")
-    split_of: dict[str, str] = {}
-    for split in drawn:
-        for _ in range(max(1, round(PERCENT * len(signers) / 100))):
-            if signers:
-                split_of[signers.pop()] = split
+    share = max(1, round(PERCENT * len(signers) / 100))
+    split_of = dict(zip(signers, (split for split in drawn for _ in range(share))))
     return {item.index: split_of.get(item.signer, TRAIN) for item in items}
 
 

@@ -1,0 +1,142 @@
+"""``whispersign convert``: annotated bags become a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from whispersign_model.cli.main import EXIT_USAGE, main
+from whispersign_model.features.recipe import Recipe, Smoothing
+from whispersign_model.features.smoothing import Smoother
+from whispersign_model.recordings.bag import BagWriter, write_bag
+from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.recordings.recording import Recording, Segment
+
+
+def make_recording(number: int, **fields) -> Recording:
+    """Return a second of a swaying hand, signed by one of five."""
+    rng = np.random.default_rng(number)
+    stamps = (5_000_000_000 + np.arange(60) * 16_666_667).astype(np.int64)
+    sway = np.sin(np.arange(60) / 5)[:, None, None] * 0.1
+    positions = (rng.normal(0, 0.05, (1, 42, 3)) + sway).astype(np.float32)
+    confidence = np.ones((60, 42), np.float32)
+    segment = Segment((f"G{number % 3}",), int(stamps[10]), int(stamps[40]))
+    defaults = {"segments": (segment,), "signer": f"s{number % 5}", "source": "leap"}
+    return Recording(stamps, positions, confidence, **(defaults | fields))
+
+
+@pytest.fixture
+def bags(tmp_path):
+    """Fifteen bags, of both storages."""
+    root = tmp_path / "bags"
+    for number in range(15):
+        storage = "mcap" if number % 2 else "sqlite3"
+        write_bag(root / f"take_{number}", make_recording(number), storage)
+    return root
+
+
+def names(data, split):
+    return [example.name for example in data.split(split)]
+
+
+def test_bags_become_a_dataset_by_signer(bags, tmp_path, capsys):
+    out = tmp_path / "dataset"
+    assert main(["convert", str(bags), "--out", str(out), "--language", "gsg"]) == 0
+    data = Dataset.open(out)
+    assert data.glosses == ("G0", "G1", "G2")
+    assert data.language == "gsg"
+    signers = {split: {ex.signer for ex in data.split(split)} for split in ("train", "val", "test")}
+    assert sorted(map(len, signers.values())) == [1, 1, 3]
+    assert len(set.union(*signers.values())) == 5
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{out}:"
+    assert lines[1].startswith("  train: 9 recordings, ")
+    assert lines[1].endswith(" s, 9 glosses of 3 kinds, 3 signers")
+
+
+def test_named_signers_and_turns(bags, tmp_path):
+    out = str(tmp_path / "dataset")
+    assert main(["convert", str(bags), "--out", out, "--val", "s3", "--test", "s1,s4"]) == 0
+    assert names(Dataset.open(out), "val") == ["take_13", "take_3", "take_8"]
+    assert len(Dataset.open(out).split("test")) == 6
+    turns = ["--test-every", "5", "--test-offset", "2", "--val-every", "7", "--force"]
+    assert main(["convert", str(bags), "--out", out, *turns]) == 0
+    assert names(Dataset.open(out), "test") == ["take_12", "take_2", "take_7"]
+    assert names(Dataset.open(out), "val") == ["take_1", "take_8"]
+
+
+def test_recipe_options_reach_the_features(bags, tmp_path):
+    out = tmp_path / "dataset"
+    options = ["--rate", "30", "--smoothing", "none", "--cut", "--margin", "0"]
+    assert main(["convert", str(bags / "take_0"), "--out", str(out), "--test", "*", *options]) == 0
+    data = Dataset.open(out)
+    assert data.recipe == Recipe(rate=30, smoothing=Smoothing(kind="none"))
+    assert data.split("test")[0].frames == 16  # half a second at 30 Hz, both ends
+
+
+def test_unreadable_bag_in_a_list_of_good_ones(bags, tmp_path, capsys):
+    broken = bags / "take_3" / "take_3.mcap"
+    broken.write_bytes(broken.read_bytes()[:-1000])
+    out = tmp_path / "dataset"
+    assert main(["convert", str(bags), "--out", str(out)]) == EXIT_USAGE
+    error = capsys.readouterr().err
+    assert f"{broken}: ends in the middle" in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+    assert main(["convert", str(bags), "--out", str(out), "--on-error", "skip"]) == 0
+    assert f"left out {broken}: ends in the middle" in capsys.readouterr().out
+    assert main(["convert", str(bags), "--out", str(out), "--recover", "--force"]) == 0
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_raw_frames_are_taken_before_filtered_ones(tmp_path):
+    raw = make_recording(1)
+    other = Smoother(Smoothing(kind="moving_average", window_size=9)).smooth(raw)
+    with BagWriter(tmp_path / "both") as bag:
+        bag.write(raw)
+        bag.write(replace(other, segments=()))
+    write_bag(tmp_path / "raw", raw)
+    for name in ("both", "raw"):
+        out = str(tmp_path / f"dataset_{name}")
+        assert main(["convert", str(tmp_path / name), "--out", out, "--test", "*"]) == 0
+    both, only = (Dataset.open(tmp_path / f"dataset_{name}") for name in ("both", "raw"))
+    np.testing.assert_array_equal(
+        both.split("test")[0].features(), only.split("test")[0].features()
+    )
+
+
+def test_filtered_frames_need_the_recipe_s_filter(tmp_path, capsys):
+    smooth = Smoother(Smoothing(kind="moving_average")).smooth(make_recording(1))
+    write_bag(tmp_path / "take", smooth)
+    command = ["convert", str(tmp_path / "take"), "--out", str(tmp_path / "d"), "--test", "*"]
+    assert main(command) == EXIT_USAGE
+    assert "take: smoothed by moving_average(5), the recipe has one_euro" in capsys.readouterr().err
+    assert main([*command, "--smoothing", "moving_average"]) == 0
+
+
+def test_faults_are_one_line(bags, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    for arguments, fault in (
+        ([tmp_path / "nowhere", "--out", tmp_path / "d"], "nowhere: does not exist"),
+        ([tmp_path / "empty", "--out", tmp_path / "d"], "empty: holds no rosbag2"),
+        ([bags, "--out", tmp_path / "photos"], "photos: exists and is no dataset"),
+        ([bags, "--out", tmp_path / "d", "--test", "s9"], "--test s9: fits no signer"),
+        ([bags, "--out", tmp_path / "d", "--topic", "hands/left"], "has no topic hands/left"),
+    ):
+        assert main(["convert", *map(str, arguments)]) == EXIT_USAGE
+        error = capsys.readouterr().err
+        assert fault in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "d").exists()
+
+
+def test_frames_that_rate_and_margin_refuse(bags, tmp_path, capsys):
+    for option in (["--rate", "fast"], ["--margin", "-1"], ["--test-every", "-2"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["convert", str(bags), "--out", str(tmp_path / "d"), *option])
+        assert caught.value.code == EXIT_USAGE
+        assert option[0] in capsys.readouterr().err
