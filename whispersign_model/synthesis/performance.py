@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
@@ -124,19 +125,9 @@ def transition(first: Course, second: Course, samples: int, swing: Floats | None
 
 def blended(course: Course, seconds: float) -> Course:
     """Let neighbouring postures run into each other: a Gaussian of this deviation over time."""
-    reach = max(int(np.ceil(3 * seconds * GRID)), 1)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (seconds * GRID)) ** 2)
-    kernel /= kernel.sum()
 
     def smooth(values: Floats) -> Floats:
-        flat = values.reshape(len(values), -1)
-        padded = np.concatenate(
-            [np.repeat(flat[:1], reach, axis=0), flat, np.repeat(flat[-1:], reach, axis=0)]
-        )
-        length = len(padded) + len(kernel) - 1
-        spectrum = np.fft.rfft(padded, length, axis=0) * np.fft.rfft(kernel, length)[:, None]
-        full = np.fft.irfft(spectrum, length, axis=0)
-        return np.asarray(full[2 * reach : 2 * reach + len(values)].reshape(values.shape))
+        return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
 
     rotation = normalise(smooth(continuous(course.rotation)))
     return replace(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import JOINTS, JOINTS_PER_HAND, WRIST
@@ -138,11 +139,10 @@ class SensorModel:
         axes = np.array([1.0, 1.0, self.depth_noise])
         errors = rng.normal(size=(*noise.shape, 3)) * noise[..., None] * axes
         keep = np.exp(-1.0 / (self.rate * WANDER_CORRELATION))
-        steps = rng.normal(size=(len(times), 2, 3)) * np.sqrt(1 - keep**2)
-        wander = np.zeros((2, 3))
-        for frame in range(len(times)):
-            wander = keep * wander + steps[frame]
-            errors[frame] += (noise[frame, :, WRIST, None] * axes * wander)[:, None]
+        steps = rng.normal(size=(len(times), 2, 1, 3)) * np.sqrt(1 - keep**2)
+        errors += (
+            noise[:, :, WRIST, None, None] * axes * lfilter([1.0], [1.0, -keep], steps, axis=0)
+        )
         for hand in range(2):
             for moment in _moments(self.spikes, times, rng):
                 frame = int(np.searchsorted(times, moment))

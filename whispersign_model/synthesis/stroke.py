@@ -225,7 +225,7 @@ def _there_and_back(phase: Floats, repeats: int) -> Floats:
 def _wiggle(phase: Floats, repeats: int) -> Floats:
     """Added MCP flexion ``(N, 5, 4)``: the fingers play one after the other."""
     added = np.zeros((len(phase), 5, 4))
-    fade = np.sin(np.pi * phase)[:, None]
+    fade = np.sin(np.pi * phase)[:, None] ** 2
     lag = np.arange(1, 5) / 4.0
     added[:, 1:, 0] = WIGGLE * fade * np.sin(2 * np.pi * (repeats * phase[:, None] - lag))
     return added
