@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,10 @@ MEMBERS = {
         "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
     ),
 }
+# MediaPipe maps the networks where they lie, so they lie as their tensors want it.
+ALIGNMENT = 16  # bytes
+LOCAL_HEADER = 30  # bytes of a zip member before its name
+ALIGNMENT_FIELD = 0xD935  # the tag by which zip tools know such padding
 WRITTEN = (2025, 1, 31, 0, 0, 0)  # date of the members, so that the bundle is always the same bytes
 DEFAULT_OUT = (
     Path(__file__).resolve().parent.parent / ".venv/share/whispersign/hand_landmarker.task"
@@ -83,16 +88,28 @@ def make(bundle: Path, wheel: Path | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         networks = read_networks(wheel or download(Path(scratch)))
     bundle.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{bundle.name}.", dir=bundle.parent)
-    beside = Path(name)
+    handle, path = tempfile.mkstemp(prefix=f".{bundle.name}.", dir=bundle.parent)
+    beside = Path(path)
     try:
         with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            for member, content in networks.items():
-                archive.writestr(zipfile.ZipInfo(member, WRITTEN), content, zipfile.ZIP_STORED)
+            for name, content in networks.items():
+                member = zipfile.ZipInfo(name, WRITTEN)
+                member.extra = padding(file.tell() + len(name))
+                archive.writestr(member, content, zipfile.ZIP_STORED)
         beside.chmod(0o644)
         os.replace(beside, bundle)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def padding(begin: int) -> bytes:
+    """Return an extra field that makes a member's content start at a multiple of ``ALIGNMENT``.
+
+    Args:
+        begin: offset of the member's header, plus the length of its name.
+    """
+    gap = -(begin + LOCAL_HEADER + 4) % ALIGNMENT
+    return struct.pack("<HH", ALIGNMENT_FIELD, gap) + bytes(gap)
 
 
 def download(folder: Path) -> Path:

@@ -90,6 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
             f"need the Python package '{error.name}'",
             "run `make setup`, or install the extra 'camera'",
         ) from error
+    except OSError as error:
+        raise WhisperSignError(
+            error.filename or "pictures",
+            f"cannot be written ({error.strerror})",
+            "choose another place",
+        ) from error
     return 0
 
 
@@ -153,14 +159,14 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
     for name, rate in (("--rate", arguments.rate), ("--fps", arguments.fps)):
         if rate is not None and not 1 <= rate <= 1000:
             raise ConfigError(name, f"is {rate:g}", "give 1 to 1000 frames per second")
-    prompts = (_words(arguments.glosses),) if arguments.glosses else ()
+    prompts = (_words("--glosses", arguments.glosses),) if arguments.glosses else ()
     nothing = not (prompts or arguments.sentences or arguments.takes or arguments.idle)
     share = LEFT_HANDED if arguments.left_handed is None else arguments.left_handed
     return CorpusOptions(
         seed=arguments.seed,
         signers=arguments.signers,
         first_signer=arguments.first_signer,
-        glosses=_words(arguments.vocabulary) if arguments.vocabulary else (),
+        glosses=_words("--vocabulary", arguments.vocabulary) if arguments.vocabulary else (),
         takes=0 if prompts else arguments.takes,
         sentences=1 if nothing else arguments.sentences,
         length=_length(arguments.length),
@@ -173,9 +179,12 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
     )
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _words(option: str, text: str) -> tuple[str, ...]:
     """Glosses between commas or spaces, in capitals."""
-    return tuple(text.replace(",", " ").upper().split())
+    words = tuple(text.replace(",", " ").upper().split())
+    if not words:
+        raise ConfigError(option, "names no gloss", "write glosses with commas between them")
+    return words
 
 
 def _length(text: str) -> tuple[int, int]:

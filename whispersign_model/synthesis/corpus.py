@@ -64,6 +64,8 @@ class CorpusOptions:
             raise ConfigError("length", f"is {self.length}", "give two numbers, fewest and most")
         if not 0 <= self.repeats < 1:
             raise ConfigError("repeats", f"is {self.repeats}", "give a probability below 1")
+        if not 0 <= self.left_handed <= 1:
+            raise ConfigError("left_handed", f"is {self.left_handed}", "give a probability")
         for gloss in (*self.glosses, *(gloss for prompt in self.prompts for gloss in prompt)):
             default_lexicon().sign(gloss)
 

@@ -46,7 +46,8 @@ def write_sheet(lexicon: Lexicon, path: Path) -> None:
     """
     if path.suffix not in SUFFIXES:
         raise ConfigError(path, "is not a kind of picture", f"end it in {' or '.join(SUFFIXES)}")
-    _, encoded = cv2.imencode(path.suffix, draw_sheet(lexicon), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if path.suffix == ".jpg" else []
+    _, encoded = cv2.imencode(path.suffix, draw_sheet(lexicon), quality)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sheet-", dir=path.parent) as scratch:
         beside = Path(scratch) / path.name
