@@ -27,7 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     from whispersign_model.decoding.search import DecodingOptions
     from whispersign_model.decoding.streaming import RecognizerOptions
-    from whispersign_model.errors import DatasetError
     from whispersign_model.network.checkpoint import replace_file
     from whispersign_model.network.model import WhisperSignModel
     from whispersign_model.recordings.dataset import Dataset
@@ -47,8 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     data = Dataset.open(arguments.data)
     check_fit(data, metadata)
     examples = data.split(arguments.split)
-    if not examples:
-        raise DatasetError(arguments.data, f"the split {arguments.split!r} is empty")
     with Progress(transient=True) as progress:
         task = progress.add_task("evaluating", total=len(examples))
         if arguments.streaming:

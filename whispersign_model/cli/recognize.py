@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.table import Table
+
+from whispersign_model.recordings.recording import Recording
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.features.preprocessor import Preprocessor
     from whispersign_model.network.checkpoint import read_metadata, replace_file
     from whispersign_model.recordings.recording import NANOSECONDS
-    from whispersign_model.recordings.sources import read_recordings
     from whispersign_model.runtime.torch_backend import load_backend
 
     metadata = read_metadata(arguments.checkpoint)
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     preprocessor = Preprocessor(metadata.recipe)
     console = Console()
     found = []
-    for recording in read_recordings(arguments.inputs):
+    for recording in _recordings(arguments.inputs):
         results = recognize_recording(recognizer, preprocessor, recording)
         glosses = [gloss for result in results if result.final for gloss in result.glosses]
         origin = int(recording.stamps[0]) if len(recording) else 0
@@ -57,6 +59,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         replace_file(arguments.json, json.dumps(found, indent=1).encode())
     return 0
+
+
+def _recordings(inputs: list[Path]) -> Iterator[Recording]:
+    """Read archives and bags, one recording after the other."""
+    from whispersign_model.recordings.archive import read_archive
+    from whispersign_model.recordings.bag import read_bag
+    from whispersign_model.recordings.bag_files import find_bags
+
+    for path in inputs:
+        if path.suffix == ".npz":
+            yield from read_archive(path)
+        else:
+            yield from map(read_bag, find_bags([path]))
 
 
 def _table(name: str, signed: tuple[str, ...]) -> Table:

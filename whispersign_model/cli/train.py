@@ -21,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--language", default="", help="BCP 47 tag of the sign language")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -46,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
             load_model_config(file),
             arguments.stage,
             arguments.resume,
-            arguments.language,
         )
     except KeyboardInterrupt:
         print(f"stopped; go on with: --resume {arguments.out / RESUME}")

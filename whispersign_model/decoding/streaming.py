@@ -15,7 +15,7 @@ from whispersign_model.decoding.search import DecodingOptions, Method, decode
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.runtime.backend import Backend
-from whispersign_model.skeleton import CONFIDENCE
+from whispersign_model.skeleton import CONFIDENCE, VELOCITY
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class RecognizerOptions(BaseModel):
 
     Attributes:
         absent_timeout: seconds without a tracked hand that end an utterance.
-        blank_timeout: seconds without a gloss, after at least one, that end an utterance.
+        blank_timeout: seconds of resting hands and no gloss, after at least one, that end it.
+        rest_share: hands rest while they are slower than this share of the utterance's top speed.
         max_length: seconds after which an utterance is ended in any case.
         lead_in: seconds kept while hands are seen and nothing is signed yet.
         partial_interval: seconds of signal between partial results.
@@ -69,6 +70,7 @@ class RecognizerOptions(BaseModel):
 
     absent_timeout: float = Field(default=0.5, gt=0, le=10)
     blank_timeout: float = Field(default=1.5, gt=0, le=10)
+    rest_share: float = Field(default=0.1, ge=0, lt=1)
     max_length: float = Field(default=20.0, gt=1, le=60)
     lead_in: float = Field(default=4.0, gt=0.5, le=20)
     partial_interval: float = Field(default=0.25, gt=0, le=10)
@@ -79,9 +81,9 @@ class RecognizerOptions(BaseModel):
 class StreamingRecognizer:
     """Recognises a stream of normalised features, utterance by utterance.
 
-    An utterance begins with a tracked hand and ends at an endpoint: hands gone, nothing but blank
-    for a while, or the maximum length. Every decision depends on the frames' stamps alone, so the
-    same features give the same results however they are cut into pushes.
+    An utterance begins with a tracked hand and ends at an endpoint: hands gone, hands resting and
+    nothing but blank for a while, or the maximum length. Every decision depends on the frames and
+    their stamps alone: the same features give the same results however they are cut into pushes.
 
     Args:
         backend: the loaded network.
@@ -106,6 +108,8 @@ class StreamingRecognizer:
         self._frames: list[NDArray[np.float32]] = []
         self._stamps: list[int] = []
         self._last_tracked = 0
+        self._last_moving = 0
+        self._top_speed = 0.0
         self._last_partial = 0
         self._partial: tuple[str, ...] = ()
 
@@ -140,6 +144,10 @@ class StreamingRecognizer:
             self._last_partial = stamp
         if tracked:
             self._last_tracked = stamp
+        pace = speed(frame)
+        self._top_speed = max(self._top_speed, pace)
+        if pace > self.options.rest_share * self._top_speed:
+            self._last_moving = stamp
         self._frames.append(frame)
         self._stamps.append(stamp)
         if _seconds(stamp - self._last_tracked) >= self.options.absent_timeout:
@@ -157,7 +165,8 @@ class StreamingRecognizer:
         if not glosses:
             self._drop_before(stamp - int(self.options.lead_in * NANOSECONDS))
             return self._report(())
-        if _seconds(stamp - glosses[-1].end) >= self.options.blank_timeout:
+        active_until = max(glosses[-1].end, self._last_moving)
+        if _seconds(stamp - active_until) >= self.options.blank_timeout:
             return self.finish()
         return self._report(glosses)
 
@@ -235,6 +244,12 @@ def recognize_recording(
         results += recognizer.push(block.frames[first:last], block.stamps[first:last])
         results += recognizer.finish()
     return results
+
+
+def speed(frame: NDArray[np.float32]) -> float:
+    """Root mean square of the velocity features of tracked joints in a frame ``(42, 7)``."""
+    tracked = frame[frame[:, CONFIDENCE] > 0]
+    return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
 
 
 def _seconds(nanoseconds: int) -> float:

@@ -39,7 +39,11 @@ def feed_forward(channels: int, hidden: int, dropout: float) -> nn.Sequential:
 
 
 class EncoderBlock(nn.Module):
-    """S-MHSA within a step, T-MHSA and feed-forward along each hand; the hands share weights."""
+    """S-MHSA within a step, T-MHSA and feed-forward along each hand; the hands share weights.
+
+    The stream of a hand that is not tracked begins as zeros and fills up from the other hand
+    through S-MHSA: a one-handed sign has both streams to work with.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

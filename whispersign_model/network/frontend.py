@@ -20,6 +20,11 @@ PART_JOINTS = (
 PART_NAMES = ("thumb", "index+middle", "ring+pinky", "palm")
 
 
+def patch_count(lengths: Tensor, patch_size: int) -> Tensor:
+    """Patches that ``lengths`` frames make; the last one may be incomplete."""
+    return torch.div(lengths + patch_size - 1, patch_size, rounding_mode="floor")
+
+
 class PatchEmbedding(nn.Module):
     """Temporal patches of ``P`` frames: one token for each part of each hand.
 
@@ -42,23 +47,23 @@ class PatchEmbedding(nn.Module):
         self.register_buffer("mirror", mirror, persistent=False)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed ``(B, T, 42, 7)`` with lengths ``(B,)``; frames past a clip's length count as 0.
+        """Embed ``(B, T, 42, 7)`` with lengths ``(B,)``; the last frame fills up the last patch.
 
         Returns:
             tokens ``(B, ceil(T / P), hands, C)``, and bool ``(B, ceil(T / P), hands)``: True
             where the hand was tracked in any frame of the patch.
         """
-        steps = features.shape[1]
-        inside = valid_steps(lengths, steps)[..., None, None]
-        features = torch.where(inside, features, torch.zeros_like(features))
-        features = functional.pad(features, (0, 0, 0, 0, 0, -steps % self.patch_size))
+        steps = -(-features.shape[1] // self.patch_size) * self.patch_size
+        time = torch.arange(steps, device=lengths.device)[None].minimum(lengths[:, None] - 1)
+        features = features.gather(1, time[..., None, None].expand(-1, -1, *features.shape[2:]))
         hands = features.unflatten(2, (len(HANDS), JOINTS_PER_HAND)) * self.mirror
         patches = hands.unflatten(1, (-1, self.patch_size)).transpose(2, 3)
         tokens = [
             embed(patches[..., list(joints), :].flatten(-3))
             for embed, joints in zip(self.parts, PART_JOINTS)
         ]
-        tracked = (patches[..., CONFIDENCE] > 0).flatten(-2).any(dim=-1)
+        inside = valid_steps(patch_count(lengths, self.patch_size), patches.shape[1])
+        tracked = (patches[..., CONFIDENCE] > 0).flatten(-2).any(dim=-1) & inside[..., None]
         return torch.cat(tokens, dim=-1), tracked
 
 
@@ -118,8 +123,8 @@ class Frontend(nn.Module):
         """
         tokens, tracked = self.patches(features, lengths)
         batch, _, hands, _ = tokens.shape
-        lengths = torch.div(lengths + self.patch_size - 1, self.patch_size, rounding_mode="floor")
         tracked = tracked.transpose(1, 2).flatten(0, 1)  # (B * hands, T')
         stream = tokens.transpose(1, 2).flatten(0, 1).transpose(1, 2) * tracked[:, None]
         stream = self.spatial_dropout(self.norm(self.conv_spe(stream), tracked))
-        return stream.transpose(1, 2).unflatten(0, (batch, hands)).transpose(1, 2), lengths
+        tokens = stream.transpose(1, 2).unflatten(0, (batch, hands)).transpose(1, 2)
+        return tokens, patch_count(lengths, self.patch_size)

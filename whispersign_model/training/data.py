@@ -71,7 +71,9 @@ class Clips(TorchDataset[Clip]):
         """Return features ``(T, 42, 7)``, gloss ids ``(L,)`` and the example's name."""
         example = self.examples[index.example]
         frames = example.features()
-        frames = np.array(frames[tracked_span(frames)])
+        span = tracked_span(frames)
+        frames = frames[span]
+        restarts = example.restart_mask()[span]
         if self.augmentation is not None:
             generator = np.random.default_rng([self.seed, index.epoch, index.example])
             positions, confidence = self.augmentation(
@@ -82,7 +84,8 @@ class Clips(TorchDataset[Clip]):
                 self._least_frames(example),
             )
             frames = assemble(positions, confidence, self.recipe.rate)
-        return Normaliser(self.recipe)(frames), example.labels, example.name
+            restarts = np.arange(len(frames)) == 0
+        return Normaliser(self.recipe)(frames, restarts), example.labels, example.name
 
     def _extent(self, example: Example) -> int:
         """Frames of an example, checked against its labels before training starts."""
@@ -118,9 +121,10 @@ class BucketSampler(Sampler[list[Index]]):
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
+        self.sampler = self  # where Lightning looks for set_epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this."""
+        """Choose the epoch; Lightning calls this before each."""
         self.epoch = epoch
 
     def __len__(self) -> int:

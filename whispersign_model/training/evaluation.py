@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from whispersign_model.decoding.search import DecodingOptions, Method
-from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
+from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import require_same
@@ -90,10 +91,13 @@ def evaluate_streaming(
     )
     recognized = []
     for example in examples:
-        frames = Normaliser(metadata.recipe)(np.array(example.features()))
+        frames = Normaliser(metadata.recipe)(example.features(), example.restart_mask())
         period = NANOSECONDS / metadata.recipe.rate
         stamps = np.round(np.arange(len(frames)) * period).astype(np.int64)
-        results = recognizer.push(frames, stamps) + recognizer.finish()
+        results: list[Result] = []
+        for first, last in pairwise([*example.restarts, len(frames)]):
+            results += recognizer.push(frames[first:last], stamps[first:last])
+            results += recognizer.finish()
         recognized.append(
             tuple(gloss.gloss for result in results if result.final for gloss in result.glosses)
         )

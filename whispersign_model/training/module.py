@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from typing import Any, NamedTuple
 
 import lightning
@@ -95,9 +96,15 @@ class TrainingModule(lightning.LightningModule):
         )
         return hybrid_loss(ctc, attention, self.stage.alpha)
 
+    def on_train_epoch_start(self) -> None:
+        """Set training mode; what is frozen stays in evaluation mode."""
+        self.model.train()
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch, with a chunk size drawn for this step."""
-        generator = np.random.default_rng([self.config.seed, self.global_step])
+        """Return the loss of one batch; all chance in it depends on seed, stage and step alone."""
+        stage = zlib.crc32(self.stage.name.encode())
+        generator = np.random.default_rng([self.config.seed, stage, self.global_step])
+        torch.manual_seed(int(generator.integers(2**62)))
         chunk = int(generator.choice(self.stage.chunks))
         losses = self.losses(batch, chunk)
         self.log("loss", losses.total, prog_bar=True, batch_size=len(batch.names))

@@ -20,7 +20,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from whispersign_model.errors import CheckpointError, ConfigError, DatasetError
+from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata, replace_file
@@ -97,7 +97,6 @@ def train(
     model_config: ModelConfig,
     only_stage: int | None = None,
     resume: Path | None = None,
-    language: str = "",
 ) -> dict[str, Any]:
     """Train through the stages.
 
@@ -108,7 +107,6 @@ def train(
         only_stage: from 1; the others are left out.
         resume: a run's ``last.ckpt`` goes on exactly where it stopped; a checkpoint folder gives
             the weights to start from.
-        language: BCP 47 tag stored with the network.
 
     Returns:
         the metrics of the best network, also in ``out/metrics.json``.
@@ -133,7 +131,7 @@ def train(
         name=run.out.name or "whispersign",
         config=model.config,
         glosses=glosses,
-        language=language,
+        language=run.data.language,
         recipe=recipe,
     )
     best = float("inf")
@@ -177,13 +175,8 @@ def fitted_recipe(data: Dataset, config: TrainingConfig) -> Recipe:
     """The dataset's recipe with training's choices, fitted to the training split.
 
     Raises:
-        DatasetError: when there is nothing to train or to validate on.
+        DatasetError: when there is nothing to train on.
     """
-    for split in ("train", "val"):
-        if not data.split(split):
-            raise DatasetError(
-                data.path, f"the split {split!r} is empty", "convert with a split that fills it"
-            )
     recipe = data.recipe.changed(**config.features.model_dump())
     return fit_scaling(recipe, (example.features() for example in data.split("train")))
 

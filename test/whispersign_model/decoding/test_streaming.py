@@ -31,7 +31,7 @@ class Clip:
 
 
 def signal(*parts: tuple[str, float]) -> np.ndarray:
-    """Frames of parts (kind, seconds): "absent", "rest", or a gloss."""
+    """Frames of parts (kind, seconds): "absent", "rest", "move" (no gloss), or a gloss."""
     frames = []
     for kind, seconds in parts:
         frame = np.zeros((round(seconds * 60), 42, 7), np.float32)
@@ -39,6 +39,8 @@ def signal(*parts: tuple[str, float]) -> np.ndarray:
             frame[:, 21:, 6] = 1
         if kind in GLOSSES:
             frame[:, 21, 0] = GLOSSES.index(kind) + 1
+        if kind == "move":
+            frame[:, 21:, 3:6] = 1
         frames.append(frame)
     return np.concatenate(frames)
 
@@ -66,6 +68,11 @@ def test_hands_gone_end_an_utterance_at_the_clock():
 def test_blank_ends_an_utterance():
     frames = signal(("HELLO", 0.4), ("rest", 2.0), ("YES", 0.4), ("rest", 0.5))
     assert final(recognize(frames)) == [["HELLO"], ["YES"]]
+
+
+def test_moving_hands_keep_an_utterance_open():
+    frames = signal(("HELLO", 0.4), ("move", 2.0), ("YES", 0.4), ("rest", 0.5))
+    assert final(recognize(frames)) == [["HELLO", "YES"]]
 
 
 @pytest.mark.parametrize("length", [1.2, 1.4, 1.5, 1.6, 1.7, 1.9])
