@@ -48,7 +48,7 @@ def align(log_probs: NDArray[np.floating], ids: Sequence[int]) -> list[tuple[int
     path = np.empty(steps, int)
     for step in range(steps - 1, -1, -1):
         path[step] = state
-        state -= came_from[step, state]
+        state -= int(came_from[step, state])
     spans = (np.flatnonzero(path == 2 * index + 1) for index in range(len(ids)))
     return [(int(steps_in[0]), int(steps_in[-1]) + 1) for steps_in in spans]
 

@@ -84,6 +84,13 @@ def test_alignment_finds_the_steps_of_each_gloss():
         align(log_probs[:3], (2, 2, 1))
 
 
+def test_long_sequences_are_aligned():
+    path = [1 + step % 2 for step in range(300)]
+    log_probs = np.full((300, 3), np.log(0.05))
+    log_probs[np.arange(300), path] = np.log(0.9)
+    assert align(log_probs, path) == [(step, step + 1) for step in range(300)]
+
+
 def test_repeats_need_a_blank_between():
     assert required_steps((1, 2, 2, 2)) == 6
     assert required_steps(()) == 0
