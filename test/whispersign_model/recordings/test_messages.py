@@ -40,6 +40,8 @@ def test_definitions_are_those_of_the_message_package():
 @pytest.mark.parametrize("message_type", TYPES)
 def test_type_hash_is_the_one_ros_generates(message_type):
     package = pytest.importorskip("whispersign_msgs", reason="the messages are not built")
+    if package.__file__ is None:
+        pytest.skip("the messages are not built")  # the folder of their sources was found
     name = message_type.rpartition("/")[2]
     share = Path(package.__file__).parents[4] / "share" / "whispersign_msgs" / "msg"
     if not (share / f"{name}.json").exists():
