@@ -10,8 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
+from importlib.metadata import entry_points
 
 from whispersign_model import __version__
 from whispersign_model.errors import WhisperSignError
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     try:
         modules = {
-            name: _load(entry)
+            name: entry.load()
             for name, entry in sorted(verbs.items())
             if chosen not in verbs or name == chosen
         }
@@ -45,24 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         return int(modules[arguments.verb].run(arguments))
     except WhisperSignError as error:
-        print(f"whispersign: error: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        return _refuse(
+            f"the Python package '{error.name}' is missing; "
+            "run `make setup`, or install the extra that docs/INSTALL.md names"
+        )
     except KeyboardInterrupt:
         print("whispersign: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
-def _load(entry: EntryPoint) -> ModuleType:
-    try:
-        module = entry.load()
-    except ModuleNotFoundError as error:
-        raise WhisperSignError(
-            f"whispersign {entry.name}",
-            f"the Python package '{error.name}' is missing",
-            "run `make setup`, or install the extra that docs/INSTALL.md names",
-        ) from error
-    assert isinstance(module, ModuleType)
-    return module
+def _refuse(reason: str) -> int:
+    print(f"whispersign: error: {reason}", file=sys.stderr)
+    return EXIT_USAGE
 
 
 if __name__ == "__main__":

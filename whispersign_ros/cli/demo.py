@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from whispersign_model.errors import WhisperSignError
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
 
 
@@ -31,10 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and return its exit code."""
-    try:
-        from whispersign_ros.demonstration import demonstrate
-    except ModuleNotFoundError as error:
-        raise WhisperSignError(
-            "whispersign demo", f"the Python package '{error.name}' is missing", "run `make setup`"
-        ) from error
+    from whispersign_ros.demonstration import demonstrate
+
     return demonstrate(arguments.model, arguments.bag, arguments.domain_id, arguments.verbose)
