@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.convert import add_dataset_arguments, options_from, write_dataset_from
+from whispersign_model.errors import BagError, ConfigError
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
+
+STORAGE = "mcap"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage",
         choices=("mcap", "sqlite3"),
-        default="mcap",
+        default=STORAGE,
         help="of the bags (default: %(default)s)",
     )
     parser.add_argument(
@@ -43,11 +46,31 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.recordings.archive import read_archive
     from whispersign_model.recordings.conversion import Source
 
+    _refuse_idle_options(arguments)
     recordings = read_archive(arguments.archive, arguments.label)
     if arguments.dataset is None:
         return _write_bags(recordings, arguments.out, arguments.storage)
     sources = [Source(each.name, partial(_itself, each)) for each in recordings]
     return write_dataset_from(sources, arguments.dataset, options_from(arguments))
+
+
+def _refuse_idle_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that would do nothing for the target given.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    parser = argparse.ArgumentParser()
+    if arguments.dataset is None:
+        add_dataset_arguments(parser)
+        fits, remedy = "--dataset", "or give it to `whispersign convert` afterwards"
+    else:
+        parser.add_argument("--storage", default=STORAGE)
+        fits, remedy = "--out", "leave it away"
+    for name, default in vars(parser.parse_args([])).items():
+        if getattr(arguments, name) != default:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(option, f"does nothing without {fits}", remedy)
 
 
 def _itself(recording: Recording) -> Recording:
@@ -58,7 +81,6 @@ def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from whispersign_model.errors import BagError
     from whispersign_model.recordings.atomic import added_files
     from whispersign_model.recordings.bag import write_bag
 

@@ -72,8 +72,7 @@ def read_bag(
 
     Args:
         path: the bag.
-        topic: of the frames. The last two name parts count, in any namespace, unless a topic of
-            exactly this name exists.
+        topic: of the frames; one in any namespace fits, unless one has exactly this name.
         prefer: without ``topic``, the first of these that holds messages.
         recover: read a file whose recorder was killed as far as it goes, instead of refusing it.
 

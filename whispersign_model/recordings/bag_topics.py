@@ -17,7 +17,7 @@ RAW, FILTERED, ANNOTATION = "hands/raw", "hands/filtered", "annotation"  # in an
 def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str]) -> str:
     """Choose the one topic of frames: the first wanted that holds messages, or is there at all.
 
-    The last two parts of the names count, in any namespace, unless one fits exactly.
+    A topic of exactly this name fits, else those that end in it, in any namespace.
 
     Raises:
         BagError: when there is none, more than one, or its type is another.
@@ -27,8 +27,9 @@ def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str
         counts[connection.topic] = counts.get(connection.topic, 0) + connection.msgcount
     fitting = []
     for name in wanted:
-        exact = "/" + name.strip("/")
-        fitting.append([exact] if exact in counts else _ending(counts, _end(name)))
+        end = "/" + name.strip("/")
+        endings = sorted(topic for topic in counts if f"/{topic}".endswith(end))
+        fitting.append([end] if end in counts else endings)
     filled = [[topic for topic in topics if counts[topic]] for topics in fitting]
     topics = next((topics for topics in (*filled, *fitting) if topics), [])
     if not topics:
@@ -65,14 +66,6 @@ def choose_annotation(path: Path, connections: list[Connection], hands: str) -> 
             "record each pair of hands and annotation in a namespace of its own",
         )
     return topics.pop()
-
-
-def _end(topic: str) -> str:
-    return "/".join(topic.strip("/").split("/")[-2:])
-
-
-def _ending(topics: dict[str, int], end: str) -> list[str]:
-    return sorted(topic for topic in topics if _end(topic) == end)
 
 
 def check_definition(path: Path, connection: Connection) -> None:

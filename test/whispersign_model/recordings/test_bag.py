@@ -223,6 +223,8 @@ class TestTopics:
         with pytest.raises(BagError, match="take: has the topics /a/hands/raw and /b/hands/raw"):
             read_bag(path)
         assert read_bag(path, "b/hands/raw").glosses == ("BYE",)
+        with pytest.raises(BagError, match="has no topic c/hands/raw; it holds /a/annotation"):
+            read_bag(path, "c/hands/raw")
 
     def test_none_of_ours(self, tmp_path):
         text = messages.typestore().types["std_msgs/msg/String"](data="x")
