@@ -68,7 +68,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("none", "one_euro", "moving_average"),
         help="filter of the raw frames; recognise live with the same (default: one_euro)",
     )
-    _add_split_arguments(parser.add_argument_group("splits (default: by signer, 70/15/15 %%)"))
+    _add_split_arguments(parser.add_argument_group("splits (default: by signer, 70/15/15 %)"))
 
 
 def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
