@@ -171,8 +171,8 @@ def test_few_frames_are_legal(make: Make, steady: Callable, frames: int, recipe:
 def test_a_time_jump_gives_out_what_is_pending_and_begins_a_stream(
     make: Make, steady: Callable
 ) -> None:
-    early = make(steady(21, 60))
-    late = make(steady(13, 60) + 20 * SECOND)
+    early = make(steady(41, 115))
+    late = make(steady(26, 115) + 20 * SECOND)
     joined = Recording(
         *(
             np.concatenate([getattr(late, name), getattr(early, name)])
@@ -181,12 +181,12 @@ def test_a_time_jump_gives_out_what_is_pending_and_begins_a_stream(
     )
     preprocessor = Preprocessor(RECIPES[2])
     features = preprocessor.process(joined)
-    assert np.flatnonzero(features.restarts).tolist() == [0, 13]
-    assert len(features) == 13 + 21
+    assert np.flatnonzero(features.restarts).tolist() == [0, 14]
+    assert len(features) == 14 + 21
     assert preprocessor.jumps == 1
     alone = Preprocessor(RECIPES[2]).process(early)
-    np.testing.assert_array_equal(features.frames[13:], alone.frames)
-    np.testing.assert_array_equal(features.stamps[13:], alone.stamps)
+    np.testing.assert_array_equal(features.frames[14:], alone.frames)
+    np.testing.assert_array_equal(features.stamps[14:], alone.stamps)
 
 
 def test_after_a_flush_the_next_frame_begins_a_stream(make: Make, steady: Callable) -> None:
@@ -262,6 +262,16 @@ def test_frames_that_are_not_finite_are_counted_and_harmless(make: Make, steady:
     assert np.isfinite(features).all()
     assert not features[9, [3, 25]].any()
     assert features[9, [4, 26], :6].all()
+
+
+def test_hands_that_cannot_be_hands_are_absent(make: Make, steady: Callable) -> None:
+    recording = make(steady(30, 60))
+    positions, confidence = recording.positions.copy(), recording.confidence.copy()
+    positions[:, LEFT] = positions[:, :1]  # all joints in one place
+    confidence[:, RIGHT.start] = 0
+    features = Preprocessor(RECIPES[1]).process(Recording(recording.stamps, positions, confidence))
+    assert len(features) == 30
+    assert not features.frames.any()
 
 
 def test_frames_from_a_smoothing_node_are_not_smoothed_again(make: Make, steady: Callable) -> None:
