@@ -84,12 +84,6 @@ def run(arguments: argparse.Namespace) -> int:
             write_sheet(default_lexicon(), arguments.sheet)
         else:
             _record(_options(arguments), arguments)
-    except ModuleNotFoundError as error:
-        raise WhisperSignError(
-            "pictures",
-            f"need the Python package '{error.name}'",
-            "run `make setup`, or install the extra 'camera'",
-        ) from error
     except OSError as error:
         raise WhisperSignError(
             error.filename or "pictures",

@@ -69,5 +69,4 @@ def _random(samples: int, formation: Formation, rng: np.random.Generator) -> Cou
             )
         parts.append(place)
         total = sum(len(part) for part in parts)
-    course = Course.joined(parts)
-    return Course(course.wrist[:samples], course.rotation[:samples], course.angles[:samples])
+    return Course.joined(parts).first(samples)

@@ -281,19 +281,11 @@ class Signer:
         samples = max(transition_samples(last, main, self.style.tempo), other_samples - len(main))
         reach = transition(last, main, samples, self._aside(last, main, rng))
         way = transition(other_last, resting, other_samples)
-        whole = Course.joined([way, resting.held(0, max(samples + len(main) - other_samples, 1))])
+        total = samples + len(main)
+        after = resting.held(0, max(total - other_samples, 1))
         begin = performed.samples + samples
-        performed.append(
-            [
-                Course.joined([reach, main]),
-                Course(
-                    *(
-                        values[: samples + len(main)]
-                        for values in (whole.wrist, whole.rotation, whole.angles)
-                    )
-                ),
-            ]
-        )
+        other = Course.joined([way, after]).first(total)
+        performed.append([Course.joined([reach, main]), other])
         return begin
 
     def _hold(self, seconds: float, performed: _Take) -> None:

@@ -61,6 +61,10 @@ class Course:
             np.concatenate([part.angles for part in parts]),
         )
 
+    def first(self, count: int) -> Course:
+        """The first ``count`` samples."""
+        return Course(self.wrist[:count], self.rotation[:count], self.angles[:count])
+
     def held(self, last: int, count: int) -> Course:
         """``count`` copies of sample ``last`` (-1 the end, 0 the beginning)."""
         return Course(
