@@ -13,12 +13,8 @@ from pathlib import Path
 import pytest
 
 ROS = (
-    "rclpy",
-    "whispersign_ros",
-    "ament_index_python",
-    "launch",
-    "launch_ros",
-    "rosidl_runtime_py",
+    *("ament_index_python", "rclpy", "rosbag2_py", "whispersign_ros"),
+    *("launch", "launch_pytest", "launch_ros", "launch_testing", "launch_testing_ros"),
 )
 HEAVY = ("torch", "lightning", "torchmetrics", "tensorboard", "mediapipe", "cv2", "matplotlib")
 # The only modules that may need torch; of these, two load without it.
@@ -85,7 +81,8 @@ def test_what_nodes_and_recordings_need_loads_without_torch(sources):
 
 def third_party(sources, *folders: str) -> set[str]:
     """Return the distributions that these folders import."""
-    ours = {"whispersign_model", "whispersign_ros", "whispersign_msgs", "machine", "commands"}
+    ours = {"whispersign_model", "whispersign_ros", "whispersign_msgs"}
+    ours |= {path.stem for path in (sources.root / "tools").glob("*.py")}
     tops = {name.split(".")[0] for folder in folders for _, name in sources.imports(folder)}
     return {
         DISTRIBUTIONS.get(top, top)
