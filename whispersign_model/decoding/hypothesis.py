@@ -12,7 +12,8 @@ class Span:
     Attributes:
         gloss_id: from 1.
         start, end: first step of the gloss and the step after its last.
-        confidence: in [0, 1], share of the n-best that agrees.
+        confidence: in [0, 1], the share of the n-best that agrees, by their scores, times the
+            gloss's highest CTC probability within the span.
         alternatives: other gloss ids for this place with their shares, best first.
     """
 

@@ -71,7 +71,7 @@ def decode(
 
 
 def _spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> list[Span]:
-    """Time spans by forced alignment; confidences as the share of the n-best that agrees."""
+    """Time spans by forced alignment, confidences as :class:`Span` defines them."""
     scores = np.array([hypothesis.score for hypothesis in n_best])
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()
@@ -86,7 +86,7 @@ def _spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> lis
             gloss_id,
             start,
             end,
-            min(1.0, place[gloss_id]) * _peak(log_probs, gloss_id, start, end, len(n_best)),
+            min(1.0, place[gloss_id]) * float(np.exp(log_probs[start:end, gloss_id].max())),
             tuple(
                 sorted(
                     ((other, vote) for other, vote in place.items() if other != gloss_id),
@@ -96,10 +96,3 @@ def _spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> lis
         )
         for gloss_id, (start, end), place in zip(best, align(log_probs, best), votes)
     ]
-
-
-def _peak(
-    log_probs: NDArray[np.floating], gloss_id: int, start: int, end: int, hypotheses: int
-) -> float:
-    """Greedy search has a single hypothesis: its confidence is the gloss's highest probability."""
-    return float(np.exp(log_probs[start:end, gloss_id].max())) if hypotheses == 1 else 1.0

@@ -16,7 +16,7 @@ from whispersign_model.errors import DatasetError
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.features.velocity import assemble
-from whispersign_model.recordings.dataset import Example
+from whispersign_model.recordings.dataset import Dataset, Example
 from whispersign_model.skeleton import CONFIDENCE, POSITION
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.module import Batch
@@ -27,6 +27,37 @@ class Index(NamedTuple):
 
     epoch: int
     example: int
+
+
+HOLD_OUT = 8  # every 8th signer, or recording, validates where a dataset has no such split
+
+
+def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
+    """Return the examples to train and to validate on.
+
+    Without a validation split some signers of the training split are held out, or some recordings
+    where there are too few signers; the returned sentence then says which ("" otherwise).
+
+    Raises:
+        DatasetError: when there is nothing to train or to validate on.
+    """
+    training = data.split("train")
+    if data.splits.get("val"):
+        return training, data.split("val"), ""
+    signers = sorted({example.signer for example in training})
+    held = set(signers[::HOLD_OUT]) if len(signers) > 2 else set()
+    held_out = [
+        example.signer in held if held else index % HOLD_OUT == 0
+        for index, example in enumerate(training)
+    ]
+    if all(held_out):
+        raise DatasetError(data.path / "val", "is missing, and train is too small to share")
+    who = f"signers {', '.join(sorted(held))}" if held else f"every {HOLD_OUT}th recording"
+    return (
+        [example for example, out in zip(training, held_out) if not out],
+        [example for example, out in zip(training, held_out) if out],
+        f"{data.path} has no val split: {who} of train validate instead",
+    )
 
 
 def tracked_span(frames: NDArray[np.float32]) -> slice:

@@ -22,13 +22,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.normalisation import fit_scaling
-from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata, replace_file
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.data import Clips, loader
+from whispersign_model.training.data import Clips, loader, training_splits
 from whispersign_model.training.module import TrainingModule
 
 RESUME = "last.ckpt"
@@ -120,7 +119,11 @@ def train(
     if only_stage is not None and not 1 <= only_stage <= len(stages):
         raise ConfigError("--stage", f"{only_stage} is not one of 1 to {len(stages)}")
     glosses = run.data.glosses
-    recipe = fitted_recipe(run.data, config)
+    training, validation, note = training_splits(run.data)
+    if note:
+        print(note)
+    recipe = run.data.recipe.changed(**config.features.model_dump())
+    recipe = fit_scaling(recipe, (example.features() for example in training))
     model = WhisperSignModel(model_config.with_vocabulary(len(glosses)))
     going_on = None
     if resume is not None and resume.suffix == ".ckpt":
@@ -145,23 +148,17 @@ def train(
         keep.best_wer = best
         module = TrainingModule(model, stage, config, glosses)
         trainer = stage_trainer(run, config, stage, number, keep)
-        training, validation = (
-            loader(
-                Clips(
-                    run.data.split(split),
-                    recipe,
-                    model.config.frontend.patch_size,
-                    config.seed,
-                    config.augmentation if split == "train" and stage.augment else None,
-                ),
-                config.batch_size,
-                config.workers,
-                config.seed + number if split == "train" else None,
-            )
-            for split in ("train", "val")
+        patch = model.config.frontend.patch_size
+        variation = config.augmentation if stage.augment else None
+        varied = Clips(training, recipe, patch, config.seed, variation)
+        fixed = Clips(validation, recipe, patch, config.seed)
+        trainer.fit(
+            module,
+            loader(varied, config.batch_size, config.workers, config.seed + number),
+            loader(fixed, config.batch_size, config.workers, None),
+            ckpt_path=str(resume) if going_on and number == going_on["stage"] else None,
+            weights_only=True,
         )
-        resumed = str(resume) if going_on is not None and number == going_on["stage"] else None
-        trainer.fit(module, training, validation, ckpt_path=resumed, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
         best = keep.best_wer
@@ -169,16 +166,6 @@ def train(
             model.load_state_dict(module.best_weights.state_dict())
         epochs_before += stage.epochs
     return write_metrics(run.out)
-
-
-def fitted_recipe(data: Dataset, config: TrainingConfig) -> Recipe:
-    """The dataset's recipe with training's choices, fitted to the training split.
-
-    Raises:
-        DatasetError: when there is nothing to train on.
-    """
-    recipe = data.recipe.changed(**config.features.model_dump())
-    return fit_scaling(recipe, (example.features() for example in data.split("train")))
 
 
 def initial_model(path: Path, glosses: tuple[str, ...]) -> WhisperSignModel:

@@ -110,8 +110,10 @@ def test_attention_decoder_can_change_the_choice():
     assert len(both.n_best) > 1
 
 
-def test_confidence_is_the_share_of_hypotheses_that_agree():
+def test_confidence_falls_with_disagreement_and_with_low_probability():
     sure = decode(np.log([[0.01, 0.98, 0.01]] * 2), "beam", DecodingOptions(), lambda _: None)
     torn = decode(np.log([[0.02, 0.5, 0.48]] * 2), "beam", DecodingOptions(), lambda _: None)
-    assert sure.spans[0].confidence > 0.9 > torn.spans[0].confidence > 0.3
+    assert sure.spans[0].confidence > 0.9 > torn.spans[0].confidence > 0.1
     assert torn.spans[0].alternatives[0][0] == 2
+    alone = decode(np.log([[0.3, 0.6, 0.1]]), "greedy", DecodingOptions(), lambda _: None)
+    assert alone.spans[0].confidence == pytest.approx(0.6)

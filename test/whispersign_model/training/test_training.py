@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,14 @@ from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.augmentation import Augmentation, mirrored, read_at
 from whispersign_model.training.config import StageConfig
-from whispersign_model.training.data import BucketSampler, Clips, Index, collate, tracked_span
+from whispersign_model.training.data import (
+    BucketSampler,
+    Clips,
+    Index,
+    collate,
+    tracked_span,
+    training_splits,
+)
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
 from whispersign_model.training.metrics import GlossErrors
 from whispersign_model.training.module import warm_up_cosine
@@ -129,9 +137,23 @@ def test_data_that_cannot_be_trained_on_is_refused_before_the_first_step(dataset
     assert "too few for 12 glosses" in message
     assert message.count("\n") == 1
     np.save(dataset / "train/labels/1-0.npy", np.array([1]))
-    shutil.rmtree(dataset / "val")
+    shutil.rmtree(dataset / "train")
     assert train(dataset, tmp_path / "run") == 2
-    assert "val" in capsys.readouterr().err
+    assert "train" in capsys.readouterr().err
+
+
+def test_recordings_are_held_out_where_there_is_no_validation_split(dataset):
+    assert training_splits(Dataset.open(dataset))[2] == ""
+    shutil.rmtree(dataset / "val")
+    training, validation, note = training_splits(Dataset.open(dataset))
+    assert "every 8th recording" in note
+    assert (len(training), len(validation)) == (21, 3)
+    assert not {example.name for example in training} & {example.name for example in validation}
+    signed = [replace(example, signer=example.name[-1]) for example in training]
+    by_signer = Dataset(dataset, ("a", "b", "c"), "", Recipe(), {"train": tuple(signed)})
+    training, validation, note = training_splits(by_signer)
+    assert {example.signer for example in validation} == {"1"}
+    assert "1" not in {example.signer for example in training}
 
 
 @pytest.mark.parametrize(
