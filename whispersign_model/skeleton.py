@@ -7,6 +7,8 @@ Confidence 0 means "not tracked": position and velocity are then 0, never NaN.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 HANDS = ("left", "right")
 HAND_JOINTS = (
     "wrist",
@@ -43,7 +45,7 @@ FINGERS = {
 # Bones of one hand as (parent, child) joint indices: the five finger chains and the palm's arch.
 BONES = (
     *((0, chain[0]) for chain in FINGERS.values()),
-    *(bone for chain in FINGERS.values() for bone in zip(chain[:-1], chain[1:])),
+    *(bone for chain in FINGERS.values() for bone in pairwise(chain)),
     (5, 9),
     (9, 13),
     (13, 17),
