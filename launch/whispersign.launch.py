@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from launch import LaunchContext, LaunchDescription
+
 PACKAGE = "whispersign_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))
-GRAPH = ["hands/raw", "hands/filtered", "hands/features"]  # a source waits until all are read
+GRAPH = ["recognition_node", "preprocessing_node", "smoothing_node"]  # a source waits for them
 RESPAWN_DELAY = 2.0  # seconds
 
 # Arguments: name, default, description. An empty default leaves the parameter to the file.
@@ -71,9 +72,7 @@ def _nodes(context: LaunchContext) -> list:
     respawn = _value(context, "respawn") == "true"
     model = {"model": _value(context, "model")} if _value(context, "model") else {}
     return [
-        _node(context, "recognition_node", model, respawn),
-        _node(context, "preprocessing_node", model, respawn),
-        _node(context, "smoothing_node", model, respawn),
+        *(_node(context, executable, model, respawn) for executable in GRAPH),
         _node(
             context,
             f"{source}_node",

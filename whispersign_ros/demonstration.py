@@ -27,7 +27,7 @@ SETTLED = 2.0  # seconds without a further gloss once as many have come as are e
 PATIENCE = 6.0  # seconds without a further gloss after the end of the recording
 START_LIMIT = 120.0  # seconds for the nodes to start
 SPIN = 0.1  # seconds between two looks at the processes
-GRAPH = ("hands/raw", "hands/filtered", "hands/features", "gloss")  # must all be listened to
+GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")
 
 
 def demonstrate(model: Path, bag: Path, domain: int | None, verbose: bool) -> int:
@@ -63,20 +63,20 @@ def demonstrate(model: Path, bag: Path, domain: int | None, verbose: bool) -> in
 
 def _listen(children: Children, model: Path, bag: Path, recording: Recording) -> list[str]:
     """Start the nodes and print each gloss that comes, until no more can come."""
-    for executable in ("recognition_node", "preprocessing_node", "smoothing_node"):
-        children.start(executable, {"model": str(model)})
-    children.start(
-        "replay_node",
-        {
-            "bag": str(bag),
-            "restamp": False,  # so that times count from the recording's first frame
-            "wait_for": list(GRAPH),
-            "wait_timeout": START_LIMIT,
-        },
-    )
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         listener = _Listener(recording)
+        for executable in GRAPH:
+            children.start(executable, {"model": str(model)})
+        children.start(
+            "replay_node",
+            {
+                "bag": str(bag),
+                "restamp": False,  # so that times count from the recording's first frame
+                "wait_for": list(GRAPH),
+                "wait_timeout": START_LIMIT,
+            },
+        )
         while not listener.settled(children.ended("replay_node")):
             children.check()
             rclpy.spin_once(listener, timeout_sec=SPIN)

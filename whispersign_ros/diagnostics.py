@@ -49,7 +49,7 @@ class Diagnostics:
             PERIOD, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
-    def received(self, stamp: int) -> None:
+    def arrived(self, stamp: int) -> None:
         """Count a message of the input topic with this capture time (nanoseconds)."""
         with self._lock:
             self._received += 1
@@ -94,6 +94,18 @@ class Diagnostics:
         """The input can be used (again)."""
         with self._lock:
             self._refusal = ""
+
+    @property
+    def refusal(self) -> str:
+        """Why the input cannot be used, "" while it can."""
+        with self._lock:
+            return self._refusal
+
+    @property
+    def received(self) -> int:
+        """Messages of the input topic so far."""
+        with self._lock:
+            return self._received
 
     @property
     def drops(self) -> dict[str, int]:

@@ -10,24 +10,22 @@ from whispersign_model.errors import WhisperSignError
 
 
 class Transitions:
-    """Runs what a transition does; a fault of the user's becomes a log line and FAILURE.
-
-    Attributes:
-        fault: why the last transition failed.
-    """
+    """Runs what a transition does; a fault of the user's becomes a log line and FAILURE."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
-        self.fault: WhisperSignError | None = None
+        self._fault: WhisperSignError | None = None
+        self._starting = False
 
     def attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
         """Call ``action`` and return what the transition callback must return."""
-        self.fault = None
+        self._fault = None
         try:
             action()
         except WhisperSignError as error:
-            self.fault = error
-            self._node.get_logger().error(str(error))
+            self._fault = error
+            if not self._starting:  # else the caller of autostart says it
+                self._node.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
@@ -37,8 +35,10 @@ class Transitions:
         Raises:
             WhisperSignError: what made a transition fail.
         """
+        self._starting = True
         for trigger in (self._node.trigger_configure, self._node.trigger_activate):
             if trigger() != TransitionCallbackReturn.SUCCESS:
-                raise self.fault or WhisperSignError(
+                raise self._fault or WhisperSignError(
                     self._node.get_name(), "cannot be activated", "see its log"
                 )
+        self._starting = False

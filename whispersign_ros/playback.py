@@ -25,14 +25,16 @@ SETTINGS = (
     Setting("frame_id", "", "frame_id of the headers; empty: that of the recording, or 'hands'"),
     Setting(
         "wait_for",
-        ["hands/raw"],
-        "topics that must have a subscriber before the first frame is sent",
+        [""],
+        "nodes that must listen to hands/* before the first frame is sent, e.g. recognition_node; "
+        "in any case somebody must listen to hands/raw",
     ),
     Setting(
-        "wait_timeout", 30.0, "seconds to wait for them; playing then starts anyway", 0.0, 3600.0
+        "wait_timeout", 60.0, "seconds to wait for them; playing then starts anyway", 0.0, 3600.0
     ),
     Setting("start_delay", 0.5, "seconds between finding them and the first frame", 0.0, 3600.0),
 )
+STAGES = ("hands/raw", "hands/filtered", "hands/features")
 GRAPH_POLL = 0.1  # seconds between two looks at who subscribes
 UNREADABLE_PAUSE = 1.0  # seconds; a loop over nothing readable must not spin
 LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
@@ -64,11 +66,14 @@ class PlayerOptions:
 def shared_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of ``PlayerOptions`` that ``SETTINGS`` give."""
     shared = {name: values[name] for name in (setting.name for setting in SETTINGS)}
-    return shared | {"wait_for": tuple(shared["wait_for"])}
+    return shared | {"wait_for": tuple(filter(None, shared["wait_for"]))}
 
 
 class Player:
     """Publishes recordings frame by frame.
+
+    Attributes:
+        sent: frames published so far.
 
     Args:
         node: owns the publishers.
@@ -97,16 +102,21 @@ class Player:
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._sequence = 0
         self._last_stamp = 0
-        self._sent = 0
+        self.sent = 0
 
     def start(self) -> None:
         """Begin to wait for subscribers, then to play."""
         self._thread.start()
 
+    @property
+    def playing(self) -> bool:
+        """Something is still to be played."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End playing and wait for the thread."""
         self._stop.set()
-        if self._thread.is_alive():
+        if self.playing:
             self._thread.join()
 
     def _run(self) -> None:
@@ -119,7 +129,7 @@ class Player:
                 return
         self._frames.wait_for_all_acked(timeout=LAST_DELIVERY)
         self._annotations.wait_for_all_acked(timeout=LAST_DELIVERY)
-        self._node.get_logger().info(f"played to the end: {self._sent} frames")
+        self._node.get_logger().info(f"played to the end: {self.sent} frames")
         if not self._stop.is_set():
             self._on_end()
 
@@ -135,17 +145,26 @@ class Player:
     def _wait_for_subscribers(self) -> None:
         options = self._options
         deadline = time.monotonic() + options.wait_timeout
-        missing = list(options.wait_for)
-        while missing and time.monotonic() < deadline:
-            missing = [topic for topic in missing if not self._node.count_subscribers(topic)]
-            if missing and self._stop.wait(GRAPH_POLL):
+        while (missing := self._missing()) and time.monotonic() < deadline:
+            if self._stop.wait(GRAPH_POLL):
                 return
         if missing:
             self._node.get_logger().warning(
-                f"nobody subscribed to {', '.join(missing)} within {options.wait_timeout:g} s; "
-                "playing anyway"
+                f"{missing} after {options.wait_timeout:g} s; playing anyway"
             )
         self._stop.wait(options.start_delay)
+
+    def _missing(self) -> str:
+        """Say who does not listen yet, "" when nobody is missing."""
+        listeners = {
+            topic: {info.node_name for info in self._node.get_subscriptions_info_by_topic(topic)}
+            for topic in map(self._node.resolve_topic_name, STAGES)
+        }
+        first = next(iter(listeners))
+        if not listeners[first]:
+            return f"nobody listens to {first}"
+        missing = set(self._options.wait_for).difference(*listeners.values())
+        return f"{', '.join(sorted(missing))} not listening" if missing else ""
 
     def _play(self, recording: Recording) -> None:
         name = recording.name or recording.source
@@ -177,7 +196,7 @@ class Player:
             return 0
         now = int(self._node.get_clock().now().nanoseconds)
         pause = max(1, int(self._options.pause * NANOSECONDS))
-        start = max(now, self._last_stamp + pause) if self._sent else now
+        start = max(now, self._last_stamp + pause) if self.sent else now
         return start - int(recording.stamps[0])
 
     def _send(self, recording: Recording, index: int, shift: int) -> None:
@@ -195,9 +214,9 @@ class Player:
             )
         )
         self._sequence += 1
-        self._sent += 1
+        self.sent += 1
         self._last_stamp = stamp
-        self._diagnostics.show("frames_sent", self._sent)
+        self._diagnostics.show("frames_sent", self.sent)
 
 
 def _labels(recording: Recording, shift: int, frame_id: str) -> list[tuple[int, GlossAnnotation]]:

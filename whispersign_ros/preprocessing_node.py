@@ -56,12 +56,12 @@ class PreprocessingNode(Node):
         self._sequence = 0
         self._frame_id = ""
         self._out_of_order = 0
-        self._diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
-        self._diagnostics.show("recipe", self._recipe_id)
+        self.diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
+        self.diagnostics.show("recipe", self._recipe_id)
         self._topic = self.resolve_topic_name("hands/filtered")
         self._publisher = qos.publish(self, HandFeatures, "hands/features", qos.FEATURES)
         self._silence = Silence(self, values["idle_timeout"], self.flush)
-        qos.subscribe(self, HandFrame, "hands/filtered", qos.HANDS_INPUT, self._process)
+        self._input = qos.HandsInput(self, "hands/filtered", self._process)
         self.get_logger().info(f"preprocessing for {metadata.model_id}, recipe {self._recipe_id}")
 
     def flush(self) -> None:
@@ -70,32 +70,34 @@ class PreprocessingNode(Node):
 
     def _process(self, message: HandFrame) -> None:
         frame = read_frame(message)
-        self._diagnostics.received(frame.stamp)
+        self.diagnostics.arrived(frame.stamp)
         self._silence.broken()
         if not self._accepts(message):
             return
         if frame.untrackable:
-            self._diagnostics.dropped("joints_not_finite", count=frame.untrackable)
+            self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
         begin = time.perf_counter()
         if self._seams.at(frame.sequence):
             self.flush()
+        if self._seams.missed:
+            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
         self._frame_id = message.header.frame_id
         self._publish(
             self._preprocessor.push(
                 frame.stamp, frame.positions, frame.confidence, message.smoothing
             )
         )
-        self._diagnostics.timed(time.perf_counter() - begin)
+        self.diagnostics.timed(time.perf_counter() - begin)
         self._count_drops()
-        self._diagnostics.show("hands_tracked", frame.hands_tracked)
+        self.diagnostics.show("hands_tracked", frame.hands_tracked)
 
     def _accepts(self, message: HandFrame) -> bool:
         try:
             self._check(message)
         except RecipeError as error:
-            self._diagnostics.refuse(str(error))
+            self.diagnostics.refuse(str(error))
             return False
-        self._diagnostics.accept()
+        self.diagnostics.accept()
         return True
 
     def _check(self, message: HandFrame) -> None:
@@ -129,8 +131,8 @@ class PreprocessingNode(Node):
         dropped = self._preprocessor.out_of_order - self._out_of_order
         if dropped:
             self._out_of_order += dropped
-            self._diagnostics.dropped("frames_out_of_order", count=dropped)
-        self._diagnostics.show("implausible_hands", self._preprocessor.implausible)
+            self.diagnostics.dropped("frames_out_of_order", count=dropped)
+        self.diagnostics.show("implausible_hands", self._preprocessor.implausible)
 
 
 def main() -> int:

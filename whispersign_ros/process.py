@@ -38,7 +38,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[Setting]) -> in
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        words = remove_ros_args(sys.argv)[1:]
+        words = _other_arguments()
         if {"-h", "--help"} & set(words):
             print(f"{name}: {summary}\n\n{table_text(table)}")
             return 0
@@ -53,10 +53,18 @@ def run(name: str, create: Create, summary: str, table: Sequence[Setting]) -> in
     return 0
 
 
+def _other_arguments() -> list[str]:
+    """Return the words on the command line that are not for ROS, and check those that are."""
+    try:
+        return remove_ros_args(sys.argv)[1:]
+    except RuntimeError as error:  # rclpy's own errors derive from it
+        raise WhisperSignError("--ros-args", str(error), "correct the arguments") from error
+
+
 def _spin(create: Create, stop: threading.Event) -> None:
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # rclpy's own errors derive from it
+    except RuntimeError as error:
         raise WhisperSignError("--ros-args", str(error), "correct the argument or file") from error
     executor = SingleThreadedExecutor()
     nodes: Sequence[Node] = ()

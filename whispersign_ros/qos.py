@@ -1,7 +1,7 @@
 """Quality of service of every topic: the profiles, and endpoints whose profile can be overridden.
 
-Publishers of hands are reliable. Subscribers to hands are best effort, so that they match every
-publisher, sensor drivers with "sensor data" profiles included; their queues are deep instead.
+Hands are sent and heard reliably, so that nothing is lost inside the graph; a listener that meets
+a best-effort publisher (sensor drivers with "sensor data" profiles) listens best effort instead.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
+
+from whispersign_msgs.msg import HandFrame
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ModuleNotFoundError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
 
 
 def _profile(
@@ -30,11 +37,14 @@ def _profile(
     )
 
 
-HANDS = _profile(10)  # hands/raw, hands/filtered: what their publishers offer
-HANDS_INPUT = _profile(240, ReliabilityPolicy.BEST_EFFORT)  # 2 s at 120 Hz
+# A writer keeps 1 s of hands at 120 Hz: with 10 frames, as few as a busy machine lets pile up while
+# a process waits for its turn, one frame in five was lost. A reader's queue takes up 5 s.
+HANDS = _profile(120)  # hands/raw, hands/filtered
+HANDS_INPUT = _profile(600)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
+FEATURES_INPUT = _profile(600)
 GLOSS = _profile(50)  # gloss: final results
-GLOSS_PARTIAL = _profile(10, ReliabilityPolicy.BEST_EFFORT)
+GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
@@ -65,3 +75,45 @@ def subscribe(
         copy(profile),
         qos_overriding_options=QoSOverridingOptions.with_default_policies(),
     )
+
+
+class HandsInput:
+    """A subscription to HandFrame messages that matches every publisher.
+
+    Args:
+        node: owns the subscription.
+        topic: ``hands/raw`` or ``hands/filtered``.
+        callback: takes each message.
+    """
+
+    def __init__(self, node: Node, topic: str, callback: Callable[[HandFrame], None]) -> None:
+        self._node = node
+        self._topic = topic
+        self._callback = callback
+        self._subscription = self._subscribe(
+            copy(HANDS_INPUT), QoSOverridingOptions.with_default_policies()
+        )
+
+    def _subscribe(
+        self, profile: QoSProfile, overriding: QoSOverridingOptions | None = None
+    ) -> Subscription:
+        return self._node.create_subscription(
+            HandFrame,
+            self._topic,
+            self._callback,
+            profile,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._meet),
+            qos_overriding_options=overriding,
+        )
+
+    def _meet(self, _: Any) -> None:
+        """A publisher offers less than is asked for: ask for less."""
+        profile = copy(self._subscription.qos_profile)
+        if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
+            return  # nothing less can be asked for
+        profile.reliability = ReliabilityPolicy.BEST_EFFORT
+        self._node.get_logger().info(
+            f"a publisher of {self._subscription.topic_name} is best effort: listening so too"
+        )
+        self._node.destroy_subscription(self._subscription)
+        self._subscription = self._subscribe(profile)

@@ -101,16 +101,17 @@ class RecognitionNode(LifecycleNode):
         super().__init__(
             "recognition_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
+        # rclpy may destroy a node whose construction has failed.
+        self._worker: RecognitionWorker | None = None
+        self._subscription: Subscription | None = None
+        self._silence: Silence | None = None
         self._values = declare(self, TABLE, also_known)
         self._topic = self.resolve_topic_name("hands/features")
-        self._diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
+        self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
         self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
         self._partial = qos.publish(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
         self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
         self._metadata: CheckpointMetadata | None = None
-        self._worker: RecognitionWorker | None = None
-        self._subscription: Subscription | None = None
-        self._silence: Silence | None = None
         self._frame_id = ""
         self._seams = Seams()
         self._order = StreamClock()
@@ -157,7 +158,7 @@ class RecognitionNode(LifecycleNode):
         self._vocabulary.publish(
             vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
         )
-        self._diagnostics.show("model", metadata.model_id)
+        self.diagnostics.show("model", metadata.model_id)
 
     def _activate(self) -> None:
         metadata = self._metadata
@@ -168,13 +169,13 @@ class RecognitionNode(LifecycleNode):
         backend = self._load_backend()
         recognizer = StreamingRecognizer(backend, metadata.glosses, options)
         self._worker = RecognitionWorker(
-            recognizer, self._publish, self._diagnostics, self._values["queue_size"]
+            recognizer, self._publish, self.diagnostics, self._values["queue_size"]
         )
         self._seams = Seams()
         self._order.reset()
         self._silence = Silence(self, self._values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
-            self, HandFeatures, "hands/features", qos.FEATURES, self._take
+            self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._take
         )
         self.get_logger().info(
             f"recognising {len(metadata.glosses)} glosses with {metadata.model_id} "
@@ -196,7 +197,7 @@ class RecognitionNode(LifecycleNode):
         backend = load_backend(path, self._values["device"], self._values["threads"])
         if backend.notice:
             self.get_logger().warning(backend.notice)
-        self._diagnostics.show("device", backend.device)
+        self.diagnostics.show("device", backend.device)
         return backend
 
     def _release(self) -> None:
@@ -213,27 +214,29 @@ class RecognitionNode(LifecycleNode):
         if worker is None or silence is None or metadata is None:
             return
         stamp, features = read_features(message)
-        self._diagnostics.received(stamp)
+        self.diagnostics.arrived(stamp)
         if message.recipe_id != metadata.recipe.id:
-            self._diagnostics.refuse(
+            self.diagnostics.refuse(
                 f"{self._topic}: features of recipe {message.recipe_id}, the model's is "
                 f"{metadata.recipe.id}; give preprocessing_node the same model"
             )
             return
-        self._diagnostics.accept()
+        self.diagnostics.accept()
         silence.broken()
         seam = self._seams.at(message.sequence)
         if seam:
             self._order.reset()
+        if self._seams.missed:
+            self.diagnostics.dropped("steps_missed", count=self._seams.missed)
         admission = self._order.admit(stamp)
         if admission is Admission.DROP:
-            self._diagnostics.dropped("steps_out_of_order")
+            self.diagnostics.dropped("steps_out_of_order")
             return
         if not np.isfinite(features).all():
-            self._diagnostics.dropped("steps_not_finite")
+            self.diagnostics.dropped("steps_not_finite")
             return
         self._frame_id = message.header.frame_id
-        self._diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
+        self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
         worker.push(Step(stamp, features, seam or admission is Admission.START))
 
     def _publish(self, result: Result) -> None:

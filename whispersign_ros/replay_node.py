@@ -57,13 +57,14 @@ class ReplayNode(Node):
         super().__init__(
             "replay_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
+        self._player: Player | None = None  # rclpy may destroy a node that was never whole
         values = declare(self, TABLE, also_known)
         given = [values["bag"]] if isinstance(values["bag"], str) else values["bag"]
         if not any(given):
             raise ConfigError("parameter 'bag'", "is empty", "set it to a bag or folder of bags")
         bags = find_bags(Path(path).expanduser() for path in given)
         first = read_hands(bags[0])  # a bag that cannot be read is a fault at the start
-        diagnostics = Diagnostics(self)
+        self.diagnostics = Diagnostics(self)
         options = PlayerOptions(
             restamp=values["restamp"],
             one_stream=False,
@@ -74,14 +75,15 @@ class ReplayNode(Node):
             self,
             options,
             _recordings(first, bags, values["loop"]),
-            diagnostics,
+            self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
         )
         self._player.start()
 
     def destroy_node(self) -> None:
         """Stop playing, then free the node."""
-        self._player.stop()
+        if self._player is not None:
+            self._player.stop()
         super().destroy_node()
 
 

@@ -64,28 +64,30 @@ class SmoothingNode(Node):
         self._filter_name = smoothing.name
         self._smoother = Smoother(smoothing)
         self._seams = Seams()
-        self._diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
-        self._diagnostics.show("smoothing", self._filter_name or "none")
+        self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
+        self.diagnostics.show("smoothing", self._filter_name or "none")
         self._publisher = qos.publish(self, HandFrame, "hands/filtered", qos.HANDS)
-        qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._filter)
+        self._input = qos.HandsInput(self, "hands/raw", self._filter)
         self.get_logger().info(f"smoothing: {self._filter_name or 'none'}")
 
     def _filter(self, message: HandFrame) -> None:
         frame = read_frame(message)
-        self._diagnostics.received(frame.stamp)
+        self.diagnostics.arrived(frame.stamp)
         if frame.untrackable:
-            self._diagnostics.dropped("joints_not_finite", count=frame.untrackable)
+            self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
         if self._seams.at(frame.sequence):
             self._smoother.reset()
+        if self._seams.missed:
+            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
         positions: NDArray[np.float32] | None = frame.positions
         if not message.smoothing:
             positions = self._smoother.push(frame.stamp, frame.positions, frame.confidence)
             message.smoothing = self._filter_name
         if positions is None:
-            self._diagnostics.dropped("frames_out_of_order")
+            self.diagnostics.dropped("frames_out_of_order")
             return
         set_hands(message, positions, frame.confidence)
-        self._diagnostics.show("hands_tracked", frame.hands_tracked)
+        self.diagnostics.show("hands_tracked", frame.hands_tracked)
         self._publisher.publish(message)
 
 

@@ -12,15 +12,22 @@ CHECKS_PER_TIMEOUT = 5  # silence is noticed at most a fifth of the timeout too 
 
 
 class Seams:
-    """Tells where a new stream begins: where ``sequence`` does not increase."""
+    """Tells where a new stream begins: where ``sequence`` does not increase.
+
+    Attributes:
+        missed: messages that are missing just before the last one.
+    """
 
     def __init__(self) -> None:
+        self.missed = 0
         self._last: int | None = None
 
     def at(self, sequence: int) -> bool:
         """Take the next message's sequence; True when another stream begins with it."""
         last, self._last = self._last, sequence
-        return last is not None and sequence <= last
+        begins = last is not None and sequence <= last
+        self.missed = 0 if begins or last is None else sequence - last - 1
+        return begins
 
 
 class Silence:

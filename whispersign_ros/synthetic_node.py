@@ -62,6 +62,7 @@ class SyntheticNode(Node):
         super().__init__(
             "synthetic_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
+        self._player: Player | None = None  # rclpy may destroy a node that was never whole
         values = declare(self, TABLE, also_known)
         sensor = SensorModel.named(values["sensor"], values["frame_rate"])
         if values["noise"] >= 0:
@@ -71,6 +72,7 @@ class SyntheticNode(Node):
         sentence = [gloss for gloss in glosses if gloss]
         for gloss in sentence:
             signer.lexicon.sign(gloss)
+        self.diagnostics = Diagnostics(self)
         options = PlayerOptions(
             restamp=True,
             one_stream=True,
@@ -81,14 +83,15 @@ class SyntheticNode(Node):
             self,
             options,
             _sentences(signer, sentence, values["sentence_length"], values["sentences"]),
-            Diagnostics(self),
+            self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
         )
         self._player.start()
 
     def destroy_node(self) -> None:
         """Stop signing, then free the node."""
-        self._player.stop()
+        if self._player is not None:
+            self._player.stop()
         super().destroy_node()
 
 

@@ -1,0 +1,125 @@
+"""The demonstration: the real graph as processes, and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.bag import write_bag
+from whispersign_model.recordings.recording import Segment
+from whispersign_model.runtime.torch_backend import load_backend
+from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
+
+
+def _command(*arguments):
+    return [sys.executable, "-m", "whispersign_model.cli.main", "demo", *map(str, arguments)]
+
+
+def _demo(*arguments):
+    return subprocess.run(_command(*arguments), capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def recognised(model, recipe, recording):
+    """Return what the random network sees in the sentence, as segments."""
+    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    results = recognize_recording(recognizer, Preprocessor(recipe), recording)
+    return tuple(
+        Segment((gloss.gloss,), gloss.start, gloss.end)
+        for result in results
+        if result.final
+        for gloss in result.glosses
+    )
+
+
+def test_right_glosses_give_0_and_are_shown_with_their_times(
+    tmp_path, recording, recognised, model
+):
+    write_bag(tmp_path / "bag", replace(recording, segments=recognised))
+    done = _demo("--model", model, "--bag", tmp_path / "bag")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^ *([\d.]+) s +([\d.]+) s +(\w+) +[\d.]+$", done.stdout, re.MULTILINE)
+    origin = int(recording.stamps[0])
+    for (start, end, gloss), segment in zip(rows, recognised):
+        assert gloss == segment.glosses[0]
+        assert float(start) == pytest.approx((segment.start - origin) / 1e9, abs=0.006)
+        assert float(end) == pytest.approx((segment.end - origin) / 1e9, abs=0.006)
+    names = " ".join(segment.glosses[0] for segment in recognised)
+    assert f"expected:   {names}\nrecognised: {names}\n" in done.stdout
+    assert "the gloss sequence is right" in done.stdout
+
+
+def test_wrong_glosses_give_1(bag, model):
+    done = _demo("--model", model, "--bag", bag)
+    assert done.returncode == 1
+    assert "expected:   HELLO HOME\n" in done.stdout
+    assert "the gloss sequence is WRONG" in done.stdout
+
+
+def test_what_is_missing_is_one_line_and_2(tmp_path, bag, model, recording):
+    write_bag(tmp_path / "unlabelled", replace(recording, segments=()))
+    for arguments, text in (
+        (("--model", tmp_path / "none", "--bag", bag), "none: does not exist"),
+        (("--model", model, "--bag", tmp_path / "none"), "none: does not exist"),
+        (("--model", model, "--bag", tmp_path / "unlabelled"), "has no labels"),
+    ):
+        done = _demo(*arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert text in done.stderr
+
+
+def _children(parent):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux' /proc")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_no_child_outlives_it(bag, model, number, code):
+    demo = subprocess.Popen(
+        _command("--model", model, "--bag", bag), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while len(children := _children(demo.pid)) < 4:
+        assert demo.poll() is None
+        time.sleep(0.05)
+    demo.send_signal(number)
+    _, errors = demo.communicate()
+    assert demo.returncode == code
+    assert b"Traceback" not in errors
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        time.sleep(0.05)
+
+
+def test_the_bundled_recording_is_recognised():
+    if not (DEMO_BAG.exists() and DEMO_MODEL.exists()):
+        pytest.skip("the bundled model and recording are not there")
+    done = _demo()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the gloss sequence is right" in done.stdout
+
+
+def test_verbose_shows_what_the_nodes_log(bag, model):
+    done = _demo("--model", model, "--bag", bag, "--verbose", "--domain-id", os.getpid() % 100 + 1)
+    assert "[recognition_node]: recognising" in done.stderr
+    assert done.returncode == 1

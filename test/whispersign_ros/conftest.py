@@ -1,0 +1,164 @@
+"""A ROS graph of one's own for each test, a random network, and a signed sentence."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+import torch
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.network.checkpoint import CheckpointMetadata, write_checkpoint
+from whispersign_model.network.config import DecoderConfig, ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.bag import write_bag
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.synthesis.signer import Signer
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros.discovery import isolate
+from whispersign_ros.messages import frame_message
+
+isolate(os.environ)  # before any test starts ROS; its child processes inherit it
+
+BOUND = 300.0  # seconds after which a condition will not come true any more
+CHUNK = 30  # messages that any queue holds
+GLOSSES = ("HELLO", "YES", "NO", "HOME")
+START = 1_700_000_000_123_456_789  # nanoseconds, of the sentence's first frame
+
+
+class Graph:
+    """Nodes under test beside a node that listens and speaks."""
+
+    def __init__(self) -> None:
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self.executor = SingleThreadedExecutor()
+        self.probe = self.add(Node("probe"))
+
+    def add(self, node: Node) -> Any:
+        self.executor.add_node(node)
+        return node
+
+    def start(self, node_type: Callable[..., Node], /, *arguments: Any, **parameters: Any) -> Any:
+        """Create a node with these parameters."""
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        return self.add(node_type(*arguments, parameter_overrides=overrides))
+
+    def listen(self, message_type: type, topic: str, profile: Any = 1000) -> list[Any]:
+        """Return a list that grows with what comes on a topic."""
+        heard: list[Any] = []
+        self.probe.create_subscription(message_type, topic, heard.append, profile)
+        return heard
+
+    def speak(self, message_type: type, topic: str, profile: Any = 1000) -> Any:
+        """Return a publisher that somebody listens to."""
+        publisher = self.probe.create_publisher(message_type, topic, profile)
+        self.until(lambda: publisher.get_subscription_count() > 0)
+        return publisher
+
+    def send(self, publisher: Any, messages: Sequence[Any], node: Any) -> None:
+        """Publish messages, a few at a time, and wait until the node has taken them."""
+        for first in range(0, len(messages), CHUNK):
+            chunk = messages[first : first + CHUNK]
+            target = node.diagnostics.received + len(chunk)
+            for message in chunk:
+                publisher.publish(message)
+            self.until(lambda target=target: node.diagnostics.received >= target)
+
+    def heard_from(self, topic: str) -> None:
+        """Wait until somebody publishes on a topic that the probe listens to."""
+        self.until(lambda: self.probe.count_publishers(topic) > 0)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Let the nodes work until a condition holds."""
+        deadline = time.monotonic() + BOUND
+        while not condition():
+            assert time.monotonic() < deadline, "the condition never came true"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def close(self) -> None:
+        for node in self.executor.get_nodes():
+            node.destroy_node()
+        self.executor.shutdown()
+        rclpy.shutdown()
+
+
+@pytest.fixture
+def graph() -> Iterator[Graph]:
+    graph = Graph()
+    yield graph
+    graph.close()
+
+
+def frame_messages(recording: Recording, smoothing: str = "") -> list[HandFrame]:
+    """Return a recording as messages, ``sequence`` from 0."""
+    return [
+        frame_message(
+            stamp,
+            index,
+            recording.positions[index],
+            recording.confidence[index],
+            frame_id="sensor",
+            coordinates=recording.coordinates,
+            source="test",
+            smoothing=smoothing or recording.smoothing,
+        )
+        for index, stamp in enumerate(recording.stamps.tolist())
+    ]
+
+
+@pytest.fixture(scope="session")
+def messages() -> Callable[..., list[HandFrame]]:
+    return frame_messages
+
+
+def random_model(path: Path, recipe: Recipe, seed: int = 0) -> Path:
+    """Write a checkpoint with random weights, which sees glosses everywhere."""
+    torch.manual_seed(seed)
+    config = ModelConfig(decoder=DecoderConfig(vocab_size=len(GLOSSES) + 1))
+    metadata = CheckpointMetadata(
+        name="random", config=config, glosses=GLOSSES, language="xx", recipe=recipe
+    )
+    write_checkpoint(path, WhisperSignModel(config).state_dict(), metadata)
+    return path
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """Return a recipe that scales, so that leaving the scaling out would show."""
+    return Recipe(
+        offset=(0.1, -0.2, 0.3, 0.0, 0.0, 0.0, 0.0), scale=(0.5, 0.6, 0.7, 2.0, 3.0, 4.0, 1.0)
+    )
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Path:
+    return random_model(tmp_path_factory.mktemp("model") / "model", recipe)
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Path:
+    """Return a checkpoint of another recipe."""
+    other = recipe.changed(location="sensor")
+    return random_model(tmp_path_factory.mktemp("other") / "model", other, seed=1)
+
+
+@pytest.fixture(scope="session")
+def recording() -> Recording:
+    """Return a short sentence before a noisy sensor: jitter, losses, both hands."""
+    return Signer(3).sign_sentence(["HELLO", "HOME"], start=START, tail=0.9)
+
+
+@pytest.fixture(scope="session")
+def bag(tmp_path_factory: pytest.TempPathFactory, recording: Recording) -> Path:
+    path = tmp_path_factory.mktemp("bags") / "sentence"
+    write_bag(path, recording)
+    return path

@@ -1,0 +1,160 @@
+"""The whole graph, in one process and in many, against the offline path."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from diagnostic_msgs.msg import DiagnosticArray
+
+from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.bag import read_bag, write_bag
+from whispersign_model.runtime.torch_backend import load_backend
+from whispersign_model.synthesis.signer import Signer
+from whispersign_msgs.msg import Gloss, HandFeatures
+from whispersign_ros.messages import nanoseconds, read_features
+
+GRAPH = ["smoothing_node", "preprocessing_node", "recognition_node"]
+RATE = 4.0  # of playing: the results must not depend on it
+APART = 3600 * 10**9  # nanoseconds between the two recordings
+
+
+@pytest.fixture(scope="session")
+def bags(tmp_path_factory, recording):
+    """Return a folder with two recordings, the second of another signer."""
+    folder = tmp_path_factory.mktemp("played")
+    write_bag(folder / "take_1", recording)
+    other = Signer(8).sign_sentence(["NO", "YES"], start=int(recording.stamps[0]) + APART)
+    write_bag(folder / "take_2", other)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def offline(bags, model, recipe):
+    """Return each recording's features, and what is recognised in them, offline."""
+    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    blocks, glosses = [], []
+    for path in sorted(bags.iterdir()):
+        recording = read_bag(path)
+        blocks.append(Preprocessor(recipe).process(recording))
+        for result in recognize_recording(recognizer, Preprocessor(recipe), recording):
+            if result.final:
+                glosses += [(gloss.gloss, gloss.start, gloss.end) for gloss in result.glosses]
+    assert len(glosses) > 10
+    return blocks, glosses
+
+
+def _parameters(bags, model):
+    return {
+        "replay_node": {
+            "bag": str(bags),
+            "restamp": False,
+            "rate": RATE,
+            "wait_for": GRAPH,
+            "wait_timeout": 600.0,
+        },
+        "smoothing_node": {"model": str(model)},
+        "preprocessing_node": {"model": str(model)},
+        "recognition_node": {"model": str(model), "device": "cpu"},
+    }
+
+
+@pytest.fixture(params=["pipeline", "processes", "namespace"])
+def played(request, graph, bags, model, tmp_path, offline):
+    """Play both bags through the live graph; return the features and glosses that were heard."""
+    space = "/robot" if request.param == "namespace" else ""
+    features = graph.listen(HandFeatures, f"{space}/hands/features")
+    glosses = graph.listen(Gloss, f"{space}/gloss")
+    parameters = _parameters(bags, model)
+    file = tmp_path / "parameters.yaml"
+    file.write_text(
+        yaml.safe_dump({f"/**/{k}": {"ros__parameters": v} for k, v in parameters.items()})
+    )
+    executables = list(parameters) if request.param == "processes" else ["pipeline"]
+    processes = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", f"whispersign_ros.{executable}"),
+                *("--ros-args", "--params-file", str(file), "-r", f"__ns:={space or '/'}"),
+            ]
+        )
+        for executable in executables
+    ]
+    steps = sum(len(block) for block in offline[0])
+    try:
+        graph.until(
+            lambda: (
+                (len(features) >= steps and len(glosses) >= len(offline[1]))
+                or any(process.poll() for process in processes)
+            )
+        )
+        assert processes[0].wait() == 0  # the pipeline, or the replay: they end by themselves
+        for process in processes[1:]:
+            assert process.poll() is None
+            process.terminate()
+            assert process.wait() == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return features, glosses
+
+
+def test_live_equals_offline(played, offline, recipe):
+    features, glosses = played
+    blocks, expected = offline
+    assert [message.sequence for message in features] == [
+        step for block in blocks for step in range(len(block))
+    ]
+    stamps, frames = zip(*map(read_features, features))
+    assert list(stamps) == [stamp for block in blocks for stamp in block.stamps.tolist()]
+    np.testing.assert_allclose(frames, np.concatenate([b.frames for b in blocks]), atol=1e-4)
+    heard = [(g.gloss, nanoseconds(g.start_time), nanoseconds(g.end_time)) for g in glosses]
+    assert heard == expected
+
+
+def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
+    """After kill -9 of preprocessing its successor carries on; nobody else has noticed."""
+    glosses = graph.listen(Gloss, "gloss")
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    parameters = _parameters(bags / "take_1", model)
+    parameters["replay_node"] |= {"loop": True, "restamp": True}
+    processes = {}
+
+    def start(executable):
+        words = []
+        for name, value in parameters[executable].items():
+            text = str(value).lower() if isinstance(value, bool) else value
+            words += ["-p", f"{name}:={text}"]
+        processes[executable] = subprocess.Popen(
+            [sys.executable, "-m", f"whispersign_ros.{executable}", "--ros-args", *words]
+        )
+
+    try:
+        for executable in parameters:
+            start(executable)
+        graph.until(lambda: glosses)
+        processes["preprocessing_node"].kill()
+        processes["preprocessing_node"].wait()
+        reports.clear()
+        # The recogniser finishes what it had begun, and its report says that nothing comes in.
+        graph.until(
+            lambda: any(
+                "recognition_node" in status.name and "no input" in status.message
+                for report in reports
+                for status in report.status
+            )
+        )
+        glosses.clear()
+        start("preprocessing_node")
+        graph.until(lambda: glosses)
+        assert [name for name, process in processes.items() if process.poll() is not None] == []
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()

@@ -1,0 +1,36 @@
+"""Nodes must not hide what rclpy keeps in attributes of its own."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+
+import pytest
+from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
+
+from whispersign_ros.pipeline import Pipeline
+from whispersign_ros.preprocessing_node import PreprocessingNode
+from whispersign_ros.recognition_node import RecognitionNode
+from whispersign_ros.replay_node import ReplayNode
+from whispersign_ros.smoothing_node import SmoothingNode
+from whispersign_ros.synthetic_node import SyntheticNode
+
+EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
+EXTENDED |= {"on_shutdown"}
+KINDS = [Pipeline, PreprocessingNode, RecognitionNode, ReplayNode, SmoothingNode, SyntheticNode]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_attribute_of_rclpy_is_hidden(graph, kind):
+    bare = graph.add((LifecycleNode if issubclass(kind, LifecycleNode) else Node)("bare"))
+    theirs = set(vars(bare)) | set(dir(bare))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    stored = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    methods = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert (stored | methods) & theirs <= EXTENDED | {"__init__"}

@@ -1,0 +1,145 @@
+"""Executables as processes: how they start, how they end, and what they say."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from whispersign_msgs.msg import HandFrame
+
+EXECUTABLES = (
+    "replay_node",
+    "synthetic_node",
+    "smoothing_node",
+    "preprocessing_node",
+    "recognition_node",
+    "pipeline",
+)
+
+
+def _command(executable, *arguments):
+    return [sys.executable, "-m", f"whispersign_ros.{executable}", *arguments]
+
+
+def _parameters(values):
+    given = [("-p", f"{name}:={value}") for name, value in values.items()]
+    return ["--ros-args", *(word for pair in given for word in pair)]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts an executable; what still runs at the end is killed."""
+    processes = []
+
+    def start(executable, **values):
+        log = (tmp_path / f"{len(processes)}.log").open("w+")
+        process = subprocess.Popen(
+            _command(executable, *_parameters(values)), stdout=log, stderr=subprocess.STDOUT
+        )
+        process.log = log
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.log.close()
+
+
+def _said(process):
+    process.log.seek(0)
+    return process.log.read()
+
+
+def test_help_tells_the_parameters():
+    done = subprocess.run(_command("replay_node", "--help"), capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "| parameter |" in done.stdout
+    assert done.stderr == ""
+
+
+def _fault(executable, *arguments):
+    """Run an executable that cannot start; return the one line that it says."""
+    done = subprocess.run(_command(executable, *arguments), capture_output=True, text=True)
+    assert done.returncode == 2
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"{executable}: error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("executable", EXECUTABLES)
+def test_unknown_parameters_are_refused(executable):
+    line = _fault(executable, *_parameters({"sourcee": "replay"}))
+    assert "parameter 'sourcee'" in line
+    assert "is not known" in line
+
+
+def test_a_missing_model_is_one_line(tmp_path):
+    line = _fault("recognition_node", *_parameters({"model": tmp_path / "missing"}))
+    assert f"{tmp_path}/missing: does not exist" in line
+
+
+def test_a_missing_bag_is_one_line(tmp_path):
+    line = _fault("replay_node", *_parameters({"bag": tmp_path / "missing"}))
+    assert f"{tmp_path}/missing: does not exist" in line
+
+
+def test_a_fault_of_a_later_node_ends_the_pipeline(tmp_path, model):
+    values = {"model": model, "bag": tmp_path / "missing"}
+    done = subprocess.run(
+        _command("pipeline", *_parameters(values)), capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert f"{tmp_path}/missing: does not exist" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_misspelled_key_in_the_parameter_file_is_one_line(tmp_path, model):
+    file = tmp_path / "parameters.yaml"
+    file.write_text(
+        f"/**/preprocessing_node:\n  ros__parameters:\n    model: {model}\n    idle_timout: 1.0\n"
+    )
+    line = _fault("preprocessing_node", "--ros-args", "--params-file", str(file))
+    assert "'idle_timout'" in line
+    assert "did you mean 'idle_timeout'?" in line
+
+
+def test_faulty_arguments_are_one_line(tmp_path):
+    file = tmp_path / "parameters.yaml"
+    file.write_text("a: [1, 2\n")
+    assert str(file) in _fault("smoothing_node", "--ros-args", "--params-file", str(file))
+    assert "'surplus'" in _fault("smoothing_node", "surplus")
+    assert "--log-levl" in _fault("smoothing_node", "--ros-args", "--log-levl", "info")
+
+
+@pytest.mark.parametrize(
+    ("executable", "number"),
+    [*((executable, signal.SIGINT) for executable in EXECUTABLES), ("pipeline", signal.SIGTERM)],
+)
+def test_a_signal_ends_a_working_node_with_0(graph, start, executable, number, model, bag):
+    values = {
+        "replay_node": {"bag": bag, "loop": True, "wait_for": "[nobody]"},
+        "synthetic_node": {"wait_for": "[nobody]"},
+        "pipeline": {"bag": bag, "loop": True, "model": model},
+    }
+    process = start(executable, **values.get(executable, {"model": model}))
+    graph.until(lambda: executable in graph.probe.get_node_names() or process.poll() is not None)
+    process.send_signal(number)
+    process.send_signal(number)  # a terminal and a launch file may both send it
+    assert process.wait() == 0, _said(process)
+    assert "Traceback" not in _said(process)
+    assert "error" not in _said(process).lower()
+
+
+def test_a_signal_ends_a_playing_node_with_0(graph, start, bag):
+    heard = graph.listen(HandFrame, "hands/raw")
+    process = start("replay_node", bag=bag, loop=True, rate=5.0)
+    graph.until(lambda: len(heard) > 50)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 0, _said(process)
+    assert "Traceback" not in _said(process)

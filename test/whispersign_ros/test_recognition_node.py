@@ -1,0 +1,221 @@
+"""``recognition_node`` alone."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from lifecycle_msgs.srv import ChangeState
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+from whispersign_model.errors import CheckpointError, ConfigError, WhisperSignError
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.runtime.torch_backend import load_backend
+from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
+from whispersign_ros import qos
+from whispersign_ros.messages import features_message, nanoseconds
+from whispersign_ros.recognition_node import RecognitionNode
+
+NEVER = 60.0  # seconds of idle_timeout that do not pass during a test
+LATCHED = QoSProfile(
+    depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE
+)
+
+
+def _seen(message):
+    times = nanoseconds(message.start_time), nanoseconds(message.end_time)
+    return message.gloss, *times, pytest.approx(message.confidence, abs=1e-3)
+
+
+@pytest.fixture(scope="session")
+def steps(recording, recipe):
+    """Return the sentence's features as messages."""
+    block = Preprocessor(recipe).process(recording)
+    return [
+        features_message(stamp, index, frame, frame_id="sensor", recipe_id=recipe.id)
+        for index, (stamp, frame) in enumerate(zip(block.stamps.tolist(), block.frames))
+    ]
+
+
+@pytest.fixture(scope="session")
+def offline(model, recipe, recording):
+    """Return (gloss, start, end, confidence) of the final and partial results offline."""
+    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    results = recognize_recording(recognizer, Preprocessor(recipe), recording)
+    assert any(result.final for result in results)
+    return {
+        final: [
+            (gloss.gloss, gloss.start, gloss.end, gloss.confidence)
+            for result in results
+            if result.final == final
+            for gloss in result.glosses
+        ]
+        for final in (True, False)
+    }
+
+
+class Bench:
+    """A node with something before and behind it."""
+
+    def __init__(self, graph, model, **parameters):
+        self.graph = graph
+        self.node = graph.start(RecognitionNode, model=str(model), device="cpu", **parameters)
+        self.glosses = graph.listen(Gloss, "gloss")
+        self.partials = graph.listen(Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
+        self.publisher = graph.speak(HandFeatures, "hands/features")
+        graph.heard_from("gloss")
+        graph.heard_from("gloss_partial")
+
+    def send(self, messages):
+        self.graph.send(self.publisher, messages, self.node)
+        self.graph.until(lambda: self.node._worker.at_rest)
+
+
+def test_live_glosses_equal_offline_ones(graph, model, steps, offline):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    bench.send(steps)
+    graph.until(lambda: len(bench.glosses) >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses] == offline[True]
+    expected = iter(offline[False])  # best effort: some may be lost, none may be invented
+    assert bench.partials
+    assert all(_seen(message) in expected for message in bench.partials)
+    assert all(message.final for message in bench.glosses)
+    assert not any(message.final for message in bench.partials)
+    first = bench.glosses[0]
+    assert (first.language, first.model_id) == ("xx", read_metadata(model).model_id)
+    assert first.header.frame_id == "sensor"
+    assert nanoseconds(first.header.stamp) == nanoseconds(first.end_time)
+
+
+def test_a_sequence_that_steps_back_finishes_the_utterance(graph, model, steps, offline):
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    tracked = [m for m in steps if m.left_tracked or m.right_tracked]
+    middle = tracked[: len(tracked) // 2]  # the stream breaks off while hands are there
+    bench.send(middle)
+    assert bench.glosses == []
+    bench.send(steps[:1])
+    graph.until(lambda: bench.glosses)
+    assert {message.utterance_id for message in bench.glosses} == {0}
+    assert nanoseconds(bench.glosses[-1].end_time) <= nanoseconds(middle[-1].header.stamp)
+
+
+def test_silence_finishes_the_utterance(graph, model, steps):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    tracked = [m for m in steps if m.left_tracked or m.right_tracked]
+    bench.send(tracked[: len(tracked) // 2])
+    graph.until(lambda: bench.glosses)
+    graph.until(lambda: bench.node.at_rest)
+
+
+def test_the_vocabulary_reaches_late_subscribers(graph, model):
+    node = graph.start(RecognitionNode, model=str(model), device="cpu")
+    graph.until(lambda: node.count_publishers("vocabulary"))
+    heard = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    graph.until(lambda: heard)
+    metadata = read_metadata(model)
+    assert tuple(heard[0].glosses) == metadata.glosses
+    assert (heard[0].language, heard[0].model_id) == ("xx", metadata.model_id)
+
+
+def test_features_of_another_recipe_are_refused(graph, other_model, steps, offline):
+    bench = Bench(graph, other_model, idle_timeout=0.2)
+    bench.send(steps)
+    graph.until(lambda: bench.node.at_rest)
+    assert bench.glosses == bench.partials == []
+    assert bench.node.diagnostics.drops == {"refused": len(steps)}
+    assert steps[0].recipe_id in bench.node.diagnostics.refusal
+    assert read_metadata(other_model).recipe.id in bench.node.diagnostics.refusal
+
+
+def test_bad_steps_are_dropped_and_counted(graph, model, steps, offline, recipe):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    nan = np.full((42, 7), np.nan, np.float32)
+    between = (nanoseconds(steps[99].header.stamp) + nanoseconds(steps[100].header.stamp)) // 2
+    bad = features_message(between, 0, nan, frame_id="sensor", recipe_id=recipe.id)
+    sent = [*steps[:100], bad, steps[50], *steps[100:]]
+    for sequence, message in enumerate(sent):
+        if message is steps[50] and sequence > 50:
+            message = features_message(
+                nanoseconds(steps[50].header.stamp),
+                sequence,
+                nan,
+                frame_id="sensor",
+                recipe_id=recipe.id,
+            )
+            sent[sequence] = message
+    renumbered = [
+        features_message(
+            nanoseconds(message.header.stamp),
+            sequence,
+            np.asarray(message.features).reshape(42, 7),
+            frame_id="sensor",
+            recipe_id=recipe.id,
+        )
+        for sequence, message in enumerate(sent)
+    ]
+    bench.send(renumbered)
+    graph.until(lambda: len(bench.glosses) >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses] == offline[True]
+    assert bench.node.diagnostics.drops == {"steps_not_finite": 1, "steps_out_of_order": 1}
+
+
+def _change_state(graph, label):
+    client = graph.probe.create_client(ChangeState, "recognition_node/change_state")
+    graph.until(client.service_is_ready)
+    request = ChangeState.Request()
+    request.transition.label = label
+    future = client.call_async(request)
+    graph.until(future.done)
+    return future.result().success
+
+
+def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):
+    node = graph.start(
+        RecognitionNode, model=str(model), device="cpu", autostart=False, idle_timeout=0.3
+    )
+    glosses = graph.listen(Gloss, "gloss")
+    assert node.count_subscribers("hands/features") == 0
+    for _ in range(2):
+        assert _change_state(graph, "configure")
+        assert node._worker is None
+        assert _change_state(graph, "activate")
+        publisher = graph.speak(HandFeatures, "hands/features")
+        graph.heard_from("gloss")
+        graph.send(publisher, steps, node)
+        graph.until(lambda: len(glosses) >= len(offline[True]))
+        assert [_seen(message) for message in glosses] == offline[True]
+        glosses.clear()
+        assert _change_state(graph, "deactivate")
+        assert node._worker is None
+        assert not any(thread.name == "recognition" for thread in threading.enumerate())
+        graph.until(lambda: node.count_subscribers("hands/features") == 0)
+        assert _change_state(graph, "cleanup")
+        graph.probe.destroy_publisher(publisher)
+
+
+def test_a_transition_that_fails_can_be_tried_again(graph, model, tmp_path):
+    path = tmp_path / "model"
+    node = graph.start(RecognitionNode, model=str(path), device="cpu", autostart=False)
+    assert not _change_state(graph, "configure")
+    path.symlink_to(model)
+    assert _change_state(graph, "configure")
+    path.unlink()
+    assert not _change_state(graph, "activate")
+    path.symlink_to(model)
+    assert _change_state(graph, "activate")
+    assert node._worker is not None
+
+
+def test_faults_at_the_start(graph, tmp_path, model, monkeypatch):
+    with pytest.raises(CheckpointError, match=r"missing: does not exist"):
+        graph.start(RecognitionNode, model=str(tmp_path / "missing"))
+    with pytest.raises(ConfigError, match=r"'device'.*allowed: 'auto' or 'cpu' or 'cuda'"):
+        graph.start(RecognitionNode, device="tpu")
+    with pytest.raises(ConfigError, match=r"'threads'.*whole number from 1 to 64"):
+        graph.start(RecognitionNode, threads=0)
+    monkeypatch.setitem(__import__("sys").modules, "whispersign_model.runtime.torch_backend", None)
+    with pytest.raises(WhisperSignError, match=r"torch_backend.* is missing"):
+        graph.start(RecognitionNode, model=str(model))

@@ -1,0 +1,124 @@
+"""The thread in which recognition runs, with a recogniser whose pace the test sets."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from whispersign_ros.recognition_worker import RecognitionWorker, Step
+
+
+class SlowRecognizer:
+    """Notes what it is asked for; works only while the gate is open."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.entered = threading.Event()
+        self.calls = []
+
+    def push(self, frames, stamps):
+        assert frames.shape == (len(stamps), 42, 7)
+        self.entered.set()
+        self.gate.wait()
+        self.calls.append(("push", stamps.tolist()))
+        return [f"partial {stamps[-1]}"]
+
+    def finish(self):
+        self.calls.append(("finish",))
+        return ["final"]
+
+
+class Counter:
+    def __init__(self):
+        self.drops = 0
+        self.times = []
+
+    def dropped(self, cause, detail):
+        assert cause == "steps_too_late"
+        self.drops += 1
+
+    def timed(self, seconds):
+        self.times.append(seconds)
+
+
+class Rig:
+    def __init__(self, capacity=100):
+        self.recognizer, self.counter, self.results = SlowRecognizer(), Counter(), []
+        self.worker = RecognitionWorker(
+            self.recognizer, self.results.append, self.counter, capacity
+        )
+
+    def push(self, *stamps, restarts=False):
+        for stamp in stamps:
+            self.worker.push(Step(stamp, np.zeros((42, 7), np.float32), restarts))
+
+    def settle(self):
+        self.recognizer.gate.set()
+        done = threading.Event()
+        while not self.worker.at_rest:
+            done.wait(0.01)
+
+
+@pytest.fixture
+def rig():
+    rig = Rig()
+    yield rig
+    rig.recognizer.gate.set()
+    rig.worker.stop()
+
+
+def test_pushing_does_not_wait_for_the_network(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()  # it works on the first, and does not come back
+    rig.push(2, 3)
+    assert rig.recognizer.calls == []
+    assert not rig.worker.at_rest
+    rig.settle()
+    assert rig.recognizer.calls == [("push", [1]), ("push", [2, 3])]
+    assert rig.results == ["partial 1", "partial 3"]
+    assert len(rig.counter.times) == 2
+
+
+def test_a_seam_finishes_what_came_before_it(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2)
+    rig.push(3, restarts=True)
+    rig.push(4)
+    rig.worker.finish()
+    rig.settle()
+    assert rig.recognizer.calls == [
+        ("push", [1]),
+        ("push", [2]),
+        ("finish",),
+        ("push", [3, 4]),
+        ("finish",),
+    ]
+    assert rig.results == ["partial 1", "partial 2", "final", "partial 4", "final"]
+
+
+def test_too_many_waiting_steps_are_dropped_and_counted_but_no_seam_is_lost():
+    rig = Rig(capacity=2)
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2, 3)
+    rig.push(4, restarts=True)
+    rig.push(5)
+    assert rig.counter.drops == 2
+    rig.settle()
+    rig.push(6)
+    rig.settle()
+    assert rig.recognizer.calls[1:] == [("push", [2, 3]), ("finish",), ("push", [6])]
+    rig.worker.stop()
+
+
+def test_stop_forgets_what_waits(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2, 3)
+    threading.Timer(0.1, rig.recognizer.gate.set).start()
+    rig.worker.stop()
+    assert rig.recognizer.calls == [("push", [1])]
+    assert rig.results == []
