@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
@@ -13,66 +16,97 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from whispersign_model.errors import RecordingError, WhisperSignError
-from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.network.checkpoint import read_metadata, replace_file
+from whispersign_model.recordings.bag_files import find_bags
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
-from whispersign_msgs.msg import Gloss
+from whispersign_msgs.msg import Gloss, HandFrame
 from whispersign_ros import qos
 from whispersign_ros.children import Children
 from whispersign_ros.discovery import isolate
 from whispersign_ros.messages import nanoseconds
 from whispersign_ros.replay_node import read_hands
+from whispersign_ros.stream import Seams
 
 EXIT_WRONG = 1
 SETTLED = 2.0  # seconds without a further gloss once as many have come as are expected
 PATIENCE = 6.0  # seconds without a further gloss after the end of the recording
 START_LIMIT = 120.0  # seconds for the nodes to start
+BETWEEN = 5.0  # seconds that a recording may take to load, at most
 SPIN = 0.1  # seconds between two looks at the processes
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")
 
 
-def demonstrate(model: Path, bag: Path, domain: int | None, verbose: bool) -> int:
-    """Play ``bag`` through the graph and print glosses; return 0 if they are as labelled, else 1.
+@dataclass(frozen=True)
+class DemoOptions:
+    """What is played.
 
-    Args:
+    Attributes:
         model: checkpoint.
-        bag: recording with labels.
+        bags: bags with labels, or folders of such.
         domain: ROS domain id; None takes a free one.
         verbose: show what the nodes log.
+        json: where to write what was recognised in each recording; None for nowhere.
+    """
+
+    model: Path
+    bags: tuple[Path, ...]
+    domain: int | None = None
+    verbose: bool = False
+    json: Path | None = None
+
+
+def demonstrate(options: DemoOptions) -> int:
+    """Play bags through the graph and print glosses; return 0 if all are as labelled, else 1.
 
     Raises:
-        WhisperSignError: model or recording cannot be used, or a node failed.
+        WhisperSignError: model or recordings cannot be used, or a node failed.
     """
-    recording = read_hands(bag)
-    if not recording.glosses:
-        raise RecordingError(bag, "has no labels to compare with", "give an annotated recording")
-    metadata = read_metadata(model)
+    recordings = [read_hands(bag) for bag in find_bags(options.bags)]
+    for recording in recordings:
+        if not recording.glosses:
+            raise RecordingError(
+                recording.name, "has no labels to compare with", "give an annotated recording"
+            )
+    metadata = read_metadata(options.model)
+    seconds = sum(recording.duration for recording in recordings)
+    what = recordings[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
+    glosses = sum(len(recording.glosses) for recording in recordings)
     print(
-        f"playing {recording.name} ({recording.duration:.1f} s, {len(recording.glosses)} glosses) "
-        f"through the live graph, model {metadata.model_id}",
+        f"playing {what} ({seconds:.1f} s, {glosses} glosses) through the live graph, "
+        f"model {metadata.model_id}",
         flush=True,
     )
-    isolate(os.environ, domain)
+    isolate(os.environ, options.domain)
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with Children(verbose) as children:
-            recognised = _listen(children, model, bag, recording)
+        with Children(options.verbose) as children:
+            recognised = _listen(children, options, recordings)
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return _compare(recording.glosses, recognised)
+    if options.json is not None:
+        clips = [
+            {"name": recording.name, "signed": recording.glosses, "recognized": heard}
+            for recording, heard in zip(recordings, recognised)
+        ]
+        replace_file(options.json, json.dumps(clips, indent=1).encode())
+    if len(recordings) == 1:
+        return _compare(recordings[0].glosses, recognised[0])
+    return _count(recordings, recognised)
 
 
-def _listen(children: Children, model: Path, bag: Path, recording: Recording) -> list[str]:
+def _listen(
+    children: Children, options: DemoOptions, recordings: Sequence[Recording]
+) -> list[list[str]]:
     """Start the nodes and print each gloss that comes, until no more can come."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        listener = _Listener(recording)
+        listener = _Listener(recordings)
         for executable in GRAPH:
-            children.start(executable, {"model": str(model)})
+            children.start(executable, {"model": str(options.model)})
         children.start(
             "replay_node",
             {
-                "bag": str(bag),
-                "restamp": False,  # so that times count from the recording's first frame
+                "bag": [str(bag) for bag in options.bags],
                 "wait_for": list(GRAPH),
                 "wait_timeout": START_LIMIT,
             },
@@ -87,16 +121,19 @@ def _listen(children: Children, model: Path, bag: Path, recording: Recording) ->
 
 
 class _Listener(Node):
-    """Prints final glosses with times from the first frame of the recording."""
+    """Prints final glosses with times from the first frame of their recording."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recordings: Sequence[Recording]) -> None:
         super().__init__("whispersign_demo")
-        self.glosses: list[str] = []
-        self._expected = len(recording.glosses)
-        self._origin = int(recording.stamps[0])
+        self.glosses: list[list[str]] = [[] for _ in recordings]
+        self._recordings = recordings
+        self._origins: list[int] = []  # stamps at which the recordings began
+        self._seams = Seams()
         self._begin = self._last = time.monotonic()
-        self._limit = START_LIMIT + recording.duration + PATIENCE
+        self._limit = START_LIMIT + PATIENCE
+        self._limit += sum(recording.duration + BETWEEN for recording in recordings)
         self._source_ended = False
+        qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
         qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._show)
 
     def settled(self, source_ended: bool) -> bool:
@@ -112,20 +149,29 @@ class _Listener(Node):
             raise WhisperSignError(
                 "the live graph", f"has not finished after {self._limit:.0f} s", "try --verbose"
             )
-        patience = SETTLED if len(self.glosses) >= self._expected else PATIENCE
+        complete = len(self.glosses[-1]) >= len(self._recordings[-1].glosses)
+        patience = SETTLED if complete else PATIENCE
         return self._source_ended and now - self._last > patience
 
+    def _follow(self, message: HandFrame) -> None:
+        """Note when each recording begins."""
+        if self._seams.at(message.sequence) or not self._origins:
+            self._origins.append(nanoseconds(message.header.stamp))
+
     def _show(self, message: Gloss) -> None:
-        if not self.glosses:
+        start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
+        place = bisect_right(self._origins, start) - 1
+        if not 0 <= place < len(self.glosses):
+            raise WhisperSignError("gloss", f"{message.gloss} belongs to no recording")
+        if not any(self.glosses):
             print(f"{'from':>9} {'to':>9}  {'gloss':<16} confidence", flush=True)
         self._last = time.monotonic()
-        self.glosses.append(message.gloss)
-        start, end = (
-            (nanoseconds(moment) - self._origin) / NANOSECONDS
-            for moment in (message.start_time, message.end_time)
-        )
+        self.glosses[place].append(message.gloss)
+        origin = self._origins[place]
+        name = f"  {self._recordings[place].name}" if len(self._recordings) > 1 else ""
         print(
-            f"{start:7.2f} s {end:7.2f} s  {message.gloss:<16} {message.confidence:10.2f}",
+            f"{(start - origin) / NANOSECONDS:7.2f} s {(end - origin) / NANOSECONDS:7.2f} s  "
+            f"{message.gloss:<16} {message.confidence:10.2f}{name}",
             flush=True,
         )
 
@@ -136,6 +182,19 @@ def _compare(expected: Sequence[str], recognised: Sequence[str]) -> int:
     right = list(expected) == list(recognised)
     print("the gloss sequence is right" if right else "the gloss sequence is WRONG", flush=True)
     return 0 if right else EXIT_WRONG
+
+
+def _count(recordings: Sequence[Recording], recognised: Sequence[Sequence[str]]) -> int:
+    right = 0
+    for recording, heard in zip(recordings, recognised):
+        if list(recording.glosses) == list(heard):
+            right += 1
+        else:
+            signed = " ".join(recording.glosses)
+            print(f"{recording.name}: {signed} was recognised as {' '.join(heard) or '(nothing)'}")
+    total = len(recordings)
+    print(f"right: {right} of {total} recordings ({right / total:.1%})", flush=True)
+    return 0 if right == total else EXIT_WRONG
 
 
 def _interrupt(*_: object) -> None:

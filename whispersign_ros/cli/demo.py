@@ -1,8 +1,8 @@
-"""Run the whole live graph on a recording and show each gloss as it is recognised.
+"""Run the whole live graph on recordings and show each gloss as it is recognised.
 
 Starts replay, smoothing, preprocessing and recognition as separate processes on a ROS domain of
-their own, listens to topic ``gloss`` and compares with the recording's labels. Exit code 0: the
-gloss sequence is right; 1: it is not; 2: something is missing.
+their own, listens to topic ``gloss`` and compares with the recordings' labels. Exit code 0: every
+gloss sequence is right; 1: one is not; 2: something is missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, default=DEMO_MODEL, metavar="CKPT", help="default: the bundled one"
     )
-    parser.add_argument("--bag", type=Path, default=DEMO_BAG, help="default: the bundled one")
+    parser.add_argument(
+        "--bag",
+        type=Path,
+        nargs="+",
+        default=[DEMO_BAG],
+        help="bags with labels, or folders of them; default: the bundled one",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT.json", help="write what was recognised in each recording"
+    )
     parser.add_argument(
         "--domain-id",
         type=int,
@@ -30,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and return its exit code."""
-    from whispersign_ros.demonstration import demonstrate
+    from whispersign_ros.demonstration import DemoOptions, demonstrate
 
-    return demonstrate(arguments.model, arguments.bag, arguments.domain_id, arguments.verbose)
+    return demonstrate(
+        DemoOptions(
+            arguments.model,
+            tuple(arguments.bag),
+            arguments.domain_id,
+            arguments.verbose,
+            arguments.json,
+        )
+    )
