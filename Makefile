@@ -21,6 +21,7 @@ set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) mi
 
 setup:
 	$(call set-up,camera train)
+	@.venv/bin/python tools/hand_landmarker.py
 
 demo:
 	$(call set-up,train)
@@ -28,6 +29,7 @@ demo:
 
 test:
 	$(call set-up,camera dev train)
+	@.venv/bin/python tools/hand_landmarker.py
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy

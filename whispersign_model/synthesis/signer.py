@@ -202,9 +202,10 @@ class Signer:
         rng = np.random.default_rng([self.seed, 1, take, _fingerprint(script)])
         lap = self._formation.posture("relaxed", "down", "forward", "lap", 1)
         performed = _Take(([lap], [lap]), samples=1)
+        before: Item | None = None  # the last item but for holds
         for item in script:
             if isinstance(item, SignItem):
-                self._sign(item.gloss, performed, rng)
+                self._sign(item.gloss, performed, rng, again=item == before)
             elif isinstance(item, HoldItem):
                 self._hold(item.seconds, performed)
             elif isinstance(item, AwayItem):
@@ -213,6 +214,7 @@ class Signer:
             else:
                 courses = idle_courses(item.kind, item.seconds, self._formation, rng)
                 self._reach(courses, performed, rng)
+            before = before if isinstance(item, HoldItem) else item
         hands = [
             drifting(
                 blended(Course.joined(parts), self.style.coarticulation / self.style.tempo),
@@ -224,11 +226,11 @@ class Signer:
         left, right = hands if self.style.left_handed else hands[::-1]
         return Performance((left, right), self.style.geometry, tuple(performed.strokes))
 
-    def _sign(self, gloss: str, performed: _Take, rng: np.random.Generator) -> None:
+    def _sign(self, gloss: str, performed: _Take, rng: np.random.Generator, again: bool) -> None:
         sign = self.lexicon.sign(gloss)
         variation = Variation.drawn(self.seed, gloss, rng, self.naturalness)
         main, other = self._formation.stroke(sign, variation)
-        if performed.strokes and performed.strokes[-1].gloss == gloss:
+        if again:
             self._retract(performed, sign.two_handed)
         if other is None:
             begin = self._reach_one_handed(main, performed, rng)

@@ -151,6 +151,18 @@ def test_the_same_sign_twice_is_made_twice() -> None:
     assert height[between].min() < height[inside].min() - 0.02  # it draws back in between
 
 
+def test_hands_that_were_away_do_not_draw_back() -> None:
+    signer = standard()
+
+    def lowest(script: list) -> float:
+        joints = signer.record(script).positions[:, RIGHT]
+        return float(joints[..., 1].min())
+
+    away = AwayItem(0.5)
+    once = lowest([away, SignItem("GO"), away])
+    assert lowest([SignItem("GO"), away, SignItem("GO")]) == pytest.approx(once, abs=1e-3)
+
+
 def test_a_sign_that_holds_still_is_told_apart_when_repeated() -> None:
     recording = standard().sign_sentence(["ON", "ON"])
     first, second = recording.segments
