@@ -43,6 +43,16 @@ def test_a_hand_that_comes_back_has_no_velocity_in_its_first_frame(
     assert frames[1:, RIGHT, VELOCITY].all()
 
 
+def test_what_confidence_masks_is_zero(make: Callable, steady: Callable) -> None:
+    recording = make(steady(5, 60))
+    confidence = recording.confidence.copy()
+    confidence[2, 7] = 0
+    frames = assemble(recording.positions, confidence)
+    assert not frames[2, 7].any()
+    assert not frames[3, 7, VELOCITY].any()
+    assert frames[3, 7, POSITION].all()
+
+
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
 def test_any_split_gives_the_same(messy: Callable, cuts: Callable, seed: int) -> None:
