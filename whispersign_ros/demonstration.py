@@ -33,6 +33,7 @@ PATIENCE = 6.0  # seconds without a further gloss after the end of the recording
 START_LIMIT = 120.0  # seconds for the nodes to start
 BETWEEN = 5.0  # seconds that a recording may take to load, at most
 SPIN = 0.1  # seconds between two looks at the processes
+LISTENER = "whispersign_demo"
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")
 
 
@@ -107,7 +108,7 @@ def _listen(
             "replay_node",
             {
                 "bag": [str(bag) for bag in options.bags],
-                "wait_for": list(GRAPH),
+                "wait_for": [*GRAPH, LISTENER],
                 "wait_timeout": START_LIMIT,
             },
         )
@@ -124,9 +125,10 @@ class _Listener(Node):
     """Prints final glosses with times from the first frame of their recording."""
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
-        super().__init__("whispersign_demo")
-        self.glosses: list[list[str]] = [[] for _ in recordings]
+        super().__init__(LISTENER)
         self._recordings = recordings
+        self._expected = sum(len(recording.glosses) for recording in recordings)
+        self._heard: list[tuple[int, str]] = []  # start of the gloss, and its name
         self._origins: list[int] = []  # stamps at which the recordings began
         self._seams = Seams()
         self._begin = self._last = time.monotonic()
@@ -135,6 +137,14 @@ class _Listener(Node):
         self._source_ended = False
         qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
         qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._show)
+
+    @property
+    def glosses(self) -> list[list[str]]:
+        """What was recognised in each recording so far."""
+        glosses: list[list[str]] = [[] for _ in self._recordings]
+        for start, gloss in self._heard:
+            glosses[self._place(start)].append(gloss)
+        return glosses
 
     def settled(self, source_ended: bool) -> bool:
         """Tell whether no further gloss is to be waited for.
@@ -149,8 +159,7 @@ class _Listener(Node):
             raise WhisperSignError(
                 "the live graph", f"has not finished after {self._limit:.0f} s", "try --verbose"
             )
-        complete = len(self.glosses[-1]) >= len(self._recordings[-1].glosses)
-        patience = SETTLED if complete else PATIENCE
+        patience = SETTLED if len(self._heard) >= self._expected else PATIENCE
         return self._source_ended and now - self._last > patience
 
     def _follow(self, message: HandFrame) -> None:
@@ -158,16 +167,19 @@ class _Listener(Node):
         if self._seams.at(message.sequence) or not self._origins:
             self._origins.append(nanoseconds(message.header.stamp))
 
+    def _place(self, start: int) -> int:
+        """Return which recording a gloss that starts then belongs to."""
+        place = bisect_right(self._origins, start) - 1
+        return min(max(place, 0), len(self._recordings) - 1)
+
     def _show(self, message: Gloss) -> None:
         start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
-        place = bisect_right(self._origins, start) - 1
-        if not 0 <= place < len(self.glosses):
-            raise WhisperSignError("gloss", f"{message.gloss} belongs to no recording")
-        if not any(self.glosses):
+        place = self._place(start)
+        origin = self._origins[place] if self._origins else start
+        if not self._heard:
             print(f"{'from':>9} {'to':>9}  {'gloss':<16} confidence", flush=True)
         self._last = time.monotonic()
-        self.glosses[place].append(message.gloss)
-        origin = self._origins[place]
+        self._heard.append((start, message.gloss))
         name = f"  {self._recordings[place].name}" if len(self._recordings) > 1 else ""
         print(
             f"{(start - origin) / NANOSECONDS:7.2f} s {(end - origin) / NANOSECONDS:7.2f} s  "
