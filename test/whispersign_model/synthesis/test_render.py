@@ -8,6 +8,7 @@ import pytest
 from whispersign_model.errors import ConfigError, RecordingError
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import LEFT, RIGHT
+from whispersign_model.synthesis import render
 from whispersign_model.synthesis.camera import Camera
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.render import Look, Renderer, positions_at, write_video
@@ -56,6 +57,16 @@ def test_an_untracked_hand_is_not_drawn(frame: np.ndarray) -> None:
 def test_the_same_frame_gives_the_same_picture(frame: np.ndarray) -> None:
     first, second = (Renderer().draw(frame, (True, True)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_what_lies_behind_a_finger_is_in_its_shadow(
+    frame: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shaded = RENDERER.draw(frame, (True, True)).astype(int)
+    monkeypatch.setattr(render, "SHADOW_SHADE", 1.0)
+    bright = RENDERER.draw(frame, (True, True)).astype(int)
+    assert (shaded <= bright + 1).all()
+    assert 50 < np.count_nonzero((bright - shaded).max(axis=-1) > 5) < 20_000
 
 
 def test_signers_look_different() -> None:

@@ -8,8 +8,8 @@ from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import HandGeometry
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.performance import Performance
-from whispersign_model.synthesis.sensor import SENSORS, SensorModel, in_view
-from whispersign_model.synthesis.stroke import Formation
+from whispersign_model.synthesis.sensor import ACQUISITION, SENSORS, SensorModel, in_view
+from whispersign_model.synthesis.stroke import Course, Formation
 from whispersign_model.synthesis.style import SignerStyle
 
 IDEAL = SensorModel.ideal(60.0)
@@ -92,6 +92,19 @@ def test_hands_below_the_field_of_view_are_not_tracked() -> None:
     _, _, confidence = bounded.observe(performance(1.0, "high"), 0, np.random.default_rng(0))
     assert (confidence > 0).all()
     assert not in_view(np.array([[0.0, -0.1, 0.0], [0.9, 0.2, 0.0], [0.0, 0.9, 0.0]])).any()
+
+
+def test_a_hand_that_comes_into_view_is_tracked_a_moment_later() -> None:
+    formation = Formation(default_lexicon(), SignerStyle.standard())
+    away, there = (formation.posture("flat", "forward", "up", p, 200) for p in ("lap", "high"))
+    course = Course.joined([away, there, away])
+    shown = Performance((course, course), HandGeometry.adult(), ())
+    stamps, _, confidence = SensorModel.ideal(200.0, bounded=True).observe(
+        shown, 0, np.random.default_rng(0)
+    )
+    seen = stamps[confidence[:, 0] > 0] / NANOSECONDS
+    assert seen[0] == pytest.approx(1.0 + ACQUISITION, abs=0.011)
+    assert seen[-1] == pytest.approx(2.0, abs=0.011)
 
 
 @pytest.mark.parametrize("name", SENSORS)
