@@ -1,0 +1,31 @@
+"""Entry points of the executables: they answer to Ctrl-C before anything else is imported.
+
+Importing a node takes about a second. A signal in that time ends the process quietly: nothing has
+been started yet. From then on :mod:`whispersign_ros.process` answers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from importlib import import_module
+
+
+def _entry(module: str) -> Callable[[], int]:
+    def main() -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: os._exit(0))
+        code: int = import_module(f"whispersign_ros.{module}").main()
+        return code
+
+    main.__doc__ = f"Run the executable ``{module}`` and return its exit code."
+    return main
+
+
+pipeline = _entry("pipeline")
+preprocessing_node = _entry("preprocessing_node")
+recognition_node = _entry("recognition_node")
+replay_node = _entry("replay_node")
+smoothing_node = _entry("smoothing_node")
+synthetic_node = _entry("synthetic_node")
