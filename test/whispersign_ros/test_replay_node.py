@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
+from rclpy.clock import Clock as WallClock
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 
 from whispersign_model.errors import BagError, ConfigError
 from whispersign_model.features.recipe import Smoothing
@@ -72,6 +75,17 @@ def test_restamping_moves_everything_to_now_and_keeps_the_spacing(graph, bag):
     assert before < bench.stamps[0] <= graph.probe.get_clock().now().nanoseconds
     assert bench.stamps == (recorded.stamps + shift).tolist()
     assert nanoseconds(bench.labels[0].start_time) == recorded.segments[0].start + shift
+
+
+def test_simulated_time_is_honoured(graph, bag):
+    clock = graph.probe.create_publisher(Clock, "/clock", 10)
+    timer = graph.probe.create_timer(
+        0.02, lambda: clock.publish(Clock(clock=Time(sec=5000))), clock=WallClock()
+    )
+    bench = Bench(graph, str(bag), use_sim_time=True, start_delay=1.0)
+    graph.until(lambda: bench.frames)
+    assert bench.stamps[0] == 5000 * 10**9
+    graph.probe.destroy_timer(timer)
 
 
 def test_frames_are_sent_at_the_recorded_pace_times_rate(graph, bag):

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say where the network is and how good."""
     from whispersign_model.configuration import config_file, load_yaml
+    from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import SIZES, load_model_config
     from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.training.config import TrainingConfig
@@ -37,6 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
         config = config.model_copy(update={"seed": arguments.seed})
     wanted = arguments.model or config.size
     file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
+    if not file.is_file():
+        choices = f"choose {', '.join(SIZES)} or a YAML file"
+        raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
     data = Dataset.open(arguments.data)
     try:
         metrics = train(
@@ -47,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.resume,
         )
     except KeyboardInterrupt:
-        print(f"stopped; go on with: --resume {arguments.out / RESUME}")
+        if (arguments.out / RESUME).exists():
+            print(f"stopped; go on with: --resume {arguments.out / RESUME}")
         raise
     print(
         f"{arguments.out}: validation WER {metrics['val_wer']:.3f}, "

@@ -112,6 +112,7 @@ def train(
 
     Raises:
         WhisperSignError: for data or options that cannot be trained on, before the first step.
+        KeyboardInterrupt: after Ctrl-C, once ``last.ckpt`` of the last whole epoch is there.
     """
     quiet_libraries()
     lightning.seed_everything(config.seed, verbose=False)
@@ -152,15 +153,16 @@ def train(
         variation = config.augmentation if stage.augment else None
         varied = Clips(training, recipe, patch, config.seed, variation)
         fixed = Clips(validation, recipe, patch, config.seed)
-        trainer.fit(
-            module,
-            loader(varied, config.batch_size, config.workers, config.seed + number),
-            loader(fixed, config.batch_size, config.workers, None),
-            ckpt_path=str(resume) if going_on and number == going_on["stage"] else None,
-            weights_only=True,
-        )
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        try:
+            trainer.fit(
+                module,
+                loader(varied, config.batch_size, config.workers, config.seed + number),
+                loader(fixed, config.batch_size, config.workers, None),
+                ckpt_path=str(resume) if going_on and number == going_on["stage"] else None,
+                weights_only=True,
+            )
+        except SystemExit:  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from None
         best = keep.best_wer
         if config.averaging:
             model.load_state_dict(module.best_weights.state_dict())

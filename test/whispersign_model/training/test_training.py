@@ -114,6 +114,20 @@ def test_stopped_training_goes_on_as_if_it_had_not_stopped(dataset, tmp_path):
     assert whole.weights_sha256 == cut.weights_sha256
 
 
+def test_interrupted_training_says_how_to_go_on(dataset, tmp_path, capsys, monkeypatch):
+    from whispersign_model.training import module
+
+    def interrupt(self):
+        if self.stage.name == "joint" and self.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.TrainingModule, "on_train_epoch_end", interrupt, raising=False)
+    assert train(dataset, tmp_path / "run") == 130
+    told = capsys.readouterr()
+    assert f"--resume {tmp_path / 'run/last.ckpt'}" in told.out
+    assert told.err.splitlines()[-1] == "whispersign: interrupted"
+
+
 def test_every_epoch_of_a_training_varies_anew(dataset, tmp_path, monkeypatch):
     seen = []
     make = Clips.__getitem__
