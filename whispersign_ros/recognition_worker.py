@@ -35,7 +35,7 @@ class RecognitionWorker:
     Args:
         recognizer: used by this thread alone from now on.
         publish: called in this thread with each result.
-        diagnostics: told of times and of steps dropped because the queue was full.
+        diagnostics: told of times, of steps dropped because the queue was full, and of failures.
         capacity: steps that may wait.
     """
 
@@ -101,7 +101,12 @@ class RecognitionWorker:
                 waiting = list(self._queue)
                 self._queue.clear()
                 self._busy = True
-            self._work(waiting)
+            try:
+                self._work(waiting)
+            except Exception as error:  # whatever a runtime raises: the thread must go on
+                self._recognizer.reset()
+                fault = f"{type(error).__name__}: {error}"
+                self._diagnostics.dropped("utterances_failed", fault)
 
     def _work(self, waiting: Sequence[Step | None]) -> None:
         """Recognise steps; runs without a seam go in one call."""

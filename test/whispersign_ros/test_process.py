@@ -32,11 +32,6 @@ def _parameters(values):
     return ["--ros-args", *(word for pair in given for word in pair)]
 
 
-def _heed_signals():
-    """A shell's background job ignores Ctrl-C, and its children with it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def start(tmp_path):
     """Return a function that starts an executable; what still runs at the end is killed."""
@@ -48,7 +43,6 @@ def start(tmp_path):
             _command(executable, *_parameters(values)),
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_heed_signals,
         )
         process.log = log
         processes.append(process)

@@ -29,15 +29,22 @@ class SlowRecognizer:
         self.calls.append(("finish",))
         return ["final"]
 
+    def reset(self):
+        self.calls.append(("reset",))
+
 
 class Counter:
     def __init__(self):
         self.drops = 0
+        self.failures = []
         self.times = []
 
     def dropped(self, cause, detail):
-        assert cause == "steps_too_late"
-        self.drops += 1
+        if cause == "utterances_failed":
+            self.failures.append(detail)
+        else:
+            assert cause == "steps_too_late"
+            self.drops += 1
 
     def timed(self, seconds):
         self.times.append(seconds)
@@ -122,3 +129,13 @@ def test_stop_forgets_what_waits(rig):
     rig.worker.stop()
     assert rig.recognizer.calls == [("push", [1])]
     assert rig.results == []
+
+
+def test_an_error_of_the_runtime_costs_one_utterance_only(rig):
+    rig.push(float("nan"))  # cannot become an integer stamp: the work on it raises
+    rig.settle()
+    assert len(rig.counter.failures) == 1
+    assert rig.recognizer.calls == [("reset",)]
+    rig.push(2)
+    rig.settle()
+    assert rig.results == ["partial 2"]

@@ -19,7 +19,6 @@ from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bag import write_bag
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.runtime.torch_backend import load_backend
-from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
 
 
 def _command(*arguments):
@@ -112,8 +111,6 @@ def test_no_child_outlives_it(bag, model, number, code):
 
 
 def test_the_bundled_recording_is_recognised():
-    if not (DEMO_BAG.exists() and DEMO_MODEL.exists()):
-        pytest.skip("the bundled model and recording are not there")
     done = _demo()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the gloss sequence is right" in done.stdout
