@@ -29,6 +29,7 @@ class Index(NamedTuple):
     example: int
 
 
+LEAST_BATCHES = 10  # an epoch, at least: a small set is trained in smaller batches
 HOLD_OUT = 8  # every 8th signer, or recording, validates where a dataset has no such split
 
 
@@ -58,6 +59,11 @@ def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
         [example for example, out in zip(training, held_out) if out],
         f"{data.path} has no val split: {who} of train validate instead",
     )
+
+
+def suitable_batch_size(clips: int, largest: int) -> int:
+    """Return ``largest``, or less where that would make an epoch of too few batches."""
+    return max(1, min(largest, clips // LEAST_BATCHES))
 
 
 def tracked_span(frames: NDArray[np.float32]) -> slice:

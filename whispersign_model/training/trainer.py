@@ -27,7 +27,7 @@ from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.data import Clips, loader, training_splits
+from whispersign_model.training.data import Clips, loader, suitable_batch_size, training_splits
 from whispersign_model.training.module import TrainingModule
 
 RESUME = "last.ckpt"
@@ -150,13 +150,14 @@ def train(
         module = TrainingModule(model, stage, config, glosses)
         trainer = stage_trainer(run, config, stage, number, keep)
         patch = model.config.frontend.patch_size
+        batch_size = suitable_batch_size(len(training), config.batch_size)
         variation = config.augmentation if stage.augment else None
         varied = Clips(training, recipe, patch, config.seed, variation)
         fixed = Clips(validation, recipe, patch, config.seed)
         try:
             trainer.fit(
                 module,
-                loader(varied, config.batch_size, config.workers, config.seed + number),
+                loader(varied, batch_size, config.workers, config.seed + number),
                 loader(fixed, config.batch_size, config.workers, None),
                 ckpt_path=str(resume) if going_on and number == going_on["stage"] else None,
                 weights_only=True,

@@ -19,6 +19,7 @@ from whispersign_model.training.data import (
     Clips,
     Index,
     collate,
+    suitable_batch_size,
     tracked_span,
     training_splits,
 )
@@ -36,7 +37,7 @@ augmentation: {crop: 0, rotation: 1, shift: 0, hand_shift: 0, stretch: 0, speed:
   finger_mask: 0, frame_mask: 0}
 stages:
   - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
-  - {name: joint, epochs: 60, rate: 1.0e-3, alpha: 0.5}
+  - {name: joint, epochs: 20, rate: 1.0e-3, alpha: 0.5}
   - {name: realtime, epochs: 2, rate: 1.0e-4, alpha: 0.3, chunks: [0, 4]}
 """
 
@@ -245,6 +246,11 @@ def test_batches_hold_every_clip_once_in_an_order_of_the_epoch():
     assert sorted(index.example for batch in epochs[0] for index in batch) == list(range(50))
     padded = sum(len(batch) * max(lengths[i.example] for i in batch) for batch in epochs[0])
     assert 1 - sum(lengths) / padded < 0.2
+
+
+@pytest.mark.parametrize(("clips", "size"), [(1000, 32), (320, 32), (128, 12), (24, 2), (3, 1)])
+def test_small_sets_are_trained_in_smaller_batches(clips, size):
+    assert suitable_batch_size(clips, 32) == size
 
 
 def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
