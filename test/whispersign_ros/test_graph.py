@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 
 from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
 from whispersign_model.features.preprocessor import Preprocessor
@@ -16,10 +17,11 @@ from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bag import read_bag, write_bag
 from whispersign_model.runtime.torch_backend import load_backend
 from whispersign_model.synthesis.signer import Signer
-from whispersign_msgs.msg import Gloss, HandFeatures
+from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
 from whispersign_ros.messages import nanoseconds, read_features
 
 GRAPH = ["smoothing_node", "preprocessing_node", "recognition_node"]
+READY = "ready"  # a node that listens once the test hears everybody: replay waits for it too
 RATE = 4.0  # of playing: the results must not depend on it
 APART = 3600 * 10**9  # nanoseconds between the two recordings
 
@@ -55,7 +57,7 @@ def _parameters(bags, model):
             "bag": str(bags),
             "restamp": False,
             "rate": RATE,
-            "wait_for": GRAPH,
+            "wait_for": [*GRAPH, READY],
             "wait_timeout": 600.0,
         },
         "smoothing_node": {"model": str(model)},
@@ -87,6 +89,10 @@ def played(request, graph, bags, model, tmp_path, offline):
     ]
     steps = sum(len(block) for block in offline[0])
     try:
+        graph.heard_from(f"{space}/hands/features")
+        graph.heard_from(f"{space}/gloss")
+        ready = graph.add(Node(READY))
+        ready.create_subscription(HandFrame, f"{space}/hands/raw", lambda message: None, 10)
         graph.until(
             lambda: (
                 (len(features) >= steps and len(glosses) >= len(offline[1]))
@@ -123,7 +129,7 @@ def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
     glosses = graph.listen(Gloss, "gloss")
     reports = graph.listen(DiagnosticArray, "/diagnostics")
     parameters = _parameters(bags / "take_1", model)
-    parameters["replay_node"] |= {"loop": True, "restamp": True}
+    parameters["replay_node"] |= {"loop": True, "restamp": True, "wait_for": GRAPH}
     processes = {}
 
     def start(executable):

@@ -57,7 +57,7 @@ class TrainingConfig(_Section):
         seed: of weights, order and augmentation.
         size: network size, a file of ``config/model``.
         batch_size: clips in a batch, of about the same length; less for a small set, so that an
-            epoch has at least ten batches.
+            epoch has at least 16 batches.
         workers: processes that load and augment; 0 = none of their own.
         weight_decay, gradient_clip, label_smoothing: as in AdamW, by norm, on the attention loss.
         averaging: decay of the exponential moving average of the weights, which is what is

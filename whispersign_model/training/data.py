@@ -29,7 +29,7 @@ class Index(NamedTuple):
     example: int
 
 
-LEAST_BATCHES = 10  # an epoch, at least: a small set is trained in smaller batches
+LEAST_BATCHES = 16  # an epoch, at least: a small set is trained in smaller batches
 HOLD_OUT = 8  # every 8th signer, or recording, validates where a dataset has no such split
 
 

@@ -248,7 +248,7 @@ def test_batches_hold_every_clip_once_in_an_order_of_the_epoch():
     assert 1 - sum(lengths) / padded < 0.2
 
 
-@pytest.mark.parametrize(("clips", "size"), [(1000, 32), (320, 32), (128, 12), (24, 2), (3, 1)])
+@pytest.mark.parametrize(("clips", "size"), [(1000, 32), (512, 32), (128, 8), (32, 2), (3, 1)])
 def test_small_sets_are_trained_in_smaller_batches(clips, size):
     assert suitable_batch_size(clips, 32) == size
 
