@@ -29,7 +29,8 @@ class Index(NamedTuple):
     example: int
 
 
-LEAST_BATCHES = 16  # an epoch, at least: a small set is trained in smaller batches
+LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
+SMALLEST_BATCH = 4  # but not in smaller ones than this
 HOLD_OUT = 8  # every 8th signer, or recording, validates where a dataset has no such split
 
 
@@ -63,7 +64,7 @@ def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
 
 def suitable_batch_size(clips: int, largest: int) -> int:
     """Return ``largest``, or less where that would make an epoch of too few batches."""
-    return max(1, min(largest, clips // LEAST_BATCHES))
+    return min(largest, max(SMALLEST_BATCH, clips // LEAST_BATCHES))
 
 
 def tracked_span(frames: NDArray[np.float32]) -> slice:
