@@ -25,7 +25,7 @@ TABLE = (
     MODEL,
     Setting(
         "idle_timeout",
-        0.5,
+        1.0,
         "seconds without a message after which what is still held back is published",
         0.05,
         60.0,

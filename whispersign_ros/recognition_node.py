@@ -77,7 +77,7 @@ TABLE = (
     *ENDPOINTS,
     Setting(
         "idle_timeout",
-        1.0,
+        2.0,
         "seconds without features that end an utterance; longer than that of preprocessing_node",
         0.05,
         60.0,

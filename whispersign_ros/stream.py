@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-CHECKS_PER_TIMEOUT = 5  # silence is noticed at most a fifth of the timeout too late
+LOOKS = 5  # in one timeout; silence is noticed at most a fifth of it too late
 
 
 class Seams:
@@ -33,6 +32,9 @@ class Seams:
 class Silence:
     """Calls back once when no message has come for a while, by a clock that never jumps.
 
+    It counts looks, not seconds: a process that was held up for long finds its messages waiting
+    in the queue, and that is no silence.
+
     Args:
         node: owns the timer.
         timeout: seconds.
@@ -41,29 +43,27 @@ class Silence:
 
     def __init__(self, node: Node, timeout: float, callback: Callable[[], None]) -> None:
         self._node = node
-        self._timeout = timeout
         self._callback = callback
-        self._last: float | None = None
+        self._looks_left = 0  # 0: nothing is waited for
         self._timer = node.create_timer(
-            timeout / CHECKS_PER_TIMEOUT,
-            self._check,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
+            timeout / LOOKS, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def broken(self) -> None:
         """A message has come."""
-        self._last = time.monotonic()
+        self._looks_left = LOOKS + 1  # the first look may come at once
 
     @property
     def waiting(self) -> bool:
         """A message has come and the silence after it is not yet long enough."""
-        return self._last is not None
+        return self._looks_left > 0
 
     def destroy(self) -> None:
         """Stop watching."""
         self._node.destroy_timer(self._timer)
 
-    def _check(self) -> None:
-        if self._last is not None and time.monotonic() - self._last >= self._timeout:
-            self._last = None
-            self._callback()
+    def _look(self) -> None:
+        if self._looks_left:
+            self._looks_left -= 1
+            if not self._looks_left:
+                self._callback()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+from std_msgs.msg import String
+
 from whispersign_ros.stream import Seams, Silence
 
 
@@ -38,3 +42,22 @@ def test_silence_calls_back_once_after_each_message_and_never_before_the_first(g
     for _ in range(10):
         graph.executor.spin_once(timeout_sec=0.05)
     assert len(calls) == 2
+
+
+def test_messages_that_wait_in_the_queue_are_no_silence(graph):
+    """A process that is held up for longer than the timeout must not take that for silence."""
+    calls, heard = [], []
+    silence = Silence(graph.probe, 0.2, lambda: calls.append(len(heard)))
+
+    def hear(message):
+        heard.append(message)
+        silence.broken()
+
+    graph.probe.create_subscription(String, "words", hear, 10)
+    publisher = graph.speak(String, "words")
+    publisher.publish(String())
+    graph.until(lambda: len(heard) == 1)
+    publisher.publish(String())
+    time.sleep(0.6)  # held up
+    graph.until(lambda: calls)
+    assert calls == [2]
