@@ -9,10 +9,10 @@ from typing import Any
 
 from rclpy.node import Node
 
-from whispersign_model.errors import BagError, ConfigError
+from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.bag import read_bag
 from whispersign_model.recordings.bag_files import find_bags
-from whispersign_model.recordings.bag_topics import RAW
+from whispersign_model.recordings.bag_topics import FILTERED, RAW
 from whispersign_model.recordings.recording import Recording
 from whispersign_ros import playback
 from whispersign_ros.diagnostics import Diagnostics
@@ -93,10 +93,7 @@ def read_hands(bag: Path) -> Recording:
     Raises:
         BagError: the bag cannot be read.
     """
-    try:
-        return read_bag(bag, RAW)
-    except BagError:
-        return read_bag(bag)
+    return read_bag(bag, prefer=(RAW, FILTERED))
 
 
 def _recordings(

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from whispersign_model.decoding.hypothesis import Hypothesis
-from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.decoding.search import DecodingOptions, Method, decode
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
@@ -83,7 +83,7 @@ class WhisperSignModel(nn.Module):
         self,
         data: Tensor,
         lengths: Tensor,
-        method: Literal["greedy", "beam", "rescore"] = "rescore",
+        method: Method = "rescore",
         options: DecodingOptions | None = None,
         chunk: int = FULL,
     ) -> list[Hypothesis]:
