@@ -16,7 +16,8 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from whispersign_model.errors import RecordingError, WhisperSignError
-from whispersign_model.network.checkpoint import read_metadata, replace_file
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.bag_files import find_bags
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_msgs.msg import Gloss, HandFrame

@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from whispersign_model.decoding.search import DecodingOptions
     from whispersign_model.decoding.streaming import RecognizerOptions
-    from whispersign_model.network.checkpoint import replace_file
     from whispersign_model.network.model import WhisperSignModel
+    from whispersign_model.recordings.atomic import replace_file
     from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.runtime.torch_backend import choose_device
     from whispersign_model.training.evaluation import (

@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
     from whispersign_model.features.preprocessor import Preprocessor
-    from whispersign_model.network.checkpoint import read_metadata, replace_file
+    from whispersign_model.network.checkpoint import read_metadata
+    from whispersign_model.recordings.atomic import replace_file
     from whispersign_model.recordings.recording import NANOSECONDS
     from whispersign_model.runtime.torch_backend import load_backend
 

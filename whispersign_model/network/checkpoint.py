@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.config import ModelConfig
+from whispersign_model.recordings.atomic import replace_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -159,18 +158,3 @@ def write_checkpoint(
     except OSError as error:
         raise CheckpointError(path, f"cannot be written ({error.strerror})") from error
     return complete
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write ``data`` beside ``path`` and rename it into place."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

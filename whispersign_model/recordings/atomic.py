@@ -60,6 +60,29 @@ def whole_folder(
 
 
 @contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a file beside ``path``, with its suffix, that takes its place when the block ends well.
+
+    After any exception it is removed, and ``path`` is as before.
+
+    Raises:
+        OSError: whatever the file system refuses.
+    """
+    with TemporaryDirectory(prefix=f".{path.name[:40]}.partial-", dir=path.parent) as scratch:
+        beside = Path(scratch) / path.name
+        yield beside
+        with beside.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file that appears whole, in the place of an existing one; see ``whole_file``."""
+    with whole_file(path) as beside:
+        beside.write_bytes(data)
+
+
+@contextmanager
 def added_files(out: Path, names: Iterable[str], error: type[WhisperSignError]) -> Iterator[Path]:
     """Yield an empty folder whose entries, named ``names``, move into ``out`` at a good end.
 

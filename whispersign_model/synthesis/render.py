@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from whispersign_model.errors import RecordingError
+from whispersign_model.recordings.atomic import whole_file
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
@@ -194,8 +193,7 @@ def write_video(
     renderer = renderer or Renderer()
     size = (renderer.camera.width, renderer.camera.height)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
-        beside = Path(scratch) / "video.mp4"
+    with whole_file(path) as beside:
         writer = cv2.VideoWriter(str(beside), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
         frames = 0
         for _, positions, tracked in positions_at(recording, rate):
@@ -204,5 +202,4 @@ def write_video(
         writer.release()
         if not beside.exists() or not beside.stat().st_size:
             raise RecordingError(path, "cannot be written as MP4", "install opencv with FFmpeg")
-        os.replace(beside, path)
     return frames

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import JOINTS_PER_HAND, WRIST
 from whispersign_model.synthesis.lexicon import Lexicon
@@ -49,10 +48,7 @@ def write_sheet(lexicon: Lexicon, path: Path) -> None:
     quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if path.suffix == ".jpg" else []
     _, encoded = cv2.imencode(path.suffix, draw_sheet(lexicon), quality)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".sheet-", dir=path.parent) as scratch:
-        beside = Path(scratch) / path.name
-        beside.write_bytes(encoded.tobytes())
-        os.replace(beside, path)
+    replace_file(path, encoded.tobytes())
 
 
 def _cell(gloss: str, recording: Recording, renderer: Renderer) -> Image:

@@ -22,9 +22,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.normalisation import fit_scaling
-from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata, replace_file
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.data import Clips, loader, suitable_batch_size, training_splits

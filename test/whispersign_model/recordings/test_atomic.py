@@ -1,4 +1,4 @@
-"""Folders appear whole or not at all; names are safe and unique."""
+"""Folders and files appear whole or not at all; names are safe and unique."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import errno
 import pytest
 
 from whispersign_model.errors import BagError
-from whispersign_model.recordings.atomic import added_files, safe_name, unique_name, whole_folder
+from whispersign_model.recordings.atomic import (
+    added_files,
+    replace_file,
+    safe_name,
+    unique_name,
+    whole_file,
+    whole_folder,
+)
 
 
 def test_folder_appears_at_the_end(tmp_path):
@@ -85,3 +92,26 @@ def test_safe_name(text, name):
 def test_unique_name_counts_on_whatever_the_case():
     taken: set[str] = set()
     assert [unique_name(name, taken) for name in ("a", "A", "a", "b")] == ["a", "A-2", "a-3", "b"]
+
+
+def test_file_takes_the_place_of_an_old_one(tmp_path):
+    replace_file(tmp_path / "out.json", b"old")
+    replace_file(tmp_path / "out.json", b"new")
+    assert (tmp_path / "out.json").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_file_stays_as_it_was_after_a_fault(tmp_path):
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"old")
+
+    def fill():
+        with whole_file(out) as beside:
+            assert beside.suffix == ".mp4"
+            beside.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill()
+    assert out.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
