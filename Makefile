@@ -2,11 +2,12 @@
 PYTHON ?= python3
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup demo test format lock clean
+.PHONY: help setup demo test mutants format lock clean
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
 	@echo "make test    ruff, mypy and pytest"
+	@echo "make mutants break the sources on purpose; the tests must notice"
 	@echo "make setup   only make .venv, with everything but the developer's tools"
 	@echo "make format  let ruff format and mend the sources"
 	@echo "make lock    write requirements/lock.txt anew (needs uv)"
@@ -34,6 +35,10 @@ test:
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest
+
+mutants:
+	$(call set-up,dev train)
+	.venv/bin/python tools/mutants.py
 
 format:
 	$(call set-up,dev)

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Break the sources on purpose, one slip at a time, and see whether the tests notice.
+
+``test/mutants/*.yaml`` lists the breakages (:class:`Mutant`). Each is made in a copy of the tree,
+and the tests it names run there: one that fails kills it, otherwise it survives. Exit status 0:
+all are killed, but for those whose survival the list explains; 1: not so; 2: the list is at fault,
+or the tests fail before anything is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Annotated, NamedTuple
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+ROOT = Path(__file__).resolve().parent.parent
+LISTS = Path("test/mutants")
+LIMIT = 300.0  # seconds after which tests of a breakage are taken to hang, which kills it
+# Of the tree's top; what lies about beside it may be large.
+COPIED = ("config", "launch", "test", "tools", "whispersign_*", "*.cfg", "*.py", "*.toml", "*.xml")
+PASSED, FAILED = 0, 1  # pytest's exit status; any other means that the tests did not run
+Word = Annotated[str, Field(min_length=1)]
+
+
+class MutantError(Exception):
+    """The check cannot be made; the message is one line that says what to do."""
+
+
+class Mutant(BaseModel):
+    """One breakage.
+
+    Attributes:
+        file: the source, from the root of the tree.
+        text: what stands in it, exactly once.
+        becomes: what stands there instead.
+        breaks: one sentence that says what no longer holds.
+        tests: pytest's names of files or functions of which one must fail; short ones.
+        survives: why no test can tell, for a breakage that may survive; "" otherwise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Word
+    text: Word
+    becomes: str
+    breaks: Word
+    tests: Annotated[tuple[Word, ...], Field(min_length=1)]
+    survives: str = ""
+
+
+class Verdict(NamedTuple):
+    """What the tests said to a breakage."""
+
+    killed: bool
+    seconds: float
+
+
+def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Check all breakages, or those that a word of the command line fits; return the status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only those with such a word in file or sentence")
+    parser.add_argument("--jobs", type=int, default=2, help="breakages at a time (default: 2)")
+    arguments = parser.parse_args(words)
+    try:
+        mutants = read_lists(root / LISTS)
+        if faulty := faults(mutants, root):
+            raise MutantError("\n".join(faulty))
+        return check(chosen(mutants, arguments.words), root, max(1, arguments.jobs))
+    except MutantError as error:
+        print(f"mutants: error: {error}", file=sys.stderr)
+        return 2
+
+
+def chosen(mutants: Sequence[Mutant], words: Sequence[str]) -> list[Mutant]:
+    """Return the breakages with one of some words in file or sentence; without words, all."""
+    found = [
+        mutant
+        for mutant in mutants
+        if not words or any(word in mutant.file or word in mutant.breaks for word in words)
+    ]
+    if not found:
+        raise MutantError(f"no breakage has {' or '.join(words)} in its file or sentence")
+    return found
+
+
+def read_lists(folder: Path) -> list[Mutant]:
+    """Read every list of a folder, by name.
+
+    Raises:
+        MutantError: naming list and entry at fault, or that there is no list.
+    """
+    mutants: list[Mutant] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            mutants += TypeAdapter(list[Mutant]).validate_python(content)
+        except (yaml.YAMLError, ValidationError) as error:
+            said = " ".join(str(error).split())
+            raise MutantError(f"{path}: {said[:300]}") from error
+    if not mutants:
+        raise MutantError(f"{folder} has no list of breakages")
+    return mutants
+
+
+def faults(mutants: Sequence[Mutant], root: Path) -> list[str]:
+    """Return, in a line each, which breakages no longer fit the tree."""
+    found = []
+    for mutant in mutants:
+        try:
+            broken(mutant, root)
+            for test in mutant.tests:
+                find_test(test, root)
+        except MutantError as error:
+            found.append(f"{mutant.file} ({mutant.breaks}): {error}")
+    return found
+
+
+def broken(mutant: Mutant, root: Path) -> str:
+    """Return the source with the breakage in it.
+
+    Raises:
+        MutantError: the text is not there exactly once, or what it becomes is not Python.
+    """
+    path = root / mutant.file
+    if not path.is_file():
+        raise MutantError("there is no such file")
+    source = path.read_text(encoding="utf-8")
+    count = source.count(mutant.text)
+    if count != 1:
+        raise MutantError(f"the text occurs {count} times, not once: {mutant.text.strip()}")
+    result = source.replace(mutant.text, mutant.becomes)
+    if result == source:
+        raise MutantError("the text becomes what it is")
+    try:
+        compile(result, mutant.file, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise MutantError(f"it is no Python any more ({error})") from error
+    return result
+
+
+def find_test(test: str, root: Path) -> None:
+    """Refuse the name of a test that is not there."""
+    file, _, function = test.partition("::")
+    if not (root / file).is_file():
+        raise MutantError(f"there is no {file}")
+    name = re.escape(function.partition("[")[0])
+    if function and not re.search(rf"^def {name}\(", (root / file).read_text("utf-8"), re.M):
+        raise MutantError(f"{file} has no {function}")
+
+
+def check(mutants: Sequence[Mutant], root: Path, jobs: int) -> int:
+    """Break copies of the tree, print a table and a summary, and return the exit status."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="whispersign_mutants_") as folder:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for job in range(min(jobs, len(mutants))):
+            copy = Path(folder).resolve() / str(job)
+            copy_tree(root, copy)
+            copies.put(copy)
+        require_unbroken(mutants, copy)
+
+        def attack(mutant: Mutant) -> Verdict:
+            copy = copies.get()
+            try:
+                return verdict(mutant, copy)
+            finally:
+                copies.put(copy)
+
+        with ThreadPoolExecutor(jobs) as threads:
+            killed = [
+                show(mutant, found) for mutant, found in zip(mutants, threads.map(attack, mutants))
+            ]
+    explained = sum(bool(mutant.survives) for mutant in mutants)
+    print(
+        f"{sum(killed)} of {len(mutants)} breakages killed, {killed.count(False)} survived"
+        f" ({explained} explained), {time.monotonic() - start:.0f} s"
+    )
+    return PASSED if as_listed(mutants, killed) else FAILED
+
+
+def as_listed(mutants: Sequence[Mutant], killed: Sequence[bool]) -> bool:
+    """Tell whether all are killed, but for those, and all of those, that are said to survive."""
+    return all(found != bool(mutant.survives) for mutant, found in zip(mutants, killed))
+
+
+def copy_tree(root: Path, copy: Path) -> None:
+    """Copy sources and tests, without what lies about beside them."""
+    copy.mkdir()
+    for path in sorted({path for pattern in COPIED for path in root.glob(pattern)}):
+        if path.is_dir():
+            shutil.copytree(path, copy / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, copy)
+
+
+def require_unbroken(mutants: Sequence[Mutant], copy: Path) -> None:
+    """Check that tests import the copy, and that all named ones run and pass in it.
+
+    Raises:
+        MutantError: saying which package comes from where, or what the tests print.
+    """
+    for package in sorted({Path(mutant.file).parts[0] for mutant in mutants}):
+        if not (copy / package / "__init__.py").is_file():
+            continue
+        code = f"import {package}; print({package}.__file__)"
+        found = in_copy(copy, ["-c", code]).stdout.strip()
+        if not Path(found).is_relative_to(copy):
+            raise MutantError(f"{package} would be imported from {found}, not from the copy")
+    answer = run_tests(copy, list(dict.fromkeys(test for m in mutants for test in m.tests)))
+    if answer.returncode != PASSED or "skipped" in answer.stdout.splitlines()[-1]:
+        raise MutantError(f"the tests do not pass before anything is broken:\n{answer.stdout}")
+
+
+def verdict(mutant: Mutant, copy: Path) -> Verdict:
+    """Break a copy, run the tests, and mend the copy."""
+    path, result = copy / mutant.file, broken(mutant, copy)
+    whole = path.read_text(encoding="utf-8")
+    start = time.monotonic()
+    try:
+        path.write_text(result, encoding="utf-8")
+        answer = run_tests(copy, mutant.tests)
+    except subprocess.TimeoutExpired:
+        return Verdict(True, LIMIT)
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    if answer.returncode not in (PASSED, FAILED):
+        raise MutantError(f"{mutant.file} ({mutant.breaks}): nothing runs:\n{answer.stdout}")
+    return Verdict(answer.returncode == FAILED, time.monotonic() - start)
+
+
+def run_tests(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run tests in a copy up to the first that fails; chance in them is the same each time."""
+    options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    return in_copy(copy, ["-m", "pytest", *options, *tests])
+
+
+def in_copy(copy: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run this Python in a copy: it imports from there, whatever is installed."""
+    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTEST_ADDOPTS": ""}
+    environ["PYTHONDONTWRITEBYTECODE"] = "1"  # sources change within a second, to the same size
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=copy,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def show(mutant: Mutant, found: Verdict) -> bool:
+    """Print a row of the table; return whether the breakage was killed."""
+    word = "killed" if found.killed else "survived"
+    place = mutant.file.partition("/")[2]
+    print(f"{word:8} {found.seconds:5.1f} s  {place:32} {mutant.breaks}", flush=True)
+    if mutant.survives:
+        print(f"{'':18}{'though' if found.killed else 'because'}: {mutant.survives}")
+    return found.killed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
