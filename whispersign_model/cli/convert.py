@@ -158,7 +158,11 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.recordings.conversion import Source
 
     read = partial(
-        read_bag, topic=arguments.topic, prefer=(RAW, FILTERED), recover=arguments.recover
+        read_bag,
+        topic=arguments.topic,
+        prefer=(RAW, FILTERED),
+        recover=arguments.recover,
+        scratch=arguments.out.parent,
     )
     sources = [Source(str(bag), partial(read, bag)) for bag in find_bags(arguments.bags)]
     return write_dataset_from(sources, arguments.out, options_from(arguments))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,22 +162,27 @@ class Preprocessor:
         Raises:
             RecipeError: other coordinates or another filter than the recipe's.
         """
+        return FeatureBlock.join(list(self.resample_blocks(recording)))
+
+    def resample_blocks(self, recording: Recording) -> Iterator[FeatureBlock]:
+        """Yield ``resample``'s frames block by block: a recording of any length in little memory.
+
+        Raises:
+            RecipeError: other coordinates or another filter than the recipe's.
+        """
         self.recipe.check_source(
             recording.name or "recording", recording.coordinates, recording.smoothing
         )
         self.reset()
-        blocks = [
-            self._take(
+        for first in range(0, len(recording), BLOCK):
+            yield self._take(
                 recording.stamps[first : first + BLOCK],
                 recording.positions[first : first + BLOCK],
                 recording.confidence[first : first + BLOCK],
                 recording.smoothing,
             )
-            for first in range(0, len(recording), BLOCK)
-        ]
-        blocks.append(self._finish())
+        yield self._finish()
         self.reset()
-        return FeatureBlock.join(blocks)
 
     def _normalise(self, block: FeatureBlock) -> FeatureBlock:
         if not len(block):

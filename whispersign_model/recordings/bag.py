@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from heapq import merge
-from itertools import accumulate, islice, repeat
+from itertools import accumulate, chain, islice, repeat
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -48,13 +48,14 @@ from whispersign_model.recordings.bag_topics import (
     damage_told,
 )
 from whispersign_model.recordings.recording import NANOSECONDS, Coordinates, Recording
+from whispersign_model.recordings.spool import gather_frames
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble reads too
 SPLIT, SIGNER = "split", "signer"  # keys of the metadata's custom_data
 FRAME_ID = "frame_id"  # key of Recording.meta; travels in the messages, not in custom_data
 DEPTHS = {RAW: 10, FILTERED: 10, ANNOTATION: 50}  # of the queues our nodes offer
-BATCH = 2048  # messages turned into arrays at once
+BATCH = 1024  # messages turned into arrays at once
 
 
 def read_bag(
@@ -63,6 +64,7 @@ def read_bag(
     *,
     prefer: Sequence[str] = (FILTERED, RAW),
     recover: bool = False,
+    scratch: Path | None = None,
 ) -> Recording:
     """Read one recording: a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
 
@@ -75,6 +77,9 @@ def read_bag(
         topic: of the frames; one in any namespace fits, unless one has exactly this name.
         prefer: without ``topic``, the first of these that holds messages.
         recover: read a file whose recorder was killed as far as it goes, instead of refusing it.
+        scratch: a folder on a disk with room for the frames, 680 bytes each. They are kept there
+            then, mapped into memory, so that a bag of any length takes no more memory than a
+            short one.
 
     Raises:
         BagError: naming the file or topic that is missing, damaged, cut short or ambiguous, or
@@ -91,12 +96,13 @@ def read_bag(
     annotations: list[Any] = []
     with ExitStack() as stack:
         with damage_told(path):
-            readers = _open(path, files, metadata, recover, stack)
+            copies = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
+            readers = _open(path, files, metadata, recover, Path(copies), stack)
         connections = [connection for reader in readers for connection in reader.connections]
         hands = choose_hands(path, connections, (topic,) if topic else prefer)
         labels = choose_annotation(path, connections, hands)
         frames = _messages(path, readers, hands, labels, annotations)
-        recording = _assemble(path, hands, frames, annotations)
+        recording = _assemble(path, hands, frames, annotations, scratch)
     promised = metadata.counts.get(hands) if metadata and path.is_dir() else None
     if promised is not None and promised != len(recording) and not recover:
         raise BagError(
@@ -108,15 +114,19 @@ def read_bag(
 
 
 def _open(
-    path: Path, files: list[Path], metadata: BagMetadata | None, recover: bool, stack: ExitStack
+    path: Path,
+    files: list[Path],
+    metadata: BagMetadata | None,
+    recover: bool,
+    copies: Path,
+    stack: ExitStack,
 ) -> list[Reader]:
     """Open the bag as one, or its files in turn."""
     if metadata and metadata.compressed:
         return [stack.enter_context(Reader(path))]
     # A folder's reader silently drops the messages of a topic whose QoS its metadata tells
     # differently from its storage, so ask each storage file itself.
-    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    return [stack.enter_context(Reader(readable_file(file, scratch, recover))) for file in files]
+    return [stack.enter_context(Reader(readable_file(file, copies, recover))) for file in files]
 
 
 def _messages(
@@ -151,23 +161,17 @@ def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connec
     return reader.messages(wanted)
 
 
-def _assemble(path: Path, topic: str, messages: Iterator[Any], annotations: list[Any]) -> Recording:
-    """Turn the messages into arrays, a batch at a time."""
-    batches: list[ros.Frames] = []
-    first: Any = None
-    while batch := list(islice(messages, BATCH)):
-        first = first or batch[0]
-        for attribute in ("coordinates", "smoothing"):
-            kinds = {getattr(message, attribute) for message in (first, *batch)}
-            if len(kinds) > 1:
-                raise BagError(
-                    path,
-                    f"topic {topic} mixes frames whose {attribute} are {sorted(kinds)}",
-                    "record one source at a time",
-                )
-        batches.append(ros.read_frames(batch))
-    frames = ros.join_frames(batches)
-    start, end = (int(f(frames.stamps)) if batches else 0 for f in (np.min, np.max))
+def _assemble(
+    path: Path,
+    topic: str,
+    messages: Iterator[Any],
+    annotations: list[Any],
+    scratch: Path | None,
+) -> Recording:
+    """Turn the messages into arrays, in memory or in ``scratch``."""
+    first = next(messages, None)
+    frames = gather_frames(_batches(path, topic, messages, first), scratch)
+    start, end = (int(f(frames.stamps)) if first else 0 for f in (np.min, np.max))
     segments, discarded = ros.read_annotations(annotations, start, end)
     for span in (*((segment.start, segment.end) for segment in segments), *discarded):
         if span[1] < span[0]:
@@ -189,6 +193,21 @@ def _assemble(path: Path, topic: str, messages: Iterator[Any], annotations: list
         untrackable=frames.untrackable,
         meta={} if frame_id == ros.DEFAULT_FRAME_ID else {FRAME_ID: frame_id},
     )
+
+
+def _batches(path: Path, topic: str, messages: Iterator[Any], first: Any) -> Iterator[ros.Frames]:
+    """Yield the first message and those after it as arrays, ``BATCH`` at a time."""
+    messages = chain([first] if first else [], messages)
+    while batch := list(islice(messages, BATCH)):
+        for attribute in ("coordinates", "smoothing"):
+            kinds = {getattr(message, attribute) for message in (first, *batch)}
+            if len(kinds) > 1:
+                raise BagError(
+                    path,
+                    f"topic {topic} mixes frames whose {attribute} are {sorted(kinds)}",
+                    "record one source at a time",
+                )
+        yield ros.read_frames(batch)
 
 
 def _coordinates(path: Path, first: Any) -> Coordinates:

@@ -93,6 +93,8 @@ def damage_told(path: Path) -> Iterator[None]:
         yield
     except WhisperSignError:
         raise
+    except OSError as error:
+        raise BagError(path, f"cannot be read ({error.strerror or error})") from error
     except Exception as error:  # the parsers raise nearly anything at bytes they do not expect
         reason = str(error) or type(error).__name__
         raise BagError(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from whispersign_model.errors import DatasetError
@@ -24,6 +27,7 @@ from whispersign_model.recordings.dataset import (
 )
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.recordings.splits import SPLITS
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
 
 def write_dataset(
@@ -93,24 +97,38 @@ class DatasetWriter:
         name = recording.name or "recording"
         if not recording.glosses or not all(recording.glosses):
             raise DatasetError(name, "has an empty gloss" if recording.glosses else "has no gloss")
-        block = self.preprocessor.resample(recording)
-        if not block.frames[..., -1].any():
-            raise DatasetError(
-                name, "no hand is tracked in any frame" if len(block) else "has no frame"
-            )
-        entry = RecordingEntry(
+        grid = _Grid(self.recipe.rate)
+        beside = self._folder / "features.npy"
+        try:
+            write_frames(beside, map(grid.take, self.preprocessor.resample_blocks(recording)))
+            if not grid.tracked:
+                raise DatasetError(
+                    name, "no hand is tracked in any frame" if grid.frames else "has no frame"
+                )
+            entry = self._entry(name, recording, grid)
+            os.replace(beside, self._features(entry))
+        finally:
+            beside.unlink(missing_ok=True)
+        self._entries.append(entry)
+        self._glosses.append(recording.glosses)
+        return entry
+
+    def _entry(self, name: str, recording: Recording, grid: _Grid) -> RecordingEntry:
+        return RecordingEntry(
             name=unique_name(safe_name(name), self._names),
             split=SPLITS[0],  # until finish() tells
             signer=recording.signer,
             source=recording.source,
-            frames=len(block),
-            restarts=np.flatnonzero(block.restarts).tolist(),
-            segments=_segments(recording, block, self.recipe.rate),
+            frames=grid.frames,
+            restarts=[stream.first for stream in grid.streams],
+            segments=[
+                SegmentEntry(
+                    gloss=gloss, start=grid.seconds(segment.start), end=grid.seconds(segment.end)
+                )
+                for segment in recording.segments
+                for gloss in segment.glosses
+            ],
         )
-        np.save(self._features(entry), block.frames.astype(np.float32, copy=False))
-        self._entries.append(entry)
-        self._glosses.append(recording.glosses)
-        return entry
 
     def finish(self, splits: Sequence[str], language: str = "") -> list[str]:
         """Put each added recording into its split, and write labels, vocabulary and manifest.
@@ -149,16 +167,58 @@ def _write(path: Path, content: VocabularyFile | ManifestFile) -> None:
     path.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def _segments(recording: Recording, block: FeatureBlock, rate: float) -> list[SegmentEntry]:
-    """Return the time of each gloss in seconds from the first frame of the features."""
+class _Stream(NamedTuple):
+    """Frames on one grid, without a jump in time: place of the first, and the outer stamps."""
 
-    def seconds(stamp: int) -> float:
-        # Over the nearest frame, since jumps in time leave no trace between frames.
-        nearest = int(np.argmin(np.abs(block.stamps - stamp)))
-        return round(nearest / rate + int(stamp - block.stamps[nearest]) / NANOSECONDS, 6)
+    first: int
+    start: int
+    end: int
 
-    return [
-        SegmentEntry(gloss=gloss, start=seconds(segment.start), end=seconds(segment.end))
-        for segment in recording.segments
-        for gloss in segment.glosses
-    ]
+
+class _Grid:
+    """What is to be remembered of features that were written and forgotten.
+
+    Attributes:
+        frames: so far.
+        tracked: those with a hand in them.
+        streams: between jumps in time.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.frames = 0
+        self.tracked = 0
+        self.streams: list[_Stream] = []
+        self._rate = rate
+
+    def take(self, block: FeatureBlock) -> NDArray[np.float32]:
+        """Look at a block and return its frames."""
+        starts = np.flatnonzero(block.restarts).tolist()
+        for first, end in pairwise([0, *starts, len(block)]):
+            if first == end:
+                continue
+            stamps = block.stamps[first:end]
+            stream = _Stream(self.frames + first, int(stamps[0]), int(stamps[-1]))
+            if first not in starts:
+                stream = self.streams.pop()._replace(end=stream.end)
+            self.streams.append(stream)
+        self.frames += len(block)
+        self.tracked += int((block.frames[..., CONFIDENCE] > 0).any(axis=1).sum())
+        return block.frames
+
+    def seconds(self, stamp: int) -> float:
+        """Return the time of a stamp from the first frame, by the stream nearest to it."""
+        near = min(self.streams, key=lambda each: max(each.start - stamp, stamp - each.end, 0))
+        return round(near.first / self._rate + (stamp - near.start) / NANOSECONDS, 6)
+
+
+def write_frames(path: Path, blocks: Iterable[NDArray[np.float32]]) -> None:
+    """Write blocks of frames ``(n, 42, 7)``, end to end, as one ``.npy`` file."""
+    header = {"descr": "<f4", "fortran_order": False}
+    frames = 0
+    with path.open("wb") as file:
+        write_array_header_1_0(file, header | {"shape": (frames, JOINTS, FEATURES)})
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype="<f4").data)
+            frames += len(block)
+        file.seek(0)  # NumPy leaves room in a header for its number of frames to grow
+        write_array_header_1_0(file, header | {"shape": (frames, JOINTS, FEATURES)})

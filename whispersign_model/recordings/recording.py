@@ -12,6 +12,7 @@ from whispersign_model.errors import RecordingError
 from whispersign_model.skeleton import JOINTS
 
 NANOSECONDS = 1_000_000_000  # per second
+BLOCK = 4096  # frames looked at at once, so that arrays mapped from a file stay there
 
 
 class Coordinates(IntEnum):
@@ -82,7 +83,8 @@ class Recording:
                 raise RecordingError(
                     self.name or "recording", f"{attribute} are {array.shape}, not {shape}"
                 )
-            if not np.isfinite(array).all():
+            blocks = (array[first : first + BLOCK] for first in range(0, frames, BLOCK))
+            if not all(np.isfinite(block).all() for block in blocks):
                 raise RecordingError(self.name or "recording", f"{attribute} hold NaN or infinity")
 
     def __len__(self) -> int:
@@ -106,11 +108,14 @@ class Recording:
     def between(self, start: int, end: int) -> Recording:
         """Return the frames with ``start <= stamp <= end`` and the segments wholly inside."""
         inside = (self.stamps >= start) & (self.stamps <= end)
+        first, count = int(inside.argmax()) if len(self) else 0, int(inside.sum())
+        together = bool(inside[first : first + count].all())
+        rows = slice(first, first + count) if together else inside  # a slice copies nothing
         return replace(
             self,
-            stamps=self.stamps[inside],
-            positions=self.positions[inside],
-            confidence=self.confidence[inside],
+            stamps=self.stamps[rows],
+            positions=self.positions[rows],
+            confidence=self.confidence[rows],
             segments=tuple(s for s in self.segments if s.start >= start and s.end <= end),
         )
 

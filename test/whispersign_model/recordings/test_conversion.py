@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -140,6 +142,28 @@ def test_progress_counts_every_source(tmp_path, make_recording):
     given = sources(make_recording(), make_recording(segments=()))
     convert(tmp_path / "out", given, ConversionOptions(splits=ALL), lambda: calls.append(1))
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(("storage", "cut"), [("mcap", None), ("sqlite3", 0.2)])
+def test_memory_does_not_grow_with_the_bag(tmp_path, make_recording, storage, cut):
+    peaks = []
+    for frames in (2500, 20000):
+        write_bag(tmp_path / f"{frames}", make_recording(frames), storage)
+        read = partial(read_bag, tmp_path / f"{frames}", scratch=tmp_path)
+        tracemalloc.start()
+        options = ConversionOptions(splits=ALL, cut=cut)
+        convert(tmp_path / f"dataset{frames}", [Source("bag", read)], options)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    (example,) = Dataset.open(tmp_path / "dataset20000").split("test")
+    assert example.frames == pytest.approx(20000 * 0.009 * 60, abs=3)
+    assert peaks[1] < 1.1 * peaks[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "20000",
+        "2500",
+        "dataset20000",
+        "dataset2500",
+    ]
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
