@@ -64,6 +64,8 @@ def _advance(
     following: dict[tuple[int, ...], list[float]] = {}
 
     def add(prefix: tuple[int, ...], ending: int, score: float) -> None:
+        if score == NEVER:  # a gloss twice without a blank between
+            return
         scores = following.setdefault(prefix, [NEVER, NEVER])
         scores[ending] = float(np.logaddexp(scores[ending], score))
 
