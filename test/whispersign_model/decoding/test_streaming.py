@@ -112,6 +112,12 @@ def test_partials_come_before_the_final_and_are_marked():
     assert {result.utterance_id for result in results} == {0}
 
 
+def test_each_utterance_has_its_own_number_and_partials():
+    results = recognize(signal(*[("HELLO", 0.5), ("absent", 0.6)] * 2))
+    told = [(result.utterance_id, result.final) for result in results]
+    assert told == [(0, False), (0, True), (1, False), (1, True)]
+
+
 def test_unsure_glosses_are_left_out():
     class Torn(Reader):
         def encode(self, features):
