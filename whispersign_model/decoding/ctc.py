@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.decoding.hypothesis import Hypothesis, Span
 
 BLANK = 0
 NEVER = -np.inf
@@ -20,14 +20,20 @@ def collapse(path: Iterable[int]) -> tuple[int, ...]:
 
 
 def greedy_search(log_probs: NDArray[np.floating]) -> Hypothesis:
-    """The most probable path, collapsed.
+    """The most probable path, collapsed; its runs of one gloss are the spans.
 
     Args:
         log_probs: ``(T, V)``, one clip without padding; column 0 is the blank.
     """
-    best = log_probs.argmax(axis=1)
-    score = float(log_probs[np.arange(len(best)), best].sum())
-    return Hypothesis(collapse(best), score)
+    path = log_probs.argmax(axis=1)
+    best = log_probs[np.arange(len(path)), path]
+    bounds = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
+    spans = tuple(
+        Span(int(path[start]), start, end, float(np.exp(best[start:end].max())))
+        for start, end in pairwise(bounds)
+        if start < end and path[start] != BLANK
+    )
+    return Hypothesis(tuple(span.gloss_id for span in spans), float(best.sum()), spans)
 
 
 def prefix_beam_search(

@@ -54,9 +54,9 @@ def decode(
         the best hypothesis, with spans and n-best.
     """
     if method == "greedy":
-        n_best = [greedy_search(log_probs)]
-    else:
-        n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
+        greedy = greedy_search(log_probs)
+        return replace(greedy, n_best=(greedy,))
+    n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
     if method == "rescore" and len(n_best) > 1:
         attention = rescore([hypothesis.ids for hypothesis in n_best])
         combined = [
