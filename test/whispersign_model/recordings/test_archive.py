@@ -46,6 +46,12 @@ def test_labels_without_times_span_everything(archive):
     assert second.segments == (Segment(("eat", "ünlü"), 0, int(second.stamps[-1])),)
 
 
+def test_glosses_keep_their_order_and_their_names(archive):
+    labels, names = np.array([1, 2, 0], np.int16), np.array(["zoo", "hello", "eat"])
+    first, second, _ = read_archive(archive(lab=labels, classes=names, seg=np.zeros((0, 4), int)))
+    assert (first.glosses, second.glosses) == (("hello",), ("eat", "zoo"))
+
+
 def test_absent_and_infinite_joints_are_untracked(archive):
     with np.load(archive()) as arrays:
         xyz = arrays["xyz"]
