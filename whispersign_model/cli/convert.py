@@ -59,6 +59,12 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         help="kept around each segment with --cut (default: %(default)s)",
     )
     group.add_argument(
+        "--keep-unlabelled",
+        action="store_true",
+        help="take recordings without annotation too, and with --cut the stretches between "
+        "segments: as examples of nothing being signed",
+    )
+    group.add_argument(
         "--language", default="", metavar="TAG", help="BCP 47 tag of the glosses, such as gsg"
     )
     recipe = parser.add_argument_group("preprocessing recipe")
@@ -144,6 +150,7 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
             seed=arguments.seed,
         ),
         cut=arguments.margin if arguments.cut else None,
+        keep_unlabelled=arguments.keep_unlabelled,
         language=arguments.language,
         on_error=arguments.on_error,
         replace=arguments.force,

@@ -13,8 +13,8 @@ from whispersign_model.recordings.atomic import whole_folder
 from whispersign_model.recordings.dataset import RecordingEntry
 from whispersign_model.recordings.dataset_writer import DatasetWriter, check_target
 from whispersign_model.recordings.recording import Coordinates, Recording
-from whispersign_model.recordings.report import ConversionReport
-from whispersign_model.recordings.selection import cut_segments, whole_stretches
+from whispersign_model.recordings.report import ConversionReport, ReportedExample
+from whispersign_model.recordings.selection import cut_segments, idle_stretches, whole_stretches
 from whispersign_model.recordings.splits import SplitItem, SplitPolicy, assign_splits
 
 
@@ -34,6 +34,8 @@ class ConversionOptions:
         splits: who trains and who tests.
         cut: seconds kept around each segment when each becomes an example; None keeps recordings
             whole, with all their glosses.
+        keep_unlabelled: take recordings without annotation as well, and with ``cut`` the
+            stretches between segments: as examples in which nothing is signed.
         language: BCP 47 tag of the glosses.
         on_error: whether an unreadable recording stops everything or is left out.
         replace: put the dataset in the place of an existing one.
@@ -42,6 +44,7 @@ class ConversionOptions:
     recipe: Recipe = field(default_factory=Recipe)
     splits: SplitPolicy = field(default_factory=SplitPolicy)
     cut: float | None = None
+    keep_unlabelled: bool = False
     language: str = ""
     on_error: Literal["stop", "skip"] = "stop"
     replace: bool = False
@@ -49,6 +52,7 @@ class ConversionOptions:
 
 class _Example(NamedTuple):
     place: int  # of its recording among the sources
+    origin: str
     entry: RecordingEntry
 
 
@@ -84,6 +88,7 @@ def convert(
                 report.left_out.append((error.subject, error.fault))
             progress()
         collector.finish()
+        report.write(folder)
     return report
 
 
@@ -112,7 +117,7 @@ class _Collector:
             except DatasetError as error:  # there is nothing in it to learn from
                 self._report.left_out.append((part.name, error.fault))
                 continue
-            self._examples.append(_Example(place, entry))
+            self._examples.append(_Example(place, source.name, entry))
             glosses = tuple(gloss for kept in parts for gloss in kept.glosses)
             self._items[place] = SplitItem(
                 place, recording.name, recording.signer, recording.split, glosses
@@ -129,13 +134,17 @@ class _Collector:
         """Return what of a recording becomes examples, and why nothing does."""
         if not len(recording):
             return [], "it has no frame"
-        if not recording.segments:
+        keep, cut = self._options.keep_unlabelled, self._options.cut
+        if not recording.segments and (recording.discarded or not keep):
             return [], "discarded by its annotation" if recording.discarded else "no annotation"
         if not recording.confidence.any():
             return [], "no hand is tracked in any frame"
-        cut = self._options.cut
+        if not recording.segments:
+            return [recording], ""
         parts = whole_stretches(recording) if cut is None else cut_segments(recording, cut)
-        parts = [part for part in parts if part.glosses and part.confidence.any()]
+        if keep and cut is not None:
+            parts += idle_stretches(recording, cut)
+        parts = [part for part in parts if part.confidence.any()]
         return parts, "" if parts else "no gloss is left beside what was discarded"
 
     def finish(self) -> None:
@@ -149,12 +158,22 @@ class _Collector:
             )
         splits, warnings = assign_splits(options.splits, list(self._items.values()))
         split_of = dict(zip(self._items, splits))
-        self._writer.finish([split_of[place] for place, _ in self._examples], options.language)
+        self._writer.finish([split_of[each.place] for each in self._examples], options.language)
         report.warnings += warnings
-        for place, entry in self._examples:
-            seconds = entry.frames / self._writer.recipe.rate
-            glosses = [segment.gloss for segment in entry.segments]
-            report.take(split_of[place], seconds, glosses, entry.signer)
+        report.examples += [
+            ReportedExample(
+                name=entry.name,
+                split=split_of[place],
+                signer=entry.signer,
+                source=entry.source,
+                origin=origin,
+                seconds=entry.seconds,
+                frame_rate=entry.frame_rate,
+                tracked=entry.tracked,
+                glosses=tuple(segment.gloss for segment in entry.segments),
+            )
+            for place, origin, entry in self._examples
+        ]
         preprocessor = self._writer.preprocessor
         report.counts.update(
             {

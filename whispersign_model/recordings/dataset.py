@@ -52,6 +52,9 @@ class RecordingEntry(BaseModel):
     signer: str = ""
     source: str = ""
     frames: int = Field(ge=1)
+    seconds: float = 0
+    frame_rate: float = Field(default=0, description="as recorded, the median; 0 = unknown")
+    tracked: float = Field(default=0, description="share of frames with a hand")
     restarts: list[int] = Field(default=[0], description="frames at which a stream begins")
     segments: list[SegmentEntry] = []
 
@@ -75,7 +78,7 @@ class Example:
         signer, source: "" where unknown.
         features_path: of the ``(T, 42, 7)`` float32 array.
         frames: T.
-        labels: ``(L,)`` int64 gloss ids from 1.
+        labels: ``(L,)`` int64 gloss ids from 1; none where nothing is signed.
         segments: times in nanoseconds from the first frame; empty where unknown.
         restarts: frames at which a stream begins: the first, and those after jumps in time.
     """
@@ -288,8 +291,6 @@ def _load_labels(path: Path, glosses: int | None) -> NDArray[np.int64]:
     labels = _open_npy(path, mapped=False)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DatasetError(path, f"is {labels.dtype} {labels.shape}, not integers (L,)")
-    if not len(labels):
-        raise DatasetError(path, "has no label", "remove it and its features")
     outside = labels[(labels < 1) | (labels > (np.inf if glosses is None else glosses))]
     if len(outside):
         allowed = "1 or more" if glosses is None else f"1 to {glosses}"
@@ -312,5 +313,5 @@ def _glosses(
 ) -> tuple[str, ...]:
     if vocabulary is not None:
         return tuple(vocabulary.glosses)
-    labels = [int(ex.labels.max()) for examples in splits.values() for ex in examples]
-    return tuple(str(number) for number in range(1, max(labels, default=0) + 1))
+    labels = (ex.labels.max(initial=0) for examples in splits.values() for ex in examples)
+    return tuple(str(number) for number in range(1, int(max(labels, default=0)) + 1))

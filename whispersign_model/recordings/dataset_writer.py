@@ -88,15 +88,15 @@ class DatasetWriter:
                 (folder / split / part).mkdir(parents=True)
 
     def add(self, recording: Recording) -> RecordingEntry:
-        """Resample a recording and write its features.
+        """Resample a recording and write its features. One without glosses has empty labels.
 
         Raises:
-            DatasetError: nothing is tracked in it, or it has no gloss.
+            DatasetError: nothing is tracked in it, or it has a gloss without a name.
             RecipeError: other coordinates or another smoothing than the recipe's.
         """
         name = recording.name or "recording"
-        if not recording.glosses or not all(recording.glosses):
-            raise DatasetError(name, "has an empty gloss" if recording.glosses else "has no gloss")
+        if not all(recording.glosses):
+            raise DatasetError(name, "has an empty gloss")
         grid = _Grid(self.recipe.rate)
         beside = self._folder / "features.npy"
         try:
@@ -120,6 +120,9 @@ class DatasetWriter:
             signer=recording.signer,
             source=recording.source,
             frames=grid.frames,
+            seconds=round(grid.frames / self.recipe.rate, 3),
+            frame_rate=round(recording.frame_rate, 2),
+            tracked=round(grid.tracked / grid.frames, 4),
             restarts=[stream.first for stream in grid.streams],
             segments=[
                 SegmentEntry(

@@ -26,7 +26,10 @@ class Coordinates(IntEnum):
 
 @dataclass(frozen=True)
 class Segment:
-    """One gloss, or the glosses of one sentence in order, signed between two capture times."""
+    """One gloss, or the glosses of one sentence in order, signed between two capture times.
+
+    Without a gloss it says that nothing is signed between them.
+    """
 
     glosses: tuple[str, ...]
     start: int  # nanoseconds, on the clock of the recording's stamps
@@ -99,6 +102,15 @@ class Recording:
     def duration(self) -> float:
         """Seconds from the first frame to the last."""
         return float(self.stamps[-1] - self.stamps[0]) / NANOSECONDS if len(self) else 0.0
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second by the median step of the stamps; 0 where there is none."""
+        steps = len(self) - 1
+        rows = np.linspace(0, max(steps - 1, 0), min(steps, BLOCK)).astype(np.intp)
+        ahead = self.stamps[rows + 1] - self.stamps[rows] if steps > 0 else rows[:0]
+        ahead = ahead[ahead > 0]
+        return float(NANOSECONDS / np.median(ahead)) if len(ahead) else 0.0
 
     @property
     def out_of_order(self) -> int:

@@ -1,10 +1,12 @@
-"""Which stretches of a recording become examples: whole, without discarded takes, or cut."""
+"""Which stretches of a recording become examples: whole, without discarded takes, cut or idle."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
+
+IDLE_LEAST = 1.0  # seconds; a shorter stretch between two segments is no example of its own
 
 
 def whole_stretches(recording: Recording) -> list[Recording]:
@@ -42,6 +44,26 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
             end = max(min([segment.end + edge, *after]), segment.end)
             cuts.append(replace(stretch.between(start, end), segments=(segment,)))
     return _named(recording.name, cuts)
+
+
+def idle_stretches(recording: Recording, margin: float) -> list[Recording]:
+    """Return the stretches between and around a recording's segments, in which nothing is signed.
+
+    Args:
+        recording: one with discarded takes gives none, since those hold signs without labels.
+        margin: seconds around each segment that are left to it.
+    """
+    if recording.discarded or not len(recording):
+        return []
+    edge, least = round(margin * NANOSECONDS), round(IDLE_LEAST * NANOSECONDS)
+    stretches = []
+    start, last = int(recording.stamps.min()), int(recording.stamps.max())
+    ends = [(segment.start - edge - 1, segment.end + edge + 1) for segment in recording.segments]
+    for end, following in (*sorted(ends), (last, last)):
+        if end - start >= least:
+            stretches.append(replace(recording.between(start, end), segments=()))
+        start = max(start, following)
+    return _named(f"{recording.name}-idle", [part for part in stretches if len(part)])
 
 
 def _named(name: str, parts: list[Recording]) -> list[Recording]:

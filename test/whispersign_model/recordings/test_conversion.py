@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import replace
 from functools import partial
@@ -38,7 +39,7 @@ def test_recordings_become_examples_in_their_splits(tmp_path, make_recording):
     assert [example.name for example in data.split("test")] == ["r1"]
     assert [example.name for example in data.split("val")] == ["r2"]
     assert report.splits["train"].recordings == 4
-    assert report.splits["train"].signers == {"s0", "s3", "s4", "s5"}
+    assert report.splits["train"].signers == {"s0": 1, "s3": 1, "s4": 1, "s5": 1}
     assert report.splits["train"].seconds == pytest.approx(4 * given[0].duration, rel=0.05)
     assert report.left_out == []
     assert report.warnings == []
@@ -56,7 +57,6 @@ def test_what_has_nothing_to_learn_from_is_left_out_and_named(tmp_path, make_rec
         make_recording(name="discarded", segments=(), discarded=(span,)),
         bare,
         make_recording(name="nameless", segments=(Segment(("",), *span),)),
-        make_recording(name="idle", segments=(Segment((), *span),)),
     ]
     report = convert(tmp_path / "out", sources(*given), ConversionOptions(splits=ALL))
     assert report.left_out == [
@@ -65,10 +65,84 @@ def test_what_has_nothing_to_learn_from_is_left_out_and_named(tmp_path, make_rec
         ("discarded", "discarded by its annotation"),
         ("bare", "no hand is tracked in any frame"),
         ("nameless", "has an empty gloss"),
-        ("idle", "no gloss is left beside what was discarded"),
     ]
     assert [example.name for example in Dataset.open(tmp_path / "out").split("test")] == ["good"]
-    assert "  ".join(report.lines()).count("left out") == 6
+    assert "  ".join(report.lines()).count("left out") == 5
+
+
+def test_nothing_signed_is_a_label_too(tmp_path, make_recording):
+    whole = make_recording(name="a")
+    span = (int(whole.stamps[0]), int(whole.stamps[-1]))
+    given = [
+        whole,
+        make_recording(name="said", segments=(Segment((), *span),)),
+        make_recording(name="unsaid", segments=()),
+        make_recording(name="discarded", segments=(), discarded=(span,)),
+    ]
+    report = convert(tmp_path / "plain", sources(*given), ConversionOptions(splits=ALL))
+    assert [example.name for example in report.examples] == ["a", "said"]
+    options = ConversionOptions(splits=ALL, keep_unlabelled=True)
+    report = convert(tmp_path / "kept", sources(*given), options)
+    assert report.left_out == [("discarded", "discarded by its annotation")]
+    assert report.splits["test"].unlabelled == 2
+    assert "2 recordings without glosses" in "\n".join(report.lines())
+    examples = Dataset.open(tmp_path / "kept").split("test")
+    assert [(each.name, each.labels.tolist()) for each in examples] == [
+        ("a", [1]),
+        ("said", []),
+        ("unsaid", []),
+    ]
+    assert [each.labels.dtype for each in examples] == [np.int64] * 3
+
+
+def test_stretches_between_segments_are_kept_on_demand(tmp_path, make_recording):
+    stamps = make_recording(900).stamps.tolist()
+    segments = tuple(
+        Segment((gloss,), stamps[first], stamps[last])
+        for gloss, first, last in (("A", 300, 400), ("B", 450, 550))  # 9 ms a frame
+    )
+    given = sources(make_recording(900, segments=segments))
+    options = ConversionOptions(splits=ALL, cut=0.1, keep_unlabelled=True)
+    convert(tmp_path / "kept", given, options)
+    kept = {example.name: example for example in Dataset.open(tmp_path / "kept").split("test")}
+    assert {name: example.labels.tolist() for name, example in kept.items()} == {
+        "take-1": [1],
+        "take-2": [2],
+        "take-idle-1": [],  # what lies between the two is too short
+        "take-idle-2": [],
+    }
+    assert kept["take-idle-1"].frames == pytest.approx((300 * 0.009 - 0.1) * 60, abs=2)
+    assert kept["take-idle-2"].frames == pytest.approx((349 * 0.009 - 0.1) * 60, abs=2)
+    convert(tmp_path / "plain", given, ConversionOptions(splits=ALL, cut=0.1))
+    assert len(Dataset.open(tmp_path / "plain").split("test")) == 2
+
+
+def test_each_example_is_measured(tmp_path, make_recording):
+    recording = make_recording(300)
+    confidence = np.ones((300, 42), np.float32)
+    confidence[150:] = 0
+    positions = recording.positions * (confidence[..., None] > 0)
+    given = sources(replace(recording, positions=positions, confidence=confidence))
+    report = convert(tmp_path / "out", given, ConversionOptions(splits=ALL))
+    (example,) = report.examples
+    assert example.seconds == pytest.approx(recording.duration, abs=0.02)
+    assert example.frame_rate == pytest.approx(111.1, abs=0.1)
+    assert example.tracked == pytest.approx(0.5, abs=0.02)
+    assert (example.origin, example.glosses) == ("take", ("HELLO",))
+    (entry,) = json.loads((tmp_path / "out" / "manifest.json").read_text())["recordings"]
+    for key in ("seconds", "frame_rate", "tracked"):
+        assert entry[key] == getattr(example, key)
+
+
+def test_report_lies_in_the_dataset(tmp_path, make_recording):
+    given = [make_recording(name="a"), make_recording(name="b", segments=())]
+    report = convert(tmp_path / "out", sources(*given), ConversionOptions(splits=ALL))
+    assert (tmp_path / "out" / "report.txt").read_text().splitlines() == report.lines()
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert content["splits"]["test"]["glosses"] == {"HELLO": 1}
+    assert content["recordings"][0]["name"] == "a"
+    assert content["left_out"] == [{"name": "b", "reason": "no annotation"}]
+    assert content["warnings"] == report.warnings != []
 
 
 def test_nothing_left_is_an_error(tmp_path, make_recording):
@@ -185,7 +259,11 @@ def test_archive_to_bag_to_dataset_is_archive_to_dataset(
     convert(tmp_path / "through", bags, options)
     convert(tmp_path / "direct", sources(*recordings), options)
     through, direct = (
-        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        {
+            path.relative_to(root): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file() and path.stem != "report"  # which names the bags
+        }
         for root in (tmp_path / "through", tmp_path / "direct")
     )
     assert len(direct) == 2 * len(recordings) + 2

@@ -65,6 +65,14 @@ def test_plain_folders(dataset):
     assert data.split("val")[0].features().dtype == np.float32
 
 
+def test_labels_may_be_empty(dataset):
+    np.save(dataset / "train" / "labels" / "b.npy", np.zeros(0, np.int64))
+    assert [len(example.labels) for example in Dataset.open(dataset).split("train")] == [1, 0]
+    for part in ("manifest.json", "vocabulary.json"):
+        (dataset / part).unlink()
+    assert Dataset.open(dataset).glosses == ("1",)
+
+
 def test_vocabulary_alone_is_honoured(dataset):
     (dataset / "manifest.json").unlink()
     edit_json(dataset / "vocabulary.json", glosses=["HELLO", "BYE"])
@@ -124,7 +132,7 @@ def manifest_with(**changes):
         (cut("labels", 130), "labels/b.npy: is empty, truncated or no .npy file"),
         (labels_of(2), r"labels/b.npy: label 2 is outside the vocabulary \(1 to 1\)"),
         (labels_of(1, 0), r"labels/b.npy: label 0 is outside"),
-        (labels_of(), r"labels/b.npy: has no label"),
+        (labels_of(dtype=float), r"labels/b.npy: is float64 \(0,\), not integers"),
         (labels_of(1.0, dtype=float), r"labels/b.npy: is float64 \(1,\), not integers"),
         (labels_of([1]), r"labels/b.npy: is int64 \(1, 1\), not integers"),
         (manifest_with(format=2), "manifest.json: is of format 2, not 1; convert again"),

@@ -48,6 +48,7 @@ def test_layout(tmp_path, make_recording):
         {"gloss": gloss, "start": 0.0, "end": pytest.approx(first.duration, abs=1e-6)}
         for gloss in ("HELLO", "EAT")
     ]
+    assert (one["frame_rate"], other["seconds"]) == (111.11, round(other["frames"] / 60, 3))
     assert {key: other[key] for key in ("name", "split", "signer", "source", "frames")} == {
         "name": "b",
         "split": "test",
@@ -82,17 +83,18 @@ def test_jumps_in_time_are_kept_as_restarts(tmp_path, make_recording):
     assert found.start == pytest.approx(start, abs=10**4)
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"segments": ()}, "take: has no gloss"),
-        ({"segments": (Segment(("A", ""), 0, 0),)}, "take: has an empty gloss"),
-    ],
-)
-def test_recordings_without_labels(tmp_path, make_recording, change, fault):
-    with pytest.raises(DatasetError, match=fault):
-        write_dataset(tmp_path / "dataset", [("train", make_recording(**change))], Recipe())
+def test_gloss_without_a_name(tmp_path, make_recording):
+    nameless = make_recording(segments=(Segment(("A", ""), 0, 0),))
+    with pytest.raises(DatasetError, match="take: has an empty gloss"):
+        write_dataset(tmp_path / "dataset", [("train", nameless)], Recipe())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recording_without_glosses_has_empty_labels(tmp_path, make_recording):
+    given = [("train", make_recording(name="a")), ("val", make_recording(name="b", segments=()))]
+    write_dataset(tmp_path / "dataset", given, Recipe())
+    (example,) = Dataset.open(tmp_path / "dataset").split("val")
+    assert (example.labels.tolist(), example.segments) == ([], ())
 
 
 def test_recordings_without_hands_or_frames(tmp_path, make_recording):
