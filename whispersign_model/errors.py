@@ -34,6 +34,10 @@ class ArchiveError(WhisperSignError):
     """A recording archive (``.npz``) that cannot be read."""
 
 
+class LabelError(WhisperSignError):
+    """A table of labels with a fault; the subject names its file and line."""
+
+
 class DatasetError(WhisperSignError):
     """A processed dataset that is incomplete, inconsistent or unreadable."""
 
@@ -48,3 +52,7 @@ class CheckpointError(WhisperSignError):
 
 class ConfigError(WhisperSignError):
     """A configuration file or option with an unknown key or a value outside its range."""
+
+
+class SensorError(WhisperSignError):
+    """A sensor, camera or video that is not there, is gone, or cannot be read."""

@@ -1,7 +1,8 @@
 """Turn annotated bags into a processed dataset for training.
 
 Bags are folders of `ros2 bag record`, .mcap or .db3 files, folders of bags, or patterns. Labels
-come from topic `annotation`. Recordings are split by signer unless an option says otherwise.
+come from topic `annotation`, or from a CSV table: BAG.csv beside a bag, or labels.csv in the folder
+of several. Recordings are split by signer unless an option says otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.conversion import ConversionOptions, Source
+    from whispersign_model.recordings.recording import Recording
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recover",
         action="store_true",
         help="read files whose recorder was killed as far as they go",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="TABLE.csv",
+        help="table of labels for all bags, wherever it lies",
     )
     add_dataset_arguments(parser)
 
@@ -163,7 +171,10 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.recordings.bag_files import find_bags
     from whispersign_model.recordings.bag_topics import FILTERED, RAW
     from whispersign_model.recordings.conversion import Source
+    from whispersign_model.recordings.labels import find_labels, labelled
 
+    bags = find_bags(arguments.bags)
+    rows, warnings = find_labels(bags, arguments.labels)
     read = partial(
         read_bag,
         topic=arguments.topic,
@@ -171,11 +182,20 @@ def run(arguments: argparse.Namespace) -> int:
         recover=arguments.recover,
         scratch=arguments.out.parent,
     )
-    sources = [Source(str(bag), partial(read, bag)) for bag in find_bags(arguments.bags)]
-    return write_dataset_from(sources, arguments.out, options_from(arguments))
+
+    def recording(bag: Path) -> Recording:
+        return labelled(read(bag), rows[bag]) if bag in rows else read(bag)
+
+    sources = [Source(str(bag), partial(recording, bag)) for bag in bags]
+    return write_dataset_from(sources, arguments.out, options_from(arguments), warnings)
 
 
-def write_dataset_from(sources: Sequence[Source], out: Path, options: ConversionOptions) -> int:
+def write_dataset_from(
+    sources: Sequence[Source],
+    out: Path,
+    options: ConversionOptions,
+    warnings: Sequence[str] = (),
+) -> int:
     """Convert sources with a progress bar, print the report and return the exit code."""
     from rich.console import Console
     from rich.progress import Progress
@@ -185,7 +205,7 @@ def write_dataset_from(sources: Sequence[Source], out: Path, options: Conversion
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Converting", total=len(sources))
-        report = convert(out, sources, options, partial(bar.advance, task))
+        report = convert(out, sources, options, partial(bar.advance, task), warnings)
     print(f"{out}:")
     for line in report.lines():
         print(f"  {line}")

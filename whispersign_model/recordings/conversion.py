@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -61,6 +61,7 @@ def convert(
     sources: Iterable[Source],
     options: ConversionOptions,
     progress: Callable[[], None] = lambda: None,
+    warnings: Sequence[str] = (),
 ) -> ConversionReport:
     """Write a dataset that appears whole; memory holds one recording at a time.
 
@@ -69,12 +70,13 @@ def convert(
         sources: the recordings, in an order that the policy's turns count.
         options: how.
         progress: called after each source.
+        warnings: that the report is to have besides its own.
 
     Raises:
         WhisperSignError: a recording cannot be read (when errors stop), none is left, or the
             dataset cannot be written. Nothing is left at ``out`` then.
     """
-    report = ConversionReport()
+    report = ConversionReport(warnings=[*warnings])
     with whole_folder(
         check_target(out, options.replace), DatasetError, replace=options.replace
     ) as folder:

@@ -14,6 +14,7 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodet
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from whispersign_model.recordings.labels import Annotation, settle
 from whispersign_model.recordings.recording import (
     NANOSECONDS,
     Recording,
@@ -206,31 +207,21 @@ def read_annotations(
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
     """Turn GlossAnnotation objects, in the order they were given, into segments.
 
-    The last word on a span holds: an annotation replaces an earlier one of the same span, and a
-    DISCARD also those whose middle it covers. ``start_time == end_time`` means ``first`` to
-    ``last``, the whole recording.
+    ``start_time == end_time`` means ``first`` to ``last``, the whole recording. ``settle`` says
+    which of several holds.
 
     Returns:
         the segments, and the ``(start, end)`` spans that were discarded, each by start.
     """
-    kept: dict[tuple[int, int], Segment] = {}
-    discarded: set[tuple[int, int]] = set()
-    for message in messages:
+
+    def annotation(message: Any) -> Annotation:
         start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
         if start == end:
             start, end = first, last
-        if message.status == DISCARD:
-            kept = {
-                span: segment
-                for span, segment in kept.items()
-                if not start <= (span[0] + span[1]) // 2 <= end
-            }
-            discarded.add((start, end))
-        else:
-            kept[start, end] = Segment(tuple(str(gloss) for gloss in message.glosses), start, end)
-            discarded.discard((start, end))
-    segments = sorted(kept.values(), key=lambda segment: (segment.start, segment.end))
-    return tuple(segments), tuple(sorted(discarded))
+        glosses = tuple(str(gloss) for gloss in message.glosses)
+        return Annotation(start, end, glosses, message.status == DISCARD)
+
+    return settle(map(annotation, messages))
 
 
 def write_annotations(recording: Recording) -> Iterator[Any]:

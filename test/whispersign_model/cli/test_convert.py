@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,47 @@ def test_unreadable_bag_in_a_list_of_good_ones(bags, tmp_path, capsys):
     assert f"left out {broken}: ends in the middle" in capsys.readouterr().out
     assert main(["convert", str(bags), "--out", str(out), "--recover", "--force"]) == 0
     assert "left out" not in capsys.readouterr().out
+
+
+def test_labels_from_tables(bags, tmp_path, capsys):
+    (bags / "labels.csv").write_text("recording,glosses,signer\ntake_1,A|B,zoe\ntake_99,C,\n")
+    (bags / "take_2.csv").write_text("glosses,start,end\nC,0.1,0.4\n")
+    out = tmp_path / "dataset"
+    assert main(["convert", str(bags), "--out", str(out), "--test", "*"]) == 0
+    found = {example.name: example for example in Dataset.open(out).split("test")}
+    glosses = {
+        name: [segment.glosses[0] for segment in example.segments]
+        for name, example in found.items()
+    }
+    assert glosses["take_1"] == ["A", "B"]
+    assert glosses["take_2"] == ["C"]
+    assert glosses["take_3"] == ["G0"]  # from its topic
+    assert found["take_1"].signer == "zoe"
+    warning = f"warning: {bags / 'labels.csv'} names 1 recordings not converted (take_99)"
+    assert warning in capsys.readouterr().out
+    assert warning in (out / "report.txt").read_text()
+    table = tmp_path / "all.csv"
+    table.write_text("recording,glosses,end,start\ntake_1,A,0.1,x\n")
+    command = ["convert", str(bags), "--out", str(out), "--labels", str(table), "--force"]
+    assert main(command) == EXIT_USAGE
+    assert f"{table}:2: start is 'x'" in capsys.readouterr().err
+    table.write_text("recording,glosses,start,end\ntake_1,A,0,60\n")
+    assert main([*command, "--test", "*"]) == EXIT_USAGE
+    assert f"{table}:2: ends at 60 s, but take_1 lasts 0.98 s" in capsys.readouterr().err
+    assert main([*command, "--test", "*", "--on-error", "skip"]) == 0
+    assert f"left out {table}:2: ends at 60 s" in capsys.readouterr().out
+
+
+def test_bags_of_one_name_become_two_examples(bags, tmp_path):
+    for number, day in enumerate(("monday", "tuesday")):
+        write_bag(tmp_path / "days" / day / "take", make_recording(number))
+    out = tmp_path / "dataset"
+    assert main(["convert", str(tmp_path / "days"), "--out", str(out), "--test", "*"]) == 0
+    assert names(Dataset.open(out), "test") == ["take", "take-2"]
+    origins = [
+        each["origin"] for each in json.loads((out / "report.json").read_text())["recordings"]
+    ]
+    assert origins == [str(tmp_path / "days" / day / "take") for day in ("monday", "tuesday")]
 
 
 def test_raw_frames_are_taken_before_filtered_ones(tmp_path):

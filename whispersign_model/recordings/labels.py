@@ -1,0 +1,276 @@
+"""Labels: which of the annotations given holds, and tables of them in CSV files beside bags."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from whispersign_model.errors import LabelError
+from whispersign_model.recordings.recording import NANOSECONDS, Recording, Segment
+
+FOLDER_TABLE = "labels.csv"  # for all bags of the folder it lies in
+COLUMNS = ("recording", "glosses", "start", "end", "signer", "split", "status")
+KEEP, DISCARD = "keep", "discard"  # in column `status`
+BETWEEN = "|"  # two glosses of one sentence
+DELIMITERS = ",;\t"
+OVERRUN = 1.0  # seconds that a row may end after its recording; it ends with it then
+_FORMAT = "docs/DATA.md describes the columns"
+
+
+class Annotation(NamedTuple):
+    """What was said of a span: the glosses signed in it, or that the take went wrong."""
+
+    start: int  # nanoseconds
+    end: int
+    glosses: tuple[str, ...]
+    discard: bool = False
+
+
+def settle(
+    annotations: Iterable[Annotation],
+) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
+    """Turn annotations, in the order they were given, into segments.
+
+    The last word on a span holds: an annotation replaces an earlier one of the same span, and a
+    discarding one also those whose middle it covers.
+
+    Returns:
+        the segments, and the ``(start, end)`` spans that were discarded, each by start.
+    """
+    kept: dict[tuple[int, int], Segment] = {}
+    discarded: set[tuple[int, int]] = set()
+    for start, end, glosses, discard in annotations:
+        if discard:
+            kept = {
+                span: segment
+                for span, segment in kept.items()
+                if not start <= (span[0] + span[1]) // 2 <= end
+            }
+            discarded.add((start, end))
+        else:
+            kept[start, end] = Segment(glosses, start, end)
+            discarded.discard((start, end))
+    segments = sorted(kept.values(), key=lambda segment: (segment.start, segment.end))
+    return tuple(segments), tuple(sorted(discarded))
+
+
+class LabelRow(NamedTuple):
+    """One line of a table; times in seconds from the recording's first frame, None = all of it."""
+
+    place: str  # FILE:LINE
+    recording: str
+    glosses: tuple[str, ...]
+    span: tuple[float, float] | None
+    signer: str
+    split: str
+    discard: bool
+
+
+def read_table(path: Path) -> list[LabelRow]:
+    """Read a table of labels: CSV with a header, separated by comma, semicolon or tab.
+
+    Raises:
+        LabelError: naming the file, the line and what is wrong with it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise LabelError(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise LabelError(f"{path}:{line}", "is not UTF-8", "save it as UTF-8") from error
+    lines = text.splitlines()
+    header = lines[0] if lines else ""
+    delimiter = max(DELIMITERS, key=header.count)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    rows = []
+    try:
+        columns = _columns(path, next(reader, []))
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            place = f"{path}:{reader.line_num}"
+            if len(cells) != len(columns):
+                fault = f"has {len(cells)} cells where the header has {len(columns)}"
+                raise LabelError(place, fault, "put a cell that holds a separator in quotes")
+            decimal = "." if delimiter == "," else ","
+            row = {name: cell.strip() for name, cell in zip(columns, cells)}
+            rows.append(_row(place, row, decimal))
+    except csv.Error as error:
+        raise LabelError(f"{path}:{reader.line_num}", f"is not CSV ({error})") from error
+    return rows
+
+
+def _columns(path: Path, header: Sequence[str]) -> list[str]:
+    columns = [name.strip().lower() for name in header]
+    place = f"{path}:1"
+    for name in columns:
+        if name not in COLUMNS:
+            raise LabelError(
+                place, f"has a column '{name}'", f"the columns are {', '.join(COLUMNS)}"
+            )
+        if columns.count(name) > 1:
+            raise LabelError(place, f"has column '{name}' twice", _FORMAT)
+    if "glosses" not in columns:
+        raise LabelError(place, "has no column 'glosses'", _FORMAT)
+    return columns
+
+
+def _row(place: str, row: dict[str, str], decimal: str) -> LabelRow:
+    text = row["glosses"]
+    glosses = tuple(gloss.strip() for gloss in text.split(BETWEEN)) if text else ()
+    if not all(glosses):
+        raise LabelError(place, f"glosses are '{text}'", "a gloss between two | needs a name")
+    status = row.get("status", "").lower() or KEEP
+    if status not in (KEEP, DISCARD):
+        raise LabelError(place, f"status is '{status}'", f"use {KEEP} or {DISCARD}")
+    return LabelRow(
+        place=place,
+        recording=row.get("recording", ""),
+        glosses=glosses,
+        span=_span(place, row.get("start", ""), row.get("end", ""), decimal),
+        signer=row.get("signer", ""),
+        split=row.get("split", ""),
+        discard=status == DISCARD,
+    )
+
+
+def _span(place: str, start: str, end: str, decimal: str) -> tuple[float, float] | None:
+    if not start and not end:
+        return None
+    values = []
+    for name, text in (("start", start), ("end", end)):
+        try:
+            values.append(float(text.replace(decimal, ".")))
+        except ValueError:
+            fault = f"{name} is '{text}', not a number of seconds"
+            raise LabelError(place, fault, "leave both times empty for all of it") from None
+        if not 0 <= values[-1] < float("inf"):
+            raise LabelError(place, f"{name} is {text}", "count from the recording's first frame")
+    if values[1] <= values[0]:
+        raise LabelError(place, f"ends at {end} s, but starts at {start} s", "swap them")
+    return values[0], values[1]
+
+
+def find_labels(
+    bags: Sequence[Path], table: Path | None
+) -> tuple[dict[Path, list[LabelRow]], list[str]]:
+    """Find the tables of bags: one that is given, ``BAG.csv`` beside a bag, or its folder's.
+
+    The first of these that names a bag speaks of it alone.
+
+    Args:
+        bags: that are converted.
+        table: for all of them, or None.
+
+    Returns:
+        the rows of each bag that any table names, and warnings of rows that fit none.
+
+    Raises:
+        LabelError: a table has a fault, or a name in it fits two bags.
+    """
+    found: dict[Path, list[LabelRow]] = {}
+    warnings: list[str] = []
+    shared: dict[Path, list[Path]] = {} if table is None else {table: list(bags)}
+    for bag in bags:
+        own = bag.parent / f"{_stem(bag)}.csv"
+        if own.is_file() and own.name != FOLDER_TABLE:
+            found[bag] = read_table(own)
+            for row in found[bag]:
+                if row.recording and not _fits(row.recording, bag):
+                    raise LabelError(row.place, f"speaks of '{row.recording}', not of {bag.name}")
+        if (bag.parent / FOLDER_TABLE).is_file():
+            shared.setdefault(bag.parent / FOLDER_TABLE, []).append(bag)
+    for path, among in shared.items():
+        named, strangers = _distribute(read_table(path), among)
+        found = found | named if path == table else named | found
+        if strangers:
+            names = ", ".join(strangers)[:120]
+            warnings.append(f"{path} names {len(strangers)} recordings not converted ({names})")
+    return {bag: rows for bag, rows in found.items() if rows}, warnings
+
+
+def _distribute(
+    rows: Sequence[LabelRow], bags: Sequence[Path]
+) -> tuple[dict[Path, list[LabelRow]], list[str]]:
+    """Give each row to the bag it names; and return the names that fit none."""
+    named: dict[Path, list[LabelRow]] = {}
+    owners: dict[str, Path | None] = {}
+    for row in rows:
+        if not row.recording:
+            raise LabelError(row.place, "names no recording", "fill column 'recording'")
+        if row.recording not in owners:
+            fitting = [bag for bag in bags if _fits(row.recording, bag)]
+            if len(fitting) > 1:
+                fault = f"'{row.recording}' fits {fitting[0]} and {fitting[1]}"
+                raise LabelError(row.place, fault, "write more of the path")
+            owners[row.recording] = fitting[0] if fitting else None
+        owner = owners[row.recording]
+        if owner is not None:
+            named.setdefault(owner, []).append(row)
+    return named, [name for name, owner in owners.items() if owner is None]
+
+
+def _stem(bag: Path) -> str:
+    """Return a bag's name, as its recording has it."""
+    return bag.stem if bag.is_file() else bag.resolve().name
+
+
+def _fits(name: str, bag: Path) -> bool:
+    """Tell whether a name, or the end of a path, means a bag; with its suffix or without."""
+    wanted, path = PurePath(name).parts, bag.resolve()
+    ends = ((*path.parent.parts, own) for own in (path.name, _stem(bag)))
+    return any(parts[-len(wanted) :] == wanted for parts in ends)
+
+
+def labelled(recording: Recording, rows: Sequence[LabelRow]) -> Recording:
+    """Return a recording with the labels of its rows in the place of its own.
+
+    Raises:
+        LabelError: naming the line: times beyond the recording or given twice, or two signers.
+    """
+    if not len(recording):
+        return recording
+    segments, discarded = settle(_annotations(recording, rows))
+    return replace(
+        recording,
+        segments=segments,
+        discarded=discarded,
+        signer=_one(rows, "signer") or recording.signer,
+        split=_one(rows, "split") or recording.split,
+    )
+
+
+def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Annotation]:
+    first, last = int(recording.stamps.min()), int(recording.stamps.max())
+    seconds = (last - first) / NANOSECONDS
+    said: dict[tuple[float, float] | None, str] = {}
+    for row in rows:
+        line = row.place.rpartition(":")[2]
+        if said.setdefault(row.span, line) != line:
+            fault = f"has the times of line {said[row.span]}"
+            raise LabelError(row.place, fault, "write the glosses of one sentence as A|B")
+        start, end = row.span or (0.0, seconds)
+        if start > seconds or end > seconds + OVERRUN:
+            fault = f"ends at {end:g} s, but {recording.name} lasts {seconds:.2f} s"
+            raise LabelError(row.place, fault, "count seconds from the first frame")
+        yield Annotation(
+            first + round(start * NANOSECONDS),
+            min(first + round(end * NANOSECONDS), last),
+            row.glosses,
+            row.discard,
+        )
+
+
+def _one(rows: Sequence[LabelRow], column: str) -> str:
+    """Return what the rows of a recording say in a column, once."""
+    said = ""
+    for row in rows:
+        word = str(getattr(row, column))
+        if word and said and word != said:
+            raise LabelError(row.place, f"{column} is '{word}', above it is '{said}'")
+        said = said or word
+    return said
