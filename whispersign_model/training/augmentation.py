@@ -1,19 +1,72 @@
-"""Augmentation: plausible variations of a training clip in metres, before normalisation."""
+"""Augmentation: how far training clips are varied, in metres and before normalisation."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-from scipy.spatial.transform import Rotation
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
+from whispersign_model.errors import ConfigError
+from whispersign_model.skeleton import (
+    FINGERS,
+    HANDS,
+    JOINTS,
+    JOINTS_PER_HAND,
+    LEFT,
+    RIGHT,
+    WRIST,
+)
+from whispersign_model.training.variations import (
+    Array,
+    Motion,
+    as_camera,
+    hand_length,
+    linear_map,
+    mirrored,
+    read_at,
+)
+
+
+def _in_order(factors: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < factors[0] <= factors[1]:
+        raise ValueError("give the slowest factor, above 0, and then the fastest")
+    return factors
+
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Spread = Annotated[float, Field(ge=0)]
-Array = NDArray[np.float32]
+Factors = Annotated[tuple[float, float], AfterValidator(_in_order)]
+WRISTS = np.arange(JOINTS) % JOINTS_PER_HAND == WRIST
+
+
+@dataclass(frozen=True)
+class Pace:
+    """At which times a clip is read: drawn from its length alone, before the clip is.
+
+    Attributes:
+        first: fractional frame that the varied clip begins with.
+        span: frames of the clip that it covers.
+        count: frames of the varied clip.
+        bend: share of the span that the middle is shifted by in time.
+        jitter: standard deviation in frames by which each frame is read too early or too late.
+    """
+
+    first: float
+    span: float
+    count: int
+    bend: float
+    jitter: float
+
+    def times(self, generator: np.random.Generator) -> NDArray[np.float64]:
+        """Return the fractional frames ``(count,)`` to read, never back in time."""
+        phase = np.linspace(0, 1, self.count)
+        times = self.first + self.span * (phase + self.bend * np.sin(np.pi * phase))
+        if self.jitter:
+            times = np.sort(times + generator.normal(0, self.jitter, self.count))
+        return times.clip(self.first, self.first + self.span)
 
 
 class Augmentation(BaseModel):
@@ -22,16 +75,30 @@ class Augmentation(BaseModel):
     Attributes:
         rotation: standard deviation of the rotation about each axis, degrees.
         scale: standard deviation of the logarithm of the size; ``stretch`` the same for each axis.
+        shear: standard deviation of how far each axis slants along each other.
         shift: standard deviation of the place of both hands together, in hand lengths.
         hand_shift: the same for each hand alone.
-        speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast).
+        speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
+            slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
+            the logarithm.
         warp: largest local deviation of time, as a share of the clip.
+        jitter: standard deviation of the time of each frame, seconds.
         crop: largest share of the clip cut from either end.
+        camera: probability that the clip is seen as by a camera of ``camera_rate`` frames a second.
         noise: standard deviation of the noise on every joint, in hand lengths; positions only.
+        joint_mask: probability that a joint, not a wrist, is hidden in the whole clip.
         finger_mask: probability that one finger of a hand is hidden in the whole clip.
         frame_mask: probability that up to ``mask_length`` seconds of a hand are hidden.
         hand_drop: probability that the hand which is tracked less is left out.
         mirror: probability that left and right are exchanged.
+        unmirrored: glosses whose clips are never mirrored, since side is what they mean.
+        sentence: probability that an isolated sign is followed by others of the same signer, up to
+            ``sentence_signs`` together.
+        repeat: probability that such a sign is a recording of the same gloss as the one before.
+        idle: probability, at both ends of such a sentence and between its signs, of a pause of up
+            to ``idle_seconds``, in which the hands rest or are not seen.
+        window: probability that only a window of ``window_seconds`` is kept of a longer stream, a
+            sentence of a made or a recorded one whose glosses have known times.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,17 +106,43 @@ class Augmentation(BaseModel):
     rotation: Spread = 10.0
     scale: Spread = 0.1
     stretch: Spread = 0.05
+    shear: Spread = 0.0
     shift: Spread = 0.3
     hand_shift: Spread = 0.1
-    speed: Spread = 0.3
-    warp: Annotated[float, Field(ge=0, lt=0.5)] = 0.05
+    speed: Spread | Factors = 0.3
+    warp: Annotated[float, Field(ge=0, lt=0.3)] = 0.05
+    jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     crop: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+    camera: Probability = 0.0
+    camera_rate: Annotated[float, Field(ge=10, le=60)] = 30.0
     noise: Spread = 0.01
+    joint_mask: Probability = 0.0
     finger_mask: Probability = 0.1
     frame_mask: Probability = 0.2
     mask_length: Annotated[float, Field(gt=0, le=2)] = 0.15
     hand_drop: Probability = 0.0
     mirror: Probability = 0.0
+    unmirrored: tuple[str, ...] = ()
+    sentence: Probability = 0.0
+    sentence_signs: Annotated[int, Field(ge=2, le=20)] = 4
+    repeat: Probability = 0.1
+    idle: Probability = 0.0
+    idle_seconds: Annotated[float, Field(gt=0, le=10)] = 1.0
+    window: Probability = 0.0
+    window_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
+
+    def changed(self, **fields: Any) -> Augmentation:
+        """Return an augmentation with some fields replaced, validated like a new one.
+
+        Raises:
+            ConfigError: naming the field and what is allowed.
+        """
+        try:
+            return Augmentation.model_validate({**self.model_dump(), **fields})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ConfigError("augmentation", f"{where}: {first['msg']}") from None
 
     def __call__(
         self,
@@ -58,8 +151,8 @@ class Augmentation(BaseModel):
         rate: float,
         generator: np.random.Generator,
         least_frames: int = 1,
-    ) -> tuple[Array, Array]:
-        """Vary one clip.
+    ) -> Motion:
+        """Vary one clip on its own.
 
         Args:
             positions: ``(T, 42, 3)`` metres, 0 where not tracked.
@@ -71,93 +164,94 @@ class Augmentation(BaseModel):
         Returns:
             positions ``(T', 42, 3)`` and confidence ``(T', 42)`` of the varied clip.
         """
-        positions, confidence = self._vary_time(positions, confidence, generator, least_frames)
-        positions = self._vary_space(positions, confidence, generator)
-        confidence = self._hide(confidence, rate, generator)
-        if generator.random() < self.mirror:
-            positions, confidence = mirrored(positions, confidence)
-        return np.where(confidence[..., None] > 0, positions, 0).astype(np.float32), confidence
+        pace = self.pace(len(positions), rate, generator, least_frames)
+        positions, confidence = read_at(positions, confidence, pace.times(generator))
+        return self.vary(positions, confidence, rate, generator)
 
-    def _vary_time(
-        self, positions: Array, confidence: Array, generator: np.random.Generator, least: int
-    ) -> tuple[Array, Array]:
-        """Crop, change speed and warp: the clip is read at other times."""
-        frames = len(positions)
+    def pace(
+        self, frames: int, rate: float, generator: np.random.Generator, least_frames: int = 1
+    ) -> Pace:
+        """Draw crop, speed, warp and jitter for a clip of so many frames."""
         first, last = generator.uniform(0, self.crop, 2) * (frames - 1)
         span = frames - 1 - first - last
-        speed = np.exp(generator.uniform(-1, 1) * np.log1p(self.speed))
-        count = max(least, round(span / speed) + 1)
-        phase = np.linspace(0, 1, count)
-        bend = generator.uniform(-self.warp, self.warp)
-        times = first + span * (phase + bend * np.sin(np.pi * phase))
-        return read_at(positions, confidence, times.clip(0, frames - 1))
+        slowest, fastest = self._speeds()
+        speed = float(np.exp(generator.uniform(np.log(slowest), np.log(fastest))))
+        count = max(least_frames, round(span / speed) + 1)
+        bend = float(generator.uniform(-self.warp, self.warp))
+        return Pace(float(first), float(span), count, bend, self.jitter * rate)
+
+    def _speeds(self) -> tuple[float, float]:
+        if isinstance(self.speed, tuple):
+            return self.speed
+        return 1 / (1 + self.speed), 1 + self.speed
+
+    def vary(
+        self,
+        positions: Array,
+        confidence: Array,
+        rate: float,
+        generator: np.random.Generator,
+        may_mirror: bool = True,
+        plane: float = 0.0,
+    ) -> Motion:
+        """Vary everything but time.
+
+        Args:
+            positions: ``(T, 42, 3)`` metres; may be changed in place.
+            confidence: ``(T, 42)``; may be changed in place.
+            rate: frames a second.
+            generator: the only source of chance.
+            may_mirror: whether left and right may be exchanged.
+            plane: x at which they are then reflected, metres.
+        """
+        if self.camera and generator.random() < self.camera and self.camera_rate < rate:
+            positions, confidence = as_camera(
+                positions, confidence, rate, self.camera_rate, generator
+            )
+        positions = self._vary_space(positions, confidence, generator)
+        confidence = self._hide(confidence, rate, generator)
+        if generator.random() < self.mirror and may_mirror:
+            positions, confidence = mirrored(positions, confidence, plane)
+        positions *= (confidence > 0)[..., None]
+        return positions, confidence
 
     def _vary_space(
         self, positions: Array, confidence: Array, generator: np.random.Generator
     ) -> Array:
-        """Rotate, stretch and shift the hands about their common centre; add noise."""
-        tracked = confidence > 0
-        if not tracked.any():
+        """Rotate, size, slant and shift the hands about their common centre; add noise."""
+        seen = np.count_nonzero(confidence)
+        if not seen:
             return positions
-        centre = positions[tracked].mean(axis=0)
+        centre = positions.reshape(-1, 3).sum(axis=0, dtype=np.float64) / seen
         hand = hand_length(positions, confidence)
-        angles = generator.normal(0, self.rotation, 3)
-        size = generator.normal(0, self.scale) + generator.normal(0, self.stretch, 3)
-        matrix = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() * np.exp(size)
-        moved = (positions - centre) @ matrix.T + centre
-        moved += generator.normal(0, self.shift, 3) * hand
-        for joints in (LEFT, RIGHT):
-            moved[:, joints] += generator.normal(0, self.hand_shift, 3) * hand
-        varied: Array = moved + generator.normal(0, self.noise, moved.shape) * hand
-        return varied
+        angles = np.deg2rad(generator.normal(0, self.rotation, 3))
+        sizes = np.exp(generator.normal(0, self.scale) + generator.normal(0, self.stretch, 3))
+        matrix = linear_map(angles, generator.normal(0, self.shear, (3, 3)), sizes)
+        shift = generator.normal(0, self.shift, 3) * hand
+        places = centre - matrix @ centre + shift
+        places = places + generator.normal(0, self.hand_shift, (len(HANDS), 3)) * hand
+        moved: Array = (positions.reshape(-1, 3) @ matrix.T).reshape(positions.shape)
+        if self.noise:
+            noise = generator.standard_normal(positions.shape, dtype=np.float32)
+            noise *= np.float32(self.noise * hand)
+            moved += noise
+        moved += np.repeat(places, JOINTS_PER_HAND, axis=0).astype(np.float32)
+        return moved
 
     def _hide(self, confidence: Array, rate: float, generator: np.random.Generator) -> Array:
-        """Hide a finger, a stretch of time, or the other hand."""
+        """Hide joints, a finger, a stretch of time, or the other hand."""
         confidence = confidence.copy()
-        presence = [(confidence[:, joints] > 0).mean() for joints in (LEFT, RIGHT)]
+        presence = [np.count_nonzero(confidence[:, joints]) for joints in (LEFT, RIGHT)]
         if min(presence) > 0 and generator.random() < self.hand_drop:
             confidence[:, (LEFT, RIGHT)[int(np.argmin(presence))]] = 0
-        for hand in range(len(HANDS)):
+        if self.joint_mask:
+            confidence[:, (generator.random(JOINTS) < self.joint_mask) & ~WRISTS] = 0
+        for start, joints in ((0, LEFT), (JOINTS_PER_HAND, RIGHT)):
             if generator.random() < self.finger_mask:
-                finger = hand * JOINTS_PER_HAND + 1 + 4 * int(generator.integers(5))
-                confidence[:, finger : finger + 4] = 0
+                finger = list(FINGERS.values())[int(generator.integers(len(FINGERS)))]
+                confidence[:, start + finger[0] : start + finger[-1] + 1] = 0
             if generator.random() < self.frame_mask:
                 length = int(generator.uniform(0, self.mask_length) * rate)
-                start = int(generator.integers(max(1, len(confidence) - length)))
-                confidence[start : start + length, (LEFT, RIGHT)[hand]] = 0
+                first = int(generator.integers(max(1, len(confidence) - length)))
+                confidence[first : first + length, joints] = 0
         return confidence
-
-
-def read_at(
-    positions: Array, confidence: Array, times: NDArray[np.floating]
-) -> tuple[Array, Array]:
-    """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
-    before = np.floor(times).astype(int)
-    after = np.minimum(before + 1, len(positions) - 1)
-    weight = (times - before).astype(np.float32)
-    mean = positions[before] + weight[:, None, None] * (positions[after] - positions[before])
-    both = (confidence[before] > 0) & (confidence[after] > 0)
-    nearest = np.where(weight < 0.5, before, after)
-    read = np.where(both[..., None], mean, positions[nearest])
-    sure = np.where(
-        both, np.minimum(confidence[before], confidence[after]), confidence[nearest]
-    ).astype(np.float32)
-    return read.astype(np.float32), sure
-
-
-def mirrored(positions: Array, confidence: Array) -> tuple[Array, Array]:
-    """Exchange left and right: hands change slots, x changes sign."""
-    order = np.r_[RIGHT, LEFT]
-    flip = np.array([-1, 1, 1], np.float32)
-    return positions[:, order] * flip, confidence[:, order]
-
-
-def hand_length(positions: Array, confidence: Array) -> float:
-    """Mean distance from wrist to middle knuckle of tracked hands; the unit of shifts and noise."""
-    lengths = []
-    for start in (LEFT.start, RIGHT.start):
-        tracked = (confidence[:, start + WRIST] > 0) & (confidence[:, start + MIDDLE_MCP] > 0)
-        bone = positions[tracked, start + MIDDLE_MCP] - positions[tracked, start + WRIST]
-        lengths.append(np.linalg.norm(bone, axis=-1))
-    together = np.concatenate(lengths)
-    return float(together.mean()) if len(together) else 0.0

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from whispersign_model.decoding.alignment import required_steps
-from whispersign_model.errors import DatasetError
+from whispersign_model.errors import ConfigError, DatasetError
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.features.velocity import assemble
 from whispersign_model.recordings.dataset import Dataset, Example
-from whispersign_model.skeleton import CONFIDENCE, POSITION
+from whispersign_model.skeleton import VELOCITY
 from whispersign_model.training.augmentation import Augmentation
+from whispersign_model.training.batching import BucketSampler, Index
+from whispersign_model.training.composition import Plan, compose, draw_plan
 from whispersign_model.training.module import Batch
-
-
-class Index(NamedTuple):
-    """Which example to make, and for which epoch: all that its variation depends on."""
-
-    epoch: int
-    example: int
-
+from whispersign_model.training.takes import KEPT, Takes
 
 LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
 SMALLEST_BATCH = 4  # but not in smaller ones than this
@@ -67,17 +61,13 @@ def suitable_batch_size(clips: int, largest: int) -> int:
     return min(largest, max(SMALLEST_BATCH, clips // LEAST_BATCHES))
 
 
-def tracked_span(frames: NDArray[np.float32]) -> slice:
-    """Frames from the first to the last in which a hand is tracked; an utterance's extent."""
-    tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
-    return slice(int(tracked[0]), int(tracked[-1]) + 1) if len(tracked) else slice(0, len(frames))
-
-
 Clip = tuple[NDArray[np.float32], NDArray[np.int64], str]  # features, gloss ids, name
 
 
 class Clips(TorchDataset[Clip]):
     """Examples as normalised features; with ``augmentation``, another variation each epoch.
+
+    What a variation is depends on seed, epoch and example only, not on who makes it when.
 
     Args:
         examples: of one split.
@@ -85,6 +75,11 @@ class Clips(TorchDataset[Clip]):
         patch_size: frames in a CTC step, to keep enough steps for the labels.
         seed: of the variations.
         augmentation: None for validation.
+        glosses: the vocabulary, for the glosses that are not mirrored.
+
+    Raises:
+        DatasetError: an example is too short for its glosses.
+        ConfigError: the augmentation names a gloss that is not in the vocabulary.
     """
 
     def __init__(
@@ -94,91 +89,89 @@ class Clips(TorchDataset[Clip]):
         patch_size: int,
         seed: int,
         augmentation: Augmentation | None = None,
+        glosses: Sequence[str] = (),
     ) -> None:
         self.examples = examples
         self.recipe = recipe
         self.patch_size = patch_size
         self.seed = seed
         self.augmentation = augmentation
-        self.lengths = [self._extent(example) for example in examples]
+        self.takes = Takes(examples, recipe.rate, patch_size)
+        self.lengths = self.takes.lengths
+        self._glosses = glosses
+        self._normaliser = Normaliser(recipe)
+        self._unmirrored = self._ids_of_unmirrored()
+        self._fixed: dict[int, NDArray[np.float32]] = {}  # validation features made before
+        self._room = KEPT
 
     def __len__(self) -> int:
         return len(self.examples)
 
+    def varied(self, augmentation: Augmentation | None, seed: int) -> Clips:
+        """Return the same examples, read and checked once, with another augmentation or seed."""
+        other = copy.copy(self)
+        other.augmentation = augmentation
+        other.seed = seed
+        other._unmirrored = other._ids_of_unmirrored()
+        return other
+
+    def planned_lengths(self, epoch: int) -> list[int]:
+        """Return the frames of each clip of an epoch, so that like goes with like in a batch."""
+        if self.augmentation is None:
+            return self.lengths
+        return [self._plan(Index(epoch, example))[0].frames for example in range(len(self))]
+
     def __getitem__(self, index: Index) -> Clip:
         """Return features ``(T, 42, 7)``, gloss ids ``(L,)`` and the example's name."""
         example = self.examples[index.example]
-        frames = example.features()
-        span = tracked_span(frames)
-        frames = frames[span]
-        restarts = example.restart_mask()[span]
-        if self.augmentation is not None:
-            generator = np.random.default_rng([self.seed, index.epoch, index.example])
-            positions, confidence = self.augmentation(
-                frames[..., POSITION],
-                frames[..., CONFIDENCE],
-                self.recipe.rate,
-                generator,
-                self._least_frames(example),
-            )
-            frames = assemble(positions, confidence, self.recipe.rate)
-            restarts = np.arange(len(frames)) == 0
-        return Normaliser(self.recipe)(frames, restarts), example.labels, example.name
+        if self.augmentation is None:
+            return self._unvaried(index.example), example.labels, example.name
+        plan, generator = self._plan(index)
+        rate = self.recipe.rate
+        clip = compose(plan, self.takes, rate, self.patch_size, generator)
+        positions, confidence = self.augmentation.vary(
+            clip.positions,
+            clip.confidence,
+            rate,
+            generator,
+            may_mirror=self._unmirrored.isdisjoint(clip.labels.tolist()),
+            plane=0.0 if self.recipe.coordinates == "metric_sensor" else self.takes.middle,
+        )
+        frames = assemble(positions, confidence, rate)
+        frames[clip.restarts, :, VELOCITY] = 0
+        return self._normalised(frames, clip.restarts), clip.labels, example.name
 
-    def _extent(self, example: Example) -> int:
-        """Frames of an example, checked against its labels before training starts."""
-        frames = example.features()
-        span = tracked_span(frames)
-        length: int = span.stop - span.start
-        if length < self._least_frames(example):
-            raise DatasetError(
-                example.features_path,
-                f"{length} frames are too few for {len(example.labels)} glosses: CTC needs "
-                f"{self._least_frames(example)}",
-                "record it again or leave it out",
-            )
-        return length
+    def _plan(self, index: Index) -> tuple[Plan, np.random.Generator]:
+        """Return what a clip is made of, and the generator of all further chance in it."""
+        assert self.augmentation is not None
+        generator = np.random.default_rng([self.seed, index.epoch, index.example])
+        rate = self.recipe.rate
+        return draw_plan(self.augmentation, self.takes, index.example, rate, generator), generator
 
-    def _least_frames(self, example: Example) -> int:
-        return max(1, required_steps(example.labels.tolist()) * self.patch_size)
+    def _unvaried(self, number: int) -> NDArray[np.float32]:
+        """Return the features of an example as it is, made once as far as memory goes."""
+        features = self._fixed.get(number)
+        if features is None:
+            frames = self.examples[number].features()[self.takes.extents[number]]
+            features = self._normalised(frames, self.takes.restarts(number))
+            self._room -= features.nbytes
+            if self._room >= 0:
+                self._fixed[number] = features
+        return features
 
+    def _normalised(
+        self, frames: NDArray[np.float32], restarts: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        mask = np.zeros(len(frames), bool)
+        mask[restarts] = True
+        return self._normaliser(frames, mask)
 
-class BucketSampler(Sampler[list[Index]]):
-    """Batches of clips of about the same length, in an order that depends on seed and epoch only.
-
-    Args:
-        lengths: frames of each clip.
-        batch_size: clips in a batch.
-        seed: None for a fixed order (validation).
-    """
-
-    NOISE = 0.1  # lengths are blurred by this share, so that batches differ between epochs
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int | None) -> None:
-        self.lengths = np.asarray(lengths, float)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-        self.sampler = self  # where Lightning looks for set_epoch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this before each."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
-
-    def __iter__(self) -> Iterator[list[Index]]:
-        lengths = self.lengths
-        generator = np.random.default_rng([self.seed or 0, self.epoch])
-        if self.seed is not None:
-            lengths = lengths * generator.uniform(1 - self.NOISE, 1 + self.NOISE, len(lengths))
-        order = np.argsort(lengths, kind="stable")
-        batches = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        if self.seed is not None:
-            generator.shuffle(batches)
-        for batch in batches:
-            yield [Index(self.epoch, int(example)) for example in batch]
+    def _ids_of_unmirrored(self) -> set[int]:
+        names = self.augmentation.unmirrored if self.augmentation else ()
+        for name in names:
+            if name not in self._glosses:
+                raise ConfigError("augmentation", f"unmirrored: no gloss '{name}' in the dataset")
+        return {self._glosses.index(name) + 1 for name in names}
 
 
 def collate(clips: Sequence[Clip]) -> Batch:
@@ -198,7 +191,7 @@ def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> Dat
     """Give :class:`Batch` after :class:`Batch` of ``clips``; ``seed`` None keeps a fixed order."""
     return DataLoader(
         clips,
-        batch_sampler=BucketSampler(clips.lengths, batch_size, seed),
+        batch_sampler=BucketSampler(clips.planned_lengths, batch_size, seed),
         num_workers=workers,
         collate_fn=collate,
         persistent_workers=workers > 0,

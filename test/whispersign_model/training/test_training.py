@@ -1,33 +1,20 @@
-"""Training: the schedule, the order of clips, variations, and a network that learns from files."""
+"""Training: losses, the schedule, and a network that learns from files."""
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from whispersign_model.cli.main import main
-from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.recordings.dataset import Dataset
-from whispersign_model.training.augmentation import Augmentation, mirrored, read_at
 from whispersign_model.training.config import StageConfig
-from whispersign_model.training.data import (
-    BucketSampler,
-    Clips,
-    Index,
-    collate,
-    suitable_batch_size,
-    tracked_span,
-    training_splits,
-)
+from whispersign_model.training.data import Clips
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
 from whispersign_model.training.metrics import GlossErrors
 from whispersign_model.training.module import warm_up_cosine
 
-STILL = Augmentation(**dict.fromkeys(Augmentation.model_fields, 0) | {"mask_length": 0.1})
 RECIPE = """
 size: tiny
 batch_size: 8
@@ -42,36 +29,9 @@ stages:
 """
 
 
-def movement(gloss: int, seed: int, frames: int = 40) -> np.ndarray:
-    """A right hand in metres whose direction of movement and stretched finger are the gloss."""
-    generator = np.random.default_rng(seed)
-    hand = np.random.default_rng(0).normal(0, 0.04, (21, 3))
-    hand[4 * gloss + 1 : 4 * gloss + 5, 1] += 0.08
-    direction = np.array([[0.3, 0, 0], [-0.3, 0, 0], [0, 0.3, 0]])[gloss - 1]
-    phase = 1 / (1 + np.exp(-np.linspace(-12, 12, frames)))  # at rest, one quick stroke, at rest
-    path = phase[:, None] * direction + generator.normal(0, 0.01, 3)
-    clip = np.zeros((frames, 42, 7), np.float32)
-    clip[:, 21:, :3] = hand + path[:, None] + generator.normal(0, 0.001, (frames, 21, 3))
-    clip[1:, 21:, 3:6] = np.diff(clip[:, 21:, :3], axis=0) * 60
-    clip[:, 21:, 6] = 1
-    return clip
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    """Folders of features and labels alone, three glosses."""
-    folder = tmp_path / "data"
-    for split, takes in (("train", 8), ("val", 2), ("test", 2)):
-        for part in ("features", "labels"):
-            (folder / split / part).mkdir(parents=True)
-        for take in range(takes):
-            for gloss in (1, 2, 3):
-                name = f"{gloss}-{take}.npy"
-                seed = take + 100 * len(split)
-                np.save(folder / split / "features" / name, movement(gloss, seed, 36 + take))
-                np.save(folder / split / "labels" / name, np.array([gloss]))
+@pytest.fixture(autouse=True)
+def recipe(tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return folder
 
 
 def train(dataset, out, *options):
@@ -158,20 +118,6 @@ def test_data_that_cannot_be_trained_on_is_refused_before_the_first_step(dataset
     assert "train" in capsys.readouterr().err
 
 
-def test_recordings_are_held_out_where_there_is_no_validation_split(dataset):
-    assert training_splits(Dataset.open(dataset))[2] == ""
-    shutil.rmtree(dataset / "val")
-    training, validation, note = training_splits(Dataset.open(dataset))
-    assert "every 8th recording" in note
-    assert (len(training), len(validation)) == (21, 3)
-    assert not {example.name for example in training} & {example.name for example in validation}
-    signed = [replace(example, signer=example.name[-1]) for example in training]
-    by_signer = Dataset(dataset, ("a", "b", "c"), "", Recipe(), {"train": tuple(signed)})
-    training, validation, note = training_splits(by_signer)
-    assert {example.signer for example in validation} == {"1"}
-    assert "1" not in {example.signer for example in training}
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -233,122 +179,6 @@ def test_rate_rises_linearly_and_falls_as_a_cosine():
     assert max(rates) == rates[9] == 1.0
     assert rates[55] == pytest.approx(0.55)
     assert rates[100] == pytest.approx(0.1)
-
-
-def test_batches_hold_every_clip_once_in_an_order_of_the_epoch():
-    lengths = list(np.random.default_rng(0).integers(20, 200, 50))
-    sampler = BucketSampler(lengths, 8, seed=3)
-    epochs = []
-    for epoch in (0, 1, 0):
-        sampler.set_epoch(epoch)
-        epochs.append(list(sampler))
-    assert epochs[0] == epochs[2] != epochs[1]
-    assert len(epochs[0]) == len(sampler) == 7
-    assert sorted(index.example for batch in epochs[0] for index in batch) == list(range(50))
-    padded = sum(len(batch) * max(lengths[i.example] for i in batch) for batch in epochs[0])
-    assert 1 - sum(lengths) / padded < 0.2
-
-
-@pytest.mark.parametrize(("clips", "size"), [(1000, 32), (512, 32), (128, 8), (24, 4), (3, 4)])
-def test_small_sets_are_trained_in_smaller_batches(clips, size):
-    assert suitable_batch_size(clips, 32) == size
-
-
-def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
-    examples = Dataset.open(dataset).split("train")
-    clips = Clips(examples, Recipe(), 4, seed=0, augmentation=Augmentation())
-    first, again, later = clips[Index(0, 1)], clips[Index(0, 1)], clips[Index(1, 1)]
-    assert np.array_equal(first[0], again[0])
-    assert first[0].shape != later[0].shape or not np.array_equal(first[0], later[0])
-    batch = collate([clips[Index(0, i)] for i in range(4)])
-    for row, length in zip(batch.features, batch.lengths):
-        assert not row[int(length) :].any()
-        assert row[: int(length)].any()
-
-
-def test_still_augmentation_changes_nothing():
-    clip = movement(1, 0)
-    positions, confidence = STILL(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(0))
-    np.testing.assert_allclose(positions, clip[..., :3], atol=1e-6)
-    assert np.array_equal(confidence, clip[..., 6])
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"rotation": 20},
-        {"scale": 0.3},
-        {"stretch": 0.3},
-        {"shift": 0.5},
-        {"hand_shift": 0.5},
-        {"speed": 0.5},
-        {"warp": 0.3},
-        {"crop": 0.3},
-        {"noise": 0.1},
-        {"finger_mask": 1},
-        {"frame_mask": 1, "mask_length": 2},
-        {"mirror": 1},
-    ],
-)
-def test_every_augmentation_does_something_and_leaves_the_absent_hand_absent(options):
-    clip = movement(1, 0)
-    augmentation = STILL.model_copy(update=options)
-    positions, confidence = augmentation(
-        clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(4)
-    )
-    same = positions.shape == clip[..., :3].shape and np.allclose(
-        positions, clip[..., :3], atol=1e-4
-    )
-    assert not same
-    absent = slice(21, 42) if "mirror" in options else slice(0, 21)
-    assert not positions[:, absent].any()
-    assert not confidence[:, absent].any()
-    assert np.isfinite(positions).all()
-
-
-def test_the_rarer_hand_is_dropped():
-    clip = movement(1, 0)
-    clip[:10, :21] = clip[:10, 21:]
-    dropping = STILL.model_copy(update={"hand_drop": 1.0})
-    _, confidence = dropping(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(0))
-    assert not confidence[:, :21].any()
-    assert confidence[:, 21:].all()
-
-
-def test_rotation_keeps_bones():
-    clip = movement(2, 1)
-    turning = STILL.model_copy(update={"rotation": 30})
-    positions, _ = turning(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(0))
-
-    def bones(p):
-        return np.linalg.norm(p[:, 30] - p[:, 21], axis=-1)
-
-    np.testing.assert_allclose(bones(positions), bones(clip[..., :3]), rtol=1e-4)
-
-
-def test_mirroring_twice_is_the_same():
-    clip = movement(3, 2)
-    once = mirrored(clip[..., :3], clip[..., 6])
-    assert once[1][:, :21].all()
-    np.testing.assert_array_equal(once[0][:, :21, 0], -clip[:, 21:, 0])
-    np.testing.assert_array_equal(mirrored(*once)[0], clip[..., :3])
-
-
-def test_reading_between_frames_never_mixes_in_an_untracked_joint():
-    positions = np.zeros((3, 42, 3), np.float32)
-    confidence = np.zeros((3, 42), np.float32)
-    positions[0], confidence[0] = 1, 1
-    positions[2], confidence[2] = 3, 1
-    read, sure = read_at(positions, confidence, np.array([0.0, 0.4, 0.6, 1.6, 2.0]))
-    assert read[:, 0, 0].tolist() == [1, 1, 0, 3, 3]
-    assert sure[:, 0].tolist() == [1, 1, 0, 1, 1]
-
-
-def test_utterance_extends_from_first_to_last_tracked_frame():
-    frames = np.zeros((10, 42, 7), np.float32)
-    assert tracked_span(frames) == slice(0, 10)
-    frames[3, 5, 6] = frames[7, 30, 6] = 1
-    assert tracked_span(frames) == slice(3, 8)
 
 
 def test_error_counts():

@@ -1,0 +1,107 @@
+"""Every variation does what it says, and nothing else."""
+
+import numpy as np
+import pytest
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.training.augmentation import Augmentation
+
+EXISTING = ("rotation", "scale", "stretch", "shift", "hand_shift", "speed", "warp", "crop", "noise")
+STILL = Augmentation(**dict.fromkeys((*EXISTING, "finger_mask", "frame_mask"), 0))
+
+
+def test_still_augmentation_changes_nothing(movement):
+    clip = movement(1, 0)
+    positions, confidence = STILL(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(0))
+    np.testing.assert_allclose(positions, clip[..., :3], atol=1e-6)
+    assert np.array_equal(confidence, clip[..., 6])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rotation": 20},
+        {"scale": 0.3},
+        {"stretch": 0.3},
+        {"shift": 0.5},
+        {"hand_shift": 0.5},
+        {"speed": 0.5},
+        {"warp": 0.3},
+        {"crop": 0.3},
+        {"noise": 0.1},
+        {"finger_mask": 1},
+        {"frame_mask": 1, "mask_length": 2},
+        {"mirror": 1},
+    ],
+)
+def test_every_augmentation_does_something_and_leaves_the_absent_hand_absent(movement, options):
+    clip = movement(1, 0)
+    augmentation = STILL.model_copy(update=options)
+    positions, confidence = augmentation(
+        clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(4)
+    )
+    same = positions.shape == clip[..., :3].shape and np.allclose(
+        positions, clip[..., :3], atol=1e-4
+    )
+    assert not same
+    absent = slice(21, 42) if "mirror" in options else slice(0, 21)
+    assert not positions[:, absent].any()
+    assert not confidence[:, absent].any()
+    assert np.isfinite(positions).all()
+
+
+def test_the_rarer_hand_is_dropped(movement):
+    clip = movement(1, 0)
+    clip[:10, :21] = clip[:10, 21:]
+    dropping = STILL.model_copy(update={"hand_drop": 1.0})
+    _, confidence = dropping(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(0))
+    assert not confidence[:, :21].any()
+    assert confidence[:, 21:].all()
+
+
+def test_rotation_keeps_bones(movement):
+    clip = movement(2, 1)
+    turning = STILL.model_copy(update={"rotation": 30})
+    positions, _ = turning(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(0))
+
+    def bones(p):
+        return np.linalg.norm(p[:, 30] - p[:, 21], axis=-1)
+
+    np.testing.assert_allclose(bones(positions), bones(clip[..., :3]), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"shear": 0.2}, {"jitter": 0.05}, {"camera": 1, "camera_rate": 12}, {"joint_mask": 0.3}],
+)
+def test_further_variations_do_something_and_keep_the_length(movement, options):
+    clip = movement(1, 0)
+    varied = STILL.changed(**options)(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(4))
+    assert varied[0].shape == clip[..., :3].shape
+    assert not np.allclose(varied[0], clip[..., :3], atol=1e-4)
+    assert not varied[1][:, :21].any()
+    assert varied[1][:, 21].all(), "a wrist is never hidden: the whole hand would be"
+
+
+def test_speed_as_a_pair_reaches_both_factors_and_keeps_room_for_the_labels():
+    paces = [
+        STILL.changed(speed=(0.5, 1.5)).pace(101, 60.0, np.random.default_rng(seed)).count
+        for seed in range(300)
+    ]
+    assert 66 <= min(paces) < 72
+    assert 185 < max(paces) <= 201
+    short = STILL.changed(speed=(1.5, 1.5)).pace(30, 60.0, np.random.default_rng(0), 28)
+    assert short.count == 28
+
+
+@pytest.mark.parametrize("options", [{"speed": (1.5, 0.5)}, {"sentence": 2}, {"nothing": 1}])
+def test_faulty_change_is_refused_by_name(options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        STILL.changed(**options)
+
+
+def test_jitter_never_turns_time_back():
+    pace = STILL.changed(jitter=0.1).pace(50, 60.0, np.random.default_rng(0))
+    times = pace.times(np.random.default_rng(1))
+    assert (np.diff(times) >= 0).all()
+    assert 0 <= times[0] <= times[-1] <= 49

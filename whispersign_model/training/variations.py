@@ -1,0 +1,112 @@
+"""Single variations of a clip in metres: other times, places, sizes, sides and frame rates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.features.recipe import SensorRecipe
+from whispersign_model.features.resampling import Resampler
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.skeleton import LEFT, MIDDLE_MCP, RIGHT, WRIST
+
+Array = NDArray[np.float32]
+Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
+
+
+def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) -> Motion:
+    """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
+    before = times.astype(np.intp)
+    after = np.minimum(before + 1, len(positions) - 1)
+    weight = (times - before).astype(np.float32)
+    first, trust = positions[before], confidence[before]
+    second, later = positions[after], confidence[after]
+    read = second - first
+    read *= weight[:, None, None]
+    read += first
+    sure = np.minimum(trust, later)
+    edge = (trust > 0) != (later > 0)
+    if edge.any():
+        nearer = (weight < 0.5)[:, None]
+        sure[edge] = np.where(nearer, trust, later)[edge]
+        read[edge] = np.where(nearer[..., None], first, second)[edge]
+    return read, sure
+
+
+def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
+    """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
+    order = np.r_[RIGHT, LEFT]
+    flipped = positions[:, order] * np.array([-1, 1, 1], np.float32)
+    swapped = confidence[:, order]
+    if plane:
+        flipped[..., 0] += np.float32(2 * plane) * (swapped > 0)
+    return flipped, swapped
+
+
+def hand_length(positions: Array, confidence: Array) -> float:
+    """Mean distance from wrist to middle knuckle of tracked hands; the unit of shifts and noise."""
+    total, count = 0.0, 0
+    for start in (LEFT.start, RIGHT.start):
+        tracked = (confidence[:, start + WRIST] > 0) & (confidence[:, start + MIDDLE_MCP] > 0)
+        bone = positions[:, start + MIDDLE_MCP] - positions[:, start + WRIST]
+        total += float(np.sqrt(np.square(bone).sum(axis=-1))[tracked].sum())
+        count += int(np.count_nonzero(tracked))
+    return total / count if count else 0.0
+
+
+def linear_map(
+    angles: NDArray[np.floating], shear: NDArray[np.floating], sizes: NDArray[np.floating]
+) -> Array:
+    """Return a ``(3, 3)`` matrix that sizes, then shears, then rotates.
+
+    Args:
+        angles: ``(3,)`` radians about the fixed axes x, y, z, in this order.
+        shear: ``(3, 3)`` by how much an axis (row) is moved along with another (column); the
+            diagonal does not count.
+        sizes: ``(3,)`` factors.
+    """
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    rotation = np.array(
+        [
+            [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
+            [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
+            [-sy, sx * cy, cx * cy],
+        ]
+    )
+    slant = np.where(np.eye(3) > 0, 1.0, shear)
+    mapped: Array = (rotation @ slant * sizes).astype(np.float32)
+    return mapped
+
+
+def as_camera(
+    positions: Array,
+    confidence: Array,
+    rate: float,
+    camera_rate: float,
+    generator: np.random.Generator,
+) -> Motion:
+    """Return the clip as a slower camera would have recorded it, resampled back to ``rate``.
+
+    The camera's frames begin with the clip and come unevenly, by up to a tenth of a period. They
+    go through the resampler that every recording goes through, so its cubic and its rules for
+    gaps apply. The clip keeps its length: its last frame is a frame of the camera too.
+
+    Args:
+        positions: ``(T, 42, 3)``.
+        confidence: ``(T, 42)``.
+        rate: frames a second of the clip.
+        camera_rate: frames a second of the camera, below ``rate``.
+        generator: of the unevenness.
+    """
+    step = rate / camera_rate
+    last = len(positions) - 1
+    if last < 2 * step:
+        return positions, confidence
+    times = np.arange(0, last - step / 2, step)
+    times[1:] += generator.uniform(-0.1, 0.1, len(times) - 1) * step
+    times = np.append(times, last)
+    seen, trust = read_at(positions, confidence, times)
+    resampler = Resampler(SensorRecipe(rate=rate))
+    stamps = np.round(times * (NANOSECONDS / rate)).astype(np.int64)
+    parts = (resampler.push(stamps, seen, trust), resampler.flush())
+    return np.concatenate([part[1] for part in parts]), np.concatenate([p[2] for p in parts])
