@@ -73,6 +73,12 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         "segments: as examples of nothing being signed",
     )
     group.add_argument(
+        "--report",
+        type=Path,
+        metavar="PAGE.html",
+        help="also show what the dataset holds as a page with histograms and skeletons",
+    )
+    group.add_argument(
         "--language", default="", metavar="TAG", help="BCP 47 tag of the glosses, such as gsg"
     )
     recipe = parser.add_argument_group("preprocessing recipe")
@@ -187,25 +193,33 @@ def run(arguments: argparse.Namespace) -> int:
         return labelled(read(bag), rows[bag]) if bag in rows else read(bag)
 
     sources = [Source(str(bag), partial(recording, bag)) for bag in bags]
-    return write_dataset_from(sources, arguments.out, options_from(arguments), warnings)
+    options = options_from(arguments)
+    return write_dataset_from(sources, arguments.out, options, arguments.report, warnings)
 
 
 def write_dataset_from(
     sources: Sequence[Source],
     out: Path,
     options: ConversionOptions,
+    page: Path | None,
     warnings: Sequence[str] = (),
 ) -> int:
-    """Convert sources with a progress bar, print the report and return the exit code."""
+    """Convert sources with a progress bar, show the report and return the exit code."""
+    if page is not None:
+        import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
+
     from rich.console import Console
     from rich.progress import Progress
 
     from whispersign_model.recordings.conversion import convert
+    from whispersign_model.recordings.report_page import write_page
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Converting", total=len(sources))
         report = convert(out, sources, options, partial(bar.advance, task), warnings)
+    if page is not None:
+        write_page(page, out, report)
     print(f"{out}:")
     for line in report.lines():
         print(f"  {line}")

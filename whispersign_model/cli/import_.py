@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dataset is None:
         return _write_bags(recordings, arguments.out, arguments.storage)
     sources = [Source(each.name, partial(_itself, each)) for each in recordings]
-    return write_dataset_from(sources, arguments.dataset, options_from(arguments))
+    options = options_from(arguments)
+    return write_dataset_from(sources, arguments.dataset, options, arguments.report)
 
 
 def _refuse_idle_options(arguments: argparse.Namespace) -> None:

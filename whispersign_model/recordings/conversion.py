@@ -162,6 +162,7 @@ class _Collector:
         split_of = dict(zip(self._items, splits))
         self._writer.finish([split_of[each.place] for each in self._examples], options.language)
         report.warnings += warnings
+        report.coordinates = self._writer.recipe.coordinates
         report.examples += [
             ReportedExample(
                 name=entry.name,

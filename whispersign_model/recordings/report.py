@@ -68,12 +68,14 @@ class ConversionReport:
         left_out: ``(recording, reason)`` of each that gave no example.
         warnings: what a person should know.
         counts: repairs by kind, as frames, joints or jumps.
+        coordinates: of the features, as the recipe names them.
     """
 
     examples: list[ReportedExample] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    coordinates: str = ""
 
     @property
     def splits(self) -> dict[str, SplitSummary]:
@@ -124,6 +126,7 @@ class ConversionReport:
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
             "warnings": self.warnings,
             "repairs": self.counts,
+            "coordinates": self.coordinates,
         }
         return json.dumps(content, indent=1, ensure_ascii=False)
 
