@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(notice)
     model.to(device)
     data = Dataset.open(arguments.data)
+    for warning in data.warnings():
+        print(f"warning: {warning}")
     check_fit(data, metadata)
     examples = data.split(arguments.split)
     with Progress(transient=True) as progress:

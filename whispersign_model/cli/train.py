@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         choices = f"choose {', '.join(SIZES)} or a YAML file"
         raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
     data = Dataset.open(arguments.data)
+    for warning in data.warnings():
+        print(f"warning: {warning}")
     try:
         metrics = train(
             Run(data, arguments.out, arguments.device, not arguments.quiet),

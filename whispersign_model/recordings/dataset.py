@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import NANOSECONDS, Segment
-from whispersign_model.recordings.splits import SPLITS
+from whispersign_model.recordings.splits import SPLITS, shared_signers
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 FORMAT = 1  # of the manifest
@@ -159,6 +159,12 @@ class Dataset:
             language=vocabulary.language if vocabulary else "",
             recipe=_recipe(path, manifest),
             splits=splits,
+        )
+
+    def warnings(self) -> list[str]:
+        """Return what a person should know before believing figures: signers that splits share."""
+        return shared_signers(
+            (split, example.signer) for split, own in self.splits.items() for example in own
         )
 
     def split(self, name: str) -> list[Example]:

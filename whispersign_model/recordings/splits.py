@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import combinations
 
 from whispersign_model.errors import DatasetError
 
@@ -77,7 +78,8 @@ def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list
         drawn = (VAL,) if policy.test or policy.test_every else (TEST, VAL)
     chosen = _draw_splits(undecided, drawn, policy.seed, warnings)
     splits = [split or chosen[item.index] for item, split in zip(items, splits)]
-    return splits, warnings + _shared(items, splits) + _untrained(items, splits)
+    warnings += shared_signers((split, item.signer) for item, split in zip(items, splits))
+    return splits, warnings + _untrained(items, splits)
 
 
 def _by_name(policy: SplitPolicy, items: Sequence[SplitItem]) -> dict[int, str]:
@@ -141,17 +143,21 @@ def _lot(seed: int, word: str) -> str:
     return hashlib.sha256(f"{seed}:{word}".encode()).hexdigest()
 
 
-def _shared(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
-    """Warn of signers that are both trained on and tested on."""
-    signers = {
-        split: {item.signer for item, own in zip(items, splits) if own == split and item.signer}
-        for split in SPLITS
-    }
+def shared_signers(owners: Iterable[tuple[str, str]]) -> list[str]:
+    """Warn of signers that are in two splits: errors on them say little about anybody else.
+
+    Args:
+        owners: ``(split, signer)`` of each recording, "" for an unknown signer.
+    """
+    signers: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for split, signer in owners:
+        if signer:
+            signers[split].add(signer)
     warnings = []
-    for split in (VAL, TEST):
-        if shared := sorted(signers[TRAIN] & signers[split]):
+    for one, other in combinations(SPLITS, 2):
+        if shared := sorted(signers[one] & signers[other]):
             names = ", ".join(shared)
-            warnings.append(f"train and {split} share {len(shared)} signers ({names[:120]})")
+            warnings.append(f"{one} and {other} share {len(shared)} signers ({names[:120]})")
     return warnings
 
 

@@ -46,6 +46,16 @@ def test_what_was_written_is_read(dataset, make_recording):
     assert example.restart_mask().tolist() == [True] + [False] * (example.frames - 1)
 
 
+def test_signers_that_splits_share_are_warned_of(dataset):
+    assert Dataset.open(dataset).warnings() == ["train and val share 1 signers (anna)"]
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    manifest["recordings"][2]["signer"] = "bea"
+    edit_json(dataset / "manifest.json", recordings=manifest["recordings"])
+    assert Dataset.open(dataset).warnings() == []
+    (dataset / "manifest.json").unlink()  # nobody knows the signers of plain folders
+    assert Dataset.open(dataset).warnings() == []
+
+
 def test_empty_split_is_told_when_asked_for(dataset):
     with pytest.raises(DatasetError, match="test: holds no examples; the dataset has train, val"):
         Dataset.open(dataset).split("test")

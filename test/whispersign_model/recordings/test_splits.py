@@ -144,6 +144,13 @@ def test_validation_is_drawn_where_only_test_is_named():
     assert "test" not in splits
 
 
+def test_val_and_test_share_signers_too():
+    _, warnings = assign_splits(
+        SplitPolicy(test=("r1*",), val=("r2*",)), items(30, lambda i: f"s{i % 10 + i // 10}")
+    )
+    assert any(warning.startswith("val and test share 9 signers") for warning in warnings)
+
+
 def test_empty_splits_and_unseen_glosses_warn():
     given = items(10, split=lambda i: "test" if i == 4 else "train", gloss=lambda i: "AB"[i == 4])
     _, warnings = assign_splits(SplitPolicy(), given)
