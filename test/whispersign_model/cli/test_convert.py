@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 
 import numpy as np
@@ -131,6 +132,38 @@ def test_bags_of_one_name_become_two_examples(bags, tmp_path):
         each["origin"] for each in json.loads((out / "report.json").read_text())["recordings"]
     ]
     assert origins == [str(tmp_path / "days" / day / "take") for day in ("monday", "tuesday")]
+
+
+@pytest.mark.parametrize("limit", [1_000, 50_000])  # bytes: in the scratch files, in the dataset
+def test_full_disk_is_one_line_and_leaves_nothing(bags, tmp_path, capsys, limit):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        code = main(["convert", str(bags), "--out", str(tmp_path / "dataset")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == EXIT_USAGE
+    error = capsys.readouterr().err
+    assert "dataset: cannot be written (File too large)" in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bags"]
+
+
+def test_page_is_written_on_demand(bags, tmp_path):
+    pytest.importorskip("matplotlib")
+    out, page = tmp_path / "dataset", tmp_path / "page.html"
+    assert main(["convert", str(bags), "--out", str(out), "--report", str(page)]) == 0
+    assert "<h1>Dataset dataset</h1>" in page.read_text()
+
+
+def test_unlabelled_bags_are_kept_on_demand(bags, tmp_path):
+    write_bag(bags / "idle", make_recording(1, segments=()))
+    command = ["convert", str(bags), "--out", str(tmp_path / "d"), "--test", "*"]
+    assert main(command) == 0
+    assert len(Dataset.open(tmp_path / "d").split("test")) == 15
+    assert main([*command, "--keep-unlabelled", "--force"]) == 0
+    kept = {example.name: example for example in Dataset.open(tmp_path / "d").split("test")}
+    assert kept["idle"].labels.tolist() == []
 
 
 def test_raw_frames_are_taken_before_filtered_ones(tmp_path):
