@@ -1,0 +1,108 @@
+"""The trainer: what it learns from, what it keeps, and what one stage leaves to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import lightning
+import numpy as np
+import pytest
+import torch
+
+from whispersign_model.features.normalisation import fit_scaling
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training.config import StageConfig, TrainingConfig
+from whispersign_model.training.module import TrainingModule
+from whispersign_model.training.trainer import KeepBest, Run, train
+
+GLOSSES = ("A", "B")
+STAGES = (
+    StageConfig(name="first", epochs=1, rate=1e-2),
+    StageConfig(name="second", epochs=2, rate=1e-2),
+)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    """Folders of moving hands, those for validation much farther away."""
+    generator = np.random.default_rng(0)
+    for split, clips, distance in (("train", 6, 0.3), ("val", 2, 30.0)):
+        for part in ("features", "labels"):
+            (tmp_path / "data" / split / part).mkdir(parents=True)
+        for clip in range(clips):
+            frames = generator.normal(0, 0.05, (24, 42, 7)).astype(np.float32)
+            frames[..., 2] += distance
+            frames[..., 6] = 1
+            np.save(tmp_path / "data" / split / "features" / f"{clip}.npy", frames)
+            np.save(tmp_path / "data" / split / "labels" / f"{clip}.npy", [1 + clip % 2])
+    return Dataset.open(tmp_path / "data")
+
+
+def run(dataset: Dataset, stages: tuple[StageConfig, ...] = STAGES) -> Path:
+    out = dataset.path.parent / "run"
+    config = TrainingConfig(averaging=0.9, workers=0, stages=stages)
+    train(Run(dataset, out, "cpu", progress=False), config, ModelConfig())
+    return out
+
+
+def test_scaling_is_fitted_on_what_is_trained_on_alone(dataset: Dataset) -> None:
+    recipe = read_metadata(run(dataset, STAGES[:1])).recipe
+    unfitted = recipe.changed(offset=None, scale=None)
+    training = [example.features() for example in dataset.split("train")]
+    assert recipe == fit_scaling(unfitted, training)
+
+
+def test_a_stage_begins_with_the_averaged_weights_of_the_one_before(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, ends, fit = [], [], lightning.Trainer.fit
+
+    def copy(model: WhisperSignModel) -> dict[str, torch.Tensor]:
+        return {name: value.clone() for name, value in model.state_dict().items()}
+
+    def watch(self: lightning.Trainer, module: TrainingModule, *args: object, **named: object):
+        begins.append(copy(module.model))
+        fit(self, module, *args, **named)
+        ends.append(copy(module.best_weights))
+
+    monkeypatch.setattr(lightning.Trainer, "fit", watch)
+    run(dataset)
+    assert len(begins) == 2
+    assert all(torch.equal(value, begins[1][name]) for name, value in ends[0].items())
+    assert not all(torch.equal(value, begins[0][name]) for name, value in ends[0].items())
+
+
+@pytest.mark.parametrize(
+    ("rates", "kept"), [((0.2, 0.5, 0.3), 1), ((0.2, 0.5, 0.2), 3), ((0.9, 0.5, 0.6), 2)]
+)
+def test_the_best_epoch_of_all_stages_is_kept_the_latest_of_equals(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, rates: tuple[float, ...], kept: int
+) -> None:
+    found = iter(rates)
+
+    def pretend(self: TrainingModule) -> None:
+        self.log("val_wer", next(found))
+        self.log("val_accuracy", 0.5)
+
+    monkeypatch.setattr(TrainingModule, "on_validation_epoch_end", pretend)
+    metadata = read_metadata(run(dataset))
+    assert metadata.epoch == kept
+    assert metadata.metrics["val_wer"] == pytest.approx(rates[kept - 1])
+
+
+def test_what_learns_through_a_head_of_its_own_is_never_kept(tmp_path: Path) -> None:
+    model = WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES)))
+    metadata = CheckpointMetadata(config=model.config, glosses=GLOSSES, recipe=Recipe())
+    metrics = {"val_wer": torch.tensor(0.5), "val_accuracy": torch.tensor(0.0)}
+    for auxiliary in (True, False):
+        stage = StageConfig(name="x", epochs=1, rate=1e-3, auxiliary=auxiliary)
+        module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES)
+        keep = KeepBest(tmp_path / "run", metadata, 0)
+        trainer = SimpleNamespace(callback_metrics=metrics, sanity_checking=False, current_epoch=0)
+        keep.on_validation_end(trainer, module)
+        assert (tmp_path / "run").exists() != auxiliary
