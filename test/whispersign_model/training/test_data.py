@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from whispersign_model.errors import ConfigError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.augmentation import Augmentation
@@ -42,3 +43,57 @@ def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
     for row, length in zip(batch.features, batch.lengths):
         assert not row[int(length) :].any()
         assert row[: int(length)].any()
+
+
+def test_a_clip_does_not_depend_on_who_makes_it_and_when(dataset):
+    examples = Dataset.open(dataset).split("train")
+    augmentation = Augmentation(sentence=0.5, camera=0.5, window=0.5, idle=0.5)
+    first = Clips(examples, Recipe(), 4, seed=0, augmentation=augmentation)
+    other = Clips(examples, Recipe(), 4, seed=0, augmentation=augmentation)
+    expected = [first[Index(2, i)] for i in range(6)]
+    for i in (5, 3, 0):
+        assert np.array_equal(other[Index(2, i)][0], expected[i][0])
+        assert np.array_equal(other[Index(2, i)][1], expected[i][1])
+    reseeded = first.varied(augmentation, seed=1)
+    assert reseeded.takes is first.takes
+    assert any(
+        reseeded[Index(2, i)][0].shape != expected[i][0].shape
+        or not np.array_equal(reseeded[Index(2, i)][0], expected[i][0])
+        for i in range(6)
+    )
+
+
+def test_planned_lengths_are_those_of_the_clips(dataset):
+    examples = Dataset.open(dataset).split("train")
+    clips = Clips(examples, Recipe(), 4, seed=0, augmentation=Augmentation())
+    planned = clips.planned_lengths(3)
+    assert planned == [len(clips[Index(3, i)][0]) for i in range(len(clips))]
+    assert planned != clips.planned_lengths(4)
+
+
+def test_velocity_follows_from_the_noisy_positions(dataset):
+    examples = Dataset.open(dataset).split("train")
+    recipe = Recipe(scaling="none", location="sensor")
+    clips = Clips(examples, recipe, 4, seed=0, augmentation=Augmentation(noise=0.1))
+    wrist = clips[Index(0, 0)][0][:, 21]
+    steps = np.diff(wrist[:, :3], axis=0) * 60
+    assert np.corrcoef(steps.ravel(), wrist[1:, 3:6].ravel())[0, 1] > 0.99
+    assert not wrist[0, 3:6].any()
+
+
+def test_glosses_whose_side_has_a_meaning_are_not_mirrored(dataset):
+    examples = Dataset.open(dataset).split("train")
+    mirrored = Augmentation(mirror=1, unmirrored=("two",))
+    glosses = ("one", "two", "three")
+    clips = Clips(examples, Recipe(), 4, seed=0, augmentation=mirrored, glosses=glosses)
+    for number, example in enumerate(examples):
+        left = clips[Index(0, number)][0][:, :21, 6].any()
+        assert left == (example.labels[0] != 2)
+    with pytest.raises(ConfigError, match="'two'"):
+        Clips(examples, Recipe(), 4, seed=0, augmentation=mirrored, glosses=("one",))
+
+
+def test_validation_features_are_made_once(dataset, monkeypatch):
+    clips = Clips(Dataset.open(dataset).split("val"), Recipe(), 4, seed=0)
+    first = clips[Index(0, 1)][0]
+    assert clips[Index(7, 1)][0] is first

@@ -1,0 +1,72 @@
+"""Draw a page that shows what each variation of augmentation does to a clip."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+
+PATCH = 4  # frames in a CTC step of every network size
+MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # two-handed first: it is what is shown
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``whispersign augment``."""
+    parser.add_argument("--out", type=Path, required=True, metavar="PAGE.png", help="the picture")
+    parser.add_argument(
+        "--data", type=Path, help="processed dataset (default: made-up signs of one signer)"
+    )
+    parser.add_argument("--example", help="name of a training example (default: the first)")
+    parser.add_argument("--seed", type=int, default=0, help="of the variations")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw the page and say what is on it."""
+    import tempfile
+
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.training.augmentation_page import write_page
+    from whispersign_model.training.takes import Takes
+
+    with ExitStack() as stack:
+        folder: Path | None = arguments.data
+        if folder is None:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="whispersign-"))
+            folder = made_up_dataset(Path(scratch) / "dataset")
+        data = Dataset.open(folder)
+        examples = data.split("train")
+        names = [example.name for example in examples]
+        isolated = [example.name for example in examples if len(example.labels) == 1]
+        shown = [name for name in isolated if arguments.data is None and MADE_UP[0] in name]
+        wanted = arguments.example or (shown + isolated + names)[0]
+        if wanted not in names:
+            raise ConfigError(
+                f"--example {wanted}", "is not in the training split", f"there is {names[0]}, ..."
+            )
+        takes = Takes(examples, data.recipe.rate, PATCH)
+        write_page(
+            arguments.out,
+            takes,
+            names.index(wanted),
+            data.glosses,
+            data.recipe.rate,
+            arguments.seed,
+        )
+    print(f"{arguments.out}: variations of {wanted}")
+    return 0
+
+
+def made_up_dataset(folder: Path) -> Path:
+    """Write a dataset of a few made-up signs, each alone, and return its folder."""
+    from dataclasses import replace
+    from functools import partial
+
+    from whispersign_model.recordings.conversion import ConversionOptions, Source, convert
+    from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
+
+    options = CorpusOptions(glosses=MADE_UP, takes=2, left_handed=0.0)
+    recordings = [replace(each, split="train") for each in synthesize_corpus(options)]
+    sources = [Source(each.name, partial(lambda itself: itself, each)) for each in recordings]
+    convert(folder, sources, ConversionOptions())
+    return folder
