@@ -25,6 +25,7 @@ ARGUMENTS = (
     ("model", "", "checkpoint folder for all nodes; empty: as params_file says"),
     ("bag", "", "source:=replay: bag, or folder of bags, to play; empty: as params_file says"),
     ("rate", "", "source:=replay: speed of playing, e.g. 2.0; empty: as params_file says"),
+    ("input", "", "source:=camera: device, video, folder of images, or topic; empty: as the file"),
 )
 SWITCHES = (
     ("loop", "", "source:=replay: begin again after the last bag; empty: as params_file says"),
@@ -41,8 +42,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "source",
             default_value="replay",
-            choices=["replay", "synthetic"],
-            description="where hands come from: recorded bags, or a made-up person who signs",
+            choices=["camera", "replay", "synthetic"],
+            description="where hands come from: a camera, recorded bags, or a made-up person",
         ),
         *(
             DeclareLaunchArgument(name, default_value=default, description=description)
@@ -76,7 +77,7 @@ def _nodes(context: LaunchContext) -> list:
         _node(
             context,
             f"{source}_node",
-            {"wait_for": GRAPH, **(_replay(context) if source == "replay" else {})},
+            _of_source(context, source),
             respawn and source != "replay",
         ),
     ]
@@ -97,6 +98,16 @@ def _node(context: LaunchContext, executable: str, parameters: dict, respawn: bo
         respawn_delay=RESPAWN_DELAY,
         output="screen",
     )
+
+
+def _of_source(context: LaunchContext, source: str) -> dict:
+    """Return the parameters of the source's node that were given as arguments."""
+    if source == "replay":
+        return {"wait_for": GRAPH, **_replay(context)}
+    if source == "camera":
+        given = _value(context, "input")
+        return {"wait_for": GRAPH, **({"input": given} if given else {})}
+    return {"wait_for": GRAPH}
 
 
 def _replay(context: LaunchContext) -> dict:

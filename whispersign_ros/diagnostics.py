@@ -50,7 +50,7 @@ class Diagnostics:
         )
 
     def arrived(self, stamp: int) -> None:
-        """Count a message of the input topic with this capture time (nanoseconds)."""
+        """Count a message of the input topic, or a sensor's frame, by its capture time (ns)."""
         with self._lock:
             self._received += 1
             self._period_received += 1
@@ -82,11 +82,16 @@ class Diagnostics:
             self._values[key] = str(value)
 
     def refuse(self, reason: str) -> None:
-        """Say why the input cannot be used: one error in the log for each new reason."""
+        """Count an input that cannot be used, and say why."""
+        with self._lock:
+            self._drops["refused"] += 1
+        self.fail(reason)
+
+    def fail(self, reason: str) -> None:
+        """Say why there is no usable input: one error in the log for each new reason."""
         with self._lock:
             new = reason != self._refusal
             self._refusal = reason
-            self._drops["refused"] += 1
         if new:
             self._node.get_logger().error(reason)
 
@@ -145,7 +150,7 @@ class Diagnostics:
 
     def _measured(self, now: float) -> dict[str, str]:
         values: dict[str, str] = {}
-        if self._topic:
+        if self._topic or self._received:
             elapsed = max(now - self._last_report, 1e-6)
             values["input_hz"] = f"{self._period_received / elapsed:.1f}"
             values["received"] = str(self._received)

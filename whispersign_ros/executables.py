@@ -23,6 +23,7 @@ def _entry(module: str) -> Callable[[], int]:
     return main
 
 
+camera_node = _entry("camera_node")
 pipeline = _entry("pipeline")
 preprocessing_node = _entry("preprocessing_node")
 recognition_node = _entry("recognition_node")

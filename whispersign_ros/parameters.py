@@ -39,6 +39,7 @@ class Setting:
         minimum, maximum: inclusive range of a number.
         choices: the words a string may be.
         one_or_many: a string may also be given as a list of strings.
+        or_number: a string that may look like a whole number, and be given as one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Setting:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     one_or_many: bool = False
+    or_number: bool = False
 
     @property
     def allowed(self) -> str:
@@ -58,6 +60,8 @@ class Setting:
         kind = kinds.get(type(self.default), "text" if isinstance(self.default, str) else "a list")
         if self.one_or_many:
             kind += " or a list of texts"
+        if self.or_number:
+            kind += " or a whole number"
         if self.minimum is not None:
             kind += f" from {self.minimum:g} to {self.maximum:g}"
         return kind
@@ -68,7 +72,7 @@ class Setting:
             description=self.description,
             additional_constraints=f"allowed: {self.allowed}",
             read_only=True,
-            dynamic_typing=self.one_or_many,
+            dynamic_typing=self.one_or_many or self.or_number,
         )
         if self.minimum is not None and self.maximum is not None:
             if isinstance(self.default, int):
@@ -140,18 +144,21 @@ def _is_choice(setting: Setting, value: object) -> bool:
         return isinstance(value, str) or (
             isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
         )
+    if setting.or_number:
+        return isinstance(value, (str, int)) and not isinstance(value, bool)
     return not setting.choices or value in setting.choices
 
 
 def _declare_one(node: Node, setting: Setting) -> object:
     try:
-        return node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
+        value = node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
     except ParameterException as error:
         raise ConfigError(
             f"parameter '{setting.name}' of {node.get_name()}",
             str(error),
             f"allowed: {setting.allowed}",
         ) from error
+    return str(value) if setting.or_number else value
 
 
 def _refuse_unknown(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +120,9 @@ class Player:
             self._thread.join()
 
     def _run(self) -> None:
-        self._wait_for_subscribers()
+        options = self._options
+        wait_for_listeners(self._node, options.wait_for, options.wait_timeout, self._stop)
+        self._stop.wait(options.start_delay)
         for recording in self._read_on():
             if self._stop.is_set():
                 return
@@ -141,30 +143,6 @@ class Player:
             except WhisperSignError as error:
                 self._diagnostics.dropped("unreadable_recordings", str(error))
                 self._stop.wait(UNREADABLE_PAUSE)
-
-    def _wait_for_subscribers(self) -> None:
-        options = self._options
-        deadline = time.monotonic() + options.wait_timeout
-        while (missing := self._missing()) and time.monotonic() < deadline:
-            if self._stop.wait(GRAPH_POLL):
-                return
-        if missing:
-            self._node.get_logger().warning(
-                f"{missing} after {options.wait_timeout:g} s; playing anyway"
-            )
-        self._stop.wait(options.start_delay)
-
-    def _missing(self) -> str:
-        """Say who does not listen yet, "" when nobody is missing."""
-        listeners = {
-            topic: {info.node_name for info in self._node.get_subscriptions_info_by_topic(topic)}
-            for topic in map(self._node.resolve_topic_name, STAGES)
-        }
-        first = next(iter(listeners))
-        if not listeners[first]:
-            return f"nobody listens to {first}"
-        missing = set(self._options.wait_for).difference(*listeners.values())
-        return f"{', '.join(sorted(missing))} not listening" if missing else ""
 
     def _play(self, recording: Recording) -> None:
         name = recording.name or recording.source
@@ -217,6 +195,34 @@ class Player:
         self.sent += 1
         self._last_stamp = stamp
         self._diagnostics.show("frames_sent", self.sent)
+
+
+def wait_for_listeners(
+    node: Node, names: Collection[str], timeout: float, stop: threading.Event
+) -> None:
+    """Wait until somebody listens to ``hands/raw`` and all these nodes to one of ``STAGES``.
+
+    After ``timeout`` seconds a warning says who is missing; ``stop`` ends the wait at once.
+    """
+    deadline = time.monotonic() + timeout
+    while (missing := _missing(node, names)) and time.monotonic() < deadline:
+        if stop.wait(GRAPH_POLL):
+            return
+    if missing:
+        node.get_logger().warning(f"{missing} after {timeout:g} s; playing anyway")
+
+
+def _missing(node: Node, names: Collection[str]) -> str:
+    """Say who does not listen yet, "" when nobody is missing."""
+    listeners = {
+        topic: {info.node_name for info in node.get_subscriptions_info_by_topic(topic)}
+        for topic in map(node.resolve_topic_name, STAGES)
+    }
+    first = next(iter(listeners))
+    if not listeners[first]:
+        return f"nobody listens to {first}"
+    missing = set(names).difference(*listeners.values())
+    return f"{', '.join(sorted(missing))} not listening" if missing else ""
 
 
 def _labels(recording: Recording, shift: int, frame_id: str) -> list[tuple[int, GlossAnnotation]]:

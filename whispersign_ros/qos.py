@@ -48,6 +48,8 @@ GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
+IMAGES_INPUT = _profile(5, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of a camera
+IMAGES = _profile(5)
 
 
 def publish(node: Node, message_type: type, topic: str, profile: QoSProfile) -> Publisher:

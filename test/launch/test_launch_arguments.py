@@ -53,10 +53,13 @@ def test_every_argument_is_described(module):
 
 def test_only_sources_that_exist_are_offered(module):
     source = next(argument for argument in _arguments(module) if argument.name == "source")
-    assert source.choices == ["replay", "synthetic"]
+    assert source.choices == ["camera", "replay", "synthetic"]
 
 
-@pytest.mark.parametrize("source", ["replay", "synthetic"])
+OF_SOURCE = {"replay": {"bag", "rate", "loop", "restamp"}, "camera": {"input"}}
+
+
+@pytest.mark.parametrize("source", ["camera", "replay", "synthetic"])
 def test_every_argument_is_read(module, monkeypatch, source):
     read = set()
     value = module._value
@@ -64,9 +67,8 @@ def test_every_argument_is_read(module, monkeypatch, source):
         module, "_value", lambda context, name: read.add(name) or value(context, name)
     )
     _nodes(module, source=source)
-    for_replay = {"bag", "rate", "loop", "restamp"} if source == "replay" else set()
-    names = {argument.name for argument in _arguments(module)}
-    assert read == names - ({"bag", "rate", "loop", "restamp"} - for_replay)
+    others = set().union(*(words for name, words in OF_SOURCE.items() if name != source))
+    assert read == {argument.name for argument in _arguments(module)} - others
 
 
 def test_arguments_that_are_not_given_leave_the_parameter_file_alone(module):

@@ -10,6 +10,7 @@ import pytest
 from whispersign_ros import executables
 
 NAMES = (
+    "camera_node",
     "pipeline",
     "preprocessing_node",
     "recognition_node",

@@ -10,16 +10,19 @@ import pytest
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
+from whispersign_ros.camera_node import CameraNode
 from whispersign_ros.pipeline import Pipeline
 from whispersign_ros.preprocessing_node import PreprocessingNode
 from whispersign_ros.recognition_node import RecognitionNode
 from whispersign_ros.replay_node import ReplayNode
+from whispersign_ros.sensor_node import SensorNode
 from whispersign_ros.smoothing_node import SmoothingNode
 from whispersign_ros.synthetic_node import SyntheticNode
 
 EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
 EXTENDED |= {"on_shutdown"}
-KINDS = [Pipeline, PreprocessingNode, RecognitionNode, ReplayNode, SmoothingNode, SyntheticNode]
+KINDS = [CameraNode, Pipeline, PreprocessingNode, RecognitionNode, ReplayNode, SensorNode]
+KINDS += [SmoothingNode, SyntheticNode]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,154 @@
+"""``camera_node`` with a detector that always sees one hand."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from whispersign_model.errors import ConfigError, SensorError
+from whispersign_model.sensors import camera as camera_module
+from whispersign_model.sensors.detector import Detection
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros import camera_node as module
+from whispersign_ros.camera_node import CameraNode
+from whispersign_ros.images import image_message, read_image
+from whispersign_ros.messages import nanoseconds, read_frame
+
+SHAPE = np.random.default_rng(0).normal(0, 0.04, (21, 3))
+PICTURE = np.zeros((48, 64, 3), np.uint8)
+
+
+class OneHand:
+    """Sees a right hand half a metre before the middle of a camera of 90 degrees."""
+
+    def __init__(self, options):
+        pass
+
+    def detect(self, pixels, stamp):
+        height, width = pixels.shape[:2]
+        before = SHAPE - SHAPE.mean(axis=0) + (0.0, 0.0, 0.5)
+        points = before[:, :2] / before[:, 2:] * width / 2 + (width / 2, height / 2)
+        return [Detection(0.9, points, before[:, 2] * width, SHAPE - SHAPE.mean(axis=0))]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def detector(monkeypatch):
+    monkeypatch.setattr(camera_module, "HandDetector", OneHand)
+    monkeypatch.setattr(module, "find_bundle", lambda given: None)
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / "a.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (64, 48))
+    for _ in range(10):
+        writer.write(PICTURE)
+    writer.release()
+    return path
+
+
+def start(graph, ended=lambda: None, **parameters):
+    return graph.start(CameraNode, ended, field_of_view=90.0, **parameters)
+
+
+def test_a_file_becomes_one_stream_and_the_process_ends(graph, video):
+    frames, ends = graph.listen(HandFrame, "hands/raw"), []
+    before = graph.probe.get_clock().now().nanoseconds
+    start(graph, lambda: ends.append(True), input=str(video), every_frame=True)
+    graph.until(lambda: ends and len(frames) >= 10)
+    assert [frame.sequence for frame in frames] == list(range(10))
+    stamps = [nanoseconds(frame.header.stamp) for frame in frames]
+    assert np.diff(stamps) == pytest.approx([40e6] * 9, abs=1e3)
+    assert before < stamps[0]
+    assert {(f.source, f.coordinates, f.header.frame_id) for f in frames} == {
+        ("camera", HandFrame.METRIC_SENSOR, "hands")
+    }
+    assert not frames[0].left_tracked
+    right = read_frame(frames[5]).positions[21:]
+    np.testing.assert_allclose(right.mean(axis=0), (0.0, 0.0, 0.5), atol=1e-3)
+    assert read_frame(frames[5]).confidence[21:] == pytest.approx(0.9, abs=0.02)
+
+
+def test_pictures_of_a_topic_keep_their_stamps_and_camera_info(graph):
+    frames = graph.listen(HandFrame, "hands/raw")
+    node = start(graph, input="topic")
+    images = graph.speak(Image, "image")
+    infos = graph.speak(CameraInfo, "camera_info")
+    info = CameraInfo(width=64, height=48)
+    info.k = [64.0, 0.0, 32.0, 0.0, 64.0, 24.0, 0.0, 0.0, 1.0]
+    infos.publish(info)
+    graph.until(lambda: node.sensor._pictures._intrinsics)
+    for second in (7, 8, 8, 9):
+        done = len(frames) + sum(node.diagnostics.drops.values())
+        images.publish(image_message(PICTURE, Header(stamp=Time(sec=second))))
+        graph.until(lambda done=done: len(frames) + sum(node.diagnostics.drops.values()) > done)
+    assert [nanoseconds(f.header.stamp) // 10**9 for f in frames] == [7, 8, 9]
+    assert node.diagnostics.drops == {"frames_out_of_order": 1}
+    # Twice the focal length of 90 degrees: the same picture is of a hand twice as far.
+    assert read_frame(frames[-1]).positions[21:, 2].mean() == pytest.approx(1.0, abs=0.01)
+    images.publish(Image(encoding="32FC1"))
+    graph.until(lambda: node.diagnostics.received >= 3 and node.sensor.drops())
+    assert node.sensor.drops() == {"unreadable_pictures": 1}
+
+
+def test_the_drawn_picture_comes_only_where_somebody_looks(graph, monkeypatch):
+    drawn = []
+    draw = camera_module.draw_hands
+    monkeypatch.setattr(camera_module, "draw_hands", lambda *a: drawn.append(1) or draw(*a))
+    frames = graph.listen(HandFrame, "hands/raw")
+    start(graph, input="topic")
+    images = graph.speak(Image, "image")
+    images.publish(image_message(PICTURE, Header(stamp=Time(sec=1))))
+    graph.until(lambda: frames)
+    assert not drawn
+    pictures = graph.listen(Image, "hands/image")
+    graph.heard_from("hands/image")
+    for second in range(2, 400):
+        images.publish(image_message(PICTURE, Header(stamp=Time(sec=second))))
+        graph.executor.spin_once(timeout_sec=0.1)
+        if pictures:
+            break
+    graph.until(lambda: pictures)
+    assert read_image(pictures[0]).any()
+    assert nanoseconds(pictures[0].header.stamp) >= 2 * 10**9
+
+
+def test_image_heights_are_said_to_be_such(graph, video):
+    frames = graph.listen(HandFrame, "hands/raw")
+    start(graph, input=str(video), coordinates="image_normalised", every_frame=True)
+    graph.until(lambda: frames)
+    assert frames[0].coordinates == HandFrame.IMAGE_NORMALISED
+    np.testing.assert_allclose(
+        read_frame(frames[0]).positions[21:, :2].mean(axis=0), (64 / 96, 0.5), atol=0.1
+    )
+
+
+def test_a_camera_that_is_not_there_is_told_and_looked_for(graph):
+    node = start(graph, input="/dev/nosuch", retry=0.05, longest_retry=0.05)
+    graph.until(lambda: "/dev/nosuch: there is no such device" in node.diagnostics.refusal)
+    assert node.diagnostics.drops == {}
+
+
+def test_faults_at_the_start(graph, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"'input': there is no file .*nosuch.mp4"):
+        start(graph, input=str(tmp_path / "nosuch.mp4"))
+    with pytest.raises(ConfigError, match=r"'pixel_format': has not four letters"):
+        start(graph, pixel_format="JPEGS")
+    with pytest.raises(ConfigError, match=r"nosuch.yaml: cannot be read"):
+        start(graph, calibration=str(tmp_path / "nosuch.yaml"))
+    monkeypatch.undo()
+    with pytest.raises(
+        SensorError, match=r"nosuch.task: the hand detector's model is missing; run"
+    ):
+        start(graph, model_file=str(tmp_path / "nosuch.task"))
+
+
+def test_a_camera_may_be_given_by_its_number(graph):
+    assert start(graph, input=99, autostart=False).values["input"] == "99"

@@ -1,0 +1,209 @@
+"""Find the hands in videos or folders of images and write them as annotated bags.
+
+A folder of videos gives a folder of bags, one a video; run the same command again to go on where
+it was interrupted. Labels come from names of files or folders, from a pattern, or from tables as
+`whispersign convert` reads them: one that is given, or those that lie beside the videos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from whispersign_model.sensors.collection import Clip
+    from whispersign_model.sensors.extraction import ExtractionOptions, Outcome
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``whispersign extract``."""
+    parser.add_argument("source", type=Path, metavar="VIDEO|FOLDER")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="BAG",
+        help="the bag to write; a folder of bags when a folder of videos is given",
+    )
+    labels = parser.add_argument_group("labels")
+    labels.add_argument(
+        "--labels",
+        default="none",
+        metavar="RULE",
+        help="none, folder (the name of a video's folder), name (its own name without the number "
+        "at its end), or a table (CSV) (default: %(default)s)",
+    )
+    labels.add_argument(
+        "--pattern",
+        default="",
+        metavar="REGEX",
+        help="searched for in each path without suffix; its groups gloss and signer are taken",
+    )
+    labels.add_argument("--signer", default="", help="of videos for which nothing else says it")
+    add_camera_arguments(parser)
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="what to do about a video that cannot be read (default: %(default)s)",
+    )
+    parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap")
+
+
+def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide how pictures become skeletons."""
+    camera = parser.add_argument_group("camera")
+    camera.add_argument(
+        "--field-of-view",
+        type=float,
+        default=60.0,
+        metavar="DEGREES",
+        help="along the longer side of the picture (default: %(default)s)",
+    )
+    camera.add_argument(
+        "--calibration", type=Path, metavar="FILE.yaml", help="of ROS's camera_calibration"
+    )
+    camera.add_argument("--mirrored", action="store_true", help="the pictures are mirror images")
+    camera.add_argument(
+        "--hand-length",
+        type=float,
+        default=0.0,
+        metavar="METRES",
+        help="from wrist to middle knuckle; 0: as the detector says (default: %(default)s)",
+    )
+    camera.add_argument(
+        "--coordinates",
+        choices=("metric_sensor", "image_normalised"),
+        default="metric_sensor",
+        help="metres before the camera, or image heights (default: %(default)s)",
+    )
+    camera.add_argument(
+        "--fps",
+        type=float,
+        default=30.0,
+        help="pictures a second of a folder of images (default: %(default)s)",
+    )
+    camera.add_argument(
+        "--detector", default="", metavar="FILE.task", help="hand_landmarker.task to use"
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
+def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> ExtractionOptions:
+    """Build the options that ``add_camera_arguments`` reads.
+
+    Raises:
+        ConfigError: a number is out of its range, or the calibration is at fault.
+    """
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.sensors.camera import CameraOptions
+    from whispersign_model.sensors.detector import DetectorOptions
+    from whispersign_model.sensors.extraction import ExtractionOptions
+    from whispersign_model.sensors.intrinsics import read_calibration
+
+    for name, low, high in (("field_of_view", 10, 170), ("hand_length", 0, 0.2), ("fps", 1, 1000)):
+        if not low <= getattr(arguments, name) <= high:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(option, f"is {getattr(arguments, name)}", f"from {low} to {high}")
+    return ExtractionOptions(
+        camera=CameraOptions(
+            detector=DetectorOptions(model_file=arguments.detector),
+            coordinates=arguments.coordinates,
+            mirrored=arguments.mirrored,
+            field_of_view=arguments.field_of_view,
+            hand_length=arguments.hand_length,
+            calibration=read_calibration(arguments.calibration) if arguments.calibration else None,
+        ),
+        rate=arguments.fps,
+        storage=storage,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Extract and say what was found."""
+    from rich.console import Console
+
+    from whispersign_model.sensors.collection import Labelling, find_clips
+    from whispersign_model.sensors.detector import find_bundle
+
+    options = options_from(arguments, arguments.storage)
+    find_bundle(options.camera.detector.model_file)  # at once, not in every process
+    labelling = Labelling(arguments.labels, arguments.pattern, arguments.signer)
+    clips, warnings = find_clips(arguments.source, labelling)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    console = Console(stderr=True)
+    if [clip.path for clip in clips] == [arguments.source]:
+        outcomes = [_one(clips[0], arguments.out, options, console)]
+    else:
+        outcomes = _many(clips, arguments, options, console)
+    _report(arguments.out, outcomes)
+    return 0
+
+
+def _one(clip: Clip, out: Path, options: ExtractionOptions, console: Console) -> Outcome:
+    from rich.progress import Progress
+
+    from whispersign_model.sensors.extraction import write_clip
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Looking", total=None)
+        return write_clip(
+            clip,
+            out,
+            options,
+            lambda done, all_: bar.update(task, completed=done, total=all_ or None),
+        )
+
+
+def _many(
+    clips: list[Clip], arguments: argparse.Namespace, options: ExtractionOptions, console: Console
+) -> list[Outcome]:
+    from rich.progress import Progress
+
+    from whispersign_model.sensors.extraction import extract_all
+
+    outcomes = []
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Extracting", total=len(clips))
+        for outcome in extract_all(clips, arguments.out, options, arguments.jobs):
+            if outcome.fault is not None and arguments.on_error == "stop":
+                raise outcome.fault
+            outcomes.append(outcome)
+            bar.advance(task)
+    return outcomes
+
+
+def _report(out: Path, outcomes: list[Outcome]) -> None:
+    done = [outcome for outcome in outcomes if not outcome.fault and not outcome.known]
+    frames = sum(outcome.frames for outcome in done)
+    share = sum(outcome.with_hands for outcome in done) / frames if frames else 0.0
+    seconds = sum(outcome.seconds for outcome in done)
+    print(
+        f"{out}: {len(done)} bags, {seconds:.1f} s, {frames} frames, hands in {share:.1%} of them"
+    )
+    if known := sum(outcome.known for outcome in outcomes):
+        print(f"  {known} bags were there already")
+    for outcome in outcomes:
+        for note in outcome.notes:
+            print(f"  {outcome.name}: {note}")
+        if outcome.fault is not None:
+            print(f"  left out {outcome.name}: {outcome.fault}")

@@ -1,0 +1,1 @@
+"""Sensors of hands: Leap Motion and cameras, and what turns their readings into skeletons."""

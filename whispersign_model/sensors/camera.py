@@ -1,0 +1,184 @@
+"""A camera as a sensor: hands detected in pictures, told apart, and placed in metres."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.recordings.recording import Coordinates
+from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
+from whispersign_model.sensors.intrinsics import Intrinsics
+from whispersign_model.sensors.overlay import draw_hands
+from whispersign_model.sensors.pictures import Picture, Pictures
+from whispersign_model.sensors.placement import Placer
+from whispersign_model.sensors.sensor import Hand, Observation
+from whispersign_model.sensors.sides import Sides
+from whispersign_model.skeleton import HANDS
+
+SOURCE = "camera"
+# The camera's axes (x right, y down, z away) -> ours: it faces the signer, so its right is the
+# signer's left, and away from it is towards the signer.
+TO_SIGNER = np.array([-1.0, -1.0, 1.0])
+COORDINATES = {
+    "metric_sensor": Coordinates.METRIC_SENSOR,
+    "image_normalised": Coordinates.IMAGE_NORMALISED,
+}
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """How pictures become skeletons.
+
+    Attributes:
+        detector: how hands are looked for.
+        coordinates: a key of ``COORDINATES``. ``metric_sensor``: metres in the frame of
+            ``sensor``. ``image_normalised``: x to the right, y down, in image heights from the
+            picture's upper left corner, and z away from the camera, relative to the wrist.
+        mirrored: the pictures are mirror images, as many video calls and phones give them.
+        field_of_view: degrees along the longer side, where there is no calibration.
+        hand_length: metres from wrist to middle knuckle of this signer; 0: as the detector says.
+        calibration: the camera's; a picture's own takes precedence.
+    """
+
+    detector: DetectorOptions = field(default_factory=DetectorOptions)
+    coordinates: str = "metric_sensor"
+    mirrored: bool = False
+    field_of_view: float = 60.0
+    hand_length: float = 0.0
+    calibration: Intrinsics | None = None
+
+
+class CameraHands:
+    """Turns pictures of one camera, in order of time, into observations.
+
+    Attributes:
+        pixels: the last picture as it was looked at, turned round if it was mirrored.
+        left, right: the hands found in it, in its pixels.
+
+    Raises:
+        SensorError: the detector or its model is missing.
+    """
+
+    def __init__(self, options: CameraOptions | None = None) -> None:
+        self._options = options or CameraOptions()
+        self._detector = HandDetector(self._options.detector)
+        self._sides = Sides()
+        self._placer = Placer(self._options.hand_length)
+        self.pixels: Image | None = None
+        self.left: Detection | None = None
+        self.right: Detection | None = None
+
+    def look(self, picture: Picture) -> Observation:
+        """Find both hands.
+
+        Raises:
+            ConfigError: the calibration is of pictures of another shape.
+        """
+        pixels = picture.pixels
+        if self._options.mirrored:
+            pixels = np.ascontiguousarray(pixels[:, ::-1])
+        self.pixels = pixels
+        found = self._detector.detect(pixels, picture.stamp)
+        self.left, self.right = self._sides.assign(picture.stamp, found)
+        hands = [self._hand(*side, picture) for side in zip(HANDS, (self.left, self.right))]
+        return Observation.of_hands(picture.stamp, *hands)
+
+    def close(self) -> None:
+        """Free the detector."""
+        self._detector.close()
+
+    def _hand(self, side: str, hand: Detection | None, picture: Picture) -> Hand | None:
+        if hand is None:
+            return None
+        height, width = picture.pixels.shape[:2]
+        if COORDINATES[self._options.coordinates] is Coordinates.IMAGE_NORMALISED:
+            depths = hand.depths - hand.depths[0]
+            return np.column_stack([hand.pixels, depths]) / height, hand.score
+        rays = self._rays(hand.pixels, picture, width, height)
+        placed = self._placer.place(side, picture.stamp, hand.world, rays)
+        if placed is None:
+            return None
+        joints, fit = placed
+        return joints * TO_SIGNER, hand.score * fit
+
+    def _rays(
+        self, pixels: NDArray[np.float64], picture: Picture, width: int, height: int
+    ) -> NDArray[np.float64]:
+        options = self._options
+        known = picture.intrinsics or options.calibration
+        if known is None:
+            known = Intrinsics.of_view(width, height, options.field_of_view)
+        known = known.fitted(width, height)
+        if not options.mirrored:
+            return known.rays(pixels)
+        # The lens drew the picture before it was turned round.
+        turned = known.rays(np.column_stack([width - 1 - pixels[:, 0], pixels[:, 1]]))
+        return turned * (-1.0, 1.0)
+
+
+class CameraSensor:
+    """A ``Sensor`` that looks at pictures; see there for the methods.
+
+    Attributes:
+        seconds: that the last picture took.
+    """
+
+    source = SOURCE
+
+    def __init__(self, pictures: Pictures, options: CameraOptions | None = None) -> None:
+        options = options or CameraOptions()
+        self.coordinates = COORDINATES[options.coordinates]
+        self.host_clock = pictures.host_clock
+        self.seconds = 0.0
+        self._options = options
+        self._pictures = pictures
+        self._hands: CameraHands | None = None
+        self._size = ""
+
+    def open(self) -> None:
+        """Load the detector and open the camera."""
+        if self._hands is None:
+            self._hands = CameraHands(self._options)
+        self._pictures.open()
+
+    def read(self, timeout: float) -> Observation | None:
+        """Look at the next picture."""
+        assert self._hands is not None
+        picture = self._pictures.read(timeout)
+        if picture is None:
+            return None
+        begin = time.perf_counter()
+        observation = self._hands.look(picture)
+        self.seconds = time.perf_counter() - begin
+        height, width = picture.pixels.shape[:2]
+        self._size = f"{width}x{height}"
+        return observation
+
+    def drawn(self) -> Image:
+        """The last picture with the hands that were found in it."""
+        assert self._hands is not None
+        hands = self._hands
+        assert hands.pixels is not None
+        found = {"left": hands.left, "right": hands.right}
+        return draw_hands(
+            hands.pixels, {side: hand.pixels if hand else None for side, hand in found.items()}
+        )
+
+    def close(self) -> None:
+        """Close the camera and free the detector: another stream begins with the next opening."""
+        self._pictures.close()
+        if self._hands is not None:
+            self._hands.close()
+        self._hands = None
+
+    def drops(self) -> Mapping[str, int]:
+        """Pictures lost, by cause."""
+        return self._pictures.drops
+
+    def values(self) -> Mapping[str, object]:
+        """The size of the pictures."""
+        return {"picture": self._size}

@@ -1,0 +1,157 @@
+"""MediaPipe's hand detector: pictures in, hands with their landmarks out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.errors import SensorError
+from whispersign_model.recordings.recording import NANOSECONDS
+
+Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]  # (H, W, 3), blue green red
+
+BUNDLE = "hand_landmarker.task"
+CACHES = (
+    Path(sys.prefix) / "share/whispersign" / BUNDLE,
+    Path.home() / ".cache/whispersign" / BUNDLE,
+)
+MILLISECOND = NANOSECONDS // 1000
+HANDS = 2
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """How hands are looked for.
+
+    Attributes:
+        model_file: ``hand_landmarker.task``; "" for the one that ``make`` prepared.
+        detection, presence, tracking: least confidence, in [0, 1], that a hand is there: when it
+            is looked for in the whole picture, in the region where it is followed, and of the
+            overlap of that region from picture to picture.
+    """
+
+    model_file: str = ""
+    detection: float = 0.5
+    presence: float = 0.5
+    tracking: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A hand in a picture.
+
+    Attributes:
+        right: probability in [0, 1] that it is a right hand.
+        pixels: ``(21, 2)`` x right, y down, of the picture.
+        depths: ``(21,)`` away from the camera, relative to the wrist, in pixels.
+        world: ``(21, 3)`` metres, x right, y down, z away, about the middle of the hand.
+    """
+
+    right: float
+    pixels: Floats
+    depths: Floats
+    world: Floats
+
+    @property
+    def score(self) -> float:
+        """How sure the detector is of the side, in [0.5, 1]."""
+        return max(self.right, 1 - self.right)
+
+    @property
+    def extent(self) -> float:
+        """Size in pixels: the mean distance of the landmarks from their middle."""
+        return float(np.linalg.norm(self.pixels - self.pixels.mean(axis=0), axis=1).mean())
+
+
+def find_bundle(given: str) -> Path:
+    """Return the detector's model file.
+
+    Raises:
+        SensorError: it is missing; says how to get it.
+    """
+    candidates = (Path(given).expanduser(),) if given else CACHES
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise SensorError(
+        candidates[0],
+        "the hand detector's model is missing",
+        "run `make setup` or `python tools/hand_landmarker.py`, or name the file in model_file",
+    )
+
+
+class HandDetector:
+    """Finds up to two hands, and follows them from picture to picture.
+
+    Args:
+        options: see ``DetectorOptions``.
+
+    Raises:
+        SensorError: MediaPipe or its model is missing or damaged.
+    """
+
+    def __init__(self, options: DetectorOptions | None = None) -> None:
+        options = options or DetectorOptions()
+        bundle = find_bundle(options.model_file)
+        try:
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+        except ModuleNotFoundError as error:
+            raise SensorError(
+                "camera",
+                f"the Python package '{error.name}' is missing",
+                "install the extra 'camera' of whispersign_ros",
+            ) from error
+        try:
+            self._detector: Any = vision.HandLandmarker.create_from_options(
+                vision.HandLandmarkerOptions(
+                    base_options=BaseOptions(model_asset_path=str(bundle)),
+                    running_mode=vision.RunningMode.VIDEO,
+                    num_hands=HANDS,
+                    min_hand_detection_confidence=options.detection,
+                    min_hand_presence_confidence=options.presence,
+                    min_tracking_confidence=options.tracking,
+                )
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise SensorError(
+                bundle, "is not a model of MediaPipe's hand detector", "make it anew"
+            ) from error
+        self._image: Callable[[Image], Any] = lambda pixels: mediapipe.Image(
+            image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels[..., ::-1])
+        )
+        self._clock = -1  # milliseconds of the last picture: MediaPipe wants them to increase
+
+    def detect(self, pixels: Image, stamp: int) -> list[Detection]:
+        """Find the hands in a picture ``(H, W, 3)`` captured at ``stamp`` nanoseconds."""
+        self._clock = max(self._clock + 1, stamp // MILLISECOND)
+        found = self._detector.detect_for_video(self._image(pixels), self._clock)
+        height, width = pixels.shape[:2]
+        return [
+            _detection(side[0], landmarks, world, width, height)
+            for side, landmarks, world in zip(
+                found.handedness, found.hand_landmarks, found.hand_world_landmarks
+            )
+        ]
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._detector.close()
+
+
+def _detection(side: Any, landmarks: Any, world: Any, width: int, height: int) -> Detection:
+    points = np.array([[point.x, point.y, point.z] for point in landmarks], dtype=np.float64)
+    score = float(side.score)
+    return Detection(
+        right=score if side.category_name == "Right" else 1 - score,
+        pixels=points[:, :2] * (width, height),
+        depths=points[:, 2] * width,  # MediaPipe's z has the scale of x
+        world=np.array([[point.x, point.y, point.z] for point in world], dtype=np.float64),
+    )

@@ -1,0 +1,208 @@
+"""Recordings from videos: the skeletons of every picture, at the file's own times."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from whispersign_model.errors import SensorError, WhisperSignError
+from whispersign_model.recordings.bag import write_bag
+from whispersign_model.recordings.bag_files import read_metadata
+from whispersign_model.recordings.labels import labelled
+from whispersign_model.recordings.recording import Recording, Segment
+from whispersign_model.sensors.camera import CameraOptions, CameraSensor
+from whispersign_model.sensors.collection import Clip
+from whispersign_model.sensors.pictures import ASSUMED_RATE, VideoFile, open_file
+from whispersign_model.sensors.sensor import Observation, SensorEndError
+from whispersign_model.skeleton import LEFT, RIGHT
+
+MADE_WITH = "extraction"  # key of a bag's custom data: the options that its skeletons come from
+
+Advance = Callable[[int, int], None]  # pictures done, pictures in all (0: unknown)
+
+
+@dataclass(frozen=True)
+class ExtractionOptions:
+    """How recordings are made from files.
+
+    Attributes:
+        camera: how pictures become skeletons.
+        rate: pictures a second of folders of images.
+        storage: of the bags.
+    """
+
+    camera: CameraOptions = field(default_factory=CameraOptions)
+    rate: float = ASSUMED_RATE
+    storage: str = "mcap"
+
+    @property
+    def text(self) -> str:
+        """What decides the skeletons, as bags carry it."""
+        fields = asdict(self)
+        del fields["storage"], fields["camera"]["detector"]["model_file"]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one clip.
+
+    Attributes:
+        name: the clip's.
+        frames, with_hands: pictures, and those with a hand.
+        seconds: from the first picture to the last.
+        notes: what a person should know about the file.
+        fault: why there is no bag, None where there is one.
+        known: the bag was there already.
+    """
+
+    name: str
+    frames: int = 0
+    with_hands: int = 0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    fault: WhisperSignError | None = None
+    known: bool = False
+
+
+def extract(
+    clip: Clip, options: ExtractionOptions | None = None, advance: Advance | None = None
+) -> tuple[Recording, tuple[str, ...]]:
+    """Look at every picture of a clip.
+
+    Stamps count from the beginning of the file.
+
+    Returns:
+        the recording, and notes about what was wrong with the file.
+
+    Raises:
+        SensorError: the file or the detector is at fault.
+        LabelError: a table's times are not within the file.
+    """
+    options = options or ExtractionOptions()
+    pictures = open_file(clip.path, options.rate)
+    sensor = CameraSensor(pictures, options.camera)
+    frames: list[Observation] = []
+    try:
+        sensor.open()
+        for observation in _all(sensor):
+            frames.append(observation)
+            if advance is not None:
+                advance(len(frames), pictures.number)
+    finally:
+        sensor.close()
+    stamps = np.array([frame.stamp for frame in frames], dtype=np.int64)
+    if not frames:
+        raise SensorError(clip.path, "holds no picture that can be read", "replace it")
+    whole = Segment((clip.gloss,), int(stamps[0]), int(stamps[-1])) if clip.gloss else None
+    recording = Recording(
+        stamps=stamps,
+        positions=np.stack([frame.positions for frame in frames]),
+        confidence=np.stack([frame.confidence for frame in frames]),
+        segments=() if whole is None else (whole,),
+        name=clip.name,
+        signer=clip.signer,
+        source=sensor.source,
+        coordinates=sensor.coordinates,
+        meta={MADE_WITH: options.text, "file": clip.path.name},
+    )
+    if clip.rows:
+        recording = labelled(recording, clip.rows)
+    return recording, tuple(_notes(pictures, sensor.drops().get("unreadable_pictures", 0)))
+
+
+def extract_all(
+    clips: list[Clip], out: Path, options: ExtractionOptions, jobs: int
+) -> Iterator[Outcome]:
+    """Write one bag a clip into a folder, several at a time; yield what became of each.
+
+    Bags that are there already, made with the same options, are left alone: an interrupted
+    extraction goes on where it was.
+
+    Raises:
+        SensorError: a bag that is there was made with other options, or a process died.
+    """
+    todo = []
+    for clip in clips:
+        if _is_there(out / clip.name, options):
+            yield Outcome(clip.name, known=True)
+        else:
+            todo.append(clip)
+    work = partial(_to_bag, out=out, options=options)
+    if jobs == 1 or len(todo) < 2:
+        yield from map(work, todo)
+        return
+    workers = min(jobs, len(todo))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_hush)
+    try:
+        for future in as_completed([pool.submit(work, clip) for clip in todo]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise SensorError(out, "a process died", "start again with fewer --jobs") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def write_clip(
+    clip: Clip, path: Path, options: ExtractionOptions, advance: Advance | None = None
+) -> Outcome:
+    """Extract one clip to a bag at ``path``.
+
+    Raises:
+        WhisperSignError: the file, the detector or the bag is at fault.
+    """
+    recording, notes = extract(clip, options, advance)
+    write_bag(path, recording, options.storage)
+    confidence = recording.confidence
+    hands = confidence[:, LEFT].any(axis=1) | confidence[:, RIGHT].any(axis=1)
+    return Outcome(clip.name, len(recording), int(hands.sum()), recording.duration, notes)
+
+
+def _to_bag(clip: Clip, out: Path, options: ExtractionOptions) -> Outcome:
+    try:
+        return write_clip(clip, out / clip.name, options)
+    except WhisperSignError as error:
+        fault = SensorError(error.subject, error.fault, error.remedy)  # one that can be pickled
+        return Outcome(clip.name, fault=fault)
+
+
+def _hush() -> None:
+    """Silence the native code of a process: MediaPipe writes warnings that concern nobody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _is_there(bag: Path, options: ExtractionOptions) -> bool:
+    metadata = read_metadata(bag)
+    if metadata is None:
+        return False
+    if metadata.custom.get(MADE_WITH) != options.text:
+        raise SensorError(
+            bag, "is there already, made with other options", "choose another --out, or remove it"
+        )
+    return True
+
+
+def _all(sensor: CameraSensor) -> Iterator[Observation]:
+    while True:
+        try:
+            observation = sensor.read(0.0)
+        except SensorEndError:
+            return
+        if observation is not None:
+            yield observation
+
+
+def _notes(pictures: object, unreadable: int) -> Iterator[str]:
+    if unreadable:
+        yield f"{unreadable} pictures cannot be read"
+    if isinstance(pictures, VideoFile) and pictures.invented_stamps:
+        yield f"{pictures.invented_stamps} pictures without a time of their own"

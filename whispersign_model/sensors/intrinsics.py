@@ -1,0 +1,139 @@
+"""A camera's inner geometry: which direction a pixel looks in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from whispersign_model.configuration import load_yaml
+from whispersign_model.errors import ConfigError
+
+Floats = NDArray[np.float64]
+PINHOLE, FISHEYE = ("", "plumb_bob", "rational_polynomial"), ("equidistant", "fisheye")
+ASPECT_TOLERANCE = 0.02  # by which the shapes of calibrated and delivered pictures may differ
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Focal lengths, principal point and distortion, as in ``sensor_msgs/CameraInfo``.
+
+    Attributes:
+        width, height: pixels of the pictures that it was calibrated with.
+        focal: along x and y, pixels.
+        centre: the principal point, pixels.
+        model: of the distortion, one of ``PINHOLE`` or ``FISHEYE``; "" for none.
+        distortion: its coefficients.
+    """
+
+    width: int
+    height: int
+    focal: tuple[float, float]
+    centre: tuple[float, float]
+    model: str = ""
+    distortion: tuple[float, ...] = ()
+
+    @classmethod
+    def of_view(cls, width: int, height: int, degrees: float) -> Intrinsics:
+        """An ideal camera that sees ``degrees`` along the longer side of its pictures."""
+        focal = max(width, height) / 2 / math.tan(math.radians(degrees) / 2)
+        return cls(width, height, (focal, focal), (width / 2, height / 2))
+
+    @classmethod
+    def calibrated(
+        cls,
+        size: tuple[int, int],
+        matrix: tuple[float, ...],
+        model: str,
+        distortion: tuple[float, ...],
+        subject: str,
+    ) -> Intrinsics:
+        """From the 9 numbers of a camera matrix, row by row, and a distortion.
+
+        Raises:
+            ConfigError: naming ``subject``; not calibrated, or a distortion of another kind.
+        """
+        if len(matrix) != 9 or not (matrix[0] > 0 and matrix[4] > 0) or min(size) < 1:
+            raise ConfigError(subject, "holds no calibration", "calibrate, or give a field of view")
+        if any(distortion) and model not in PINHOLE + FISHEYE:
+            known = ", ".join(filter(None, PINHOLE + FISHEYE))
+            raise ConfigError(subject, f"distortion model '{model}' is unknown", f"known: {known}")
+        return cls(
+            *size,
+            (matrix[0], matrix[4]),
+            (matrix[2], matrix[5]),
+            model if any(distortion) else "",
+            distortion if any(distortion) else (),
+        )
+
+    def fitted(self, width: int, height: int) -> Intrinsics:
+        """The same camera delivering pictures of another size.
+
+        Raises:
+            ConfigError: when the shape differs too, so that something was cut off.
+        """
+        if (width, height) == (self.width, self.height):
+            return self
+        across, down = width / self.width, height / self.height
+        if abs(across / down - 1) > ASPECT_TOLERANCE:
+            raise ConfigError(
+                "calibration",
+                f"is for pictures of {self.width}x{self.height}, these are {width}x{height}",
+                "calibrate at this size",
+            )
+        return replace(
+            self,
+            width=width,
+            height=height,
+            focal=(self.focal[0] * across, self.focal[1] * down),
+            centre=(self.centre[0] * across, self.centre[1] * down),
+        )
+
+    def rays(self, pixels: Floats) -> Floats:
+        """Pixels ``(n, 2)`` -> where their rays cross the plane one unit before the camera."""
+        if not self.model:
+            return np.asarray((pixels - np.array(self.centre)) / np.array(self.focal))
+        import cv2  # only distorted pictures need it here
+
+        matrix = np.array(
+            [[self.focal[0], 0, self.centre[0]], [0, self.focal[1], self.centre[1]], [0, 0, 1]]
+        )
+        points, lens = np.ascontiguousarray(pixels)[:, None], np.array(self.distortion)
+        undistort = cv2.fisheye.undistortPoints if self.model in FISHEYE else cv2.undistortPoints
+        return np.asarray(undistort(points, matrix, lens)[:, 0], dtype=np.float64)
+
+
+class _Matrix(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    data: tuple[float, ...]
+
+
+class _CalibrationFile(BaseModel):
+    """What ROS's camera calibrators write; rectification and projection are not needed."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    image_width: int = Field(ge=1)
+    image_height: int = Field(ge=1)
+    camera_matrix: _Matrix
+    distortion_model: str = ""
+    distortion_coefficients: _Matrix = _Matrix(data=())
+
+
+def read_calibration(path: Path) -> Intrinsics:
+    """Read a calibration file (YAML) of ROS's ``camera_calibration``.
+
+    Raises:
+        ConfigError: the file is missing, is not of this kind or holds no calibration.
+    """
+    file = load_yaml(_CalibrationFile, path)
+    return Intrinsics.calibrated(
+        (file.image_width, file.image_height),
+        file.camera_matrix.data,
+        file.distortion_model,
+        file.distortion_coefficients.data,
+        str(path),
+    )

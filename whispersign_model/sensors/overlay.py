@@ -1,0 +1,37 @@
+"""Hands drawn onto pictures."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.sensors.detector import Image
+from whispersign_model.skeleton import BONES, HANDS
+
+COLOURS = {"left": (60, 160, 255), "right": (255, 140, 60)}  # blue green red
+JOINT_COLOUR = (250, 250, 250)
+SHIFT = 3  # OpenCV draws to fractions of a pixel, 2 ** -SHIFT
+
+
+def draw_hands(pixels: Image, hands: dict[str, NDArray[np.floating] | None]) -> Image:
+    """Return a copy of a picture with hands, ``(21, 2)`` pixels each, by their side."""
+    picture = pixels.copy()
+    width = max(1, round(picture.shape[0] / 360))
+    for side in HANDS:
+        joints = hands.get(side)
+        if joints is None:
+            continue
+        points = [_fixed(point) for point in joints]
+        for first, second in BONES:
+            cv2.line(picture, points[first], points[second], COLOURS[side], width + 1, cv2.LINE_AA,
+                     SHIFT)  # fmt: skip
+        for point in points:
+            cv2.circle(picture, point, (width + 1) << SHIFT, JOINT_COLOUR, -1, cv2.LINE_AA, SHIFT)
+    return picture
+
+
+def _fixed(point: NDArray[np.floating]) -> tuple[int, int]:
+    """A point in OpenCV's fixed-point numbers; one far outside is kept within their range."""
+    x, y = (round(float(v) * (1 << SHIFT)) for v in np.clip(point, -30_000, 30_000))
+    return x, y
