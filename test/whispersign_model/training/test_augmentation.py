@@ -50,6 +50,18 @@ def test_every_augmentation_does_something_and_leaves_the_absent_hand_absent(mov
     assert np.isfinite(positions).all()
 
 
+def test_a_stretch_of_up_to_so_many_seconds_is_hidden(movement):
+    clip = movement(1, 0)
+    hiding = STILL.model_copy(update={"frame_mask": 1.0, "mask_length": 0.25})
+    hidden = []
+    for seed in range(40):
+        _, confidence = hiding(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(seed))
+        frames = np.flatnonzero(~confidence[:, 21:].any(axis=1))
+        assert (np.diff(frames) == 1).all()
+        hidden.append(len(frames))
+    assert 12 <= max(hidden) <= 15
+
+
 def test_the_rarer_hand_is_dropped(movement):
     clip = movement(1, 0)
     clip[:10, :21] = clip[:10, 21:]

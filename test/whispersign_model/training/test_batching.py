@@ -14,7 +14,9 @@ def test_batches_hold_every_clip_once_in_an_order_of_the_epoch():
     for epoch in (0, 1, 0):
         sampler.set_epoch(epoch)
         epochs.append(list(sampler))
-    assert epochs[0] == epochs[2] != epochs[1]
+    assert epochs[0] == epochs[2]
+    orders = [[index.example for batch in epoch for index in batch] for epoch in epochs]
+    assert orders[0] != orders[1]
     assert len(epochs[0]) == len(sampler)
     assert sorted(index.example for batch in epochs[0] for index in batch) == list(range(50))
     padded = sum(len(batch) * max(lengths[i.example] for i in batch) for batch in epochs[0])

@@ -39,7 +39,11 @@ def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
     first, again, later = clips[Index(0, 1)], clips[Index(0, 1)], clips[Index(1, 1)]
     assert np.array_equal(first[0], again[0])
     assert first[0].shape != later[0].shape or not np.array_equal(first[0], later[0])
-    batch = collate([clips[Index(0, i)] for i in range(4)])
+    made = [clips[Index(0, i)] for i in range(4)]
+    batch = collate(made)
+    assert batch.lengths.tolist() == [len(features) for features, _, _ in made]
+    assert len(set(batch.lengths.tolist())) > 1
+    assert batch.target_lengths.tolist() == [1] * 4
     for row, length in zip(batch.features, batch.lengths):
         assert not row[int(length) :].any()
         assert row[: int(length)].any()
