@@ -18,7 +18,7 @@ ROS = (
 )
 HEAVY = ("torch", "lightning", "torchmetrics", "tensorboard", "mediapipe", "cv2", "matplotlib")
 # The only modules that may need torch; of these, two load without it.
-TORCH = re.compile(r"whispersign_model\.(training|network|runtime\.torch_backend)\b")
+TORCH = re.compile(r"whispersign_model\.(benchmarks|training|network|runtime\.torch_backend)\b")
 LIGHT = ("whispersign_model.network.checkpoint", "whispersign_model.network.config")
 # What a robot runs: no module of these folders, loaded, brings in a heavy library.
 ON_A_ROBOT = (

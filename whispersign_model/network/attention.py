@@ -7,39 +7,22 @@ import math
 import torch
 from torch import Tensor, nn
 
-from whispersign_model.network.config import PARTS_PER_HAND
-from whispersign_model.network.masking import masked_softmax
-from whispersign_model.skeleton import HANDS
-
-PARTS = PARTS_PER_HAND * len(HANDS)
+from whispersign_model.network.config import PARTS, PARTS_PER_HAND
 
 
-def split_heads(x: Tensor, heads: int) -> Tensor:
-    """``(..., T, C) -> (..., heads, T, C / heads)``."""
-    return x.unflatten(-1, (heads, -1)).transpose(-3, -2)
+class BlockLinear(nn.Module):
+    """Linear maps side by side: block b of the input gives block b of the output."""
 
-
-def join_heads(x: Tensor) -> Tensor:
-    """``(..., heads, T, c) -> (..., T, heads * c)``."""
-    return x.transpose(-3, -2).flatten(-2)
-
-
-class PartLinear(nn.Module):
-    """One linear map a hand part, the same for both hands."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, blocks: int, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(PARTS_PER_HAND, inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(PARTS_PER_HAND, outputs))
-        for part in self.weight:
-            nn.init.xavier_uniform_(part)
+        self.weight = nn.Parameter(torch.empty(blocks, inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(blocks, 1, outputs))
+        for block in self.weight:
+            nn.init.xavier_uniform_(block)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, hands, parts, inputs) -> (N, hands, parts, outputs)``."""
-        steps, hands = x.shape[:2]
-        by_part = x.flatten(0, 1).transpose(0, 1)  # (parts, N * hands, inputs)
-        y = torch.baddbmm(self.bias[:, None].to(x.dtype), by_part, self.weight.to(x.dtype))
-        return y.transpose(0, 1).unflatten(0, (steps, hands))
+        """``(N, blocks, inputs) -> (N, blocks, outputs)``."""
+        return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
 
 
 class SpatialAttention(nn.Module):
@@ -49,83 +32,88 @@ class SpatialAttention(nn.Module):
     each head and pair of parts says who listens to whom before anything is seen.
     """
 
-    def __init__(self, channels: int, heads: int, dropout: float) -> None:
+    def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        part_channels = channels // PARTS_PER_HAND
-        self.scale = 1 / math.sqrt(part_channels // heads)
-        self.query_key_value = PartLinear(part_channels, 3 * part_channels)
-        self.output = PartLinear(part_channels, part_channels)
-        self.bias = nn.Parameter(torch.zeros(heads, PARTS, PARTS))
-        self.dropout = nn.Dropout(dropout)
+        self.scale = 1 / math.sqrt(channels // heads)
+        self.query_key_value = BlockLinear(PARTS_PER_HAND, channels, 3 * channels)
+        self.output = BlockLinear(PARTS_PER_HAND, channels, channels)
+        self.bias = nn.Parameter(torch.zeros(heads, PARTS, PARTS))  # [head, key, query]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Attend over parts.
 
         Args:
-            x: ``(B, T, hands, C)``.
+            x: ``(N, parts, c)``, one row a time step.
 
         Returns:
-            ``(B, T, hands, C)`` and the attention map ``(B, T, heads, parts, parts)``.
+            ``(N, parts, c)``, and the attention map ``(N, heads, parts, parts)``: from each part
+            (row) to those it listens to (column).
         """
-        batch, steps, hands, _ = x.shape
-        tokens = x.flatten(0, 1).unflatten(-1, (PARTS_PER_HAND, -1))  # (N, hands, 4, c)
-        mixed = self.query_key_value(tokens).flatten(1, 2)  # (N, parts, 3c)
-        query, key, value = (split_heads(part, self.heads) for part in mixed.chunk(3, dim=-1))
-        scores = query @ key.transpose(-1, -2) * self.scale + self.bias.to(query.dtype)
-        weights = scores.float().softmax(dim=-1).to(value.dtype)
-        attended = join_heads(self.dropout(weights) @ value)  # (N, parts, c)
-        output = self.output(attended.unflatten(1, (hands, PARTS_PER_HAND)))
-        return output.flatten(-2).unflatten(0, (batch, steps)), weights.unflatten(0, (batch, steps))
+        mixed = self._by_part(self.query_key_value, x).unflatten(-1, (3, self.heads, -1))
+        query, key, value = mixed.permute(2, 0, 3, 1, 4).unbind(0)  # (N, heads, parts, c / heads)
+        scores = torch.add(self.bias, key @ query.transpose(-1, -2), alpha=self.scale)
+        weights = scores.softmax(dim=-2)  # keys by rows: several times faster than by columns
+        attended = weights.to(value.dtype).transpose(-1, -2) @ value
+        output = self._by_part(self.output, attended.transpose(1, 2).flatten(2))
+        return output, weights.transpose(-1, -2)
+
+    @staticmethod
+    def _by_part(linear: BlockLinear, x: Tensor) -> Tensor:
+        """Apply a part's map to that part of both hands."""
+        return linear(x.reshape(-1, PARTS_PER_HAND, x.shape[-1])).reshape(*x.shape[:2], -1)
 
 
 class TemporalAttention(nn.Module):
-    """T-MHSA: each hand's stream attends over time with relative positions.
+    """T-MHSA: a stream attends over time with relative positions; each group of channels apart.
 
     Scores are ``q k + (q + v) r[i - j]`` with a learned ``r`` for every distance (Shaw et al. 2018,
     arXiv:1803.02155; the bias ``v`` from Dai et al. 2019, arXiv:1901.02860), so they depend on how
     far apart two steps are and not on where the clip begins.
     """
 
-    def __init__(self, channels: int, heads: int, max_distance: int, dropout: float) -> None:
+    def __init__(
+        self, channels: int, heads: int, groups: int, max_distance: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.heads = heads
-        self.max_distance = max_distance
+        self.heads, self.groups = heads, groups
         head_channels = channels // heads
         self.scale = 1 / math.sqrt(head_channels)
-        self.query_key_value = nn.Linear(channels, 3 * channels)
-        self.output = nn.Linear(channels, channels)
+        self.query_key_value = BlockLinear(groups, channels // groups, 3 * channels // groups)
+        self.output = BlockLinear(groups, channels // groups, channels // groups)
         self.relative = nn.Parameter(torch.randn(heads, 2 * max_distance + 1, head_channels) * 0.02)
         self.relative_bias = nn.Parameter(torch.zeros(heads, 1, head_channels))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, allowed: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor, distance: Tensor) -> Tensor:
         """Attend over time.
 
         Args:
-            x: ``(N, T, C)``, one row a hand of a clip.
-            allowed: ``(N, 1, T, T)`` bool, True where query (row) may see key (column).
+            x: ``(N, T, C)``.
+            bias: ``(N, 1, T, T)``, see :func:`~whispersign_model.network.masking.attention_bias`.
+            distance: ``(T, T)`` int64, see :func:`relative_positions`.
 
         Returns:
             ``(N, T, C)``.
         """
-        query, key, value = (
-            split_heads(part, self.heads) for part in self.query_key_value(x).chunk(3, dim=-1)
+        steps = x.shape[1]
+        mixed = self.query_key_value(x.reshape(-1, self.groups, x.shape[-1] // self.groups))
+        mixed = mixed.unflatten(-1, (3, self.heads // self.groups, -1)).unflatten(0, (-1, steps))
+        query, key, value = mixed.permute(3, 0, 2, 4, 1, 5).flatten(2, 3).unbind(0)
+        table = (query + self.relative_bias) @ self.relative.transpose(-1, -2)
+        relative = table.gather(-1, distance.expand(*table.shape[:-1], -1))
+        scores = torch.add(bias, query @ key.transpose(-1, -2) + relative, alpha=self.scale)
+        weights = self.dropout(scores.softmax(dim=-1)).to(value.dtype)
+        attended = (
+            (weights @ value).transpose(1, 2).reshape(-1, self.groups, x.shape[-1] // self.groups)
         )
-        content = query @ key.transpose(-1, -2)
-        scores = (content + self._relative_scores(query)) * self.scale
-        weights = self.dropout(masked_softmax(scores, allowed))
-        return self.output(join_heads(weights @ value))
+        return self.output(attended).reshape(x.shape)
 
-    def _relative_scores(self, query: Tensor) -> Tensor:
-        """``(N, heads, T, c) -> (N, heads, T, T)``: what distance alone contributes."""
-        steps = query.shape[-2]
-        position = torch.arange(steps, device=query.device)
-        distance = (position[:, None] - position[None]).clamp(-self.max_distance, self.max_distance)
-        bias = self.relative_bias.to(query.dtype)
-        table = (query + bias) @ self.relative.to(query.dtype).transpose(-1, -2)
-        index = (distance + self.max_distance).expand(*query.shape[:2], steps, steps)
-        return table.gather(-1, index)
+
+def relative_positions(steps: int, furthest: int, device: torch.device) -> Tensor:
+    """Return ``(steps, steps)`` int64: the row of ``relative`` for each query and key."""
+    position = torch.arange(steps, device=device)
+    return (position[:, None] - position).clamp(-furthest, furthest) + furthest
 
 
 class CrossAttention(nn.Module):
@@ -140,9 +128,11 @@ class CrossAttention(nn.Module):
         self.output = nn.Linear(channels, channels)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, memory: Tensor, allowed: Tensor) -> Tensor:
-        """``x (B, L, C)`` attends to ``memory (B, S, C)``; ``allowed`` fits (B, 1, L, S)."""
-        query = split_heads(self.query(x), self.heads)
-        key, value = (split_heads(part, self.heads) for part in self.key_value(memory).chunk(2, -1))
-        weights = masked_softmax(query @ key.transpose(-1, -2) * self.scale, allowed)
-        return self.output(join_heads(self.dropout(weights) @ value))
+    def forward(self, x: Tensor, memory: Tensor, bias: Tensor) -> Tensor:
+        """``x (B, L, C)`` attends to ``memory (B, S, C)``; ``bias`` fits ``(B, 1, L, S)``."""
+        query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        both = self.key_value(memory).unflatten(-1, (2, self.heads, -1))
+        key, value = both.permute(2, 0, 3, 1, 4).unbind(0)
+        scores = torch.add(bias, query @ key.transpose(-1, -2), alpha=self.scale)
+        weights = self.dropout(scores.softmax(dim=-1)).to(value.dtype)
+        return self.output((weights @ value).transpose(1, 2).flatten(2))

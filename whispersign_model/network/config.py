@@ -12,7 +12,8 @@ from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
-HAND_WIDTH = 0.75  # channels of one hand's stream as a share of d_model; both hands share weights
+PARTS = 2 * PARTS_PER_HAND
+GROUPS = 2  # of the encoder's channels, each with a share of every part
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -38,7 +39,7 @@ class EncoderConfig(_Section):
 
     num_heads: Positive = 4
     num_layers: Positive = 2
-    d_ff: Positive = 512  # for a stream of d_model channels; a hand's stream has its share
+    d_ff: Positive = 512
     dropout: Rate = 0.1
     left_context: Positive = 64  # patches that a chunked pass may look back
     max_distance: Positive = 32  # relative positions farther apart share one embedding
@@ -70,23 +71,19 @@ class ModelConfig(_Section):
             )
         if self.decoder.blank_id != 0:
             raise ValueError("decoder.blank_id must be 0: gloss ids start at 1")
-        if self.hand_channels % (PARTS_PER_HAND * heads) or frontend.d_model % heads:
+        if frontend.d_model % (PARTS * heads) or heads % GROUPS:
             raise ValueError(
-                f"frontend.d_model {frontend.d_model} does not divide among {heads} heads and "
-                f"{PARTS_PER_HAND} hand parts: {HAND_WIDTH} * d_model must be a multiple of "
-                f"{PARTS_PER_HAND * heads}"
+                f"frontend.d_model {frontend.d_model} does not divide among {PARTS} hand parts and "
+                f"{heads} heads: take an even number of heads and a multiple of {PARTS * heads}"
             )
+        if self.encoder.d_ff % GROUPS:
+            raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is no multiple of {GROUPS}")
         return self
 
     @property
-    def hand_channels(self) -> int:
-        """Channels of one hand's stream through the encoder."""
-        return int(self.frontend.d_model * HAND_WIDTH)
-
-    @property
-    def hand_d_ff(self) -> int:
-        """Hidden channels of the feed-forward layer of one hand's stream."""
-        return int(self.encoder.d_ff * HAND_WIDTH)
+    def part_channels(self) -> int:
+        """Channels of one hand part's token."""
+        return self.frontend.d_model // PARTS
 
     def with_vocabulary(self, glosses: int) -> ModelConfig:
         """Return the same network for ``glosses`` glosses (and the blank)."""

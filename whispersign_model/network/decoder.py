@@ -6,15 +6,21 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from whispersign_model.network.attention import CrossAttention
 from whispersign_model.network.config import ModelConfig
-from whispersign_model.network.encoder import feed_forward
-from whispersign_model.network.masking import valid_steps
+from whispersign_model.network.encoder import FeedForward
+from whispersign_model.network.masking import attention_bias, valid_steps
 
 
 class CTCHead(nn.Module):
-    """Pass 1: log-probabilities of blank and glosses at every step (Graves et al. 2006)."""
+    """Pass 1: log-probabilities of blank and glosses at every step (Graves et al. 2006).
+
+    Whether there is a gloss, and which, are two decisions: a sigmoid and a softmax (Variani et al.
+    2020, arXiv:2003.07705). In one softmax the blank, which soon has nearly all the probability,
+    leaves the glosses no gradient to tell them apart by.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -22,7 +28,10 @@ class CTCHead(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """``(B, T', d_model) -> (B, T', V)`` float32 log-probabilities."""
-        return self.project(states).float().log_softmax(dim=-1)
+        scores = self.project(states).float()
+        blank, glosses = scores[..., :1], scores[..., 1:]
+        gloss = functional.logsigmoid(-blank) + glosses.log_softmax(dim=-1)
+        return torch.cat([functional.logsigmoid(blank), gloss], dim=-1)
 
 
 class DecoderBlock(nn.Module):
@@ -37,11 +46,11 @@ class DecoderBlock(nn.Module):
         self.cross_norm = nn.LayerNorm(channels)
         self.cross_attention = CrossAttention(channels, heads, dropout)
         self.feed_forward_norm = nn.LayerNorm(channels)
-        self.feed_forward = feed_forward(channels, config.encoder.d_ff, dropout)
+        self.feed_forward = FeedForward(channels, config.encoder.d_ff, 1, dropout)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, causal: Tensor, present: Tensor) -> Tensor:
-        """``x (B, L, d)``, ``memory (B, T', d)``, masks broadcast to (B, 1, L, ...)."""
+        """``x (B, L, d)``, ``memory (B, T', d)``, attention biases broadcast to (B, 1, L, ...)."""
         normed = self.self_norm(x)
         x = x + self.dropout(self.self_attention(normed, normed, causal))
         x = x + self.dropout(self.cross_attention(self.cross_norm(x), memory, present))
@@ -80,8 +89,9 @@ class AttentionDecoder(nn.Module):
         length = previous.shape[1]
         x = self.embedding(previous) * math.sqrt(self.channels) + self._positions(previous)
         x = self.dropout(x)
-        causal = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()[None, None]
-        present = valid_steps(memory_lengths, memory.shape[1])[:, None, None]
+        past = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        causal = attention_bias(past)
+        present = attention_bias(valid_steps(memory_lengths, memory.shape[1]))[:, None, None]
         for block in self.blocks:
             x = block(x, memory, causal, present)
         return self.project(self.norm(x)).float().log_softmax(dim=-1)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from whispersign_model.network.attention import SpatialAttention, TemporalAttention
-from whispersign_model.network.config import ModelConfig
-from whispersign_model.network.masking import FULL, chunk_mask, valid_steps
-from whispersign_model.skeleton import HANDS
+from whispersign_model.network.attention import (
+    BlockLinear,
+    SpatialAttention,
+    TemporalAttention,
+    relative_positions,
+)
+from whispersign_model.network.config import GROUPS, PARTS, ModelConfig
+from whispersign_model.network.masking import FULL, attention_bias, chunk_mask, valid_steps
 
 
 class EncoderOutput(NamedTuple):
@@ -27,78 +31,95 @@ class EncoderOutput(NamedTuple):
     spatial_maps: tuple[Tensor, ...]
 
 
-def feed_forward(channels: int, hidden: int, dropout: float) -> nn.Sequential:
-    """Linear, GELU, linear; dropout after each."""
-    return nn.Sequential(
-        nn.Linear(channels, hidden),
-        nn.GELU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, channels),
-        nn.Dropout(dropout),
-    )
+class FeedForward(nn.Module):
+    """Two linear maps with GELU between, in ``groups`` of channels; dropout at the end."""
+
+    def __init__(self, channels: int, hidden: int, groups: int, dropout: float) -> None:
+        super().__init__()
+        self.groups = groups
+        self.widen = BlockLinear(groups, channels // groups, hidden // groups)
+        self.narrow = BlockLinear(groups, hidden // groups, channels // groups)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(..., C) -> (..., C)``."""
+        hidden = functional.gelu(self.widen(x.reshape(-1, self.groups, x.shape[-1] // self.groups)))
+        return self.dropout(self.narrow(hidden).reshape(x.shape))
 
 
 class EncoderBlock(nn.Module):
-    """S-MHSA within a step, T-MHSA and feed-forward along each hand; the hands share weights.
+    """S-MHSA over the parts of both hands within a step, then T-MHSA and feed-forward over time.
 
-    The stream of a hand that is not tracked begins as zeros and fills up from the other hand
-    through S-MHSA: a one-handed sign has both streams to work with.
+    S-MHSA has one set of weights for both (mirrored) hands and mixes all channels of all parts.
+    T-MHSA and feed-forward work in groups, each with a share of every part's channels: they see
+    both hands together, so that a one-handed sign has the room of the absent hand as well.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        channels, encoder = config.hand_channels, config.encoder
+        channels, encoder = config.frontend.d_model, config.encoder
         self.spatial_norm = nn.LayerNorm(channels)
-        self.spatial = SpatialAttention(channels, encoder.num_heads, encoder.dropout)
+        self.spatial = SpatialAttention(config.part_channels, encoder.num_heads)
         self.temporal_norm = nn.LayerNorm(channels)
         self.temporal = TemporalAttention(
-            channels, encoder.num_heads, encoder.max_distance, encoder.dropout
+            channels, encoder.num_heads, GROUPS, encoder.max_distance, encoder.dropout
         )
         self.feed_forward_norm = nn.LayerNorm(channels)
-        self.feed_forward = feed_forward(channels, config.hand_d_ff, encoder.dropout)
+        self.feed_forward = FeedForward(channels, encoder.d_ff, GROUPS, encoder.dropout)
         self.dropout = nn.Dropout(encoder.dropout)
 
-    def forward(self, x: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, T, hands, C)``, ``allowed (B, T, T)`` -> the same shape and the spatial map."""
-        mixed, spatial_map = self.spatial(self.spatial_norm(x))
-        x = x + self.dropout(mixed)
-        batch, _, hands, _ = x.shape
-        streams = x.transpose(1, 2).flatten(0, 1)  # (B * hands, T, C)
-        mask = allowed.repeat_interleave(hands, dim=0)[:, None]
-        streams = streams + self.dropout(self.temporal(self.temporal_norm(streams), mask))
-        streams = streams + self.feed_forward(self.feed_forward_norm(streams))
-        return streams.unflatten(0, (batch, hands)).transpose(1, 2), spatial_map
+    def forward(self, x: Tensor, bias: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next ``x`` and the spatial map.
+
+        Args:
+            x: ``(B, T', d_model)``, channels ordered by group, then part.
+            bias: ``(B, 1, T', T')`` for T-MHSA.
+            distance: ``(T', T')`` for T-MHSA.
+        """
+        tokens = by_part(self.spatial_norm(x))
+        mixed, spatial_map = self.spatial(tokens.flatten(0, 1))
+        x = x + self.dropout(by_group(mixed.view(tokens.shape)))
+        x = x + self.dropout(self.temporal(self.temporal_norm(x), bias, distance))
+        x = x + self.feed_forward(self.feed_forward_norm(x))
+        return x, spatial_map.unflatten(0, x.shape[:2])
+
+
+def by_part(x: Tensor) -> Tensor:
+    """Channels ordered by group ``(B, T', d) -> (B, T', parts, d / parts)`` tokens."""
+    return x.unflatten(-1, (GROUPS, PARTS, -1)).transpose(-3, -2).flatten(-2)
+
+
+def by_group(tokens: Tensor) -> Tensor:
+    """Tokens ``(B, T', parts, d / parts) -> (B, T', d)``, channels ordered by group."""
+    return tokens.unflatten(-1, (GROUPS, -1)).transpose(-3, -2).flatten(-3)
 
 
 class Encoder(nn.Module):
-    """Blocks over both hands' streams, then one fused state of ``d_model`` channels a step."""
+    """Blocks over the parts of both hands side by side."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.left_context = config.encoder.left_context
+        self.max_distance = config.encoder.max_distance
         self.blocks = nn.ModuleList(EncoderBlock(config) for _ in range(config.encoder.num_layers))
-        channels = config.hand_channels
-        self.fusion_norm = nn.LayerNorm(channels)
-        self.fusion = nn.Linear(len(HANDS) * channels, config.frontend.d_model)
         self.norm = nn.LayerNorm(config.frontend.d_model)
 
     def forward(self, tokens: Tensor, lengths: Tensor, chunk: int = FULL) -> EncoderOutput:
-        """Encode a padded batch of hand tokens.
+        """Encode a padded batch of part tokens.
 
         Args:
-            tokens: ``(B, T', hands, C)`` from the frontend.
+            tokens: ``(B, T', parts, c)`` from the frontend.
             lengths: ``(B,)`` steps in each clip.
             chunk: steps that become known together; 0 = the whole clip.
         """
         steps = tokens.shape[1]
         valid = valid_steps(lengths, steps)
         window = chunk_mask(steps, chunk, self.left_context, tokens.device)
-        allowed = valid[:, None, :] & window[None]
+        bias = attention_bias(valid[:, None, :] & window)[:, None]
+        distance = relative_positions(steps, self.max_distance, tokens.device)
+        x = by_group(tokens)
         maps = []
         for block in self.blocks:
-            tokens, spatial_map = block(tokens, allowed)
+            x, spatial_map = block(x, bias, distance)
             maps.append(spatial_map)
-        states = self.norm(self.fusion(self.fusion_norm(tokens).flatten(2)))
-        return EncoderOutput(
-            torch.where(valid[..., None], states, torch.zeros_like(states)), lengths, tuple(maps)
-        )
+        return EncoderOutput(self.norm(x).where(valid[..., None], 0), lengths, tuple(maps))

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from whispersign_model.network.config import PARTS_PER_HAND, ModelConfig
+from whispersign_model.network.config import PARTS, PARTS_PER_HAND, ModelConfig
 from whispersign_model.network.masking import valid_steps
-from whispersign_model.skeleton import CONFIDENCE, FEATURES, FINGERS, HANDS, JOINTS_PER_HAND, WRIST
+from whispersign_model.skeleton import (
+    CONFIDENCE,
+    FEATURES,
+    FINGERS,
+    HANDS,
+    JOINTS_PER_HAND,
+    VELOCITY,
+    WRIST,
+)
 
 # Joints of each part of a hand. A fingertip belongs to one part only; the palm shares the knuckles.
 PART_JOINTS = (
@@ -25,6 +35,19 @@ def patch_count(lengths: Tensor, patch_size: int) -> Tensor:
     return torch.div(lengths + patch_size - 1, patch_size, rounding_mode="floor")
 
 
+def whole_patches(features: Tensor, lengths: Tensor, patch_size: int) -> Tensor:
+    """``(B, T, 42, 7) -> (B, T', P, 42, 7)``: each clip's last frame fills up what follows it.
+
+    Nothing past a clip's end is read, whatever the padding holds.
+    """
+    batch, frames = features.shape[:2]
+    steps = -(-frames // patch_size) * patch_size
+    time = torch.arange(steps, device=features.device).minimum(lengths[:, None] - 1)
+    rows = time + torch.arange(batch, device=features.device)[:, None] * frames
+    whole = features.flatten(0, 1).index_select(0, rows.flatten())
+    return whole.unflatten(0, (batch, -1, patch_size))
+
+
 class PatchEmbedding(nn.Module):
     """Temporal patches of ``P`` frames: one token for each part of each hand.
 
@@ -32,39 +55,33 @@ class PatchEmbedding(nn.Module):
     weights serves them: a one-handed sign has the whole capacity whichever hand makes it.
     """
 
+    columns: Tensor
     mirror: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.patch_size = config.frontend.patch_size
-        part_channels = config.hand_channels // PARTS_PER_HAND
-        self.parts = nn.ModuleList(
-            nn.Linear(self.patch_size * len(joints) * FEATURES, part_channels)
+        patch_size = config.frontend.patch_size
+        self.sizes = [patch_size * len(joints) * FEATURES for joints in PART_JOINTS]
+        self.parts = nn.ModuleList(nn.Linear(size, config.part_channels) for size in self.sizes)
+        # Where in a flat patch each part's numbers lie, first of the left hand, then of the right.
+        place = torch.arange(patch_size * len(HANDS) * JOINTS_PER_HAND * FEATURES)
+        place = place.view(patch_size, len(HANDS), JOINTS_PER_HAND, FEATURES)
+        columns = [
+            place[:, hand, list(joints)].flatten()
+            for hand in range(len(HANDS))
             for joints in PART_JOINTS
-        )
-        mirror = torch.ones(len(HANDS), 1, FEATURES)
-        mirror[HANDS.index("left"), :, [0, 3]] = -1
-        self.register_buffer("mirror", mirror, persistent=False)
-
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed ``(B, T, 42, 7)`` with lengths ``(B,)``; the last frame fills up the last patch.
-
-        Returns:
-            tokens ``(B, ceil(T / P), hands, C)``, and bool ``(B, ceil(T / P), hands)``: True
-            where the hand was tracked in any frame of the patch.
-        """
-        steps = -(-features.shape[1] // self.patch_size) * self.patch_size
-        time = torch.arange(steps, device=lengths.device)[None].minimum(lengths[:, None] - 1)
-        features = features.gather(1, time[..., None, None].expand(-1, -1, *features.shape[2:]))
-        hands = features.unflatten(2, (len(HANDS), JOINTS_PER_HAND)) * self.mirror
-        patches = hands.unflatten(1, (-1, self.patch_size)).transpose(2, 3)
-        tokens = [
-            embed(patches[..., list(joints), :].flatten(-3))
-            for embed, joints in zip(self.parts, PART_JOINTS)
         ]
-        inside = valid_steps(patch_count(lengths, self.patch_size), patches.shape[1])
-        tracked = (patches[..., CONFIDENCE] > 0).flatten(-2).any(dim=-1) & inside[..., None]
-        return torch.cat(tokens, dim=-1), tracked
+        self.register_buffer("columns", torch.cat(columns), persistent=False)
+        across = (self.columns % FEATURES == 0) | (self.columns % FEATURES == VELOCITY.start)
+        left = torch.arange(len(self.columns)) < sum(self.sizes)
+        self.register_buffer("mirror", 1.0 - 2.0 * (across & left), persistent=False)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """``(B, T', P, 42, 7) -> (B, T', hands, 4 * c)``, the parts of a hand side by side."""
+        flat = patches.flatten(0, 1).flatten(1).index_select(1, self.columns)
+        rows = (flat * self.mirror.to(flat.dtype)).view(-1, sum(self.sizes))  # a row is a hand
+        tokens = [embed(part) for embed, part in zip(self.parts, rows.split(self.sizes, dim=-1))]
+        return torch.cat(tokens, dim=-1).unflatten(0, (*patches.shape[:2], len(HANDS)))
 
 
 class ConvSPE(nn.Module):
@@ -72,30 +89,32 @@ class ConvSPE(nn.Module):
 
     def __init__(self, channels: int, kernel_size: int) -> None:
         super().__init__()
-        self.past = kernel_size - 1
-        self.depthwise = nn.Conv1d(channels, channels, kernel_size, groups=channels)
-        self.pointwise = nn.Conv1d(channels, channels, 1)
+        self.kernel_size = kernel_size
+        self.depthwise = nn.Parameter(torch.empty(channels, kernel_size))
+        self.depthwise_bias = nn.Parameter(torch.zeros(channels))
+        nn.init.normal_(self.depthwise, std=1 / math.sqrt(kernel_size))
+        self.pointwise = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, T) -> (N, C, T)``, the encoding added to ``x``; step t sees steps <= t."""
-        mixed = self.depthwise(functional.pad(x, (self.past, 0)))
+        """``(N, T, C) -> (N, T, C)``, the encoding added to ``x``; step t sees steps <= t."""
+        windows = functional.pad(x, (0, 0, self.kernel_size - 1, 0)).unfold(1, self.kernel_size, 1)
+        mixed = (windows * self.depthwise).sum(dim=-1) + self.depthwise_bias
         return x + self.pointwise(functional.gelu(mixed))
 
 
 class ValidBatchNorm(nn.BatchNorm1d):
-    """BatchNorm that counts the steps in which there is a hand: no padding, no absence."""
+    """BatchNorm that counts the rows in which there is a hand: no padding, no absence."""
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        """``(N, C, T)`` with ``valid (N, T)`` bool ``-> (N, C, T)``, 0 where not valid."""
+        """``(N, C)`` with ``valid (N,)`` bool ``-> (N, C)``, 0 where not valid."""
         assert valid is not None
         if not self.training:
             return super().forward(x) * valid[:, None]
-        steps_first = x.transpose(1, 2)
-        normalised = torch.zeros_like(steps_first)
-        rows = steps_first[valid]
-        if len(rows) > 1:  # one step has no variance to learn from
+        normalised = torch.zeros_like(x)
+        rows = x[valid]
+        if len(rows) > 1:  # one row has no variance to learn from
             normalised[valid] = super().forward(rows).to(x.dtype)
-        return normalised.transpose(1, 2)
+        return normalised
 
 
 class Frontend(nn.Module):
@@ -103,7 +122,7 @@ class Frontend(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        channels = config.hand_channels
+        channels = config.part_channels * PARTS_PER_HAND
         self.patch_size = config.frontend.patch_size
         self.patches = PatchEmbedding(config)
         self.conv_spe = ConvSPE(channels, config.frontend.kernel_size)
@@ -115,16 +134,21 @@ class Frontend(nn.Module):
 
         Args:
             features: ``(B, T, 42, 7)`` normalised features.
-            lengths: ``(B,)`` frames in each clip.
+            lengths: ``(B,)`` frames in each clip, at least 1.
 
         Returns:
-            ``(B, T', hands, C)`` with ``T' = ceil(T / P)``, zero where a hand is not tracked and
-            past each clip's end, and the clips' lengths in patches ``(B,)``.
+            tokens ``(B, T', parts, c)`` with ``T' = ceil(T / P)``, the left hand's parts first,
+            zero where a hand is not tracked and past each clip's end; and the clips' lengths in
+            patches ``(B,)``.
         """
-        tokens, tracked = self.patches(features, lengths)
-        batch, _, hands, _ = tokens.shape
-        tracked = tracked.transpose(1, 2).flatten(0, 1)  # (B * hands, T')
-        stream = tokens.transpose(1, 2).flatten(0, 1).transpose(1, 2) * tracked[:, None]
-        stream = self.spatial_dropout(self.norm(self.conv_spe(stream), tracked))
-        tokens = stream.transpose(1, 2).unflatten(0, (batch, hands)).transpose(1, 2)
-        return tokens, patch_count(lengths, self.patch_size)
+        steps = patch_count(lengths, self.patch_size)
+        patches = whole_patches(features, lengths, self.patch_size)
+        hands = patches.unflatten(-2, (len(HANDS), JOINTS_PER_HAND))
+        tracked = hands[..., CONFIDENCE].amax(dim=(2, 4)) > 0  # (B, T', hands)
+        tracked = (tracked & valid_steps(steps, patches.shape[1])[..., None]).transpose(1, 2)
+        x = self.patches(patches).transpose(1, 2) * tracked[..., None]  # (B, hands, T', C)
+        x = self.conv_spe(x.flatten(0, 1))
+        x = self.norm(x.flatten(0, 1), tracked.flatten()).view(x.shape)
+        x = self.spatial_dropout(x.transpose(1, 2)).transpose(1, 2)
+        hands_side_by_side = x.unflatten(0, (-1, len(HANDS))).transpose(1, 2).flatten(2)
+        return hands_side_by_side.unflatten(-1, (PARTS, -1)), steps

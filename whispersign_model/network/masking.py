@@ -27,15 +27,10 @@ def chunk_mask(steps: int, chunk: int, left_context: int, device: torch.device) 
     return (keys < (start + chunk)[:, None]) & (keys >= (start - left_context)[:, None])
 
 
-def masked_softmax(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Softmax over the last axis in float32; rows where nothing is allowed give all zeros.
+def attention_bias(allowed: Tensor) -> Tensor:
+    """Return what to add to attention scores: 0 where ``allowed``, else so low that exp gives 0.
 
-    Args:
-        scores: attention scores, any float type.
-        allowed: bool, broadcastable to ``scores``.
-
-    Returns:
-        weights of the scores' type.
+    A row in which nothing is allowed spreads evenly, and stays finite.
     """
-    filled = scores.float().masked_fill(~allowed, torch.finfo(torch.float32).min)
-    return (filled.softmax(dim=-1) * allowed).to(scores.dtype)
+    lowest = torch.finfo(torch.float32).min / 2  # scores are added to it without overflow
+    return torch.zeros(allowed.shape, device=allowed.device).masked_fill(~allowed, lowest)

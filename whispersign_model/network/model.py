@@ -38,7 +38,7 @@ class Encoded(NamedTuple):
         states: ``(B, T', d_model)``.
         lengths: ``(B,)`` steps in each clip.
         log_probs: ``(B, T', V)`` float32, CTC log-probabilities; column 0 is the blank.
-        frontend: ``(B, T', hands, C)``, what the frontend gave (stage 1 trains on it).
+        frontend: ``(B, T', parts, c)``, what the frontend gave (stage 1 trains on it).
     """
 
     states: Tensor

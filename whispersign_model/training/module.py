@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import lightning
@@ -15,7 +16,6 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.skeleton import HANDS
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.losses import Losses, attention_loss, ctc_loss, hybrid_loss
 from whispersign_model.training.metrics import GlossErrors
@@ -61,23 +61,27 @@ class TrainingModule(lightning.LightningModule):
         self.stage = stage
         self.config = config
         self.glosses = glosses
-        self.auxiliary = nn.Linear(
-            len(HANDS) * model.config.hand_channels, model.config.decoder.vocab_size
-        )
+        self.auxiliary = nn.Linear(model.config.frontend.d_model, model.config.decoder.vocab_size)
         self.auxiliary.requires_grad_(stage.auxiliary)
         for component in ("frontend", "encoder", "ctc", "decoder"):
             if component in stage.train:
                 model.unfreeze(component)
             else:
                 model.freeze(component)
-        self.averaged = AveragedModel(model, avg_fn=self._average, use_buffers=True)
+        self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True)
         self.averaged.requires_grad_(False)
         self.errors = GlossErrors()
 
-    def _average(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    def _average(
+        self, averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int
+    ) -> None:
         """Exponential moving average whose horizon grows with the steps done."""
         decay = min(self.config.averaging, (1 + int(count)) / (10 + int(count)))
-        return average + (1 - decay) * (current - average)
+        for average, current in zip(averages, currents):
+            if average.is_floating_point():
+                average.lerp_(current, 1 - decay)
+            else:  # BatchNorm's count of batches
+                average.copy_(current)
 
     def losses(self, batch: Batch, chunk: int) -> Losses:
         """Return the hybrid loss of a batch; with ``auxiliary`` CTC reads the frontend."""
@@ -129,9 +133,9 @@ class TrainingModule(lightning.LightningModule):
         self.errors = GlossErrors()
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Count the errors of greedy CTC."""
+        """Count the errors of CTC, summed over paths: a young network is sure of what, not when."""
         model = self.best_weights.eval()
-        decoded = model.decode(batch.features, batch.lengths, method="greedy")
+        decoded = model.decode(batch.features, batch.lengths, method="beam")
         for hypothesis, targets, length in zip(decoded, batch.targets, batch.target_lengths):
             reference = [self.glosses[i - 1] for i in targets[: int(length)].tolist()]
             self.errors.add(reference, [self.glosses[i - 1] for i in hypothesis.ids])
@@ -147,7 +151,11 @@ class TrainingModule(lightning.LightningModule):
             p for n, p in self.named_parameters() if p.requires_grad and "averaged" not in n
         ]
         optimizer = AdamW(
-            learning, lr=self.stage.rate, weight_decay=self.config.weight_decay, betas=(0.9, 0.98)
+            learning,
+            lr=self.stage.rate,
+            weight_decay=self.config.weight_decay,
+            betas=(0.9, 0.98),
+            fused=True,
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps, self.stage))

@@ -1,0 +1,29 @@
+"""A small network and batches of made-up features."""
+
+import pytest
+import torch
+
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+
+
+@pytest.fixture
+def model() -> WhisperSignModel:
+    """Tiny, five glosses, in evaluation mode."""
+    torch.manual_seed(0)
+    return WhisperSignModel(ModelConfig().with_vocabulary(5)).eval()
+
+
+def batch(lengths: list[int], garbage: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features ``(B, T, 42, 7)`` with both hands tracked, ``garbage`` in the padding, lengths."""
+    generator = torch.Generator().manual_seed(1)
+    data = torch.randn(len(lengths), max(lengths), 42, 7, generator=generator)
+    data[..., 6] = 1
+    for row, length in enumerate(lengths):
+        data[row, length:] = garbage
+    return data, torch.tensor(lengths)
+
+
+@pytest.fixture(name="batch")
+def _batch():
+    return batch

@@ -1,0 +1,43 @@
+"""Configuration of a network: what is refused, and with which sentence."""
+
+import pytest
+
+from whispersign_model.configuration import config_file
+from whispersign_model.errors import ConfigError
+from whispersign_model.network.config import SIZES, load_model_config
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ("frontend: {num_joints: 21}", "num_joints and num_features must be 42 and 7"),
+        ("frontend: {num_features: 3}", "convert other skeletons"),
+        ("frontend: {d_model: 100}", "d_model 100 does not divide"),
+        ("encoder: {num_heads: 3}", "even number of heads"),
+        ("encoder: {d_ff: 511}", "d_ff 511"),
+        ("frontend: {patch_size: 0}", "frontend.patch_size"),
+        ("decoder: {blank_id: 5}", "blank_id must be 0"),
+        ("decoder: {vocab_size: 1}", "decoder.vocab_size"),
+        ("encoder: {layers: 2}", "encoder.layers"),
+    ],
+)
+def test_faulty_configuration_says_what_is_allowed(tmp_path, section, says):
+    path = tmp_path / "model.yaml"
+    path.write_text(section)
+    with pytest.raises(ConfigError, match=says) as raised:
+        load_model_config(path)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes_state_every_key(size):
+    import yaml
+
+    path = config_file(f"model/{size}.yaml")
+    assert yaml.safe_load(path.read_text()) == load_model_config(path).model_dump()
+
+
+def test_vocabulary_counts_the_blank():
+    config = load_model_config(config_file("model/tiny.yaml")).with_vocabulary(10)
+    assert config.decoder.vocab_size == 11

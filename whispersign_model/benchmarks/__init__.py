@@ -1,0 +1,1 @@
+"""What the package costs: weights, time and memory, measured on made-up input."""

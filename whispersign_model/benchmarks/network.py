@@ -1,0 +1,146 @@
+"""The network's weights, its time for a clip and for a training step, and its memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from whispersign_model.configuration import config_file
+from whispersign_model.network.config import SIZES, ModelConfig, load_model_config
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
+
+CLIPS = (60, 120, 600)  # frames: 1, 2 and 10 s
+BATCH, BATCH_FRAMES, BATCH_GLOSSES = 16, 120, 2  # of a training step
+WARM_UP = 3  # runs that do not count
+LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # a median of at least so many, over at least so long
+
+
+# Parts of the network by what their weights' names contain; the first that fits counts.
+PARTS = {
+    "frontend.patches": "patch embedding",
+    "frontend.conv_spe": "ConvSPE",
+    "frontend.norm": "BatchNorm",
+    ".spatial.": "S-MHSA",
+    ".temporal.": "T-MHSA",
+    "ctc": "CTC head",
+    "decoder": "attention decoder",
+    ".feed_forward.": "feed-forward",
+    "encoder": "layer norms of the encoder",
+}
+
+
+class Costs(NamedTuple):
+    """What one size costs on this machine.
+
+    Attributes:
+        forward_ms: by frames in the clip, milliseconds of the first pass: network and greedy CTC.
+        train_step_ms: milliseconds of one step on 16 clips of 120 frames.
+        memory_mb: resident memory of a process that has recognised clips, megabytes.
+    """
+
+    forward_ms: dict[str, float]
+    train_step_ms: float
+    memory_mb: float
+
+
+def size_config(size: str) -> ModelConfig:
+    """Return the configuration of a size by name, with the vocabulary that its file states."""
+    return load_model_config(config_file(f"model/{size}.yaml"))
+
+
+def parameters() -> dict[str, int]:
+    """Return the number of weights by size; nothing is allocated."""
+    return {size: sum(parts.values()) for size, parts in parameters_by_part().items()}
+
+
+def parameters_by_part() -> dict[str, dict[str, int]]:
+    """Return the number of weights by size and part, in the order of the data's way."""
+    counts = {}
+    for size in SIZES:
+        with torch.device("meta"):
+            model = WhisperSignModel(size_config(size))
+        counts[size] = dict.fromkeys(PARTS.values(), 0)
+        for name, parameter in model.named_parameters():
+            part = next(part for words, part in PARTS.items() if words in name)
+            counts[size][part] += parameter.numel()
+    return counts
+
+
+def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dict[str, Costs]:
+    """Measure sizes one after the other, each in a fresh process.
+
+    Args:
+        sizes: names.
+        threads: of torch.
+        done: called after each size.
+    """
+    costs = {}
+    for size in sizes:
+        with multiprocessing.get_context("spawn").Pool(1) as fresh:
+            costs[size] = fresh.apply(_measure, (size, threads))
+        done()
+    return costs
+
+
+def _measure(size: str, threads: int) -> Costs:
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    model = WhisperSignModel(size_config(size)).eval()
+    forward = {}
+    for frames in CLIPS:
+        data, lengths = made_up_features(1, frames)
+        forward[str(frames)] = time_of(lambda d=data, n=lengths: model.decode(d, n, "greedy"))  # type: ignore[misc]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+    return Costs(forward, time_of(training_step(model)), round(memory, 1))
+
+
+def made_up_features(clips: int, frames: int) -> tuple[Tensor, Tensor]:
+    """Return features ``(clips, frames, 42, 7)`` with both hands always tracked, and lengths."""
+    data = torch.randn(clips, frames, JOINTS, FEATURES)
+    data[..., CONFIDENCE] = 1
+    return data, torch.full((clips,), frames)
+
+
+def training_step(model: WhisperSignModel) -> Callable[[], None]:
+    """Return a function that makes one step: both losses, gradients, clipping, AdamW."""
+    data, lengths = made_up_features(BATCH, BATCH_FRAMES)
+    targets = torch.randint(1, model.config.decoder.vocab_size, (BATCH, BATCH_GLOSSES))
+    target_lengths = torch.full((BATCH,), BATCH_GLOSSES)
+    optimizer = torch.optim.AdamW(model.train().parameters(), fused=True)
+
+    def step() -> None:
+        encoded = model(data, lengths)
+        previous, _ = model.decoder.shifted(targets, target_lengths)
+        predicted = model.decoder(encoded.states, encoded.lengths, previous)
+        loss = hybrid_loss(
+            ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
+            attention_loss(predicted, targets, target_lengths, 0.1),
+            alpha=0.3,
+        )
+        optimizer.zero_grad()
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+def time_of(run: Callable[[], object]) -> float:
+    """Return the median time of ``run`` in milliseconds."""
+    for _ in range(WARM_UP):
+        run()
+    times: list[float] = []
+    while len(times) < LEAST_RUNS or sum(times) < LEAST_SECONDS:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return round(1000 * median(times), 3)

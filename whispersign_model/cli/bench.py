@@ -1,0 +1,75 @@
+"""Measure what the networks cost on this machine: weights, time, memory."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+PARTS = ("parameters", "forward_ms", "train_step_ms", "memory_mb")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``whispersign bench``."""
+    parser.add_argument("--only", choices=PARTS, help="measure one part (default: all)")
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        default=2,
+        metavar="N",
+        help="CPU threads of the networks (default: %(default)s)",
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print tables and write the figures."""
+    import json
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.benchmarks import network
+    from whispersign_model.network.config import SIZES
+    from whispersign_model.recordings.atomic import replace_file
+
+    figures: dict[str, Any] = {}
+    wanted = PARTS if arguments.only is None else (arguments.only,)
+    if "parameters" in wanted:
+        figures["parameters"] = network.parameters()
+    if set(wanted) - {"parameters"}:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("Measuring", total=len(SIZES))
+            costs = network.measure(SIZES, arguments.threads, lambda: bar.advance(task))
+        for part in wanted:
+            if part != "parameters":
+                figures[part] = {size: getattr(cost, part) for size, cost in costs.items()}
+    for line in table(figures):
+        print(line)
+    if arguments.json:
+        replace_file(arguments.json, json.dumps(figures, indent=1).encode())
+    return 0
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """Return the figures as rows, one a size."""
+    sizes = next(iter(figures.values()))
+    columns: list[tuple[str, list[str]]] = [("size", list(sizes))]
+    for part, by_size in figures.items():
+        first = next(iter(by_size.values()))
+        for key in first if isinstance(first, dict) else ("",):
+            values = [by_size[size][key] if key else by_size[size] for size in sizes]
+            title = f"{part} {key}".strip()
+            columns.append(
+                (title, [f"{v:,}" if isinstance(v, int) else f"{v:.2f}" for v in values])
+            )
+    widths = [max(len(title), *map(len, cells)) for title, cells in columns]
+    rows = [[title for title, _ in columns], *zip(*(cells for _, cells in columns))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
