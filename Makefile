@@ -21,7 +21,7 @@ set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) mi
 	$(PYTHON) tools/bootstrap.py --extras $(1)
 
 setup:
-	$(call set-up,camera train)
+	$(call set-up,camera leap train)
 	@.venv/bin/python tools/hand_landmarker.py
 
 demo:
@@ -29,7 +29,7 @@ demo:
 	@.venv/bin/whispersign demo
 
 test:
-	$(call set-up,camera dev train)
+	$(call set-up,camera dev leap train)
 	@.venv/bin/python tools/hand_landmarker.py
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check

@@ -42,8 +42,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "source",
             default_value="replay",
-            choices=["camera", "replay", "synthetic"],
-            description="where hands come from: a camera, recorded bags, or a made-up person",
+            choices=["camera", "leap", "replay", "synthetic"],
+            description="where hands come from: a camera, a Leap Motion, bags, or a made-up person",
         ),
         *(
             DeclareLaunchArgument(name, default_value=default, description=description)
@@ -107,7 +107,7 @@ def _of_source(context: LaunchContext, source: str) -> dict:
     if source == "camera":
         given = _value(context, "input")
         return {"wait_for": GRAPH, **({"input": given} if given else {})}
-    return {"wait_for": GRAPH}
+    return {} if source == "leap" else {"wait_for": GRAPH}
 
 
 def _replay(context: LaunchContext) -> dict:

@@ -24,6 +24,7 @@ def _entry(module: str) -> Callable[[], int]:
 
 
 camera_node = _entry("camera_node")
+leap_node = _entry("leap_node")
 pipeline = _entry("pipeline")
 preprocessing_node = _entry("preprocessing_node")
 recognition_node = _entry("recognition_node")

@@ -53,13 +53,13 @@ def test_every_argument_is_described(module):
 
 def test_only_sources_that_exist_are_offered(module):
     source = next(argument for argument in _arguments(module) if argument.name == "source")
-    assert source.choices == ["camera", "replay", "synthetic"]
+    assert source.choices == ["camera", "leap", "replay", "synthetic"]
 
 
 OF_SOURCE = {"replay": {"bag", "rate", "loop", "restamp"}, "camera": {"input"}}
 
 
-@pytest.mark.parametrize("source", ["camera", "replay", "synthetic"])
+@pytest.mark.parametrize("source", ["camera", "leap", "replay", "synthetic"])
 def test_every_argument_is_read(module, monkeypatch, source):
     read = set()
     value = module._value

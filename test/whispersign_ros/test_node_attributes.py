@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
 from whispersign_ros.camera_node import CameraNode
+from whispersign_ros.leap_node import LeapNode
 from whispersign_ros.pipeline import Pipeline
 from whispersign_ros.preprocessing_node import PreprocessingNode
 from whispersign_ros.recognition_node import RecognitionNode
@@ -21,8 +22,8 @@ from whispersign_ros.synthetic_node import SyntheticNode
 
 EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
 EXTENDED |= {"on_shutdown"}
-KINDS = [CameraNode, Pipeline, PreprocessingNode, RecognitionNode, ReplayNode, SensorNode]
-KINDS += [SmoothingNode, SyntheticNode]
+KINDS = [CameraNode, LeapNode, Pipeline, PreprocessingNode, RecognitionNode, ReplayNode]
+KINDS += [SensorNode, SmoothingNode, SyntheticNode]
 
 
 @pytest.mark.parametrize("kind", KINDS)

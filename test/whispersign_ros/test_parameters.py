@@ -13,6 +13,7 @@ from rclpy.parameter import Parameter
 from whispersign_model.errors import ConfigError
 from whispersign_ros import (
     camera_node,
+    leap_node,
     parameters,
     pipeline,
     preprocessing_node,
@@ -26,6 +27,7 @@ from whispersign_ros.parameters import Setting, declare, table_text
 ROOT = Path(__file__).parents[2]
 TABLES = {
     "camera_node": camera_node.TABLE,
+    "leap_node": leap_node.TABLE,
     "replay_node": replay_node.TABLE,
     "synthetic_node": synthetic_node.TABLE,
     "smoothing_node": smoothing_node.TABLE,
@@ -33,7 +35,10 @@ TABLES = {
     "recognition_node": recognition_node.TABLE,
     "pipeline": pipeline.TABLE,
 }
-SENSORS = ("camera_node",)  # read in part only with hardware; test_configuration finds the rest
+SENSORS = (
+    "camera_node",
+    "leap_node",
+)  # read in part only with hardware; test_configuration finds the rest
 TABLE = (
     Setting("speed", 1.0, "metres per second", 0.5, 2.0),
     Setting("count", 3, "how many", 1, 5),

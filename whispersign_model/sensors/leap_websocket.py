@@ -1,0 +1,171 @@
+"""Leap Motion over WebSocket: the JSON protocol of LeapJS, version 6.
+
+Orion's own service speaks it, and so does UltraleapTrackingWebSocket beside newer ones. The service
+first says its version. The client asks for frames in the background and names the tracking mode, in
+JSON without blanks: one of the services compares text. Then one message comes for each frame, and
+on some services one when a device comes or goes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.sync.client import ClientConnection, connect
+
+from whispersign_model.errors import SensorError
+from whispersign_model.recordings.recording import Coordinates
+from whispersign_model.sensors.clock import DeviceClock
+from whispersign_model.sensors.leap_hands import LeapHand, observe
+from whispersign_model.sensors.sensor import Observation
+
+VERSION = 6
+OPEN_TIMEOUT = 3.0  # seconds
+MICROSECONDS = 1000  # nanoseconds
+JOINTS = ("mcpPosition", "pipPosition", "dipPosition", "btipPosition")
+MODE_MESSAGES = {
+    "desktop": {"optimizeHMD": False},
+    "hmd": {"optimizeHMD": True},
+    "screentop": {"optimizeScreentop": True},
+}
+
+
+class WebSocketLeap:
+    """A ``Sensor`` that listens to a Leap service; see there for the methods.
+
+    Args:
+        url: such as ``ws://127.0.0.1:6437/v6.json``.
+        mode: one of ``leap_hands.MODES``.
+    """
+
+    source = "leap"
+    coordinates = Coordinates.METRIC_SENSOR
+    host_clock = True
+
+    def __init__(self, url: str, mode: str) -> None:
+        self._url = url
+        self._mode = mode
+        self._stack = ExitStack()
+        self._socket: ClientConnection | None = None
+        self._clock = DeviceClock()
+        self._last = 0
+        self._drops: Counter[str] = Counter()
+        self._service = ""
+
+    def open(self) -> None:
+        """Connect and agree on the version."""
+        try:
+            connection = connect(self._url, open_timeout=OPEN_TIMEOUT, max_queue=4, proxy=None)
+            self._socket = self._stack.enter_context(connection)
+            header = json.loads(self._socket.recv(OPEN_TIMEOUT))
+        except InvalidURI as error:
+            raise SensorError(
+                self._url, "is no address", "such as ws://HOST:PORT/v6.json"
+            ) from error
+        except (OSError, InvalidHandshake, ConnectionClosed) as error:
+            raise SensorError(
+                self._url,
+                f"no Leap service answers ({type(error).__name__})",
+                "start the tracking service, or its WebSocket bridge",
+            ) from error
+        except ValueError as error:
+            raise SensorError(self._url, "is not a Leap service: no JSON comes") from error
+        version = header.get("version") if isinstance(header, dict) else None
+        if version != VERSION:
+            raise SensorError(
+                self._url, f"speaks version {version}", f"a service of version {VERSION} is needed"
+            )
+        self._service = str(header.get("serviceVersion", "unknown"))
+        self._clock, self._last = DeviceClock(), 0
+        for message in ({"background": True}, {"focused": True}, MODE_MESSAGES[self._mode]):
+            self._socket.send(json.dumps(message, separators=(",", ":")))
+
+    def read(self, timeout: float) -> Observation | None:
+        """Wait for the next frame."""
+        assert self._socket is not None
+        try:
+            text = self._socket.recv(timeout)
+        except TimeoutError:
+            return None
+        except (ConnectionClosed, OSError) as error:
+            raise SensorError(self._url, "the Leap service has closed", "is it running?") from error
+        arrival = time.monotonic_ns()
+        try:
+            message = json.loads(text)
+            if "event" in message:
+                self._take_event(message["event"])
+                return None
+            hands = read_hands(message)
+            device = round(message["timestamp"]) * MICROSECONDS
+        except (ValueError, LookupError, TypeError, AttributeError):
+            self._drops["unreadable_messages"] += 1
+            return None
+        if device <= self._last and self._last - device < MICROSECONDS * 1_000_000:
+            self._drops["frames_repeated"] += 1
+            return None
+        self._last = device
+        return observe(self._clock.host(device, arrival), hands, self._mode)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._stack.close()
+        self._socket = None
+
+    def drops(self) -> Mapping[str, int]:
+        """Messages lost, by cause."""
+        return self._drops
+
+    def values(self) -> Mapping[str, object]:
+        """The service and how evenly it delivers."""
+        return {
+            "transport": "websocket",
+            "service": self._service,
+            "delivery_jitter_ms": f"{1e3 * self._clock.jitter:.1f}",
+        }
+
+    def _take_event(self, event: Any) -> None:
+        """Learn of a device that came or went.
+
+        Raises:
+            SensorError: it went.
+        """
+        state = event["state"]
+        if event["type"] == "deviceEvent" and not (state["attached"] and state["streaming"]):
+            what = "is not streaming" if state["attached"] else "is unplugged"
+            raise SensorError("leap", f"the device {what}", "plug it in; the service is there")
+
+
+def read_hands(message: Any) -> list[LeapHand]:
+    """Read the hands of a frame; one without all five fingers is left out.
+
+    Raises:
+        ValueError, LookupError, TypeError: the message is not a frame of version 6.
+    """
+    fingers: dict[Any, dict[int, list[Any]]] = {}
+    for pointable in message["pointables"]:
+        if not pointable.get("tool"):
+            joints = [pointable[joint] for joint in JOINTS]
+            fingers.setdefault(pointable["handId"], {})[pointable["type"]] = joints
+    hands = []
+    for hand in message["hands"]:
+        own = fingers.get(hand["id"], {})
+        if set(own) != set(range(5)):
+            continue
+        if hand["type"] not in ("left", "right"):
+            raise ValueError("a hand is left or right")
+        hands.append(
+            LeapHand(
+                right=hand["type"] == "right",
+                wrist=np.array(hand["wrist"], dtype=np.float64).reshape(3),
+                fingers=np.array([own[f] for f in range(5)], dtype=np.float64).reshape(5, 4, 3),
+                confidence=None if hand.get("confidence") is None else float(hand["confidence"]),
+                seen_for=float(hand.get("timeVisible", 0.0)),
+            )
+        )
+    return hands
