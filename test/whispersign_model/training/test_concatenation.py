@@ -34,6 +34,9 @@ def test_a_hand_goes_smoothly_from_where_it_was_to_where_it_will_be():
     speed = np.linalg.norm(np.diff(wrist, axis=0), axis=1)
     assert speed.max() < FASTEST
     assert np.abs(np.diff(wrist, n=2, axis=0)).max() < 0.006
+    bends = np.linalg.norm(np.diff(wrist, n=2, axis=0), axis=1)
+    for seam in (18, stream.starts[1] - 2):  # the signs' own speed, 4 mm a frame, goes on
+        assert bends[seam : seam + 2].max() < 0.0025
     assert stream.confidence[:, 21:].all()
     assert not stream.confidence[:, :21].any()
     assert not stream.positions[:, :21].any()
@@ -46,6 +49,8 @@ def test_a_turning_hand_keeps_its_bones():
     stream = join([first, turned], HAND, 60.0, np.random.default_rng(0))
     bones = np.linalg.norm(stream.positions[:, 30] - stream.positions[:, 21], axis=1)
     np.testing.assert_allclose(bones, bones[0], rtol=1e-3)
+    steps = np.linalg.norm(np.diff(stream.positions[:, 21:], axis=0), axis=-1)
+    assert steps.max() < 0.03, "no joint jumps"
 
 
 def test_a_hand_that_only_one_sign_has_is_lost_or_found_on_the_way():

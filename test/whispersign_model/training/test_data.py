@@ -101,3 +101,12 @@ def test_validation_features_are_made_once(dataset, monkeypatch):
     clips = Clips(Dataset.open(dataset).split("val"), Recipe(), 4, seed=0)
     first = clips[Index(0, 1)][0]
     assert clips[Index(7, 1)][0] is first
+
+
+def test_velocity_does_not_run_across_a_jump_in_time(dataset):
+    example = replace(Dataset.open(dataset).split("train")[0], restarts=(0, 18))
+    still = Augmentation(speed=0, warp=0, crop=0, frame_mask=0, finger_mask=0)
+    recipe = Recipe(scaling="none")
+    features = Clips([example], recipe, 4, seed=0, augmentation=still)[Index(0, 0)][0]
+    moving = features[:, 21, 3:6].any(axis=1)
+    assert np.flatnonzero(~moving).tolist() == [0, 18]
