@@ -107,6 +107,7 @@ def test_a_real_detector_finds_rendered_hands(bundle, truth, mirrored, record_pr
             away = seen.positions[joints] - (positions[joints] - ORIGIN)
             lateral.append(np.linalg.norm(away[:, :2], axis=1).mean())
             metres.append(np.linalg.norm(away, axis=1).mean())
+    hands.close()
     figures = {
         "found": len(pixels) / expected,
         "side_right": named / len(pixels),
