@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, Method, decode
+from whispersign_model.features.ending import with_ending
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.runtime.backend import Backend
 from whispersign_model.skeleton import CONFIDENCE, VELOCITY
+
+PAUSE = 0.25  # seconds of hands at rest after which an utterance may have ended
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class StreamingRecognizer:
 
     def finish(self) -> list[Result]:
         """The stream has ended: close the utterance, if there is one."""
-        results = self._final(self._decode("rescore")) if self._frames else []
+        results = self._final(self._decode("rescore", ended=True)) if self._frames else []
         self.reset()
         return results
 
@@ -160,13 +163,18 @@ class StreamingRecognizer:
         return []
 
     def _look(self, stamp: int) -> list[Result]:
-        """Decode what is there so far: a partial result, an endpoint, or nothing yet."""
-        glosses = self._decode("beam")
+        """Decode what is there so far: a partial result, an endpoint, or nothing yet.
+
+        Hands that are gone or at rest may have ended the utterance: it is read as if they had.
+        """
+        moved = max(self._last_moving, self._stamps[0])
+        glosses = self._decode("beam", ended=_seconds(stamp - moved) >= PAUSE)
         if not glosses:
             self._drop_before(stamp - int(self.options.lead_in * NANOSECONDS))
             return self._report(())
-        active_until = max(glosses[-1].end, self._last_moving)
-        if _seconds(stamp - active_until) >= self.options.blank_timeout:
+        if glosses[-1].start < self._last_tracked:  # not only seen at the supposed end
+            moved = max(moved, glosses[-1].end)
+        if _seconds(stamp - moved) >= self.options.blank_timeout:
             return self.finish()
         return self._report(glosses)
 
@@ -183,11 +191,9 @@ class StreamingRecognizer:
 
         The last gloss may be still under way: it is left, with its frames, to the next utterance.
         """
-        glosses = self._decode("rescore")
+        glosses = self._decode("rescore", ended=False)
         if len(glosses) < 2:
-            results = self._final(glosses)
-            self.reset()
-            return results
+            return self.finish()
         self._drop_before((glosses[-2].end + glosses[-1].start) // 2)
         self._partial = ()
         return self._final(glosses[:-1])
@@ -200,10 +206,11 @@ class StreamingRecognizer:
         self.utterance_id += 1
         return [Result(True, self.utterance_id - 1, sure)]
 
-    def _decode(self, method: Method) -> tuple[RecognizedGloss, ...]:
-        """Decode the utterance up to the last frame with a hand in it."""
+    def _decode(self, method: Method, ended: bool) -> tuple[RecognizedGloss, ...]:
+        """Decode the utterance up to the last frame with a hand in it, ended there or not."""
         count = int(np.searchsorted(self._stamps, self._last_tracked, side="right"))
-        clip = self.backend.encode(np.stack(self._frames[:count]))
+        frames = np.stack(self._frames[:count])
+        clip = self.backend.encode(with_ending(frames) if ended else frames)
         hypothesis = decode(clip.log_probs, method, self.options.decoding, clip.rescore)
         return self._glosses(hypothesis, count)
 
@@ -213,7 +220,7 @@ class StreamingRecognizer:
             RecognizedGloss(
                 gloss=self.glosses[span.gloss_id - 1],
                 gloss_id=span.gloss_id,
-                start=self._stamps[span.start * patch],
+                start=self._stamps[min(span.start * patch, count - 1)],
                 end=self._stamps[min(span.end * patch, count) - 1],
                 confidence=span.confidence,
                 alternatives=tuple(

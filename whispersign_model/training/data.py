@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from whispersign_model.errors import ConfigError, DatasetError
+from whispersign_model.features.ending import with_ending
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.features.velocity import assemble
@@ -164,7 +165,7 @@ class Clips(TorchDataset[Clip]):
     ) -> NDArray[np.float32]:
         mask = np.zeros(len(frames), bool)
         mask[restarts] = True
-        return self._normaliser(frames, mask)
+        return with_ending(self._normaliser(frames, mask))
 
     def _ids_of_unmirrored(self) -> set[int]:
         names = self.augmentation.unmirrored if self.augmentation else ()

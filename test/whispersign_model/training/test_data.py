@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import ConfigError
+from whispersign_model.features.ending import ENDING
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.augmentation import Augmentation
@@ -42,6 +43,9 @@ def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
     made = [clips[Index(0, i)] for i in range(4)]
     batch = collate(made)
     assert batch.lengths.tolist() == [len(features) for features, _, _ in made]
+    for features, _, _ in made:
+        assert features[-ENDING - 1].any()
+        assert not features[-ENDING:].any()
     assert len(set(batch.lengths.tolist())) > 1
     assert batch.target_lengths.tolist() == [1] * 4
     for row, length in zip(batch.features, batch.lengths):
