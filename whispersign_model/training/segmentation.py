@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.alignment import align
+from whispersign_model.features.ending import with_ending
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.model import WhisperSignModel
@@ -58,10 +59,10 @@ def _edges(
     """Return the frames at which a recording ``(T, 42, 7)`` passes from gloss to gloss."""
     frames = len(features)
     device = next(model.parameters()).device
-    clip = torch.from_numpy(np.ascontiguousarray(features))[None].to(device)
+    clip = torch.from_numpy(with_ending(features))[None].to(device)
     with torch.inference_mode():
-        log_probs = model(clip, torch.tensor([frames], device=device)).log_probs[0]
+        log_probs = model(clip, torch.tensor([clip.shape[1]], device=device)).log_probs[0]
     patch = model.config.frontend.patch_size
     peaks = [(first + last) / 2 * patch for first, last in align(log_probs.cpu().numpy(), labels)]
-    between = [round((one + other) / 2) for one, other in pairwise(peaks)]
+    between = [min(frames, round((one + other) / 2)) for one, other in pairwise(peaks)]
     return [0, *between, frames]

@@ -75,7 +75,7 @@ def test_planned_lengths_are_those_of_the_clips(dataset):
     examples = Dataset.open(dataset).split("train")
     clips = Clips(examples, Recipe(), 4, seed=0, augmentation=Augmentation())
     planned = clips.planned_lengths(3)
-    assert planned == [len(clips[Index(3, i)][0]) for i in range(len(clips))]
+    assert planned == [len(clips[Index(3, i)][0]) - ENDING for i in range(len(clips))]
     assert planned != clips.planned_lengths(4)
 
 
@@ -83,7 +83,7 @@ def test_velocity_follows_from_the_noisy_positions(dataset):
     examples = Dataset.open(dataset).split("train")
     recipe = Recipe(scaling="none", location="sensor")
     clips = Clips(examples, recipe, 4, seed=0, augmentation=Augmentation(noise=0.1))
-    wrist = clips[Index(0, 0)][0][:, 21]
+    wrist = clips[Index(0, 0)][0][:-ENDING, 21]
     steps = np.diff(wrist[:, :3], axis=0) * 60
     assert np.corrcoef(steps.ravel(), wrist[1:, 3:6].ravel())[0, 1] > 0.99
     assert not wrist[0, 3:6].any()
@@ -112,5 +112,5 @@ def test_velocity_does_not_run_across_a_jump_in_time(dataset):
     still = Augmentation(speed=0, warp=0, crop=0, frame_mask=0, finger_mask=0)
     recipe = Recipe(scaling="none")
     features = Clips([example], recipe, 4, seed=0, augmentation=still)[Index(0, 0)][0]
-    moving = features[:, 21, 3:6].any(axis=1)
+    moving = features[:-ENDING, 21, 3:6].any(axis=1)
     assert np.flatnonzero(~moving).tolist() == [0, 18]
