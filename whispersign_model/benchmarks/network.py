@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -24,17 +25,17 @@ WARM_UP = 3  # runs that do not count
 LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # a median of at least so many, over at least so long
 
 
-# Parts of the network by what their weights' names contain; the first that fits counts.
+# Parts of the network, in the order of the data's way, by what their weights' names begin with.
 PARTS = {
-    "frontend.patches": "patch embedding",
-    "frontend.conv_spe": "ConvSPE",
-    "frontend.norm": "BatchNorm",
-    ".spatial.": "S-MHSA",
-    ".temporal.": "T-MHSA",
-    "ctc": "CTC head",
-    "decoder": "attention decoder",
-    ".feed_forward.": "feed-forward",
-    "encoder": "layer norms of the encoder",
+    "patch embedding": r"frontend\.patches\.",
+    "ConvSPE": r"frontend\.conv_spe\.",
+    "BatchNorm": r"frontend\.norm\.",
+    "S-MHSA": r"encoder\.blocks\.\d+\.spatial\.",
+    "T-MHSA": r"encoder\.blocks\.\d+\.temporal\.",
+    "feed-forward": r"encoder\.blocks\.\d+\.feed_forward\.",
+    "layer norms": r"encoder\.(blocks\.\d+\.\w+_)?norm\.",
+    "CTC head": r"ctc\.",
+    "attention decoder": r"decoder\.",
 }
 
 
@@ -68,9 +69,9 @@ def parameters_by_part() -> dict[str, dict[str, int]]:
     for size in SIZES:
         with torch.device("meta"):
             model = WhisperSignModel(size_config(size))
-        counts[size] = dict.fromkeys(PARTS.values(), 0)
+        counts[size] = dict.fromkeys(PARTS, 0)
         for name, parameter in model.named_parameters():
-            part = next(part for words, part in PARTS.items() if words in name)
+            part = next(part for part, names in PARTS.items() if re.match(names, name))
             counts[size][part] += parameter.numel()
     return counts
 

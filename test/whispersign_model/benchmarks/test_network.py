@@ -1,6 +1,7 @@
 """The benchmark of the network: counts, and that it measures what it says."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +30,17 @@ def test_parts_add_up_to_the_whole():
         with torch.device("meta"):
             model = WhisperSignModel(network.size_config(size))
         assert sum(parts.values()) == model.parameter_count() == network.parameters()[size]
+
+
+def test_documented_weights_are_the_counted_ones():
+    text = (Path(__file__).parents[3] / "docs" / "ARCHITECTURE.md").read_text()
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    documented = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+    counted = network.parameters_by_part()
+    for part in network.PARTS:
+        assert documented[part] == [f"{counted[size][part]:,}" for size in SIZES], part
+    totals = [f"**{sum(counted[size].values()):,}**" for size in SIZES]
+    assert documented["**total**"] == totals
 
 
 def test_training_step_trains_both_passes():
