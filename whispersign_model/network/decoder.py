@@ -28,8 +28,9 @@ class CTCHead(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """``(B, T', d_model) -> (B, T', V)`` float32 log-probabilities."""
-        scores = self.project(states).float()
-        blank, glosses = scores[..., :1], scores[..., 1:]
+        weight, bias = self.project.weight, self.project.bias
+        blank = functional.linear(states, weight[:1], bias[:1]).float()
+        glosses = functional.linear(states, weight[1:], bias[1:]).float()
         gloss = functional.logsigmoid(-blank) + glosses.log_softmax(dim=-1)
         return torch.cat([functional.logsigmoid(blank), gloss], dim=-1)
 

@@ -78,7 +78,7 @@ class WhisperSignModel(nn.Module):
         maps: tuple[Tensor, ...] = self.encoder(*self.frontend(features, lengths)).spatial_maps
         return maps
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def decode(
         self,
         data: Tensor,
@@ -118,7 +118,7 @@ class WhisperSignModel(nn.Module):
             )
         return results
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def rescore(self, memory: Tensor, hypotheses: Sequence[Sequence[int]]) -> Scores:
         """Return ``(N,)`` log P(hypothesis | memory) of the attention decoder.
 
