@@ -99,7 +99,7 @@ class ConvSPE(nn.Module):
         """``(N, T, C) -> (N, T, C)``, the encoding added to ``x``; step t sees steps <= t."""
         steps = x.shape[1]
         padded = functional.pad(x, (0, 0, self.kernel_size - 1, 0))
-        mixed = self.depthwise_bias
+        mixed: Tensor = self.depthwise_bias
         for delay in range(self.kernel_size):  # few steps: faster than a general convolution
             mixed = mixed + padded[:, delay : delay + steps] * self.depthwise[:, delay]
         return x + self.pointwise(functional.gelu(mixed))

@@ -115,7 +115,7 @@ class Augmentation(BaseModel):
     crop: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
     camera: Probability = 0.0
     camera_rate: Annotated[float, Field(ge=10, le=60)] = 30.0
-    noise: Spread = 0.01
+    noise: Spread = 0.002
     joint_mask: Probability = 0.0
     finger_mask: Probability = 0.1
     frame_mask: Probability = 0.2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.training.augmentation import Augmentation
 
@@ -29,6 +29,7 @@ class StageConfig(_Section):
         auxiliary: CTC through a linear head on the frontend, so that it learns without an encoder.
         chunks: chunk sizes (patches) drawn from for each batch; 0 = the whole clip.
         augment: vary the clips.
+        augmentation: what differs in this stage from the recipe's augmentation.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StageConfig(_Section):
     auxiliary: bool = False
     chunks: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     augment: bool = True
+    augmentation: dict[str, Any] = {}
 
 
 class FeatureConfig(_Section):
@@ -80,3 +82,17 @@ class TrainingConfig(_Section):
     features: FeatureConfig = FeatureConfig()
     augmentation: Augmentation = Augmentation()
     stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _stages_vary_as_they_may(self) -> TrainingConfig:
+        for stage in self.stages:
+            self.stage_augmentation(stage)
+        return self
+
+    def stage_augmentation(self, stage: StageConfig) -> Augmentation | None:
+        """Return how a stage varies its clips, None for not at all.
+
+        Raises:
+            ConfigError: naming a field that does not exist or is out of its range.
+        """
+        return self.augmentation.changed(**stage.augmentation) if stage.augment else None

@@ -39,6 +39,8 @@ def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
         DatasetError: when there is nothing to train or to validate on.
     """
     training = data.split("train")
+    if not data.glosses:
+        raise DatasetError(data.path, "holds no gloss", "label some of its recordings")
     if data.splits.get("val"):
         return training, data.split("val"), ""
     signers = sorted({example.signer for example in training})

@@ -15,6 +15,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
+from whispersign_model.errors import DatasetError
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.losses import Losses, attention_loss, ctc_loss, hybrid_loss
@@ -105,12 +106,22 @@ class TrainingModule(lightning.LightningModule):
         self.model.train()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch; all chance in it depends on seed, stage and step alone."""
+        """Return the loss of one batch; all chance in it depends on seed, stage and step alone.
+
+        Raises:
+            DatasetError: naming recordings of the batch, when the loss is not finite.
+        """
         stage = zlib.crc32(self.stage.name.encode())
         generator = np.random.default_rng([self.config.seed, stage, self.global_step])
         torch.manual_seed(int(generator.integers(2**62)))
         chunk = int(generator.choice(self.stage.chunks))
         losses = self.losses(batch, chunk)
+        if not torch.isfinite(losses.total):
+            raise DatasetError(
+                ", ".join(batch.names[:5]),
+                f"the loss is {losses.total.item()} in step {self.global_step + 1}",
+                "look at these recordings or lower the rate; the best model so far is kept",
+            )
         self.log("loss", losses.total, prog_bar=True, batch_size=len(batch.names))
         self.log("loss_ctc", losses.ctc, batch_size=len(batch.names))
         self.log("loss_attention", losses.attention, batch_size=len(batch.names))

@@ -139,6 +139,9 @@ def train(
         language=run.data.language,
         recipe=recipe,
     )
+    patch = model.config.frontend.patch_size
+    clips = Clips(training, recipe, patch, config.seed, config.augmentation, glosses)
+    fixed = Clips(validation, recipe, patch, config.seed)
     best = float("inf")
     epochs_before = 0
     for number, stage in stages:
@@ -150,11 +153,8 @@ def train(
         keep.best_wer = best
         module = TrainingModule(model, stage, config, glosses)
         trainer = stage_trainer(run, config, stage, number, keep)
-        patch = model.config.frontend.patch_size
         batch_size = suitable_batch_size(len(training), config.batch_size)
-        variation = config.augmentation if stage.augment else None
-        varied = Clips(training, recipe, patch, config.seed, variation)
-        fixed = Clips(validation, recipe, patch, config.seed)
+        varied = clips.varied(config.stage_augmentation(stage), config.seed)
         try:
             trainer.fit(
                 module,

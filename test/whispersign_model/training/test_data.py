@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whispersign_model.errors import ConfigError
+from whispersign_model.errors import ConfigError, DatasetError
 from whispersign_model.features.ending import ENDING
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.dataset import Dataset
@@ -22,6 +22,9 @@ def test_recordings_are_held_out_where_there_is_no_validation_split(dataset):
     assert "every 8th recording" in note
     assert (len(training), len(validation)) == (21, 3)
     assert not {example.name for example in training} & {example.name for example in validation}
+    empty = Dataset(dataset, (), "", Recipe(), {"train": tuple(training)})
+    with pytest.raises(DatasetError, match="holds no gloss"):
+        training_splits(empty)
     signed = [replace(example, signer=example.name[-1]) for example in training]
     by_signer = Dataset(dataset, ("a", "b", "c"), "", Recipe(), {"train": tuple(signed)})
     training, validation, note = training_splits(by_signer)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.errors import DatasetError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.config import StageConfig, TrainingConfig
@@ -163,3 +165,11 @@ def test_validation_counts_the_glosses_of_the_averaged_network_as_it_will_run(
         assert module.errors.pairs == {("A", "A"): 1, ("C", "B"): 1, ("B", "B"): 1}
         assert (module.errors.wer, module.errors.accuracy) == (1 / 3, 1 / 2)
     assert asked == [(module.averaged.module, False)] * 2
+
+
+def test_loss_that_is_no_number_stops_with_the_names_of_the_clips(make: Make, batch: Batch) -> None:
+    module = make()
+    module.trainer = Mock(global_step=6)
+    broken = batch._replace(features=batch.features * torch.inf)
+    with pytest.raises(DatasetError, match=r"^a, b: the loss is nan in step 7; look at"):
+        module.training_step(broken, 0)
