@@ -16,8 +16,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tiny, base, default, large, or a YAML file; default: the recipe's size",
     )
     parser.add_argument("--stage", type=int, help="run this stage only, from 1")
-    parser.add_argument(
-        "--resume", type=Path, help="last.ckpt of a run to go on, or a checkpoint to start from"
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--resume",
+        type=Path,
+        help="last.ckpt of a run, to go on exactly there; a checkpoint: as --init",
+    )
+    start.add_argument(
+        "--init", type=Path, metavar="CKPT", help="start from this network, whatever its glosses"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
@@ -36,6 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_yaml(TrainingConfig, arguments.config)
     if arguments.seed is not None:
         config = config.model_copy(update={"seed": arguments.seed})
+    init, resume = arguments.init, arguments.resume
+    if resume is not None and resume.suffix != Path(RESUME).suffix:
+        init, resume = resume, None  # a checkpoint has weights only
+    if init is not None and arguments.model:
+        raise ConfigError("--model", f"the size is that of {init}", "leave --model out")
     wanted = arguments.model or config.size
     file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
     if not file.is_file():
@@ -50,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             config,
             load_model_config(file),
             arguments.stage,
-            arguments.resume,
+            resume,
+            init,
         )
     except KeyboardInterrupt:
         if (arguments.out / RESUME).exists():

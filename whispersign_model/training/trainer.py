@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.normalisation import fit_scaling
+from whispersign_model.features.recipe import Recipe, require_same
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
@@ -32,6 +33,7 @@ from whispersign_model.training.data import Clips, loader, suitable_batch_size, 
 from whispersign_model.training.module import TrainingModule
 
 RESUME = "last.ckpt"
+PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def train(
     model_config: ModelConfig,
     only_stage: int | None = None,
     resume: Path | None = None,
+    init: Path | None = None,
 ) -> dict[str, Any]:
     """Train through the stages.
 
@@ -105,8 +108,9 @@ def train(
         config: the training recipe.
         model_config: shape of the network; its vocabulary is set to the dataset's.
         only_stage: from 1; the others are left out.
-        resume: a run's ``last.ckpt`` goes on exactly where it stopped; a checkpoint folder gives
-            the weights to start from.
+        resume: a run's ``last.ckpt``: go on exactly where it stopped.
+        init: a checkpoint to start from, whatever its vocabulary; it says the shape of the network
+            and how features are normalised.
 
     Returns:
         the metrics of the best network, also in ``out/metrics.json``.
@@ -124,14 +128,13 @@ def train(
     training, validation, note = training_splits(run.data)
     if note:
         print(note)
-    recipe = run.data.recipe.changed(**config.features.model_dump())
-    recipe = fit_scaling(recipe, (example.features() for example in training))
-    model = WhisperSignModel(model_config.with_vocabulary(len(glosses)))
-    going_on = None
-    if resume is not None and resume.suffix == ".ckpt":
-        going_on = read_resume(resume)
-    elif resume is not None:
-        model = initial_model(resume, glosses)
+    if init is not None:
+        model, recipe = initial_model(init, run.data)
+    else:
+        model = WhisperSignModel(model_config.with_vocabulary(len(glosses)))
+        recipe = run.data.recipe.changed(**config.features.model_dump())
+        recipe = fit_scaling(recipe, (example.features() for example in training))
+    going_on = None if resume is None else read_resume(resume)
     metadata = CheckpointMetadata(
         name=run.out.name or "whispersign",
         config=model.config,
@@ -172,18 +175,30 @@ def train(
     return write_metrics(run.out)
 
 
-def initial_model(path: Path, glosses: tuple[str, ...]) -> WhisperSignModel:
-    """Load weights to start from.
+def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
+    """Load a network to go on from, with the dataset's vocabulary, and its preprocessing recipe.
+
+    What belongs to a gloss (rows of the CTC head and of the attention decoder's embedding and
+    output) is kept for the glosses that both know, and new for the others.
 
     Raises:
-        CheckpointError: when its vocabulary is another one.
+        CheckpointError: when it cannot be read.
+        RecipeError: when the dataset was converted by another recipe.
     """
-    model, metadata = WhisperSignModel.load_checkpoint(path)
-    if metadata.glosses != glosses:
-        raise CheckpointError(
-            path, "has another vocabulary than the dataset", "train from the start on this dataset"
-        )
-    return model
+    trained, metadata = WhisperSignModel.load_checkpoint(path)
+    require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())
+    model = WhisperSignModel(metadata.config.with_vocabulary(len(data.glosses)))
+    known = [name for name in data.glosses if name in metadata.glosses]
+    ours = [0, *(data.glosses.index(name) + 1 for name in known)]
+    theirs = [0, *(metadata.glosses.index(name) + 1 for name in known)]
+    state = model.state_dict()
+    for name, value in trained.state_dict().items():
+        if name.startswith(PER_GLOSS):
+            state[name][ours] = value[theirs]
+        else:
+            state[name] = value
+    model.load_state_dict(state)
+    return model, metadata.recipe
 
 
 def read_resume(path: Path) -> dict[str, Any]:

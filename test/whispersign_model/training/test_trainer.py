@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from whispersign_model.errors import RecipeError
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
@@ -18,7 +19,7 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.module import TrainingModule
-from whispersign_model.training.trainer import KeepBest, Run, train
+from whispersign_model.training.trainer import KeepBest, Run, initial_model, train
 
 GLOSSES = ("A", "B")
 STAGES = (
@@ -106,3 +107,32 @@ def test_what_learns_through_a_head_of_its_own_is_never_kept(tmp_path: Path) -> 
         trainer = SimpleNamespace(callback_metrics=metrics, sanity_checking=False, current_epoch=0)
         keep.on_validation_end(trainer, module)
         assert (tmp_path / "run").exists() != auxiliary
+
+
+def test_training_starts_from_a_network_with_other_glosses(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    theirs = ("zero", dataset.glosses[1])
+    trained = WhisperSignModel(ModelConfig().with_vocabulary(len(theirs)))
+    recipe = dataset.recipe.changed(location="entry")
+    about = CheckpointMetadata(config=trained.config, glosses=theirs, recipe=recipe)
+    trained.save_checkpoint(tmp_path / "old", about)
+    model, found = initial_model(tmp_path / "old", dataset)
+    assert found == recipe
+    assert model.config.decoder.vocab_size == len(dataset.glosses) + 1
+    ours, given = model.state_dict(), trained.state_dict()
+    for name, value in given.items():
+        if value.shape[:1] != (3,):
+            assert torch.equal(ours[name], value), name
+    for name in ("ctc.project.weight", "decoder.embedding.weight", "decoder.project.weight"):
+        assert torch.equal(ours[name][[0, 2]], given[name][[0, 2]])
+        assert not torch.equal(ours[name][1], given[name][1])
+
+
+def test_network_of_another_recipe_is_no_start(dataset: Dataset, tmp_path: Path) -> None:
+    trained = WhisperSignModel(ModelConfig().with_vocabulary(1))
+    recipe = dataset.recipe.changed(rate=30.0)
+    about = CheckpointMetadata(config=trained.config, glosses=("a",), recipe=recipe)
+    trained.save_checkpoint(tmp_path / "old", about)
+    with pytest.raises(RecipeError, match="rate"):
+        initial_model(tmp_path / "old", dataset)

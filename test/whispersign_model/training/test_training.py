@@ -204,3 +204,20 @@ def test_error_counts():
 
 def test_unknown_stage_is_refused(dataset, tmp_path):
     assert train(dataset, tmp_path / "run", "--stage", "7") == 2
+
+
+def test_trained_network_is_a_start_for_other_glosses(dataset, tmp_path, capsys):
+    short = RECIPE.replace("epochs: 40", "epochs: 4")
+    (tmp_path / "recipe.yaml").write_text(short)
+    assert train(dataset, tmp_path / "first") == 0
+    for split in ("train", "val", "test"):
+        for label in (dataset / split / "labels").glob("3-*.npy"):
+            np.save(label, np.array([4]))
+    assert train(dataset, tmp_path / "second", "--init", tmp_path / "first") == 0
+    first, second = (read_metadata(tmp_path / name) for name in ("first", "second"))
+    assert second.recipe == first.recipe
+    assert len(second.glosses) == 4
+    capsys.readouterr()
+    words = ("--init", tmp_path / "first", "--model", "base")
+    assert train(dataset, tmp_path / "third", *words) == 2
+    assert "leave --model out" in capsys.readouterr().err
