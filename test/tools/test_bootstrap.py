@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import shutil
@@ -281,3 +282,13 @@ def test_two_set_ups_at_once_take_turns(bootstrap):
         time.sleep(0.5)
         assert other.poll() is None
     assert other.communicate()[0] == "in\n"
+
+
+def test_set_up_knows_the_extras_of_the_distribution_and_of_the_makefile(tools):
+    options = configparser.ConfigParser()
+    options.read(TOOLS.parent / "setup.cfg")
+    known = set(tools["bootstrap"].EXTRAS)
+    assert known == set(options["options.extras_require"])
+    asked = re.findall(r"\$\(call set-up,([\w ]+)\)", (TOOLS.parent / "Makefile").read_text())
+    assert asked
+    assert {extra for words in asked for extra in words.split()} <= known
