@@ -8,6 +8,7 @@ so that ``whispersign --help`` stays quick and works with any subset of the extr
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -18,6 +19,7 @@ from whispersign_model.errors import WhisperSignError
 VERBS = "whispersign.verbs"  # entry point group
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141  # as the shell has it for SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             verb_parser = subparsers.add_parser(name, help=summary, description=module.__doc__)
             module.add_arguments(verb_parser)
         arguments = parser.parse_args(argv)
-        return int(modules[arguments.verb].run(arguments))
+        code = int(modules[arguments.verb].run(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
     except WhisperSignError as error:
         return _refuse(str(error))
     except ModuleNotFoundError as error:

@@ -1,5 +1,6 @@
 """The dispatcher: what a user sees when something is missing or wrong."""
 
+import subprocess
 import sys
 
 import pytest
@@ -42,3 +43,11 @@ def test_wrong_word_is_refused():
     with pytest.raises(SystemExit) as ended:
         main(["recognise"])
     assert ended.value.code == 2
+
+
+def test_reader_that_goes_away_is_no_error():
+    words = [sys.executable, "-m", "whispersign_model.cli.main", "bench", "--only", "parameters"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
