@@ -17,13 +17,12 @@ from whispersign_model.configuration import config_file
 from whispersign_model.network.config import SIZES, ModelConfig, load_model_config
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
-from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
+from whispersign_model.training.losses import ctc_loss, decoder_loss, hybrid_loss
 
 CLIPS = (60, 120, 600)  # frames: 1, 2 and 10 s
 BATCH, BATCH_FRAMES, BATCH_GLOSSES = 16, 120, 2  # of a training step
 WARM_UP = 3  # runs that do not count
 LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # a median of at least so many, over at least so long
-
 
 # Parts of the network, in the order of the data's way, by what their weights' names begin with.
 PARTS = {
@@ -120,11 +119,9 @@ def training_step(model: WhisperSignModel) -> Callable[[], None]:
 
     def step() -> None:
         encoded = model(data, lengths)
-        previous, _ = model.decoder.shifted(targets, target_lengths)
-        predicted = model.decoder(encoded.states, encoded.lengths, previous)
         loss = hybrid_loss(
             ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-            attention_loss(predicted, targets, target_lengths, 0.1),
+            decoder_loss(model.decoder, encoded, targets, target_lengths, smoothing=0.1),
             alpha=0.3,
         )
         optimizer.zero_grad()

@@ -6,7 +6,6 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-PATCH = 4  # frames in a CTC step of every network size
 MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # two-handed first: it is what is shown
 
 
@@ -25,6 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     import tempfile
 
     from whispersign_model.errors import ConfigError
+    from whispersign_model.network.config import FrontendConfig
     from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.training.augmentation_page import write_page
     from whispersign_model.training.takes import Takes
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(
                 f"--example {wanted}", "is not in the training split", f"there is {names[0]}, ..."
             )
-        takes = Takes(examples, data.recipe.rate, PATCH)
+        takes = Takes(examples, data.recipe.rate, FrontendConfig().patch_size)
         write_page(
             arguments.out,
             takes,

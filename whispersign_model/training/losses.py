@@ -11,6 +11,7 @@ from torch.nn import functional
 from whispersign_model.decoding.ctc import BLANK
 from whispersign_model.network.decoder import AttentionDecoder
 from whispersign_model.network.masking import valid_steps
+from whispersign_model.network.model import Encoded
 
 
 class Losses(NamedTuple):
@@ -67,3 +68,16 @@ def hybrid_loss(ctc: Tensor, attention: Tensor, alpha: float) -> Losses:
     if alpha < 1:
         total = total + (1 - alpha) * attention
     return Losses(total, ctc.detach(), attention.detach())
+
+
+def decoder_loss(
+    decoder: AttentionDecoder,
+    encoded: Encoded,
+    targets: Tensor,
+    target_lengths: Tensor,
+    smoothing: float,
+) -> Tensor:
+    """Run the attention decoder on the right glosses so far; its :func:`attention_loss`."""
+    previous, _ = decoder.shifted(targets, target_lengths)
+    predicted = decoder(encoded.states, encoded.lengths, previous)
+    return attention_loss(predicted, targets, target_lengths, smoothing)

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 from whispersign_model.errors import DatasetError
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.losses import Losses, attention_loss, ctc_loss, hybrid_loss
+from whispersign_model.training.losses import Losses, ctc_loss, decoder_loss, hybrid_loss
 from whispersign_model.training.metrics import GlossErrors
 
 
@@ -93,11 +93,12 @@ class TrainingModule(lightning.LightningModule):
         ctc = ctc_loss(log_probs, encoded.lengths, batch.targets, batch.target_lengths)
         if self.stage.alpha == 1:
             return hybrid_loss(ctc, torch.zeros_like(ctc), 1.0)
-        decoder = self.model.decoder
-        previous, _ = decoder.shifted(batch.targets, batch.target_lengths)
-        predicted = decoder(encoded.states, encoded.lengths, previous)
-        attention = attention_loss(
-            predicted, batch.targets, batch.target_lengths, self.config.label_smoothing
+        attention = decoder_loss(
+            self.model.decoder,
+            encoded,
+            batch.targets,
+            batch.target_lengths,
+            self.config.label_smoothing,
         )
         return hybrid_loss(ctc, attention, self.stage.alpha)
 

@@ -24,6 +24,6 @@ def batch(lengths: list[int], garbage: float = 0.0) -> tuple[torch.Tensor, torch
     return data, torch.tensor(lengths)
 
 
-@pytest.fixture(name="batch")
+@pytest.fixture(name="batch", scope="session")
 def _batch():
     return batch

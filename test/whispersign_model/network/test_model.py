@@ -13,24 +13,9 @@ from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
+from whispersign_model.training.losses import ctc_loss, decoder_loss, hybrid_loss
 
 GLOSSES = ("HELLO", "YES", "NO", "STOP", "GO")
-
-
-@pytest.fixture
-def model() -> WhisperSignModel:
-    torch.manual_seed(0)
-    return WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES))).eval()
-
-
-def batch(lengths: list[int], garbage: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    data = torch.randn(len(lengths), max(lengths), 42, 7, generator=generator)
-    data[..., 6] = 1
-    for row, length in enumerate(lengths):
-        data[row, length:] = garbage
-    return data, torch.tensor(lengths)
 
 
 def metadata(model: WhisperSignModel) -> CheckpointMetadata:
@@ -38,7 +23,7 @@ def metadata(model: WhisperSignModel) -> CheckpointMetadata:
 
 
 @pytest.mark.parametrize("chunk", [0, 1, 2, 4, 8])
-def test_padded_batch_gives_what_each_clip_gives_alone(model, chunk):
+def test_padded_batch_gives_what_each_clip_gives_alone(model, batch, chunk):
     lengths = [97, 60, 33, 4, 1]
     data, sizes = batch(lengths, garbage=999.0)
     together = model(data, sizes, chunk)
@@ -52,17 +37,15 @@ def test_padded_batch_gives_what_each_clip_gives_alone(model, chunk):
             torch.testing.assert_close(whole[row, :steps], part[0], atol=1e-5, rtol=0)
 
 
-def test_padding_changes_neither_loss_nor_decoding(model):
+def test_padding_changes_neither_loss_nor_decoding(model, batch):
     targets, target_lengths = torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1])
     results = []
     for garbage in (0.0, 999.0):
         data, lengths = batch([80, 41], garbage)
         encoded = model(data, lengths)
-        previous, _ = model.decoder.shifted(targets, target_lengths)
-        predicted = model.decoder(encoded.states, encoded.lengths, previous)
         loss = hybrid_loss(
             ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-            attention_loss(predicted, targets, target_lengths, 0.1),
+            decoder_loss(model.decoder, encoded, targets, target_lengths, 0.1),
             0.3,
         )
         results.append((loss.total, [h.ids for h in model.decode(data, lengths)]))
@@ -76,7 +59,7 @@ def test_padding_changes_neither_loss_nor_decoding(model):
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 70), min_size=2, max_size=4), st.integers(0, 1000))
-def test_decoding_a_batch_is_decoding_each_clip(lengths, seed):
+def test_decoding_a_batch_is_decoding_each_clip(batch, lengths, seed):
     torch.manual_seed(seed)
     model = WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES))).eval()
     data, sizes = batch(lengths, garbage=999.0)
@@ -88,16 +71,14 @@ def test_decoding_a_batch_is_decoding_each_clip(lengths, seed):
             assert one.score == pytest.approx(other.score, abs=1e-3)
 
 
-def test_every_weight_gets_a_gradient(model):
+def test_every_weight_gets_a_gradient(model, batch):
     model.train()
     data, lengths = batch([80, 60])
     targets, target_lengths = torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2])
     encoded = model(data, lengths)
-    previous, _ = model.decoder.shifted(targets, target_lengths)
-    predicted = model.decoder(encoded.states, encoded.lengths, previous)
     hybrid_loss(
         ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-        attention_loss(predicted, targets, target_lengths, 0.1),
+        decoder_loss(model.decoder, encoded, targets, target_lengths, 0.1),
         0.3,
     ).total.backward()
     silent = [
@@ -106,7 +87,7 @@ def test_every_weight_gets_a_gradient(model):
     assert silent == []
 
 
-def test_gradients_are_of_one_order_through_the_network(model):
+def test_gradients_are_of_one_order_through_the_network(model, batch):
     model.train()
     data, lengths = batch([120, 90])
     targets, target_lengths = torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2])
@@ -133,7 +114,7 @@ def test_each_component_can_be_frozen_alone(model, component):
         model.freeze("head")
 
 
-def test_frozen_component_keeps_weights_and_statistics(model):
+def test_frozen_component_keeps_weights_and_statistics(model, batch):
     model.freeze("frontend")
     model.train()
     before = model.frontend.norm.running_mean.clone()
@@ -148,12 +129,12 @@ def test_frozen_component_keeps_weights_and_statistics(model):
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.001, 100.0])
-def test_extreme_input_gives_finite_output(model, factor):
+def test_extreme_input_gives_finite_output(model, batch, factor):
     data, lengths = batch([30, 1])
     assert torch.isfinite(model(data * factor, lengths).log_probs).all()
 
 
-def test_bfloat16_and_autocast_stay_close_to_float32(model):
+def test_bfloat16_and_autocast_stay_close_to_float32(model, batch):
     data, lengths = batch([64, 9], garbage=999.0)
     exact = model(data, lengths)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -168,7 +149,7 @@ def test_bfloat16_and_autocast_stay_close_to_float32(model):
     assert torch.isfinite(predicted).all()
 
 
-def test_training_under_autocast_gives_finite_gradients(model):
+def test_training_under_autocast_gives_finite_gradients(model, batch):
     data, lengths = batch([64, 9], garbage=999.0)
     targets, target_lengths = torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1])
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -177,7 +158,7 @@ def test_training_under_autocast_gives_finite_gradients(model):
     assert all(torch.isfinite(p.grad).all() for p in model.frontend.parameters())
 
 
-def test_learns_four_sequences_by_heart():
+def test_learns_four_sequences_by_heart(batch):
     torch.manual_seed(0)
     model = WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES)))
     data, lengths = batch([64, 60, 56, 52])
@@ -186,11 +167,9 @@ def test_learns_four_sequences_by_heart():
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     for step in range(150):
         encoded = model.train()(data, lengths)
-        previous, _ = model.decoder.shifted(targets, target_lengths)
-        predicted = model.decoder(encoded.states, encoded.lengths, previous)
         loss = hybrid_loss(
             ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-            attention_loss(predicted, targets, target_lengths, 0.0),
+            decoder_loss(model.decoder, encoded, targets, target_lengths, 0.0),
             0.5,
         ).total
         optimizer.zero_grad()
@@ -204,7 +183,7 @@ def test_learns_four_sequences_by_heart():
         assert [h.ids for h in decoded] == [(1, 2), (3, 3), (5,), (2, 4)], method
 
 
-def test_checkpoint_round_trip_is_exact(model, tmp_path):
+def test_checkpoint_round_trip_is_exact(model, batch, tmp_path):
     data, lengths = batch([40, 12])
     model.save_checkpoint(tmp_path / "run", metadata(model))
     for path in (tmp_path / "run", tmp_path / "run/model.safetensors"):
