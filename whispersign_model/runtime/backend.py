@@ -20,6 +20,26 @@ class EncodedClip(Protocol):
         """Return ``(N,)``: the attention decoder's log-probability of each sequence of ids."""
 
 
+class EncoderStream(Protocol):
+    """A clip that is still growing: features go in as they come, in pieces of any length.
+
+    All rows that :meth:`push` gave, and those :meth:`peek` gives for the rest, are what the network
+    gives for the whole clip at once in chunks of the same size. The state has a fixed size.
+    """
+
+    def push(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take ``(N, 42, 7)`` more frames; return ``(K, V)`` log-probabilities of whole chunks."""
+
+    def peek(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the rows ``(K, V)`` that would follow if the clip ended with these frames.
+
+        The stream stays as it was: a clip may be read as if it had ended, and go on.
+        """
+
+    def reset(self) -> None:
+        """Begin another clip."""
+
+
 class Backend(Protocol):
     """A loaded network.
 
@@ -34,4 +54,7 @@ class Backend(Protocol):
     frames_per_step: int
 
     def encode(self, features: NDArray[np.float32]) -> EncodedClip:
-        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1, all of it at once."""
+
+    def stream(self, chunk: int) -> EncoderStream:
+        """Begin a clip whose steps become known ``chunk`` (1 or more) at a time."""
