@@ -1,44 +1,115 @@
-"""Lifecycle nodes that start themselves and say why a transition failed."""
+"""Lifecycle nodes that start themselves, and say in one line why a transition failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_ros.parameters import Setting, declare
+
+AUTOSTART = Setting("autostart", True, "configure and activate at the start, without a manager")
 
 
-class Transitions:
-    """Runs what a transition does; a fault of the user's becomes a log line and FAILURE."""
+class ManagedNode(LifecycleNode):
+    """A node that holds a resource: a device, or a network.
 
-    def __init__(self, node: LifecycleNode) -> None:
-        self._node = node
+    A subclass has ``AUTOSTART`` in its table of parameters, says with ``_configure``, ``_activate``
+    and ``_release`` what the transitions do, and calls ``begin`` once it is whole. A fault of the
+    user's in one of these becomes a log line, and the transition fails.
+
+    Attributes:
+        values: of the parameters, by name.
+
+    Args:
+        name: of the node.
+        table: all its parameters.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        ConfigError: a parameter is at fault.
+    """
+
+    def __init__(
+        self, name: str, table: Sequence[Setting], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
         self._fault: WhisperSignError | None = None
         self._starting = False
+        super().__init__(name, automatically_declare_parameters_from_overrides=True, **arguments)
+        self.values = declare(self, table, also_known)
 
-    def attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
-        """Call ``action`` and return what the transition callback must return."""
+    def begin(self) -> None:
+        """Configure and activate, where ``autostart`` says so.
+
+        Raises:
+            WhisperSignError: what made that fail.
+        """
+        if not self.values[AUTOSTART.name]:
+            return
+        self._starting = True
+        for trigger in (self.trigger_configure, self.trigger_activate):
+            if trigger() != TransitionCallbackReturn.SUCCESS:
+                raise self._fault or WhisperSignError(
+                    self.get_name(), "cannot be activated", "see its log"
+                )
+        self._starting = False
+
+    def _configure(self) -> None:
+        """Learn what the resource is, without holding it."""
+        raise NotImplementedError
+
+    def _activate(self) -> None:
+        """Take the resource and begin to work."""
+        raise NotImplementedError
+
+    def _release(self) -> None:
+        """Stop working and free the resource; does nothing where none is held.
+
+        rclpy may destroy a node whose construction has failed: what this looks at must be there
+        before the constructor of this class is called.
+        """
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Forget what ``_configure`` learned."""
+        raise NotImplementedError
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unconfigured to inactive."""
+        return self._attempt(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Inactive to active."""
+        return self._attempt(self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Active to inactive."""
+        return self._attempt(self._release)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Inactive to unconfigured."""
+        return self._attempt(self._forget)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """To the end, from anywhere."""
+        return self._attempt(self._release)
+
+    def destroy_node(self) -> None:
+        """Stop working, then free the node."""
+        self._release()
+        super().destroy_node()
+
+    def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
+        """Call ``action`` and return what a transition callback must return."""
         self._fault = None
         try:
             action()
         except WhisperSignError as error:
             self._fault = error
-            if not self._starting:  # else the caller of autostart says it
-                self._node.get_logger().error(str(error))
+            if not self._starting:  # else the caller of begin says it
+                self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
-
-    def autostart(self) -> None:
-        """Configure and activate the node.
-
-        Raises:
-            WhisperSignError: what made a transition fail.
-        """
-        self._starting = True
-        for trigger in (self._node.trigger_configure, self._node.trigger_activate):
-            if trigger() != TransitionCallbackReturn.SUCCESS:
-                raise self._fault or WhisperSignError(
-                    self._node.get_name(), "cannot be activated", "see its log"
-                )
-        self._starting = False

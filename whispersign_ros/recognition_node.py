@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
 
 from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
@@ -18,9 +17,9 @@ from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros import qos
 from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
-from whispersign_ros.lifecycle import Transitions
+from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
 from whispersign_ros.messages import gloss_messages, read_features, vocabulary_message
-from whispersign_ros.parameters import MODEL, Setting, declare
+from whispersign_ros.parameters import MODEL, Setting
 from whispersign_ros.process import run
 from whispersign_ros.recognition_worker import RecognitionWorker, Step
 from whispersign_ros.stream import Seams, Silence
@@ -83,11 +82,11 @@ TABLE = (
         60.0,
     ),
     Setting("queue_size", 1200, "steps of features that may wait for the network", 60, 100_000),
-    Setting("autostart", True, "configure and activate at the start, without a manager"),
+    AUTOSTART,
 )
 
 
-class RecognitionNode(LifecycleNode):
+class RecognitionNode(ManagedNode):
     """Publishes final glosses on ``gloss``, changing ones on ``gloss_partial``.
 
     Configured it has read what the model says of itself and publishes the vocabulary; active it
@@ -98,14 +97,10 @@ class RecognitionNode(LifecycleNode):
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
-        super().__init__(
-            "recognition_node", automatically_declare_parameters_from_overrides=True, **arguments
-        )
-        # rclpy may destroy a node whose construction has failed.
         self._worker: RecognitionWorker | None = None
         self._subscription: Subscription | None = None
         self._silence: Silence | None = None
-        self._values = declare(self, TABLE, also_known)
+        super().__init__("recognition_node", TABLE, also_known, **arguments)
         self._topic = self.resolve_topic_name("hands/features")
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
         self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
@@ -115,9 +110,7 @@ class RecognitionNode(LifecycleNode):
         self._frame_id = ""
         self._seams = Seams()
         self._order = StreamClock()
-        self._transitions = Transitions(self)
-        if self._values["autostart"]:
-            self._transitions.autostart()
+        self.begin()
 
     @property
     def at_rest(self) -> bool:
@@ -125,34 +118,8 @@ class RecognitionNode(LifecycleNode):
         heard = self._silence is not None and self._silence.waiting
         return not heard and (self._worker is None or self._worker.at_rest)
 
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the model's metadata and publish its vocabulary."""
-        return self._transitions.attempt(self._configure)
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the network and begin to recognise."""
-        return self._transitions.attempt(self._activate)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop recognising and free the network."""
-        return self._transitions.attempt(self._release)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget the model's metadata."""
-        self._metadata = None
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything."""
-        return self._transitions.attempt(self._release)
-
-    def destroy_node(self) -> None:
-        """Stop recognising, then free the node."""
-        self._release()
-        super().destroy_node()
-
     def _configure(self) -> None:
-        metadata = read_metadata(find_model(self._values["model"]))
+        metadata = read_metadata(find_model(self.values["model"]))
         self._metadata = metadata
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
@@ -164,16 +131,16 @@ class RecognitionNode(LifecycleNode):
         metadata = self._metadata
         assert metadata is not None
         options = RecognizerOptions(
-            **{setting.name: self._values[setting.name] for setting in ENDPOINTS}
+            **{setting.name: self.values[setting.name] for setting in ENDPOINTS}
         )
         backend = self._load_backend()
         recognizer = StreamingRecognizer(backend, metadata.glosses, options)
         self._worker = RecognitionWorker(
-            recognizer, self._publish, self.diagnostics, self._values["queue_size"]
+            recognizer, self._publish, self.diagnostics, self.values["queue_size"]
         )
         self._seams = Seams()
         self._order.reset()
-        self._silence = Silence(self, self._values["idle_timeout"], self._worker.finish)
+        self._silence = Silence(self, self.values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
             self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._take
         )
@@ -183,7 +150,7 @@ class RecognitionNode(LifecycleNode):
         )
 
     def _load_backend(self) -> Backend:
-        path = find_model(self._values["model"])
+        path = find_model(self.values["model"])
         try:
             from whispersign_model.runtime.torch_backend import load_backend
         except ModuleNotFoundError as error:
@@ -194,7 +161,7 @@ class RecognitionNode(LifecycleNode):
             ) from error
         if read_metadata(path) != self._metadata:
             raise CheckpointError(path, "has changed since it was read", "configure again")
-        backend = load_backend(path, self._values["device"], self._values["threads"])
+        backend = load_backend(path, self.values["device"], self.values["threads"])
         if backend.notice:
             self.get_logger().warning(backend.notice)
         self.diagnostics.show("device", backend.device)
@@ -208,6 +175,9 @@ class RecognitionNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
         self._subscription = self._silence = self._worker = None
+
+    def _forget(self) -> None:
+        self._metadata = None
 
     def _take(self, message: HandFeatures) -> None:
         worker, silence, metadata = self._worker, self._silence, self._metadata

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.duration import Duration
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.recording import NANOSECONDS
@@ -18,9 +17,9 @@ from whispersign_model.sensors.sensor import Observation, Sensor
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros import qos
 from whispersign_ros.diagnostics import Diagnostics
-from whispersign_ros.lifecycle import Transitions
+from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
 from whispersign_ros.messages import frame_message
-from whispersign_ros.parameters import Setting, declare
+from whispersign_ros.parameters import Setting
 
 # Parameters that every sensor's node has.
 SETTINGS = (
@@ -28,7 +27,7 @@ SETTINGS = (
     Setting("retry", 0.5, "seconds until a lost sensor is looked for again", 0.05, 60.0),
     Setting("longest_retry", 8.0, "the wait doubles with every attempt, up to this", 0.05, 600.0),
     Setting("silence", 2.0, "seconds without a frame after which it is called silent", 0.2, 60.0),
-    Setting("autostart", True, "configure and activate at the start, without a manager"),
+    AUTOSTART,
 )
 DRIFT = NANOSECONDS // 20  # by which the node's clock may leave the host's before it is followed
 NEW_TIME = NANOSECONDS  # a step back by more than this begins a new stream
@@ -54,7 +53,7 @@ class HostClock:
         return stamp + self._offset
 
 
-class SensorNode(LifecycleNode):
+class SensorNode(ManagedNode):
     """Publishes what a sensor observes. Configured it has the sensor; active it reads it.
 
     A subclass has a table of parameters, makes the sensor from their values, and calls ``begin``
@@ -79,29 +78,17 @@ class SensorNode(LifecycleNode):
         also_known: Sequence[str] = (),
         **arguments: Any,
     ) -> None:
-        super().__init__(name, automatically_declare_parameters_from_overrides=True, **arguments)
-        # rclpy may destroy a node whose construction has failed.
         self._reader: Reader | None = None
         self.sensor: Sensor | None = None
         self.stopping = threading.Event()
         self.on_end = on_end
-        self.values = declare(self, table, also_known)
+        super().__init__(name, table, also_known, **arguments)
         self.diagnostics = Diagnostics(self)
         self.frames = qos.publish(self, HandFrame, "hands/raw", qos.HANDS)
         self._host_clock = HostClock(lambda: int(self.get_clock().now().nanoseconds))
         self._sequence = 0
         self.last_stamp = 0
         self._told: Counter[str] = Counter()
-        self._transitions = Transitions(self)
-
-    def begin(self) -> None:
-        """Configure and activate, where ``autostart`` says so.
-
-        Raises:
-            WhisperSignError: what made that fail.
-        """
-        if self.values["autostart"]:
-            self._transitions.autostart()
 
     def make_sensor(self) -> Sensor:
         """Make the sensor from ``values``.
@@ -110,32 +97,6 @@ class SensorNode(LifecycleNode):
             WhisperSignError: it can never work like this.
         """
         raise NotImplementedError
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Make the sensor."""
-        return self._transitions.attempt(self._configure)
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Begin to read it."""
-        return self._transitions.attempt(self._activate)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop reading and close it."""
-        return self._transitions.attempt(self._release)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget it."""
-        self.sensor = None
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything."""
-        return self._transitions.attempt(self._release)
-
-    def destroy_node(self) -> None:
-        """Stop reading, then free the node."""
-        self._release()
-        super().destroy_node()
 
     def observed(self, observation: Observation) -> None:
         """Publish an observation; called by the reader."""
@@ -210,3 +171,6 @@ class SensorNode(LifecycleNode):
         if self._reader is not None:
             self._reader.stop()
         self._reader = None
+
+    def _forget(self) -> None:
+        self.sensor = None

@@ -12,6 +12,7 @@ from rclpy.node import Node
 
 from whispersign_ros.camera_node import CameraNode
 from whispersign_ros.leap_node import LeapNode
+from whispersign_ros.lifecycle import ManagedNode
 from whispersign_ros.pipeline import Pipeline
 from whispersign_ros.preprocessing_node import PreprocessingNode
 from whispersign_ros.recognition_node import RecognitionNode
@@ -22,7 +23,15 @@ from whispersign_ros.synthetic_node import SyntheticNode
 
 EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
 EXTENDED |= {"on_shutdown"}
-KINDS = [CameraNode, LeapNode, Pipeline, PreprocessingNode, RecognitionNode, ReplayNode]
+KINDS = [
+    CameraNode,
+    LeapNode,
+    ManagedNode,
+    Pipeline,
+    PreprocessingNode,
+    RecognitionNode,
+    ReplayNode,
+]
 KINDS += [SensorNode, SmoothingNode, SyntheticNode]
 
 

@@ -1,0 +1,86 @@
+"""A node that holds a resource: what its transitions call, and what a fault in one does."""
+
+from __future__ import annotations
+
+import pytest
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
+
+
+class Holder(ManagedNode):
+    def __init__(self, fault=False, **arguments):
+        self.done, self.fault = [], fault
+        super().__init__("holder", (AUTOSTART,), **arguments)
+        self.begin()
+
+    def _configure(self):
+        self.done.append("configure")
+
+    def _activate(self):
+        if self.fault:
+            raise WhisperSignError("device", "is unplugged", "plug it in")
+        self.done.append("activate")
+
+    def _release(self):
+        self.done.append("release")
+
+    def _forget(self):
+        self.done.append("forget")
+
+
+@pytest.fixture
+def change(graph):
+    def ask(kind, topic, **fields):
+        client = graph.probe.create_client(kind, topic)
+        graph.until(client.service_is_ready)
+        future = client.call_async(kind.Request(**fields))
+        graph.until(future.done)
+        return future.result()
+
+    def one(transition):
+        wanted = Transition(id=transition)
+        accepted = ask(ChangeState, "holder/change_state", transition=wanted).success
+        return accepted, ask(GetState, "holder/get_state").current_state.id
+
+    return one
+
+
+def test_every_transition_calls_its_part(graph, change):
+    node = graph.start(Holder)
+    assert node.done == ["configure", "activate"]
+    assert change(Transition.TRANSITION_DEACTIVATE) == (True, State.PRIMARY_STATE_INACTIVE)
+    assert change(Transition.TRANSITION_CLEANUP) == (True, State.PRIMARY_STATE_UNCONFIGURED)
+    assert node.done == ["configure", "activate", "release", "forget"]
+    shut = change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert shut == (True, State.PRIMARY_STATE_FINALIZED)
+    assert node.done[4:] == ["release"]
+
+
+def test_without_autostart_it_waits_for_a_manager(graph):
+    assert graph.start(Holder, autostart=False).done == []
+
+
+def test_a_fault_at_the_start_is_raised(graph):
+    with pytest.raises(WhisperSignError, match=r"device: is unplugged; plug it in"):
+        graph.start(Holder, True)
+
+
+def test_a_fault_in_a_transition_is_logged_and_may_be_mended(graph, change, monkeypatch):
+    node = graph.start(Holder, True, autostart=False)
+    said = []
+    monkeypatch.setattr(node.get_logger(), "error", said.append)
+    assert change(Transition.TRANSITION_CONFIGURE) == (True, State.PRIMARY_STATE_INACTIVE)
+    assert change(Transition.TRANSITION_ACTIVATE) == (False, State.PRIMARY_STATE_INACTIVE)
+    assert said == ["device: is unplugged; plug it in"]
+    node.fault = False
+    assert change(Transition.TRANSITION_ACTIVATE) == (True, State.PRIMARY_STATE_ACTIVE)
+
+
+def test_a_node_that_is_destroyed_frees_what_it_holds(graph):
+    node = graph.start(Holder)
+    node.destroy_node()
+    assert node.done[2:] == ["release"]
+    graph.executor.remove_node(node)
