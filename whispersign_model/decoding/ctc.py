@@ -1,14 +1,15 @@
-"""CTC on arrays: collapse rules, greedy search, and prefix beam search."""
+"""CTC on arrays: the merging rule, greedy search, and prefix beam search of growing clips."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby, pairwise
+import copy
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.hypothesis import Hypothesis, Span
+from whispersign_model.decoding.hypothesis import Hypothesis
 
 BLANK = 0
 NEVER = -np.inf
@@ -20,20 +21,13 @@ def collapse(path: Iterable[int]) -> tuple[int, ...]:
 
 
 def greedy_search(log_probs: NDArray[np.floating]) -> Hypothesis:
-    """The most probable path, collapsed; its runs of one gloss are the spans.
+    """The most probable path, collapsed.
 
     Args:
         log_probs: ``(T, V)``, one clip without padding; column 0 is the blank.
     """
-    path = log_probs.argmax(axis=1)
-    best = log_probs[np.arange(len(path)), path]
-    bounds = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
-    spans = tuple(
-        Span(int(path[start]), start, end, float(np.exp(best[start:end].max())))
-        for start, end in pairwise(bounds)
-        if start < end and path[start] != BLANK
-    )
-    return Hypothesis(tuple(span.gloss_id for span in spans), float(best.sum()), spans)
+    path = log_probs.argmax(axis=1).tolist()
+    return Hypothesis(collapse(path), float(log_probs[np.arange(len(path)), path].sum()))
 
 
 def prefix_beam_search(
@@ -41,7 +35,7 @@ def prefix_beam_search(
     beam_size: int = 8,
     candidates: int = 16,
 ) -> list[Hypothesis]:
-    """The most probable gloss sequences, summed over their paths (Hannun et al. 2014).
+    """The most probable gloss sequences of a whole clip; see :class:`PrefixBeam`.
 
     Args:
         log_probs: ``(T, V)``, one clip without padding; column 0 is the blank.
@@ -51,36 +45,95 @@ def prefix_beam_search(
     Returns:
         hypotheses, best first; never empty.
     """
-    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
-    candidates = min(candidates, log_probs.shape[1] - 1)
-    for row in log_probs.astype(np.float64):
-        likely = np.argpartition(row[1:], -candidates)[-candidates:] + 1
-        beam = _advance(beam, row, [int(label) for label in likely])
-        ranked = sorted(beam.items(), key=lambda item: (-np.logaddexp(*item[1]), item[0]))
-        beam = dict(ranked[:beam_size])
-    return [Hypothesis(prefix, float(np.logaddexp(*ends))) for prefix, ends in beam.items()]
+    beam = PrefixBeam(beam_size, candidates)
+    beam.push(log_probs)
+    return beam.hypotheses()
 
 
-def _advance(
-    beam: dict[tuple[int, ...], tuple[float, float]],
-    row: NDArray[np.float64],
-    likely: list[int],
-) -> dict[tuple[int, ...], tuple[float, float]]:
-    """One step: each prefix ends in blank or in its last gloss, or grows by a gloss."""
-    following: dict[tuple[int, ...], list[float]] = {}
+class PrefixBeam:
+    """The most probable gloss sequences of a growing clip, summed over their paths.
 
-    def add(prefix: tuple[int, ...], ending: int, score: float) -> None:
-        if score == NEVER:  # a gloss twice without a blank between
-            return
-        scores = following.setdefault(prefix, [NEVER, NEVER])
-        scores[ending] = float(np.logaddexp(scores[ending], score))
+    CTC prefix beam search (Hannun et al. 2014, arXiv:1408.2873), one step at a time and all
+    sequences of a step at once. Equal scores keep the order they had, then that of gloss ids.
 
-    for prefix, (in_blank, in_gloss) in beam.items():
-        total = float(np.logaddexp(in_blank, in_gloss))
-        add(prefix, 0, total + row[BLANK])
-        if prefix:
-            add(prefix, 1, in_gloss + row[prefix[-1]])
-        for label in likely:
-            repeats = bool(prefix) and label == prefix[-1]
-            add((*prefix, label), 1, (in_blank if repeats else total) + row[label])
-    return {prefix: (scores[0], scores[1]) for prefix, scores in following.items()}
+    Args:
+        beam_size: sequences kept after each step.
+        candidates: glosses considered at each step, the most probable ones.
+    """
+
+    def __init__(self, beam_size: int = 8, candidates: int = 16) -> None:
+        self._size = beam_size
+        self._candidates = candidates
+        self._prefixes: list[tuple[int, ...]] = [()]
+        self._in_blank = np.zeros(1)  # log-probability of all paths to a prefix that end in blank
+        self._in_gloss = np.full(1, NEVER)  # ... and of those that end in its last gloss
+
+    def copy(self) -> PrefixBeam:
+        """Return a beam that goes its own way: a clip may be read as if it had ended."""
+        return copy.copy(self)  # a step makes new arrays and lists and changes none
+
+    def push(self, log_probs: NDArray[np.floating]) -> None:
+        """Take the next rows ``(K, V)`` of CTC log-probabilities."""
+        for row in log_probs.astype(np.float64):
+            self._advance(row)
+
+    def hypotheses(self) -> list[Hypothesis]:
+        """Return the sequences kept, best first; never empty."""
+        scores = np.logaddexp(self._in_blank, self._in_gloss).tolist()
+        return [Hypothesis(prefix, score) for prefix, score in zip(self._prefixes, scores)]
+
+    def keep(self, prefix: tuple[int, ...]) -> None:
+        """Drop the sequences that do not begin with ``prefix``; the best one must."""
+        kept = [i for i, ids in enumerate(self._prefixes) if ids[: len(prefix)] == prefix]
+        self._prefixes = [self._prefixes[i] for i in kept]
+        self._in_blank, self._in_gloss = self._in_blank[kept], self._in_gloss[kept]
+
+    def _advance(self, row: NDArray[np.float64]) -> None:
+        """One step: each prefix ends in blank or in its last gloss, or grows by a gloss."""
+        candidates = min(self._candidates, len(row) - 1)
+        likely = np.sort(np.argpartition(row[1:], -candidates)[-candidates:] + 1)
+        last = np.array([ids[-1] if ids else BLANK for ids in self._prefixes])
+        total = np.logaddexp(self._in_blank, self._in_gloss)
+        in_blank = total + row[BLANK]
+        in_gloss = np.where(last == BLANK, NEVER, self._in_gloss + row[last])
+        # A gloss may follow itself only after a blank: (prefixes, candidates).
+        repeats = last[:, None] == likely
+        grown = np.where(repeats, self._in_blank[:, None], total[:, None]) + row[likely]
+        self._merge(grown, in_gloss, likely)
+        scores = np.concatenate([np.logaddexp(in_blank, in_gloss), grown.ravel()])
+        order = np.argsort(-scores, kind="stable")[: self._size]
+        order = order[scores[order] > NEVER]
+        parents = self._prefixes
+        held = order < len(parents)
+        stays = np.where(held, order, 0)
+        grows = np.where(held, 0, order - len(parents))
+        self._prefixes = [
+            parents[index]
+            if index < len(parents)
+            else (*parents[(index - len(parents)) // candidates], int(likely[grow % candidates]))
+            for index, grow in zip(order.tolist(), grows.tolist())
+        ]
+        self._in_blank = np.where(held, in_blank[stays], NEVER)
+        self._in_gloss = np.where(held, in_gloss[stays], grown.ravel()[grows])
+
+    def _merge(
+        self, grown: NDArray[np.float64], in_gloss: NDArray[np.float64], likely: NDArray[np.intp]
+    ) -> None:
+        """Add what grows into a prefix that is kept already to that prefix."""
+        place = {ids: index for index, ids in enumerate(self._prefixes)}
+        column = {label: index for index, label in enumerate(likely.tolist())}
+        for index, ids in enumerate(self._prefixes):
+            parent = place.get(ids[:-1]) if ids else None
+            label = column.get(ids[-1]) if ids else None
+            if parent is not None and label is not None:
+                in_gloss[index] = np.logaddexp(in_gloss[index], grown[parent, label])
+                grown[parent, label] = NEVER
+
+
+def common_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return what all of some sequences (one or more) begin with."""
+    shortest, longest = min(sequences), max(sequences)
+    for index, (one, other) in enumerate(zip(shortest, longest)):
+        if one != other:
+            return shortest[:index]
+    return shortest[: len(longest)]

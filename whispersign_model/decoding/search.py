@@ -54,8 +54,7 @@ def decode(
         the best hypothesis, with spans and n-best.
     """
     if method == "greedy":
-        greedy = greedy_search(log_probs)
-        return replace(greedy, n_best=(greedy,))
+        return with_spans(log_probs, [greedy_search(log_probs)])
     n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
     if method == "rescore" and len(n_best) > 1:
         attention = rescore([hypothesis.ids for hypothesis in n_best])
@@ -67,6 +66,11 @@ def decode(
             replace(n_best[index], score=combined[index])
             for index in sorted(range(len(n_best)), key=lambda i: -combined[i])
         ]
+    return with_spans(log_probs, n_best)
+
+
+def with_spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> Hypothesis:
+    """Return the first of ``n_best``, best first, with them and with the spans of its glosses."""
     return replace(n_best[0], spans=tuple(_spans(log_probs, n_best)), n_best=tuple(n_best))
 
 
