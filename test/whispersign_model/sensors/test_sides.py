@@ -104,3 +104,52 @@ def test_time_that_steps_back_forgets_everything(pair):
     sides.assign(10 * FRAME, [right])
     other = replace(left, pixels=np.array(right.pixels))
     assert sides.assign(0, [other]) == (other, None)
+
+
+def test_a_quick_hand_that_is_found_anew_beside_itself_is_one_hand(pair):
+    _, right = pair
+    sides = Sides()
+    for number in range(10):
+        assert sides.assign(number * FRAME, [right])[1] is right
+    for number in range(10, 13):
+        late = named(moved(right, 0.9 * right.extent), 0.85)
+        assert sides.assign(number * FRAME, [late, right]) == (None, right)
+    assert sides.assign(13 * FRAME, [right]) == (None, right)
+
+
+def test_two_hands_with_one_name_beside_each_other_stay_two(pair):
+    left, right = pair
+    sides = Sides()
+    for number in range(10):
+        sides.assign(number * FRAME, [left, right])
+    shift = right.pixels.mean(axis=0) - left.pixels.mean(axis=0) + np.array([right.extent, 0.0])
+    near = replace(left, pixels=left.pixels + shift, right=0.9)
+    assert sides.assign(10 * FRAME, [near, right]) == (near, right)
+
+
+def test_hands_side_by_side_are_not_crossed_when_the_detector_cannot_tell(pair):
+    left, right = pair
+    sides = Sides()
+    for number in range(20):
+        wrong = number % 2  # now both right, now the wrong way round
+        hands = [named(left, 0.97), named(right, 0.9 - 0.5 * wrong)]
+        found = sides.assign(number * FRAME, hands)
+        assert found == (hands[0], hands[1])
+
+
+def test_hands_held_crossed_are_believed_when_the_detector_is_sure(pair):
+    left, right = pair
+    crossed = [
+        replace(left, pixels=right.pixels, right=0.02),
+        replace(right, pixels=left.pixels, right=0.98),
+    ]
+    assert Sides().assign(0, crossed) == tuple(crossed)
+
+
+def test_the_first_votes_count_alike(pair):
+    _, right = pair
+    sides = Sides()
+    sides.assign(0, [named(right, 0.4)])
+    sides.assign(FRAME, [named(right, 0.35)])
+    sure = named(right, 0.99)
+    assert sides.assign(2 * FRAME, [sure]) == (None, sure)
