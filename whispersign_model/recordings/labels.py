@@ -182,8 +182,9 @@ def find_labels(
             for row in found[bag]:
                 if row.recording and not _fits(row.recording, bag):
                     raise LabelError(row.place, f"speaks of '{row.recording}', not of {bag.name}")
-        if (bag.parent / FOLDER_TABLE).is_file():
-            shared.setdefault(bag.parent / FOLDER_TABLE, []).append(bag)
+        beside = bag.parent / FOLDER_TABLE
+        if beside.is_file() and (table is None or beside.resolve() != table.resolve()):
+            shared.setdefault(beside, []).append(bag)
     for path, among in shared.items():
         named, strangers = _distribute(read_table(path), among)
         found = found | named if path == table else named | found

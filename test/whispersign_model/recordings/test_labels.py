@@ -91,6 +91,14 @@ def test_given_table_before_own_before_the_folder_s(tmp_path, table):
     assert [rows[bag][0].glosses for bag in given] == [("FOLDER",), ("GIVEN",), ("OWN",)]
 
 
+def test_the_given_table_may_be_the_folder_s(tmp_path, table):
+    path = table("recording,glosses\ntake,A\n")
+    given = bags(tmp_path, "take")
+    rows, warnings = find_labels(given, path)
+    assert [row.glosses for row in rows[given[0]]] == [("A",)]
+    assert not warnings
+
+
 def test_names_that_fit_no_bag_are_warned_of(tmp_path, table):
     (bag,) = bags(tmp_path, "take_1")
     path = table("recording,glosses\ntake_1,A\ntak_2,B\n")
