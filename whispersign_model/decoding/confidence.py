@@ -1,0 +1,41 @@
+"""What a gloss's confidence is worth: the scale that makes it the share of times it is right."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EDGE = 1e-3  # certainty is never worth more than this leaves open
+
+
+class ConfidenceScale(BaseModel):
+    """Logistic (Platt 1999) scaling with an offset for each gloss; the default changes nothing.
+
+    A gloss that is often recognised where it is not signed has a negative offset, so that one
+    threshold on the scaled confidence is another threshold on the raw one for every gloss.
+
+    Attributes:
+        slope: of the scaled log-odds over the raw ones.
+        offset: added to the log-odds of every gloss.
+        glosses: added to the log-odds of these glosses.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    offset: float = Field(default=0.0, allow_inf_nan=False)
+    glosses: dict[str, float] = {}
+
+    def __call__(self, gloss: str, confidence: float) -> float:
+        """Return the scaled confidence of a gloss, in [0, 1]."""
+        if self == ConfidenceScale():
+            return confidence
+        odds = self.slope * log_odds(confidence) + self.offset + self.glosses.get(gloss, 0.0)
+        return 1 / (1 + math.exp(-odds)) if odds > 0 else math.exp(odds) / (1 + math.exp(odds))
+
+
+def log_odds(confidence: float) -> float:
+    """Return the log-odds of a confidence, which :data:`EDGE` keeps from 0 and 1."""
+    bounded = min(max(confidence, EDGE), 1 - EDGE)
+    return math.log(bounded / (1 - bounded))
