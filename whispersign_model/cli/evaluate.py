@@ -3,41 +3,79 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whispersign_model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from whispersign_model.network.checkpoint import CheckpointMetadata
+    from whispersign_model.network.model import WhisperSignModel
+    from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.training.evaluation_report import Evaluation
+
+SPLITS = ("train", "val", "test")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign evaluate``."""
     parser.add_argument("checkpoint", type=Path, metavar="CKPT")
     parser.add_argument("--data", type=Path, required=True, help="processed dataset")
-    parser.add_argument("--split", default="test", choices=("train", "val", "test"))
-    parser.add_argument("--method", default="rescore", choices=("greedy", "beam", "rescore"))
+    parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument(
-        "--streaming", action="store_true", help="frame by frame through the live recogniser"
+        "--method",
+        choices=("greedy", "beam", "rescore"),
+        help="what the headline is about; all three are printed (default: rescore)",
+    )
+    parser.add_argument(
+        "--streaming",
+        action="store_true",
+        help="also frame by frame through the live recogniser, which the headline is then about",
+    )
+    parser.add_argument(
+        "--chunk",
+        type=int,
+        default=0,
+        metavar="N",
+        help="patches that become known together, as in streaming (default: 0, the whole clip)",
+    )
+    parser.add_argument(
+        "--interval",
+        choices=("sequences", "signers"),
+        default="sequences",
+        help="what the 95%% interval draws anew (default: sequences)",
+    )
+    parser.add_argument(
+        "--calibrate",
+        nargs="?",
+        const="val",
+        choices=SPLITS,
+        metavar="SPLIT",
+        help="first fit confidences on this split (val) and write them into CKPT",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
+    parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="draw confusions.png and reliability.png there"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print the figures."""
     import json
 
-    from rich.progress import Progress
+    from rich.console import Console
 
-    from whispersign_model.decoding.search import DecodingOptions
-    from whispersign_model.decoding.streaming import RecognizerOptions
+    from whispersign_model.network.checkpoint import read_metadata
     from whispersign_model.network.model import WhisperSignModel
     from whispersign_model.recordings.atomic import replace_file
     from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.runtime.torch_backend import choose_device
-    from whispersign_model.training.evaluation import (
-        check_fit,
-        evaluate,
-        evaluate_streaming,
-        report,
-    )
+    from whispersign_model.training.calibration import calibrate
+    from whispersign_model.training.evaluation import check_fit
 
+    _check_options(arguments)
     model, metadata = WhisperSignModel.load_checkpoint(arguments.checkpoint)
     device, notice = choose_device(arguments.device)
     if notice:
@@ -47,34 +85,99 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in data.warnings():
         print(f"warning: {warning}")
     check_fit(data, metadata)
-    examples = data.split(arguments.split)
-    with Progress(transient=True) as progress:
-        task = progress.add_task("evaluating", total=len(examples))
-        if arguments.streaming:
-            options = RecognizerOptions()
-            errors, recognized = evaluate_streaming(
-                model,
-                metadata,
-                examples,
-                data.glosses,
-                options,
-                lambda done: progress.advance(task, done),
-            )
-        else:
-            errors, recognized = evaluate(
-                model,
-                metadata,
-                examples,
-                data.glosses,
-                arguments.method,
-                DecodingOptions(),
-                lambda done: progress.advance(task, done),
-            )
-    print(
-        f"{arguments.split}: WER {errors.wer:.3f} (S {errors.substitutions}, D {errors.deletions}, "
-        f"I {errors.insertions}), exact {errors.accuracy:.3f} of {errors.sequences} sequences"
-    )
+    data.split(arguments.split)  # missing, it is missed before the work
+    if arguments.calibrate:
+        fitted = data.split(arguments.calibrate)
+        scale = calibrate(arguments.checkpoint, fitted, data.glosses, device)
+        print(
+            f"{arguments.checkpoint}: confidences fitted on {len(fitted)} sequences of "
+            f"{arguments.calibrate} (slope {scale.slope:.2f}, offset {scale.offset:+.2f})"
+        )
+        metadata = read_metadata(arguments.checkpoint)
+    evaluation = _evaluate(arguments, model, metadata, data)
+    evaluation.show(Console(highlight=False))
+    if arguments.figures:
+        evaluation.write_figures(arguments.figures)
     if arguments.json:
-        content = json.dumps(report(errors, examples, recognized), indent=1)
-        replace_file(arguments.json, content.encode())
+        try:
+            replace_file(arguments.json, json.dumps(evaluation.report(), indent=1).encode())
+        except OSError as error:
+            raise _unwritable(arguments.json, error) from error
     return 0
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse before the work what could only fail after it."""
+    if arguments.streaming and arguments.method not in (None, "rescore"):
+        raise ConfigError(
+            f"--method {arguments.method}", "the live recogniser rescores", "leave it out"
+        )
+    if arguments.streaming and arguments.chunk:
+        raise ConfigError(
+            "--chunk", "is for whole clips, not for --streaming", "leave one of them out"
+        )
+    if arguments.chunk < 0:
+        raise ConfigError("--chunk", f"{arguments.chunk} is less than 0")
+    if arguments.figures:
+        import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
+    for folder in (arguments.json and arguments.json.parent, arguments.figures):
+        if not folder:
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(folder, "cannot be written (Permission denied)")
+    if arguments.json and arguments.json.is_dir():
+        raise ConfigError(arguments.json, "is a folder", "give a file")
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(path, f"cannot be written ({error.strerror or error})")
+
+
+def _evaluate(
+    arguments: argparse.Namespace,
+    model: WhisperSignModel,
+    metadata: CheckpointMetadata,
+    data: Dataset,
+) -> Evaluation:
+    """Recognise the split by every method, and live where that is asked for."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.training.evaluation import Reading, read_live, read_offline
+    from whispersign_model.training.evaluation_report import LIVE, OFFLINE, Evaluation
+
+    examples = data.split(arguments.split)
+    readings: dict[str, list[Reading]] = {}
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        whole = bar.add_task("whole clips", total=len(examples))
+        offline = read_offline(
+            model,
+            metadata,
+            examples,
+            data.glosses,
+            advance=lambda done: bar.advance(whole, done),
+            chunk=arguments.chunk,
+        )
+        readings.update({str(method): found for method, found in offline.items()})
+        if arguments.streaming:
+            live = bar.add_task("live", total=len(examples))
+            readings[LIVE] = read_live(
+                model,
+                metadata,
+                examples,
+                data.glosses,
+                advance=lambda done: bar.advance(live, done),
+            )
+    return Evaluation(
+        split=arguments.split,
+        readings=readings,
+        headline=LIVE if arguments.streaming else arguments.method or OFFLINE,
+        scale=metadata.confidence,
+        over=arguments.interval,
+        chunk=arguments.chunk,
+    )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.config import ModelConfig
@@ -38,6 +39,7 @@ class CheckpointMetadata(BaseModel):
         recipe: the fitted preprocessing the network was trained on.
         epoch: epochs trained, over all stages.
         losses, metrics: at the time of saving, by name.
+        confidence: makes a gloss's confidence the share of times it is right.
         weights_sha256: digest of the weights that belong to this file.
     """
 
@@ -52,6 +54,7 @@ class CheckpointMetadata(BaseModel):
     epoch: int = 0
     losses: dict[str, float] = {}
     metrics: dict[str, float] = {}
+    confidence: ConfidenceScale = ConfidenceScale()
     weights_sha256: str = ""
 
     @property
@@ -158,3 +161,16 @@ def write_checkpoint(
     except OSError as error:
         raise CheckpointError(path, f"cannot be written ({error.strerror})") from error
     return complete
+
+
+def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
+    """Replace what a checkpoint says of itself; its weights stay.
+
+    Raises:
+        CheckpointError: when it is no checkpoint or cannot be written.
+    """
+    file = checkpoint_files(path)[1]
+    try:
+        replace_file(file, metadata.model_dump_json(indent=1).encode())
+    except OSError as error:
+        raise CheckpointError(file, f"cannot be written ({error.strerror or error})") from error

@@ -1,19 +1,22 @@
-"""Evaluation: a network's errors on a split of a dataset, whole clips or as a live stream."""
+"""Evaluation: what a network recognises in a dataset, in whole clips or as a live stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+import torch
 
-from whispersign_model.decoding.search import DecodingOptions, Method
+from whispersign_model.decoding.search import DecodingOptions, Method, decode
 from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import require_same
 from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.masking import FULL
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset, Example
 from whispersign_model.recordings.recording import NANOSECONDS
@@ -21,7 +24,25 @@ from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.training.data import Clips, loader
 from whispersign_model.training.metrics import GlossErrors
 
+METHODS: tuple[Method, ...] = get_args(Method)
 Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was signed in a clip and what was recognised.
+
+    Attributes:
+        name, signer: of the clip; the signer is "" where unknown.
+        signed, recognized: glosses in order.
+        confidences: one for each recognised gloss, in [0, 1].
+    """
+
+    name: str
+    signer: str
+    signed: tuple[str, ...]
+    recognized: tuple[str, ...]
+    confidences: tuple[float, ...]
 
 
 def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
@@ -41,83 +62,142 @@ def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
         )
 
 
-def evaluate(
+@torch.inference_mode()
+def read_offline(
     model: WhisperSignModel,
     metadata: CheckpointMetadata,
     examples: Sequence[Example],
     glosses: Sequence[str],
-    method: Method,
-    options: DecodingOptions,
-    advance: Progress,
+    *,
+    options: DecodingOptions | None = None,
+    advance: Progress | None = None,
+    methods: Sequence[Method] = METHODS,
+    chunk: int = FULL,
     batch_size: int = 16,
-) -> tuple[GlossErrors, list[tuple[str, ...]]]:
-    """Decode whole clips.
+) -> dict[Method, list[Reading]]:
+    """Recognise whole clips by several methods; each clip goes through the encoder once.
 
     Args:
         model: the network.
         metadata: of its checkpoint.
         examples: of one split.
         glosses: the dataset's vocabulary.
-        method: greedy, beam or rescore.
         options: of the search.
         advance: called with the number of clips done.
-        batch_size: clips decoded together.
+        methods: greedy, beam, rescore.
+        chunk: patches that become known together, as in streaming; 0 = the whole clip.
+        batch_size: clips encoded together.
 
     Returns:
-        errors, and the recognised glosses in the order of ``examples``.
+        by method, readings in the order of ``examples``, with confidences as the network has them.
     """
     device = next(model.parameters()).device
+    options = options or DecodingOptions()
     clips = Clips(examples, metadata.recipe, model.config.frontend.patch_size, seed=0)
-    recognized: dict[str, tuple[str, ...]] = {}
+    known = {example.name: example for example in examples}
+    found: dict[Method, dict[str, Reading]] = {method: {} for method in methods}
     for batch in loader(clips, batch_size, workers=0, seed=None):
-        decoded = model.decode(batch.features.to(device), batch.lengths.to(device), method, options)
-        for name, hypothesis in zip(batch.names, decoded):
-            recognized[name] = tuple(metadata.glosses[i - 1] for i in hypothesis.ids)
-        advance(len(batch.names))
-    return _count(examples, glosses, [recognized[example.name] for example in examples])
+        encoded = model(batch.features.to(device), batch.lengths.to(device), chunk)
+        log_probs = encoded.log_probs.cpu().numpy()
+        for row, (name, steps) in enumerate(zip(batch.names, encoded.lengths.tolist())):
+            memory = encoded.states[row : row + 1, :steps]
+
+            def rescore(ids: Sequence[Sequence[int]], memory: torch.Tensor = memory) -> Any:
+                return model.rescore(memory, ids)
+
+            for method in methods:
+                spans = decode(log_probs[row, :steps], method, options, rescore).spans
+                recognized = [(metadata.glosses[s.gloss_id - 1], s.confidence) for s in spans]
+                found[method][name] = _reading(known[name], glosses, recognized)
+        if advance is not None:
+            advance(len(batch.names))
+    return {
+        method: [readings[example.name] for example in examples]
+        for method, readings in found.items()
+    }
 
 
-def evaluate_streaming(
+def read_live(
     model: WhisperSignModel,
     metadata: CheckpointMetadata,
     examples: Sequence[Example],
     glosses: Sequence[str],
-    options: RecognizerOptions,
-    advance: Progress,
-) -> tuple[GlossErrors, list[tuple[str, ...]]]:
-    """Push each clip through the live recogniser, frame by frame; see :func:`evaluate`."""
-    recognizer = StreamingRecognizer(
-        TorchBackend(model, str(next(model.parameters()).device)), metadata.glosses, options
-    )
-    recognized = []
+    options: RecognizerOptions | None = None,
+    advance: Progress | None = None,
+) -> list[Reading]:
+    """Push each clip through the live recogniser, frame by frame; see :func:`read_offline`."""
+    device = str(next(model.parameters()).device)
+    recognizer = StreamingRecognizer(TorchBackend(model, device), metadata.glosses, options)
+    period = NANOSECONDS / metadata.recipe.rate
+    readings = []
     for example in examples:
         frames = Normaliser(metadata.recipe)(example.features(), example.restart_mask())
-        period = NANOSECONDS / metadata.recipe.rate
         stamps = np.round(np.arange(len(frames)) * period).astype(np.int64)
         results: list[Result] = []
         for first, last in pairwise([*example.restarts, len(frames)]):
             results += recognizer.push(frames[first:last], stamps[first:last])
             results += recognizer.finish()
-        recognized.append(
-            tuple(gloss.gloss for result in results if result.final for gloss in result.glosses)
-        )
-        advance(1)
-    return _count(examples, glosses, recognized)
+        final = [gloss for result in results if result.final for gloss in result.glosses]
+        recognized = [(gloss.gloss, gloss.confidence) for gloss in final]
+        readings.append(_reading(example, glosses, recognized))
+        if advance is not None:
+            advance(1)
+    return readings
 
 
-def _count(
-    examples: Sequence[Example], glosses: Sequence[str], recognized: list[tuple[str, ...]]
-) -> tuple[GlossErrors, list[tuple[str, ...]]]:
+def _reading(
+    example: Example, glosses: Sequence[str], recognized: Sequence[tuple[str, float]]
+) -> Reading:
+    return Reading(
+        name=example.name,
+        signer=example.signer,
+        signed=tuple(glosses[label - 1] for label in example.labels.tolist()),
+        recognized=tuple(gloss for gloss, _ in recognized),
+        confidences=tuple(confidence for _, confidence in recognized),
+    )
+
+
+def count_errors(readings: Sequence[Reading]) -> GlossErrors:
+    """Count the errors of readings."""
     errors = GlossErrors()
-    for example, hypothesis in zip(examples, recognized):
-        errors.add([glosses[i - 1] for i in example.labels.tolist()], hypothesis)
-    return errors, recognized
+    for reading in readings:
+        errors.add(reading.signed, reading.recognized)
+    return errors
 
 
-def report(errors: GlossErrors, examples: Sequence[Example], recognized: Any) -> dict[str, Any]:
-    """Figures and, clip by clip, what was recognised."""
-    clips = [
-        {"name": example.name, "signer": example.signer, "recognized": list(hypothesis)}
-        for example, hypothesis in zip(examples, recognized)
+def by_signer(readings: Sequence[Reading]) -> dict[str, GlossErrors]:
+    """Count the errors of each signer, in order of names; "" is who is unknown."""
+    signers = sorted({reading.signer for reading in readings})
+    return {
+        signer: count_errors([each for each in readings if each.signer == signer])
+        for signer in signers
+    }
+
+
+def agreement(some: Sequence[Reading], others: Sequence[Reading]) -> float:
+    """Return the share of clips in which two ways of reading recognise the same; NaN of none."""
+    same = [one.recognized == other.recognized for one, other in zip(some, others, strict=True)]
+    return sum(same) / len(same) if same else float("nan")
+
+
+def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
+    """Return, clip by clip, what was signed and what was recognised, for JSON."""
+    return [
+        {
+            "name": reading.name,
+            "signer": reading.signer,
+            "signed": list(reading.signed),
+            "recognized": list(reading.recognized),
+            "confidences": [round(confidence, 4) for confidence in reading.confidences],
+        }
+        for reading in readings
     ]
-    return {**errors.report(), "clips": clips}
+
+
+def without_nan(figures: Any) -> Any:
+    """Return figures with None in the place of NaN, which JSON does not know."""
+    if isinstance(figures, Mapping):
+        return {key: without_nan(value) for key, value in figures.items()}
+    if isinstance(figures, (list, tuple)):
+        return [without_nan(value) for value in figures]
+    return None if isinstance(figures, float) and np.isnan(figures) else figures

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: which glosses are taken for which."""
+"""Figures of an evaluation: which glosses are taken for which, and what confidences are worth."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.training.calibration import Reliability
 
 INSERTED, DELETED = "(not signed)", "(missed)"
 SHOWN = 30  # glosses a confusion figure has room for
@@ -50,10 +51,38 @@ def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
         signed_counts[signed] += count
     errors = sum(count for (signed, heard), count in pairs.items() if signed != heard)
     drawn = int(counts.sum() - np.trace(counts))
-    title = f"{errors} errors"
+    title = f"errors: {errors}"
     if total > len(names):
-        title += f"; left out: {total - len(names)} of {total} glosses, {errors - drawn} errors"
+        title += f"; not drawn: {total - len(names)} of {total} glosses, errors {errors - drawn}"
     return _draw(counts, names, [signed_counts[name] for name in names], title)
+
+
+def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
+    """Draw how often glosses are right against how confident they are, and how many there are.
+
+    Args:
+        measured: by name, e.g. before and after calibration.
+
+    Returns:
+        a figure as :func:`confusion_figure` returns it.
+    """
+    figure = Figure(figsize=(5, 5.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="honest")
+    width = 0.8 / max(1, len(measured))
+    for number, (name, each) in enumerate(measured.items()):
+        filled = [part for part in each.bins if part.glosses]
+        label = f"{name}: calibration error {each.error:.3f}, Brier {each.brier:.3f}"
+        confidence = [part.confidence for part in filled]
+        above.plot(confidence, [part.accuracy for part in filled], marker="o", label=label)
+        span = 1 / len(each.bins)
+        left = [part.low + span * (0.1 + number * width) for part in each.bins]
+        below.bar(left, [part.glosses for part in each.bins], span * width, align="edge")
+    above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    above.legend(loc="upper left", fontsize=8)
+    below.set(xlabel="confidence", ylabel="recognised glosses")
+    return figure
 
 
 def write_figure(path: Path, figure: Figure) -> None:

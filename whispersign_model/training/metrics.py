@@ -4,9 +4,73 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whispersign_model.decoding.edit_distance import edits
+
+RESAMPLES = 2000  # of a bootstrap
+LEVEL = 0.95  # of an interval
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where figures would lie with other recordings of the same kind.
+
+    Attributes:
+        wer, accuracy: lower and upper bound; NaN where there is nothing to resample.
+        over: what was drawn anew: "sequences" or "signers".
+        units: how many of them there are.
+        level: share of resamples within the bounds.
+        resamples: how often it was drawn.
+        seed: of the draws.
+    """
+
+    wer: tuple[float, float]
+    accuracy: tuple[float, float]
+    over: str
+    units: int
+    level: float = LEVEL
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+    def report(self) -> dict[str, Any]:
+        """All values, for JSON."""
+        return asdict(self)
+
+
+def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int = 0) -> Interval:
+    """Bound error rates by drawing sequences, or whole signers, with replacement (Bisani 2004).
+
+    Args:
+        counts: of each unit drawn: errors, reference glosses, right sequences, sequences.
+        over: what a unit is, for the report.
+        seed: of the draws.
+    """
+    table = np.array(counts, float).reshape(-1, 4)
+    units = len(table)
+    never = (float("nan"), float("nan"))
+    if not units:
+        return Interval(never, never, over, 0, seed=seed)
+    generator = np.random.default_rng(seed)
+    sums = np.stack(
+        [table[generator.integers(units, size=units)].sum(axis=0) for _ in range(RESAMPLES)]
+    )
+    return Interval(
+        _bounds(sums[:, 0], sums[:, 1]), _bounds(sums[:, 2], sums[:, 3]), over, units, seed=seed
+    )
+
+
+def _bounds(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the quantiles of the shares; a resample without a whole has none."""
+    shares = parts[wholes > 0] / wholes[wholes > 0]
+    if not len(shares):
+        return float("nan"), float("nan")
+    low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 class GlossErrors:
@@ -42,26 +106,41 @@ class GlossErrors:
         return sum(n for (a, _), n in self.pairs.items() if a is None)
 
     @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions together."""
+        return sum(n for (a, b), n in self.pairs.items() if a != b)
+
+    @property
+    def glosses(self) -> int:
+        """Glosses signed."""
+        return sum(n for (a, _), n in self.pairs.items() if a is not None)
+
+    @property
     def wer(self) -> float:
         """Word error rate: (S + D + I) / reference glosses; NaN when there are none."""
-        glosses = sum(n for (a, _), n in self.pairs.items() if a is not None)
-        errors = self.substitutions + self.deletions + self.insertions
-        return errors / glosses if glosses else float("nan")
+        return self.errors / self.glosses if self.glosses else float("nan")
 
     @property
     def accuracy(self) -> float:
         """Share of sequences that are exactly right; NaN when there are none."""
         return self.exact / self.sequences if self.sequences else float("nan")
 
-    def report(self) -> dict[str, Any]:
-        """All figures as plain values, for JSON."""
+    def summary(self) -> dict[str, float]:
+        """The figures of all glosses together as plain values, for JSON."""
         return {
             "wer": self.wer,
             "accuracy": self.accuracy,
             "sequences": self.sequences,
+            "glosses": self.glosses,
             "substitutions": self.substitutions,
             "deletions": self.deletions,
             "insertions": self.insertions,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """All figures as plain values, for JSON."""
+        return {
+            **self.summary(),
             "per_gloss": self._per_gloss(),
             "confusions": [
                 {"signed": a, "recognized": b, "count": n}
@@ -86,6 +165,9 @@ class GlossErrors:
                 "count": signed[gloss],
                 "precision": right[gloss] / heard[gloss] if heard[gloss] else 0.0,
                 "recall": right[gloss] / signed[gloss] if signed[gloss] else 0.0,
+                "f1": 2 * right[gloss] / (signed[gloss] + heard[gloss]),
+                "deleted": self.pairs[gloss, None],
+                "inserted": self.pairs[None, gloss],
             }
             for gloss in sorted(signed | heard)
         }

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from whispersign_model.training.metrics import GlossErrors
+from whispersign_model.training.metrics import GlossErrors, bootstrap
 
 
 def counted(*pairs: tuple[str, str]) -> GlossErrors:
@@ -42,6 +42,40 @@ def test_a_sequence_is_right_as_a_whole_or_not() -> None:
 
 def test_precision_is_of_what_was_recognised_and_recall_of_what_was_signed() -> None:
     found = counted(("AAB", "ABB"), ("A", "A"), ("C", "B")).report()["per_gloss"]
-    assert found["A"] == {"count": 3, "precision": 1.0, "recall": pytest.approx(2 / 3)}
-    assert found["B"] == {"count": 1, "precision": pytest.approx(1 / 3), "recall": 1.0}
-    assert found["C"] == {"count": 1, "precision": 0.0, "recall": 0.0}
+    shares = {g: [each[k] for k in ("count", "precision", "recall")] for g, each in found.items()}
+    assert shares == {
+        "A": [3, 1.0, pytest.approx(2 / 3)],
+        "B": [1, pytest.approx(1 / 3), 1.0],
+        "C": [1, 0.0, 0.0],
+    }
+    assert [found[gloss]["f1"] for gloss in "ABC"] == pytest.approx([0.8, 0.5, 0])
+
+
+def test_what_was_missed_and_what_was_not_signed_is_said_of_each_gloss() -> None:
+    found = counted(("AB", "A"), ("A", "AA")).report()["per_gloss"]
+    assert [found["A"][key] for key in ("deleted", "inserted")] == [0, 1]
+    assert [found["B"][key] for key in ("deleted", "inserted")] == [1, 0]
+
+
+def test_an_interval_is_that_of_the_binomial_where_sequences_are_single_glosses() -> None:
+    counts = [(0, 1, 1, 1)] * 75 + [(1, 1, 0, 1)] * 25
+    interval = bootstrap(counts, "sequences")
+    spread = 1.96 * math.sqrt(0.75 * 0.25 / 100)
+    assert interval.accuracy == pytest.approx((0.75 - spread, 0.75 + spread), abs=0.02)
+    assert interval.wer == pytest.approx((0.25 - spread, 0.25 + spread), abs=0.02)
+    assert (interval.over, interval.units) == ("sequences", 100)
+    assert bootstrap(counts, "sequences") == interval
+    assert bootstrap(counts, "sequences", seed=1).wer != interval.wer
+
+
+def test_a_long_sequence_counts_by_its_glosses() -> None:
+    interval = bootstrap([(0, 99, 1, 1), (1, 1, 0, 1)], "sequences")
+    assert interval.wer == (0, 1)
+    low, high = bootstrap([(10, 100, 0, 1)] * 3, "sequences").wer
+    assert low == high == pytest.approx(0.1)
+
+
+def test_of_nothing_there_is_no_interval() -> None:
+    assert all(math.isnan(bound) for bound in bootstrap([], "signers").wer)
+    assert all(math.isnan(bound) for bound in bootstrap([(1, 0, 0, 1)], "sequences").wer)
+    assert bootstrap([(1, 0, 0, 1)], "sequences").accuracy == (0, 0)
