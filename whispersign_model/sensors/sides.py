@@ -29,6 +29,7 @@ SPEED = 25.0  # ... extents a second that a hand may move and still be the same
 SAME = 0.6  # extents: two detections nearer than this, joint by joint, are of the same hand
 BESIDE = 1.5  # extents: the same, of two that have one name, while only one hand is followed
 VOTING = 1.5  # seconds over which votes are averaged
+DISAGREES = 1.0  # extents that a continuation costs when the detector's name speaks against it
 STRONGEST_VOTE = 3.0  # log odds of one picture
 PLACE_VOTE = 1.5  # log odds, for each of two hands that are not crossed: most often they are not
 APART = 3.0  # extents from which two hands count as wholly apart
@@ -137,12 +138,18 @@ def _place(detection: Detection, found: Sequence[Detection]) -> float:
 
 
 def _cost(detection: Detection, hand: _Followed | None, stamp: int) -> float:
-    """How badly a detection continues a hand; a new hand costs as much as the farthest old one."""
-    reach = REACH + SPEED * (0.0 if hand is None else (stamp - hand.stamp) / NANOSECONDS)
+    """How badly a detection continues a hand; a new hand costs as much as the farthest old one.
+
+    Where two hands touch, one is seen for a while: its name tells which it is.
+    """
     if hand is None:
-        return REACH + SPEED * LOST
+        return REACH + SPEED * LOST + DISAGREES
+    reach = REACH + SPEED * (stamp - hand.stamp) / NANOSECONDS
     distance = float(np.linalg.norm(detection.pixels.mean(axis=0) - hand.centre))
-    return distance / detection.extent if distance < reach * detection.extent else math.inf
+    if distance >= reach * detection.extent:
+        return math.inf
+    disagreement = abs(detection.right - hand.right)
+    return distance / detection.extent + DISAGREES * disagreement
 
 
 def _without_repeats(detections: Sequence[Detection], alone: bool) -> list[Detection]:

@@ -153,3 +153,25 @@ def test_the_first_votes_count_alike(pair):
     sides.assign(FRAME, [named(right, 0.35)])
     sure = named(right, 0.99)
     assert sides.assign(2 * FRAME, [sure]) == (None, sure)
+
+
+def test_a_ghost_seen_once_does_not_take_over(pair):
+    _, right = pair
+    sides = Sides()
+    for number in range(20):
+        sides.assign(number * FRAME, [right])
+    ghost = named(moved(right, 0.7 * right.extent), 0.2)
+    sides.assign(20 * FRAME, [right, ghost])
+    between = moved(right, 0.4 * right.extent)
+    assert sides.assign(21 * FRAME, [between]) == (None, between)
+
+
+def test_the_one_hand_seen_where_two_meet_is_told_by_its_name(pair):
+    left, right = pair
+    meeting = right.pixels.mean(axis=0) - left.pixels.mean(axis=0) + np.array([right.extent, 0.0])
+    left = replace(left, pixels=left.pixels + meeting)
+    sides = Sides()
+    for number in range(20):
+        assert sides.assign(number * FRAME, [left, right]) == (left, right)
+    between = replace(left, pixels=left.pixels - np.array([0.6 * right.extent, 0.0]))
+    assert sides.assign(20 * FRAME, [between]) == (between, None)
