@@ -140,13 +140,9 @@ class CameraNode(SensorNode):
             self._pictures.publish(image_message(self._camera.drawn(), header))
 
     def _make_pictures(self) -> Pictures:
-        from whispersign_model.sensors.pictures import (
-            Device,
-            DeviceOptions,
-            Grabbed,
-            Played,
-            open_file,
-        )
+        from whispersign_model.sensors.newest import Grabbed
+        from whispersign_model.sensors.picture_device import Device, DeviceOptions
+        from whispersign_model.sensors.picture_files import Played, open_file
 
         values = self.values
         given = values["input"]

@@ -121,7 +121,7 @@ class TopicPictures:
     host_clock = False
 
     def __init__(self, node: Node, compressed: bool) -> None:
-        from whispersign_model.sensors.pictures import Newest
+        from whispersign_model.sensors.newest import Newest
 
         self._node = node
         self._compressed = compressed

@@ -9,7 +9,7 @@ from pathlib import Path
 from whispersign_model.errors import ConfigError, SensorError
 from whispersign_model.recordings.atomic import safe_name, unique_name
 from whispersign_model.recordings.labels import LabelRow, find_labels
-from whispersign_model.sensors.pictures import VIDEO_SUFFIXES, images_in, natural
+from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in, natural
 
 RULES = ("none", "folder", "name")
 TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file's name

@@ -21,7 +21,7 @@ from whispersign_model.recordings.labels import labelled
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 from whispersign_model.sensors.collection import Clip
-from whispersign_model.sensors.pictures import ASSUMED_RATE, VideoFile, open_file
+from whispersign_model.sensors.picture_files import ASSUMED_RATE, VideoFile, open_file
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 

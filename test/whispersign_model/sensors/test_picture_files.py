@@ -1,0 +1,99 @@
+"""Pictures from video files and folders, with the times they were taken."""
+
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from whispersign_model.errors import SensorError
+from whispersign_model.sensors import picture_files as module
+from whispersign_model.sensors.picture_files import ImageFolder, Played, VideoFile
+from whispersign_model.sensors.sensor import SensorEndError
+
+from .capture import Capture
+
+
+def write(path, sizes=(64, 48), frames=10, rate=25.0):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, sizes)
+    for number in range(frames):
+        writer.write(np.full((sizes[1], sizes[0], 3), 20 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def read_all(pictures):
+    pictures.open()
+    found = []
+    try:
+        while True:
+            picture = pictures.read(0.5)
+            if picture is not None:
+                found.append(picture)
+    except SensorEndError:
+        return found
+    finally:
+        pictures.close()
+
+
+def test_a_video_has_its_own_times(tmp_path):
+    video = VideoFile(write(tmp_path / "a.mp4"))
+    found = read_all(video)
+    assert [round(picture.stamp / 1e6) for picture in found] == [40 * n for n in range(10)]
+    assert [round(p.pixels.mean() / 20) for p in found] == list(range(10))
+    assert (video.number, video.invented_stamps, sum(video.drops.values())) == (10, 0, 0)
+
+
+@pytest.mark.parametrize(("rate", "interval"), [(25.0, 40), (0.0, 100 / 3), (90_000.0, 100 / 3)])
+def test_times_that_repeat_step_back_or_are_missing(monkeypatch, tmp_path, rate, interval):
+    path = write(tmp_path / "a.mp4", frames=1)
+    capture = Capture([0.0, 0.0, 0.0, 200.0, 150.0], rate)
+    monkeypatch.setattr(module.cv2, "VideoCapture", lambda *_: capture)
+    video = VideoFile(path)
+    stamps = [picture.stamp / 1e6 for picture in read_all(video)]
+    assert stamps == pytest.approx([0, interval, 2 * interval, 200, 200 + interval], abs=1e-3)
+    assert video.invented_stamps == 3
+
+
+def test_faults_of_a_video(tmp_path):
+    with pytest.raises(SensorError, match=r"nosuch.mp4: there is no such file"):
+        VideoFile(tmp_path / "nosuch.mp4").open()
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(SensorError, match=r"text.mp4: is not a video that can be read"):
+        VideoFile(tmp_path / "text.mp4").open()
+
+
+def test_a_video_that_ends_early_says_how_much_is_missing(monkeypatch, tmp_path):
+    path = write(tmp_path / "a.mp4", frames=1)
+    capture = Capture([0.0, 40.0, 80.0])
+    capture.get = lambda key: 10.0 if key == cv2.CAP_PROP_FRAME_COUNT else capture.now
+    monkeypatch.setattr(module.cv2, "VideoCapture", lambda *_: capture)
+    video = VideoFile(path)
+    assert len(read_all(video)) == 3
+    assert video.drops == {"unreadable_pictures": 7}
+
+
+def test_a_folder_is_read_in_natural_order(tmp_path):
+    for number in (10, 9, 1):
+        cv2.imwrite(str(tmp_path / f"p{number}.png"), np.full((21, 33), 20 * number, np.uint8))
+    (tmp_path / "p2.png").write_text("broken")
+    (tmp_path / "notes.txt").write_text("no image")
+    folder = ImageFolder(tmp_path, rate=10.0)
+    found = read_all(folder)
+    assert [int(picture.pixels[0, 0, 0]) for picture in found] == [20, 180, 200]
+    assert [picture.stamp for picture in found] == [0, 2 * 10**8, 3 * 10**8]
+    assert folder.drops == {"unreadable_pictures": 1}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SensorError, match=r"holds no image"):
+        ImageFolder(tmp_path / "empty").open()
+
+
+def test_a_played_file_has_the_times_of_now(tmp_path):
+    before = time.monotonic_ns()
+    found = read_all(Played(VideoFile(write(tmp_path / "a.mp4"))))
+    after = time.monotonic_ns()
+    stamps = [picture.stamp for picture in found]
+    assert np.diff(stamps) == pytest.approx([40e6] * 9, abs=1e3)
+    assert before < stamps[0] < stamps[-1] <= after

@@ -1,0 +1,97 @@
+"""Pictures from a camera that this machine has (V4L2)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from whispersign_model.errors import SensorError
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.sensors.pictures import Picture, in_colour
+
+OLDEST = NANOSECONDS  # a driver's stamp further back than this is on some other clock
+MILLISECONDS = NANOSECONDS // 1000
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """What to ask of a camera; 0 and "" leave it to the driver."""
+
+    width: int = 1280
+    height: int = 720
+    rate: float = 30.0
+    pixel_format: str = "MJPG"
+
+
+class Device:
+    """A V4L2 camera, by index or path, stamped by its driver.
+
+    The driver's stamps are on ``time.monotonic_ns()``. Where it gives none the time of arrival is
+    taken and counted as ``pictures_without_stamp``.
+    """
+
+    host_clock = True
+
+    def __init__(self, device: str, options: DeviceOptions | None = None) -> None:
+        self._device = device
+        self._options = options or DeviceOptions()
+        self.drops: Counter[str] = Counter()
+        self._capture: cv2.VideoCapture | None = None
+        self._last = 0
+
+    def open(self) -> None:
+        """Open the device.
+
+        Raises:
+            SensorError: it is not there or in use.
+        """
+        target = int(self._device) if self._device.isdecimal() else self._device
+        if isinstance(target, str) and not Path(target).exists():
+            raise SensorError(target, "there is no such device", "plug it in, or check the path")
+        self._capture = cv2.VideoCapture(target, cv2.CAP_V4L2)
+        if not self._capture.isOpened():
+            raise SensorError(
+                f"camera {self._device}", "cannot be opened", "plug it in; is it in use elsewhere?"
+            )
+        options = self._options
+        if options.pixel_format:
+            code = cv2.VideoWriter.fourcc(*options.pixel_format)
+            self._capture.set(cv2.CAP_PROP_FOURCC, code)
+        for key, value in (
+            (cv2.CAP_PROP_FRAME_WIDTH, options.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, options.height),
+            (cv2.CAP_PROP_FPS, options.rate),
+        ):
+            if value:
+                self._capture.set(key, value)
+
+    def read(self, timeout: float) -> Picture | None:
+        """Wait for the next picture.
+
+        Raises:
+            SensorError: the camera is gone.
+        """
+        assert self._capture is not None
+        there, pixels = self._capture.read()
+        now = time.monotonic_ns()
+        if not there or pixels is None:
+            raise SensorError(f"camera {self._device}", "gives no picture", "is it unplugged?")
+        stamp = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * MILLISECONDS)
+        if not now - OLDEST < stamp <= now:
+            stamp = now
+            self.drops["pictures_without_stamp"] += 1
+        if stamp <= self._last:
+            self.drops["pictures_out_of_order"] += 1
+            return None
+        self._last = stamp
+        return Picture(stamp, in_colour(pixels))
+
+    def close(self) -> None:
+        """Free the device."""
+        if self._capture is not None:
+            self._capture.release()
+        self._capture = None

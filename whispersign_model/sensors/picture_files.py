@@ -1,0 +1,202 @@
+"""Pictures from video files and folders of images, at their own pace or as if live."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from whispersign_model.errors import SensorError
+from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.sensors.pictures import Picture, in_colour
+from whispersign_model.sensors.sensor import SensorEndError
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
+                  ".webm", ".wmv")  # fmt: skip
+ASSUMED_RATE = 30.0  # pictures a second of a file that does not say
+MILLISECONDS = NANOSECONDS // 1000
+
+
+class VideoFile:
+    """The pictures of a video file, stamped from its beginning.
+
+    A stamp that is missing, repeats or steps back becomes that of the picture before it plus the
+    file's frame interval, and is counted.
+
+    Attributes:
+        number: pictures that the file says it holds, 0 when it does not say.
+    """
+
+    host_clock = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.drops: Counter[str] = Counter()
+        self.number = 0
+        self.invented_stamps = 0
+        self._capture: cv2.VideoCapture | None = None
+        self._last = -1
+        self._given = 0
+
+    def open(self) -> None:
+        """Open the file.
+
+        Raises:
+            SensorError: it is missing, or no video that OpenCV can read.
+        """
+        if not self.path.is_file():
+            raise SensorError(self.path, "there is no such file", "check the path")
+        self._capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            raise SensorError(self.path, "is not a video that can be read", "convert it to MP4")
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self._interval = round(NANOSECONDS / (rate if 1 <= rate <= 1000 else ASSUMED_RATE))
+        self.number = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._last, self._given = -1, 0
+
+    def read(self, timeout: float) -> Picture | None:
+        """Return the next picture.
+
+        Raises:
+            SensorEndError: there is none.
+            SensorError: the file holds not one picture.
+        """
+        assert self._capture is not None
+        there, pixels = self._capture.read()
+        if not there:
+            if not self._given:
+                raise SensorError(self.path, "holds no picture that can be read", "replace it")
+            self.drops["unreadable_pictures"] = max(0, self.number - self._given)
+            raise SensorEndError
+        stamp = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * MILLISECONDS)
+        if stamp <= self._last:
+            stamp = self._last + self._interval
+            self.invented_stamps += 1
+        self._last = stamp
+        self._given += 1
+        return Picture(stamp, in_colour(pixels))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._capture is not None:
+            self._capture.release()
+        self._capture = None
+
+
+class ImageFolder:
+    """The images of a folder in natural order of their names, at a stated rate.
+
+    Attributes:
+        number: images in the folder.
+    """
+
+    host_clock = False
+
+    def __init__(self, path: Path, rate: float = ASSUMED_RATE) -> None:
+        self.path = path
+        self.drops: Counter[str] = Counter()
+        self.number = 0
+        self._rate = rate
+        self._next = 0
+
+    def open(self) -> None:
+        """List the folder.
+
+        Raises:
+            SensorError: it is missing or holds no image.
+        """
+        self._files = images_in(self.path)
+        if not self._files:
+            raise SensorError(self.path, "holds no image", f"known: {', '.join(IMAGE_SUFFIXES)}")
+        self.number = len(self._files)
+        self._next = 0
+
+    def read(self, timeout: float) -> Picture | None:
+        """Return the next image; one that cannot be read is left out and counted.
+
+        Raises:
+            SensorEndError: there is none.
+        """
+        while self._next < len(self._files):
+            index, self._next = self._next, self._next + 1
+            pixels = cv2.imread(str(self._files[index]), cv2.IMREAD_COLOR)
+            if pixels is not None:
+                return Picture(round(index * NANOSECONDS / self._rate), in_colour(pixels))
+            self.drops["unreadable_pictures"] += 1
+        raise SensorEndError
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Played:
+    """A file played as if it were a camera: stamped from now on, and paced.
+
+    Args:
+        pictures: the file; its stamps count from its beginning.
+        paced: wait for each picture's time; otherwise it is given as soon as it is asked for.
+    """
+
+    host_clock = True
+
+    def __init__(self, pictures: VideoFile | ImageFolder, paced: bool = True) -> None:
+        self._pictures = pictures
+        self._paced = paced
+        self.drops = pictures.drops
+        self._begin = 0
+        self._waiting: Picture | None = None
+
+    def open(self) -> None:
+        """Open the file; its time starts with the first picture."""
+        self._pictures.open()
+        self._begin, self._waiting = 0, None
+
+    def read(self, timeout: float) -> Picture | None:
+        """Return the next picture once its time has come."""
+        picture = self._waiting or self._pictures.read(timeout)
+        if picture is None:
+            return None
+        self._begin = self._begin or time.monotonic_ns() - picture.stamp
+        stamp = self._begin + picture.stamp
+        early = (stamp - time.monotonic_ns()) / NANOSECONDS if self._paced else 0.0
+        if early > timeout:
+            self._waiting = picture
+            time.sleep(timeout)
+            return None
+        self._waiting = None
+        time.sleep(max(0.0, early))
+        return replace(picture, stamp=stamp)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pictures.close()
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Images directly in a folder, in natural order of their names.
+
+    Raises:
+        SensorError: there is no such folder.
+    """
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise SensorError(folder, f"cannot be read ({error.strerror})", "check the path") from error
+    return sorted(files, key=lambda path: natural(path.name))
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort key by which ``take2`` comes before ``take10``."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", text)
+    ]
+
+
+def open_file(path: Path, rate: float = ASSUMED_RATE) -> VideoFile | ImageFolder:
+    """A video file, or the images of a folder at ``rate`` pictures a second."""
+    return ImageFolder(path, rate) if path.is_dir() else VideoFile(path)
