@@ -14,6 +14,7 @@ from whispersign_model.sensors.picture_files import ImageFolder, Played, VideoFi
 from whispersign_model.sensors.sensor import SensorEndError
 
 from .capture import Capture
+from .mp4 import turned, uneven
 
 
 def write(path, sizes=(64, 48), frames=10, rate=25.0):
@@ -97,3 +98,73 @@ def test_a_played_file_has_the_times_of_now(tmp_path):
     stamps = [picture.stamp for picture in found]
     assert np.diff(stamps) == pytest.approx([40e6] * 9, abs=1e3)
     assert before < stamps[0] < stamps[-1] <= after
+
+
+def test_a_video_of_a_phone_held_upright_is_turned(tmp_path):
+    path = tmp_path / "a.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (64, 48))
+    bright_left = np.zeros((48, 64, 3), np.uint8)
+    bright_left[:, :32] = 255
+    for _ in range(3):
+        writer.write(bright_left)
+    writer.release()
+    turned(path)
+    for picture in read_all(VideoFile(path)):
+        assert picture.pixels.shape == (64, 48, 3)
+        assert picture.pixels[:24].mean() > 200  # what was on the left is above
+        assert picture.pixels[40:].mean() < 50
+
+
+def test_pictures_at_uneven_times_keep_them(tmp_path):
+    path = write(tmp_path / "a.mp4", frames=6)
+    uneven(path, [1, 3, 1, 1, 5, 1])
+    video = VideoFile(path)
+    found = read_all(video)
+    assert [round(picture.stamp / 1e6) for picture in found] == [0, 40, 160, 200, 240, 440]
+    assert video.invented_stamps == 0
+
+
+@pytest.mark.parametrize("size", [(16, 16), (50, 202), (1366, 98)])
+@pytest.mark.parametrize("colour", [True, False])
+def test_unusual_sizes_and_grey(tmp_path, size, colour):
+    path = tmp_path / "a.avi"
+    codec = cv2.VideoWriter.fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(path), codec, 25.0, size, isColor=colour)
+    for _ in range(3):
+        writer.write(np.full((size[1], size[0], 3)[: 3 if colour else 2], 128, np.uint8))
+    writer.release()
+    found = read_all(VideoFile(path))
+    assert [picture.pixels.shape for picture in found] == 3 * [(size[1], size[0], 3)]
+    assert abs(int(found[0].pixels[5, 5, 0]) - 128) < 5
+
+
+def test_a_video_that_was_cut_off(tmp_path):
+    path = tmp_path / "a.avi"
+    codec = cv2.VideoWriter.fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(path), codec, 25.0, (64, 48))
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        writer.write(generator.integers(0, 255, (48, 64, 3), np.uint8))
+    writer.release()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video = VideoFile(path)
+    found = read_all(video)
+    assert 5 < len(found) < 15
+    assert video.drops == {"unreadable_pictures": 20 - len(found)}
+    whole = write(tmp_path / "b.mp4")
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])  # its index is at its end
+    with pytest.raises(SensorError, match=r"b.mp4: is not a video that can be read"):
+        VideoFile(whole).open()
+
+
+def test_a_video_without_a_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.cv2, "VideoCapture", lambda *_: Capture([], rate=0.0))
+    video = VideoFile(write(tmp_path / "a.mp4", frames=1))
+    video.open()
+    with pytest.raises(SensorError, match=r"a.mp4: holds no picture that can be read"):
+        video.read(0.0)
+    monkeypatch.undo()
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    with pytest.raises(SensorError, match=r"empty.mp4: is not a video that can be read"):
+        VideoFile(empty).open()
