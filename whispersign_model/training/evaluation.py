@@ -125,10 +125,17 @@ def read_live(
     options: RecognizerOptions | None = None,
     advance: Progress | None = None,
 ) -> list[Reading]:
-    """Push each clip through the live recogniser, frame by frame; see :func:`read_offline`."""
+    """Push each clip through the live recogniser, frame by frame; see :func:`read_offline`.
+
+    Returns:
+        readings in the order of ``examples``, with confidences as a robot sees them: calibrated.
+    """
     device = str(next(model.parameters()).device)
-    recognizer = StreamingRecognizer(TorchBackend(model, device), metadata.glosses, options)
-    period = NANOSECONDS / metadata.recipe.rate
+    rate = metadata.recipe.rate
+    recognizer = StreamingRecognizer(
+        TorchBackend(model, device), metadata.glosses, options, rate, metadata.confidence
+    )
+    period = NANOSECONDS / rate
     readings = []
     for example in examples:
         frames = Normaliser(metadata.recipe)(example.features(), example.restart_mask())

@@ -38,7 +38,7 @@ class Evaluation:
         split: its name.
         readings: by "greedy", "beam", "rescore" and, with streaming, "live".
         headline: the one that the figures are about.
-        scale: of the checkpoint's confidences; greedy and beam have none.
+        scale: of the checkpoint's confidences, fitted to those of "rescore".
         over: what the interval draws anew.
         chunk: patches that became known together offline, 0 = all.
     """
@@ -66,10 +66,16 @@ class Evaluation:
         return bootstrap(counts, self.over)
 
     def reliabilities(self) -> dict[str, Reliability]:
-        """The headline's confidences as the network gives them and, when scaled, calibrated."""
+        """The headline's confidences: raw, and calibrated where the checkpoint is.
+
+        The live recogniser gives calibrated ones alone; for greedy and beam there is no scale.
+        """
         found = emissions(self.readings[self.headline])
+        calibrated = self.scale != ConfidenceScale()
+        if self.headline == LIVE and calibrated:
+            return {"calibrated": reliability(found)}
         measured = {"raw": reliability(found)}
-        if self.headline in (LIVE, OFFLINE) and self.scale != ConfidenceScale():
+        if self.headline == OFFLINE and calibrated:
             measured["calibrated"] = reliability(found, self.scale)
         return measured
 
