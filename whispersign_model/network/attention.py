@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,13 @@ class SpatialAttention(nn.Module):
         return linear(x.reshape(-1, PARTS_PER_HAND, x.shape[-1])).reshape(*x.shape[:2], -1)
 
 
+class KeysValues(NamedTuple):
+    """What T-MHSA keeps of S steps, each ``(N, heads, S, C / heads)``."""
+
+    keys: Tensor
+    values: Tensor
+
+
 class TemporalAttention(nn.Module):
     """T-MHSA: a stream attends over time with relative positions; each group of channels apart.
 
@@ -85,21 +93,28 @@ class TemporalAttention(nn.Module):
         self.relative_bias = nn.Parameter(torch.zeros(heads, 1, head_channels))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, bias: Tensor, distance: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, bias: Tensor, distance: Tensor, past: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues]:
         """Attend over time.
 
         Args:
             x: ``(N, T, C)``.
-            bias: ``(N, 1, T, T)``, see :func:`~whispersign_model.network.masking.attention_bias`.
-            distance: ``(T, T)`` int64, see :func:`relative_positions`.
+            bias: ``(N, 1, T, S + T)``, see
+                :func:`~whispersign_model.network.masking.attention_bias`.
+            distance: ``(T, S + T)`` int64, see :func:`relative_positions`.
+            past: of the S steps before ``x``.
 
         Returns:
-            ``(N, T, C)``.
+            ``(N, T, C)``; and the keys and values of all S + T steps.
         """
         steps = x.shape[1]
         mixed = self.query_key_value(x.reshape(-1, self.groups, x.shape[-1] // self.groups))
         mixed = mixed.unflatten(-1, (3, self.heads // self.groups, -1)).unflatten(0, (-1, steps))
         query, key, value = mixed.permute(3, 0, 2, 4, 1, 5).flatten(2, 3).unbind(0)
+        if past is not None:
+            key = torch.cat([past.keys, key], dim=-2)
+            value = torch.cat([past.values, value], dim=-2)
         table = (query + self.relative_bias) @ self.relative.transpose(-1, -2)
         relative = table.gather(-1, distance.expand(*table.shape[:-1], -1))
         scores = torch.add(bias, query @ key.transpose(-1, -2) + relative, alpha=self.scale)
@@ -107,13 +122,16 @@ class TemporalAttention(nn.Module):
         attended = (
             (weights @ value).transpose(1, 2).reshape(-1, self.groups, x.shape[-1] // self.groups)
         )
-        return self.output(attended).reshape(x.shape)
+        return self.output(attended).reshape(x.shape), KeysValues(key, value)
 
 
-def relative_positions(steps: int, furthest: int, device: torch.device) -> Tensor:
-    """Return ``(steps, steps)`` int64: the row of ``relative`` for each query and key."""
-    position = torch.arange(steps, device=device)
-    return (position[:, None] - position).clamp(-furthest, furthest) + furthest
+def relative_positions(steps: int, furthest: int, device: torch.device, before: int = 0) -> Tensor:
+    """Return ``(steps, before + steps)`` int64: the row of ``relative`` for each query and key.
+
+    The keys are ``before`` steps of the past and the queries' own.
+    """
+    key = torch.arange(before + steps, device=device)
+    return (key[before:, None] - key).clamp(-furthest, furthest) + furthest
 
 
 class CrossAttention(nn.Module):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from whispersign_model.network.attention import (
     BlockLinear,
+    KeysValues,
     SpatialAttention,
     TemporalAttention,
     relative_positions,
@@ -68,20 +71,22 @@ class EncoderBlock(nn.Module):
         self.feed_forward = FeedForward(channels, encoder.d_ff, GROUPS, encoder.dropout)
         self.dropout = nn.Dropout(encoder.dropout)
 
-    def forward(self, x: Tensor, bias: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next ``x`` and the spatial map.
+    def forward(
+        self, x: Tensor, bias: Tensor, distance: Tensor, past: KeysValues | None = None
+    ) -> tuple[Tensor, Tensor, KeysValues]:
+        """Return the next ``x``, the spatial map, and T-MHSA's keys and values.
 
         Args:
             x: ``(B, T', d_model)``, channels ordered by group, then part.
-            bias: ``(B, 1, T', T')`` for T-MHSA.
-            distance: ``(T', T')`` for T-MHSA.
+            bias, distance, past: for T-MHSA.
         """
         tokens = by_part(self.spatial_norm(x))
         mixed, spatial_map = self.spatial(tokens.flatten(0, 1))
         x = x + self.dropout(by_group(mixed.view(tokens.shape)))
-        x = x + self.dropout(self.temporal(self.temporal_norm(x), bias, distance))
+        attended, memory = self.temporal(self.temporal_norm(x), bias, distance, past)
+        x = x + self.dropout(attended)
         x = x + self.feed_forward(self.feed_forward_norm(x))
-        return x, spatial_map.unflatten(0, x.shape[:2])
+        return x, spatial_map.unflatten(0, x.shape[:2]), memory
 
 
 def by_part(x: Tensor) -> Tensor:
@@ -120,6 +125,30 @@ class Encoder(nn.Module):
         x = by_group(tokens)
         maps = []
         for block in self.blocks:
-            x, spatial_map = block(x, bias, distance)
+            x, spatial_map, _ = block(x, bias, distance)
             maps.append(spatial_map)
         return EncoderOutput(self.norm(x).where(valid[..., None], 0), lengths, tuple(maps))
+
+    def step(
+        self, tokens: Tensor, past: Sequence[KeysValues], known: Tensor
+    ) -> tuple[Tensor, list[KeysValues]]:
+        """Encode one chunk of one clip, which goes on from the steps before it.
+
+        Args:
+            tokens: ``(1, K, parts, c)`` from the frontend.
+            past: per block, of ``left_context`` steps.
+            known: ``(1,)`` int64, how many of these steps there have been; the last ones count.
+
+        Returns:
+            states ``(1, K, d_model)``, and ``past`` for the next chunk.
+        """
+        steps, before = tokens.shape[1], self.left_context
+        age = torch.arange(before + steps, 0, -1, device=tokens.device) - steps
+        bias = attention_bias(age <= known)
+        distance = relative_positions(steps, self.max_distance, tokens.device, before)
+        x = by_group(tokens)
+        memories = []
+        for block, before_it in zip(self.blocks, past):
+            x, _, memory = block(x, bias, distance, before_it)
+            memories.append(KeysValues(*(part[..., -before:, :] for part in memory)))
+        return self.norm(x), memories

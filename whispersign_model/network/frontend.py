@@ -95,10 +95,16 @@ class ConvSPE(nn.Module):
         nn.init.normal_(self.depthwise, std=1 / math.sqrt(kernel_size))
         self.pointwise = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(N, T, C) -> (N, T, C)``, the encoding added to ``x``; step t sees steps <= t."""
+    def forward(self, x: Tensor, past: Tensor | None = None) -> Tensor:
+        """``(N, T, C) -> (N, T, C)``, the encoding added to ``x``; step t sees steps <= t.
+
+        ``past (N, kernel_size - 1, C)`` are the steps before ``x``; at a clip's start there is 0.
+        """
         steps = x.shape[1]
-        padded = functional.pad(x, (0, 0, self.kernel_size - 1, 0))
+        if past is None:
+            padded = functional.pad(x, (0, 0, self.kernel_size - 1, 0))
+        else:
+            padded = torch.cat([past, x], dim=1)
         mixed: Tensor = self.depthwise_bias
         for delay in range(self.kernel_size):  # few steps: faster than a general convolution
             mixed = mixed + padded[:, delay : delay + steps] * self.depthwise[:, delay]
@@ -146,12 +152,35 @@ class Frontend(nn.Module):
         """
         steps = patch_count(lengths, self.patch_size)
         patches = whole_patches(features, lengths, self.patch_size)
+        x, tracked = self._embed(patches)
+        present = (tracked & valid_steps(steps, patches.shape[1])[:, None]).flatten(0, 1)
+        return self._encode(x * present[..., None], present), steps
+
+    def step(self, patches: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """Embed the next patches of one clip.
+
+        Args:
+            patches: ``(1, K, P, 42, 7)``, none of them padding.
+            past: ``(hands, kernel_size - 1, C)``, what ConvSPE saw last; 0 at the clip's start.
+
+        Returns:
+            tokens ``(1, K, parts, c)``, and ``past`` for the next patches.
+        """
+        x, tracked = self._embed(patches)
+        present = tracked.flatten(0, 1)
+        x = x * present[..., None]
+        return self._encode(x, present, past), torch.cat([past, x], dim=1)[:, x.shape[1] :]
+
+    def _embed(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(B * hands, T', C)``, and ``(B, hands, T')``: the hand is tracked."""
         hands = patches.unflatten(-2, (len(HANDS), JOINTS_PER_HAND))
         tracked = hands[..., CONFIDENCE].amax(dim=(2, 4)) > 0  # (B, T', hands)
-        tracked = (tracked & valid_steps(steps, patches.shape[1])[..., None]).transpose(1, 2)
-        x = self.patches(patches).transpose(1, 2) * tracked[..., None]  # (B, hands, T', C)
-        x = self.conv_spe(x.flatten(0, 1))
-        x = self.norm(x.flatten(0, 1), tracked.flatten()).view(x.shape)
+        return self.patches(patches).transpose(1, 2).flatten(0, 1), tracked.transpose(1, 2)
+
+    def _encode(self, x: Tensor, present: Tensor, past: Tensor | None = None) -> Tensor:
+        """``(B * hands, T', C)``, 0 where not ``present (B * hands, T') -> (B, T', parts, c)``."""
+        x = self.conv_spe(x, past)
+        x = self.norm(x.flatten(0, 1), present.flatten()).view(x.shape)
         x = self.spatial_dropout(x.transpose(1, 2)).transpose(1, 2)
         hands_side_by_side = x.unflatten(0, (-1, len(HANDS))).transpose(1, 2).flatten(2)
-        return hands_side_by_side.unflatten(-1, (PARTS, -1)), steps
+        return hands_side_by_side.unflatten(-1, (PARTS, -1))

@@ -85,8 +85,8 @@ def test_temporal_attention_does_not_care_where_the_clip_begins():
     attention, _, distance = temporal(12)
     x = torch.randn(1, 12, 16)
     allowed = torch.ones(12, 12, dtype=torch.bool).tril().triu(-3)
-    whole = attention(x, attention_bias(allowed)[None, None], distance)
-    later = attention(
+    whole, _ = attention(x, attention_bias(allowed)[None, None], distance)
+    later, _ = attention(
         x[:, 4:], attention_bias(allowed[:8, :8])[None, None], relative_positions(8, 8, CPU)
     )
     torch.testing.assert_close(whole[:, 7:], later[:, 3:])
@@ -96,7 +96,7 @@ def test_temporal_attention_depends_on_distance_and_direction():
     attention, bias, distance = temporal(9)
     x = torch.randn(1, 1, 16).expand(1, 9, 16).clone()
     x[:, 4] = torch.randn(16)
-    output = attention(x, bias, distance)[0]
+    output = attention(x, bias, distance)[0][0]
     others = [step for step in range(9) if step != 4]
     for one, other in itertools.combinations(others, 2):
         assert not torch.allclose(output[one], output[other]), (one, other)
@@ -131,7 +131,7 @@ def test_temporal_attention_equals_the_textbook(groups):
             scores = (scores + torch.einsum("btc,tsc->bts", moved, table)) / 2
             heads.append(scores.softmax(dim=-1) @ value[..., where])
         outputs.append(torch.cat(heads, dim=-1) @ attention.output.weight[group])
-    torch.testing.assert_close(attention(x, bias, distance), torch.cat(outputs, dim=-1))
+    torch.testing.assert_close(attention(x, bias, distance)[0], torch.cat(outputs, dim=-1))
 
 
 def test_temporal_attention_obeys_its_bias():
@@ -140,7 +140,8 @@ def test_temporal_attention_obeys_its_bias():
     x = torch.randn(1, 5, 16)
     changed = x.clone()
     changed[:, 2] += 1
-    difference = (attention(x, bias, distance) != attention(changed, bias, distance)).any(dim=-1)
+    before, after = attention(x, bias, distance)[0], attention(changed, bias, distance)[0]
+    difference = (before != after).any(dim=-1)
     assert difference[0].tolist() == [False, False, True, False, False]
 
 

@@ -1,0 +1,137 @@
+"""The cached step: the next patches of one clip in, log-probabilities and a state of fixed size out.
+
+Attention sees whole chunks and a bounded past, convolutions only the past. So a clip can be encoded
+chunk by chunk, each with what earlier ones left behind, and gives what the offline pass gives under
+the same chunk mask. A whole clip taken as a single first chunk gives the pass with full context.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from whispersign_model.network.attention import BlockLinear, KeysValues, TemporalAttention
+from whispersign_model.network.config import PARTS_PER_HAND, ModelConfig
+from whispersign_model.network.encoder import FeedForward
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.skeleton import HANDS
+
+
+class StreamState(NamedTuple):
+    """What a clip's past leaves behind.
+
+    Attributes:
+        known: ``(1,)`` int64, steps there have been, as far as anything looks back.
+        tokens: ``(hands, kernel_size - 1, C)``, what ConvSPE saw last.
+        memories: keys, then values of each block's T-MHSA in turn, each
+            ``(1, heads, left_context, d_model / heads)``.
+    """
+
+    known: Tensor
+    tokens: Tensor
+    memories: tuple[Tensor, ...]
+
+
+def initial_state(config: ModelConfig, device: torch.device) -> StreamState:
+    """Return the state before a clip's first patch."""
+    encoder = config.encoder
+    channels = config.part_channels * PARTS_PER_HAND
+    head_channels = config.frontend.d_model // encoder.num_heads
+    memory = (1, encoder.num_heads, encoder.left_context, head_channels)
+    return StreamState(
+        torch.zeros(1, dtype=torch.long, device=device),
+        torch.zeros(len(HANDS), config.frontend.kernel_size - 1, channels, device=device),
+        tuple(torch.zeros(memory, device=device) for _ in range(2 * encoder.num_layers)),
+    )
+
+
+class EncoderStep(nn.Module):
+    """Frontend, encoder and CTC head of a network in evaluation mode, one chunk at a time."""
+
+    def __init__(self, model: WhisperSignModel) -> None:
+        super().__init__()
+        self.frontend, self.encoder, self.ctc = model.frontend, model.encoder, model.ctc
+
+    def forward(
+        self, patches: Tensor, known: Tensor, tokens: Tensor, memories: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """Encode one chunk.
+
+        Args:
+            patches: ``(K, P, 42, 7)`` normalised features, K >= 1.
+            known, tokens, memories: see :class:`StreamState`.
+
+        Returns:
+            ``(K, V)`` CTC log-probabilities, ``(K, d_model)`` states, and the next state's parts.
+        """
+        embedded, tokens = self.frontend.step(patches[None], tokens)
+        past = [KeysValues(*pair) for pair in zip(memories[::2], memories[1::2])]
+        states, kept = self.encoder.step(embedded, past, known)
+        known = (known + patches.shape[0]).clamp(max=self.encoder.left_context)
+        flat = (memory for pair in kept for memory in pair)
+        return self.ctc(states)[0], states[0], known, tokens, *flat
+
+
+class Rescorer(nn.Module):
+    """The attention decoder's score of some sequences for one clip."""
+
+    def __init__(self, model: WhisperSignModel) -> None:
+        super().__init__()
+        self.decoder = model.decoder
+
+    def forward(self, states: Tensor, sequences: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``(N,)`` log P(sequence | states).
+
+        Args:
+            states: ``(T', d_model)`` of the clip.
+            sequences: ``(N, L)`` int64 gloss ids, L >= 1; padding may follow a sequence.
+            lengths: ``(N,)`` int64 glosses in each sequence.
+        """
+        steps = torch.full_like(lengths[:1], states.shape[0])
+        return self.decoder.score(states[None], steps, sequences, lengths)
+
+
+class SplitLinear(nn.Module):
+    """A :class:`BlockLinear` as one plain product a block, which runtimes lay out in advance."""
+
+    def __init__(self, linear: BlockLinear) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(linear.weight.unbind(0))
+        self.biases = nn.ParameterList(linear.bias[:, 0].unbind(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, blocks, inputs) -> (N, blocks, outputs)``."""
+        blocks = zip(x.flatten(1).split(x.shape[-1], dim=1), self.weights, self.biases)
+        outputs = [block @ weight + bias for block, weight, bias in blocks]
+        return torch.cat(outputs, dim=1).unflatten(1, (len(outputs), -1))
+
+
+def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
+    """Return a copy that computes the same, laid out for a runtime that reads weights as they are.
+
+    The large BlockLinear become :class:`SplitLinear`, and T-MHSA's queries come out scaled.
+    """
+    plain = copy.deepcopy(model)
+    for module in list(plain.modules()):
+        if isinstance(module, TemporalAttention):
+            scale_queries(module)
+        if isinstance(module, (FeedForward, TemporalAttention)):
+            for name, child in list(module.named_children()):
+                if isinstance(child, BlockLinear):
+                    setattr(module, name, SplitLinear(child))
+    return plain
+
+
+@torch.no_grad()
+def scale_queries(attention: TemporalAttention) -> None:
+    """Move the scale of the scores into the weights that make the queries."""
+    linear = attention.query_key_value
+    queries = linear.weight.shape[-1] // 3
+    linear.weight[..., :queries] *= attention.scale
+    linear.bias[..., :queries] *= attention.scale
+    attention.relative_bias *= attention.scale
+    attention.scale = 1.0
