@@ -1,0 +1,155 @@
+"""Protocols on published recordings: who tests in which fold, and what is written of it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whispersign_model.benchmarks import protocol as benchmark
+from whispersign_model.benchmarks.protocol import Folds, Protocol
+from whispersign_model.cli.main import main
+from whispersign_model.configuration import load_yaml
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.archive import read_archive
+from whispersign_model.recordings.dataset import Dataset
+
+CONFIG = Path(__file__).parents[3] / "config" / "benchmark"
+SIGNERS = ("ada", "bo", "cy", "di")
+COUNT = 24
+
+
+@pytest.fixture
+def archives(tmp_path):
+    """A folder with an archive of 24 recordings of four signers, 12 frames each."""
+    generator = np.random.default_rng(0)
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    np.savez(
+        folder / "signs.npz",
+        xyz=generator.normal(0.1, 0.02, (12 * COUNT, 42, 3)).astype(np.float32),
+        t=np.tile(np.arange(12) / 30, COUNT),
+        ptr=np.arange(COUNT + 1) * 12,
+        lab=np.arange(COUNT) % 2,
+        lptr=np.arange(COUNT + 1),
+        classes=np.array(["A", "B"]),
+        subject=np.array([SIGNERS[i % 4] for i in range(COUNT)]),
+        split=np.array([""] * COUNT),
+        sid=np.array([f"r{i}" for i in range(COUNT)]),
+        seg=np.zeros((0, 4), int),
+        meta=np.array(json.dumps({"coordinates": "metric_sensor"})),
+    )
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A protocol file for that archive."""
+    file = tmp_path / "own.yaml"
+    file.write_text("{title: Mine, archive: signs.npz, folds: {signers: 2}, val_every: 5}")
+    return file
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Put figures in the place of training; the folds it was asked for are returned."""
+    done = []
+
+    def fold(plan, data, folder):
+        signers = Counter(example.signer for example in data.split("test"))
+        done.append((plan.seed, dict(signers)))
+        share = 0.5 + 0.25 * len(done)
+        keys = ("accuracy", "live", "beam", "greedy", "live_agrees", "wer")
+        result = {
+            **dict.fromkeys(keys, share),
+            "test": sorted(signers),
+            "sequences": sum(signers.values()),
+            "parameters": 1_500_000,
+            "training_seconds": 120,
+        }
+        folder.mkdir()
+        (folder / benchmark.RESULT).write_text(json.dumps(result))
+        return result
+
+    monkeypatch.setattr(benchmark, "_fold", fold)
+    return done
+
+
+def test_every_signer_tests_once(archives):
+    recordings = read_archive(archives / "signs.npz")
+    policies = Folds(signers=2).policies(recordings, val_every=5)
+    assert [policy.test for policy in policies] == [("ada", "bo"), ("cy", "di")]
+
+
+def test_every_turn_tests_once_and_leaves_room_for_validation(archives):
+    recordings = read_archive(archives / "signs.npz")
+    policies = Folds(every=5).policies(recordings, val_every=20)
+    assert [policy.test_offset for policy in policies] == [0, 1, 2, 3, 4]
+    assert all((policy.val_offset - policy.test_offset) % 5 for policy in policies)
+
+
+@pytest.mark.parametrize("folds", [{}, {"signers": 1, "every": 5}])
+def test_one_way_to_split_is_given(folds):
+    with pytest.raises(ValueError, match="give one of"):
+        Folds(**folds)
+
+
+def test_folds_are_run_once_and_summed_up(archives, own, quick, tmp_path, capsys):
+    out, figures = tmp_path / "out", tmp_path / "figures.json"
+    command = ["benchmark", str(own), "--archives", str(archives), "--out", str(out), "--quiet"]
+    assert main([*command, "--folds", "2"]) == 0
+    assert quick == [(0, {"cy": 6, "di": 6})]
+    assert main([*command, "--json", str(figures)]) == 0
+    assert quick[1:] == [(0, {"ada": 6, "bo": 6})]
+    assert Dataset.open(out / "fold1" / "data").split("val")
+    printed = capsys.readouterr().out
+    assert "fold 2, seed 0: done before" in printed
+    assert "| 2 | cy, di | 12 | 75.0 % |" in printed
+    assert "**87.5** ± 17.7" in printed
+    assert json.loads(figures.read_text())["accuracy"]["mean"] == pytest.approx(0.875)
+
+
+def test_a_fold_is_trained_and_tested(archives, own, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("{workers: 0, stages: [{name: joint, epochs: 1, rate: 0.001}]}")
+    out = tmp_path / "out"
+    command = ["benchmark", str(own), "--archives", str(archives), "--out", str(out), "--quiet"]
+    assert main([*command, "--folds", "1", "--config", str(recipe)]) == 0
+    result = json.loads((out / "fold1" / "seed0" / benchmark.RESULT).read_text())
+    assert (result["sequences"], result["test"]) == (12, ["ada", "bo"])
+    assert 0 <= result["accuracy"] <= 1
+    assert 0 <= result["live_agrees"] <= 1
+    assert result["epochs"] == 1
+    assert result["parameters"] > 100_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "benchmark/nothing.yaml: is not in the config folder"),
+        (["{own}", "--folds", "3"], "--folds: 3 is not one of 1 to 2"),
+        (["{own}", "--model", "huge"], "--model huge: is no size"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_a_line(arguments, message, archives, own, tmp_path, capsys):
+    words = [word.format(own=own) for word in arguments]
+    where = ["--archives", str(archives), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main(["benchmark", *words, *where]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
+
+
+def test_nothing_done_is_no_summary(tmp_path):
+    with pytest.raises(ConfigError, match="holds no result"):
+        benchmark.summary(tmp_path)
+
+
+@pytest.mark.parametrize("file", sorted(CONFIG.glob("*.yaml")), ids=lambda file: file.stem)
+def test_protocols_fit_the_recordings(file, shared_data):
+    protocol = load_yaml(Protocol, file)
+    recordings = read_archive(shared_data(protocol.archive), protocol.label)
+    policies = protocol.folds.policies(recordings, protocol.val_every)
+    assert len(policies) in (5, 7)
+    assert protocol.published

@@ -1,0 +1,249 @@
+"""A protocol of recognition on published recordings: folds, and the figures of each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.features.recipe import Recipe, Smoothing
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.archive import read_archive
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.recordings.conversion import ConversionOptions, Source, convert
+from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.recordings.splits import SplitPolicy
+from whispersign_model.training.config import TrainingConfig
+from whispersign_model.training.evaluation import agreement, count_errors, read_live, read_offline
+from whispersign_model.training.trainer import Run, train
+
+RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
+
+
+class Folds(BaseModel):
+    """How recordings are split again and again; exactly one way is given.
+
+    Attributes:
+        signers: so many signers, in order of their names, test in each fold.
+        every: recording ``i`` tests in fold ``i % every + 1``.
+        test: one fold, which these names test (see :class:`SplitPolicy`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signers: Annotated[int, Field(ge=0)] = 0
+    every: Annotated[int, Field(ge=0)] = 0
+    test: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Folds:
+        if sum(map(bool, (self.signers, self.every, self.test))) != 1:
+            raise ValueError("give one of signers, every, test")
+        return self
+
+    def policies(self, recordings: Sequence[Recording], val_every: int) -> list[SplitPolicy]:
+        """Return the split of each fold, the first fold's first."""
+        if self.every:
+            return [
+                SplitPolicy(
+                    test_every=self.every,
+                    test_offset=fold,
+                    val_every=val_every,
+                    val_offset=fold + 1,
+                )
+                for fold in range(self.every)
+            ]
+        if self.test:
+            return [SplitPolicy(test=self.test, val_every=val_every)]
+        names = sorted({recording.signer for recording in recordings})
+        starts = range(0, len(names), self.signers)
+        groups = [tuple(names[first : first + self.signers]) for first in starts]
+        return [SplitPolicy(test=group, val_every=val_every) for group in groups]
+
+
+class Protocol(BaseModel):
+    """A file of ``config/benchmark``.
+
+    Attributes:
+        title: for the table.
+        archive: file name of the recording archive.
+        label: label array of the archive.
+        smoothing: of the raw frames; none, one_euro or moving_average.
+        folds: who tests when.
+        val_every: every so many-th of the other recordings validates.
+        train: the training recipe, in the config folder.
+        published: figures of others on these recordings, by what they are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    archive: str
+    label: str = "lab"
+    smoothing: str = "none"
+    folds: Folds
+    val_every: Annotated[int, Field(ge=2)]
+    train: str = "train.yaml"
+    published: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
+
+    Attributes:
+        protocol: the protocol.
+        archive: the recordings.
+        out: folder of all folds; what is done there is not done again.
+        folds: which, from 1; () = all.
+        seed: of weights, order and augmentation.
+        recipe: of training.
+        network: the network's shape; its vocabulary follows the recordings.
+        init: a checkpoint to start from, if any.
+        device: auto, cpu or cuda.
+        progress: show progress bars.
+    """
+
+    protocol: Protocol
+    archive: Path
+    out: Path
+    folds: tuple[int, ...]
+    seed: int
+    recipe: TrainingConfig
+    network: ModelConfig
+    init: Path | None = None
+    device: str = "auto"
+    progress: bool = True
+
+
+def run(plan: Plan, say: Callable[[str], None]) -> None:
+    """Run the folds that are not done yet; each writes its result when it is.
+
+    Args:
+        plan: what.
+        say: told of each fold, in one line.
+
+    Raises:
+        WhisperSignError: the archive, a fold or the recipe is at fault.
+    """
+    recordings = read_archive(plan.archive, plan.protocol.label)
+    policies = plan.protocol.folds.policies(recordings, plan.protocol.val_every)
+    for number in plan.folds or range(1, len(policies) + 1):
+        if not 1 <= number <= len(policies):
+            raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
+        folder = plan.out / f"fold{number}"
+        if (folder / f"seed{plan.seed}" / RESULT).exists():
+            say(f"fold {number}, seed {plan.seed}: done before")
+            continue
+        data = _dataset(folder / "data", recordings, policies[number - 1], plan.protocol)
+        result = {"fold": number, **_fold(plan, data, folder / f"seed{plan.seed}")}
+        say(
+            f"fold {number}, seed {plan.seed}: {100 * result['accuracy']:.1f} % of "
+            f"{result['sequences']}, live {100 * result['live']:.1f} %"
+        )
+
+
+def _dataset(
+    folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, protocol: Protocol
+) -> Dataset:
+    if not folder.exists():
+        recipe = Recipe().changed(smoothing=Smoothing.model_validate({"kind": protocol.smoothing}))
+        sources = [Source(each.name, partial(_itself, each)) for each in recordings]
+        convert(folder, sources, ConversionOptions(recipe=recipe, splits=policy))
+    return Dataset.open(folder)
+
+
+def _itself(recording: Recording) -> Recording:
+    return recording
+
+
+def _fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
+    """Train and test one fold, and write what came out."""
+    began = time.monotonic()
+    recipe = plan.recipe.model_copy(update={"seed": plan.seed})
+    resume = folder / "last.ckpt" if (folder / "last.ckpt").exists() else None
+    where = Run(data, folder, plan.device, progress=plan.progress)
+    train(where, recipe, plan.network, resume=resume, init=None if resume else plan.init)
+    seconds = time.monotonic() - began
+    model, metadata = WhisperSignModel.load_checkpoint(folder)
+    examples = data.split("test")
+    readings = read_offline(model, metadata, examples, data.glosses)
+    live = read_live(model, metadata, examples, data.glosses)
+    errors = {method: count_errors(found) for method, found in readings.items()}
+    rescored = errors["rescore"]
+    result = {
+        "seed": plan.seed,
+        "test": sorted({example.signer for example in examples if example.signer}),
+        "sequences": rescored.sequences,
+        "accuracy": rescored.accuracy,
+        "wer": rescored.wer,
+        "greedy": errors["greedy"].accuracy,
+        "beam": errors["beam"].accuracy,
+        "live": count_errors(live).accuracy,
+        "live_wer": count_errors(live).wer,
+        "live_agrees": agreement(readings["rescore"], live),
+        "parameters": model.parameter_count(),
+        "training_seconds": round(seconds),
+        "epochs": sum(stage.epochs for stage in recipe.stages),
+    }
+    replace_file(folder / RESULT, json.dumps(result, indent=1).encode())
+    return result
+
+
+def summary(out: Path) -> dict[str, Any]:
+    """Return the results of all folds and seeds found in a folder, their mean and spread.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    files = sorted(out.glob(f"fold*/seed*/{RESULT}"))
+    if not files:
+        raise ConfigError(out, "holds no result of a fold", "run one")
+    results = [
+        {"fold": int(file.parents[1].name[4:]), **json.loads(file.read_text(encoding="utf-8"))}
+        for file in files
+    ]
+    figures: dict[str, Any] = {"results": results}
+    for key in ("accuracy", "live", "beam", "greedy"):
+        values = [result[key] for result in results]
+        spread = stdev(values) if len(values) > 1 else 0.0
+        figures[key] = {"mean": mean(values), "deviation": spread}
+    return figures
+
+
+def table(protocol: Protocol, figures: dict[str, Any]) -> list[str]:
+    """Return a Markdown table of the results, with the published figures under it."""
+    rows = [
+        "| fold | test | clips | rescored | live | beam | greedy | agree | weights | training |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for each in figures["results"]:
+        shares = [each[key] for key in ("accuracy", "live", "beam", "greedy", "live_agrees")]
+        cells = [f"{100 * share:.1f} %" for share in shares]
+        who = ", ".join(each["test"]) or "-"
+        rows.append(
+            f"| {each['fold']} | {who} | {each['sequences']} | {' | '.join(cells)} "
+            f"| {each['parameters'] / 1e6:.2f} M | {each['training_seconds'] / 60:.0f} min |"
+        )
+    means = [
+        f"**{100 * figures[key]['mean']:.1f}** ± {100 * figures[key]['deviation']:.1f}"
+        for key in ("accuracy", "live", "beam", "greedy")
+    ]
+    rows.append(f"| mean | | | {' | '.join(means)} | | | |")
+    return [
+        f"{protocol.title}",
+        "",
+        *rows,
+        "",
+        *(f"- {what}: {figure}" for what, figure in protocol.published.items()),
+    ]

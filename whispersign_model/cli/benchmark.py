@@ -1,0 +1,75 @@
+"""Train and test on published recordings, fold by fold, as a protocol says."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``whispersign benchmark``."""
+    parser.add_argument(
+        "protocol", metavar="NAME", help="a file of config/benchmark, such as shrec17, or a path"
+    )
+    parser.add_argument(
+        "--archives", type=Path, required=True, metavar="DIR", help="folder of the archives (.npz)"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of all folds; done ones are kept"
+    )
+    parser.add_argument(
+        "--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
+    parser.add_argument("--config", type=Path, help="training recipe (default: the protocol's)")
+    parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
+    parser.add_argument("--init", type=Path, metavar="CKPT", help="start from this network")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no list of numbers such as 1,5") from None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the folds and print the table of all that are done."""
+    import json
+
+    from whispersign_model.benchmarks import protocol as benchmark
+    from whispersign_model.configuration import config_file, load_yaml
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.network.config import SIZES, load_model_config
+    from whispersign_model.recordings.atomic import replace_file
+    from whispersign_model.training.config import TrainingConfig
+
+    given = Path(arguments.protocol)
+    file = given if given.is_file() else config_file(f"benchmark/{given}.yaml")
+    protocol = load_yaml(benchmark.Protocol, file)
+    recipe = load_yaml(TrainingConfig, arguments.config or config_file(protocol.train))
+    size = arguments.model or recipe.size
+    if size not in SIZES:
+        raise ConfigError(f"--model {size}", "is no size", f"choose {', '.join(SIZES)}")
+    plan = benchmark.Plan(
+        protocol=protocol,
+        archive=arguments.archives / protocol.archive,
+        out=arguments.out,
+        folds=arguments.folds,
+        seed=arguments.seed,
+        recipe=recipe,
+        network=load_model_config(config_file(f"model/{size}.yaml")),
+        init=arguments.init,
+        device=arguments.device,
+        progress=not arguments.quiet,
+    )
+    benchmark.run(plan, lambda line: print(line, flush=True))
+    figures = benchmark.summary(arguments.out)
+    for line in benchmark.table(protocol, figures):
+        print(line)
+    if arguments.json:
+        replace_file(arguments.json, json.dumps(figures, indent=1).encode())
+    return 0
