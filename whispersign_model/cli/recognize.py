@@ -8,13 +8,14 @@ from pathlib import Path
 
 from rich.table import Table
 
+from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.recordings.recording import Recording
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign recognize``."""
     parser.add_argument("checkpoint", type=Path, metavar="CKPT")
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="BAG|ARCHIVE")
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the results")
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     preprocessor = Preprocessor(metadata.recipe)
     console = Console()
     found = []
-    for recording in _recordings(arguments.inputs):
+    for recording in _recordings(arguments.inputs, metadata.recipe.coordinates):
         results = recognize_recording(recognizer, preprocessor, recording)
         glosses = [gloss for result in results if result.final for gloss in result.glosses]
         origin = int(recording.stamps[0]) if len(recording) else 0
@@ -62,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _recordings(inputs: list[Path]) -> Iterator[Recording]:
-    """Read archives and bags, one recording after the other."""
+def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
+    """Read archives, bags and videos, one recording after the other."""
     from whispersign_model.recordings.archive import read_archive
     from whispersign_model.recordings.bag import read_bag
     from whispersign_model.recordings.bag_files import find_bags
@@ -71,6 +72,8 @@ def _recordings(inputs: list[Path]) -> Iterator[Recording]:
     for path in inputs:
         if path.suffix == ".npz":
             yield from read_archive(path)
+        elif is_video(path):
+            yield read_hands(path, coordinates)
         else:
             yield from map(read_bag, find_bags([path]))
 
