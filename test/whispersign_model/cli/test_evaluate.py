@@ -1,0 +1,148 @@
+"""``whispersign evaluate``: figures as files, and everything that is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from whispersign_model.cli.main import main  # noqa: E402
+from whispersign_model.decoding.confidence import ConfidenceScale  # noqa: E402
+from whispersign_model.features.recipe import Recipe  # noqa: E402
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata  # noqa: E402
+from whispersign_model.network.config import ModelConfig  # noqa: E402
+from whispersign_model.network.model import WhisperSignModel  # noqa: E402
+
+
+@pytest.fixture(name="data")
+def data_fixture(tmp_path: Path) -> Path:
+    """Plain folders of features and labels, two glosses."""
+    folder = tmp_path / "data"
+    generator = np.random.default_rng(0)
+    for split in ("val", "test"):
+        for part in ("features", "labels"):
+            (folder / split / part).mkdir(parents=True)
+        for gloss in (1, 2):
+            clip = generator.normal(0, 0.1, (24, 42, 7)).astype(np.float32)
+            clip[..., 6] = 1
+            np.save(folder / split / "features" / f"{gloss}.npy", clip)
+            np.save(folder / split / "labels" / f"{gloss}.npy", np.array([gloss]))
+    return folder
+
+
+@pytest.fixture(name="run")
+def run_fixture(tmp_path: Path) -> Path:
+    """A checkpoint that has learned nothing, but sees glosses everywhere."""
+    torch.manual_seed(0)
+    model = WhisperSignModel(ModelConfig().with_vocabulary(2)).eval()
+    with torch.no_grad():
+        model.ctc.project.bias[0] = -2
+    metadata = CheckpointMetadata(config=model.config, glosses=("1", "2"), recipe=Recipe())
+    model.save_checkpoint(tmp_path / "run", metadata)
+    return tmp_path / "run"
+
+
+def evaluate(run: Path, data: Path, *options: object) -> int:
+    return main([str(word) for word in ("evaluate", run, "--data", data, *options)])
+
+
+def test_figures_go_into_files_and_confidences_into_the_checkpoint(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "new" / "out.json"
+    assert evaluate(run, data, "--calibrate", "--json", out, "--figures", tmp_path / "new/f") == 0
+    told = capsys.readouterr().out
+    assert "confidences fitted on 2 sequences of val" in told
+    for method in ("greedy", "beam", "rescore"):
+        assert f"\n{method} " in told
+    found = json.loads(out.read_text())
+    assert found["sequences"] == 2
+    assert found["confidence"].keys() == {"raw", "calibrated"}
+    assert read_metadata(run).confidence != ConfidenceScale()
+    assert (tmp_path / "new/f/confusions.png").is_file()
+    assert evaluate(run, data, "--streaming", "--split", "val", "--json", out) == 0
+    found = json.loads(out.read_text())
+    assert (found["method"], found["split"]) == ("live", "val")
+    assert found["methods"].keys() == {"greedy", "beam", "rescore", "live"}
+    assert 0 <= found["agreement"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--split", "train"], "holds no examples; the dataset has val, test"),
+        (["--calibrate", "train"], "holds no examples"),
+        (["--streaming", "--method", "greedy"], "the live recogniser rescores"),
+        (["--streaming", "--chunk", "4"], "--chunk"),
+        (["--chunk", "-1"], "less than 0"),
+        (["--json", "FILE/out.json"], "FILE"),
+        (["--json", "."], "is a folder"),
+        (["--figures", "FILE"], "FILE: cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_the_work(
+    run: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").write_text("")
+    monkeypatch.setattr(WhisperSignModel, "forward", None)
+    assert evaluate(run, data, *options) == 2
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.count("\n") == 1
+
+
+def test_what_is_damaged_or_does_not_fit_is_refused(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(data / "test/labels/1.npy", np.array([3]))
+    assert evaluate(run, data) == 2
+    assert "glosses the network does not know: 3" in capsys.readouterr().err
+    np.save(data / "test/labels/1.npy", np.array([1]))
+    for file in (data / "test").glob("*/*.npy"):
+        file.unlink()
+    assert evaluate(run, data) == 2
+    assert "holds no examples" in capsys.readouterr().err
+    weights = (run / "model.safetensors").read_bytes()
+    (run / "model.safetensors").write_bytes(weights[:-100])
+    assert evaluate(run, data) == 2
+    assert "is damaged" in capsys.readouterr().err
+    metadata = json.loads((run / "model.json").read_text())
+    (run / "model.safetensors").write_bytes(weights)
+    metadata["confidence"]["slope"] = 0
+    (run / "model.json").write_text(json.dumps(metadata))
+    assert evaluate(run, data) == 2
+    assert "confidence.slope" in capsys.readouterr().err
+
+
+def test_an_interrupted_evaluation_leaves_no_file(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, "dumps", interrupt)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.json").write_text("before")
+    for name in ("new.json", "old.json"):
+        assert evaluate(run, data, "--json", tmp_path / "out" / name) == 130
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["old.json"]
+    assert (tmp_path / "out" / "old.json").read_text() == "before"
+
+
+def test_a_checkpoint_of_before_calibration_is_read(run: Path) -> None:
+    metadata = json.loads((run / "model.json").read_text())
+    del metadata["confidence"]
+    (run / "model.json").write_text(json.dumps(metadata))
+    assert read_metadata(run).confidence == ConfidenceScale()
