@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from whispersign_model.decoding.ctc import BLANK
 
+SMOOTH = 7  # frames over which speed is averaged before its least and greatest are looked for
+
 
 def align(log_probs: NDArray[np.floating], ids: Sequence[int]) -> list[tuple[int, int]]:
     """The most probable path of a gloss sequence (Viterbi over CTC's lattice).
@@ -56,3 +58,38 @@ def align(log_probs: NDArray[np.floating], ids: Sequence[int]) -> list[tuple[int
 def required_steps(ids: Sequence[int]) -> int:
     """Fewest CTC steps that a gloss sequence fits in: one a gloss, one more between equals."""
     return len(ids) + sum(first == second for first, second in pairwise(ids))
+
+
+def extents(
+    peaks: Sequence[tuple[int, int]], speeds: NDArray[np.floating]
+) -> list[tuple[int, int]]:
+    """From where CTC says a gloss to where the hands make it.
+
+    CTC needs a moment of a sign to tell it. Between two such moments the hands go from one sign to
+    the next, and somewhere on that way they are fastest; the first sign ends where they are slowest
+    before that, and the second begins where they are slowest after it. Before the first sign and
+    behind the last the hands come and go in the same way.
+
+    Args:
+        peaks: for each gloss its first frame and the frame after its last, in order, apart from
+            each other and within the clip.
+        speeds: ``(T,)`` of the hands in each frame, 0 without hands.
+
+    Returns:
+        as ``peaks``; each holds its peak, and none overlaps its neighbour.
+    """
+    padded = np.pad(speeds, SMOOTH // 2, mode="edge")
+    pace = np.convolve(padded, np.ones(SMOOTH) / SMOOTH, "valid")
+    before = [0, *(end for _, end in peaks)]
+    after = [*(start for start, _ in peaks), len(speeds)]
+    ways = [_way(pace[low:high], low) for low, high in zip(before, after)]
+    return [(ways[index][1], ways[index + 1][0]) for index in range(len(peaks))]
+
+
+def _way(pace: NDArray[np.floating], first: int) -> tuple[int, int]:
+    """Return the frames at which a way from sign to sign begins and ends; all of it if empty."""
+    if not len(pace):
+        return first, first
+    fastest = int(pace.argmax())
+    slow_before = int(pace[: fastest + 1].argmin())
+    return first + slow_before, first + fastest + int(pace[fastest:].argmin())

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Edit(NamedTuple):
@@ -22,20 +23,9 @@ def edits(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list
         columns in order: both indices = match or substitution, hypothesis None = deletion,
         reference None = insertion.
     """
-    rows, columns = len(reference), len(hypothesis)
-    cost = np.zeros((rows + 1, columns + 1), int)
-    cost[:, 0] = np.arange(rows + 1)
-    cost[0] = np.arange(columns + 1)
-    for row in range(1, rows + 1):
-        for column in range(1, columns + 1):
-            differs = reference[row - 1] != hypothesis[column - 1]
-            cost[row, column] = min(
-                cost[row - 1, column - 1] + differs,
-                cost[row - 1, column] + 1,
-                cost[row, column - 1] + 1,
-            )
+    cost = _costs(reference, hypothesis)
     path: list[Edit] = []
-    row, column = rows, columns
+    row, column = len(reference), len(hypothesis)
     while row or column:
         here = cost[row, column]
         if row and column:
@@ -51,3 +41,29 @@ def edits(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list
             column -= 1
             path.append(Edit(None, column))
     return path[::-1]
+
+
+def continuation(known: Sequence[Hashable], whole: Sequence[Hashable]) -> int:
+    """Return the length of the part of ``whole`` that is most like ``known``, from its beginning.
+
+    Of equally good ones the longest: what may be ``known`` is not taken for what continues it.
+    """
+    costs = _costs(known, whole)[-1]
+    return len(whole) - int(costs[::-1].argmin())
+
+
+def _costs(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> NDArray[np.int_]:
+    """Return ``(R + 1, H + 1)``: the fewest edits between the first so many of each."""
+    rows, columns = len(reference), len(hypothesis)
+    cost = np.zeros((rows + 1, columns + 1), int)
+    cost[:, 0] = np.arange(rows + 1)
+    cost[0] = np.arange(columns + 1)
+    for row in range(1, rows + 1):
+        for column in range(1, columns + 1):
+            differs = reference[row - 1] != hypothesis[column - 1]
+            cost[row, column] = min(
+                cost[row - 1, column - 1] + differs,
+                cost[row - 1, column] + 1,
+                cost[row, column - 1] + 1,
+            )
+    return cost

@@ -8,17 +8,25 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from whispersign_model.decoding.alignment import extents
+from whispersign_model.decoding.confidence import ConfidenceScale
+from whispersign_model.decoding.edit_distance import continuation
+from whispersign_model.decoding.endpoint import EndpointOptions, Hands, seconds, speed
+from whispersign_model.decoding.gaps import bridge
 from whispersign_model.decoding.hypothesis import Hypothesis
-from whispersign_model.decoding.search import DecodingOptions, Method, decode
+from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.decoding.utterance import Utterance
 from whispersign_model.features.ending import with_ending
 from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.runtime.backend import Backend
-from whispersign_model.skeleton import CONFIDENCE, VELOCITY
+from whispersign_model.skeleton import CONFIDENCE
 
-PAUSE = 0.25  # seconds of hands at rest after which an utterance may have ended
+SLACK = 1.0  # seconds beyond the lead-in after which it is trimmed: not in every frame
+UNDER_WAY = 0.5  # seconds since its end for which a gloss may be unfinished at the maximum length
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class RecognizedGloss:
         start, end: capture times of its first and last frame, nanoseconds.
         confidence: in [0, 1].
         alternatives: other glosses for this span with their confidences, best first.
+        stable: no later partial result of the utterance changes it; True in a final result.
     """
 
     gloss: str
@@ -38,6 +47,7 @@ class RecognizedGloss:
     end: int
     confidence: float
     alternatives: tuple[tuple[str, float], ...] = ()
+    stable: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,38 +55,32 @@ class Result:
     """What is known of one utterance.
 
     Attributes:
-        final: False while the utterance goes on and everything may still change.
+        final: False while the utterance goes on and what is not stable may change.
         utterance_id: counts utterances from 0.
-        glosses: in order of signing.
+        glosses: in order of signing; the stable ones come first.
+        stamp: capture time of the frame that brought the result, nanoseconds.
     """
 
     final: bool
     utterance_id: int
     glosses: tuple[RecognizedGloss, ...]
+    stamp: int = 0
 
 
-class RecognizerOptions(BaseModel):
+class RecognizerOptions(EndpointOptions):
     """When an utterance ends, how often it is looked at, and what is kept.
 
     Attributes:
-        absent_timeout: seconds without a tracked hand that end an utterance.
-        blank_timeout: seconds of resting hands and no gloss, after at least one, that end it.
-        rest_share: hands rest while they are slower than this share of the utterance's top speed.
-        max_length: seconds after which an utterance is ended in any case.
+        chunk: patches that the first pass reads at a time; partial results come as often.
+        stable_after: seconds for which all hypotheses must agree on a gloss until it is stable.
         lead_in: seconds kept while hands are seen and nothing is signed yet.
-        partial_interval: seconds of signal between partial results.
         min_confidence: a gloss below it is left out of the final result.
         decoding: how the search works.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    absent_timeout: float = Field(default=0.5, gt=0, le=10)
-    blank_timeout: float = Field(default=1.5, gt=0, le=10)
-    rest_share: float = Field(default=0.1, ge=0, lt=1)
-    max_length: float = Field(default=20.0, gt=1, le=60)
+    chunk: int = Field(default=2, ge=1, le=64)
+    stable_after: float = Field(default=0.25, ge=0, le=10)
     lead_in: float = Field(default=4.0, gt=0.5, le=20)
-    partial_interval: float = Field(default=0.25, gt=0, le=10)
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     decoding: DecodingOptions = DecodingOptions()
 
@@ -84,14 +88,25 @@ class RecognizerOptions(BaseModel):
 class StreamingRecognizer:
     """Recognises a stream of normalised features, utterance by utterance.
 
-    An utterance begins with a tracked hand and ends at an endpoint: hands gone, hands resting and
-    nothing but blank for a while, or the maximum length. Every decision depends on the frames and
-    their stamps alone: the same features give the same results however they are cut into pushes.
+    Two passes: a growing clip and a beam give partial results while the hands sign; at an endpoint
+    the network reads the utterance once more as a whole, and the attention decoder rescores what
+    the beam finds in it. So a final result is what the same frames give offline.
+
+    Every decision depends on single frames and their stamps: the same features give the same
+    results however they are cut into pushes. Late and repeated frames are left out; a jump in time
+    closes the utterance; frames that are missing for less than ``absent_timeout`` are filled in.
 
     Args:
         backend: the loaded network.
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
         options: endpoints and search.
+        rate: frames a second, the recipe's.
+        scale: what the network's confidences are worth, from its checkpoint; one threshold on the
+            scaled confidence is a threshold of its own for every gloss.
+
+    Attributes:
+        utterance_id: of the utterance under way, or of the next one.
+        lost: frames filled in or not finite, so far.
     """
 
     def __init__(
@@ -99,22 +114,40 @@ class StreamingRecognizer:
         backend: Backend,
         glosses: Sequence[str],
         options: RecognizerOptions | None = None,
+        rate: float = 60.0,
+        scale: ConfidenceScale | None = None,
     ) -> None:
         self.backend = backend
         self.glosses = tuple(glosses)
         self.options = options or RecognizerOptions()
         self.utterance_id = 0
+        self.lost = 0
+        self._period = NANOSECONDS / rate
+        self._scale = scale or ConfidenceScale()
+        self._clock = StreamClock()
+        self._stream = backend.stream(self.options.chunk)
         self.reset()
 
     def reset(self) -> None:
         """Forget the current utterance; nothing of it is given out."""
-        self._frames: list[NDArray[np.float32]] = []
-        self._stamps: list[int] = []
-        self._last_tracked = 0
-        self._last_moving = 0
-        self._top_speed = 0.0
-        self._last_partial = 0
-        self._partial: tuple[str, ...] = ()
+        self._clock.reset()
+        self._before: tuple[NDArray[np.float32], int] | None = None  # last frame and its stamp
+        self._hands: Hands | None = None
+        self._close()
+
+    def _close(self) -> None:
+        self._utterance: Utterance | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know nothing of glosses and pauses, as at the beginning of an utterance."""
+        self._told: tuple[tuple[int, ...], int] = ((), 0)  # glosses and stable ones last reported
+        self._asked = False  # whether the network was sure in this pause
+        self._pause = 0  # how long the hands have paused: 0, 1 (sure), 2 (blank_timeout)
+        self._best: tuple[int, ...] = ()  # glosses read when it was last asked
+        self._supposed = Hypothesis((), 0.0)  # ... what would be read if the utterance ended
+        self._given: tuple[int, ...] = ()  # glosses that are final while the utterance stays open
+        self._given_at = 0  # ... frames that they were read from
 
     def push(
         self, frames: NDArray[np.float32], stamps: NDArray[np.int64] | Sequence[int]
@@ -123,116 +156,226 @@ class StreamingRecognizer:
 
         Args:
             frames: ``(N, 42, 7)`` normalised features at the recipe's rate.
-            stamps: ``(N,)`` capture times in nanoseconds, increasing.
+            stamps: ``(N,)`` capture times in nanoseconds.
 
         Returns:
             results in order; most pushes give none.
         """
         results: list[Result] = []
         for frame, stamp in zip(frames, stamps):
-            results += self._take(frame, int(stamp))
+            if not np.isfinite(frame).all():
+                self.lost += 1
+                continue
+            results += self._admit(frame, int(stamp))
         return results
 
     def finish(self) -> list[Result]:
         """The stream has ended: close the utterance, if there is one."""
-        results = self._final(self._decode("rescore", ended=True)) if self._frames else []
+        results = self._end() if self._utterance else []
         self.reset()
         return results
 
-    def _take(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
-        tracked = bool(frame[:, CONFIDENCE].any())
-        if not self._frames:
-            if not tracked:
-                return []
-            self._last_partial = stamp
-        if tracked:
-            self._last_tracked = stamp
-        pace = speed(frame)
-        self._top_speed = max(self._top_speed, pace)
-        if pace > self.options.rest_share * self._top_speed:
-            self._last_moving = stamp
-        self._frames.append(frame)
-        self._stamps.append(stamp)
-        if _seconds(stamp - self._last_tracked) >= self.options.absent_timeout:
-            return self.finish()
-        if _seconds(stamp - self._stamps[0]) >= self.options.max_length:
-            return self._cut()
-        if _seconds(stamp - self._last_partial) >= self.options.partial_interval:
-            self._last_partial = stamp
-            return self._look(stamp)
-        return []
-
-    def _look(self, stamp: int) -> list[Result]:
-        """Decode what is there so far: a partial result, an endpoint, or nothing yet.
-
-        Hands that are gone or at rest may have ended the utterance: it is read as if they had.
-        """
-        moved = max(self._last_moving, self._stamps[0])
-        glosses = self._decode("beam", ended=_seconds(stamp - moved) >= PAUSE)
-        if not glosses:
-            self._drop_before(stamp - int(self.options.lead_in * NANOSECONDS))
-            return self._report(())
-        if glosses[-1].start < self._last_tracked:  # not only seen at the supposed end
-            moved = max(moved, glosses[-1].end)
-        if _seconds(stamp - moved) >= self.options.blank_timeout:
-            return self.finish()
-        return self._report(glosses)
-
-    def _report(self, glosses: tuple[RecognizedGloss, ...]) -> list[Result]:
-        """A partial result, when it differs from the one before."""
-        names = tuple(gloss.gloss for gloss in glosses)
-        if names == self._partial:
+    def _admit(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
+        """Keep time: drop what comes late, end at a jump, fill in what is missing."""
+        admission = self._clock.admit(stamp)
+        if admission is Admission.DROP:
             return []
-        self._partial = names
-        return [Result(False, self.utterance_id, glosses)]
+        results: list[Result] = []
+        if self._utterance and self._before:
+            before, last = self._before
+            if admission is Admission.START or seconds(stamp - last) >= self.options.absent_timeout:
+                results += self._end()
+                self._hands = None
+            else:
+                missing = max(round((stamp - last) / self._period) - 1, 0)
+                self.lost += missing
+                for number, filled in enumerate(bridge(before, frame, missing, self._period), 1):
+                    results += self._take(filled, last + (stamp - last) * number // (missing + 1))
+        self._before = frame.copy(), stamp
+        return results + self._take(frame, stamp)
 
-    def _cut(self) -> list[Result]:
+    def _take(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
+        options, utterance = self.options, self._utterance
+        if utterance is None:
+            if not self._begins(frame, stamp):
+                return []
+            utterance = self._utterance = Utterance(
+                self._stream, self.backend.frames_per_step, options.decoding
+            )
+            self._hands = Hands(options.rest_share, stamp)
+        hands = self._hands
+        assert hands is not None
+        hands.see(frame, stamp)
+        read = utterance.append(frame, stamp)
+        if seconds(stamp - hands.tracked) >= options.absent_timeout:
+            return self._end()
+        if seconds(stamp - utterance.stamps[0]) >= options.max_length:
+            return self._cut(utterance, stamp)
+        if read:
+            utterance.settle(stamp, round(options.stable_after * NANOSECONDS))
+        return self._look(utterance, stamp, read)
+
+    def _begins(self, frame: NDArray[np.float32], stamp: int) -> bool:
+        """Whether an utterance begins with a frame: hands come, or move again after they rested.
+
+        Hands that are held still at the end of an utterance are no second one.
+        """
+        if not frame[:, CONFIDENCE].any():
+            self._hands = None
+            return False
+        if self._hands is not None:
+            self._hands.see(frame, stamp)
+            return self._hands.moving == stamp
+        return True
+
+    def _look(self, utterance: Utterance, stamp: int, read: bool) -> list[Result]:
+        """Say what is read so far, or end the utterance when the hands have paused for it."""
+        pause = self._paused(stamp)
+        if not pause:
+            self._pause = 0
+            self._asked = False
+            if read and not utterance.best():
+                self._trim(utterance, stamp)
+            return self._report(utterance, None) if read else []
+        if pause > self._pause or (read and utterance.best() != self._best):
+            self._pause, self._best = pause, utterance.best()
+            self._supposed = utterance.ended()
+            results = self._report(utterance, self._supposed)
+        else:
+            results = []
+        if not self._supposed.ids:
+            self._trim(utterance, stamp)
+        elif pause == 2 and self._is_blank(utterance, stamp):
+            return results + self._end()
+        elif not self._asked and self._is_sure():
+            self._asked = True  # once in a pause
+            results += self._give(utterance, self._reread(utterance, ended=True))
+        return results
+
+    def _paused(self, stamp: int) -> int:
+        """Return 2 when hands have rested long enough for any utterance, 1 for a sure one, or 0."""
+        hands, options = self._hands, self.options
+        assert hands is not None
+        quiet = seconds(stamp - hands.moving)
+        if quiet >= options.blank_timeout:
+            return 2
+        gone = seconds(stamp - hands.tracked) >= options.sure_absent_timeout
+        return int(gone or quiet >= options.sure_rest_timeout)
+
+    def _is_sure(self) -> bool:
+        """Whether there are new glosses that are the same if the utterance ends or goes on."""
+        ids = self._supposed.ids
+        certain = self._supposed.spans[-1].confidence >= self.options.sure_confidence
+        return certain and ids == self._best and continuation(self._given, ids) < len(ids)
+
+    def _is_blank(self, utterance: Utterance, stamp: int) -> bool:
+        """Whether the last gloss, if it is not only seen at the supposed end, was long ago."""
+        last = self._supposed.spans[-1]
+        patch = self.backend.frames_per_step
+        if last.start * patch >= utterance.signed:
+            return True
+        end = utterance.stamps[min(last.end * patch, utterance.signed) - 1]
+        return seconds(stamp - end) >= self.options.blank_timeout
+
+    def _trim(self, utterance: Utterance, stamp: int) -> None:
+        """Forget what lies far back while nothing is signed."""
+        if self._given:
+            return
+        lead_in = min(self.options.lead_in, self.options.max_length / 2)
+        if seconds(stamp - utterance.stamps[0]) >= lead_in + min(SLACK, lead_in / 2):
+            utterance.forget_before(stamp - round(lead_in * NANOSECONDS))
+
+    def _report(self, utterance: Utterance, hypothesis: Hypothesis | None) -> list[Result]:
+        """A partial result, when it differs from the one before."""
+        ids, stable = hypothesis.ids if hypothesis else utterance.best(), len(utterance.stable)
+        first = continuation(self._given, ids)
+        told = ids[first:], max(stable - first, 0)
+        if told == self._told:
+            return []
+        self._told = told
+        glosses = self._glosses(utterance, hypothesis or utterance.hypothesis(), stable)[first:]
+        return [Result(False, self.utterance_id, glosses, utterance.stamps[-1])]
+
+    def _cut(self, utterance: Utterance, stamp: int) -> list[Result]:
         """End an utterance that is too long between two glosses, never within one.
 
         The last gloss may be still under way: it is left, with its frames, to the next utterance.
         """
-        glosses = self._decode("rescore", ended=False)
-        if len(glosses) < 2:
-            return self.finish()
-        self._drop_before((glosses[-2].end + glosses[-1].start) // 2)
-        self._partial = ()
-        return self._final(glosses[:-1])
+        glosses = self._reread(utterance, ended=False)
+        under_way = glosses and seconds(stamp - glosses[-1].end) < UNDER_WAY
+        if under_way and continuation(self._given, _ids(glosses)) < len(glosses):
+            complete = glosses[:-1]
+            kept_from = (sum(gloss.end for gloss in complete[-1:]) + glosses[-1].start) // 2
+        else:
+            complete, kept_from = glosses, max((gloss.end + 1 for gloss in glosses), default=stamp)
+        if not complete:
+            return self._end()
+        results = self._give(utterance, complete)
+        utterance.cut(kept_from)
+        self._forget()
+        if not utterance.frames:
+            self._close()
+        return results
 
-    def _final(self, glosses: tuple[RecognizedGloss, ...]) -> list[Result]:
-        """A final result of what is sure enough; an empty utterance is no utterance."""
-        sure = tuple(g for g in glosses if g.confidence >= self.options.min_confidence)
+    def _end(self) -> list[Result]:
+        """Close the utterance and give its final result."""
+        utterance = self._utterance
+        assert utterance is not None
+        results: list[Result] = []
+        if self._given_at < utterance.signed:  # else all there is has been read
+            results = self._give(utterance, self._reread(utterance, ended=True))
+        self._close()
+        return results
+
+    def _give(self, utterance: Utterance, glosses: Sequence[RecognizedGloss]) -> list[Result]:
+        """A final result of what is new and sure enough; without it there is none."""
+        new = glosses[continuation(self._given, _ids(glosses)) :]
+        sure = tuple(gloss for gloss in new if gloss.confidence >= self.options.min_confidence)
+        self._given, self._given_at = _ids(glosses), utterance.signed
         if not sure:
             return []
+        self._told = (), 0
         self.utterance_id += 1
-        return [Result(True, self.utterance_id - 1, sure)]
+        return [Result(True, self.utterance_id - 1, sure, utterance.stamps[-1])]
 
-    def _decode(self, method: Method, ended: bool) -> tuple[RecognizedGloss, ...]:
-        """Decode the utterance up to the last frame with a hand in it, ended there or not."""
-        count = int(np.searchsorted(self._stamps, self._last_tracked, side="right"))
-        frames = np.stack(self._frames[:count])
+    def _reread(self, utterance: Utterance, ended: bool) -> tuple[RecognizedGloss, ...]:
+        """The second pass: the whole utterance up to the last frame with a hand in it."""
+        frames = np.stack(utterance.frames[: utterance.signed])
         clip = self.backend.encode(with_ending(frames) if ended else frames)
-        hypothesis = decode(clip.log_probs, method, self.options.decoding, clip.rescore)
-        return self._glosses(hypothesis, count)
+        hypothesis = decode(clip.log_probs, "rescore", self.options.decoding, clip.rescore)
+        return self._glosses(utterance, hypothesis, len(hypothesis.ids))  # all of them stable
 
-    def _glosses(self, hypothesis: Hypothesis, count: int) -> tuple[RecognizedGloss, ...]:
-        patch = self.backend.frames_per_step
+    def _glosses(
+        self, utterance: Utterance, hypothesis: Hypothesis, stable: int
+    ) -> tuple[RecognizedGloss, ...]:
+        patch, count = self.backend.frames_per_step, utterance.signed
+        speeds = np.array([speed(frame) for frame in utterance.frames[:count]])
+        peaks: list[tuple[int, int]] = []
+        limit = count  # what is only seen at the supposed end takes the last frames
+        for span in reversed(hypothesis.spans):
+            end = min(span.end * patch, limit)
+            limit = min(span.start * patch, end - 1)
+            peaks.insert(0, (limit, end))
         return tuple(
             RecognizedGloss(
                 gloss=self.glosses[span.gloss_id - 1],
                 gloss_id=span.gloss_id,
-                start=self._stamps[min(span.start * patch, count - 1)],
-                end=self._stamps[min(span.end * patch, count) - 1],
-                confidence=span.confidence,
+                start=utterance.stamps[first],
+                end=utterance.stamps[last - 1],
+                confidence=self._scale(self.glosses[span.gloss_id - 1], span.confidence),
                 alternatives=tuple(
                     (self.glosses[other - 1], share) for other, share in span.alternatives
                 ),
+                stable=index < stable,
             )
-            for span in hypothesis.spans
+            for index, (span, (first, last)) in enumerate(
+                zip(hypothesis.spans, extents(peaks, speeds))
+            )
         )
 
-    def _drop_before(self, stamp: int) -> None:
-        first = int(np.searchsorted(self._stamps, stamp))
-        del self._frames[:first], self._stamps[:first]
+
+def _ids(glosses: Sequence[RecognizedGloss]) -> tuple[int, ...]:
+    return tuple(gloss.gloss_id for gloss in glosses)
 
 
 def recognize_recording(
@@ -251,13 +394,3 @@ def recognize_recording(
         results += recognizer.push(block.frames[first:last], block.stamps[first:last])
         results += recognizer.finish()
     return results
-
-
-def speed(frame: NDArray[np.float32]) -> float:
-    """Root mean square of the velocity features of tracked joints in a frame ``(42, 7)``."""
-    tracked = frame[frame[:, CONFIDENCE] > 0]
-    return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
-
-
-def _seconds(nanoseconds: int) -> float:
-    return nanoseconds / NANOSECONDS

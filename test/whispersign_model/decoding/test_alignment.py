@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.alignment import align, required_steps
+from whispersign_model.decoding.alignment import SMOOTH, align, extents, required_steps
 from whispersign_model.decoding.ctc import collapse
 
 LABELS = 3
@@ -67,3 +67,26 @@ def test_nothing_is_aligned_to_nothing() -> None:
     assert align(posteriors(0, 0), []) == align(posteriors(3, 0), []) == []
     with pytest.raises(ValueError, match="cannot be aligned to 0 steps"):
         align(posteriors(0, 0), [1])
+
+
+def test_signs_reach_to_where_the_hands_are_slowest_before_and_behind_the_way_between() -> None:
+    # The hands come (to 20), sign (to 40), stop, go on (60 to 70), stop, sign (80 to 100), leave.
+    corners = [0, 10, 20, 30, 40, 50, 65, 75, 90, 100, 110, 119]
+    paces = [2.0, 3.0, 0.1, 1.0, 0.2, 0.1, 3.0, 0.1, 1.0, 0.1, 4.0, 4.0]
+    speeds = np.interp(np.arange(120), corners, paces)
+    (start, end), (second_start, second_end) = extents([(28, 32), (88, 92)], speeds)
+    for found, expected in ((start, 20), (end, 50), (second_start, 75), (second_end, 100)):
+        assert found == pytest.approx(expected, abs=SMOOTH // 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    frames=st.integers(1, 40), cuts=st.sets(st.integers(0, 40), max_size=8), seed=st.integers(0, 99)
+)
+def test_signs_hold_their_peaks_and_do_not_overlap(frames: int, cuts: set[int], seed: int) -> None:
+    places = sorted(cut for cut in cuts if cut <= frames)
+    peaks = list(zip(places[::2], places[1::2]))
+    found = extents(peaks, np.random.default_rng(seed).random(frames))
+    edges = [edge for span in found for edge in span]
+    assert edges == sorted(edges)
+    assert all(0 <= start <= a < b <= end <= frames for (start, end), (a, b) in zip(found, peaks))

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whispersign_model.decoding.alignment import align, required_steps
-from whispersign_model.decoding.ctc import collapse, greedy_search, prefix_beam_search
+from whispersign_model.decoding.ctc import (
+    PrefixBeam,
+    collapse,
+    common_prefix,
+    greedy_search,
+    prefix_beam_search,
+)
 from whispersign_model.decoding.search import DecodingOptions, decode
 
 
@@ -117,3 +123,44 @@ def test_confidence_falls_with_disagreement_and_with_low_probability():
     assert torn.spans[0].alternatives[0][0] == 2
     alone = decode(np.log([[0.3, 0.6, 0.1]]), "greedy", DecodingOptions(), lambda _: None)
     assert alone.spans[0].confidence == pytest.approx(0.6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 30), st.integers(2, 6), st.integers(0, 1000), st.lists(st.integers(0, 30)))
+def test_a_beam_in_pieces_is_the_beam_at_once(steps, labels, seed, cuts):
+    log_probs = posteriors(steps, labels, seed)
+    beam = PrefixBeam(beam_size=4, candidates=3)
+    for piece in np.split(log_probs, sorted(cut for cut in cuts if cut <= steps)):
+        beam.push(piece)
+    assert beam.hypotheses() == prefix_beam_search(log_probs, beam_size=4, candidates=3)
+
+
+def test_a_copy_of_a_beam_goes_its_own_way():
+    first, second = posteriors(5, 4, 0), posteriors(5, 4, 1)
+    beam = PrefixBeam()
+    beam.push(first)
+    ahead = beam.copy()
+    before = beam.hypotheses()
+    ahead.push(second)
+    assert beam.hypotheses() == before != ahead.hypotheses()
+    beam.push(second)
+    assert beam.hypotheses() == ahead.hypotheses()
+
+
+def test_a_beam_keeps_what_begins_as_it_is_told():
+    beam = PrefixBeam(beam_size=50)
+    beam.push(posteriors(6, 4, 2))
+    scores = {h.ids: h.score for h in beam.hypotheses()}
+    prefix = beam.hypotheses()[0].ids[:1]
+    assert prefix
+    beam.keep(prefix)
+    kept = {h.ids: h.score for h in beam.hypotheses()}
+    assert kept == {ids: score for ids, score in scores.items() if ids[:1] == prefix}
+    assert len(kept) < len(scores)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), max_size=5).map(tuple), min_size=1, max_size=4))
+def test_a_common_prefix_is_the_longest_that_all_begin_with(sequences):
+    common = common_prefix(sequences)
+    assert all(each[: len(common)] == common for each in sequences)
+    assert len({each[: len(common) + 1] for each in sequences}) > 1 or common in sequences

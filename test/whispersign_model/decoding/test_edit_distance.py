@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whispersign_model.decoding.edit_distance import Edit, edits
+from whispersign_model.decoding.edit_distance import Edit, continuation, edits
 
 glosses = st.lists(st.sampled_from("ABC"), max_size=7)
 
@@ -78,3 +78,20 @@ def test_what_is_left_out_and_what_is_put_in(
     reference: str, hypothesis: str, columns: list[tuple[int | None, int | None]]
 ) -> None:
     assert edits(reference, hypothesis) == columns
+
+
+@pytest.mark.parametrize(
+    ("known", "whole", "rest"),
+    [
+        ("", "AB", "AB"),
+        ("A", "AB", "B"),
+        ("AB", "AB", ""),
+        ("A", "B", ""),
+        ("AB", "AXCC", "CC"),
+        ("A", "", ""),
+        ("A", "AA", "A"),
+        ("AB", "XABC", "C"),
+    ],
+)
+def test_what_continues_a_sequence(known: str, whole: str, rest: str) -> None:
+    assert whole[continuation(known, whole) :] == rest

@@ -1,48 +1,21 @@
 """The live recogniser: endpoints on the clock, and nothing depends on how frames are cut."""
 
+from __future__ import annotations
+
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 
-GLOSSES = ("HELLO", "YES")
-PERIOD = 16_666_667  # nanoseconds at 60 Hz
+from .readers import GLOSSES, PERIOD, Reader, sharp, signal
 
+NEVER_SURE = {"sure_absent_timeout": 10.0, "sure_rest_timeout": 10.0}
+PATIENT = RecognizerOptions(**NEVER_SURE)  # the network is never sure soon enough
 
-class Reader:
-    """A backend that reads the gloss id from the wrist's x of each frame."""
-
-    device, notice, frames_per_step = "cpu", "", 4
-
-    def encode(self, features):
-        steps = -(-len(features) // 4)
-        log_probs = np.full((steps, 3), np.log(0.01), np.float32)
-        for step in range(steps):
-            log_probs[step, int(features[step * 4 : step * 4 + 4, 21, 0].max())] = np.log(0.98)
-        return Clip(log_probs)
-
-
-class Clip:
-    def __init__(self, log_probs):
-        self.log_probs = log_probs
-
-    def rescore(self, hypotheses):
-        return np.zeros(len(hypotheses))
-
-
-def signal(*parts: tuple[str, float]) -> np.ndarray:
-    """Frames of parts (kind, seconds): "absent", "rest", "move" (no gloss), or a gloss."""
-    frames = []
-    for kind, seconds in parts:
-        frame = np.zeros((round(seconds * 60), 42, 7), np.float32)
-        if kind != "absent":
-            frame[:, 21:, 6] = 1
-        if kind in GLOSSES:
-            frame[:, 21, 0] = GLOSSES.index(kind) + 1
-        if kind == "move":
-            frame[:, 21:, 3:6] = 1
-        frames.append(frame)
-    return np.concatenate(frames)
+UNSURE = RecognizerOptions(sure_confidence=1.0)
 
 
 def recognize(frames, cuts=(), options=None, stamps=None):
@@ -60,9 +33,34 @@ def final(results):
 
 def test_hands_gone_end_an_utterance_at_the_clock():
     frames = signal(("HELLO", 0.4), ("absent", 0.6), ("YES", 0.4), ("absent", 0.3))
-    assert final(recognize(frames)) == [["HELLO"], ["YES"]]
+    assert final(recognize(frames, options=PATIENT)) == [["HELLO"], ["YES"]]
     short = signal(("HELLO", 0.4), ("absent", 0.4), ("YES", 0.4))
-    assert final(recognize(short)) == [["HELLO", "YES"]]
+    assert final(recognize(short, options=PATIENT)) == [["HELLO", "YES"]]
+
+
+@pytest.mark.parametrize(("pause", "timeout"), [("absent", 0.25), ("rest", 0.5)])
+def test_a_sure_network_ends_an_utterance_soon(pause, timeout):
+    frames = signal(("HELLO", 0.4), (pause, timeout - 0.05), ("YES", 0.4), (pause, 2.0))
+    signed = 0.4 + (timeout - 0.05) + 0.4
+    late = 0.5 if pause == "absent" else 1.5
+    for options, wait in ((None, timeout), (UNSURE, late)):
+        results = recognize(frames, options=options)
+        assert final(results) == [["HELLO", "YES"]]
+        assert (results[-1].stamp - 10**18) / 1e9 == pytest.approx(signed + wait, abs=0.04)
+
+
+def test_what_is_only_seen_at_the_supposed_end_waits_for_the_longer_timeout():
+    frames = signal(("YES", 0.4), ("move", 0.3), ("absent", 0.6))
+    recognizer = StreamingRecognizer(SureAtTheEnd(), GLOSSES)
+    results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
+    assert [(result.final, len(result.glosses)) for result in results] == [(False, 1), (True, 1)]
+    assert results[-1].stamp == pytest.approx(0.7e9 + 0.5e9, abs=2 * PERIOD)
+
+
+def test_a_sign_that_is_held_after_an_endpoint_is_no_second_one():
+    frames = signal(("HELLO", 2.0), ("rest", 0.5), ("YES", 0.4), ("absent", 0.6))
+    frames[24:120, :, 3:6] = 0  # the posture stays, the movement ends
+    assert final(recognize(frames)) == [["HELLO"], ["YES"]]
 
 
 def test_blank_ends_an_utterance():
@@ -78,8 +76,9 @@ def test_moving_hands_keep_an_utterance_open():
 @pytest.mark.parametrize("length", [1.2, 1.4, 1.5, 1.6, 1.7, 1.9])
 def test_maximum_length_cuts_between_glosses(length):
     frames = signal(*[("HELLO", 0.4), ("rest", 0.4)] * 4)
-    assert final(recognize(frames, options=RecognizerOptions(max_length=20))) == [["HELLO"] * 4]
-    cut = final(recognize(frames, options=RecognizerOptions(max_length=length)))
+    assert final(recognize(frames, options=PATIENT)) == [["HELLO"] * 4]
+    options = RecognizerOptions(**NEVER_SURE, max_length=length)
+    cut = final(recognize(frames, options=options))
     assert len(cut) > 1
     assert [gloss for utterance in cut for gloss in utterance] == ["HELLO"] * 4
 
@@ -87,15 +86,12 @@ def test_maximum_length_cuts_between_glosses(length):
 class SureAtTheEnd(Reader):
     """Gives its gloss at the first step without hands, as a network does that waits for the end."""
 
-    def encode(self, features):
-        log_probs = np.full((-(-len(features) // 4), 3), np.log(0.01), np.float32)
-        log_probs[:, 0] = np.log(0.98)
+    def rows(self, features):
+        path = [0] * -(-len(features) // 4)
         gone = np.flatnonzero(~features[..., 6].any(axis=1))
         if len(gone) and (gloss := int(features[:, 21, 0].max())):
-            step = -(-int(gone[0]) // 4)
-            log_probs[step] = np.log(0.01)
-            log_probs[step, gloss] = np.log(0.98)
-        return Clip(log_probs)
+            path[-(-int(gone[0]) // 4)] = gloss
+        return sharp(path)
 
 
 @pytest.mark.parametrize("after", [("absent", 0.6), ("rest", 2.0), ("rest", 0.1)])
@@ -141,23 +137,31 @@ def test_results_do_not_depend_on_how_frames_are_cut(seed):
 
 def test_partials_come_before_the_final_and_are_marked():
     results = recognize(signal(("HELLO", 0.5), ("YES", 0.5), ("absent", 0.6)))
-    assert [result.final for result in results] == [False, False, True]
-    assert [gloss.gloss for gloss in results[0].glosses] == ["HELLO"]
+    told = [
+        (result.final, [(gloss.gloss, gloss.stable) for gloss in result.glosses])
+        for result in results
+    ]
+    assert told[0] == (False, [("HELLO", False)])
+    assert told[-2] == (False, [("HELLO", True), ("YES", False)])
+    assert told[-1] == (True, [("HELLO", True), ("YES", True)])
+    assert [result.final for result in results[:-1]] == [False] * (len(results) - 1)
+    assert all(one != other for one, other in pairwise(told))
     assert {result.utterance_id for result in results} == {0}
 
 
 def test_each_utterance_has_its_own_number_and_partials():
     results = recognize(signal(*[("HELLO", 0.5), ("absent", 0.6)] * 2))
     told = [(result.utterance_id, result.final) for result in results]
-    assert told == [(0, False), (0, True), (1, False), (1, True)]
+    assert list(dict.fromkeys(told)) == [(0, False), (0, True), (1, False), (1, True)]
+    assert told.count((0, True)) == told.count((1, True)) == 1
 
 
 def test_unsure_glosses_are_left_out():
     class Torn(Reader):
-        def encode(self, features):
-            clip = super().encode(features)
-            clip.log_probs[:2] = np.log([0.2, 0.42, 0.38])
-            return clip
+        def rows(self, features):
+            log_probs = super().rows(features)
+            log_probs[:2] = np.log([0.2, 0.42, 0.38])
+            return log_probs
 
     def heard(min_confidence):
         recognizer = StreamingRecognizer(
@@ -168,3 +172,128 @@ def test_unsure_glosses_are_left_out():
 
     assert heard(0.0) == [["HELLO"]]
     assert heard(0.95) == []
+
+
+def test_confidences_are_given_as_the_scale_has_them_and_cut_there():
+    frames = signal(("HELLO", 0.4), ("absent", 0.2), ("YES", 0.4), ("absent", 0.6))
+    scale = ConfidenceScale(glosses={"YES": -10.0})
+    plain, scaled = (
+        StreamingRecognizer(Reader(), GLOSSES, options, scale=each).push(
+            frames, np.arange(len(frames)) * PERIOD
+        )[-1]
+        for options, each in ((PATIENT, None), (PATIENT, scale))
+    )
+    assert [gloss.confidence > 0.5 for gloss in plain.glosses] == [True, True]
+    assert [gloss.confidence > 0.5 for gloss in scaled.glosses] == [True, False]
+    cut = RecognizerOptions(**NEVER_SURE, min_confidence=0.5)
+    recognizer = StreamingRecognizer(Reader(), GLOSSES, cut, scale=scale)
+    assert final(recognizer.push(frames, np.arange(len(frames)) * PERIOD)) == [["HELLO"]]
+
+
+def test_late_frames_are_dropped_and_a_jump_in_time_closes_the_utterance():
+    frames = signal(("HELLO", 0.4), ("YES", 0.4))
+    stamps = np.arange(len(frames)) * PERIOD
+    late = np.insert(stamps, 30, stamps[20])
+    doubled = np.insert(frames, 30, frames[20], axis=0)
+    assert recognize(doubled, stamps=late) == recognize(frames, stamps=stamps)
+    jumped = stamps + (np.arange(len(frames)) >= 24) * 3600 * 10**9
+    assert final(recognize(frames, stamps=jumped)) == [["HELLO"], ["YES"]]
+    back = stamps - (np.arange(len(frames)) >= 24) * 3600 * 10**9
+    assert final(recognize(frames, stamps=back)) == [["HELLO"], ["YES"]]
+
+
+def test_lost_frames_are_filled_in_by_the_clock():
+    frames = signal(("HELLO", 0.6), ("rest", 0.2), ("YES", 0.6), ("absent", 0.6))
+    whole = recognize(frames)[-1]
+    kept = np.ones(len(frames), bool)
+    kept[[5, 6, 7, 20, 60, 61]] = False
+    broken = frames.copy()
+    broken[10] = np.nan
+    stamps = 10**18 + np.arange(len(frames)) * PERIOD
+    assert recognize(broken[kept], stamps=stamps[kept])[-1] == whole
+    recognizer = StreamingRecognizer(Reader(), GLOSSES)
+    recognizer.push(broken[kept], stamps[kept])
+    assert recognizer.lost == 8  # the one that is not finite is lost, and filled in
+
+
+def test_a_silence_as_long_as_the_absence_of_hands_ends_the_utterance():
+    frames = signal(("HELLO", 0.4), ("YES", 0.4))
+    stamps = np.arange(len(frames)) * PERIOD
+    for silence, expected in ((0.3, [["HELLO", "YES"]]), (0.6, [["HELLO"], ["YES"]])):
+        later = stamps + (np.arange(len(frames)) >= 24) * round(silence * 1e9)
+        assert final(recognize(frames, options=PATIENT, stamps=later)) == expected
+
+
+def test_stable_glosses_are_never_revised_in_later_partials():
+    generator = np.random.default_rng(0)
+
+    class Unsure(Reader):
+        """The later in the clip, the less sure."""
+
+        def rows(self, features):
+            rows = np.exp(super().rows(features))
+            noise = np.random.default_rng(1).dirichlet(np.ones(3) / 3, len(rows))
+            return np.log(0.55 * rows + 0.45 * noise).astype(np.float32)
+
+    stable = 0
+    for _ in range(5):
+        parts = [(str(generator.choice([*GLOSSES, "move"])), 0.2) for _ in range(12)]
+        results = StreamingRecognizer(Unsure(), GLOSSES).push(
+            signal(*parts), np.arange(144) * PERIOD
+        )
+        told: list[str] = []
+        for result in results:
+            now = [gloss.gloss for gloss in result.glosses if gloss.stable]
+            assert [gloss.gloss for gloss in result.glosses][: len(now)] == now
+            assert now[: len(told)] == told
+            told = now
+        stable += len(told)
+    assert stable > 10
+
+
+def test_a_gloss_is_stable_when_all_have_agreed_for_long_enough():
+    frames = signal(("HELLO", 0.4), ("move", 1.0))
+    stamps = np.arange(len(frames)) * PERIOD
+    since = []
+    for after in (0.0, 0.4):
+        options = RecognizerOptions(stable_after=after)
+        results = StreamingRecognizer(Reader(), GLOSSES, options).push(frames, stamps)
+        since.append(next(r.stamp for r in results if r.glosses and r.glosses[0].stable))
+    assert since[0] < 0.4e9
+    assert since[1] - since[0] == pytest.approx(0.4e9, abs=0.14e9)
+
+
+def test_an_idle_stream_keeps_and_computes_no_more_as_time_goes_by():
+    reader = Reader()
+    recognizer = StreamingRecognizer(reader, GLOSSES)
+    frames = signal(("rest", 10.0))
+    frames[:, 21:, 3:6] = np.random.default_rng(0).normal(0, 0.01, (len(frames), 21, 3))
+    for part in range(2):
+        stamps = (np.arange(len(frames)) + part * len(frames)) * PERIOD
+        assert recognizer.push(frames, stamps) == []
+        utterance = recognizer._utterance
+        assert utterance is not None
+        assert len(utterance.frames) <= 5.1 * 60
+        assert len(utterance._rows) <= 5.1 * 15
+    assert reader.encoded == 0  # the second pass is for utterances
+
+
+def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
+    class Whole(Reader):
+        """Reads nothing after a pause, when it sees what was before."""
+
+        def rows(self, features):
+            path = super().rows(features).argmax(axis=1)
+            path[np.flatnonzero(path == 2)] = 0 if (path == 1).any() else 2
+            return sharp(path.tolist())
+
+    frames = signal(("HELLO", 0.4), ("absent", 0.4), ("YES", 0.4), ("absent", 0.6))
+    results = recognize(frames)
+    assert final(results) == [["HELLO"], ["YES"]]
+    assert [r.utterance_id for r in results if r.final] == [0, 1]
+    assert [r.glosses[0].gloss for r in results if r.utterance_id == 1] == ["YES"] * 2
+    recognizer = StreamingRecognizer(Whole(), GLOSSES)
+    assert final(recognizer.push(frames, np.arange(len(frames)) * PERIOD)) == [["HELLO"]]
+    apart = signal(("HELLO", 0.4), ("absent", 0.6), ("YES", 0.4), ("absent", 0.6))
+    recognizer.reset()
+    assert final(recognizer.push(apart, np.arange(len(apart)) * PERIOD)) == [["HELLO"], ["YES"]]
