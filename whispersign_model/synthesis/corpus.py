@@ -35,7 +35,7 @@ class CorpusOptions:
         length: fewest and most glosses of a sentence.
         repeats: probability that a gloss is followed by itself.
         prompts: fixed sentences, each recorded ``prompt_takes`` times.
-        idle: recordings of movements that are no signs, without labels.
+        idle: recordings of movements that are no signs, labelled as nothing signed.
         left_handed: probability that a signer is left-handed.
         sensor: what records the hands.
     """

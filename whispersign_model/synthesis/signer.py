@@ -6,7 +6,7 @@ It is for tests, demonstrations and first trials; it proves nothing about real s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import numpy as np
@@ -163,9 +163,11 @@ class Signer:
     def idle(
         self, kind: str, seconds: float, take: int = 0, start: int = 0, name: str = ""
     ) -> Recording:
-        """Record a movement that is no sign: one of ``idle.IDLE_KINDS``."""
+        """Record a movement that is no sign, one of ``idle.IDLE_KINDS``; its label says so."""
         script: list[Item] = [AwayItem(0.4), IdleItem(kind, seconds), AwayItem(0.7)]
-        return self.record(script, take, start, name)
+        recording = self.record(script, take, start, name)
+        nothing = Segment((), int(recording.stamps[0]), int(recording.stamps[-1]))
+        return replace(recording, segments=(nothing,))
 
     def record(
         self, script: Sequence[Item], take: int = 0, start: int = 0, name: str = ""

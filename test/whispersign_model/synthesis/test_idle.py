@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.recording import Segment
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import clamp
 from whispersign_model.synthesis.idle import IDLE_KINDS, idle_courses
@@ -19,9 +20,9 @@ def courses(kind: str, seed: int = 0):
 
 
 @pytest.mark.parametrize("kind", IDLE_KINDS)
-def test_idle_movements_have_no_labels_and_keep_to_the_limits(kind: str) -> None:
-    recording = Signer(1).idle(kind, 3.0)
-    assert recording.segments == ()
+def test_idle_movements_are_labelled_as_nothing_and_keep_to_the_limits(kind: str) -> None:
+    recording = Signer(1).idle(kind, 3.0, start=10**18)
+    assert recording.segments == (Segment((), *recording.stamps[[0, -1]].tolist()),)
     assert (recording.confidence[:, LEFT] > 0).any()
     assert (recording.confidence[:, RIGHT] > 0).any()
     for course in courses(kind):
