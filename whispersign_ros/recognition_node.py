@@ -29,6 +29,20 @@ _DEFAULTS = RecognizerOptions()
 # Parameters with the names of RecognizerOptions.
 ENDPOINTS = (
     Setting(
+        "sure_absent_timeout",
+        _DEFAULTS.sure_absent_timeout,
+        "seconds without a hand that end an utterance the network is sure of",
+        0.05,
+        10.0,
+    ),
+    Setting(
+        "sure_rest_timeout",
+        _DEFAULTS.sure_rest_timeout,
+        "seconds of resting hands that end an utterance the network is sure of",
+        0.05,
+        10.0,
+    ),
+    Setting(
         "absent_timeout",
         _DEFAULTS.absent_timeout,
         "seconds without a hand that end an utterance",
@@ -38,23 +52,19 @@ ENDPOINTS = (
     Setting(
         "blank_timeout",
         _DEFAULTS.blank_timeout,
-        "seconds without a gloss, after at least one, that end an utterance",
+        "seconds of resting hands and no gloss, after at least one, that end an utterance",
         0.05,
         10.0,
     ),
     Setting(
         "max_length",
         _DEFAULTS.max_length,
-        "seconds after which an utterance ends in any case",
+        "seconds after which an utterance is cut between two glosses",
         1.5,
         60.0,
     ),
     Setting(
-        "partial_interval",
-        _DEFAULTS.partial_interval,
-        "seconds of signal between two looks for partial results and endpoints",
-        0.05,
-        10.0,
+        "chunk", _DEFAULTS.chunk, "steps of 4 frames read at a time for partial results", 1, 64
     ),
     Setting(
         "min_confidence",
@@ -134,7 +144,9 @@ class RecognitionNode(ManagedNode):
             **{setting.name: self.values[setting.name] for setting in ENDPOINTS}
         )
         backend = self._load_backend()
-        recognizer = StreamingRecognizer(backend, metadata.glosses, options)
+        recognizer = StreamingRecognizer(
+            backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
+        )
         self._worker = RecognitionWorker(
             recognizer, self._publish, self.diagnostics, self.values["queue_size"]
         )
