@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -19,6 +20,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # ROS would write its logs into the home folder. Set before any test starts ROS.
 os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="whispersign_test_log_")
+
+settings.register_profile("whispersign", deadline=None)  # a shared machine may be slow
+settings.load_profile("whispersign")
 
 
 @pytest.fixture(scope="session")
