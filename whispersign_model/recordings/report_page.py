@@ -8,16 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.errors import DatasetError
 from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.recordings.drawing import Window, draw_bones, seen
 from whispersign_model.recordings.report import ConversionReport, ReportedExample
 from whispersign_model.recordings.splits import SPLITS
-from whispersign_model.skeleton import BONES, CONFIDENCE, HANDS, JOINTS_PER_HAND, POSITION
+from whispersign_model.skeleton import CONFIDENCE, POSITION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,7 @@ NAMED = 50  # bars that get a name; more of them become a curve
 SKELETONS = 6  # recordings drawn
 MOMENTS = 5  # of each
 LISTED = 200  # rows of a table at most
-TILT = np.deg2rad(30)  # metric hands are seen from the front and this much from above
 COLOURS = dict(zip(SPLITS, ("#3b6fb6", "#e8a33d", "#b5485d")))
-HAND_COLOURS = dict(zip(HANDS, ("#c2571a", "#1b7f79")))
 _STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:65rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}"
@@ -210,31 +209,10 @@ def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
 
 
 def draw_hands(row: Sequence[Axes], frames: NDArray[np.float32], flat: bool) -> None:
-    """Draw frames side by side on the same scale, the left hand orange and the right one green.
-
-    Args:
-        row: one axes a frame.
-        frames: ``(n, 42, 7)``.
-        flat: positions are those of an image, whose y points down; else metres, y up, which are
-            seen from the front and a little from above.
-    """
-    points = frames[..., POSITION]
-    across = points[..., 0]
-    up = np.cos(TILT) * points[..., 1] - np.sin(TILT) * points[..., 2]
-    seen: NDArray[Any] = np.stack([across, -points[..., 1] if flat else up], axis=-1)
+    """Draw frames ``(n, 42, 7)`` side by side on the same scale; ``flat`` as for ``seen``."""
+    points = seen(frames[..., POSITION], flat)
     tracked = frames[..., CONFIDENCE] > 0
-    middle = (seen[tracked].min(axis=0) + seen[tracked].max(axis=0)) / 2
-    reach = 0.55 * float(np.ptp(seen[tracked], axis=0).max()) or 1.0
-    for axes, joints, there in zip(row, seen, tracked):
-        for side, hand in enumerate(HANDS):
-            for parent, child in BONES:
-                ends = [side * JOINTS_PER_HAND + parent, side * JOINTS_PER_HAND + child]
-                if there[ends].all():
-                    axes.plot(*joints[ends].T, color=HAND_COLOURS[hand], linewidth=1.2)
-        axes.set(
-            xlim=(middle[0] - reach, middle[0] + reach),
-            ylim=(middle[1] - reach, middle[1] + reach),
-            aspect="equal",
-            xticks=[],
-            yticks=[],
-        )
+    window = Window.around(points, tracked)
+    for axes, joints, there in zip(row, points, tracked):
+        draw_bones(axes, joints, there)
+        window.fit(axes)

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.atomic import replace_file
-from whispersign_model.skeleton import BONES, JOINTS_PER_HAND, WRIST
+from whispersign_model.recordings.drawing import draw_bones
+from whispersign_model.skeleton import JOINTS_PER_HAND, WRIST
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.composition import Sign, compose, draw_plan
 from whispersign_model.training.takes import Takes
@@ -51,7 +52,7 @@ STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 COLUMNS = 3
 BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colours of the clip, and of both varied hands
-HEIGHT = 1  # the axis that curves show: y
+HEIGHT, DEPTH = 1, 2  # axes: y, which curves show, and z, along which hands are seen
 MOMENT = 0.5  # of the clip whose pose is drawn
 
 
@@ -151,16 +152,10 @@ def _draw_pose(axes: Axes, example: _Example) -> None:
     """Draw the hands in the middle of the clip, seen along z."""
     motions = [(example.before, (BEFORE, BEFORE), 2.5), (example.after, AFTER, 1.2)]
     for motion, colours, width in motions:
-        if motion is None:
-            continue
-        positions, confidence = motion
-        at = round(MOMENT * (len(positions) - 1))
-        for hand, colour in enumerate(colours):
-            for bone in BONES:
-                joints = [hand * JOINTS_PER_HAND + joint for joint in bone]
-                if (confidence[at, joints] > 0).all():
-                    x, y = positions[at, joints, 0], positions[at, joints, HEIGHT]
-                    axes.plot(x, y, color=colour, linewidth=width)
+        if motion is not None:
+            positions, confidence = motion
+            at = round(MOMENT * (len(positions) - 1))
+            draw_bones(axes, positions[at, :, :DEPTH], confidence[at] > 0, colours, width)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_xticks([])
     axes.set_yticks([])

@@ -1,0 +1,84 @@
+"""Hands drawn with matplotlib: the bones of what is tracked, on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.skeleton import BONES, HANDS, JOINTS_PER_HAND
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TILT = np.deg2rad(30)  # metric hands are seen from the front and this much from above
+HAND_COLOURS = dict(zip(HANDS, ("#c2571a", "#1b7f79")))
+MARGIN = 1.1  # of a window, times what is in it
+_ENDS = np.array(BONES)  # (23, 2)
+
+Floats = NDArray[np.floating]
+
+
+def seen(positions: Floats, flat: bool) -> Floats:
+    """Return where joints ``(..., 3)`` are on paper, ``(..., 2)``.
+
+    Args:
+        positions: of joints.
+        flat: they are those of an image, whose y points down; else metres, y up, which are seen
+            from the front and a little from above.
+    """
+    across = positions[..., 0]
+    up = np.cos(TILT) * positions[..., 1] - np.sin(TILT) * positions[..., 2]
+    return np.stack([across, -positions[..., 1] if flat else up], axis=-1)
+
+
+class Window(NamedTuple):
+    """The square of the paper that is shown."""
+
+    middle: Floats  # (2,)
+    reach: float
+
+    @classmethod
+    def around(cls, points: Floats, tracked: NDArray[np.bool_]) -> Window:
+        """The window that holds all tracked of the points ``(..., 2)``."""
+        shown = points[tracked] if tracked.any() else np.zeros((1, 2))
+        middle = (shown.min(axis=0) + shown.max(axis=0)) / 2
+        return cls(middle, MARGIN / 2 * float(np.ptp(shown, axis=0).max()) or 1.0)
+
+    def fit(self, axes: Axes) -> None:
+        """Let axes show this window, without ticks."""
+        (x, y), reach = self.middle.tolist(), self.reach
+        axes.set(
+            xlim=(x - reach, x + reach),
+            ylim=(y - reach, y + reach),
+            aspect="equal",
+            xticks=[],
+            yticks=[],
+        )
+
+
+def draw_bones(
+    axes: Axes,
+    points: Floats,
+    tracked: NDArray[np.bool_],
+    colours: Sequence[str] = tuple(HAND_COLOURS.values()),
+    width: float = 1.2,
+) -> None:
+    """Draw the bones whose two ends are tracked, one line a hand.
+
+    Args:
+        axes: where to.
+        points: ``(42, 2)``.
+        tracked: ``(42,)``.
+        colours: of the left and the right hand.
+        width: of the lines, points.
+    """
+    for side, colour in enumerate(colours):
+        ends = side * JOINTS_PER_HAND + _ENDS
+        ends = ends[tracked[ends].all(axis=1)]
+        if len(ends):
+            pieces = np.full((len(ends), 3, 2), np.nan)  # a gap after each bone
+            pieces[:, :2] = points[ends]
+            axes.plot(*pieces.reshape(-1, 2).T, color=colour, linewidth=width)
