@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.arguments import index, not_negative
+
 if TYPE_CHECKING:
     from whispersign_model.recordings.conversion import ConversionOptions, Source
     from whispersign_model.recordings.recording import Recording
@@ -61,7 +63,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--margin",
-        type=_not_negative,
+        type=not_negative,
         default=0.2,
         metavar="SECONDS",
         help="kept around each segment with --cut (default: %(default)s)",
@@ -102,14 +104,14 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
         )
         group.add_argument(
             f"--{split}-every",
-            type=_count,
+            type=index,
             default=0,
             metavar="N",
             help=f"every Nth recording is for {split}",
         )
         group.add_argument(
             f"--{split}-offset",
-            type=_count,
+            type=index,
             default=offset,
             metavar="K",
             help=f"those whose index modulo N is K (default: {offset})",
@@ -121,20 +123,6 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
-    return number
 
 
 def options_from(arguments: argparse.Namespace) -> ConversionOptions:

@@ -1,0 +1,52 @@
+"""Kinds of numbers on the command line, each with what it says of a number that is none."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    return _whole(text, 1)
+
+
+def index(text: str) -> int:
+    """A whole number from 0."""
+    return _whole(text, 0)
+
+
+def not_negative(text: str) -> float:
+    """A number from 0."""
+    number = _number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    number = _number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text} is below {least}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number")
+    return number
