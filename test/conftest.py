@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from whispersign_model.skeleton import JOINTS_PER_HAND
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -36,3 +39,37 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def one_hand(monkeypatch: pytest.MonkeyPatch) -> type:
+    """Put a detector in the place of the real one that sees one right hand in every picture.
+
+    It is half a metre before the middle of a camera of 90 degrees. Returns its class, whose
+    ``looked`` counts pictures.
+    """
+    pytest.importorskip("cv2")
+    from whispersign_model.sensors import camera, detector
+
+    shape = np.random.default_rng(0).normal(0, 0.04, (JOINTS_PER_HAND, 3))
+    shape -= shape.mean(axis=0)
+
+    class OneHand:
+        looked = 0
+
+        def __init__(self, options: object) -> None:
+            pass
+
+        def detect(self, pixels: np.ndarray, stamp: int) -> list[detector.Detection]:
+            OneHand.looked += 1
+            height, width = pixels.shape[:2]
+            before = shape + np.array([0.0, 0.0, 0.5])
+            points = before[:, :2] / before[:, 2:] * width / 2 + (width / 2, height / 2)
+            return [detector.Detection(0.9, points, before[:, 2] * width, shape)]
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(camera, "HandDetector", OneHand)
+    monkeypatch.setattr(detector, "find_bundle", lambda given: Path(given))
+    return OneHand

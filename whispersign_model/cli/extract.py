@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.arguments import count
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_camera_arguments(parser)
     parser.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes (default: %(default)s)",
@@ -98,13 +100,6 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument(
         "--detector", default="", metavar="FILE.task", help="hand_landmarker.task to use"
     )
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return number
 
 
 def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> ExtractionOptions:
@@ -184,11 +179,20 @@ def _many(
     outcomes = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Extracting", total=len(clips))
-        for outcome in extract_all(clips, arguments.out, options, arguments.jobs):
+        alone = bar.add_task("Looking", total=None, visible=False)
+        for outcome in extract_all(
+            clips,
+            arguments.out,
+            options,
+            arguments.jobs,
+            lambda done, all_: bar.update(alone, completed=done, total=all_, visible=True),
+        ):
             if outcome.fault is not None and arguments.on_error == "stop":
                 raise outcome.fault
             outcomes.append(outcome)
             bar.advance(task)
+            if not console.is_terminal and not outcome.known:  # a log shows that it goes on
+                print(f"{len(outcomes)} of {len(clips)}: {outcome.name}", file=sys.stderr)
     return outcomes
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
 from whispersign_model.sensors.intrinsics import Intrinsics
-from whispersign_model.sensors.overlay import draw_hands
+from whispersign_model.sensors.overlay import Landmarks, draw_hands
 from whispersign_model.sensors.pictures import Picture, Pictures
 from whispersign_model.sensors.placement import Placer
 from whispersign_model.sensors.sensor import Hand, Observation
@@ -52,6 +52,11 @@ class CameraOptions:
     calibration: Intrinsics | None = None
 
 
+def turned_round(pixels: Image) -> Image:
+    """The picture that a mirror image is of."""
+    return np.ascontiguousarray(pixels[:, ::-1])
+
+
 class CameraHands:
     """Turns pictures of one camera, in order of time, into observations.
 
@@ -80,7 +85,7 @@ class CameraHands:
         """
         pixels = picture.pixels
         if self._options.mirrored:
-            pixels = np.ascontiguousarray(pixels[:, ::-1])
+            pixels = turned_round(pixels)
         self.pixels = pixels
         found = self._detector.detect(pixels, picture.stamp)
         self.left, self.right = self._sides.assign(picture.stamp, found)
@@ -158,15 +163,17 @@ class CameraSensor:
         self._size = f"{width}x{height}"
         return observation
 
+    def landmarks(self) -> Landmarks:
+        """Where the hands of the last picture are in it, by their side."""
+        assert self._hands is not None
+        found = {"left": self._hands.left, "right": self._hands.right}
+        return {side: None if hand is None else hand.pixels for side, hand in found.items()}
+
     def drawn(self) -> Image:
         """The last picture with the hands that were found in it."""
         assert self._hands is not None
-        hands = self._hands
-        assert hands.pixels is not None
-        found = {"left": hands.left, "right": hands.right}
-        return draw_hands(
-            hands.pixels, {side: hand.pixels if hand else None for side, hand in found.items()}
-        )
+        assert self._hands.pixels is not None
+        return draw_hands(self._hands.pixels, self.landmarks())
 
     def close(self) -> None:
         """Close the camera and free the detector: another stream begins with the next opening."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,8 +20,9 @@ from whispersign_model.recordings.bag_files import read_metadata
 from whispersign_model.recordings.labels import labelled
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
-from whispersign_model.sensors.collection import Clip
-from whispersign_model.sensors.picture_files import ASSUMED_RATE, VideoFile, open_file
+from whispersign_model.sensors.collection import Clip, Labelling, find_clips
+from whispersign_model.sensors.picture_files import ASSUMED_RATE, ImageFolder, VideoFile, open_file
+from whispersign_model.sensors.pictures import Pictures
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 
@@ -90,43 +91,95 @@ def extract(
     """
     options = options or ExtractionOptions()
     pictures = open_file(clip.path, options.rate)
+    recording = record(
+        pictures, options, clip.name, lambda done, _: advance and advance(done, pictures.number)
+    )
+    return labelled_as(clip, recording), tuple(_notes(pictures))
+
+
+def record(
+    pictures: Pictures,
+    options: ExtractionOptions,
+    name: str,
+    looked: Callable[[int, CameraSensor], object] = lambda done, sensor: None,
+) -> Recording:
+    """Look at every picture of a source that ends.
+
+    Args:
+        pictures: the source; it is opened and closed.
+        options: see ``ExtractionOptions``.
+        name: of the recording, and of the file in faults.
+        looked: called after each picture with the number of those done.
+
+    Raises:
+        SensorError: the source or the detector is at fault.
+    """
     sensor = CameraSensor(pictures, options.camera)
     frames: list[Observation] = []
     try:
         sensor.open()
         for observation in _all(sensor):
             frames.append(observation)
-            if advance is not None:
-                advance(len(frames), pictures.number)
+            looked(len(frames), sensor)
     finally:
         sensor.close()
-    stamps = np.array([frame.stamp for frame in frames], dtype=np.int64)
     if not frames:
-        raise SensorError(clip.path, "holds no picture that can be read", "replace it")
-    whole = Segment((clip.gloss,), int(stamps[0]), int(stamps[-1])) if clip.gloss else None
-    recording = Recording(
-        stamps=stamps,
+        raise SensorError(name, "holds no picture that can be read", "replace it")
+    return Recording(
+        stamps=np.array([frame.stamp for frame in frames], dtype=np.int64),
         positions=np.stack([frame.positions for frame in frames]),
         confidence=np.stack([frame.confidence for frame in frames]),
-        segments=() if whole is None else (whole,),
-        name=clip.name,
-        signer=clip.signer,
+        name=name,
         source=sensor.source,
         coordinates=sensor.coordinates,
-        meta={MADE_WITH: options.text, "file": clip.path.name},
+        meta={MADE_WITH: options.text},
     )
-    if clip.rows:
-        recording = labelled(recording, clip.rows)
-    return recording, tuple(_notes(pictures, sensor.drops().get("unreadable_pictures", 0)))
+
+
+def labelled_as(clip: Clip, recording: Recording) -> Recording:
+    """Return a clip's recording with what is known of the clip.
+
+    Raises:
+        LabelError: a table's times are not within the recording.
+    """
+    stamps = recording.stamps
+    whole = Segment((clip.gloss,), int(stamps[0]), int(stamps[-1])) if clip.gloss else None
+    known = replace(
+        recording,
+        segments=() if whole is None else (whole,),
+        signer=clip.signer,
+        meta=recording.meta | {"file": clip.path.name},
+    )
+    return labelled(known, clip.rows) if clip.rows else known
+
+
+def read_video(
+    path: Path, options: ExtractionOptions | None = None, advance: Advance | None = None
+) -> Recording:
+    """Return the hands in a video, or folder of images, with the labels that lie beside it.
+
+    Raises:
+        SensorError: the file or the detector is at fault.
+        LabelError: a table of labels has a fault.
+    """
+    clips, _ = find_clips(path, Labelling())
+    if len(clips) > 1:
+        raise SensorError(path, "is a folder of several videos", "name one of them")
+    return extract(clips[0], options, advance)[0]
 
 
 def extract_all(
-    clips: list[Clip], out: Path, options: ExtractionOptions, jobs: int
+    clips: list[Clip],
+    out: Path,
+    options: ExtractionOptions,
+    jobs: int,
+    advance: Advance | None = None,
 ) -> Iterator[Outcome]:
     """Write one bag a clip into a folder, several at a time; yield what became of each.
 
     Bags that are there already, made with the same options, are left alone: an interrupted
-    extraction goes on where it was.
+    extraction goes on where it was. Where one process works alone, ``advance`` is told of each
+    picture.
 
     Raises:
         SensorError: a bag that is there was made with other options, or a process died.
@@ -139,7 +192,7 @@ def extract_all(
             todo.append(clip)
     work = partial(_to_bag, out=out, options=options)
     if jobs == 1 or len(todo) < 2:
-        yield from map(work, todo)
+        yield from map(partial(work, advance=advance), todo)
         return
     workers = min(jobs, len(todo))
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_hush)
@@ -167,9 +220,11 @@ def write_clip(
     return Outcome(clip.name, len(recording), int(hands.sum()), recording.duration, notes)
 
 
-def _to_bag(clip: Clip, out: Path, options: ExtractionOptions) -> Outcome:
+def _to_bag(
+    clip: Clip, out: Path, options: ExtractionOptions, advance: Advance | None = None
+) -> Outcome:
     try:
-        return write_clip(clip, out / clip.name, options)
+        return write_clip(clip, out / clip.name, options, advance)
     except WhisperSignError as error:
         fault = SensorError(error.subject, error.fault, error.remedy)  # one that can be pickled
         return Outcome(clip.name, fault=fault)
@@ -201,8 +256,8 @@ def _all(sensor: CameraSensor) -> Iterator[Observation]:
             yield observation
 
 
-def _notes(pictures: object, unreadable: int) -> Iterator[str]:
-    if unreadable:
+def _notes(pictures: VideoFile | ImageFolder) -> Iterator[str]:
+    if unreadable := pictures.drops["unreadable_pictures"]:
         yield f"{unreadable} pictures cannot be read"
     if isinstance(pictures, VideoFile) and pictures.invented_stamps:
         yield f"{pictures.invented_stamps} pictures without a time of their own"

@@ -14,8 +14,11 @@ JOINT_COLOUR = (250, 250, 250)
 SHIFT = 3  # OpenCV draws to fractions of a pixel, 2 ** -SHIFT
 
 
-def draw_hands(pixels: Image, hands: dict[str, NDArray[np.floating] | None]) -> Image:
-    """Return a copy of a picture with hands, ``(21, 2)`` pixels each, by their side."""
+Landmarks = dict[str, NDArray[np.floating] | None]  # (21, 2) pixels of a hand, by its side
+
+
+def draw_hands(pixels: Image, hands: Landmarks) -> Image:
+    """Return a copy of a picture with hands drawn in."""
     picture = pixels.copy()
     width = max(1, round(picture.shape[0] / 360))
     for side in HANDS:

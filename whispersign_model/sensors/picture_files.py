@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
@@ -20,6 +21,9 @@ VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".m
                   ".webm", ".wmv")  # fmt: skip
 ASSUMED_RATE = 30.0  # pictures a second of a file that does not say
 MILLISECONDS = NANOSECONDS // 1000
+# What is wrong with a file is told by an error of ours, in one line.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 class VideoFile:
@@ -134,6 +138,44 @@ class ImageFolder:
         """Nothing is held open."""
 
 
+class Excerpt:
+    """The pictures of a file from one time to another, by the file's own stamps.
+
+    Args:
+        pictures: the file.
+        start: seconds from its beginning.
+        duration: seconds; None: to the end.
+    """
+
+    host_clock = False
+
+    def __init__(
+        self, pictures: VideoFile | ImageFolder, start: float = 0.0, duration: float | None = None
+    ) -> None:
+        self._pictures = pictures
+        self._first = round(start * NANOSECONDS)
+        self._last = None if duration is None else self._first + round(duration * NANOSECONDS)
+        self.drops = pictures.drops
+
+    def open(self) -> None:
+        """Open the file."""
+        self._pictures.open()
+
+    def read(self, timeout: float) -> Picture | None:
+        """Return the next picture; those before the first are read and left out."""
+        while True:
+            picture = self._pictures.read(timeout)
+            if picture is None or picture.stamp >= self._first:
+                break
+        if picture is not None and self._last is not None and picture.stamp > self._last:
+            raise SensorEndError
+        return picture
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pictures.close()
+
+
 class Played:
     """A file played as if it were a camera: stamped from now on, and paced.
 
@@ -200,3 +242,8 @@ def natural(text: str) -> list[tuple[int, str]]:
 def open_file(path: Path, rate: float = ASSUMED_RATE) -> VideoFile | ImageFolder:
     """A video file, or the images of a folder at ``rate`` pictures a second."""
     return ImageFolder(path, rate) if path.is_dir() else VideoFile(path)
+
+
+def is_pictures(path: Path) -> bool:
+    """Whether a path is that of a video file or of a folder with images in it."""
+    return bool(images_in(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES

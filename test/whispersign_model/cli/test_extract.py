@@ -9,33 +9,11 @@ import pytest
 from whispersign_model.cli.main import main
 from whispersign_model.recordings.bag import read_bag
 from whispersign_model.recordings.recording import Coordinates
-from whispersign_model.sensors import camera, detector
-from whispersign_model.sensors.detector import Detection
-
-SHAPE = np.random.default_rng(0).normal(0, 0.04, (21, 3))
-
-
-class OneHand:
-    looked = 0
-
-    def __init__(self, options):
-        pass
-
-    def detect(self, pixels, stamp):
-        OneHand.looked += 1
-        before = SHAPE + np.array([0.0, 0.0, 0.5])
-        points = before[:, :2] / before[:, 2:] * 64 + (32, 24)
-        return [Detection(0.9, points, before[:, 2] * 64, SHAPE)]
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(autouse=True)
-def one_hand(monkeypatch):
-    monkeypatch.setattr(camera, "HandDetector", OneHand)
-    monkeypatch.setattr(detector, "find_bundle", lambda given: None)
-    OneHand.looked = 0
+def hand(one_hand):
+    return one_hand
 
 
 @pytest.fixture
@@ -68,10 +46,10 @@ def test_one_video_becomes_one_bag(videos, tmp_path, capsys):
     assert (recording.segments[0].start, recording.segments[0].end) == (0, 160_000_000)
 
 
-def test_an_interrupted_extraction_goes_on(videos, tmp_path, capsys):
+def test_an_interrupted_extraction_goes_on(videos, tmp_path, capsys, hand):
     out = tmp_path / "bags"
     assert run(videos, "--out", out, "--labels", "name") == 0
-    assert (OneHand.looked, sorted(path.name for path in out.iterdir())) == (
+    assert (hand.looked, sorted(path.name for path in out.iterdir())) == (
         11,
         ["HELLO_1", "STOP_1"],
     )
@@ -79,8 +57,10 @@ def test_an_interrupted_extraction_goes_on(videos, tmp_path, capsys):
         file.unlink()
     (out / "STOP_1").rmdir()
     assert run(videos, "--out", out, "--labels", "name") == 0
-    assert OneHand.looked == 17
-    assert "1 bags were there already" in capsys.readouterr().out
+    assert hand.looked == 17
+    told = capsys.readouterr()
+    assert "1 bags were there already" in told.out
+    assert told.err.splitlines()[-1] == "2 of 2: STOP_1"  # a log shows that it goes on
     assert run(videos, "--out", out, "--mirrored") == 2
     assert "is there already, made with other options" in capsys.readouterr().err
 
@@ -98,7 +78,8 @@ def test_a_video_that_cannot_be_read(videos, tmp_path, capsys):
     assert run(videos, "--out", tmp_path / "bags") == 2
     error = capsys.readouterr().err
     assert "broken.mp4: is not a video that can be read; convert it to MP4" in error
-    assert error.count("\n") == 1
+    assert error.splitlines()[:2] == ["1 of 3: HELLO_1", "2 of 3: STOP_1"]
+    assert error.count("\n") == 3
     assert run(videos, "--out", tmp_path / "bags", "--on-error", "skip") == 0
     said = capsys.readouterr().out
     assert "2 bags" in said

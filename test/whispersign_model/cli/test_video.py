@@ -1,0 +1,56 @@
+"""Videos for verbs that take recordings: hands in the coordinates of the model, or none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from whispersign_model.cli.main import main
+from whispersign_model.cli.video import is_video, read_hands
+from whispersign_model.errors import ConfigError, RecipeError
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.recordings.recording import Coordinates
+
+
+@pytest.fixture
+def video(tmp_path, one_hand):
+    path = tmp_path / "v.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for _ in range(30):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    (tmp_path / "labels.csv").write_text("recording,glosses\nv,HELLO\n")
+    return path
+
+
+def test_what_is_a_video(video, tmp_path):
+    assert is_video(video)
+    assert not is_video(tmp_path)  # a folder without images
+    assert not is_video(tmp_path / "nosuch.mp4")
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 4, 3), np.uint8))
+    assert is_video(tmp_path)
+
+
+def test_a_model_of_image_heights_gets_them_and_no_metres(video):
+    seen = read_hands(video, "image_normalised")
+    assert seen.coordinates is Coordinates.IMAGE_NORMALISED
+    assert seen.glosses == ("HELLO",)
+    heights = Recipe(coordinates="image_normalised")
+    features = Preprocessor(heights).process(seen)
+    assert len(features) > 60
+    with pytest.raises(RecipeError, match=r"v: coordinates are metric_sensor, the recipe's image"):
+        Preprocessor(heights).process(read_hands(video, "metric_sensor"))
+
+
+def test_coordinates_that_no_camera_gives_are_refused(video):
+    with pytest.raises(ConfigError, match=r"v.avi: the model wants metric_hand_centred; metric"):
+        read_hands(video, "metric_hand_centred")
+
+
+def test_recognize_takes_a_video(video, capsys):
+    from whispersign_ros.assets import DEMO_MODEL
+
+    assert main(["recognize", str(DEMO_MODEL), str(video), "--device", "cpu"]) == 0
+    assert "signed: HELLO" in capsys.readouterr().out

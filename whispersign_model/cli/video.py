@@ -1,0 +1,45 @@
+"""What verbs that take recordings do with a video: find the hands in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whispersign_model.recordings.recording import Recording
+
+
+def is_video(path: Path) -> bool:
+    """Whether this is a video file or a folder of images; without OpenCV nothing is."""
+    try:
+        from whispersign_model.sensors.picture_files import is_pictures
+    except ModuleNotFoundError:  # the extra `camera` is not installed, and bags do not need it
+        return False
+    return path.exists() and is_pictures(path)
+
+
+def read_hands(path: Path, coordinates: str) -> Recording:
+    """Return the hands in a video, in the coordinates that a model wants, with a progress bar.
+
+    Raises:
+        ConfigError: a camera gives no such coordinates.
+        SensorError: the file or the detector is at fault.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.sensors.camera import COORDINATES, CameraOptions
+    from whispersign_model.sensors.extraction import ExtractionOptions, read_video
+
+    if coordinates not in COORDINATES:
+        known = f"{' or '.join(COORDINATES)} can be had from a video"
+        raise ConfigError(path, f"the model wants {coordinates}", known)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"Looking at {path.name}", total=None)
+        return read_video(
+            path,
+            ExtractionOptions(camera=CameraOptions(coordinates=coordinates)),
+            lambda done, all_: bar.update(task, completed=done, total=all_ or None),
+        )

@@ -1,0 +1,127 @@
+"""Show the hands of a recording or a video over time: in a window, as a film, or on a sheet.
+
+Without --out a window opens. --out FILE.mp4 or FILE.gif writes a film; any other picture (.png,
+.jpg, .svg, .pdf) a sheet of moments. Hands of bags and archives are drawn as skeletons, those found
+in a video onto its pictures. What is signed, as far as labels say it, stands above.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whispersign_model.cli.arguments import count, not_negative, positive
+from whispersign_model.cli.extract import add_camera_arguments
+from whispersign_model.cli.video import is_video
+
+if TYPE_CHECKING:
+    from whispersign_model.recordings.recording import Recording
+    from whispersign_model.recordings.view import Scene
+    from whispersign_model.sensors.watching import Overlay
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``whispersign view``."""
+    parser.add_argument("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="film or sheet to write")
+    parser.add_argument(
+        "--recording", default="", metavar="NAME", help="which one of several (default: the first)"
+    )
+    parser.add_argument(
+        "--start", type=not_negative, default=0.0, metavar="SECONDS", help="from its beginning"
+    )
+    parser.add_argument(
+        "--duration", type=positive, metavar="SECONDS", help="how much of it (default: the rest)"
+    )
+    parser.add_argument(
+        "--speed", type=positive, default=1.0, help="of films and the window (default: 1)"
+    )
+    parser.add_argument(
+        "--pictures", type=count, default=12, metavar="N", help="on a sheet (default: %(default)s)"
+    )
+    add_camera_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show it, and say what was written."""
+    import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
+
+    from whispersign_model.errors import WhisperSignError
+    from whispersign_model.recordings.recording import NANOSECONDS
+    from whispersign_model.recordings.view import Skeletons, part
+
+    try:
+        if arguments.input.suffix != ".npz" and is_video(arguments.input):
+            with closing(_overlay(arguments)) as scene:
+                _present(scene, arguments, 0)
+        else:
+            recording = _chosen(arguments)
+            shown = part(recording, arguments.start, arguments.duration)
+            begin = int(shown.stamps[0]) - round(arguments.start * NANOSECONDS)
+            _present(Skeletons(shown), arguments, begin)
+    except OSError as error:
+        fault = f"cannot be written ({error.strerror or error})"
+        raise WhisperSignError(arguments.out, fault, "choose another place") from error
+    return 0
+
+
+def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
+    """Write or show a scene whose captions count from ``begin``, nanoseconds."""
+    from whispersign_model.recordings.view import FILMS, show, write_film, write_sheet
+
+    out: Path | None = arguments.out
+    if out is None:
+        show(scene, arguments.speed, begin)
+    elif out.suffix.lower() in FILMS:
+        pictures = write_film(out, scene, arguments.speed, begin)
+        print(f"{out}: {pictures} pictures of {scene.recording.name}")
+    else:
+        write_sheet(out, scene, arguments.pictures, begin)
+        print(f"{out}: {scene.recording.name}")
+
+
+def _overlay(arguments: argparse.Namespace) -> Overlay:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.cli.extract import options_from
+    from whispersign_model.sensors.watching import Overlay
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Looking", total=None)
+        return Overlay(
+            arguments.input,
+            options_from(arguments),
+            arguments.start,
+            arguments.duration,
+            lambda done, all_: bar.update(task, completed=done, total=all_ or None),
+        )
+
+
+def _chosen(arguments: argparse.Namespace) -> Recording:
+    """Return the recording that was asked for by its name, or the first one.
+
+    Raises:
+        WhisperSignError: there is none of that name, or the file is at fault.
+    """
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.recordings.archive import read_archive
+    from whispersign_model.recordings.bag import read_bag
+    from whispersign_model.recordings.bag_files import find_bags
+
+    path, wanted = arguments.input, arguments.recording
+    if path.suffix == ".npz":
+        named = {recording.name: recording for recording in read_archive(path)}
+        names = list(named)
+    else:
+        bags = {bag.stem if bag.is_file() else bag.name: bag for bag in find_bags([path])}
+        names = list(bags)
+    if wanted and wanted not in names:
+        raise ConfigError(f"--recording {wanted}", f"is not in {path}", f"there is {names[0]}")
+    name = wanted or names[0]
+    if len(names) > 1 and not wanted:
+        print(f"{path} holds {len(names)} recordings; this is {name}")
+    return named[name] if path.suffix == ".npz" else read_bag(bags[name])
