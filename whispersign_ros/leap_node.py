@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from whispersign_model.errors import SensorError, WhisperSignError
@@ -35,6 +35,7 @@ class LeapNode(SensorNode):
     """Publishes each frame of a Leap Motion, with hands or without.
 
     Args:
+        on_end: never called: a device has no end.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
@@ -42,8 +43,10 @@ class LeapNode(SensorNode):
         WhisperSignError: a parameter is at fault; with ``autostart`` also missing bindings.
     """
 
-    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
-        super().__init__("leap_node", TABLE, lambda: None, also_known, **arguments)
+    def __init__(
+        self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        super().__init__("leap_node", TABLE, on_end, also_known, **arguments)
         self.begin()
 
     def make_sensor(self) -> Sensor:
@@ -70,7 +73,7 @@ class LeapNode(SensorNode):
 
 def main() -> int:
     """Run the executable ``leap_node``."""
-    return run("leap_node", lambda end: [LeapNode()], __doc__ or "", TABLE)
+    return run("leap_node", lambda end: [LeapNode(end)], __doc__ or "", TABLE)
 
 
 if __name__ == "__main__":

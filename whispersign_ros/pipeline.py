@@ -10,6 +10,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from whispersign_ros import (
+    camera_node,
+    leap_node,
     preprocessing_node,
     recognition_node,
     replay_node,
@@ -20,6 +22,8 @@ from whispersign_ros.parameters import Setting, declare
 from whispersign_ros.process import run
 
 SOURCES = {
+    "camera": (camera_node.CameraNode, camera_node.TABLE),
+    "leap": (leap_node.LeapNode, leap_node.TABLE),
     "replay": (replay_node.ReplayNode, replay_node.TABLE),
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.TABLE),
 }

@@ -11,36 +11,19 @@ from std_msgs.msg import Header
 
 from whispersign_model.errors import ConfigError, SensorError
 from whispersign_model.sensors import camera as camera_module
-from whispersign_model.sensors.detector import Detection
+from whispersign_model.sensors import picture_device
+from whispersign_model.sensors.detector import find_bundle
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros import camera_node as module
 from whispersign_ros.camera_node import CameraNode
 from whispersign_ros.images import image_message, read_image
 from whispersign_ros.messages import nanoseconds, read_frame
 
-SHAPE = np.random.default_rng(0).normal(0, 0.04, (21, 3))
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 
 
-class OneHand:
-    """Sees a right hand half a metre before the middle of a camera of 90 degrees."""
-
-    def __init__(self, options):
-        pass
-
-    def detect(self, pixels, stamp):
-        height, width = pixels.shape[:2]
-        before = SHAPE - SHAPE.mean(axis=0) + (0.0, 0.0, 0.5)
-        points = before[:, :2] / before[:, 2:] * width / 2 + (width / 2, height / 2)
-        return [Detection(0.9, points, before[:, 2] * width, SHAPE - SHAPE.mean(axis=0))]
-
-    def close(self):
-        pass
-
-
 @pytest.fixture(autouse=True)
-def detector(monkeypatch):
-    monkeypatch.setattr(camera_module, "HandDetector", OneHand)
+def detector(one_hand, monkeypatch):
     monkeypatch.setattr(module, "find_bundle", lambda given: None)
 
 
@@ -143,7 +126,7 @@ def test_faults_at_the_start(graph, tmp_path, monkeypatch):
         start(graph, pixel_format="JPEGS")
     with pytest.raises(ConfigError, match=r"nosuch.yaml: cannot be read"):
         start(graph, calibration=str(tmp_path / "nosuch.yaml"))
-    monkeypatch.undo()
+    monkeypatch.setattr(module, "find_bundle", find_bundle)
     with pytest.raises(
         SensorError, match=r"nosuch.task: the hand detector's model is missing; run"
     ):
@@ -152,3 +135,41 @@ def test_faults_at_the_start(graph, tmp_path, monkeypatch):
 
 def test_a_camera_may_be_given_by_its_number(graph):
     assert start(graph, input=99, autostart=False).values["input"] == "99"
+
+
+def test_a_camera_that_vanishes_and_comes_back_is_a_new_stream(graph, monkeypatch):
+    class Capture:
+        """Gives five pictures, then none any more."""
+
+        def __init__(self, *_):
+            self.left = 5
+            opened.append(self)
+
+        def isOpened(self):  # noqa: N802
+            return len(opened) != 2  # at the first new attempt it is still away
+
+        def set(self, key, value):
+            pass
+
+        def get(self, key):
+            return 0.0
+
+        def read(self):
+            self.left -= 1
+            return (True, PICTURE) if self.left >= 0 else (False, None)
+
+        def release(self):
+            pass
+
+    opened = []
+    monkeypatch.setattr(picture_device.cv2, "VideoCapture", Capture)
+    monkeypatch.setattr(picture_device.Path, "exists", lambda path: True)
+    frames = graph.listen(HandFrame, "hands/raw")
+    node = start(graph, input="/dev/video7", retry=0.05, longest_retry=0.05)
+    told = set()
+    graph.until(lambda: told.add(node.diagnostics.refusal) or len(opened) > 4)
+    graph.until(lambda: sum(frame.sequence == 0 for frame in frames) >= 2)
+    assert any("camera /dev/video7: gives no picture" in text for text in told)
+    stamps = [nanoseconds(frame.header.stamp) for frame in frames]
+    assert stamps == sorted(set(stamps))
+    assert all(frame.right_tracked for frame in frames)

@@ -32,7 +32,7 @@ def service():
 
 def test_frames_without_hands_are_published_and_each_connection_is_a_stream(graph, service):
     frames = graph.listen(HandFrame, "hands/raw")
-    node = graph.start(LeapNode, transport="websocket", url=service, retry=0.05)
+    node = graph.start(LeapNode, print, transport="websocket", url=service, retry=0.05)
     graph.until(lambda: len(frames) >= 10)
     assert [frame.sequence for frame in frames[:10]] == 2 * list(range(5))
     assert {(f.source, f.left_tracked, f.right_tracked) for f in frames} == {("leap", False, False)}
@@ -41,11 +41,11 @@ def test_frames_without_hands_are_published_and_each_connection_is_a_stream(grap
 
 def test_an_absent_service_is_told(graph):
     url = "ws://127.0.0.1:9/v6.json"
-    node = graph.start(LeapNode, transport="auto", url=url, retry=0.05, longest_retry=0.05)
+    node = graph.start(LeapNode, print, transport="auto", url=url, retry=0.05, longest_retry=0.05)
     graph.until(lambda: "no Leap service answers" in node.diagnostics.refusal)
     assert node.diagnostics.received == 0
 
 
 def test_missing_bindings_are_a_fault_where_they_are_asked_for(graph):
     with pytest.raises(SensorError, match=r"bindings cannot be imported"):
-        graph.start(LeapNode, transport="leapc")
+        graph.start(LeapNode, print, transport="leapc")

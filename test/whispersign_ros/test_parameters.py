@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from whispersign_model.errors import ConfigError
 from whispersign_ros import (
     camera_node,
     leap_node,
+    lifecycle,
     parameters,
     pipeline,
     preprocessing_node,
@@ -193,7 +195,8 @@ def test_every_parameter_is_read(graph, monkeypatch, kind, arguments, given, bag
         values[-1].read = set()
         return values[-1]
 
-    module = __import__("sys").modules[kind.__module__]
+    managed = issubclass(kind, lifecycle.ManagedNode)
+    module = lifecycle if managed else sys.modules[kind.__module__]
     monkeypatch.setattr(module, "declare", watched)
     choices = {"bag": str(bag), "model": str(model), "kind": "one_euro"}
     graph.start(kind, *arguments, **{name: choices[name] for name in given})
