@@ -48,7 +48,8 @@ def test_each_method_is_that_of_the_network_and_clips_are_encoded_once(
 ) -> None:
     model, metadata = network
     examples = data.split("test")
-    passes, done = [], []
+    passes: list[int] = []
+    done: list[int] = []
     with model.encoder.register_forward_hook(lambda *_: passes.append(1)):
         found = read_offline(
             model, metadata, examples, data.glosses, advance=done.append, batch_size=4
