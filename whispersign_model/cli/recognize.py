@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from whispersign_model.cli.video import is_video, read_hands
-from whispersign_model.recordings.recording import Recording
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.recording import NANOSECONDS, Recording
+
+if TYPE_CHECKING:
+    from whispersign_model.decoding.streaming import Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign recognize``."""
     parser.add_argument("checkpoint", type=Path, metavar="CKPT")
     parser.add_argument("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
+    parser.add_argument(
+        "--partials", action="store_true", help="print what is known while it is signed, too"
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=float,
+        default=0.0,
+        metavar="C",
+        help="leave out glosses below it, 0 to 1 (default: %(default)s)",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the results")
 
@@ -27,37 +42,43 @@ def run(arguments: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+    from whispersign_model.decoding.streaming import (
+        RecognizerOptions,
+        StreamingRecognizer,
+        recognize_recording,
+    )
     from whispersign_model.features.preprocessor import Preprocessor
     from whispersign_model.network.checkpoint import read_metadata
     from whispersign_model.recordings.atomic import replace_file
-    from whispersign_model.recordings.recording import NANOSECONDS
-    from whispersign_model.runtime.torch_backend import load_backend
+    from whispersign_model.runtime.loading import load_backend
 
+    if not 0 <= arguments.min_confidence <= 1:
+        raise ConfigError("--min-confidence", f"is {arguments.min_confidence:g}", "give 0 to 1")
+    options = RecognizerOptions(min_confidence=arguments.min_confidence)
     metadata = read_metadata(arguments.checkpoint)
     backend = load_backend(arguments.checkpoint, arguments.device)
     if backend.notice:
         print(backend.notice)
-    recognizer = StreamingRecognizer(backend, metadata.glosses)
+    recognizer = StreamingRecognizer(
+        backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
+    )
     preprocessor = Preprocessor(metadata.recipe)
     console = Console()
     found = []
     for recording in _recordings(arguments.inputs, metadata.recipe.coordinates):
         results = recognize_recording(recognizer, preprocessor, recording)
-        glosses = [gloss for result in results if result.final for gloss in result.glosses]
         origin = int(recording.stamps[0]) if len(recording) else 0
-        table = _table(recording.name, recording.glosses)
-        for gloss in glosses:
-            others = ", ".join(f"{name} {share:.2f}" for name, share in gloss.alternatives[:3])
-            table.add_row(
-                f"{(gloss.start - origin) / NANOSECONDS:.2f}",
-                f"{(gloss.end - origin) / NANOSECONDS:.2f}",
-                gloss.gloss,
-                f"{gloss.confidence:.2f}",
-                others,
-            )
-        console.print(table)
-        found.append({"recording": recording.name, "glosses": [asdict(gloss) for gloss in glosses]})
+        if arguments.partials:
+            for result in results:
+                console.print(_line(result, origin), highlight=False)
+        finals = [result for result in results if result.final]
+        console.print(_table(recording, finals, origin))
+        found.append(
+            {
+                "recording": recording.name,
+                "glosses": [asdict(gloss) for result in finals for gloss in result.glosses],
+            }
+        )
     if arguments.json:
         replace_file(arguments.json, json.dumps(found, indent=1).encode())
     return 0
@@ -78,9 +99,34 @@ def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
             yield from map(read_bag, find_bags([path]))
 
 
-def _table(name: str, signed: tuple[str, ...]) -> Table:
-    """An empty table for one recording, with what was signed when that is known."""
-    table = Table("start s", "end s", "gloss", "confidence", "or", title=name or "recording")
-    if signed:
-        table.caption = "signed: " + " ".join(signed)
+def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table:
+    """The final glosses of one recording, with what was signed when that is known."""
+    table = Table(
+        *("utterance", "start s", "end s", "gloss", "confidence", "or", "known at s"),
+        title=recording.name or "recording",
+    )
+    for result in finals:
+        for gloss in result.glosses:
+            table.add_row(
+                str(result.utterance_id),
+                f"{(gloss.start - origin) / NANOSECONDS:.2f}",
+                f"{(gloss.end - origin) / NANOSECONDS:.2f}",
+                gloss.gloss,
+                f"{gloss.confidence:.2f}",
+                ", ".join(f"{name} {share:.2f}" for name, share in gloss.alternatives[:3]),
+                f"{(result.stamp - origin) / NANOSECONDS:.2f}",
+            )
+    if recording.glosses:
+        table.caption = "signed: " + " ".join(recording.glosses)
     return table
+
+
+def _line(result: Result, origin: int) -> str:
+    """A result in one line; | stands behind what no partial result changes any more."""
+    stable = sum(gloss.stable for gloss in result.glosses)
+    names = [gloss.gloss for gloss in result.glosses]
+    if not result.final:
+        names.insert(stable, "|")
+    kind = "final  " if result.final else "partial"
+    seconds = (result.stamp - origin) / NANOSECONDS
+    return f"{seconds:7.2f} s  {kind} {result.utterance_id}: {' '.join(names)}"

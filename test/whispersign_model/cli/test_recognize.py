@@ -1,0 +1,44 @@
+"""``whispersign recognize``: what was signed, while it is signed and at the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import whispersign_model
+from whispersign_model.cli.main import main
+
+ASSETS = Path(whispersign_model.__file__).parent / "assets"
+MODEL, BAG = ASSETS / "demo_model", ASSETS / "demo_bag"
+
+
+def test_partials_and_finals_are_told_with_their_times(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    out = tmp_path / "found.json"
+    assert main(["recognize", str(MODEL), str(BAG), "--partials", "--json", str(out)]) == 0
+    printed = capsys.readouterr().out
+    glosses = [gloss for found in json.loads(out.read_text()) for gloss in found["glosses"]]
+    assert glosses
+    assert all(gloss["stable"] and gloss["start"] < gloss["end"] for gloss in glosses)
+    partials = [line for line in printed.splitlines() if " s  partial" in line]
+    finals = [line for line in printed.splitlines() if " s  final" in line]
+    assert all("|" in line for line in partials)
+    told = [name for line in finals for name in line.split(": ")[1].split()]
+    assert told == [gloss["gloss"] for gloss in glosses]
+    assert "known at s" in printed
+    assert "signed: " in printed
+
+
+def test_what_is_not_sure_enough_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found.json"
+    sure = ["recognize", str(MODEL), str(BAG), "--json", str(out), "--min-confidence"]
+    assert main([*sure, "1"]) == 0
+    assert json.loads(out.read_text())[0]["glosses"] == []
+    assert main([*sure, "1.5"]) == 2
+    assert "--min-confidence" in capsys.readouterr().err
