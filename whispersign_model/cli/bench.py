@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-PARTS = ("parameters", "forward_ms", "train_step_ms", "memory_mb")
+COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
+PARTS = ("parameters", *COSTS, "continuous")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2,
         metavar="N",
         help="CPU threads of the networks (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="CKPT",
+        help="network for `continuous`, of made-up signs (default: the one in the package)",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures")
 
@@ -43,19 +50,43 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = PARTS if arguments.only is None else (arguments.only,)
     if "parameters" in wanted:
         figures["parameters"] = network.parameters()
-    if set(wanted) - {"parameters"}:
+    if set(wanted) & set(COSTS):
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Measuring", total=len(SIZES))
             costs = network.measure(SIZES, arguments.threads, lambda: bar.advance(task))
         for part in wanted:
-            if part != "parameters":
+            if part in COSTS:
                 figures[part] = {size: getattr(cost, part) for size, cost in costs.items()}
-    for line in table(figures):
-        print(line)
+    if figures:
+        for line in table(figures):
+            print(line)
+    if "continuous" in wanted:
+        figures["continuous"] = _continuous(arguments)
     if arguments.json:
         replace_file(arguments.json, json.dumps(figures, indent=1).encode())
     return 0
+
+
+def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Compare ways to read continuous signing, and print how they do."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.benchmarks import continuous
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
+        task = bar.add_task("Signing", total=total)
+        figures = continuous.measure_checkpoint(
+            arguments.checkpoint or continuous.BUNDLED,
+            arguments.threads,
+            lambda: bar.advance(task),
+        )
+    for line in continuous.table(figures):
+        print(line)
+    return figures
 
 
 def table(figures: dict[str, Any]) -> list[str]:
