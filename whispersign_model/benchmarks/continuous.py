@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 import whispersign_model
+from whispersign_model.decoding.ctc import prefix_beam_search
 from whispersign_model.decoding.edit_distance import edits
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.sliding_window import SlidingWindowInference
@@ -92,6 +94,9 @@ class Live:
     delays: list[float] = field(default_factory=list)  # seconds, last sign's end to final result
     first_seen: list[float] = field(default_factory=list)  # sign's end to the partial that shows it
     overlaps: list[float] = field(default_factory=list)  # intersection over union with the truth
+    seconds: float = 0.0  # of signal
+    cost: float = 0.0  # seconds of processor time for all results
+    beam: float = 0.0  # ... of it for the beam search
     stable: int = 0  # glosses that were stable before the final result
     revised: int = 0  # ... which said otherwise
 
@@ -126,6 +131,8 @@ class Live:
             "first_seen_s": _quantiles(self.first_seen),
             "overlap": float(np.mean(self.overlaps)) if self.overlaps else None,
             "overlapping": float(np.mean(np.array(self.overlaps) > 0)) if self.overlaps else None,
+            "ms_per_s": 1000 * self.cost / self.seconds if self.seconds else None,
+            "beam_ms_per_s": 1000 * self.beam / self.seconds if self.seconds else None,
             "stable": self.stable,
             "stable_revised": self.revised,
         }
@@ -176,6 +183,13 @@ class Readers:
         """Read the whole clip, from the first to the last hand."""
         clip = self._backend.encode(with_ending(signed_part(frames)))
         return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.rescore).ids)
+
+    def beam_seconds(self, frames: NDArray[np.float32]) -> float:
+        """Return the processor time of the beam search over the rows of the whole clip."""
+        rows = self._backend.encode(signed_part(frames)).log_probs
+        begin = process_time()
+        prefix_beam_search(rows, self._decoding.beam_size, self._decoding.candidates)
+        return process_time() - begin
 
     def windows(self, frames: NDArray[np.float32]) -> list[str]:
         """Read every window greedily on its own, and join what they say."""
@@ -254,7 +268,9 @@ def measure(
     false: list[RecognizedGloss] = []
     idle = 0.0
     for recording, frames, stamps in _featured(readers, made):
+        begin = process_time()
         results = readers.live(frames, stamps)
+        cost = process_time() - begin
         heard = [gloss for result in results if result.final for gloss in result.glosses]
         if not recording.glosses:
             false += heard
@@ -265,6 +281,9 @@ def measure(
             tallies["windows"].add(recording.glosses, readers.windows(frames))
             tallies["merged windows"].add(recording.glosses, readers.merged_windows(frames))
             live.add(recording, results)
+            live.seconds += recording.duration
+            live.cost += cost
+            live.beam += readers.beam_seconds(frames)
             for threshold, errors in kept.items():
                 sure = [gloss.gloss for gloss in heard if gloss.confidence >= threshold]
                 errors.add(recording.glosses, sure)

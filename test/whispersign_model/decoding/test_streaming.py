@@ -6,9 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from whispersign_model.decoding.confidence import ConfidenceScale
+from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
+from whispersign_model.features.ending import with_ending
+from whispersign_model.network.config import DecoderConfig, ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.runtime.torch_backend import TorchBackend
 
 from .readers import GLOSSES, PERIOD, Reader, sharp, signal
 
@@ -297,3 +303,18 @@ def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
     apart = signal(("HELLO", 0.4), ("absent", 0.6), ("YES", 0.4), ("absent", 0.6))
     recognizer.reset()
     assert final(recognizer.push(apart, np.arange(len(apart)) * PERIOD)) == [["HELLO"], ["YES"]]
+
+
+def test_a_final_result_is_what_the_network_gives_for_the_whole_clip():
+    torch.manual_seed(0)
+    config = ModelConfig(decoder=DecoderConfig(vocab_size=len(GLOSSES) + 1))
+    backend = TorchBackend(WhisperSignModel(config), "cpu")
+    generator = np.random.default_rng(0)
+    frames = generator.normal(size=(150, 42, 7)).astype(np.float32)
+    frames[..., 6] = 1
+    frames[60:70] = frames[120:] = 0  # a moment without hands, and the end
+    clip = backend.encode(with_ending(frames[:120]))
+    whole = decode(clip.log_probs, "rescore", DecodingOptions(), clip.rescore)
+    results = StreamingRecognizer(backend, GLOSSES).push(frames, np.arange(150) * PERIOD)
+    assert [result.final for result in results].count(True) == 1
+    assert tuple(gloss.gloss_id for gloss in results[-1].glosses) == whole.ids != ()
