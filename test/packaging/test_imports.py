@@ -16,10 +16,19 @@ ROS = (
     *("ament_index_python", "rclpy", "rosbag2_py", "whispersign_ros"),
     *("launch", "launch_pytest", "launch_ros", "launch_testing", "launch_testing_ros"),
 )
-HEAVY = ("torch", "lightning", "torchmetrics", "tensorboard", "mediapipe", "cv2", "matplotlib")
-# The only modules that may need torch; of these, two load without it.
-TORCH = re.compile(r"whispersign_model\.(benchmarks|training|network|runtime\.torch_backend)\b")
-LIGHT = ("whispersign_model.network.checkpoint", "whispersign_model.network.config")
+HEAVY = (
+    *("torch", "lightning", "torchmetrics", "tensorboard", "mediapipe", "cv2", "matplotlib"),
+    *("onnx", "onnxscript"),
+)
+# The only modules that may need torch; of these, some load without it.
+TORCH = re.compile(
+    r"whispersign_model\.(benchmarks|training|network|runtime\.(export|torch_backend))\b"
+)
+LIGHT = (
+    *("whispersign_model.network.checkpoint", "whispersign_model.network.config"),
+    *("whispersign_model.network.onnx_file", "whispersign_model.runtime.loading"),
+    *("whispersign_model.runtime.onnx_backend", "whispersign_model.benchmarks.streaming"),
+)
 # What a robot runs: no module of these folders, loaded, brings in a heavy library.
 ON_A_ROBOT = (
     "whispersign_ros",
@@ -29,6 +38,7 @@ ON_A_ROBOT = (
 DISTRIBUTIONS = {"cv2": "opencv-contrib-python", "yaml": "pyyaml"}
 # Declared though no module imports them: what uses them, and why.
 USED_OTHERWISE = {
+    "onnxscript": "torch.onnx exports with it",
     "tensorboard": "shows the curves that training writes",
     "mypy": "make test runs it",
     "ruff": "make test runs it",

@@ -15,7 +15,7 @@ from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bag import read_bag, write_bag
-from whispersign_model.runtime.torch_backend import load_backend
+from whispersign_model.runtime.loading import load_backend
 from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
 from whispersign_ros.messages import nanoseconds, read_features

@@ -17,6 +17,7 @@ from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.onnx_file import RESCORE_SUFFIX, SUFFIX, read_onnx_file
 from whispersign_model.recordings.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -83,15 +84,37 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
 
 
 def read_metadata(path: Path) -> CheckpointMetadata:
-    """Read and check ``model.json``, and that it belongs to the weights beside it.
+    """Read and check what a checkpoint or an exported network (``.onnx``) says of itself.
 
     Raises:
-        CheckpointError: naming the file: missing, damaged, of another version, or mismatched.
+        CheckpointError: naming the file: missing, damaged, of another version, or not belonging to
+            the weights beside it.
     """
+    if path.suffix == SUFFIX:
+        about = read_onnx_file(path).about
+        if not about:
+            name = path.name.removesuffix(RESCORE_SUFFIX) + SUFFIX
+            raise CheckpointError(path, "holds the second pass of a network only", f"give {name}")
+        return _metadata(path, about)
     weights, file = checkpoint_files(path)
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        metadata = _metadata(file, file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError) as error:
+        raise CheckpointError(file, f"is damaged ({error})", "train or export it again") from error
+    if sha256(weights) != metadata.weights_sha256:
+        raise CheckpointError(
+            weights,
+            f"is damaged, or does not belong to the {METADATA} beside it",
+            "copy both again",
+        )
+    return metadata
+
+
+def _metadata(file: Path, text: str) -> CheckpointMetadata:
+    """Parse and check the content of ``model.json``, wherever it was found."""
+    try:
+        content: Any = json.loads(text)
+    except ValueError as error:
         raise CheckpointError(file, f"is damaged ({error})", "train or export it again") from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
@@ -113,12 +136,6 @@ def read_metadata(path: Path) -> CheckpointMetadata:
             f"names {len(metadata.glosses)} glosses for a network of "
             f"{metadata.config.decoder.vocab_size - 1}",
             "train or export it again",
-        )
-    if sha256(weights) != metadata.weights_sha256:
-        raise CheckpointError(
-            weights,
-            f"is damaged, or does not belong to the {METADATA} beside it",
-            "copy both again",
         )
     return metadata
 

@@ -31,8 +31,10 @@ class CTCHead(nn.Module):
         weight, bias = self.project.weight, self.project.bias
         blank = functional.linear(states, weight[:1], bias[:1]).float()
         glosses = functional.linear(states, weight[1:], bias[1:]).float()
-        gloss = functional.logsigmoid(-blank) + glosses.log_softmax(dim=-1)
-        return torch.cat([functional.logsigmoid(blank), gloss], dim=-1)
+        # Softplus and not logsigmoid, which other runtimes take apart: the logarithm of a sigmoid
+        # that has been rounded is off by tenths.
+        gloss = glosses.log_softmax(dim=-1) - functional.softplus(blank)
+        return torch.cat([-functional.softplus(-blank), gloss], dim=-1)
 
 
 class DecoderBlock(nn.Module):
@@ -111,7 +113,7 @@ class AttentionDecoder(nn.Module):
         """Inputs ``(B, L + 1)`` with the start in front, and outputs with the end behind."""
         inside = valid_steps(target_lengths, targets.shape[1])
         clean = torch.where(inside, targets, torch.full_like(targets, cls.BOUNDARY))
-        boundary = torch.full_like(clean[:, :1], cls.BOUNDARY)
+        boundary = clean.new_full((clean.shape[0], 1), cls.BOUNDARY)
         return torch.cat([boundary, clean], dim=1), torch.cat([clean, boundary], dim=1)
 
     def _positions(self, ids: Tensor) -> Tensor:

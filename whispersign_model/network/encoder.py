@@ -78,7 +78,9 @@ class EncoderBlock(nn.Module):
 
         Args:
             x: ``(B, T', d_model)``, channels ordered by group, then part.
-            bias, distance, past: for T-MHSA.
+            bias: for T-MHSA, as the other two.
+            distance: see :func:`~whispersign_model.network.attention.relative_positions`.
+            past: of the steps before ``x``.
         """
         tokens = by_part(self.spatial_norm(x))
         mixed, spatial_map = self.spatial(tokens.flatten(0, 1))

@@ -1,4 +1,4 @@
-"""The cached step: the next patches of one clip in, log-probabilities and a state of fixed size out.
+"""The cached step: next patches of a clip in, log-probabilities and a state of fixed size out.
 
 Attention sees whole chunks and a bounded past, convolutions only the past. So a clip can be encoded
 chunk by chunk, each with what earlier ones left behind, and gives what the offline pass gives under
@@ -63,7 +63,9 @@ class EncoderStep(nn.Module):
 
         Args:
             patches: ``(K, P, 42, 7)`` normalised features, K >= 1.
-            known, tokens, memories: see :class:`StreamState`.
+            known: see :class:`StreamState`.
+            tokens: see :class:`StreamState`.
+            memories: see :class:`StreamState`.
 
         Returns:
             ``(K, V)`` CTC log-probabilities, ``(K, d_model)`` states, and the next state's parts.

@@ -8,6 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.errors import ConfigError
+
+DEVICES = ("auto", "cpu", "cuda")
+
 
 class EncodedClip(Protocol):
     """One clip after the encoder; the backend knows what it keeps for rescoring."""
@@ -58,3 +62,22 @@ class Backend(Protocol):
 
     def stream(self, chunk: int) -> EncoderStream:
         """Begin a clip whose steps become known ``chunk`` (1 or more) at a time."""
+
+
+def choose_device(wanted: str, gpu: bool) -> tuple[str, str]:
+    """Return "cpu" or "cuda" and, when it is not the one asked for, a sentence that says so.
+
+    Args:
+        wanted: auto, cpu or cuda.
+        gpu: there is one that the runtime can use.
+
+    Raises:
+        ConfigError: when the name is unknown.
+    """
+    if wanted not in DEVICES:
+        raise ConfigError("device", f"{wanted!r} is unknown", "choose auto, cpu or cuda")
+    if gpu and wanted != "cpu":
+        return "cuda", ""
+    if wanted == "cuda":
+        return "cpu", "device cuda was asked for, but there is none: using the CPU"
+    return "cpu", ""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whispersign_model.errors import ConfigError
 from whispersign_model.network.model import WhisperSignModel
-
-Device = Literal["auto", "cpu", "cuda"]
+from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
+from whispersign_model.runtime import backend
+from whispersign_model.runtime.chunks import ChunkStream
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
@@ -23,13 +22,8 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
     Raises:
         ConfigError: when the name is not auto, cpu or cuda.
     """
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise ConfigError("device", f"{wanted!r} is unknown", "choose auto, cpu or cuda")
-    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu"), ""
-    if torch.cuda.is_available():
-        return torch.device("cuda"), ""
-    return torch.device("cpu"), "device cuda was asked for, but there is none: using the CPU"
+    chosen, notice = backend.choose_device(wanted, torch.cuda.is_available())
+    return torch.device(chosen), notice
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,7 @@ class TorchBackend:
         self.device = str(chosen)
         self.model = model.to(chosen).eval()
         self.frames_per_step = model.config.frontend.patch_size
+        self._encoder_step = EncoderStep(self.model)
 
     @torch.inference_mode()
     def encode(self, features: NDArray[np.float32]) -> TorchClip:
@@ -61,14 +56,24 @@ class TorchBackend:
         encoded = self.model(data, torch.tensor([len(features)], device=self.device))
         return TorchClip(self.model, encoded.states, encoded.log_probs[0].cpu().numpy())
 
+    def stream(self, chunk: int) -> ChunkStream[StreamState]:
+        """Begin a clip whose steps become known ``chunk`` at a time."""
+        config = self.model.config
+        initial = initial_state(config, torch.device(self.device))
+        labels = config.decoder.vocab_size
+        return ChunkStream(self._step, initial, self.frames_per_step, chunk, labels)
 
-def load_backend(path: Path, device: str = "auto", threads: int = 1) -> TorchBackend:
-    """Load a checkpoint for recognition.
+    @torch.inference_mode()
+    def _step(
+        self, patches: NDArray[np.float32], state: StreamState
+    ) -> tuple[NDArray[np.float32], StreamState]:
+        data = torch.from_numpy(patches).to(self.device)
+        log_probs, _, known, tokens, *memories = self._encoder_step(data, *state)
+        return log_probs.cpu().numpy(), StreamState(known, tokens, tuple(memories))
 
-    Args:
-        path: checkpoint folder or weights file.
-        device: auto, cpu or cuda; without a GPU, cuda falls back and ``notice`` says so.
-        threads: CPU threads; one leaves the other cores to the robot.
+
+def load_torch_backend(path: Path, device: str = "auto", threads: int = 1) -> TorchBackend:
+    """Load a checkpoint; see :func:`~whispersign_model.runtime.loading.load_backend`.
 
     Raises:
         CheckpointError: when the checkpoint cannot be used.

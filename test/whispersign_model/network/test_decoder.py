@@ -66,3 +66,11 @@ def test_boundary_stands_before_and_behind():
     inputs, outputs = AttentionDecoder.shifted(torch.tensor([[4, 5], [6, 9]]), torch.tensor([2, 1]))
     assert inputs.tolist() == [[0, 4, 5], [0, 6, 0]]
     assert outputs.tolist() == [[4, 5, 0], [6, 0, 0]]
+
+
+def test_nothing_is_a_sequence_too(model):
+    memory, steps = torch.randn(1, 5, 128), torch.tensor([5])
+    alone = model.decoder.score(memory, steps, torch.zeros(1, 0, dtype=torch.long), steps * 0)
+    padded = model.decoder.score(memory, steps, torch.zeros(1, 2, dtype=torch.long), steps * 0)
+    assert alone.item() < 0
+    torch.testing.assert_close(alone, padded)

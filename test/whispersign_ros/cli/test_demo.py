@@ -18,7 +18,7 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bag import write_bag
 from whispersign_model.recordings.recording import Segment
-from whispersign_model.runtime.torch_backend import load_backend
+from whispersign_model.runtime.loading import load_backend
 
 
 def _command(*arguments):

@@ -1,0 +1,168 @@
+"""What live recognition costs: the cached step, the windowed way, both runtimes, and memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.runtime.backend import Backend
+from whispersign_model.runtime.loading import load_backend
+
+RATE = 60  # frames a second
+CHUNK = 2  # patches that become known together: 133 ms
+FRAMES = 4 * CHUNK  # a step's
+WINDOW, HOP = 60, 30  # frames: the windowed way reads the last second every half second
+FILLED = 60  # steps after which the left context is full, and every later one costs the same
+STEPS, WINDOWS = 300, 50  # timed
+MEMORY_SIZE = "base"
+MINUTE, HOUR = 60, 3600  # seconds of signal
+
+
+def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dict[str, Any]:
+    """Measure sizes one after the other; each runtime in a process of its own.
+
+    Args:
+        sizes: names.
+        threads: CPU threads.
+        done: called after each size.
+
+    Returns:
+        by size: ``ms_per_s`` (milliseconds of computation for a second of signal),
+        ``step_ms_p50`` and ``step_ms_p95`` (a chunk of 2 patches), ``windowed_ms_per_s`` (the last
+        second read every half second by the same runtime), ``torch_ms_per_s`` (the cached step in
+        PyTorch), ``real_time_factor``, ``memory_mb`` (resident, of a process that only streams);
+        ``int8``: the same for 8-bit weights, less PyTorch.
+    """
+    figures = {}
+    for size in sizes:
+        with TemporaryDirectory() as folder:
+            exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
+            _apart(_export, size, exact, small)
+            costs = _apart(_costs, exact, threads)
+            costs["torch_ms_per_s"] = _apart(_costs, Path(folder), threads)["ms_per_s"]
+            costs["int8"] = _apart(_costs, small, threads)
+        figures[size] = costs
+        done()
+    return figures
+
+
+def measure_memory() -> dict[str, float]:
+    """Return the resident memory, in megabytes, after a minute and after an hour of one stream."""
+    with TemporaryDirectory() as folder:
+        exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
+        _apart(_export, MEMORY_SIZE, exact, small)
+        after: list[float] = _apart(memory_after, exact, (MINUTE, HOUR))
+    return {"1 min": after[0], "1 h": after[1]}
+
+
+def memory_after(path: Path, seconds: Sequence[int]) -> list[float]:
+    """Push a stream as fast as it goes; return the resident megabytes at these times of it."""
+    stream = load_backend(path, "cpu").stream(CHUNK)
+    frames = made_up_frames()
+    pushed, found = 0, []
+    for end in seconds:
+        while pushed < end * RATE:
+            stream.push(frames)
+            pushed += FRAMES
+        found.append(resident_mb())
+    return found
+
+
+def resident_mb() -> float:
+    """Return the resident memory of this process in megabytes (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 1e6, 2)
+
+
+def _apart(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function in a fresh process."""
+    with multiprocessing.get_context("spawn").Pool(1) as fresh:
+        return fresh.apply(function, arguments)
+
+
+def _export(size: str, exact: Path, small: Path) -> None:
+    """Write a network with random weights: its checkpoint, exported, and with 8-bit weights."""
+    import torch
+
+    from whispersign_model.benchmarks.network import size_config
+    from whispersign_model.features.recipe import Recipe
+    from whispersign_model.network.checkpoint import CheckpointMetadata
+    from whispersign_model.network.model import WhisperSignModel
+    from whispersign_model.runtime.export import export, quantise
+
+    torch.manual_seed(0)
+    config = size_config(size)
+    glosses = tuple(f"GLOSS{index}" for index in range(1, config.decoder.vocab_size))
+    metadata = CheckpointMetadata(config=config, glosses=glosses, recipe=Recipe())
+    model = WhisperSignModel(config).eval()
+    model.save_checkpoint(exact.parent, metadata)
+    export(model, metadata, exact)
+    quantise(exact, small, metadata)
+
+
+def _costs(path: Path, threads: int) -> dict[str, Any]:
+    """Measure one network in one runtime."""
+    backend = load_backend(path, "cpu", threads)
+    steps = step_times(backend)
+    memory = resident_mb()
+    per_second = float(np.median(steps)) * RATE / FRAMES
+    return {
+        "ms_per_s": round(per_second, 2),
+        "step_ms_p50": round(float(np.median(steps)), 3),
+        "step_ms_p95": round(float(np.quantile(steps, 0.95)), 3),
+        "windowed_ms_per_s": round(float(np.median(window_times(backend))) * RATE / HOP, 2),
+        "real_time_factor": round(per_second / 1000, 5),
+        "memory_mb": memory,
+    }
+
+
+def step_times(backend: Backend) -> NDArray[np.float64]:
+    """Return the milliseconds of each step of a stream, once its left context is full."""
+    stream, frames = backend.stream(CHUNK), made_up_frames()
+    times = [_time(lambda: stream.push(frames)) for _ in range(FILLED + STEPS)]
+    return np.array(times[FILLED:])
+
+
+def window_times(backend: Backend) -> NDArray[np.float64]:
+    """Return the milliseconds in which whole windows are encoded, warmed up."""
+    window = np.resize(made_up_frames(), (WINDOW, *made_up_frames().shape[1:]))
+    times = [_time(lambda: backend.encode(window)) for _ in range(FILLED + WINDOWS)]
+    return np.array(times[FILLED:])
+
+
+def _time(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
+def made_up_frames() -> NDArray[np.float32]:
+    """Return a step's frames ``(FRAMES, 42, 7)`` with both hands tracked."""
+    frames = np.random.default_rng(0).standard_normal((FRAMES, 42, 7)).astype(np.float32)
+    frames[..., 6] = 1
+    return frames
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """Return the figures as the table of docs/BENCHMARKS.md."""
+    rows = [
+        "| size | weights | a second of signal | a step, median | 95 % | windowed | memory |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for size, exact in figures.items():
+        for name, costs in (("32 bits", exact), ("8 bits", exact["int8"])):
+            rows.append(
+                f"| {size} | {name} | {costs['ms_per_s']:.1f} ms | {costs['step_ms_p50']:.2f} ms "
+                f"| {costs['step_ms_p95']:.2f} ms | {costs['windowed_ms_per_s']:.1f} ms "
+                f"| {costs['memory_mb']:.0f} MB |"
+            )
+        rows.append(f"| {size} | PyTorch | {exact['torch_ms_per_s']:.1f} ms | | | | |")
+    return rows

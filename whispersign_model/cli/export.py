@@ -1,0 +1,141 @@
+"""Export a network to ONNX, for recognition without PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whispersign_model.cli.arguments import not_negative
+
+if TYPE_CHECKING:
+    from whispersign_model.network.checkpoint import CheckpointMetadata
+    from whispersign_model.recordings.dataset import Example
+    from whispersign_model.runtime.backend import Backend
+    from whispersign_model.training.metrics import GlossErrors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``whispersign export``."""
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found"
+    )
+    parser.add_argument("--int8", action="store_true", help="8-bit weights in matrix products")
+    parser.add_argument("--data", type=Path, help="dataset on which --int8 is measured")
+    parser.add_argument(
+        "--max-wer-loss",
+        type=not_negative,
+        default=0.01,
+        metavar="WER",
+        help="word error rate that --int8 may cost on --data (default: %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, compare, measure, and put the files in their place."""
+    from tempfile import TemporaryDirectory
+
+    from whispersign_model.errors import CheckpointError, ConfigError
+    from whispersign_model.network.model import WhisperSignModel
+    from whispersign_model.network.onnx_file import SUFFIX
+    from whispersign_model.runtime.export import check_name, export, install, quantise
+
+    path: Path = arguments.checkpoint
+    out: Path = arguments.out
+    check_name(out)
+    if path.suffix == SUFFIX:
+        raise CheckpointError(path, "has been exported already", "give the checkpoint")
+    if arguments.data and not arguments.int8:
+        raise ConfigError("--data", "is for --int8 only", "leave it out")
+    model, metadata = WhisperSignModel.load_checkpoint(path)
+    with TemporaryDirectory() as folder:
+        exact = Path(folder) / "exact.onnx"
+        parity = export(model, metadata, exact)
+        print(
+            f"differs from the network by at most {parity.whole:.1e} in whole clips, "
+            f"{parity.streams:.1e} in streams, {parity.rescoring:.1e} in rescoring"
+        )
+        written = exact
+        if arguments.int8:
+            written = Path(folder) / "small.onnx"
+            quantise(exact, written, metadata)
+            print(f"8-bit weights: {_megabytes(exact)} become {_megabytes(written)}")
+            if arguments.data:
+                _measure(arguments, exact, written, metadata)
+            else:
+                print("what they cost in recognition was not measured: --data DATASET does")
+        install(written, out)
+    print(f"wrote {out} and {_second(out).name}, {_megabytes(out)}, for {metadata.model_id}")
+    return 0
+
+
+def _measure(
+    arguments: argparse.Namespace, exact: Path, small: Path, metadata: CheckpointMetadata
+) -> None:
+    """Print the word error rates of both networks.
+
+    Raises:
+        CheckpointError: 8-bit weights cost more than they may.
+        DatasetError: there are no recordings in val, nor in test.
+    """
+    from whispersign_model.errors import CheckpointError
+    from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.runtime.onnx_backend import OnnxBackend
+    from whispersign_model.training.evaluation import check_fit
+
+    data = Dataset.open(arguments.data)
+    check_fit(data, metadata)
+    split = "val" if data.splits.get("val") else "test"
+    examples = data.split(split)
+    before, after = (
+        _errors(OnnxBackend(path, "cpu"), metadata, examples, data.glosses)
+        for path in (exact, small)
+    )
+    print(
+        f"{split}, {before.sequences} sequences: WER {before.wer:.3f}, "
+        f"with 8-bit weights {after.wer:.3f}"
+    )
+    loss = after.wer - before.wer
+    if loss > arguments.max_wer_loss:
+        raise CheckpointError(
+            arguments.out,
+            f"was not written: 8-bit weights cost {loss:.3f} WER, "
+            f"{arguments.max_wer_loss:g} is allowed",
+            "export without --int8, or allow more by --max-wer-loss",
+        )
+
+
+def _errors(
+    backend: Backend,
+    metadata: CheckpointMetadata,
+    examples: Sequence[Example],
+    glosses: Sequence[str],
+) -> GlossErrors:
+    """Count a runtime's errors in whole clips."""
+    from whispersign_model.decoding.search import DecodingOptions, decode
+    from whispersign_model.features.ending import with_ending
+    from whispersign_model.features.normalisation import Normaliser
+    from whispersign_model.training.metrics import GlossErrors
+
+    errors = GlossErrors()
+    for example in examples:
+        frames = Normaliser(metadata.recipe)(example.features(), example.restart_mask())
+        clip = backend.encode(with_ending(frames))
+        spans = decode(clip.log_probs, "rescore", DecodingOptions(), clip.rescore).spans
+        signed = tuple(glosses[label - 1] for label in example.labels.tolist())
+        errors.add(signed, tuple(metadata.glosses[span.gloss_id - 1] for span in spans))
+    return errors
+
+
+def _second(path: Path) -> Path:
+    from whispersign_model.network.onnx_file import rescore_file
+
+    return rescore_file(path)
+
+
+def _megabytes(path: Path) -> str:
+    """Size of both files of an exported network."""
+    size = sum(file.stat().st_size for file in (path, _second(path)))
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,80 @@
+"""A growing clip on top of a cached step: frames are gathered to patches, patches to chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.skeleton import FEATURES, JOINTS
+
+State = TypeVar("State")
+Frames = NDArray[np.float32]
+
+
+class ChunkStream(Generic[State]):
+    """An :class:`~whispersign_model.runtime.backend.EncoderStream` for any runtime.
+
+    Args:
+        step: takes the next patches ``(K, P, 42, 7)`` and the state; returns ``(K, V)``
+            log-probabilities and the next state, and leaves the state it was given as it was.
+        initial: the state before a clip's first patch.
+        patch_size: frames in a patch, P.
+        chunk: patches in a chunk.
+        labels: V.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[Frames, State], tuple[Frames, State]],
+        initial: State,
+        patch_size: int,
+        chunk: int,
+        labels: int,
+    ) -> None:
+        self._step = step
+        self._initial = initial
+        self._patch_size = patch_size
+        self._frames_per_chunk = chunk * patch_size
+        self._labels = labels
+        self.reset()
+
+    def push(self, features: Frames) -> Frames:
+        """Take ``(N, 42, 7)`` more frames; return ``(K, V)`` log-probabilities of whole chunks."""
+        waiting = np.concatenate([self._waiting, features])
+        whole = len(waiting) // self._frames_per_chunk * self._frames_per_chunk
+        rows, self._state = self._encode(waiting[:whole], self._state)
+        self._waiting = waiting[whole:]
+        return rows
+
+    def peek(self, features: Frames) -> Frames:
+        """Return the rows ``(K, V)`` that would follow if the clip ended with these frames."""
+        waiting = np.concatenate([self._waiting, features])
+        return self._encode(whole_patches(waiting, self._patch_size), self._state)[0]
+
+    def reset(self) -> None:
+        """Begin another clip."""
+        self._state = self._initial
+        self._waiting: Frames = np.empty((0, JOINTS, FEATURES), np.float32)
+
+    def _encode(self, frames: Frames, state: State) -> tuple[Frames, State]:
+        """Encode whole patches chunk by chunk; the last chunk may be incomplete."""
+        rows = [np.empty((0, self._labels), np.float32)]
+        for first in range(0, len(frames), self._frames_per_chunk):
+            chunk = frames[first : first + self._frames_per_chunk]
+            log_probs, state = self._step(as_patches(chunk, self._patch_size), state)
+            rows.append(log_probs)
+        return np.concatenate(rows), state
+
+
+def whole_patches(frames: Frames, patch_size: int) -> Frames:
+    """Return ``frames (N, 42, 7)``, the last one repeated until they make whole patches."""
+    missing = -len(frames) % patch_size
+    return np.pad(frames, ((0, missing), (0, 0), (0, 0)), mode="edge") if missing else frames
+
+
+def as_patches(frames: Frames, patch_size: int) -> Frames:
+    """Return whole patches as ``(K, P, 42, 7)``."""
+    return np.ascontiguousarray(frames).reshape(-1, patch_size, *frames.shape[1:])

@@ -1,0 +1,267 @@
+"""Export of a checkpoint to ONNX: two graphs, what the checkpoint says of itself, and a proof."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from whispersign_model.errors import CheckpointError
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.network.onnx_file import (
+    ABOUT,
+    DIGEST,
+    GRAPH_VERSION,
+    RESCORE_DIGEST,
+    RESCORE_SUFFIX,
+    SUFFIX,
+    VERSION,
+    graph_digest,
+    rescore_file,
+)
+from whispersign_model.network.streaming import (
+    EncoderStep,
+    Rescorer,
+    initial_state,
+    with_plain_products,
+)
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.runtime.onnx_backend import (
+    LENGTHS,
+    LOG_PROBS,
+    PATCHES,
+    SCORES,
+    SEQUENCES,
+    STATES,
+    OnnxBackend,
+)
+from whispersign_model.runtime.torch_backend import TorchBackend
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+
+OPSET = 20  # the first with GELU as one operation; ONNX Runtime reads it since 1.17
+MAX_DIFFERENCE = 1e-3  # of log-probabilities
+CLIPS = (1, 6, 50, 333)  # frames of the clips compared
+CHUNKS = (1, 2, 4, 8)  # patches
+HYPOTHESES = ((), (1,), (1, 1), (1, 1, 1, 1, 1))
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The largest difference between PyTorch's and ONNX Runtime's log-probabilities.
+
+    Attributes:
+        whole: of whole clips.
+        streams: of streams, over all sizes of chunks.
+        rescoring: of sequences' scores in the second pass.
+    """
+
+    whole: float
+    streams: float
+    rescoring: float
+
+
+def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> Parity:
+    """Write ``out`` and the file of the second pass beside it; both appear when both are right.
+
+    Args:
+        model: in evaluation mode.
+        metadata: of its checkpoint.
+        out: ``*.onnx``.
+
+    Returns:
+        how close the two files come to the network.
+
+    Raises:
+        CheckpointError: the files cannot be written, or do not compute what the network does.
+    """
+    with TemporaryDirectory() as folder:
+        trial = Path(folder) / out.name
+        save(encoder_graph(model), rescorer_graph(model), metadata, trial)
+        parity = compare(TorchBackend(model, "cpu"), OnnxBackend(trial, "cpu"))
+        worst = max(parity.whole, parity.streams, parity.rescoring)
+        if not worst <= MAX_DIFFERENCE:
+            raise CheckpointError(
+                out, f"was not written: it would differ from the network by {worst:.2g}"
+            )
+        install(trial, out)
+    return parity
+
+
+def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
+    """Write an exported network with 8-bit weights in its matrix products.
+
+    The weights keep 7 bits: with 8, processors without VNNI overflow in 16-bit sums.
+    """
+    graphs = []
+    with TemporaryDirectory() as folder:
+        small = Path(folder) / "small.onnx"
+        for source in (path, rescore_file(path)):
+            quantize_dynamic(
+                source,
+                small,
+                op_types_to_quantize=["MatMul"],
+                nodes_to_exclude=_batched_products(source),
+                per_channel=True,
+                reduce_range=True,
+                weight_type=QuantType.QInt8,
+                extra_options={"MatMulConstBOnly": True},
+            )
+            graphs.append(onnx.load(small))
+    save(graphs[0], graphs[1], metadata, out)
+
+
+def _batched_products(path: Path) -> list[str]:
+    """Return the names of products with several weight matrices: small, and only of 32 bits."""
+    graph = onnx.load(path).graph
+    batched = {value.name for value in graph.initializer if len(value.dims) > 2}
+    return [node.name for node in graph.node if batched.intersection(node.input)]
+
+
+def install(source: Path, out: Path) -> None:
+    """Put both files of an exported network in their place.
+
+    Raises:
+        CheckpointError: they cannot be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(rescore_file(out), rescore_file(source).read_bytes())
+        replace_file(out, source.read_bytes())
+    except OSError as error:
+        raise CheckpointError(out, f"cannot be written ({error.strerror})") from error
+
+
+def save(
+    encoder: onnx.ModelProto, rescorer: onnx.ModelProto, metadata: CheckpointMetadata, out: Path
+) -> None:
+    """Write two graphs with what the checkpoint says of itself."""
+    digest = _write(rescorer, rescore_file(out), {})
+    _write(encoder, out, {ABOUT: metadata.model_dump_json(), RESCORE_DIGEST: digest})
+
+
+def _write(model: onnx.ModelProto, path: Path, properties: dict[str, str]) -> str:
+    """Write a graph with its properties and return its digest."""
+    digest = graph_digest(model.SerializeToString())
+    properties = {**properties, VERSION: str(GRAPH_VERSION), DIGEST: digest}
+    onnx.helper.set_model_props(model, properties)
+    path.write_bytes(model.SerializeToString())
+    return digest
+
+
+def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:
+    """Return the cached step, for any number of patches."""
+    state = initial_state(model.config, torch.device("cpu"))
+    config = model.config.frontend
+    patches = torch.zeros(3, config.patch_size, JOINTS, FEATURES)
+    names = ["known", "tokens", *(f"memory_{index}" for index in range(len(state.memories)))]
+    steps = torch.export.Dim("steps", min=1)
+    return _graph(
+        EncoderStep(with_plain_products(model)),
+        (patches, state.known, state.tokens, list(state.memories)),
+        [PATCHES, *names],
+        [LOG_PROBS, STATES, *(f"next_{name}" for name in names)],
+        ({0: steps}, None, None, [None] * len(state.memories)),
+    )
+
+
+def rescorer_graph(model: WhisperSignModel) -> onnx.ModelProto:
+    """Return the second pass, for any number of sequences of any length."""
+    states = torch.zeros(5, model.config.frontend.d_model)
+    sequences, lengths = torch.ones(3, 4, dtype=torch.long), torch.tensor([4, 2, 1])
+    steps, count, length = (torch.export.Dim(name, min=1) for name in ("steps", "count", "length"))
+    return _graph(
+        Rescorer(with_plain_products(model)),
+        (states, sequences, lengths),
+        [STATES, SEQUENCES, LENGTHS],
+        [SCORES],
+        ({0: steps}, {0: count, 1: length}, {0: count}),
+    )
+
+
+def _graph(
+    module: nn.Module,
+    arguments: tuple[Any, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dynamic: tuple[Any, ...],
+) -> onnx.ModelProto:
+    """Return a module as a graph; the exporter's own messages say nothing to a user."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            arguments,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=dynamic,
+            external_data=False,
+        )
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    return model
+
+
+def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
+    """Compare two runtimes on made-up clips, whole and as streams."""
+    generator = np.random.default_rng(0)
+    whole, streams, rescoring = [0.0], [0.0], [0.0]
+    for frames in CLIPS:
+        features = made_up_features(generator, frames)
+        one, other = reference.encode(features), exported.encode(features)
+        whole.append(_difference(one.log_probs, other.log_probs))
+        rescoring.append(_difference(one.rescore(HYPOTHESES), other.rescore(HYPOTHESES)))
+        for chunk in CHUNKS:
+            stream = exported.stream(chunk)
+            rows = [stream.push(features[: frames // 2]), stream.push(features[frames // 2 :])]
+            rows.append(stream.peek(features[:0]))
+            expected = _offline(reference, features, chunk)
+            streams.append(_difference(expected, np.concatenate(rows)))
+    return Parity(max(whole), max(streams), max(rescoring))
+
+
+@torch.inference_mode()
+def _offline(reference: TorchBackend, features: NDArray[np.float32], chunk: int) -> Any:
+    """Return what the offline pass under the chunk's mask gives ``(T', V)``."""
+    data: Tensor = torch.from_numpy(features[None])
+    return reference.model(data, torch.tensor([len(features)]), chunk).log_probs[0].numpy()
+
+
+def _difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Return the largest difference; NaN, which no limit admits, where a value is no number."""
+    return float(np.abs(one - other).max())
+
+
+def made_up_features(generator: np.random.Generator, frames: int) -> NDArray[np.float32]:
+    """Return features ``(frames, 42, 7)``; now and then a hand is absent."""
+    features = generator.standard_normal((frames, JOINTS, FEATURES)).astype(np.float32)
+    hands = features.reshape(frames, 2, JOINTS // 2, FEATURES)
+    hands[..., CONFIDENCE] = 1
+    hands[generator.random((frames, 2)) < 0.1] = 0
+    return features
+
+
+def check_name(out: Path) -> None:
+    """Refuse a file name that would not be read as an exported network.
+
+    Raises:
+        CheckpointError: it does not end in .onnx, or names the second pass.
+    """
+    if out.suffix != SUFFIX or out.name.endswith(RESCORE_SUFFIX):
+        raise CheckpointError(out, "is no name for an exported network", f"let it end in {SUFFIX}")

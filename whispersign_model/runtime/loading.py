@@ -1,0 +1,59 @@
+"""Which runtime a network is loaded into."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from whispersign_model.errors import CheckpointError
+from whispersign_model.network.checkpoint import checkpoint_files, read_metadata
+from whispersign_model.network.onnx_file import SUFFIX
+from whispersign_model.runtime.backend import Backend
+
+EXPORTED = f"model{SUFFIX}"  # in a checkpoint's folder
+
+
+def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
+    """Load a network for recognition: into ONNX Runtime where it was exported, else PyTorch.
+
+    Args:
+        path: an exported network, or a checkpoint's folder or weights file; a folder that holds
+            the same network as ``model.onnx`` gives that one.
+        device: auto, cpu or cuda; without a GPU, cuda falls back and ``notice`` says so.
+        threads: CPU threads; one leaves the other cores to the robot.
+
+    Raises:
+        CheckpointError: when the network cannot be used.
+        ConfigError: when the device is unknown.
+    """
+    exported = path if path.suffix == SUFFIX else exported_beside(path)
+    if exported is not None:
+        try:
+            from whispersign_model.runtime.onnx_backend import OnnxBackend
+        except ModuleNotFoundError as error:
+            raise CheckpointError(
+                exported, f"needs the Python package '{error.name}', which is missing", "install it"
+            ) from error
+        return OnnxBackend(exported, device, threads)
+    if find_spec("torch") is None:
+        raise CheckpointError(
+            path,
+            f"holds no {EXPORTED} made from its weights, and PyTorch is not installed",
+            f"make it where PyTorch is: whispersign export {path} --out {path}/{EXPORTED}",
+        )
+    from whispersign_model.runtime.torch_backend import load_torch_backend
+
+    return load_torch_backend(path, device, threads)
+
+
+def exported_beside(path: Path) -> Path | None:
+    """Return the exported network in a checkpoint's folder, if it was made from these weights.
+
+    Raises:
+        CheckpointError: when the checkpoint, or the file found, is damaged.
+    """
+    exported = checkpoint_files(path)[0].parent / EXPORTED
+    if not exported.is_file():
+        return None
+    same = read_metadata(exported).weights_sha256 == read_metadata(path).weights_sha256
+    return exported if same else None

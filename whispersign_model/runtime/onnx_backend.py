@@ -1,0 +1,136 @@
+"""ONNX Runtime: what a robot recognises with, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from whispersign_model.errors import CheckpointError
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
+from whispersign_model.runtime.backend import choose_device
+from whispersign_model.runtime.chunks import ChunkStream, as_patches, whole_patches
+
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+ERRORS_ONLY = 3  # ONNX Runtime's level of severity
+
+# Names of the graphs' inputs and outputs; those of the state follow, each output after its input.
+PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
+SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
+
+OrtState = tuple["onnxruntime.OrtValue", ...]
+
+
+@dataclass(frozen=True)
+class OnnxClip:
+    """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
+
+    rescorer: onnxruntime.InferenceSession
+    states: NDArray[np.float32]
+    log_probs: NDArray[np.float32]
+
+    def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
+        """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
+        lengths = np.array([len(ids) for ids in hypotheses], np.int64)
+        sequences = np.zeros((len(hypotheses), max(1, lengths.max())), np.int64)
+        for row, ids in zip(sequences, hypotheses):
+            row[: len(ids)] = ids
+        feed = {STATES: self.states, SEQUENCES: sequences, LENGTHS: lengths}
+        scores: NDArray[np.float32] = self.rescorer.run([SCORES], feed)[0]
+        return scores
+
+
+class OnnxBackend:
+    """An exported network; see :class:`~whispersign_model.runtime.backend.Backend`.
+
+    One graph serves both ways: a clip of any length is a first chunk of that length.
+
+    Args:
+        path: the file that was exported; the second pass lies beside it.
+        device: auto, cpu or cuda.
+        threads: CPU threads.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or the two do not belong together.
+        ConfigError: the device is unknown.
+    """
+
+    def __init__(self, path: Path, device: str = "auto", threads: int = 1) -> None:
+        metadata = read_metadata(path)
+        second = rescore_file(path)
+        if read_onnx_file(path).rescore_digest != read_onnx_file(second).digest:
+            raise CheckpointError(
+                second, f"does not belong to {path.name}", "export again, and keep both together"
+            )
+        gpu = CUDA in onnxruntime.get_available_providers()
+        wanted, _ = choose_device(device, gpu)
+        self._encoder = _session(path, wanted, threads)
+        self._rescorer = _session(second, wanted, threads)
+        # A provider whose libraries cannot be loaded is left out without an error.
+        self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
+        self.frames_per_step = metadata.config.frontend.patch_size
+        self._labels = metadata.config.decoder.vocab_size
+        state = [each for each in self._encoder.get_inputs() if each.name != PATCHES]
+        results = [each.name for each in self._encoder.get_outputs()]
+        self._before = [each.name for each in state]
+        self._after = [name for name in results if name not in (LOG_PROBS, STATES)]
+        self._initial: OrtState = tuple(
+            onnxruntime.OrtValue.ortvalue_from_numpy(
+                np.zeros(each.shape, np.int64 if each.type == "tensor(int64)" else np.float32)
+            )
+            for each in state
+        )
+
+    def encode(self, features: NDArray[np.float32]) -> OnnxClip:
+        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
+        log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
+        return OnnxClip(self._rescorer, states.numpy(), log_probs.numpy())
+
+    def stream(self, chunk: int) -> ChunkStream[OrtState]:
+        """Begin a clip whose steps become known ``chunk`` at a time."""
+        return ChunkStream(self._step, self._initial, self.frames_per_step, chunk, self._labels)
+
+    def _step(
+        self, patches: NDArray[np.float32], state: OrtState
+    ) -> tuple[NDArray[np.float32], OrtState]:
+        log_probs, *after = self._run([LOG_PROBS, *self._after], patches, state)
+        return log_probs.numpy(), tuple(after)
+
+    def _run(
+        self, outputs: list[str], patches: NDArray[np.float32], state: OrtState
+    ) -> list[onnxruntime.OrtValue]:
+        """Run the graph; the state's tensors stay where they are and are never copied to NumPy."""
+        feed = dict(zip(self._before, state))
+        feed[PATCHES] = onnxruntime.OrtValue.ortvalue_from_numpy(patches)
+        values: list[onnxruntime.OrtValue] = self._encoder.run_with_ort_values(outputs, feed)
+        return values
+
+
+def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
+    """Load a graph.
+
+    Raises:
+        CheckpointError: this ONNX Runtime cannot.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = [CUDA, CPU] if device == "cuda" else [CPU]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its types are not part of its interface
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            path,
+            f"cannot be loaded by ONNX Runtime {onnxruntime.__version__} ({reason})",
+            "update onnxruntime, or export the network again",
+        ) from error
