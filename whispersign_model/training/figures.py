@@ -80,7 +80,7 @@ def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
         left = [part.low + span * (0.1 + number * width) for part in each.bins]
         below.bar(left, [part.glosses for part in each.bins], span * width, align="edge")
     above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
-    above.legend(loc="upper left", fontsize=8)
+    above.legend(loc="lower right", fontsize=8)
     below.set(xlabel="confidence", ylabel="recognised glosses")
     return figure
 
