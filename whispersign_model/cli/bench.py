@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
-PARTS = ("parameters", *COSTS, "continuous")
+PARTS = ("parameters", *COSTS, "continuous", "streaming", "stream_memory_mb")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
             print(line)
     if "continuous" in wanted:
         figures["continuous"] = _continuous(arguments)
+    if "streaming" in wanted:
+        figures["streaming"] = _streaming()
+    if "stream_memory_mb" in wanted:
+        from whispersign_model.benchmarks import streaming
+
+        figures["stream_memory_mb"] = streaming.measure_memory()
+        for after, megabytes in figures["stream_memory_mb"].items():
+            print(f"resident memory after {after} of stream: {megabytes:.1f} MB")
     if arguments.json:
         replace_file(arguments.json, json.dumps(figures, indent=1).encode())
     return 0
@@ -85,6 +93,23 @@ def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:
             lambda: bar.advance(task),
         )
     for line in continuous.table(figures):
+        print(line)
+    return figures
+
+
+def _streaming() -> dict[str, Any]:
+    """Measure live recognition by one thread, and print what it costs."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.benchmarks import streaming
+    from whispersign_model.network.config import SIZES
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Streaming", total=len(SIZES))
+        figures = streaming.measure(SIZES, 1, lambda: bar.advance(task))
+    for line in streaming.table(figures):
         print(line)
     return figures
 
