@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Measure cameras end to end: what camera_node costs, and how many words the whole graph gets.
+
+    sensor_figures.py cost VIDEO            # camera_node: pictures a second, latency, CPU
+    sensor_figures.py words FOLDER MODEL    # videos with labels.csv, through the pipeline
+
+The first plays a video in real time, then as fast as it goes; where a machine has other work to do,
+the CPU time of a picture is what can be compared. The second prints the glosses of each video and
+the word error rate over all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.recordings.labels import find_labels
+from whispersign_model.sensors.collection import Labelling, find_clips
+from whispersign_ros.discovery import isolate
+
+TICKS = os.sysconf("SC_CLK_TCK")  # a second, of /proc/PID/stat
+BOUND = 600.0  # seconds after which a process hangs
+LISTENER = "sensor_figures"
+
+
+def main() -> int:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("what", choices=("cost", "words"))
+    parser.add_argument("source", type=Path, metavar="VIDEO|FOLDER")
+    parser.add_argument("model", nargs="?", default="demo")
+    arguments = parser.parse_args()
+    isolate(os.environ)
+    if arguments.what == "cost":
+        for every_frame in (False, True):
+            print(cost(arguments.source, every_frame), flush=True)
+    else:
+        print(words(arguments.source, arguments.model))
+    return 0
+
+
+def cost(video: Path, every_frame: bool) -> str:
+    """Play a video through camera_node and return what it cost, in words."""
+    from whispersign_msgs.msg import HandFrame
+
+    arrivals: list[tuple[float, float]] = []  # seconds: of the host, since capture
+    cpu: list[float] = []
+
+    def took(process: subprocess.Popen[bytes], message: Any) -> None:
+        age = time.time() - message.header.stamp.sec - message.header.stamp.nanosec / 1e9
+        arrivals.append((time.monotonic(), age))
+        cpu.append(_cpu_seconds(process.pid))
+
+    parameters = {"input": video, "every_frame": every_frame, "wait_for": f"[{LISTENER}]"}
+    _run("camera_node", parameters, HandFrame, "hands/raw", took)
+    times, ages = np.array(arrivals).T
+    wall, used = times[-1] - times[0], cpu[-1] - cpu[0]
+    steps = len(times) - 1
+    latency = "" if every_frame else f", latency p50 {1e3 * np.median(ages):.0f} ms, " + (
+        f"p95 {1e3 * np.percentile(ages, 95):.0f} ms"
+    )  # fmt: skip
+    return (
+        f"{'every picture' if every_frame else 'in real time'}: {len(times)} pictures, "
+        f"{steps / wall:.1f} a second, {1e3 * used / steps:.1f} ms of CPU each, "
+        f"{used / wall:.0%} of one core{latency}"
+    )
+
+
+def words(folder: Path, model: str) -> str:
+    """Play a folder of labelled videos through the pipeline and return the word error rate."""
+    from whispersign_msgs.msg import Gloss
+
+    clips, _ = find_clips(folder, Labelling())
+    rows, _ = find_labels([clip.path for clip in clips], None)
+    wrong = total = right = 0
+    for clip in clips:
+        signed = [gloss for row in rows[clip.path] for gloss in row.glosses]
+        found: list[str] = []
+        parameters = {"source": "camera", "input": clip.path, "every_frame": True, "model": model}
+        _run("pipeline", parameters, Gloss, "gloss", lambda _, m, to=found: to.append(m.gloss))  # type: ignore[misc]
+        columns = edits(signed, found)
+        errors = sum(
+            c.reference is None
+            or c.hypothesis is None
+            or signed[c.reference] != found[c.hypothesis]
+            for c in columns
+        )
+        wrong, total, right = wrong + errors, total + len(signed), right + (not errors)
+        print(f"{clip.name}: {' '.join(found) or '-'}  (signed: {' '.join(signed)})", flush=True)
+    return (
+        f"{len(clips)} videos, {total} glosses, {wrong} errors: WER {wrong / total:.3f}, "
+        f"{right} of {len(clips)} videos exactly right"
+    )
+
+
+def _run(
+    executable: str,
+    parameters: dict[str, Any],
+    kind: Any,
+    topic: str,
+    heard: Callable[[subprocess.Popen[bytes], Any], object],
+) -> None:
+    """Run an executable until it ends, and tell of what it publishes on a topic."""
+    import rclpy
+
+    given = [
+        word for name, value in parameters.items() for word in ("-p", f"{name}:={_text(value)}")
+    ]
+    rclpy.init(args=[])
+    node = rclpy.create_node(LISTENER)
+    command = [sys.executable, "-m", f"whispersign_ros.{executable}", "--ros-args", *given]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    node.create_subscription(kind, topic, lambda message: heard(process, message), 1000)
+    end = time.monotonic() + BOUND
+    while process.poll() is None and time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    for _ in range(20):  # what is on its way
+        rclpy.spin_once(node, timeout_sec=0.02)
+    process.kill()
+    node.destroy_node()
+    rclpy.shutdown()
+    if process.wait() not in (0, -9):
+        raise SystemExit(f"{executable} ended with exit code {process.returncode}")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+if __name__ == "__main__":
+    sys.exit(main())
