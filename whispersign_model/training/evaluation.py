@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -19,9 +19,10 @@ from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.masking import FULL
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset, Example
-from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.recordings.recording import NANOSECONDS, Segment
 from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.training.data import Clips, loader
+from whispersign_model.training.detection import Detections, Found, detect
 from whispersign_model.training.metrics import GlossErrors
 
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -36,6 +37,8 @@ class Reading:
         name, signer: of the clip; the signer is "" where unknown.
         signed, recognized: glosses in order.
         confidences: one for each recognised gloss, in [0, 1].
+        segments: when each sign was signed, nanoseconds from the first frame; () where unknown.
+        found: what the live recogniser gave, and when; () offline.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Reading:
     signed: tuple[str, ...]
     recognized: tuple[str, ...]
     confidences: tuple[float, ...]
+    segments: tuple[Segment, ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
@@ -144,9 +149,10 @@ def read_live(
         for first, last in pairwise([*example.restarts, len(frames)]):
             results += recognizer.push(frames[first:last], stamps[first:last])
             results += recognizer.finish()
-        final = [gloss for result in results if result.final for gloss in result.glosses]
-        recognized = [(gloss.gloss, gloss.confidence) for gloss in final]
-        readings.append(_reading(example, glosses, recognized))
+        final = [(gloss, r.stamp) for r in results if r.final for gloss in r.glosses]
+        recognized = [(gloss.gloss, gloss.confidence) for gloss, _ in final]
+        found = tuple(Found(gloss.gloss, gloss.start, gloss.end, at) for gloss, at in final)
+        readings.append(replace(_reading(example, glosses, recognized), found=found))
         if advance is not None:
             advance(1)
     return readings
@@ -161,6 +167,7 @@ def _reading(
         signed=tuple(glosses[label - 1] for label in example.labels.tolist()),
         recognized=tuple(gloss for gloss, _ in recognized),
         confidences=tuple(confidence for _, confidence in recognized),
+        segments=tuple(segment for segment in example.segments if segment.glosses),
     )
 
 
@@ -185,6 +192,15 @@ def agreement(some: Sequence[Reading], others: Sequence[Reading]) -> float:
     """Return the share of clips in which two ways of reading recognise the same; NaN of none."""
     same = [one.recognized == other.recognized for one, other in zip(some, others, strict=True)]
     return sum(same) / len(same) if same else float("nan")
+
+
+def detections(live: Sequence[Reading]) -> Detections | None:
+    """Count which signs the live recogniser found at their place; None where no time is known."""
+    timed = all(
+        [each.glosses for each in reading.segments] == [(gloss,) for gloss in reading.signed]
+        for reading in live
+    )
+    return detect([(each.segments, each.found) for each in live]) if timed else None
 
 
 def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from whispersign_model.training.evaluation import (
     by_signer,
     clip_reports,
     count_errors,
+    detections,
     without_nan,
 )
 from whispersign_model.training.metrics import GlossErrors, Interval, bootstrap
@@ -99,6 +100,8 @@ class Evaluation:
         if LIVE in self.readings:
             figures["agreement"] = agreement(self.readings[LIVE], self.readings[OFFLINE])
             figures["wer_live_minus_offline"] = errors[LIVE].wer - errors[OFFLINE].wer
+            if detected := detections(self.readings[LIVE]):
+                figures["detection"] = detected.report()
         cleaned: dict[str, Any] = without_nan(figures)
         return cleaned
 
@@ -143,6 +146,14 @@ class Evaluation:
                 f"live - {OFFLINE}: WER {errors[LIVE].wer - errors[OFFLINE].wer:+.3f}; "
                 f"the same glosses in {same:.1%} of the sequences",
             )
+            if detected := detections(self.readings[LIVE]):
+                of = detected.report()
+                _line(
+                    console,
+                    f"signs found at their place {of['rate']:.3f}, false ones a sign "
+                    f"{of['false_positives']:.3f}, final {of['delay_median']:.2f} s after a sign's "
+                    f"end (95 %: {of['delay_p95']:.2f} s)",
+                )
         signers = sorted(
             by_signer(self.readings[self.headline]).items(), key=lambda item: -item[1].errors
         )
