@@ -25,7 +25,7 @@ setup:
 	@.venv/bin/python tools/hand_landmarker.py
 
 demo:
-	$(call set-up,train)
+	$(call set-up,)
 	@.venv/bin/whispersign demo
 
 test:

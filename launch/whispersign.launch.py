@@ -22,7 +22,7 @@ ARGUMENTS = (
         str(SHARE / "config" / "whispersign.yaml"),
         "parameters of all nodes; the arguments below take precedence where given",
     ),
-    ("model", "", "checkpoint folder for all nodes; empty: as params_file says"),
+    ("model", "", "exported network (.onnx) or checkpoint; empty: as params_file says"),
     ("bag", "", "source:=replay: bag, or folder of bags, to play; empty: as params_file says"),
     ("rate", "", "source:=replay: speed of playing, e.g. 2.0; empty: as params_file says"),
     ("input", "", "source:=camera: device, video, folder of images, or topic; empty: as the file"),

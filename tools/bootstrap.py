@@ -50,7 +50,10 @@ LIBRARY_PATH = "ros_library_path"
 # With a ROS 2 distribution sourced, what its Python code is built against stays the system's ...
 SYSTEM_OWNED = ("empy", "lark", "lark-parser", "numpy")
 # ... and what is itself built against NumPy is chosen by pip to suit, not by our lock.
-NUMPY_DEPENDENT = ("contourpy", "matplotlib", "opencv-contrib-python", "scipy")
+NUMPY_DEPENDENT = (
+    *("contourpy", "matplotlib", "opencv-contrib-python", "scipy"),
+    *("ml-dtypes", "onnx", "onnx-ir", "onnxruntime", "onnxscript"),
+)
 
 
 def main() -> int:
@@ -235,7 +238,8 @@ def constraints_over_ros(lock: str) -> str:
     lines = [line for line in lock.splitlines() if line.split("==")[0] not in left_out]
     for name in SYSTEM_OWNED:
         try:
-            lines.append(f"{name}=={version(name)}")
+            # NumPy's later patch releases have the same binary interface, and are taken if needed.
+            lines.append(f"{name}{'~=' if name == 'numpy' else '=='}{version(name)}")
         except PackageNotFoundError:
             continue
     return "\n".join(lines) + "\n"

@@ -87,7 +87,9 @@ class Setting:
 
 
 MODEL = Setting(
-    "model", BUNDLED, f"checkpoint folder or weights file; {BUNDLED}: the one in the package"
+    "model",
+    BUNDLED,
+    f"exported network (.onnx), checkpoint folder or weights file; {BUNDLED}: the bundled one",
 )
 
 

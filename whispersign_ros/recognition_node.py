@@ -9,10 +9,11 @@ import numpy as np
 from rclpy.subscription import Subscription
 
 from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
-from whispersign_model.errors import CheckpointError, WhisperSignError
+from whispersign_model.errors import CheckpointError
 from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.runtime.backend import Backend
+from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros import qos
 from whispersign_ros.assets import find_model
@@ -163,14 +164,6 @@ class RecognitionNode(ManagedNode):
 
     def _load_backend(self) -> Backend:
         path = find_model(self.values["model"])
-        try:
-            from whispersign_model.runtime.torch_backend import load_backend
-        except ModuleNotFoundError as error:
-            raise WhisperSignError(
-                self.get_name(),
-                f"the Python package '{error.name}' is missing",
-                "install the extra 'train' of whispersign_ros",
-            ) from error
         if read_metadata(path) != self._metadata:
             raise CheckpointError(path, "has changed since it was read", "configure again")
         backend = load_backend(path, self.values["device"], self.values["threads"])

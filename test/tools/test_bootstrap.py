@@ -250,7 +250,7 @@ def test_over_a_sourced_ros_its_numpy_stays(tools):
     lock = "absl-py==2.5.1\nnumpy==0.0.1 ; python_version < '3.11'\nscipy==0.0.1\n"
     constraints = tools["bootstrap"].constraints_over_ros(lock).splitlines()
     assert "absl-py==2.5.1" in constraints
-    assert f"numpy=={numpy.__version__}" in constraints
+    assert f"numpy~={numpy.__version__}" in constraints
     assert not any("0.0.1" in line for line in constraints)
 
 
