@@ -39,7 +39,7 @@ PARTS = {
 
 
 class Costs(NamedTuple):
-    """What one size costs on this machine.
+    """What one size costs on this machine; None is what was not asked for.
 
     Attributes:
         forward_ms: by frames in the clip, milliseconds of the first pass: network and greedy CTC.
@@ -47,9 +47,9 @@ class Costs(NamedTuple):
         memory_mb: resident memory of a process that has recognised clips, megabytes.
     """
 
-    forward_ms: dict[str, float]
-    train_step_ms: float
-    memory_mb: float
+    forward_ms: dict[str, float] | None = None
+    train_step_ms: float | None = None
+    memory_mb: float | None = None
 
 
 def size_config(size: str) -> ModelConfig:
@@ -75,32 +75,46 @@ def parameters_by_part() -> dict[str, dict[str, int]]:
     return counts
 
 
-def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dict[str, Costs]:
+def measure(
+    sizes: Sequence[str], threads: int, parts: Sequence[str], done: Callable[[], None]
+) -> dict[str, Costs]:
     """Measure sizes one after the other, each in a fresh process.
 
     Args:
         sizes: names.
         threads: of torch.
+        parts: fields of :class:`Costs` to measure.
         done: called after each size.
     """
     costs = {}
     for size in sizes:
         with multiprocessing.get_context("spawn").Pool(1) as fresh:
-            costs[size] = fresh.apply(_measure, (size, threads))
+            costs[size] = fresh.apply(_measure, (size, threads, tuple(parts)))
         done()
     return costs
 
 
-def _measure(size: str, threads: int) -> Costs:
+def _measure(size: str, threads: int, parts: tuple[str, ...]) -> Costs:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     model = WhisperSignModel(size_config(size)).eval()
-    forward = {}
-    for frames in CLIPS:
-        data, lengths = made_up_features(1, frames)
-        forward[str(frames)] = time_of(lambda d=data, n=lengths: model.decode(d, n, "greedy"))  # type: ignore[misc]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
-    return Costs(forward, time_of(training_step(model)), round(memory, 1))
+    costs = Costs()
+    if "memory_mb" in parts:
+        for frames in CLIPS:
+            model.decode(*made_up_features(1, frames), method="greedy")
+        kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on Linux
+        costs = costs._replace(memory_mb=round(kibibytes / 1024, 1))
+    if "forward_ms" in parts:
+        costs = costs._replace(forward_ms={str(n): forward_ms(model, n) for n in CLIPS})
+    if "train_step_ms" in parts:
+        costs = costs._replace(train_step_ms=time_of(training_step(model)))
+    return costs
+
+
+def forward_ms(model: WhisperSignModel, frames: int) -> float:
+    """Return the milliseconds of the first pass over one clip."""
+    data, lengths = made_up_features(1, frames)
+    return time_of(lambda: model.decode(data, lengths, "greedy"))
 
 
 def made_up_features(clips: int, frames: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Measure what the networks cost on this machine: weights, time, memory."""
+"""Measure on this machine what the networks cost, and how fast training clips are loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
-PARTS = ("parameters", *COSTS, "continuous", "streaming", "stream_memory_mb")
+PARTS = ("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2,
         metavar="N",
         help="CPU threads of the networks (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data", type=Path, help="dataset for `loading` (default: made-up recordings)"
     )
     parser.add_argument(
         "--checkpoint",
@@ -50,16 +53,22 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = PARTS if arguments.only is None else (arguments.only,)
     if "parameters" in wanted:
         figures["parameters"] = network.parameters()
-    if set(wanted) & set(COSTS):
+    costs = [part for part in wanted if part in COSTS]
+    if costs:
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Measuring", total=len(SIZES))
-            costs = network.measure(SIZES, arguments.threads, lambda: bar.advance(task))
-        for part in wanted:
-            if part in COSTS:
-                figures[part] = {size: getattr(cost, part) for size, cost in costs.items()}
+            found = network.measure(SIZES, arguments.threads, costs, lambda: bar.advance(task))
+        for part in costs:
+            figures[part] = {size: getattr(cost, part) for size, cost in found.items()}
     if figures:
         for line in table(figures):
+            print(line)
+    if "loading" in wanted:
+        from whispersign_model.benchmarks import loading
+
+        figures["loading"] = loading.measure(arguments.data, arguments.threads)
+        for line in loading_lines(figures["loading"]):
             print(line)
     if "continuous" in wanted:
         figures["continuous"] = _continuous(arguments)
@@ -129,3 +138,16 @@ def table(figures: dict[str, Any]) -> list[str]:
     widths = [max(len(title), *map(len, cells)) for title, cells in columns]
     rows = [[title for title, _ in columns], *zip(*(cells for _, cells in columns))]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+
+
+def loading_lines(figures: dict[str, float]) -> list[str]:
+    """Return the figures of loading in sentences."""
+    return [
+        f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; in real frames a "
+        "second:",
+        f"one loading process delivers {figures['loader_frames_per_s']:,.0f}, "
+        f"{figures['ratio']:.1f} times what training of the Tiny network consumes",
+        f"training consumes {figures['step_frames_per_s']:,.0f}, {figures['gain']:.1f} times as "
+        f"many as with every clip padded to 1500 frames ({figures['fixed_frames_per_s']:,.0f})",
+        f"padding is {100 * figures['padding']:.1f} % of all frames in batches",
+    ]

@@ -26,18 +26,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init", type=Path, metavar="CKPT", help="start from this network, whatever its glosses"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        metavar="N",
+        help="GPUs, or processes on the CPU, that train together (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say where the network is and how good."""
+    from whispersign_model.cli.main import EXIT_USAGE
     from whispersign_model.configuration import config_file, load_yaml
-    from whispersign_model.errors import ConfigError
+    from whispersign_model.errors import ConfigError, WhisperSignError
     from whispersign_model.network.config import SIZES, load_model_config
     from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.training.config import TrainingConfig
-    from whispersign_model.training.trainer import RESUME, Run, train
+    from whispersign_model.training.processes import place
+    from whispersign_model.training.resumption import RESUME, how_to_go_on
+    from whispersign_model.training.trainer import Run, train
 
     config = load_yaml(TrainingConfig, arguments.config)
     if arguments.seed is not None:
@@ -52,12 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
         raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
-    data = Dataset.open(arguments.data)
-    for warning in data.warnings():
-        print(f"warning: {warning}")
+    first = place().rank == 0  # the others of torchrun say nothing
     try:
+        data = Dataset.open(arguments.data)
+        out, quiet = arguments.out, arguments.quiet
         metrics = train(
-            Run(data, arguments.out, arguments.device, not arguments.quiet),
+            Run(data, out, arguments.device, arguments.devices, progress=not quiet),
             config,
             load_model_config(file),
             arguments.stage,
@@ -65,11 +75,16 @@ def run(arguments: argparse.Namespace) -> int:
             init,
         )
     except KeyboardInterrupt:
-        if (arguments.out / RESUME).exists():
-            print(f"stopped; go on with: --resume {arguments.out / RESUME}")
+        if first:
+            print(f"stopped; {how_to_go_on(arguments.out)}")
         raise
-    print(
-        f"{arguments.out}: validation WER {metrics['val_wer']:.3f}, "
-        f"exact sequences {metrics['val_accuracy']:.3f} (epoch {metrics['epoch']})"
-    )
+    except WhisperSignError:
+        if first:
+            raise
+        return EXIT_USAGE
+    if first:
+        print(
+            f"{arguments.out}: validation WER {metrics['val_wer']:.3f}, "
+            f"exact sequences {metrics['val_accuracy']:.3f} (epoch {metrics['epoch']})"
+        )
     return 0

@@ -38,11 +38,32 @@ class StageConfig(_Section):
     warm_up: Share = 0.1
     final_rate: Share = 0.02
     alpha: Share = 0.3
-    train: tuple[Component, ...] = ("frontend", "encoder", "ctc", "decoder")
+    train: Annotated[tuple[Component, ...], Field(min_length=1)] = (
+        "frontend",
+        "encoder",
+        "ctc",
+        "decoder",
+    )
     auxiliary: bool = False
     chunks: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     augment: bool = True
     augmentation: dict[str, Any] = {}
+
+    @property
+    def learning(self) -> set[str]:
+        """Components that learn: those of ``train`` that the loss reaches."""
+        reached = {"frontend"}
+        if self.alpha < 1:
+            reached |= {"encoder", "decoder"}
+        if self.alpha > 0 and not self.auxiliary:
+            reached |= {"encoder", "ctc"}
+        return reached & set(self.train)
+
+    @model_validator(mode="after")
+    def _learns(self) -> StageConfig:
+        if not self.learning:
+            raise ValueError(f"stage {self.name}: its loss reaches nothing of {list(self.train)}")
+        return self
 
 
 class FeatureConfig(_Section):
@@ -59,12 +80,16 @@ class TrainingConfig(_Section):
         seed: of weights, order and augmentation.
         size: network size, a file of ``config/model``.
         batch_size: clips in a batch, of about the same length; less for a small set, so that an
-            epoch has at least 16 batches.
+            epoch has at least 16 steps. Each process has batches of its own.
+        accumulate: batches whose gradients make one step.
+        precision: 32; ``bf16-mixed`` or ``16-mixed`` (on a GPU only) compute the network in half
+            the bits, and losses, weights and their average in 32 as ever.
         workers: processes that load and augment; 0 = none of their own.
         weight_decay, gradient_clip, label_smoothing: as in AdamW, by norm, on the attention loss.
         averaging: decay of the exponential moving average of the weights, which is what is
             validated and saved; 0 switches it off.
-        patience: epochs without a better validation WER after which a stage ends; 0 = never.
+        patience: epochs without a better validation WER after which a stage ends; 0 = never. A
+            stage with an auxiliary head is not ended: its network does not recognise yet.
         features: location and scaling.
         augmentation: how far clips are varied.
         stages: in order.
@@ -73,6 +98,8 @@ class TrainingConfig(_Section):
     seed: int = 0
     size: Literal["tiny", "base", "default", "large"] = "tiny"
     batch_size: Annotated[int, Field(ge=1)] = 32
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    precision: Literal[32, "bf16-mixed", "16-mixed"] = 32
     workers: Annotated[int, Field(ge=0)] = 1
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import lightning
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from whispersign_model.errors import DatasetError
 from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.training.batching import process
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.losses import Losses, ctc_loss, decoder_loss, hybrid_loss
 from whispersign_model.training.metrics import GlossErrors
+from whispersign_model.training.processes import gather
+
+SAMPLES = 8  # clips of the validation split whose hypotheses are logged
 
 
 class Batch(NamedTuple):
@@ -40,6 +45,14 @@ class Batch(NamedTuple):
     names: tuple[str, ...]
 
 
+class Sample(NamedTuple):
+    """What was signed in a clip of the validation split, and what was recognised."""
+
+    name: str
+    reference: tuple[str, ...]
+    hypothesis: tuple[str, ...]
+
+
 class TrainingModule(lightning.LightningModule):
     """Trains a network through one stage.
 
@@ -48,6 +61,12 @@ class TrainingModule(lightning.LightningModule):
         stage: what learns, how fast, on which loss.
         config: optimisation shared by all stages.
         glosses: the vocabulary, for the error rate.
+        sampled: names of the validation clips whose hypotheses are kept.
+
+    Attributes:
+        errors: of the last validation, over all processes.
+        samples: hypotheses of the sampled clips in the last validation.
+        means: losses and gradient norm, means over the batches and steps of the last epoch.
     """
 
     def __init__(
@@ -56,8 +75,10 @@ class TrainingModule(lightning.LightningModule):
         stage: StageConfig,
         config: TrainingConfig,
         glosses: tuple[str, ...],
+        sampled: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # few clips to validate
         self.model = model
         self.stage = stage
         self.config = config
@@ -65,13 +86,18 @@ class TrainingModule(lightning.LightningModule):
         self.auxiliary = nn.Linear(model.config.frontend.d_model, model.config.decoder.vocab_size)
         self.auxiliary.requires_grad_(stage.auxiliary)
         for component in ("frontend", "encoder", "ctc", "decoder"):
-            if component in stage.train:
+            if component in stage.learning:
                 model.unfreeze(component)
             else:
                 model.freeze(component)
         self.averaged = AveragedModel(model, multi_avg_fn=self._average, use_buffers=True)
         self.averaged.requires_grad_(False)
         self.errors = GlossErrors()
+        self.samples: list[Sample] = []
+        self.means: dict[str, float] = {}
+        self._sampled = frozenset(sampled)
+        self._sums: dict[str, list[float]] = {}  # of each process: total, count
+        self._seen: list[tuple[float, tuple[str, ...]]] = []  # losses since the last step
 
     def _average(
         self, averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int
@@ -105,31 +131,102 @@ class TrainingModule(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Set training mode; what is frozen stays in evaluation mode."""
         self.model.train()
+        self._sums = {}
+        self._seen = []
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch; all chance in it depends on seed, stage and step alone.
+        """Return the loss of one batch; all chance in it depends on seed, stage and batch alone.
+
+        The chunk size is that of all processes; what is dropped differs between them.
 
         Raises:
             DatasetError: naming recordings of the batch, when the loss is not finite.
         """
         stage = zlib.crc32(self.stage.name.encode())
-        generator = np.random.default_rng([self.config.seed, stage, self.global_step])
-        torch.manual_seed(int(generator.integers(2**62)))
+        number = self.current_epoch * int(self.trainer.num_training_batches) + index
+        generator = np.random.default_rng([self.config.seed, stage, number])
+        rank, processes = process()
+        torch.manual_seed(int(generator.integers(2**62)) + rank)
         chunk = int(generator.choice(self.stage.chunks))
         losses = self.losses(batch, chunk)
-        if not torch.isfinite(losses.total):
-            raise DatasetError(
-                ", ".join(batch.names[:5]),
-                f"the loss is {losses.total.item()} in step {self.global_step + 1}",
-                "look at these recordings or lower the rate; the best model so far is kept",
-            )
-        self.log("loss", losses.total, prog_bar=True, batch_size=len(batch.names))
-        self.log("loss_ctc", losses.ctc, batch_size=len(batch.names))
-        self.log("loss_attention", losses.attention, batch_size=len(batch.names))
+        values = torch.stack([part.detach() for part in losses]).tolist()
+        self._seen.append((values[0], batch.names))
+        if processes == 1:
+            self._refuse_infinite_losses()
+        for name, value in zip(("loss", "loss_ctc", "loss_attention"), values):
+            self.log(name, value, prog_bar=name == "loss", batch_size=len(batch.names))
+            self._count(name, value)
+        if processes > 1:  # they wait for each other's gradients, of clips without hands too
+            learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
+            return losses.total + 0 * torch.stack([each.sum() for each in learning]).sum()
         return losses.total
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Take the new weights into the average."""
+    def _count(self, name: str, value: float) -> None:
+        sums = self._sums.setdefault(name, [0.0, 0.0])
+        sums[0] += value
+        sums[1] += 1
+
+    def _refuse_infinite_losses(self) -> None:
+        """Stop, in all processes alike, if a loss since the last step was not finite."""
+        found = [(loss, names) for loss, names in self._seen if not math.isfinite(loss)]
+        found = [each for own in gather(found) for each in own]
+        if found:
+            loss, names = found[0]
+            raise DatasetError(
+                ", ".join(names[:5]),
+                f"the loss is {loss} in step {self.global_step + 1}",
+                "look at these recordings or lower the rate; the best model so far is kept",
+            )
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm, which is logged as it was before.
+
+        Raises:
+            DatasetError: when it is not finite: weights without a value would be saved. With
+                ``16-mixed`` single such steps are normal, and left out.
+        """
+        learning = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(learning, self.config.gradient_clip).item()
+        if math.isfinite(norm):
+            self.log("gradient_norm", norm)
+            self._count("gradient_norm", norm)
+        else:
+            self._refuse_infinite_losses()
+            if self.config.precision != "16-mixed":
+                names = [name for _, names in self._seen for name in names]
+                raise DatasetError(
+                    ", ".join(names[:5]),
+                    f"the gradient is {norm} in step {self.global_step + 1}",
+                    "look at these recordings or lower the rate; the best model so far is kept",
+                )
+        self._seen = []
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """Take a step, and the new weights into the average."""
+        optimizer.step(closure=optimizer_closure)
+        self.average()
+
+    def average(self) -> None:
+        """Take the weights into the average; BatchNorm's statistics are those of all processes."""
+        _, processes = process()
+        if processes > 1:
+            norms = [module for module in self.model.modules() if isinstance(module, _BatchNorm)]
+            for norm in norms:
+                for statistics in (norm.running_mean, norm.running_var):
+                    assert statistics is not None
+                    distributed.all_reduce(statistics)
+                    statistics /= processes
         self.averaged.update_parameters(self.model)
 
     @property
@@ -143,19 +240,38 @@ class TrainingModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Count errors afresh."""
         self.errors = GlossErrors()
+        self.samples = []
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count the errors of CTC, summed over paths: a young network is sure of what, not when."""
         model = self.best_weights.eval()
         decoded = model.decode(batch.features, batch.lengths, method="beam")
-        for hypothesis, targets, length in zip(decoded, batch.targets, batch.target_lengths):
-            reference = [self.glosses[i - 1] for i in targets[: int(length)].tolist()]
-            self.errors.add(reference, [self.glosses[i - 1] for i in hypothesis.ids])
+        for row, hypothesis in enumerate(decoded):
+            targets = batch.targets[row, : int(batch.target_lengths[row])]
+            reference = tuple(self.glosses[i - 1] for i in targets.tolist())
+            recognized = tuple(self.glosses[i - 1] for i in hypothesis.ids)
+            self.errors.add(reference, recognized)
+            if batch.names[row] in self._sampled:
+                self.samples.append(Sample(batch.names[row], reference, recognized))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the error rate."""
+        """Bring together what the processes counted, and log it."""
+        shares = gather((self.errors, self.samples, self._sums))
+        self.errors = GlossErrors()
+        sums: dict[str, list[float]] = {}
+        for errors, _, own in shares:
+            self.errors.sequences += errors.sequences
+            self.errors.exact += errors.exact
+            self.errors.pairs.update(errors.pairs)
+            for name, (total, count) in own.items():
+                before = sums.get(name, [0.0, 0.0])
+                sums[name] = [before[0] + total, before[1] + count]
+        self.samples = sorted(sample for _, samples, _ in shares for sample in samples)
+        self.means = {name: total / count for name, (total, count) in sums.items()}
         self.log("val_wer", self.errors.wer, prog_bar=True)
         self.log("val_accuracy", self.errors.accuracy, prog_bar=True)
+        for name in ("substitutions", "deletions", "insertions"):
+            self.log(f"val_{name}", float(getattr(self.errors, name)))
 
     def configure_optimizers(self) -> Any:
         """AdamW over what learns; linear warm-up, then a cosine, over the steps of the stage."""
@@ -167,7 +283,7 @@ class TrainingModule(lightning.LightningModule):
             lr=self.stage.rate,
             weight_decay=self.config.weight_decay,
             betas=(0.9, 0.98),
-            fused=True,
+            fused=self.config.precision != "16-mixed",  # its gradients are scaled until clipped
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps, self.stage))

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import (
-    Callback,
-    EarlyStopping,
-    LearningRateMonitor,
-    ModelCheckpoint,
-    RichProgressBar,
-)
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
-from whispersign_model.errors import CheckpointError, ConfigError
+from whispersign_model.errors import CheckpointError, ConfigError, DatasetError, WhisperSignError
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe, require_same
-from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
+from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training.callbacks import (
+    KeepBest,
+    Patience,
+    Pictures,
+    StageBar,
+    StageState,
+    WholeFiles,
+)
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.data import Clips, loader, suitable_batch_size, training_splits
-from whispersign_model.training.module import TrainingModule
+from whispersign_model.training.journal import (
+    Journal,
+    about_run,
+    versions,
+    write_metrics,
+    write_recipe,
+)
+from whispersign_model.training.module import SAMPLES, TrainingModule
+from whispersign_model.training.processes import check_devices, part_of_several, place, together
+from whispersign_model.training.resumption import (
+    Stopped,
+    check_folder,
+    how_to_go_on,
+    identity_of,
+    read_resume,
+)
 
-RESUME = "last.ckpt"
 PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
 
 
@@ -44,53 +62,16 @@ class Run:
         data: the processed dataset.
         out: the run's folder; it becomes a checkpoint itself.
         device: auto, cpu or cuda.
+        devices: processes to start here that train together, each on a GPU or on the CPU; 1 also
+            where torchrun has started them.
         progress: show a progress bar.
     """
 
     data: Dataset
     out: Path
     device: str = "auto"
+    devices: int = 1
     progress: bool = True
-
-
-class KeepBest(Callback):
-    """Writes the network into the run's folder when validation is at least as good as before."""
-
-    def __init__(self, out: Path, metadata: CheckpointMetadata, epochs_before: int) -> None:
-        self.out = out
-        self.metadata = metadata
-        self.epochs_before = epochs_before
-        self.best_wer = float("inf")
-
-    def on_validation_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
-        """Compare and save."""
-        assert isinstance(module, TrainingModule)
-        wer = float(trainer.callback_metrics["val_wer"])
-        if trainer.sanity_checking or module.stage.auxiliary or wer > self.best_wer:
-            return
-        self.best_wer = wer
-        losses = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("loss")}
-        metadata = self.metadata.model_copy(
-            update={
-                "epoch": self.epochs_before + trainer.current_epoch + 1,
-                "losses": losses,
-                "metrics": {
-                    "val_wer": wer,
-                    "val_accuracy": float(trainer.callback_metrics["val_accuracy"]),
-                },
-            }
-        )
-        module.best_weights.save_checkpoint(self.out, metadata)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What an exact resume needs."""
-        return {"best_wer": self.best_wer}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up after a stop."""
-        self.best_wer = state["best_wer"]
 
 
 def train(
@@ -104,75 +85,232 @@ def train(
     """Train through the stages.
 
     Args:
-        run: data and folder.
+        run: data, folder and processes.
         config: the training recipe.
         model_config: shape of the network; its vocabulary is set to the dataset's.
         only_stage: from 1; the others are left out.
-        resume: a run's ``last.ckpt``: go on exactly where it stopped.
+        resume: a run's ``last.ckpt``: go on exactly where it stopped, in the same folder.
         init: a checkpoint to start from, whatever its vocabulary; it says the shape of the network
             and how features are normalised.
 
     Returns:
-        the metrics of the best network, also in ``out/metrics.json``.
+        the metrics of the best network, also in ``out/metrics.json``; nothing in a process that is
+        not the first.
 
     Raises:
         WhisperSignError: for data or options that cannot be trained on, before the first step.
         KeyboardInterrupt: after Ctrl-C, once ``last.ckpt`` of the last whole epoch is there.
     """
+    check_devices(run.devices, run.device)
+    check_precision(config, run.device)
+    stages = chosen_stages(config, only_stage)
+    stopped = None if resume is None else read_resume(resume, run.out)
+    check_folder(run.out, resume)
+    if run.devices > 1 and not part_of_several():
+        return together(run.devices, train, run, config, model_config, only_stage, resume, init)
     quiet_libraries()
     lightning.seed_everything(config.seed, verbose=False)
+    course = prepare(run, config, model_config, stages, stopped, init)
+    try:
+        course.run_stages(resume)
+        return course.finish()
+    except (KeyboardInterrupt, SystemExit):  # Lightning answers Ctrl-C with the latter
+        course.journal.write(f"stopped; {how_to_go_on(run.out)}")
+        raise KeyboardInterrupt from None
+    except WhisperSignError as error:
+        course.journal.write(f"error: {error}")
+        raise
+    except BrokenPipeError:  # who read the progress has gone
+        raise
+    except OSError as error:
+        where = error.filename if isinstance(error.filename, str) else run.out
+        fault = f"cannot be written or read ({error.strerror or error})"
+        told = CheckpointError(where, fault, how_to_go_on(run.out))
+        with suppress(OSError):
+            course.journal.write(f"error: {told}")
+        raise told from error
+
+
+def chosen_stages(config: TrainingConfig, only: int | None) -> list[tuple[int, StageConfig]]:
+    """Return the stages that are trained, with their numbers from 1.
+
+    Raises:
+        ConfigError: there is none.
+    """
     stages = list(enumerate(config.stages, start=1))
-    if only_stage is not None and not 1 <= only_stage <= len(stages):
-        raise ConfigError("--stage", f"{only_stage} is not one of 1 to {len(stages)}")
-    glosses = run.data.glosses
+    if only is not None and not 1 <= only <= len(stages):
+        raise ConfigError("--stage", f"{only} is not one of 1 to {len(stages)}")
+    chosen = [(n, stage) for n, stage in stages if stage.epochs and only in (None, n)]
+    if not chosen:
+        which = "every stage" if only is None else f"stage {only}"
+        raise ConfigError("stages", f"{which} has 0 epochs", "nothing is trained; raise epochs")
+    return chosen
+
+
+def check_precision(config: TrainingConfig, device: str) -> None:
+    """Refuse a precision that the device cannot train in.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    if config.precision == "16-mixed" and (device == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("precision", "16-mixed needs a GPU", "take bf16-mixed or 32")
+
+
+@dataclass
+class Course:
+    """A training that is ready to run: everything has been read and checked.
+
+    Attributes:
+        run, config: as given.
+        stages: those to train, with their numbers.
+        stopped: what is gone on with, if anything.
+        model: the network; its weights are updated in place.
+        metadata: of its checkpoint.
+        training, validation: clips.
+        identity: what a resume must have in common with this training.
+        journal: the log.
+        history: what the stages before have given.
+    """
+
+    run: Run
+    config: TrainingConfig
+    stages: list[tuple[int, StageConfig]]
+    stopped: Stopped | None
+    model: WhisperSignModel
+    metadata: CheckpointMetadata
+    training: Clips
+    validation: Clips
+    identity: dict[str, str]
+    journal: Journal
+    history: list[dict[str, Any]]
+
+    def run_stages(self, resume: Path | None) -> None:
+        """Train through the stages; the one that was stopped goes on from ``resume``."""
+        best = float("inf")
+        for number, stage in self.stages:
+            if self.stopped is not None and number < self.stopped.stage:
+                continue
+            goes_on = self.stopped is not None and number == self.stopped.stage
+            epochs_before = sum(record["epochs"] for record in self.history)
+            warm_up_alone = all(stage.auxiliary for _, stage in self.stages)
+            keep = KeepBest(self.run.out, self.metadata, epochs_before, warm_up_alone)
+            keep.best_wer = best
+            best = self._run_stage(number, stage, keep, resume if goes_on else None)
+
+    def _run_stage(
+        self, number: int, stage: StageConfig, keep: KeepBest, resume: Path | None
+    ) -> float:
+        """Train one stage; return the best validation WER so far."""
+        config, processes = self.config, place().processes
+        every = max(1, len(self.validation) // SAMPLES)
+        sampled = [example.name for example in self.validation.examples[::every]][:SAMPLES]
+        module = TrainingModule(self.model, stage, config, self.metadata.glosses, sampled)
+        state = StageState(number, self.identity, self.history, self.journal)
+        together = processes * config.accumulate  # batches in a step
+        size = suitable_batch_size(len(self.training) // together, config.batch_size)
+        self.journal.write(
+            f"stage {number} of {len(config.stages)} ({stage.name}): {stage.epochs} epochs, rate "
+            f"{stage.rate:g}, at most {size} clips in a batch"
+        )
+        trainer = stage_trainer(self.run, config, number, [state, keep, Pictures()])
+        varied = self.training.varied(config.stage_augmentation(stage), config.seed)
+        trainer.fit(
+            module,
+            loader(varied, size, config.workers, config.seed + number),
+            loader(self.validation, config.batch_size, config.workers, None),
+            ckpt_path=str(resume) if resume else None,
+            weights_only=True,
+        )
+        if config.averaging:
+            self.model.load_state_dict(module.best_weights.state_dict())
+        self.history.append(state.record)
+        return keep.best_wer
+
+    def finish(self) -> dict[str, Any]:
+        """Write ``metrics.json`` and the last line of the log; return the metrics."""
+        if place().rank:
+            return {}
+        metrics = write_metrics(
+            self.run.out,
+            {
+                "stages": self.history,
+                "seconds": round(sum(record["seconds"] for record in self.history), 1),
+                "seed": self.config.seed,
+                "parameters": self.model.parameter_count(),
+                "training_clips": len(self.training),
+                "validation_clips": len(self.validation),
+                "glosses": len(self.metadata.glosses),
+                "processes": place().processes,
+                "versions": versions(),
+            },
+        )
+        self.journal.write(
+            f"finished: best WER {metrics['val_wer']:.4f} in epoch {metrics['epoch']} of "
+            f"{sum(record['epochs'] for record in self.history)}, {metrics['seconds']:.0f} s"
+        )
+        return metrics
+
+
+def prepare(
+    run: Run,
+    config: TrainingConfig,
+    model_config: ModelConfig,
+    stages: list[tuple[int, StageConfig]],
+    stopped: Stopped | None,
+    init: Path | None,
+) -> Course:
+    """Read and check all that training needs, and open the run's folder.
+
+    Raises:
+        WhisperSignError: for what cannot be trained on.
+    """
     training, validation, note = training_splits(run.data)
-    if note:
-        print(note)
-    if init is not None:
+    if not any(len(example.labels) for example in validation):
+        raise DatasetError(
+            validation[0].features_path.parents[1], "has no gloss to validate on", "label some"
+        )
+    first = place().rank == 0
+    if stopped is not None:
+        model, recipe = WhisperSignModel(stopped.metadata.config), stopped.metadata.recipe
+    elif init is not None:
         model, recipe = initial_model(init, run.data)
     else:
-        model = WhisperSignModel(model_config.with_vocabulary(len(glosses)))
+        model = WhisperSignModel(model_config.with_vocabulary(len(run.data.glosses)))
         recipe = run.data.recipe.changed(**config.features.model_dump())
         recipe = fit_scaling(recipe, (example.features() for example in training))
-    going_on = None if resume is None else read_resume(resume)
     metadata = CheckpointMetadata(
         name=run.out.name or "whispersign",
         config=model.config,
-        glosses=glosses,
+        glosses=run.data.glosses,
         language=run.data.language,
         recipe=recipe,
     )
+    identity = identity_of(run.data, [*training, *validation], config, metadata, place().processes)
+    if stopped is not None:
+        stopped.require_same(identity, [number for number, _ in stages])
     patch = model.config.frontend.patch_size
-    clips = Clips(training, recipe, patch, config.seed, config.augmentation, glosses)
+    clips = Clips(training, recipe, patch, config.seed, config.augmentation, run.data.glosses)
     fixed = Clips(validation, recipe, patch, config.seed)
-    best = float("inf")
-    epochs_before = 0
-    for number, stage in stages:
-        left_out = only_stage not in (None, number) or stage.epochs == 0
-        if left_out or (going_on is not None and number < going_on["stage"]):
-            epochs_before += 0 if left_out else stage.epochs
-            continue
-        keep = KeepBest(run.out, metadata, epochs_before)
-        keep.best_wer = best
-        module = TrainingModule(model, stage, config, glosses)
-        trainer = stage_trainer(run, config, stage, number, keep)
-        batch_size = suitable_batch_size(len(training), config.batch_size)
-        varied = clips.varied(config.stage_augmentation(stage), config.seed)
-        try:
-            trainer.fit(
-                module,
-                loader(varied, batch_size, config.workers, config.seed + number),
-                loader(fixed, config.batch_size, config.workers, None),
-                ckpt_path=str(resume) if going_on and number == going_on["stage"] else None,
-                weights_only=True,
-            )
-        except SystemExit:  # Lightning's answer to Ctrl-C
-            raise KeyboardInterrupt from None
-        best = keep.best_wer
-        if config.averaging:
-            model.load_state_dict(module.best_weights.state_dict())
-        epochs_before += stage.epochs
-    return write_metrics(run.out)
+    try:
+        run.out.mkdir(parents=True, exist_ok=True)
+        if first:
+            write_recipe(run.out, config)
+        journal = Journal(run.out, writes=first, goes_on=stopped is not None)
+    except OSError as error:
+        raise ConfigError(run.out, f"cannot be written ({error.strerror})") from error
+    if stopped is not None:
+        journal.write(f"goes on after {stopped.epochs} epochs of stage {stopped.stage}")
+    for line in about_run(run.data, training, validation, config, model, place().processes):
+        journal.write(line)
+    for warning in filter(None, [note, *run.data.warnings()]):
+        journal.write(f"warning: {warning}")
+        if first:
+            print(f"warning: {warning}")
+    history = [] if stopped is None else list(stopped.history)
+    return Course(
+        run, config, stages, stopped, model, metadata, clips, fixed, identity, journal, history
+    )
 
 
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
@@ -201,56 +339,37 @@ def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
     return model, metadata.recipe
 
 
-def read_resume(path: Path) -> dict[str, Any]:
-    """Read which stage a ``last.ckpt`` belongs to.
-
-    Raises:
-        CheckpointError: when it cannot be read.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return {"stage": int(content["callbacks"]["Stage"]["number"])}
-    except Exception as error:  # torch raises what its unpickler happens to raise
-        raise CheckpointError(
-            path, "is no training state that can be resumed", f"give the run's {RESUME}"
-        ) from error
-
-
-class Stage(Callback):
-    """Remembers in ``last.ckpt`` which stage it belongs to."""
-
-    state_key = "Stage"
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def state_dict(self) -> dict[str, Any]:
-        """The stage's number, from 1."""
-        return {"number": self.number}
-
-
 def stage_trainer(
-    run: Run, config: TrainingConfig, stage: StageConfig, number: int, keep: KeepBest
+    run: Run, config: TrainingConfig, number: int, own: Sequence[Callback]
 ) -> lightning.Trainer:
-    """A Lightning trainer for one stage."""
+    """A Lightning trainer for one stage, in as many processes as train together."""
+    stage = config.stages[number - 1]
     callbacks: list[Callback] = [
-        Stage(number),
-        keep,
+        *own,
         LearningRateMonitor("step"),
         ModelCheckpoint(
             run.out, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
         ),
     ]
     if run.progress:
-        callbacks.append(RichProgressBar())
-    if config.patience:
-        callbacks.append(EarlyStopping("val_wer", patience=config.patience))
+        callbacks.append(StageBar(f"{number} of {len(config.stages)} ({stage.name})"))
+    if config.patience and not stage.auxiliary:
+        callbacks.append(Patience(config.patience))
+    _, count, here = place()
+    several = DDPStrategy(
+        broadcast_buffers=False,  # see TrainingModule.average
+        cluster_environment=TorchElasticEnvironment(),
+    )
     return lightning.Trainer(
         accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[run.device],
-        devices=1,
+        devices=here,
+        num_nodes=count // here,
+        strategy=several if count > 1 else "auto",
+        precision=config.precision,
+        accumulate_grad_batches=config.accumulate,
         max_epochs=stage.epochs,
-        gradient_clip_val=config.gradient_clip,
         callbacks=callbacks,
+        plugins=[WholeFiles()],
         logger=TensorBoardLogger(run.out, name="", version=f"stage{number}-{stage.name}"),
         enable_progress_bar=run.progress,
         enable_model_summary=False,
@@ -260,16 +379,9 @@ def stage_trainer(
     )
 
 
-def write_metrics(out: Path) -> dict[str, Any]:
-    """Write ``metrics.json`` from what the best network says of itself."""
-    metadata = read_metadata(out)
-    metrics = {"epoch": metadata.epoch, **metadata.losses, **metadata.metrics}
-    replace_file(out / "metrics.json", json.dumps(metrics, indent=1).encode())
-    return metrics
-
-
 def quiet_libraries() -> None:
     """Keep advice meant for Lightning's own users out of the log."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", module="torch.utils.data")

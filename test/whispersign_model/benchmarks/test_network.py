@@ -62,12 +62,23 @@ def test_median_time_counts_runs_after_the_warm_up(monkeypatch):
 
 def test_costs_of_a_size_are_measured_in_a_process_of_its_own():
     done = []
-    costs = network.measure(["tiny"], 1, lambda: done.append(1))["tiny"]
+    parts = ("forward_ms", "train_step_ms", "memory_mb")
+    costs = network.measure(["tiny"], 1, parts, lambda: done.append(1))["tiny"]
     assert set(costs.forward_ms) == {"60", "120", "600"}
     assert 0 < costs.forward_ms["60"] < costs.forward_ms["600"]
     assert costs.train_step_ms > costs.forward_ms["60"]
     assert costs.memory_mb > 50
     assert done == [1]
+
+
+def test_what_is_not_asked_for_is_not_measured(monkeypatch):
+    def forward(model, frames):
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(network, "forward_ms", forward)
+    monkeypatch.setattr(network, "time_of", lambda run: 1.5)
+    assert network._measure("tiny", 1, ("train_step_ms",)) == network.Costs(train_step_ms=1.5)
+    assert network._measure("tiny", 1, ("memory_mb",)).memory_mb > 50
 
 
 def test_thread_count_is_checked(capsys):

@@ -1,7 +1,23 @@
-"""A small dataset of movements that three glosses differ in."""
+"""A small dataset of movements that three glosses differ in, and a network trained on it."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+from whispersign_model.cli.main import main
+
+SHORT = """
+size: tiny
+batch_size: 8
+workers: 0
+averaging: 0.9
+augmentation: {crop: 0, rotation: 1, shift: 0, hand_shift: 0, stretch: 0, speed: 0.1, warp: 0,
+  finger_mask: 0, frame_mask: 0}
+stages:
+  - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
+  - {name: joint, epochs: 2, rate: 1.0e-3, alpha: 0.5}
+"""
 
 
 def movement(gloss: int, seed: int, frames: int = 40) -> np.ndarray:
@@ -19,10 +35,8 @@ def movement(gloss: int, seed: int, frames: int = 40) -> np.ndarray:
     return clip
 
 
-@pytest.fixture
-def dataset(tmp_path):
-    """Folders of features and labels alone, three glosses."""
-    folder = tmp_path / "data"
+def write_dataset(folder: Path) -> Path:
+    """Write folders of features and labels alone, three glosses."""
     for split, takes in (("train", 8), ("val", 2), ("test", 2)):
         for part in ("features", "labels"):
             (folder / split / part).mkdir(parents=True)
@@ -32,6 +46,23 @@ def dataset(tmp_path):
                 seed = take + 100 * len(split)
                 np.save(folder / split / "features" / name, movement(gloss, seed, 36 + take))
                 np.save(folder / split / "labels" / name, np.array([gloss]))
+    return folder
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """The folder of a dataset of three glosses."""
+    return write_dataset(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``data``, ``recipe.yaml`` and ``run``, a short training; to be left alone."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_dataset(folder / "data")
+    (folder / "recipe.yaml").write_text(SHORT)
+    words = ["--config", folder / "recipe.yaml", "--data", folder / "data", "--out", folder / "run"]
+    assert main(["train", "--quiet", *map(str, words)]) == 0
     return folder
 
 

@@ -13,6 +13,7 @@ from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.errors import DatasetError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.training import module as training_module
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.losses import Losses
 from whispersign_model.training.module import Batch, TrainingModule, warm_up_cosine
@@ -99,7 +100,7 @@ def test_the_loss_honours_lengths(make: Make, batch: Batch) -> None:
             torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
-def test_chance_follows_from_seed_stage_and_step_alone(
+def test_chance_follows_from_seed_stage_and_batch_alone(
     make: Make, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[tuple[int, float]] = []
@@ -111,17 +112,21 @@ def test_chance_follows_from_seed_stage_and_step_alone(
     monkeypatch.setattr(TrainingModule, "losses", losses)
     monkeypatch.setattr(TrainingModule, "log", lambda *args, **options: None)
 
-    def draw(module: TrainingModule, step: int) -> tuple[int, float]:
-        monkeypatch.setattr(TrainingModule, "global_step", step)
-        module.training_step(batch, 0)
+    def draw(module: TrainingModule, number: int) -> tuple[int, float]:
+        module.trainer = Mock(global_step=0, current_epoch=number // 5, num_training_batches=5)
+        module.training_step(batch, number % 5)
         return drawn[-1]
 
     module = make(chunks=(0, 2, 4))
-    steps = [draw(module, step) for step in range(20)]
-    assert {chunk for chunk, _ in steps} == {0, 2, 4}
-    assert len({number for _, number in steps}) == 20
-    assert [draw(module, step) for step in range(20)] == steps
-    assert draw(make(chunks=(0, 2, 4), name="realtime"), 0) != steps[0]
+    batches = [draw(module, number) for number in range(20)]
+    assert {chunk for chunk, _ in batches} == {0, 2, 4}
+    assert len({number for _, number in batches}) == 20, "whether or not a step was made between"
+    assert [draw(module, number) for number in range(20)] == batches
+    assert draw(make(chunks=(0, 2, 4), name="realtime"), 0) != batches[0]
+    monkeypatch.setattr(training_module, "process", lambda: (1, 2))
+    others = [draw(module, number) for number in range(20)]
+    assert [chunk for chunk, _ in others] == [chunk for chunk, _ in batches]
+    assert not {number for _, number in others} & {number for _, number in batches}
 
 
 def test_chunks_reach_the_network(make: Make, batch: Batch) -> None:
@@ -138,7 +143,7 @@ def test_the_average_follows_with_a_horizon_that_grows_up_to_its_decay(make: Mak
     for step in range(8):
         with torch.no_grad():
             weight.fill_(float(step))
-        module.on_train_batch_end(None, None, 0)
+        module.average()
         decay = min(0.2, (1 + step) / (10 + step))
         expected = float(step) if expected is None else decay * expected + (1 - decay) * step
         assert averaged[0, 0].item() == pytest.approx(expected, rel=1e-5)
@@ -169,7 +174,22 @@ def test_validation_counts_the_glosses_of_the_averaged_network_as_it_will_run(
 
 def test_loss_that_is_no_number_stops_with_the_names_of_the_clips(make: Make, batch: Batch) -> None:
     module = make()
-    module.trainer = Mock(global_step=6)
+    module.trainer = Mock(global_step=6, current_epoch=0, num_training_batches=9)
     broken = batch._replace(features=batch.features * torch.inf)
     with pytest.raises(DatasetError, match=r"^a, b: the loss is nan in step 7; look at"):
         module.training_step(broken, 0)
+
+
+def test_gradient_that_is_no_number_stops_before_the_weights_are_spoilt(make: Make) -> None:
+    module = make()
+    module.trainer = Mock(global_step=6)
+    module._seen = [(1.0, ("a", "b"))]
+    optimizer = torch.optim.SGD(module.model.parameters(), lr=1.0)
+    module.model.ctc.project.bias.grad = torch.full((len(GLOSSES) + 1,), torch.nan)
+    with pytest.raises(DatasetError, match=r"^a, b: the gradient is nan in step 7; look at"):
+        module.configure_gradient_clipping(optimizer)
+    module.config = module.config.model_copy(update={"precision": "16-mixed"})
+    module.configure_gradient_clipping(optimizer)
+    module._seen = [(torch.inf, ("c",))]
+    with pytest.raises(DatasetError, match=r"^c: the loss is inf"):
+        module.configure_gradient_clipping(optimizer)

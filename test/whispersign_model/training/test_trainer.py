@@ -15,11 +15,14 @@ from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.encoder import Encoder
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training import module
+from whispersign_model.training.callbacks import KeepBest
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.module import TrainingModule
-from whispersign_model.training.trainer import KeepBest, Run, initial_model, train
+from whispersign_model.training.trainer import Run, initial_model, train
 
 GLOSSES = ("A", "B")
 STAGES = (
@@ -87,6 +90,7 @@ def test_the_best_epoch_of_all_stages_is_kept_the_latest_of_equals(
     found = iter(rates)
 
     def pretend(self: TrainingModule) -> None:
+        self.means = {"loss": 3.0, "loss_ctc": 2.0, "loss_attention": 4.0}
         self.log("val_wer", next(found))
         self.log("val_accuracy", 0.5)
 
@@ -94,6 +98,59 @@ def test_the_best_epoch_of_all_stages_is_kept_the_latest_of_equals(
     metadata = read_metadata(run(dataset))
     assert metadata.epoch == kept
     assert metadata.metrics["val_wer"] == pytest.approx(rates[kept - 1])
+
+
+def test_batches_are_put_together_into_steps_of_schedule_and_average(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    averages, fit, trainers = [], lightning.Trainer.fit, []
+    average = TrainingModule.average
+
+    def count(self: TrainingModule) -> None:
+        averages.append(self.trainer.global_step)
+        average(self)
+
+    def watch(self: lightning.Trainer, *args: object, **named: object) -> None:
+        trainers.append(self)
+        fit(self, *args, **named)
+
+    monkeypatch.setattr(TrainingModule, "average", count)
+    monkeypatch.setattr(lightning.Trainer, "fit", watch)
+    stage = StageConfig(name="x", epochs=3, rate=1.0e-2, final_rate=0.5)
+    config = TrainingConfig(batch_size=2, accumulate=2, workers=0, stages=(stage,))
+    train(Run(dataset, dataset.path.parent / "run", "cpu", progress=False), config, ModelConfig())
+    assert trainers[0].num_training_batches == 3
+    assert trainers[0].global_step == len(averages) == 3 * 2, "the last step of one batch"
+    assert trainers[0].optimizers[0].param_groups[0]["lr"] == pytest.approx(0.5e-2)
+
+
+def test_half_the_bits_are_for_the_network_not_for_losses_and_weights(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, ctc_loss = set(), module.ctc_loss
+
+    def watch(log_probs: torch.Tensor, *words: torch.Tensor) -> torch.Tensor:
+        seen.add((torch.is_autocast_enabled("cpu"), log_probs.dtype))
+        return ctc_loss(log_probs, *words)
+
+    def encode(self: Encoder, *words: object) -> object:
+        encoded = forward(self, *words)
+        seen.add(encoded[0].dtype)
+        return encoded
+
+    forward = Encoder.forward
+    monkeypatch.setattr(module, "ctc_loss", watch)
+    monkeypatch.setattr(Encoder, "forward", encode)
+    stage = StageConfig(name="x", epochs=1, rate=1e-3)
+    out = dataset.path.parent / "run"
+    for precision, expected in ((32, torch.float32), ("bf16-mixed", torch.bfloat16)):
+        seen.clear()
+        config = TrainingConfig(precision=precision, workers=0, stages=(stage,))
+        train(Run(dataset, out / str(precision), "cpu", progress=False), config, ModelConfig())
+        assert (precision != 32, torch.float32) in seen
+        assert {dtype for dtype in seen if isinstance(dtype, torch.dtype)} >= {expected}
+        trained, _ = WhisperSignModel.load_checkpoint(out / str(precision))
+        assert {value.dtype for value in trained.parameters()} == {torch.float32}
 
 
 def test_what_learns_through_a_head_of_its_own_is_never_kept(tmp_path: Path) -> None:
@@ -104,7 +161,9 @@ def test_what_learns_through_a_head_of_its_own_is_never_kept(tmp_path: Path) -> 
         stage = StageConfig(name="x", epochs=1, rate=1e-3, auxiliary=auxiliary)
         module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES)
         keep = KeepBest(tmp_path / "run", metadata, 0)
-        trainer = SimpleNamespace(callback_metrics=metrics, sanity_checking=False, current_epoch=0)
+        trainer = SimpleNamespace(
+            callback_metrics=metrics, sanity_checking=False, current_epoch=0, is_global_zero=True
+        )
         keep.on_validation_end(trainer, module)
         assert (tmp_path / "run").exists() != auxiliary
 

@@ -1,7 +1,11 @@
 """Training: losses, the schedule, and a network that learns from files."""
 
 import json
+import re
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -57,39 +61,66 @@ def test_a_dataset_becomes_a_network_that_recognises_it(dataset, tmp_path, capsy
     assert "exact 1.000" in capsys.readouterr().out
 
 
-def test_stopped_training_goes_on_as_if_it_had_not_stopped(dataset, tmp_path):
-    from whispersign_model.training import module
+KILLED = """
+import os, signal, sys
+from whispersign_model.cli.main import main
+from whispersign_model.training.module import TrainingModule
 
-    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("epochs: 40", "epochs: 8"))
+def kill(self, outputs, batch, batch_idx):
+    if self.stage.name == "joint" and self.current_epoch == 5 and batch_idx == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+TrainingModule.on_train_batch_end = kill
+main(sys.argv[1:])
+"""
+
+
+def test_killed_training_goes_on_as_if_it_had_not_been(dataset, tmp_path):
+    changed = RECIPE.replace("epochs: 40", "epochs: 8") + "accumulate: 2\npatience: 4\n"
+    (tmp_path / "recipe.yaml").write_text(changed)
     assert train(dataset, tmp_path / "whole") == 0
-    steps = module.TrainingModule.on_train_batch_end
-
-    def interrupt(self, outputs, batch, batch_idx):
-        steps(self, outputs, batch, batch_idx)
-        if self.stage.name == "joint" and self.current_epoch == 5:
-            raise RuntimeError("power cut")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.TrainingModule, "on_train_batch_end", interrupt)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(dataset, tmp_path / "cut")
+    words = ["train", "--config", tmp_path / "recipe.yaml", "--data", dataset, "--quiet"]
+    words = [str(word) for word in [*words, "--out", tmp_path / "cut"]]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *words], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert "joint 5/8" in (tmp_path / "cut/train.log").read_text().splitlines()[-1]
     assert train(dataset, tmp_path / "cut", "--resume", tmp_path / "cut/last.ckpt") == 0
     whole, cut = (read_metadata(tmp_path / name) for name in ("whole", "cut"))
     assert whole.losses == cut.losses
+    assert whole.metrics == cut.metrics
     assert whole.weights_sha256 == cut.weights_sha256
+    whole, cut = (figures(tmp_path / name) for name in ("whole", "cut"))
+    assert whole == cut
 
 
-def test_interrupted_training_says_how_to_go_on(dataset, tmp_path, capsys, monkeypatch):
+def figures(run):
+    """All lines of a run's log about epochs, and its metrics, without times."""
+    lines = [line[21:] for line in (run / "train.log").read_text().splitlines()]
+    epochs = [re.sub(r", [0-9.]+ s", "", line) for line in lines if ": loss " in line]
+    metrics = json.loads((run / "metrics.json").read_text())
+    for part in (metrics, *metrics["stages"]):
+        part.pop("seconds")
+    return epochs, metrics
+
+
+@pytest.mark.parametrize("stage", ["frontend", "joint", "realtime"])
+def test_interrupted_training_says_how_to_go_on(dataset, tmp_path, capsys, monkeypatch, stage):
     from whispersign_model.training import module
 
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("epochs: 40", "epochs: 2"))
+
     def interrupt(self):
-        if self.stage.name == "joint" and self.current_epoch == 1:
+        if self.stage.name == stage and self.current_epoch == self.stage.epochs - 1:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(module.TrainingModule, "on_train_epoch_end", interrupt, raising=False)
     assert train(dataset, tmp_path / "run") == 130
     told = capsys.readouterr()
-    assert f"--resume {tmp_path / 'run/last.ckpt'}" in told.out
+    state = tmp_path / "run/last.ckpt"
+    hint = "no epoch was done" if stage == "frontend" else f"go on with: --resume {state}"
+    assert hint in told.out
+    assert hint in (tmp_path / "run/train.log").read_text().splitlines()[-1]
+    assert state.exists() == (stage != "frontend")
     assert told.err.splitlines()[-1] == "whispersign: interrupted"
 
 
@@ -148,6 +179,19 @@ def test_recipes_of_the_project_are_valid_and_complete():
 
     config = load_yaml(TrainingConfig, config_file("train.yaml"))
     assert [stage.name for stage in config.stages] == ["frontend", "joint", "realtime"]
+    seed = load_yaml(TrainingConfig, config_file("train/seed.yaml"))
+    assert [(stage.epochs, stage.rate, stage.alpha) for stage in seed.stages] == [
+        (30, 1e-3, 1.0),
+        (100, 5e-5, 0.3),
+        (30, 1e-5, 0.3),
+    ]
+    everything = ("frontend", "encoder", "ctc", "decoder")
+    assert [stage.train for stage in seed.stages] == [("frontend",), everything, everything]
+    assert not any(stage.auxiliary for stage in seed.stages)
+    varied = {name for name, value in seed.augmentation.model_dump().items() if value}
+    strengths = {"camera_rate", "sentence_signs", "repeat", "idle_seconds", "window_seconds"}
+    assert varied - strengths == {"noise", "jitter", "joint_mask", "frame_mask", "mask_length"}
+    assert seed.stage_augmentation(seed.stages[2]).window == 1.0
 
 
 def test_hybrid_loss_is_the_weighted_sum():

@@ -1,0 +1,98 @@
+"""Going on after a stop: only with the same training, and what is no state of one is said."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from whispersign_model.cli.main import main
+
+Text = str | Path
+
+
+def go_on(folder: Path, *options: Text, resume: Text = "run/last.ckpt") -> int:
+    words = ["train", "--config", folder / "recipe.yaml", "--data", folder / "data", "--quiet"]
+    words += ["--out", folder / "run", "--resume", folder / resume, *options]
+    return main([str(word) for word in words])
+
+
+@pytest.fixture
+def stopped(trained: Path, tmp_path: Path) -> Path:
+    """A copy of a training that has ended."""
+    shutil.copytree(trained, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def change(folder: Path, before: str, after: str) -> None:
+    text = (folder / "recipe.yaml").read_text()
+    assert before in text
+    (folder / "recipe.yaml").write_text(text.replace(before, after))
+
+
+def other_dataset(folder: Path) -> None:
+    np.save(folder / "data/train/labels/1-0.npy", np.array([2]))
+
+
+def other_vocabulary(folder: Path) -> None:
+    (folder / "data/vocabulary.json").write_text('{"glosses": ["A", "B", "C"]}')
+
+
+def cut_off(folder: Path) -> None:
+    file = folder / "run/last.ckpt"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda folder: change(folder, "rate: 1.0e-3, alpha: 0.5", "rate: 2.0e-3"), "(stages"),
+        (lambda folder: change(folder, "batch_size: 8", "batch_size: 6"), "(batch_size changed)"),
+        (other_dataset, "belongs to a training with another dataset"),
+        (other_vocabulary, "belongs to a training with another vocabulary"),
+        (cut_off, "is damaged, or no training state"),
+        (lambda folder: torch.save({"a": 1}, folder / "run/last.ckpt"), "no training state"),
+        (lambda folder: (folder / "run/last.ckpt").write_bytes(b""), "no training state"),
+        (lambda folder: (folder / "run/last.ckpt").unlink(), "is no file"),
+    ],
+)
+def test_another_training_is_not_gone_on_with(stopped, capsys, spoil, says) -> None:
+    before = (stopped / "run/model.safetensors").read_bytes()
+    spoil(stopped)
+    assert go_on(stopped) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"{stopped / 'run/last.ckpt'}: " in told
+    assert says in told
+    assert (stopped / "run/model.safetensors").read_bytes() == before
+
+
+def test_another_stage_or_folder_is_refused(stopped, capsys) -> None:
+    assert go_on(stopped, "--stage", "1") == 2
+    assert "was stopped in stage 2" in capsys.readouterr().err
+    (stopped / "elsewhere").mkdir()
+    shutil.move(stopped / "run/last.ckpt", stopped / "elsewhere/last.ckpt")
+    assert go_on(stopped, resume="elsewhere/last.ckpt") == 2
+    assert f"give --out {stopped / 'elsewhere'}" in capsys.readouterr().err
+
+
+def test_workers_may_change_and_the_log_is_kept(stopped) -> None:
+    log = (stopped / "run/train.log").read_text()
+    metrics = (stopped / "run/metrics.json").read_text()
+    change(stopped, "workers: 0", "workers: 1")
+    assert go_on(stopped) == 0
+    assert (stopped / "run/train.log").read_text().startswith(log)
+    assert "goes on after 2 epochs of stage 2" in (stopped / "run/train.log").read_text()
+    assert (stopped / "run/metrics.json").read_text() == metrics
+
+
+def test_a_folder_that_holds_a_run_is_not_written_into(stopped, capsys) -> None:
+    words = ["train", "--config", stopped / "recipe.yaml", "--data", stopped / "data"]
+    words += ["--out", stopped / "run", "--quiet"]
+    assert main([str(word) for word in words]) == 2
+    told = capsys.readouterr().err
+    assert f"{stopped / 'run'}: holds a run already (last.ckpt); choose another folder" in told
+    assert f"--resume {stopped / 'run/last.ckpt'}" in told

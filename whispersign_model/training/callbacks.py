@@ -1,0 +1,236 @@
+"""What happens at the end of an epoch: keep the best network, log, save the state, stop."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.training.figures import confusion_figure
+from whispersign_model.training.journal import Journal, epoch_line
+from whispersign_model.training.module import Sample, TrainingModule
+
+
+class KeepBest(Callback):
+    """Writes the network into the run's folder when validation is at least as good as before.
+
+    Args:
+        out: the run's folder.
+        metadata: of the network.
+        epochs_before: epochs of the stages before.
+        warm_up_alone: keep the last network of a stage with an auxiliary head, too. It does not
+            recognise yet; but where nothing else is trained it is what another run starts from.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        metadata: CheckpointMetadata,
+        epochs_before: int,
+        warm_up_alone: bool = False,
+    ) -> None:
+        self.out = out
+        self.metadata = metadata
+        self.epochs_before = epochs_before
+        self.warm_up_alone = warm_up_alone
+        self.best_wer = float("inf")
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Compare and save."""
+        assert isinstance(module, TrainingModule)
+        wer = float(trainer.callback_metrics["val_wer"])
+        warm_up = module.stage.auxiliary
+        if trainer.sanity_checking or (not self.warm_up_alone if warm_up else wer > self.best_wer):
+            return
+        if not warm_up:
+            self.best_wer = wer
+        if not trainer.is_global_zero:
+            return
+        losses = {name: value for name, value in module.means.items() if name.startswith("loss")}
+        metrics = trainer.callback_metrics
+        metadata = self.metadata.model_copy(
+            update={
+                "epoch": self.epochs_before + trainer.current_epoch + 1,
+                "losses": losses,
+                "metrics": {name: float(metrics[name]) for name in ("val_wer", "val_accuracy")},
+            }
+        )
+        module.best_weights.save_checkpoint(self.out, metadata)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What an exact resume needs."""
+        return {"best_wer": self.best_wer}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up after a stop."""
+        self.best_wer = state["best_wer"]
+
+
+class StageState(Callback):
+    """Remembers in ``last.ckpt`` what a resume must know, and writes a line of the log an epoch.
+
+    Args:
+        number: of the stage, from 1.
+        identity: what a training that goes on must have in common with the one that stopped.
+        history: :attr:`record` of the stages before.
+        journal: the run's log.
+    """
+
+    state_key = "Stage"
+
+    def __init__(
+        self,
+        number: int,
+        identity: dict[str, str],
+        history: Sequence[dict[str, Any]],
+        journal: Journal,
+    ) -> None:
+        self.identity = identity
+        self.history = list(history)
+        self.journal = journal
+        self.record: dict[str, Any] = {
+            "stage": number,
+            "name": "",
+            "epochs": 0,
+            "seconds": 0.0,
+            "best_val_wer": None,
+            "best_epoch": None,
+        }
+        self._started = 0.0
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Count the epoch, and write its line."""
+        assert isinstance(module, TrainingModule)
+        record, seconds, wer = self.record, time.monotonic() - self._started, module.errors.wer
+        record["name"] = module.stage.name
+        record["epochs"] = trainer.current_epoch + 1
+        record["seconds"] = round(record["seconds"] + seconds, 1)
+        before = record["best_val_wer"]
+        best = not module.stage.auxiliary and (before is None or wer <= before)
+        if best:
+            record["best_val_wer"], record["best_epoch"] = wer, record["epochs"]
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self.journal.write(epoch_line(module, record["epochs"], rate, seconds, best))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The stage, those before it, and whose training it is."""
+        return {"identity": self.identity, "history": self.history, "record": dict(self.record)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up after a stop."""
+        self.record = dict(state["record"])
+
+
+class Patience(EarlyStopping):
+    """Ends a stage that gets no better, once for all: not one epoch more after a resume."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__("val_wer", patience=epochs)
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Stop at once what had ended before it was resumed."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+class Pictures(Callback):
+    """Logs to TensorBoard what was recognised in some clips, and at the end what is confused."""
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Write the table of hypotheses."""
+        assert isinstance(module, TrainingModule)
+        if trainer.is_global_zero:
+            writer = tensorboard(trainer)
+            writer.add_text("hypotheses", hypotheses_table(module.samples), trainer.global_step)
+
+    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Draw the confusions of the last validation."""
+        assert isinstance(module, TrainingModule)
+        if trainer.is_global_zero and module.errors.sequences:
+            writer = tensorboard(trainer)
+            figure = confusion_figure(module.errors.pairs)
+            writer.add_figure("confusions", figure, trainer.global_step, close=False)
+
+
+def tensorboard(trainer: lightning.Trainer) -> Any:
+    """Return the writer of the trainer's TensorBoard log."""
+    logger = trainer.logger
+    assert isinstance(logger, TensorBoardLogger)
+    return logger.experiment
+
+
+class StageBar(RichProgressBar):
+    """The progress bar, which also says which stage it is."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def get_metrics(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> dict[str, Any]:
+        """The stage before the figures."""
+        metrics: dict[str, Any] = super().get_metrics(trainer, module)
+        metrics.pop("v_num", None)
+        return {"stage": self.stage, **metrics}
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Saves training states beside where they belong, so that a kill never leaves half of one."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write the file; Lightning calls this in the first process only.
+
+        Raises:
+            OSError: whatever the file system refuses; the file that was there stays.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        replace_file(Path(path), content.getvalue())
+
+
+def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
+    """Return glosses in Markdown: what was missed struck through, what was put there bold."""
+    words = []
+    for edit in edits(reference, hypothesis):
+        signed = None if edit.reference is None else reference[edit.reference]
+        recognized = None if edit.hypothesis is None else hypothesis[edit.hypothesis]
+        if signed == recognized:
+            words.append(f"{signed}")
+            continue
+        words += [f"~~{signed}~~"] if signed is not None else []
+        words += [f"**{recognized}**"] if recognized is not None else []
+    return " ".join(words)
+
+
+def hypotheses_table(samples: Sequence[Sample]) -> str:
+    """Return a Markdown table of clips: what was signed, and what became of it."""
+    rows = ["| clip | signed | recognised |", "|---|---|---|"]
+    for name, reference, hypothesis in samples:
+        rows.append(f"| {name} | {' '.join(reference)} | {marked(reference, hypothesis)} |")
+    return "\n".join(rows)
