@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -219,3 +221,24 @@ def test_faults_at_the_start(graph, tmp_path, model, monkeypatch):
     monkeypatch.setattr("whispersign_model.runtime.loading.find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match=r"holds no model\.onnx .* whispersign export"):
         graph.start(RecognitionNode, model=str(model))
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it fails
+import rclpy
+from whispersign_ros.recognition_node import RecognitionNode
+rclpy.init()
+node = RecognitionNode()
+print(node._worker is not None)
+node.destroy_node()
+rclpy.shutdown()
+"""
+
+
+def test_the_bundled_model_is_recognised_with_without_torch():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "True"

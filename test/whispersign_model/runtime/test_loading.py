@@ -4,12 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import whispersign_model
 from whispersign_model.errors import CheckpointError
-from whispersign_model.runtime.loading import load_backend
+from whispersign_model.network.checkpoint import read_metadata, write_checkpoint
+from whispersign_model.runtime.loading import exported_beside, load_backend
 from whispersign_model.runtime.onnx_backend import OnnxBackend
 from whispersign_model.runtime.torch_backend import TorchBackend
 
@@ -42,13 +45,8 @@ def test_the_exported_network_is_taken_where_it_is_the_same(folder):
 
 
 def test_a_network_exported_from_other_weights_is_left_alone(folder, network):
-    from whispersign_model.network.checkpoint import read_metadata
-
-    metadata = read_metadata(folder)
-    with_other = {name: value + 1 for name, value in network.state_dict().items()}
-    from whispersign_model.network.checkpoint import write_checkpoint
-
-    write_checkpoint(folder, with_other, metadata)
+    other = {name: value + 1 for name, value in network.state_dict().items()}
+    write_checkpoint(folder, other, read_metadata(folder))
     assert isinstance(load_backend(folder, "cpu"), TorchBackend)
 
 
@@ -84,3 +82,7 @@ def test_both_runtimes_recognise_the_same(folder, clip):
     np.testing.assert_allclose(
         load_backend(folder, "cpu").encode(clip(77)).log_probs, exported, atol=1e-4
     )
+
+
+def test_the_bundled_model_has_been_exported():
+    assert exported_beside(Path(whispersign_model.__file__).parent / "assets" / "demo_model")
