@@ -1,0 +1,56 @@
+"""The figures of cameras: words are counted right, and costs come from stamps and CPU time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("cv2")
+pytest.importorskip("whispersign_msgs.msg")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import sensor_figures
+
+
+def test_words_are_counted_over_all_videos(tmp_path, monkeypatch, capsys):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "labels.csv").write_text(
+        "recording,glosses,start,end\na,ONE,0,1\na,TWO,1,2\nb,ONE|TWO,,\n"
+    )
+    said = {"a.mp4": ["ONE", "TWO"], "b.mp4": ["ONE", "NO", "NO"]}
+
+    def run(executable, parameters, kind, topic, heard):
+        assert (executable, topic, parameters["source"]) == ("pipeline", "gloss", "camera")
+        for gloss in said[parameters["input"].name]:
+            heard(None, SimpleNamespace(gloss=gloss))
+
+    monkeypatch.setattr(sensor_figures, "_run", run)
+    figures = sensor_figures.words(tmp_path, "demo")
+    assert figures == "2 videos, 4 glosses, 2 errors: WER 0.500, 1 of 2 videos exactly right"
+    assert "b: ONE NO NO  (signed: ONE TWO)" in capsys.readouterr().out
+
+
+def test_costs_are_those_between_the_first_picture_and_the_last(monkeypatch, tmp_path):
+    clock = SimpleNamespace(now=100.0, cpu=7.0)
+    monkeypatch.setattr(sensor_figures.time, "time", lambda: clock.now)
+    monkeypatch.setattr(sensor_figures.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(sensor_figures, "_cpu_seconds", lambda pid: clock.cpu)
+
+    def run(executable, parameters, kind, topic, heard):
+        assert parameters["wait_for"] == "[sensor_figures]"
+        for _ in range(11):
+            clock.now += 0.05
+            clock.cpu += 0.02
+            taken = clock.now - 0.03
+            stamp = SimpleNamespace(sec=int(taken), nanosec=round(taken % 1 * 1e9))
+            message = SimpleNamespace(header=SimpleNamespace(stamp=stamp))
+            heard(SimpleNamespace(pid=1), message)
+
+    monkeypatch.setattr(sensor_figures, "_run", run)
+    assert sensor_figures.cost(tmp_path / "v.mp4", every_frame=False) == (
+        "in real time: 11 pictures, 20.0 a second, 20.0 ms of CPU each, 40% of one core, "
+        "latency p50 30 ms, p95 30 ms"
+    )
