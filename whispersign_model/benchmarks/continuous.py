@@ -329,6 +329,11 @@ def table(figures: dict[str, Any]) -> list[str]:
     lines.append(
         f"stable before the final result: {live['stable']}, revised {live['stable_revised']}"
     )
+    if live["ms_per_s"] is not None:
+        lines.append(
+            f"processor time for a second of signal: {live['ms_per_s']:.1f} ms, "
+            f"{live['beam_ms_per_s']:.2f} ms of it for the beam"
+        )
     rejection = figures["rejection"]
     lines.append(f"{rejection['idle_minutes']:.1f} minutes without a sign:")
     for threshold, rate in rejection["false_per_minute"].items():

@@ -48,14 +48,15 @@ class Hands:
         self._rest_share = rest_share
         self._top_speed = 0.0
 
-    def see(self, frame: NDArray[np.float32], stamp: int) -> None:
-        """Take the next frame ``(42, 7)``."""
+    def see(self, frame: NDArray[np.float32], stamp: int) -> float:
+        """Take the next frame ``(42, 7)``; return the hands' speed in it."""
         if frame[:, CONFIDENCE].any():
             self.tracked = stamp
         pace = speed(frame)
         self._top_speed = max(self._top_speed, pace)
         if pace > self._rest_share * self._top_speed:
             self.moving = stamp
+        return pace
 
 
 def speed(frame: NDArray[np.float32]) -> float:

@@ -13,7 +13,7 @@ from pydantic import Field
 from whispersign_model.decoding.alignment import extents
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.edit_distance import continuation
-from whispersign_model.decoding.endpoint import EndpointOptions, Hands, seconds, speed
+from whispersign_model.decoding.endpoint import EndpointOptions, Hands, seconds
 from whispersign_model.decoding.gaps import bridge
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, decode
@@ -205,8 +205,7 @@ class StreamingRecognizer:
             self._hands = Hands(options.rest_share, stamp)
         hands = self._hands
         assert hands is not None
-        hands.see(frame, stamp)
-        read = utterance.append(frame, stamp)
+        read = utterance.append(frame, stamp, hands.see(frame, stamp))
         if seconds(stamp - hands.tracked) >= options.absent_timeout:
             return self._end()
         if seconds(stamp - utterance.stamps[0]) >= options.max_length:
@@ -349,7 +348,7 @@ class StreamingRecognizer:
         self, utterance: Utterance, hypothesis: Hypothesis, stable: int
     ) -> tuple[RecognizedGloss, ...]:
         patch, count = self.backend.frames_per_step, utterance.signed
-        speeds = np.array([speed(frame) for frame in utterance.frames[:count]])
+        speeds = np.array(utterance.speeds[:count])
         peaks: list[tuple[int, int]] = []
         limit = count  # what is only seen at the supposed end takes the last frames
         for span in reversed(hypothesis.spans):

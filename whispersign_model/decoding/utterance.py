@@ -33,6 +33,7 @@ class Utterance:
     ) -> None:
         self.frames: list[NDArray[np.float32]] = []
         self.stamps: list[int] = []
+        self.speeds: list[float] = []
         self.stable: tuple[int, ...] = ()
         self._stream = stream
         self._patch = frames_per_step
@@ -51,10 +52,11 @@ class Utterance:
         """Frames up to the last one with a hand."""
         return self._read
 
-    def append(self, frame: NDArray[np.float32], stamp: int) -> bool:
+    def append(self, frame: NDArray[np.float32], stamp: int, speed: float) -> bool:
         """Take the next frame ``(42, 7)``; return whether more of it has been read."""
         self.frames.append(frame.copy())
         self.stamps.append(stamp)
+        self.speeds.append(speed)
         if not frame[:, CONFIDENCE].any():
             return False
         count = len(self._rows)
@@ -112,13 +114,14 @@ class Utterance:
         if self._rows:
             self._beam.push(np.stack(self._rows))
         self._read -= steps * self._patch
-        del self.frames[: steps * self._patch], self.stamps[: steps * self._patch]
+        for each in (self.frames, self.stamps, self.speeds):
+            del each[: steps * self._patch]
 
     def cut(self, stamp: int) -> None:
         """Begin anew with the frames from ``stamp`` on."""
-        kept = [(f, s) for f, s in zip(self.frames, self.stamps) if s >= stamp]
-        self.frames, self.stamps, self.stable = [], [], ()
+        kept = list(zip(self.frames, self.stamps, self.speeds))
+        self.frames, self.stamps, self.speeds, self.stable = [], [], [], ()
         self._begin()
-        for frame, when in kept:
-            if self.frames or frame[:, CONFIDENCE].any():
-                self.append(frame, when)
+        for frame, when, speed in kept:
+            if when >= stamp and (self.frames or frame[:, CONFIDENCE].any()):
+                self.append(frame, when, speed)

@@ -64,9 +64,19 @@ def test_what_is_only_seen_at_the_supposed_end_waits_for_the_longer_timeout():
 
 
 def test_a_sign_that_is_held_after_an_endpoint_is_no_second_one():
-    frames = signal(("HELLO", 2.0), ("rest", 0.5), ("YES", 0.4), ("absent", 0.6))
-    frames[24:120, :, 3:6] = 0  # the posture stays, the movement ends
-    assert final(recognize(frames)) == [["HELLO"], ["YES"]]
+    class Onsets(Reader):
+        """Reads a posture when it begins, and at the beginning of a clip."""
+
+        def rows(self, features):
+            path = super().rows(features).argmax(axis=1).tolist()
+            return sharp(
+                [0 if label in path[max(i - 2, 0) : i] else label for i, label in enumerate(path)]
+            )
+
+    frames = signal(("HELLO", 3.0), ("rest", 0.5), ("YES", 0.4), ("absent", 0.6))
+    frames[24:180, :, 3:6] = 0  # the posture stays, the movement ends
+    recognizer = StreamingRecognizer(Onsets(), GLOSSES)
+    assert final(recognizer.push(frames, np.arange(len(frames)) * PERIOD)) == [["HELLO"], ["YES"]]
 
 
 def test_blank_ends_an_utterance():
@@ -259,13 +269,13 @@ def test_stable_glosses_are_never_revised_in_later_partials():
 
 def test_a_gloss_is_stable_when_all_have_agreed_for_long_enough():
     frames = signal(("HELLO", 0.4), ("move", 1.0))
-    stamps = np.arange(len(frames)) * PERIOD
+    stamps = 10**18 + np.arange(len(frames)) * PERIOD
     since = []
     for after in (0.0, 0.4):
         options = RecognizerOptions(stable_after=after)
         results = StreamingRecognizer(Reader(), GLOSSES, options).push(frames, stamps)
         since.append(next(r.stamp for r in results if r.glosses and r.glosses[0].stable))
-    assert since[0] < 0.4e9
+    assert since[0] < 10**18 + 0.4e9
     assert since[1] - since[0] == pytest.approx(0.4e9, abs=0.14e9)
 
 
@@ -297,7 +307,8 @@ def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
     results = recognize(frames)
     assert final(results) == [["HELLO"], ["YES"]]
     assert [r.utterance_id for r in results if r.final] == [0, 1]
-    assert [r.glosses[0].gloss for r in results if r.utterance_id == 1] == ["YES"] * 2
+    assert {gloss.gloss for r in results if r.utterance_id == 1 for gloss in r.glosses} == {"YES"}
+    assert all(result.glosses for result in results)
     recognizer = StreamingRecognizer(Whole(), GLOSSES)
     assert final(recognizer.push(frames, np.arange(len(frames)) * PERIOD)) == [["HELLO"]]
     apart = signal(("HELLO", 0.4), ("absent", 0.6), ("YES", 0.4), ("absent", 0.6))

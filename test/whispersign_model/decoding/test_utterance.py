@@ -1,0 +1,61 @@
+"""The first pass: what is stable stays, and what is forgotten or cut leaves the rest as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from whispersign_model.decoding import utterance
+from whispersign_model.decoding.search import DecodingOptions
+from whispersign_model.decoding.utterance import Utterance
+
+from .readers import PATCH, PERIOD, Frames, Reader, RerunStream, signal
+
+
+def reading(stream: RerunStream, frames: Frames) -> Utterance:
+    """Return an utterance that has taken frames."""
+    read = Utterance(stream, PATCH, DecodingOptions())
+    for index, frame in enumerate(frames):
+        read.append(frame, index * PERIOD, 1.0)
+    return read
+
+
+def test_what_is_stable_stays_when_something_else_becomes_likelier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(utterance, "MARGIN", 0.0)  # the best alone has a say
+    rows = np.log([[0.05, 0.5, 0.45], [0.3, 0.1, 0.6]]).astype(np.float32)
+    frames = signal(("move", 8 / 60))
+
+    def script(features: Frames) -> Frames:
+        return rows[: len(features) // PATCH]
+
+    free = reading(RerunStream(script, 1), frames)
+    assert free.best() == (2,)
+    bound = reading(RerunStream(script, 1), frames[:4])
+    bound.settle(0, after=0)
+    assert bound.stable == (1,)
+    for index in range(4, 8):
+        bound.append(frames[index], index * PERIOD, 1.0)
+    assert bound.best() == (1, 2)
+
+
+def test_what_is_forgotten_leaves_the_rest_in_its_place() -> None:
+    frames = signal(("rest", 1.0), ("HELLO", 0.4), ("rest", 0.2))
+    read = reading(Reader().stream(2), frames)
+    before = read.hypothesis().spans[0]
+    read.forget_before(30 * PERIOD)
+    assert read.stamps[0] == 28 * PERIOD  # whole steps only
+    assert len(read.frames) == len(read.stamps) == len(read.speeds) == read.signed
+    after = read.hypothesis().spans[0]
+    assert (after.start, after.end) == (before.start - 7, before.end - 7)
+
+
+def test_a_cut_begins_anew_with_a_hand() -> None:
+    frames = signal(("HELLO", 0.4), ("absent", 0.2), ("YES", 0.4))
+    read = reading(Reader().stream(1), frames)
+    read.cut(26 * PERIOD)
+    assert read.stamps[0] == 36 * PERIOD
+    assert read.best() == (2,)
+    read.cut(10**12)
+    assert (read.frames, read.signed) == ([], 0)
