@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--video",
         type=Path,
         metavar="FILE.mp4",
-        help="also render the hands; a folder of videos when --out is a folder of bags",
+        help="also render the hands; a folder of videos when --out is a folder of bags; their "
+        "labels come beside them",
     )
     pictures.add_argument("--fps", type=float, default=30.0, help="pictures a second")
     pictures.add_argument("--size", default="640x480", metavar="WxH", help="of the pictures")
@@ -99,6 +101,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
 
     from whispersign_model.recordings.atomic import whole_folder
     from whispersign_model.recordings.bag import write_bag
+    from whispersign_model.recordings.labels import FOLDER_TABLE, write_table
     from whispersign_model.synthesis.corpus import synthesize_corpus
 
     out: Path = arguments.out
@@ -110,16 +113,23 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
         write_bag(out, recording, storage=arguments.storage)
         if video and film:
             film(video)
+            write_table(video.with_suffix(".csv"), [replace(recording, name=video.stem)])
         print(f"{out}: {recording.duration:.1f} s, {' '.join(recording.glosses) or 'no glosses'}")
         return
     with ExitStack() as stack:
         bags = stack.enter_context(whole_folder(out, BagError))
         videos = stack.enter_context(whole_folder(video, WhisperSignError)) if video else None
+        filmed = []
         for recording in track(recordings, "signing", total=options.recordings):
             write_bag(bags / recording.name, recording, storage=arguments.storage)
             film = next(films)
             if videos and film:
                 film(videos / f"{recording.name}.mp4")
+                first = int(recording.stamps[0])
+                bare = recording.between(first, first)  # a corpus of frames would fill the memory
+                filmed.append(replace(bare, segments=recording.segments))
+        if videos:
+            write_table(videos / FOLDER_TABLE, filmed)
     print(f"{out}: {options.recordings} bags of {options.signers} signers")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from whispersign_model.errors import LabelError
+from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.recording import NANOSECONDS, Recording, Segment
 
 FOLDER_TABLE = "labels.csv"  # for all bags of the folder it lies in
@@ -102,6 +104,26 @@ def read_table(path: Path) -> list[LabelRow]:
     except csv.Error as error:
         raise LabelError(f"{path}:{reader.line_num}", f"is not CSV ({error})") from error
     return rows
+
+
+def write_table(path: Path, recordings: Iterable[Recording]) -> None:
+    """Write a table that gives recordings the labels that they have.
+
+    Raises:
+        OSError: whatever the file system refuses.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("recording", "glosses", "start", "end", "signer"))
+    for recording in recordings:
+        for segment in recording.segments:
+            times = (
+                f"{max(0, stamp - int(recording.stamps[0])) / NANOSECONDS:.3f}"
+                for stamp in (segment.start, segment.end)
+            )
+            glosses = BETWEEN.join(segment.glosses)
+            writer.writerow((recording.name, glosses, *times, recording.signer))
+    replace_file(path, text.getvalue().encode())
 
 
 def _columns(path: Path, header: Sequence[str]) -> list[str]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from whispersign_model.cli.main import main
 from whispersign_model.recordings.bag import read_bag
+from whispersign_model.recordings.labels import find_labels, labelled
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
 from whispersign_model.synthesis.lexicon import default_lexicon
@@ -75,7 +77,16 @@ def test_a_video_shows_the_recording(tmp_path: Path) -> None:
     many = ["--out", tmp_path / "bags", "--video", tmp_path / "videos", "--takes", 2]
     assert synthesize(*many, *words) == 0
     bags, videos = (sorted((tmp_path / name).iterdir()) for name in ("bags", "videos"))
+    labels = videos.pop(0)
     assert [path.stem for path in videos] == [path.name for path in bags]
+    rows, warnings = find_labels(videos, None)
+    assert labels.name == "labels.csv"
+    assert not warnings
+    for path, shown in zip(bags, videos):
+        recording = read_bag(path)
+        told = labelled(replace(recording, segments=()), rows[shown])
+        assert told.glosses == recording.glosses
+        assert told.segments[0].start == pytest.approx(recording.segments[0].start, abs=1e6)
     assert videos[0].read_bytes() != videos[1].read_bytes()
 
 
