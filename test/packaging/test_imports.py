@@ -35,7 +35,7 @@ ON_A_ROBOT = (
     *(f"whispersign_model/{part}" for part in ("cli", "decoding", "features", "recordings")),
 )
 # Distributions whose import has another name.
-DISTRIBUTIONS = {"cv2": "opencv-contrib-python", "yaml": "pyyaml"}
+DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python", "yaml": "pyyaml"}
 # Declared though no module imports them: what uses them, and why.
 USED_OTHERWISE = {
     "onnxscript": "torch.onnx exports with it",
