@@ -193,7 +193,8 @@ def astray(one: Motion, other: Motion, hand: float, generator: np.random.Generat
     """Return a pose that is no sign's: between two shapes, turned and somewhere else.
 
     Args:
-        one, other: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
+        one: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
+        other: of another frame.
         hand: hand length in metres.
         generator: of the shape, the turn and the place.
     """
