@@ -52,12 +52,13 @@ class SpatialAttention(nn.Module):
             (row) to those it listens to (column).
         """
         mixed = self._by_part(self.query_key_value, x).unflatten(-1, (3, self.heads, -1))
-        query, key, value = mixed.permute(2, 0, 3, 1, 4).unbind(0)  # (N, heads, parts, c / heads)
+        # (1, N, heads, parts, c / heads) each: what chunk leaves costs exported graphs nothing
+        query, key, value = mixed.permute(2, 0, 3, 1, 4).chunk(3)
         scores = torch.add(self.bias, key @ query.transpose(-1, -2), alpha=self.scale)
         weights = scores.softmax(dim=-2)  # keys by rows: several times faster than by columns
         attended = weights.to(value.dtype).transpose(-1, -2) @ value
-        output = self._by_part(self.output, attended.transpose(1, 2).flatten(2))
-        return output, weights.transpose(-1, -2)
+        output = self._by_part(self.output, attended.transpose(-3, -2).reshape(x.shape))
+        return output, weights[0].transpose(-1, -2)
 
     @staticmethod
     def _by_part(linear: BlockLinear, x: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ class SpatialAttention(nn.Module):
 
 
 class KeysValues(NamedTuple):
-    """What T-MHSA keeps of S steps, each ``(N, heads, S, C / heads)``."""
+    """What T-MHSA keeps of S steps, each ``(1, N, heads, S, C / heads)``."""
 
     keys: Tensor
     values: Tensor
@@ -111,7 +112,7 @@ class TemporalAttention(nn.Module):
         steps = x.shape[1]
         mixed = self.query_key_value(x.reshape(-1, self.groups, x.shape[-1] // self.groups))
         mixed = mixed.unflatten(-1, (3, self.heads // self.groups, -1)).unflatten(0, (-1, steps))
-        query, key, value = mixed.permute(3, 0, 2, 4, 1, 5).flatten(2, 3).unbind(0)
+        query, key, value = mixed.permute(3, 0, 2, 4, 1, 5).flatten(2, 3).chunk(3)
         if past is not None:
             key = torch.cat([past.keys, key], dim=-2)
             value = torch.cat([past.values, value], dim=-2)
@@ -120,7 +121,7 @@ class TemporalAttention(nn.Module):
         scores = torch.add(bias, query @ key.transpose(-1, -2) + relative, alpha=self.scale)
         weights = self.dropout(scores.softmax(dim=-1)).to(value.dtype)
         attended = (
-            (weights @ value).transpose(1, 2).reshape(-1, self.groups, x.shape[-1] // self.groups)
+            (weights @ value).transpose(-3, -2).reshape(-1, self.groups, x.shape[-1] // self.groups)
         )
         return self.output(attended).reshape(x.shape), KeysValues(key, value)
 

@@ -100,14 +100,16 @@ class ConvSPE(nn.Module):
 
         ``past (N, kernel_size - 1, C)`` are the steps before ``x``; at a clip's start there is 0.
         """
-        steps = x.shape[1]
         if past is None:
             padded = functional.pad(x, (0, 0, self.kernel_size - 1, 0))
+            mixed: Tensor = self.depthwise_bias
+            for delay in range(self.kernel_size):  # faster than a general convolution, in training
+                mixed = mixed + padded[:, delay : delay + x.shape[1]] * self.depthwise[:, delay]
         else:
-            padded = torch.cat([past, x], dim=1)
-        mixed: Tensor = self.depthwise_bias
-        for delay in range(self.kernel_size):  # few steps: faster than a general convolution
-            mixed = mixed + padded[:, delay : delay + steps] * self.depthwise[:, delay]
+            kernel, channels = self.depthwise[:, None], x.shape[-1]
+            padded = torch.cat([past, x], dim=1).transpose(1, 2)
+            mixed = functional.conv1d(padded, kernel, self.depthwise_bias, groups=channels)
+            mixed = mixed.transpose(1, 2)
         return x + self.pointwise(functional.gelu(mixed))
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from whispersign_model.network.attention import BlockLinear, KeysValues, TemporalAttention
 from whispersign_model.network.config import PARTS_PER_HAND, ModelConfig
@@ -28,7 +29,7 @@ class StreamState(NamedTuple):
         known: ``(1,)`` int64, steps there have been, as far as anything looks back.
         tokens: ``(hands, kernel_size - 1, C)``, what ConvSPE saw last.
         memories: keys, then values of each block's T-MHSA in turn, each
-            ``(1, heads, left_context, d_model / heads)``.
+            ``(1, 1, heads, left_context, d_model / heads)``.
     """
 
     known: Tensor
@@ -41,7 +42,7 @@ def initial_state(config: ModelConfig, device: torch.device) -> StreamState:
     encoder = config.encoder
     channels = config.part_channels * PARTS_PER_HAND
     head_channels = config.frontend.d_model // encoder.num_heads
-    memory = (1, encoder.num_heads, encoder.left_context, head_channels)
+    memory = (1, 1, encoder.num_heads, encoder.left_context, head_channels)
     return StreamState(
         torch.zeros(1, dtype=torch.long, device=device),
         torch.zeros(len(HANDS), config.frontend.kernel_size - 1, channels, device=device),
@@ -107,9 +108,29 @@ class SplitLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, blocks, inputs) -> (N, blocks, outputs)``."""
-        blocks = zip(x.flatten(1).split(x.shape[-1], dim=1), self.weights, self.biases)
-        outputs = [block @ weight + bias for block, weight, bias in blocks]
+        outputs = self.products(x.flatten(1).split(x.shape[-1], dim=1))
         return torch.cat(outputs, dim=1).unflatten(1, (len(outputs), -1))
+
+    def products(self, blocks: Sequence[Tensor]) -> list[Tensor]:
+        """Each block ``(N, inputs) -> (N, outputs)``."""
+        each = zip(blocks, self.weights, self.biases)
+        return [block @ weight + bias for block, weight, bias in each]
+
+
+class SplitFeedForward(nn.Module):
+    """A :class:`FeedForward` in evaluation mode whose blocks stay apart from end to end."""
+
+    def __init__(self, feed_forward: FeedForward) -> None:
+        super().__init__()
+        self.groups = feed_forward.groups
+        self.widen = SplitLinear(feed_forward.widen)
+        self.narrow = SplitLinear(feed_forward.narrow)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(..., C) -> (..., C)``."""
+        blocks = x.flatten(0, -2).chunk(self.groups, dim=-1)
+        hidden = [functional.gelu(block) for block in self.widen.products(blocks)]
+        return torch.cat(self.narrow.products(hidden), dim=-1).reshape(x.shape)
 
 
 def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
@@ -121,10 +142,11 @@ def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
     for module in list(plain.modules()):
         if isinstance(module, TemporalAttention):
             scale_queries(module)
-        if isinstance(module, (FeedForward, TemporalAttention)):
-            for name, child in list(module.named_children()):
-                if isinstance(child, BlockLinear):
-                    setattr(module, name, SplitLinear(child))
+            module.query_key_value = SplitLinear(module.query_key_value)
+            module.output = SplitLinear(module.output)
+        for name, child in list(module.named_children()):
+            if isinstance(child, FeedForward):
+                setattr(module, name, SplitFeedForward(child))
     return plain
 
 
@@ -133,7 +155,7 @@ def scale_queries(attention: TemporalAttention) -> None:
     """Move the scale of the scores into the weights that make the queries."""
     linear = attention.query_key_value
     queries = linear.weight.shape[-1] // 3
-    linear.weight[..., :queries] *= attention.scale
-    linear.bias[..., :queries] *= attention.scale
-    attention.relative_bias *= attention.scale
+    linear.weight[..., :queries].mul_(attention.scale)
+    linear.bias[..., :queries].mul_(attention.scale)
+    attention.relative_bias.mul_(attention.scale)
     attention.scale = 1.0

@@ -39,7 +39,8 @@ class ChunkStream(Generic[State]):
         self._patch_size = patch_size
         self._frames_per_chunk = chunk * patch_size
         self._labels = labels
-        self.reset()
+        self._state = initial
+        self._waiting: Frames = np.empty((0, JOINTS, FEATURES), np.float32)
 
     def push(self, features: Frames) -> Frames:
         """Take ``(N, 42, 7)`` more frames; return ``(K, V)`` log-probabilities of whole chunks."""
@@ -57,7 +58,7 @@ class ChunkStream(Generic[State]):
     def reset(self) -> None:
         """Begin another clip."""
         self._state = self._initial
-        self._waiting: Frames = np.empty((0, JOINTS, FEATURES), np.float32)
+        self._waiting = self._waiting[:0]
 
     def _encode(self, frames: Frames, state: State) -> tuple[Frames, State]:
         """Encode whole patches chunk by chunk; the last chunk may be incomplete."""

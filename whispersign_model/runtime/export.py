@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -107,7 +107,7 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
     The weights keep 7 bits: with 8, processors without VNNI overflow in 16-bit sums.
     """
     graphs = []
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _only_errors_logged():
         small = Path(folder) / "small.onnx"
         for source in (path, rescore_file(path)):
             quantize_dynamic(
@@ -122,6 +122,17 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
             )
             graphs.append(onnx.load(small))
     save(graphs[0], graphs[1], metadata, out)
+
+
+@contextmanager
+def _only_errors_logged() -> Iterator[None]:
+    """What exporter and quantiser log below an error says nothing to a user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _batched_products(path: Path) -> list[str]:
@@ -199,9 +210,8 @@ def _graph(
     outputs: Sequence[str],
     dynamic: tuple[Any, ...],
 ) -> onnx.ModelProto:
-    """Return a module as a graph; the exporter's own messages say nothing to a user."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    """Return a module as a graph."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), _only_errors_logged():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module.eval(),

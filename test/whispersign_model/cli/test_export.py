@@ -89,7 +89,7 @@ def test_a_checkpoint_becomes_two_files_that_recognise(exported, run, tmp_path, 
         assert isinstance(load_backend(path), OnnxBackend)
 
 
-def test_eight_bits_are_measured(exported, run, data, tmp_path, capsys):
+def test_eight_bits_are_measured(exported, run, data, tmp_path, capsys, caplog):
     out = tmp_path / "small.onnx"
     assert export(run, "--out", out, "--int8", "--data", data, "--max-wer-loss", 2) == 0
     told = capsys.readouterr().out
@@ -98,6 +98,7 @@ def test_eight_bits_are_measured(exported, run, data, tmp_path, capsys):
     assert out.stat().st_size < (exported / "model.onnx").stat().st_size
     assert export(run, "--out", out, "--int8") == 0
     assert "was not measured" in capsys.readouterr().out
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("allowed", [0.2, 0.3])

@@ -11,6 +11,7 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import (
     EncoderStep,
     Rescorer,
+    SplitFeedForward,
     SplitLinear,
     StreamState,
     initial_state,
@@ -96,7 +97,7 @@ def test_the_past_matters_as_far_as_the_left_context_and_no_farther():
     _, _, state = in_chunks(model, data[:, :240], 2)
     forgetful, _, _ = in_chunks(model, data[:, 240 - 16 :], 2)
     assert (rows[-1] - forgetful[-1]).abs().max() > 1e-2
-    assert [tuple(memory.shape) for memory in state.memories] == [(1, 4, 6, 16)] * 4
+    assert [tuple(memory.shape) for memory in state.memories] == [(1, 1, 4, 6, 16)] * 4
     reach = 4 * (2 * 6 + 4 + 8)  # two blocks, ConvSPE, and the chunks' own steps
     enough, _, _ = in_chunks(model, data[:, 240 - reach :], 2)
     torch.testing.assert_close(rows[-1], enough[-1], atol=1e-4, rtol=0)
@@ -122,7 +123,7 @@ def test_plain_products_compute_the_same_and_leave_the_network_alone():
     torch.testing.assert_close(states_again, states, atol=1e-4, rtol=0)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
     block = plain.encoder.blocks[0]
-    assert isinstance(block.feed_forward.widen, SplitLinear)
+    assert isinstance(block.feed_forward, SplitFeedForward)
     assert isinstance(block.temporal.query_key_value, SplitLinear)
     assert block.temporal.scale == 1.0
 
