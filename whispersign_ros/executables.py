@@ -24,6 +24,7 @@ def _entry(module: str) -> Callable[[], int]:
 
 
 camera_node = _entry("camera_node")
+command_node = _entry("command_node")
 leap_node = _entry("leap_node")
 pipeline = _entry("pipeline")
 preprocessing_node = _entry("preprocessing_node")

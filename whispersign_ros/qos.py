@@ -43,9 +43,12 @@ HANDS = _profile(120)  # hands/raw, hands/filtered
 HANDS_INPUT = _profile(600)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
 FEATURES_INPUT = _profile(600)
+HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only that they come
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+STATE = VOCABULARY  # command_state
+COMMAND = _profile(1)  # what command_node publishes: only the newest counts
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
 IMAGES_INPUT = _profile(5, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of a camera

@@ -11,6 +11,7 @@ from whispersign_ros import executables
 
 NAMES = (
     "camera_node",
+    "command_node",
     "leap_node",
     "pipeline",
     "preprocessing_node",

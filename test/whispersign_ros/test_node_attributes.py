@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
 from whispersign_ros.camera_node import CameraNode
+from whispersign_ros.command_node import CommandNode
 from whispersign_ros.leap_node import LeapNode
 from whispersign_ros.lifecycle import ManagedNode
 from whispersign_ros.pipeline import Pipeline
@@ -25,6 +26,7 @@ EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_
 EXTENDED |= {"on_shutdown"}
 KINDS = [
     CameraNode,
+    CommandNode,
     LeapNode,
     ManagedNode,
     Pipeline,

@@ -14,6 +14,7 @@ from rclpy.parameter import Parameter
 from whispersign_model.errors import ConfigError
 from whispersign_ros import (
     camera_node,
+    command_node,
     leap_node,
     lifecycle,
     parameters,
@@ -29,6 +30,7 @@ from whispersign_ros.parameters import Setting, declare, table_text
 ROOT = Path(__file__).parents[2]
 TABLES = {
     "camera_node": camera_node.TABLE,
+    "command_node": command_node.TABLE,
     "leap_node": leap_node.TABLE,
     "replay_node": replay_node.TABLE,
     "synthetic_node": synthetic_node.TABLE,

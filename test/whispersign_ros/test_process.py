@@ -16,6 +16,7 @@ EXECUTABLES = (
     "smoothing_node",
     "preprocessing_node",
     "recognition_node",
+    "command_node",
     "pipeline",
 )
 
@@ -130,6 +131,7 @@ def test_a_signal_ends_a_working_node_with_0(graph, start, executable, number, m
     values = {
         "replay_node": {"bag": bag, "loop": True, "wait_for": "[nobody]"},
         "synthetic_node": {"wait_for": "[nobody]"},
+        "command_node": {"input_timeout": 5.0},
         "pipeline": {"bag": bag, "loop": True, "model": model},
     }
     # A namespace of its own: the node of an earlier test may be known to the graph for a while.

@@ -1,0 +1,1 @@
+"""From glosses to commands: the commands file, the rules, and the messages it describes."""
