@@ -3,15 +3,17 @@
 
     sensor_figures.py cost VIDEO            # camera_node: pictures a second, latency, CPU
     sensor_figures.py words FOLDER MODEL    # videos with labels.csv, through the pipeline
+    sensor_figures.py hands FOLDER BAGS     # rendered videos, and bags of `--sensor ideal`
 
 The first plays a video in real time, then as fast as it goes; where a machine has other work to do,
 the CPU time of a picture is what can be compared. The second prints the glosses of each video and
-the word error rate over all.
+the word error rate over all. The third tells how many hands are found, and how far off.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -23,11 +25,19 @@ from typing import Any
 import numpy as np
 
 from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.recordings.bag import read_bag
 from whispersign_model.recordings.labels import find_labels
+from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 from whispersign_model.sensors.collection import Labelling, find_clips
+from whispersign_model.sensors.extraction import ExtractionOptions, record
+from whispersign_model.sensors.picture_files import open_file
+from whispersign_model.skeleton import HANDS, LEFT, RIGHT
+from whispersign_model.synthesis.camera import Camera
 from whispersign_ros.discovery import isolate
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second, of /proc/PID/stat
+EDGE = 5.0  # pixels: a hand nearer to the edge of the picture is not counted
+NEAR = 40.0  # pixels: a detection whose mean error is below this is of that hand
 BOUND = 600.0  # seconds after which a process hangs
 LISTENER = "sensor_figures"
 
@@ -35,16 +45,18 @@ LISTENER = "sensor_figures"
 def main() -> int:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("what", choices=("cost", "words"))
+    parser.add_argument("what", choices=("cost", "words", "hands"))
     parser.add_argument("source", type=Path, metavar="VIDEO|FOLDER")
-    parser.add_argument("model", nargs="?", default="demo")
+    parser.add_argument("model", nargs="?", default="demo", metavar="MODEL|BAGS")
     arguments = parser.parse_args()
     isolate(os.environ)
     if arguments.what == "cost":
         for every_frame in (False, True):
             print(cost(arguments.source, every_frame), flush=True)
-    else:
+    elif arguments.what == "words":
         print(words(arguments.source, arguments.model))
+    else:
+        print(hands(arguments.source, Path(arguments.model)))
     return 0
 
 
@@ -99,6 +111,36 @@ def words(folder: Path, model: str) -> str:
     return (
         f"{len(clips)} videos, {total} glosses, {wrong} errors: WER {wrong / total:.3f}, "
         f"{right} of {len(clips)} videos exactly right"
+    )
+
+
+def hands(folder: Path, bags: Path) -> str:
+    """Look for hands in rendered videos and compare them with the truth, frame by frame."""
+    camera, offs, sides, expected = Camera(), [], [], 0
+    options = CameraOptions(
+        field_of_view=math.degrees(2 * math.atan2(camera.width / 2, camera.focal))
+    )
+    for clip in find_clips(folder, Labelling())[0]:
+        truth = iter(read_bag(bags / clip.name).positions)
+
+        def looked(_: int, sensor: CameraSensor) -> None:
+            nonlocal expected
+            true, seen = next(truth), sensor.landmarks()  # noqa: B023
+            found = [pixels for pixels in seen.values() if pixels is not None]
+            for side, joints in zip(HANDS, (true[LEFT], true[RIGHT])):
+                if not camera.sees(joints, margin=EDGE):
+                    continue
+                expected += 1
+                away = [np.linalg.norm(p - camera.project(joints), axis=1).mean() for p in found]
+                if away and min(away) < NEAR:
+                    offs.append(min(away))
+                    sides.append(found[int(np.argmin(away))] is seen[side])
+
+        record(open_file(clip.path), ExtractionOptions(camera=options), clip.name, looked)
+        print(f"{clip.name}: {len(offs)} of {expected} hands so far", flush=True)
+    return (
+        f"{expected} hands in view, {len(offs) / expected:.1%} found, of these "
+        f"{np.mean(sides):.1%} on the right side, {np.mean(offs):.1f} pixels off"
     )
 
 
