@@ -108,7 +108,8 @@ class BucketSampler(Sampler[list[Index]]):
         rank, processes = process()
         if self.seed is not None:
             generator.shuffle(batches)
-            batches += batches[: -len(batches) % processes]
+            missing = -len(batches) % processes
+            batches += [batches[number % len(batches)] for number in range(missing)]
         for batch in batches[rank::processes]:
             yield [Index(self.epoch, int(example)) for example in batch]
 

@@ -78,7 +78,6 @@ class TrainingModule(lightning.LightningModule):
         sampled: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.allow_zero_length_dataloader_with_multiple_devices = True  # few clips to validate
         self.model = model
         self.stage = stage
         self.config = config

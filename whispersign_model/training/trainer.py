@@ -209,6 +209,7 @@ class Course:
         state = StageState(number, self.identity, self.history, self.journal)
         together = processes * config.accumulate  # batches in a step
         size = suitable_batch_size(len(self.training) // together, config.batch_size)
+        share = min(config.batch_size, len(self.validation) // processes)  # a batch for each
         self.journal.write(
             f"stage {number} of {len(config.stages)} ({stage.name}): {stage.epochs} epochs, rate "
             f"{stage.rate:g}, at most {size} clips in a batch"
@@ -218,7 +219,7 @@ class Course:
         trainer.fit(
             module,
             loader(varied, size, config.workers, config.seed + number),
-            loader(self.validation, config.batch_size, config.workers, None),
+            loader(self.validation, share, config.workers, None),
             ckpt_path=str(resume) if resume else None,
             weights_only=True,
         )
@@ -270,6 +271,10 @@ def prepare(
         raise DatasetError(
             validation[0].features_path.parents[1], "has no gloss to validate on", "label some"
         )
+    processes = place().processes
+    if len(validation) < processes:
+        few = f"{processes} processes cannot share {len(validation)} clips to validate on"
+        raise ConfigError("--devices", few, f"give {len(validation)} at most")
     first = place().rank == 0
     if stopped is not None:
         model, recipe = WhisperSignModel(stopped.metadata.config), stopped.metadata.recipe
@@ -286,7 +291,7 @@ def prepare(
         language=run.data.language,
         recipe=recipe,
     )
-    identity = identity_of(run.data, [*training, *validation], config, metadata, place().processes)
+    identity = identity_of(run.data, [*training, *validation], config, metadata, processes)
     if stopped is not None:
         stopped.require_same(identity, [number for number, _ in stages])
     patch = model.config.frontend.patch_size
@@ -301,7 +306,7 @@ def prepare(
         raise ConfigError(run.out, f"cannot be written ({error.strerror})") from error
     if stopped is not None:
         journal.write(f"goes on after {stopped.epochs} epochs of stage {stopped.stage}")
-    for line in about_run(run.data, training, validation, config, model, place().processes):
+    for line in about_run(run.data, training, validation, config, model, processes):
         journal.write(line)
     for warning in filter(None, [note, *run.data.warnings()]):
         journal.write(f"warning: {warning}")

@@ -56,6 +56,13 @@ def test_several_processes_share_the_batches_equally(monkeypatch):
     assert set(seen) == {index for batch in whole for index in batch}
 
 
+def test_each_of_many_processes_has_a_batch_of_few(monkeypatch):
+    for rank in range(5):
+        monkeypatch.setattr(batching, "process", lambda rank=rank: (rank, 5))
+        sampler = BucketSampler([20] * 8, 4, seed=3)
+        assert len(list(sampler)) == len(sampler) == 1
+
+
 def test_lengths_may_depend_on_the_epoch():
     sampler = BucketSampler(lambda epoch: [10, 10, 40, 40][:: -1 if epoch else 1], 2, seed=None)
     assert [[index.example for index in batch] for batch in sampler] == [[0, 1], [2, 3]]
