@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.alignment import required_steps
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.training.augmentation import Augmentation, Pace
-from whispersign_model.training.concatenation import TYPICAL, astray, away, join, resting
+from whispersign_model.training.concatenation import TYPICAL, away, join, resting
 from whispersign_model.training.takes import Takes
 from whispersign_model.training.variations import Array, Motion, hand_length, read_at
 from whispersign_model.training.windows import Span, draw_window
 
 SHORTEST_PAUSE = 0.1  # seconds
 UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
-MOST_PLACES = 4  # that a hand goes to in a pause in which it moves about
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,10 @@ class Sign:
 
 @dataclass(frozen=True)
 class Pause:
-    """Frames in which the hands rest, or are not seen.
-
-    Attributes:
-        frames: of the pause.
-        seen: whether the hands are.
-        astray: rest in a pose of no sign, elsewhere.
-    """
+    """Frames in which the hands rest, or are not seen."""
 
     frames: int
     seen: bool
-    astray: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,19 +116,12 @@ def _sentence(
 def _pause(
     augmentation: Augmentation, signs: int, place: int, rate: float, generator: np.random.Generator
 ) -> list[Pause]:
-    """Return a pause, or none, before sign ``place`` of a sentence; sign ``signs`` is its end.
-
-    Hands that move about make several short pauses, each at another place.
-    """
+    """Return a pause, or none, before sign ``place`` of a sentence; sign ``signs`` is its end."""
     if signs == 1 or not augmentation.idle or generator.random() >= augmentation.idle:
         return []
     longest = max(SHORTEST_PAUSE, augmentation.idle_seconds)
     frames = max(1, round(generator.uniform(SHORTEST_PAUSE, longest) * rate))
-    seen = place in (0, signs) or generator.random() >= UNSEEN
-    if seen and augmentation.wander and generator.random() < augmentation.wander:
-        places = int(generator.integers(1, MOST_PLACES + 1))
-        return [Pause(max(1, frames // (2 * places)), seen=True, astray=True)] * places
-    return [Pause(frames, seen)]
+    return [Pause(frames, place in (0, signs) or generator.random() >= UNSEEN)]
 
 
 def compose(
@@ -195,9 +180,6 @@ def _joined(
             positions, confidence = read[max(done - 1, 0)]
             at = -1 if done else 0
             pose = positions[at], confidence[at]
-            if part.astray:
-                other = int(generator.integers(len(positions)))
-                pose = astray(pose, (positions[other], confidence[other]), hand, generator)
             parts.append(resting(pose, part.frames, hand, rate, generator))
     stream = join(parts, hand, rate, generator, patch_size)
     return stream.positions, stream.confidence, [stream.starts[place] for place in places]

@@ -26,8 +26,6 @@ TYPICAL = 0.35  # seconds of a way, for plans
 MEMORY = 3  # frames that the velocity at the end of a sign is taken from
 COASTING = 0.08  # seconds in which a hand that leaves the sensor's sight slows down
 REST_OFFSET = 0.5  # hand lengths between the place of a sign and that of a rest nearby
-ASTRAY_OFFSET = 2.0  # ... and that of a hand that moves about, along each axis
-ASTRAY_TURN = 0.6  # radians about each axis, standard deviation
 DRIFT = 0.01  # hand lengths at each of the frequencies with which a resting hand is unsteady
 DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz
 
@@ -187,29 +185,6 @@ def resting(
     stays = np.tile(confidence, (frames, 1))
     moved = positions + np.repeat(offset, len(positions) // 2, axis=1)
     return (moved * (stays > 0)[..., None]).astype(np.float32), stays
-
-
-def astray(one: Motion, other: Motion, hand: float, generator: np.random.Generator) -> Motion:
-    """Return a pose that is no sign's: between two shapes, turned and somewhere else.
-
-    Args:
-        one: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
-        other: of another frame.
-        hand: hand length in metres.
-        generator: of the shape, the turn and the place.
-    """
-    positions, confidence = one[0].copy(), one[1]
-    share = generator.uniform(0.3, 0.7)
-    for joints in (LEFT, RIGHT):
-        wrist = positions[joints][WRIST].copy()
-        shape = positions[joints] - wrist
-        both = (confidence[joints] > 0) & (other[1][joints] > 0) & (other[1][joints][WRIST] > 0)
-        shape_there = other[0][joints] - other[0][joints][WRIST]
-        shape[both] += np.float32(share) * (shape_there - shape)[both]
-        turn = Rotation.from_rotvec(generator.normal(0, ASTRAY_TURN, 3)).as_matrix()
-        place = wrist + generator.normal(0, ASTRAY_OFFSET * hand, 3)
-        positions[joints] = (shape @ turn.T + place).astype(np.float32)
-    return positions * (confidence > 0)[:, None], confidence
 
 
 def away(frames: int, joints: int) -> Motion:

@@ -70,26 +70,6 @@ def test_pauses_carry_no_label_and_hands_are_seen_at_both_ends(takes):
     assert kinds == {True, False}
 
 
-def test_hands_that_wander_in_a_pause_go_from_place_to_place_and_sign_nothing(takes):
-    def way(wander):
-        """Mean way of a wrist in a clip, in metres, and the most places in one pause."""
-        lengths, places = [], 0
-        for plan, generator in plans(STREAM.changed(idle=1, wander=wander), takes):
-            clip = compose(plan, takes, 60.0, 4, generator)
-            assert clip.labels.tolist() == labels(plan, takes)
-            steps = np.linalg.norm(np.diff(clip.positions[:, 21], axis=0), axis=-1)
-            both = (clip.confidence[1:, 21] > 0) & (clip.confidence[:-1, 21] > 0)
-            lengths.append(steps[both].sum())
-            kinds = "".join("." if isinstance(part, Pause) else "S" for part in plan.parts)
-            places = max(places, *map(len, kinds.split("S")))
-        return np.mean(lengths), places
-
-    at_rest, one = way(wander=0)
-    wandering, several = way(wander=1)
-    assert wandering > at_rest + 0.2
-    assert (one, several) == (1, 4)
-
-
 def test_a_window_keeps_only_the_labels_that_lie_in_it(takes):
     windows = STREAM.changed(window=1, window_seconds=1.0, sentence_signs=5)
     fewer = 0
