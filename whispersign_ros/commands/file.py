@@ -16,6 +16,8 @@ DEFAULT_RATE = 10.0  # Hz; drivers of bases usually stop after 0.5 s without a c
 DEFAULT_WITHIN = 5.0  # seconds
 LOWEST_RATE, HIGHEST_RATE = 0.1, 100.0
 
+_IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is no key that is known here"}
+
 Item = TypeVar("Item")
 Word = Annotated[str, Field(min_length=1)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -234,14 +236,18 @@ def read_commands(path: Path) -> CommandsFile:
         commands = Commands.model_validate(located.content)
     except ValidationError as error:
         faults = [
-            located.fault(each["loc"], each["msg"].removeprefix("Value error, "))
-            for each in error.errors()
+            located.fault(each["loc"], _words(each["type"], each["msg"])) for each in error.errors()
         ]
         raise CommandsError(faults) from error
     found = [located.fault(place, fault) for place, fault in _contradictions(commands)]
     if found:
         raise CommandsError(found)
     return CommandsFile(commands, located)
+
+
+def _words(kind: str, message: str) -> str:
+    """Return what pydantic says, in our words."""
+    return _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
 
 
 def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:

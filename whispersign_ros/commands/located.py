@@ -57,27 +57,31 @@ class Located:
     content: Any
     _root: yaml.Node | None
 
-    def line(self, place: Place) -> int:
-        """Return the line, from 1, of a value or of the last part of ``place`` that is there."""
-        node, line = self._root, 1
-        if node is not None:
-            line = node.start_mark.line + 1
+    def fault(self, place: Place, fault: str, remedy: str = "") -> ConfigError:
+        """Return an error that names the file, the line and the keys of a value.
+
+        Where a key is missing the line is that of the mapping. An index into what may be a list
+        but is not one is left out.
+        """
+        node, line = self._root, self._root.start_mark.line if self._root else 0
+        keys: list[str] = []
         for part in place:
+            below: yaml.Node | None = None
             if isinstance(node, yaml.MappingNode):
                 found = [pair for pair in node.value if pair[0].value == str(part)]
-                if not found:
-                    continue  # a missing key, or a single mapping where a list may stand
-                key, node = found[0]
-                line = key.start_mark.line + 1
+                if isinstance(part, int) and not found:
+                    continue
+                if found:
+                    below, line = found[0][1], found[0][0].start_mark.line
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-                node = node.value[part]
-                line = node.start_mark.line + 1
-        return line
-
-    def fault(self, place: Place, fault: str, remedy: str = "") -> ConfigError:
-        """Return an error that names the file, the line and the keys of a value."""
-        key = ".".join(map(str, place))
-        where = f"{self.path}:{self.line(place)}"
+                below = node.value[part]
+                line = below.start_mark.line
+            elif isinstance(part, int):
+                continue
+            node = below
+            keys.append(str(part))
+        key = ".".join(keys)
+        where = f"{self.path}:{line + 1}"
         return ConfigError(where, f"{key}: {fault}" if key else fault, remedy)
 
 
