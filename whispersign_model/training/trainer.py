@@ -24,6 +24,7 @@ from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training.calibration import calibrate
 from whispersign_model.training.callbacks import (
     KeepBest,
     Patience,
@@ -232,6 +233,7 @@ class Course:
         """Write ``metrics.json`` and the last line of the log; return the metrics."""
         if place().rank:
             return {}
+        self._calibrate()
         metrics = write_metrics(
             self.run.out,
             {
@@ -251,6 +253,20 @@ class Course:
             f"{sum(record['epochs'] for record in self.history)}, {metrics['seconds']:.0f} s"
         )
         return metrics
+
+    def _calibrate(self) -> None:
+        """Make the best network's confidences worth what they say, judged by the validation clips.
+
+        Where it recognises nothing in them they stay as they are.
+        """
+        try:
+            scale = calibrate(self.run.out, self.validation.examples, self.metadata.glosses)
+        except DatasetError as error:
+            self.journal.write(f"confidences are not calibrated: {error}")
+        else:
+            self.journal.write(
+                f"confidences calibrated: slope {scale.slope:.2f}, offset {scale.offset:+.2f}"
+            )
 
 
 def prepare(

@@ -89,6 +89,8 @@ def test_killed_training_goes_on_as_if_it_had_not_been(dataset, tmp_path):
     assert whole.losses == cut.losses
     assert whole.metrics == cut.metrics
     assert whole.weights_sha256 == cut.weights_sha256
+    assert whole.confidence == cut.confidence
+    assert "confidences" in (tmp_path / "whole/train.log").read_text()
     whole, cut = (figures(tmp_path / name) for name in ("whole", "cut"))
     assert whole == cut
 
