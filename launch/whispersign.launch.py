@@ -1,4 +1,4 @@
-"""Start the graph: a source of hands, smoothing, preprocessing and recognition."""
+"""Start the graph: a source of hands, smoothing, preprocessing, recognition, and commands."""
 
 from pathlib import Path
 
@@ -26,6 +26,11 @@ ARGUMENTS = (
     ("bag", "", "source:=replay: bag, or folder of bags, to play; empty: as params_file says"),
     ("rate", "", "source:=replay: speed of playing, e.g. 2.0; empty: as params_file says"),
     ("input", "", "source:=camera: device, video, folder of images, or topic; empty: as the file"),
+    (
+        "commands_file",
+        "",
+        "which glosses do what; starts command_node; default: config/commands.yaml; empty: none",
+    ),
 )
 SWITCHES = (
     ("loop", "", "source:=replay: begin again after the last bag; empty: as params_file says"),
@@ -73,6 +78,7 @@ def _nodes(context: LaunchContext) -> list:
     respawn = _value(context, "respawn") == "true"
     model = {"model": _value(context, "model")} if _value(context, "model") else {}
     return [
+        *_commands(context, respawn),
         *(_node(context, executable, model, respawn) for executable in GRAPH),
         _node(
             context,
@@ -81,6 +87,12 @@ def _nodes(context: LaunchContext) -> list:
             respawn and source != "replay",
         ),
     ]
+
+
+def _commands(context: LaunchContext, respawn: bool) -> list:
+    """Return command_node where a commands file is given."""
+    given = {"commands_file": _value(context, "commands_file")}
+    return [_node(context, "command_node", given, respawn)] if given["commands_file"] else []
 
 
 def _node(context: LaunchContext, executable: str, parameters: dict, respawn: bool) -> Node:

@@ -85,6 +85,9 @@ def test_given_arguments_reach_their_nodes(module):
     assert nodes["replay_node"]["rate"] == 2.0
     assert nodes["replay_node"]["loop"] is True
     assert nodes["replay_node"]["restamp"] is False
+    assert "command_node" not in nodes
+    (given,) = _nodes(module, commands_file="c")["command_node"]["commands_file"]
+    assert given.text == "c"
     assert set(_nodes(module, source="synthetic")) == {
         "synthetic_node",
         "smoothing_node",
