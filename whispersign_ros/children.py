@@ -23,6 +23,8 @@ PR_SET_PDEATHSIG = 1  # of Linux' prctl
 class Children:
     """Starts executables of this package; to be used as ``with Children() as children``.
 
+    Within the block SIGTERM interrupts as Ctrl-C does.
+
     Args:
         verbose: let them log to this process's stderr, instead of keeping it for error messages.
     """
@@ -34,6 +36,7 @@ class Children:
         self._folder = tempfile.TemporaryDirectory(prefix="whispersign-")
 
     def __enter__(self) -> Children:
+        self._previous = signal.signal(signal.SIGTERM, _interrupt)
         return self
 
     def __exit__(
@@ -54,6 +57,7 @@ class Children:
         for log in self._logs.values():
             log.close()
         self._folder.cleanup()
+        signal.signal(signal.SIGTERM, self._previous)
 
     def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
         """Start an executable with parameters; it ends when this process does."""
@@ -71,6 +75,11 @@ class Children:
             stderr=None if self._verbose else log,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of each executable."""
+        return {executable: process.pid for executable, process in self._processes.items()}
 
     def ended(self, executable: str) -> bool:
         """Tell whether an executable has ended by itself, and well.
@@ -99,6 +108,10 @@ class Children:
         log.flush()
         lines = Path(log.name).read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -79,12 +78,8 @@ def demonstrate(options: DemoOptions) -> int:
         flush=True,
     )
     isolate(os.environ, options.domain)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with Children(options.verbose) as children:
-            recognised = _listen(children, options, recordings)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with Children(options.verbose) as children:
+        recognised = _listen(children, options, recordings)
     if options.json is not None:
         clips = [
             {"name": recording.name, "signed": recording.glosses, "recognized": heard}
@@ -208,7 +203,3 @@ def _count(recordings: Sequence[Recording], recognised: Sequence[Sequence[str]])
     total = len(recordings)
     print(f"right: {right} of {total} recordings ({right / total:.1%})", flush=True)
     return 0 if right == total else EXIT_WRONG
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Measure on this machine what the networks cost, and how fast training clips are loaded."""
+"""Measure on this machine what the networks and the live graph cost, and how late results are."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from whispersign_model.errors import WhisperSignError
+
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
-PARTS = ("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb")
+ELSEWHERE = ("graph",)  # parts that entry points of the group BENCHMARKS measure: they need ROS 2
+PARTS = (
+    *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
+    *ELSEWHERE,
+)
+BENCHMARKS = "whispersign.benchmarks"  # entry point group: modules with `measure` and `table`
+GRAPHS = 6  # measured: three frame rates, in several processes and in one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, help="dataset for `loading` (default: made-up recordings)"
     )
     parser.add_argument(
-        "--checkpoint",
+        "--model",
         type=Path,
         metavar="CKPT",
-        help="network for `continuous`, of made-up signs (default: the one in the package)",
+        help="network for `continuous`, of made-up signs, and `graph` (default: the bundled one)",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures")
 
@@ -80,6 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
         figures["stream_memory_mb"] = streaming.measure_memory()
         for after, megabytes in figures["stream_memory_mb"].items():
             print(f"resident memory after {after} of stream: {megabytes:.1f} MB")
+    for part in ELSEWHERE:
+        if part in wanted:
+            figures |= _elsewhere(part, arguments)
     if arguments.json:
         replace_file(arguments.json, json.dumps(figures, indent=1).encode())
     return 0
@@ -97,7 +108,7 @@ def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:
         total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
         task = bar.add_task("Signing", total=total)
         figures = continuous.measure_checkpoint(
-            arguments.checkpoint or continuous.BUNDLED,
+            arguments.model or continuous.BUNDLED,
             arguments.threads,
             lambda: bar.advance(task),
         )
@@ -121,6 +132,33 @@ def _streaming() -> dict[str, Any]:
     for line in streaming.table(figures):
         print(line)
     return figures
+
+
+def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure a part that needs ROS 2; without it the part is left out, if others are wanted."""
+    import sys
+    from importlib.metadata import entry_points
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    entries = tuple(entry_points(group=BENCHMARKS, name=part))
+    if not entries:
+        raise WhisperSignError(part, "is not among the installed benchmarks", "run `make setup`")
+    try:
+        benchmark = entries[0].load()
+    except ModuleNotFoundError as error:
+        if arguments.only == part:
+            raise
+        print(f"{part}: left out, as the Python package '{error.name}' is missing", file=sys.stderr)
+        return {}
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Playing", total=GRAPHS)
+        figures = benchmark.measure(arguments.model, lambda: bar.advance(task))
+    for line in benchmark.table(figures):
+        print(line)
+    return {part: figures}
 
 
 def table(figures: dict[str, Any]) -> list[str]:
