@@ -47,7 +47,7 @@ class ManagedNode(LifecycleNode):
         Raises:
             WhisperSignError: what made that fail.
         """
-        if not self.values[AUTOSTART.name]:
+        if not self.values["autostart"]:
             return
         self._starting = True
         for trigger in (self.trigger_configure, self.trigger_activate):
