@@ -93,7 +93,7 @@ def test_the_real_graph_is_measured(model):
         assert found["cpu_percent"] > 0
         assert min(found["rss_mb"].values()) > 10
         assert found["frames"] > 100
-    assert len(table(figures)) == 7
+    assert len(table(figures)) == 8
 
 
 def test_a_time_that_nothing_was_measured_for_is_a_dash():
