@@ -26,14 +26,15 @@ class DecodingOptions(BaseModel):
     Attributes:
         beam_size: hypotheses kept by the CTC prefix beam search.
         candidates: glosses considered at each step.
-        alpha: weight of CTC against the attention decoder in the combined score, as in the loss.
+        alpha: weight of CTC against the attention decoder in the combined score. The attention
+            decoder prefers short sequences: with less than 0.8 doubled signs are lost.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     beam_size: int = Field(default=8, ge=1, le=100)
     candidates: int = Field(default=16, ge=1)
-    alpha: float = Field(default=0.5, ge=0, le=1)
+    alpha: float = Field(default=0.8, ge=0, le=1)
 
 
 def decode(
