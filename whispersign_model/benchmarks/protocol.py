@@ -31,6 +31,8 @@ from whispersign_model.training.evaluation import (
     read_offline,
     without_nan,
 )
+from whispersign_model.training.journal import METRICS
+from whispersign_model.training.resumption import RESUME
 from whispersign_model.training.trainer import Run, train
 
 RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
@@ -176,10 +178,13 @@ def _itself(recording: Recording) -> Recording:
 def _fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
     """Train and test one fold, and write what came out."""
     recipe = plan.recipe.model_copy(update={"seed": plan.seed})
-    resume = folder / "last.ckpt" if (folder / "last.ckpt").exists() else None
-    where = Run(data, folder, plan.device, progress=plan.progress)
-    init = None if resume else plan.init
-    metrics = train(where, recipe, plan.network, resume=resume, init=init)
+    if (folder / METRICS).exists():  # trained before, and stopped before it was tested
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    else:
+        resume = folder / RESUME if (folder / RESUME).exists() else None
+        where = Run(data, folder, plan.device, progress=plan.progress)
+        init = None if resume else plan.init
+        metrics = train(where, recipe, plan.network, resume=resume, init=init)
     model, metadata = WhisperSignModel.load_checkpoint(folder)
     examples = data.split("test")
     readings = read_offline(model, metadata, examples, data.glosses)
@@ -198,7 +203,7 @@ def _fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
         "live_wer": count_errors(live).wer,
         "live_agrees": agreement(readings["rescore"], live),
         "parameters": model.parameter_count(),
-        "training_seconds": metrics["seconds"],
+        "training_seconds": metrics.get("seconds"),
         "epochs": sum(stage.epochs for stage in recipe.stages),
     }
     detected = detections(live)
@@ -229,6 +234,10 @@ def summary(out: Path) -> dict[str, Any]:
     return figures
 
 
+def _minutes(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds / 60:.0f} min"
+
+
 def _detection(result: dict[str, Any]) -> str:
     of = result["detection"]
     return (
@@ -250,7 +259,7 @@ def table(protocol: Protocol, figures: dict[str, Any]) -> list[str]:
         who = ", ".join(each["test"]) or "-"
         rows.append(
             f"| {each['fold']} | {who} | {each['sequences']} | {' | '.join(cells)} "
-            f"| {each['parameters'] / 1e6:.2f} M | {each['training_seconds'] / 60:.0f} min |"
+            f"| {each['parameters'] / 1e6:.2f} M | {_minutes(each['training_seconds'])} |"
         )
     means = [
         f"**{100 * figures[key]['mean']:.1f}** ± {100 * figures[key]['deviation']:.1f}"
