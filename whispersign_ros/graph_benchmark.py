@@ -45,7 +45,7 @@ SEED, SENTENCES, LENGTH = 900, 12, 2  # a signer whom the bundled model has not 
 SETTLING = 2 * NANOSECONDS  # signing before processes are watched
 REST = 2 * NANOSECONDS  # before the end up to which they are watched
 TAIL = 3.0  # seconds without hands at the end
-PATIENCE = 4.0  # seconds of listening after the source has ended
+PATIENCE = 6.0  # seconds without anything new after the source has ended
 SLOWEST = 5  # times the recording's duration that playing may take
 LISTENER = "whispersign_bench"
 MS = 1e6  # nanoseconds
@@ -202,15 +202,15 @@ def _listen(
     usage: list[Usage] = []
     signed: list[int] = []
     deadline = time.monotonic() + START_LIMIT + SLOWEST * recording.duration
-    ended_at: float | None = None
-    while ended_at is None or time.monotonic() < ended_at + PATIENCE:
+    ended = False
+    while not ended or time.monotonic() < listener.news + PATIENCE:
         rclpy.spin_once(listener, timeout_sec=SPIN)
         if len(usage) < len(moments) and listener.signed > moments[len(usage)]:
             usage.append(Usage.of(children.pids))
             signed.append(listener.signed)
         children.check()
-        if ended_at is None and children.ended(source):
-            ended_at = time.monotonic()
+        if not ended and children.ended(source):
+            ended, listener.news = True, time.monotonic()
         if time.monotonic() > deadline:
             raise WhisperSignError("the live graph", "is too slow to be measured")
     if len(usage) < len(moments):
@@ -219,10 +219,16 @@ def _listen(
 
 
 class _Listener(Node):
-    """Notes every step of features and every result, with the time of its arrival."""
+    """Notes every step of features and every result, with the time of its arrival.
+
+    Attributes:
+        results, features, received: see ``_Heard``.
+        news: when something last came, seconds on a clock that never jumps.
+    """
 
     def __init__(self) -> None:
         super().__init__(LISTENER)
+        self.news = time.monotonic()
         self.results: list[tuple[Key, int]] = []
         self.features: list[tuple[int, int, int, NDArray[np.float32]]] = []
         self.received: dict[str, int] = {}
@@ -237,17 +243,18 @@ class _Listener(Node):
         """Nanoseconds from the first step to the last."""
         return self.features[-1][1] - self.features[0][1] if self.features else 0
 
-    def _now(self) -> int:
+    def _arrival(self) -> int:
+        self.news = time.monotonic()
         return int(self.get_clock().now().nanoseconds)
 
     def _follow(self, message: HandFeatures) -> None:
-        now = self._now()
+        now = self._arrival()
         stamp, features = read_features(message)
         self.features.append((int(message.sequence), stamp, now, features))
 
     def _take(self, message: Gloss) -> None:
         """Put the glosses of a result together; it has come when its last one has."""
-        now = self._now()
+        now = self._arrival()
         glosses = self._glosses[message.final]
         if message.position == 0:
             glosses.clear()
@@ -262,8 +269,10 @@ class _Listener(Node):
     def _read(self, message: DiagnosticArray) -> None:
         for status in message.status:
             counts = [int(pair.value) for pair in status.values if pair.key == "received"]
-            if counts:
-                self.received[status.name.lstrip("/")] = counts[0]
+            name = status.name.lstrip("/")
+            if counts and counts[0] != self.received.get(name):
+                self.received[name] = counts[0]
+                self.news = time.monotonic()
 
 
 def _figures(heard: _Heard, model: Path, recording: Recording) -> dict[str, Any]:
