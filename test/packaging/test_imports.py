@@ -97,7 +97,7 @@ def third_party(sources, *folders: str) -> set[str]:
     return {
         DISTRIBUTIONS.get(top, top)
         for top in tops - ours - set(sys.stdlib_module_names)
-        if top not in ROS and not top.endswith(("_msgs", "_interfaces"))
+        if top not in ROS and not top.endswith(("_msgs", "_srvs", "_interfaces"))
     }
 
 
@@ -124,7 +124,7 @@ def test_every_import_is_declared_and_every_declaration_is_used(sources):
 @pytest.mark.parametrize("folder", ["whispersign_ros", "launch"])
 def test_every_ros_package_in_use_is_in_package_xml(sources, folder):
     tops = {name.split(".")[0] for _, name in sources.imports(folder)}
-    used = {top for top in tops if top in ROS or top.endswith(("_msgs", "_interfaces"))}
+    used = {top for top in tops if top in ROS or top.endswith(("_msgs", "_srvs", "_interfaces"))}
     named = {
         element.text
         for element in ElementTree.parse(sources.root / "package.xml").getroot()

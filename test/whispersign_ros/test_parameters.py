@@ -180,6 +180,7 @@ class _Watched(dict):
 @pytest.mark.parametrize(
     ("kind", "arguments", "given"),
     [
+        (command_node.CommandNode, [], ()),
         (replay_node.ReplayNode, [lambda: None], ("bag",)),
         (synthetic_node.SyntheticNode, [lambda: None], ()),
         (smoothing_node.SmoothingNode, [], ("kind",)),
