@@ -142,8 +142,8 @@ def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
     for module in list(plain.modules()):
         if isinstance(module, TemporalAttention):
             scale_queries(module)
-            module.query_key_value = SplitLinear(module.query_key_value)
-            module.output = SplitLinear(module.output)
+            for name in ("query_key_value", "output"):
+                setattr(module, name, SplitLinear(getattr(module, name)))
         for name, child in list(module.named_children()):
             if isinstance(child, FeedForward):
                 setattr(module, name, SplitFeedForward(child))
