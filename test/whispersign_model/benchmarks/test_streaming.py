@@ -62,4 +62,4 @@ def test_the_table_has_all_sizes_and_kinds():
     rows = streaming.table({"tiny": {**costs, "torch_ms_per_s": 4.0, "int8": costs}})
     assert len(rows) == 5
     assert len({row.count("|") for row in rows}) == 1
-    assert np.all(["tiny" in row for row in rows[2:]])
+    assert np.all(["Tiny" in row for row in rows[2:]])
