@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -74,21 +76,21 @@ def start(rank):
 
 
 @pytest.fixture(autouse=True)
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What the processes do: a module of its own, which the others can import too."""
     (tmp_path / "work_of_processes.py").write_text(WORK)
     monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("work_of_processes")
 
 
-def test_two_processes_train_one_network(dataset: Path, tmp_path: Path) -> None:
-    import work_of_processes
-
+def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: ModuleType) -> None:
     stages = (
         StageConfig(name="a", epochs=1, rate=1e-2, alpha=1, train=("frontend",), auxiliary=True),
         StageConfig(name="b", epochs=1, rate=1e-2),
     )
     config = TrainingConfig(averaging=0.9, workers=0, batch_size=4, stages=stages)
     run = Run(Dataset.open(dataset), tmp_path / "run", "cpu", 2, progress=False)
-    together(2, work_of_processes.work, run, config, ModelConfig())
+    together(2, work.work, run, config, ModelConfig())
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     assert first["steps"] == second["steps"] == [4, 4], "8 batches, half for each"
     for own, others in zip(first["weights"], second["weights"], strict=True):
@@ -104,11 +106,9 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path) -> None:
     assert not processes.part_of_several(), "the variables of torchrun are put back"
 
 
-def test_a_fault_of_the_first_process_ends_the_others() -> None:
-    import work_of_processes
-
+def test_a_fault_of_the_first_process_ends_the_others(work: ModuleType) -> None:
     with pytest.raises(DatasetError, match="in process 0"):
-        together(2, work_of_processes.fail, 0)
+        together(2, work.fail, 0)
     assert not multiprocessing.active_children()
 
 

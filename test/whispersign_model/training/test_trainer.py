@@ -117,9 +117,9 @@ def test_batches_are_put_together_into_steps_of_schedule_and_average(
     monkeypatch.setattr(TrainingModule, "average", count)
     monkeypatch.setattr(lightning.Trainer, "fit", watch)
     stage = StageConfig(name="x", epochs=3, rate=1.0e-2, final_rate=0.5)
-    config = TrainingConfig(batch_size=2, accumulate=2, workers=0, stages=(stage,))
+    config = TrainingConfig(batch_size=2, accumulate=3, workers=0, stages=(stage,))
     train(Run(dataset, dataset.path.parent / "run", "cpu", progress=False), config, ModelConfig())
-    assert trainers[0].num_training_batches == 3
+    assert trainers[0].num_training_batches == 4
     assert trainers[0].global_step == len(averages) == 3 * 2, "the last step of one batch"
     assert trainers[0].optimizers[0].param_groups[0]["lr"] == pytest.approx(0.5e-2)
 
