@@ -161,9 +161,9 @@ def table(figures: dict[str, Any]) -> list[str]:
     for size, exact in figures.items():
         for name, costs in (("32 bits", exact), ("8 bits", exact["int8"])):
             rows.append(
-                f"| {size.capitalize()} | {name} | {costs['ms_per_s']:.1f} ms | {costs['step_ms_p50']:.2f} ms "
-                f"| {costs['step_ms_p95']:.2f} ms | {costs['windowed_ms_per_s']:.1f} ms "
-                f"| {costs['memory_mb']:.0f} MB |"
+                f"| {size.capitalize()} | {name} | {costs['ms_per_s']:.1f} ms "
+                f"| {costs['step_ms_p50']:.2f} ms | {costs['step_ms_p95']:.2f} ms "
+                f"| {costs['windowed_ms_per_s']:.1f} ms | {costs['memory_mb']:.0f} MB |"
             )
         rows.append(f"| {size.capitalize()} | PyTorch | {exact['torch_ms_per_s']:.1f} ms | | | | |")
     return rows
