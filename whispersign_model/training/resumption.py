@@ -1,4 +1,4 @@
-"""Going on after a stop: what ``last.ckpt`` says of its training, and whether that is this one."""
+"""Where a training begins: after a stop, if ``last.ckpt`` is its own, or with another network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from typing import Any
 import torch
 
 from whispersign_model.errors import CheckpointError, ConfigError
+from whispersign_model.features.recipe import Recipe, require_same
 from whispersign_model.network.checkpoint import METADATA, CheckpointMetadata
+from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset, Example
 from whispersign_model.training.config import TrainingConfig
 
 RESUME = "last.ckpt"
+PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
 WHOSE = {  # parts of an identity, as a person knows them
     "recipe": "another recipe",
     "glosses": "another vocabulary",
@@ -89,14 +92,15 @@ def identity_of(
 ) -> dict[str, str]:
     """Return what two halves of one training have in common, as JSON by part.
 
-    ``workers`` may differ, since nothing depends on them.
+    ``workers`` may differ, since nothing depends on them. What has its default is left out, so that
+    a key that a later version adds makes no difference.
     """
     digest = hashlib.sha256()
     for example in examples:
         about = (example.name, example.signer, example.frames, example.labels.tolist())
         digest.update(json.dumps(about).encode())
     parts = {
-        "recipe": config.model_dump(mode="json", exclude={"workers"}),
+        "recipe": config.model_dump(mode="json", exclude={"workers"}, exclude_defaults=True),
         "glosses": data.glosses,
         "data": [digest.hexdigest(), data.recipe.model_dump(mode="json")],
         "processes": processes,
@@ -158,3 +162,29 @@ def how_to_go_on(out: Path) -> str:
     if (out / RESUME).exists():
         return f"go on with: --resume {out / RESUME}"
     return "no epoch was done, so there is nothing to go on from"
+
+
+def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
+    """Load a network to go on from, with the dataset's vocabulary, and its preprocessing recipe.
+
+    What belongs to a gloss (rows of the CTC head and of the attention decoder's embedding and
+    output) is kept for the glosses that both know, and new for the others.
+
+    Raises:
+        CheckpointError: when it cannot be read.
+        RecipeError: when the dataset was converted by another recipe.
+    """
+    trained, metadata = WhisperSignModel.load_checkpoint(path)
+    require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())
+    model = WhisperSignModel(metadata.config.with_vocabulary(len(data.glosses)))
+    known = [name for name in data.glosses if name in metadata.glosses]
+    ours = [0, *(data.glosses.index(name) + 1 for name in known)]
+    theirs = [0, *(metadata.glosses.index(name) + 1 for name in known)]
+    state = model.state_dict()
+    for name, value in trained.state_dict().items():
+        if name.startswith(PER_GLOSS):
+            state[name][ours] = value[theirs]
+        else:
+            state[name] = value
+    model.load_state_dict(state)
+    return model, metadata.recipe

@@ -19,11 +19,11 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from whispersign_model.errors import CheckpointError, ConfigError, DatasetError, WhisperSignError
 from whispersign_model.features.normalisation import fit_scaling
-from whispersign_model.features.recipe import Recipe, require_same
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training.batching import BucketSampler
 from whispersign_model.training.calibration import calibrate
 from whispersign_model.training.callbacks import (
     KeepBest,
@@ -49,10 +49,9 @@ from whispersign_model.training.resumption import (
     check_folder,
     how_to_go_on,
     identity_of,
+    initial_model,
     read_resume,
 )
-
-PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
 
 
 @dataclass(frozen=True)
@@ -217,9 +216,14 @@ class Course:
         )
         trainer = stage_trainer(self.run, config, number, [state, keep, Pictures()])
         varied = self.training.varied(config.stage_augmentation(stage), config.seed)
+        batches = loader(varied, size, config.workers, config.seed + number)
+        if resume is not None and self.stopped is not None:
+            # Workers begin before Lightning says which epoch it is.
+            assert isinstance(batches.batch_sampler, BucketSampler)
+            batches.batch_sampler.set_epoch(self.stopped.epochs)
         trainer.fit(
             module,
-            loader(varied, size, config.workers, config.seed + number),
+            batches,
             loader(self.validation, share, config.workers, None),
             ckpt_path=str(resume) if resume else None,
             weights_only=True,
@@ -332,32 +336,6 @@ def prepare(
     return Course(
         run, config, stages, stopped, model, metadata, clips, fixed, identity, journal, history
     )
-
-
-def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
-    """Load a network to go on from, with the dataset's vocabulary, and its preprocessing recipe.
-
-    What belongs to a gloss (rows of the CTC head and of the attention decoder's embedding and
-    output) is kept for the glosses that both know, and new for the others.
-
-    Raises:
-        CheckpointError: when it cannot be read.
-        RecipeError: when the dataset was converted by another recipe.
-    """
-    trained, metadata = WhisperSignModel.load_checkpoint(path)
-    require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())
-    model = WhisperSignModel(metadata.config.with_vocabulary(len(data.glosses)))
-    known = [name for name in data.glosses if name in metadata.glosses]
-    ours = [0, *(data.glosses.index(name) + 1 for name in known)]
-    theirs = [0, *(metadata.glosses.index(name) + 1 for name in known)]
-    state = model.state_dict()
-    for name, value in trained.state_dict().items():
-        if name.startswith(PER_GLOSS):
-            state[name][ours] = value[theirs]
-        else:
-            state[name] = value
-    model.load_state_dict(state)
-    return model, metadata.recipe
 
 
 def stage_trainer(

@@ -22,7 +22,8 @@ from whispersign_model.training import module
 from whispersign_model.training.callbacks import KeepBest
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.module import TrainingModule
-from whispersign_model.training.trainer import Run, initial_model, train
+from whispersign_model.training.resumption import initial_model
+from whispersign_model.training.trainer import Run, train
 
 GLOSSES = ("A", "B")
 STAGES = (
