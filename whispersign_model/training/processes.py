@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 Value = TypeVar("Value")
 ENDING = 60.0  # seconds that the others have to end after the first process has
 EXIT_FAILED = 2
+TRACKER = "ignore:resource_tracker"  # it warns of what it clears away behind ended processes
 GRACE = 10.0  # seconds in which the first process must have noticed that another has failed
 
 
@@ -96,6 +97,8 @@ def together(count: int, function: Callable[..., Result], *arguments: Any) -> Re
         WhisperSignError: that any of them raised.
     """
     context = multiprocessing.get_context("spawn")
+    if TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(TRACKER)
     over = threading.Event()
     faults = context.SimpleQueue()
     others: list[BaseProcess] = []
