@@ -109,15 +109,20 @@ def padded_to(batch: Batch, frames: int) -> Batch:
 
 
 def training_step(module: TrainingModule) -> Callable[[Batch], object]:
-    """Return a function that trains a module on a batch: loss, gradients, AdamW."""
+    """Return a function that trains a module on a batch, as the trainer does.
+
+    That is: loss, gradients, clipping by norm, AdamW, the average of the weights.
+    """
     learning = [p for n, p in module.named_parameters() if p.requires_grad and "averaged" not in n]
-    optimizer = torch.optim.AdamW(learning, lr=module.stage.rate)
+    optimizer = torch.optim.AdamW(learning, lr=module.stage.rate, fused=True)
     module.model.train()
 
     def step(batch: Batch) -> None:
         loss = module.losses(batch, chunk=0).total
         optimizer.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(learning, module.config.gradient_clip)
         optimizer.step()
+        module.average()
 
     return step
