@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 DOMAINS = range(1, 102)  # the domain ids that are safe on every platform
+RANGES = ("localhost", "subnet", "system_default")  # how far nodes may be found
+VARIABLE, OLDER = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"  # Humble has the latter
 FIRST_PORT, PORTS_PER_DOMAIN, FIRST_UNICAST = 7400, 250, 10  # of the RTPS specification
 
 
@@ -20,11 +22,25 @@ def isolate(environment: MutableMapping[str, str], domain: int | None = None) ->
     """
     chosen = free_domain() if domain is None else domain
     environment["ROS_DOMAIN_ID"] = str(chosen)
-    if os.environ.get("ROS_DISTRO") == "humble":  # has only the older variable
-        environment["ROS_LOCALHOST_ONLY"] = "1"
-    else:
-        environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    environment.update(reach(environment, "localhost"))
     return chosen
+
+
+def reach(environment: Mapping[str, str], chosen: str = "") -> dict[str, str]:
+    """Return the variables that say how far the nodes started with them may be found.
+
+    Args:
+        environment: they may be set in it already.
+        chosen: one of ``RANGES``; empty: as the environment says, this machine where it does not.
+    """
+    if not chosen and (VARIABLE in environment or OLDER in environment):
+        return {}
+    chosen = chosen or "localhost"
+    if os.environ.get("ROS_DISTRO") == "humble":
+        return {OLDER: "1" if chosen == "localhost" else "0"}
+    # The older variable, where it is set, has precedence over the newer one.
+    silent = {OLDER: ""} if OLDER in environment else {}
+    return {VARIABLE: chosen.upper(), **silent}
 
 
 def free_domain() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import yaml
 
 pytest.importorskip("launch_ros", reason="the launch packages of ROS 2 are not installed")
 
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import Node
 
 from launch import LaunchContext
+from whispersign_ros import launching
+from whispersign_ros.discovery import OLDER, VARIABLE
 
 FILE = Path(__file__).parents[2] / "launch" / "whispersign.launch.py"
 
@@ -63,11 +66,14 @@ OF_SOURCE = {"replay": {"bag", "rate", "loop", "restamp"}, "camera": {"input"}}
 @pytest.mark.parametrize("source", ["camera", "leap", "replay", "synthetic"])
 def test_every_argument_is_read(module, monkeypatch, source):
     read = set()
-    value = module._value
+    value = launching.value
     monkeypatch.setattr(
-        module, "_value", lambda context, name: read.add(name) or value(context, name)
+        launching, "value", lambda context, name: read.add(name) or value(context, name)
     )
     _nodes(module, source=source)
+    context = LaunchContext()
+    context.launch_configurations["discovery"] = ""
+    launching.limits(context)
     others = set().union(*(words for name, words in OF_SOURCE.items() if name != source))
     assert read == {argument.name for argument in _arguments(module)} - others
 
@@ -95,3 +101,41 @@ def test_given_arguments_reach_their_nodes(module):
         "preprocessing_node",
         "recognition_node",
     }
+
+
+def _environment(monkeypatch, discovery, **variables):
+    """Return the discovery variables that a launch file leaves to its nodes."""
+    for name in (VARIABLE, OLDER):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    context = LaunchContext()
+    context.launch_configurations["discovery"] = discovery
+    for action in launching.limits(context):
+        action.execute(context)
+    return {name: os.environ[name] for name in (VARIABLE, OLDER) if os.environ.get(name)}
+
+
+def test_nodes_are_found_on_this_machine_alone_unless_asked_otherwise(monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "kilted")
+    name = VARIABLE
+    assert _environment(monkeypatch, "") == {name: "LOCALHOST"}
+    assert _environment(monkeypatch, "subnet") == {name: "SUBNET"}
+    assert _environment(monkeypatch, "", **{name: "SUBNET"}) == {name: "SUBNET"}
+    assert _environment(monkeypatch, "localhost", **{name: "SUBNET"}) == {name: "LOCALHOST"}
+    older = {OLDER: "1"}
+    assert _environment(monkeypatch, "", **older) == older
+    assert _environment(monkeypatch, "subnet", **older) == {name: "SUBNET"}
+
+
+def test_the_variables_are_set_before_the_nodes_start(module, monkeypatch):
+    for name in (VARIABLE, OLDER):
+        monkeypatch.delenv(name, raising=False)
+    context = LaunchContext()
+    for argument in _arguments(module):
+        argument.execute(context)
+    entities = module.generate_launch_description().entities
+    (function,) = [entity for entity in entities if isinstance(entity, OpaqueFunction)]
+    first, *_, last = function.execute(context)
+    assert isinstance(first, SetEnvironmentVariable)
+    assert isinstance(last, Node)

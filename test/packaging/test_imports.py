@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,8 @@ def test_what_nodes_and_recordings_need_loads_without_torch(sources):
         module_name(path, sources.root) for folder in ON_A_ROBOT for path in sources.trees(folder)
     ]
     light += LIGHT
+    if find_spec("launch_ros") is None:
+        light.remove("whispersign_ros.launching")
     assert "whispersign_ros.recognition_node" in light
     code = (
         "import importlib, json, sys\n"

@@ -34,3 +34,14 @@ def test_a_domain_that_is_in_use_is_not_chosen(monkeypatch):
         except OSError:
             pytest.skip("somebody took the domain meanwhile")
         assert discovery.free_domain() != first
+
+
+def test_what_is_set_already_stays_unless_a_range_is_asked_for(monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "kilted")
+    name, older = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"
+    assert discovery.reach({}) == {name: "LOCALHOST"}
+    assert discovery.reach({name: "SUBNET"}) == discovery.reach({older: "0"}) == {}
+    assert discovery.reach({older: "1"}, "subnet") == {name: "SUBNET", older: ""}
+    monkeypatch.setenv("ROS_DISTRO", "humble")
+    assert discovery.reach({}) == {older: "1"}
+    assert discovery.reach({}, "subnet") == {older: "0"}

@@ -1,0 +1,208 @@
+"""What the launch files share: arguments, each described once, and nodes made from their values.
+
+It needs the packages ``launch`` and ``launch_ros`` and is imported by launch files alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription
+from whispersign_ros.discovery import RANGES, reach
+
+PACKAGE = "whispersign_ros"
+SHARE = Path(get_package_share_directory(PACKAGE))
+GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for them
+RESPAWN_DELAY = 2.0  # seconds
+SWITCH = ("true", "false")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a launch file.
+
+    Attributes:
+        name: as in ``name:=value``.
+        default: empty leaves the parameter to the parameter file.
+        description: what it does.
+        choices: the only values allowed, where there are few; empty is allowed where it is default.
+    """
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+    def declare(self) -> DeclareLaunchArgument:
+        """Return what ``ros2 launch --show-args`` shows."""
+        choices = [*self.choices, *([] if self.default else [""])] if self.choices else None
+        return DeclareLaunchArgument(
+            self.name, default_value=self.default, description=self.description, choices=choices
+        )
+
+
+# Of every launch file.
+COMMON = (
+    Argument("namespace", "", "namespace of all nodes and of the relative topics"),
+    Argument(
+        "params_file",
+        str(SHARE / "config" / "whispersign.yaml"),
+        "parameters of all nodes; the other arguments take precedence where given",
+    ),
+    Argument("use_sim_time", "false", "take the time from /clock", SWITCH),
+    Argument(
+        "respawn",
+        "false",
+        "start a node again when it ends; a replay that has ended stays ended",
+        SWITCH,
+    ),
+    Argument(
+        "log_level",
+        "info",
+        "the least severe messages that nodes log",
+        ("debug", "info", "warn", "error", "fatal"),
+    ),
+    Argument(
+        "discovery",
+        "",
+        "which machines may find the nodes: this one, those of the subnet, or as the middleware is "
+        "set up; empty: as ROS_AUTOMATIC_DISCOVERY_RANGE says, localhost where it is not set",
+        RANGES,
+    ),
+)
+SOURCE = (
+    Argument(
+        "source",
+        "replay",
+        "where hands come from: a camera, a Leap Motion, bags, or a made-up person",
+        ("camera", "leap", "replay", "synthetic"),
+    ),
+    Argument("bag", "", "source:=replay: bag, or folder of bags, to play; empty: as params_file"),
+    Argument("rate", "", "source:=replay: speed of playing, e.g. 2.0; empty: as params_file says"),
+    Argument("loop", "", "source:=replay: begin again after the last bag; empty: file", SWITCH),
+    Argument(
+        "restamp",
+        "",
+        "source:=replay: true: stamps moved to now, false: as recorded; empty: as params_file says",
+        SWITCH,
+    ),
+    Argument("input", "", "source:=camera: device, video, folder of images, or topic; empty: file"),
+)
+MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as params_file says")
+COMMANDS = Argument(
+    "commands_file",
+    "",
+    "which glosses do what; starts command_node; default: config/commands.yaml; empty: none",
+)
+
+
+def describe(
+    arguments: Sequence[Argument], nodes: Callable[[LaunchContext], Sequence[Any]]
+) -> LaunchDescription:
+    """Return a launch file's description: its arguments, then its nodes.
+
+    Args:
+        arguments: all of its arguments, ``COMMON`` among them.
+        nodes: makes the nodes once the values of the arguments are known.
+    """
+    return LaunchDescription(
+        [
+            *(argument.declare() for argument in arguments),
+            OpaqueFunction(function=lambda context: [*limits(context), *nodes(context)]),
+        ]
+    )
+
+
+def limits(context: LaunchContext) -> list[SetEnvironmentVariable]:
+    """Return what keeps the nodes that follow to the machines that ``discovery`` says."""
+    chosen = reach(os.environ, value(context, "discovery"))
+    return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
+
+
+def value(context: LaunchContext, name: str) -> str:
+    """Return the value of an argument."""
+    return str(LaunchConfiguration(name).perform(context))
+
+
+def is_on(context: LaunchContext, name: str) -> bool:
+    """Return whether a switch is on."""
+    return value(context, name) == "true"
+
+
+def given(context: LaunchContext, kinds: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """Return the arguments that are not empty as parameters of the same names."""
+    texts = {name: value(context, name) for name in kinds}
+    return {name: kinds[name](text) for name, text in texts.items() if text}
+
+
+def node(
+    context: LaunchContext,
+    executable: str,
+    parameters: Mapping[str, Any] | None = None,
+    lasts: bool = True,
+    **options: Any,
+) -> Node:
+    """Return a node of this package, in the namespace and with the parameters that are asked for.
+
+    Args:
+        context: of the launch.
+        executable: of the node; also its name.
+        parameters: take precedence over the parameter file.
+        lasts: ``respawn`` starts it again; False for what ends when its work is done.
+        options: further ones of ``launch_ros.actions.Node``.
+    """
+    return Node(
+        package=PACKAGE,
+        executable=executable,
+        name=executable,
+        namespace=value(context, "namespace"),
+        parameters=[
+            value(context, "params_file"),
+            {"use_sim_time": is_on(context, "use_sim_time"), **(parameters or {})},
+        ],
+        arguments=["--ros-args", "--log-level", value(context, "log_level")],
+        respawn=is_on(context, "respawn") and lasts,
+        respawn_delay=RESPAWN_DELAY,
+        output="screen",
+        **options,
+    )
+
+
+def graph(context: LaunchContext) -> list[Node]:
+    """Return smoothing, preprocessing and recognition, all with the same model."""
+    model = given(context, {"model": str})
+    return [node(context, executable, model) for executable in GRAPH]
+
+
+def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
+    """Return the node that hands come from.
+
+    Args:
+        context: of the launch.
+        wait_for: nodes that must listen before a recording's first frame is sent.
+    """
+    kind = value(context, "source")
+    parameters: dict[str, Any] = {} if kind == "leap" else {"wait_for": list(wait_for)}
+    if kind == "replay":
+        parameters |= given(
+            context,
+            {"bag": str, "rate": float, "loop": "true".__eq__, "restamp": "true".__eq__},
+        )
+    elif kind == "camera":
+        parameters |= given(context, {"input": str})
+    return node(context, f"{kind}_node", parameters, lasts=kind != "replay")
+
+
+def commands(context: LaunchContext) -> list[Node]:
+    """Return command_node where a commands file is given."""
+    file = given(context, {"commands_file": str})
+    return [node(context, "command_node", file)] if file else []
