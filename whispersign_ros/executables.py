@@ -23,6 +23,7 @@ def _entry(module: str) -> Callable[[], int]:
     return main
 
 
+annotation_node = _entry("annotation_node")
 camera_node = _entry("camera_node")
 command_node = _entry("command_node")
 leap_node = _entry("leap_node")

@@ -127,10 +127,17 @@ def read_features(message: HandFeatures) -> tuple[int, NDArray[np.float32]]:
 
 
 def annotation_message(
-    start: int, end: int, glosses: Sequence[str], *, frame_id: str, signer: str, keep: bool = True
+    start: int,
+    end: int,
+    glosses: Sequence[str],
+    *,
+    frame_id: str,
+    signer: str,
+    keep: bool = True,
+    take: int = 0,
 ) -> GlossAnnotation:
     """Build a GlossAnnotation; times are nanoseconds, ``keep=False`` discards what was signed."""
-    message = GlossAnnotation(glosses=list(glosses), signer=signer)
+    message = GlossAnnotation(glosses=list(glosses), signer=signer, take=take)
     message.status = GlossAnnotation.KEEP if keep else GlossAnnotation.DISCARD
     message.start_time = time_message(start)
     # Equal times would mean the whole recording; a span of one frame gets the least extent.

@@ -47,7 +47,7 @@ HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only that
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-STATE = VOCABULARY  # command_state
+STATE = VOCABULARY  # command_state, prompt
 COMMAND = _profile(1)  # what command_node publishes: only the newest counts
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
@@ -71,13 +71,18 @@ def subscribe(
     topic: str,
     profile: QoSProfile,
     callback: Callable[[Any], None],
+    raw: bool = False,
 ) -> Subscription:
-    """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` change its profile."""
+    """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` change its profile.
+
+    With ``raw`` the callback gets the serialised bytes.
+    """
     return node.create_subscription(
         message_type,
         topic,
         callback,
         copy(profile),
+        raw=raw,
         qos_overriding_options=QoSOverridingOptions.with_default_policies(),
     )
 

@@ -1,4 +1,7 @@
-"""Node ``synthetic_node``: a made-up person who signs, on ``hands/raw`` and ``annotation``."""
+"""Node ``synthetic_node``: a made-up person who signs, on ``hands/raw`` and ``annotation``.
+
+In a recording session the person signs what is asked for, and leaves the labels to the session.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 
+from whispersign_model.recordings.labels import BETWEEN
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.sensor import SENSORS, SensorModel
-from whispersign_model.synthesis.signer import Signer
-from whispersign_ros import playback
+from whispersign_model.synthesis.signer import AwayItem, Signer
+from whispersign_msgs.msg import Prompt
+from whispersign_ros import playback, qos
 from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.parameters import Setting, declare
 from whispersign_ros.playback import Player, PlayerOptions
 from whispersign_ros.process import run
 
+REACTION = 0.2  # seconds without hands before and after a sign that was asked for
+AWAY = 0.1  # seconds between two looks whether one is
 TABLE = (
     Setting(
         "glosses",
@@ -38,6 +46,12 @@ TABLE = (
         "standard deviation of a joint's position, metres; below 0: the sensor's own",
         -1.0,
         0.1,
+    ),
+    Setting(
+        "prompted",
+        False,
+        "sign what topic prompt asks for, when it does, and nothing else; glosses and sentences "
+        "are then unused",
     ),
     Setting("exit_at_end", True, "end the process after the last sentence; false: stay idle"),
     *playback.SETTINGS,
@@ -79,10 +93,15 @@ class SyntheticNode(Node):
             pause=1.0 / values["frame_rate"],
             **playback.shared_options(values),
         )
+        if values["prompted"]:
+            recordings = Prompted(self, signer).recordings()
+        else:
+            length, number = values["sentence_length"], values["sentences"]
+            recordings = _sentences(signer, sentence, length, number)
         self._player = Player(
             self,
             options,
-            _sentences(signer, sentence, values["sentence_length"], values["sentences"]),
+            recordings,
             self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
         )
@@ -103,6 +122,45 @@ def _sentences(
     for take in range(number) if number else count():
         chosen = sentence or rng.choice(signer.lexicon.glosses, size=length).tolist()
         yield partial(signer.sign_sentence, chosen, take)
+
+
+class Prompted:
+    """What a person signs who follows the prompts of a session: hands away but for the signs.
+
+    Args:
+        node: listens to ``prompt``.
+        signer: the person.
+    """
+
+    def __init__(self, node: Node, signer: Signer) -> None:
+        self._signer = signer
+        self._asked: SimpleQueue[tuple[str, int]] = SimpleQueue()
+        self._last: tuple[int, str, int] | None = None
+        qos.subscribe(node, Prompt, "prompt", qos.STATE, self._hear)
+
+    def recordings(self) -> Iterator[Callable[[], Recording]]:
+        """Yield what makes the next recording, without end."""
+        while True:
+            try:
+                gloss, take = self._asked.get_nowait()
+            except Empty:
+                yield self._away
+            else:
+                yield partial(self._sign, gloss.split(BETWEEN), take)
+
+    def _hear(self, message: Prompt) -> None:
+        """Sign once when signing begins; the prompt comes again while time runs."""
+        now = (message.phase, message.gloss, message.take)
+        if message.phase == Prompt.SIGNING and now != self._last:
+            self._asked.put((message.gloss, message.take))
+        self._last = now
+
+    def _sign(self, glosses: Sequence[str], take: int) -> Recording:
+        signed = self._signer.sign_sentence(glosses, take, lead=REACTION, tail=REACTION)
+        return replace(signed, segments=())
+
+    def _away(self) -> Recording:
+        return self._signer.record([AwayItem(AWAY)])
 
 
 def main() -> int:

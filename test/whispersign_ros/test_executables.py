@@ -10,6 +10,7 @@ import pytest
 from whispersign_ros import executables
 
 NAMES = (
+    "annotation_node",
     "camera_node",
     "command_node",
     "leap_node",

@@ -13,6 +13,7 @@ from rclpy.parameter import Parameter
 
 from whispersign_model.errors import ConfigError
 from whispersign_ros import (
+    annotation_node,
     camera_node,
     command_node,
     leap_node,
@@ -29,6 +30,7 @@ from whispersign_ros.parameters import Setting, declare, table_text
 
 ROOT = Path(__file__).parents[2]
 TABLES = {
+    "annotation_node": annotation_node.TABLE,
     "camera_node": camera_node.TABLE,
     "command_node": command_node.TABLE,
     "leap_node": leap_node.TABLE,
@@ -180,6 +182,7 @@ class _Watched(dict):
 @pytest.mark.parametrize(
     ("kind", "arguments", "given"),
     [
+        (annotation_node.AnnotationNode, [lambda: None], ("glosses", "out")),
         (command_node.CommandNode, [], ()),
         (replay_node.ReplayNode, [lambda: None], ("bag",)),
         (synthetic_node.SyntheticNode, [lambda: None], ()),
@@ -190,7 +193,7 @@ class _Watched(dict):
     ],
     ids=[name for name in TABLES if name not in SENSORS],
 )
-def test_every_parameter_is_read(graph, monkeypatch, kind, arguments, given, bag, model):
+def test_every_parameter_is_read(graph, monkeypatch, kind, arguments, given, bag, model, tmp_path):
     values = []
 
     def watched(node, table, also_known=()):
@@ -202,6 +205,7 @@ def test_every_parameter_is_read(graph, monkeypatch, kind, arguments, given, bag
     module = lifecycle if managed else sys.modules[kind.__module__]
     monkeypatch.setattr(module, "declare", watched)
     choices = {"bag": str(bag), "model": str(model), "kind": "one_euro"}
+    choices |= {"glosses": "HELLO", "out": str(tmp_path)}
     graph.start(kind, *arguments, **{name: choices[name] for name in given})
     if kind is smoothing_node.SmoothingNode:  # its model is read where the filter is not given
         graph.start(kind, model=str(model))

@@ -17,6 +17,7 @@ EXECUTABLES = (
     "preprocessing_node",
     "recognition_node",
     "command_node",
+    "annotation_node",
     "pipeline",
 )
 
@@ -127,11 +128,14 @@ def test_faulty_arguments_are_one_line(tmp_path):
     ("executable", "number"),
     [*((executable, signal.SIGINT) for executable in EXECUTABLES), ("pipeline", signal.SIGTERM)],
 )
-def test_a_signal_ends_a_working_node_with_0(graph, start, executable, number, model, bag):
+def test_a_signal_ends_a_working_node_with_0(
+    graph, start, executable, number, model, bag, tmp_path
+):
     values = {
         "replay_node": {"bag": bag, "loop": True, "wait_for": "[nobody]"},
         "synthetic_node": {"wait_for": "[nobody]"},
         "command_node": {"input_timeout": 5.0},
+        "annotation_node": {"glosses": "HELLO", "out": tmp_path},
         "pipeline": {"bag": bag, "loop": True, "model": model},
     }
     # A namespace of its own: the node of an earlier test may be known to the graph for a while.

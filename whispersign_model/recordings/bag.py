@@ -54,7 +54,7 @@ STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble reads too
 SPLIT, SIGNER = "split", "signer"  # keys of the metadata's custom_data
 FRAME_ID = "frame_id"  # key of Recording.meta; travels in the messages, not in custom_data
-DEPTHS = {RAW: 10, FILTERED: 10, ANNOTATION: 50}  # of the queues our nodes offer
+DEPTHS = {ros.HAND_FRAME: 10, ros.GLOSS_ANNOTATION: 50}  # of the queues our nodes offer
 BATCH = 1024  # messages turned into arrays at once
 
 
@@ -305,14 +305,23 @@ class BagWriter:
 
     def _connection(self, topic: str, message_type: str) -> Connection:
         if topic not in self._connections:
-            self._connections[topic] = self._writer.add_connection(
-                f"/{topic}",
-                message_type,
-                msgdef=ros.definition_text(message_type),
-                rihs01=ros.typestore().hash_rihs01(message_type),
-                offered_qos_profiles=[_quality(DEPTHS[topic])],
-            )
+            self._connections[topic] = add_connection(self._writer, f"/{topic}", message_type)
         return self._connections[topic]
+
+
+def add_connection(writer: Writer, topic: str, message_type: str) -> Connection:
+    """Give a bag a topic, with the definition of its type and the QoS our nodes offer."""
+    ours = message_type in (ros.HAND_FRAME, ros.GLOSS_ANNOTATION)
+    store = ros.typestore()
+    return writer.add_connection(
+        topic,
+        message_type,
+        msgdef=(
+            ros.definition_text(message_type) if ours else store.generate_msgdef(message_type, 2)[0]
+        ),
+        rihs01=store.hash_rihs01(message_type),
+        offered_qos_profiles=[_quality(DEPTHS.get(message_type, 5))],
+    )
 
 
 def write_bag(path: Path | str, recording: Recording, storage: str = "mcap") -> None:

@@ -1,0 +1,45 @@
+"""What to do after a session: record what is missing, convert, train."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import count
+from pathlib import Path
+
+from whispersign_model.configuration import config_file
+from whispersign_ros.assets import DEMO_MODEL
+from whispersign_ros.session.plan import Plan
+
+
+def next_steps(out: Path, plan: Plan) -> list[str]:
+    """Return the lines that a session ends with."""
+    if not plan.done:
+        return ["nothing was recorded"]
+    lines = []
+    if plan.missing:
+        lines += [
+            f"{sum(plan.missing.values())} takes are missing: record with the same words to go on",
+            "",
+        ]
+    return [*lines, "Train on them with", *(f"  {line}" for line in training_commands(out))]
+
+
+def training_commands(out: Path) -> list[str]:
+    """Return the two commands that train on a folder of takes."""
+    dataset, run = _free("dataset"), _free("run")
+    recipe, start = map(_short, (config_file("train.yaml"), DEMO_MODEL))
+    convert = f"whispersign convert {shlex.quote(str(out))} --out {dataset}"
+    train = f"whispersign train --config {recipe} --data {dataset} --out {run}"
+    return [convert, f"{train} --init {start} --stage 2"]
+
+
+def _free(name: str) -> str:
+    """Return the name, or the name with a number, of a folder that is not there yet."""
+    names = (name if number == 1 else f"{name}{number}" for number in count(1))
+    return next(each for each in names if not Path(each).exists())
+
+
+def _short(path: Path) -> str:
+    """Return a path from here where it lies below."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
