@@ -96,7 +96,7 @@ class CommandNode(Node):
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
         self._commanders: dict[str, Publisher | Client] = {}
         self._performers = self._prepare(built)
-        self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.STATE)
+        self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
         machine = CommandMachine(self._file.commands, inputs, values["max_age"])
         self._listen()
         self._begin(machine)

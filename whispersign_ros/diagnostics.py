@@ -37,6 +37,7 @@ class Diagnostics:
         self._drops: Counter[str] = Counter()
         self._values: dict[str, str] = {}
         self._refusal = ""
+        self._rest = ""
         self._received = 0
         self._period_received = 0
         self._period_drops = 0
@@ -100,6 +101,12 @@ class Diagnostics:
         with self._lock:
             self._refusal = ""
 
+    def rest(self, reason: str) -> None:
+        """Say why no input is expected for now; "" when it is expected (again)."""
+        with self._lock:
+            self._rest = reason
+            self._last_arrival = time.monotonic()
+
     @property
     def refusal(self) -> str:
         """Why the input cannot be used, "" while it can."""
@@ -120,7 +127,7 @@ class Diagnostics:
 
     def report(self) -> None:
         """Publish the state of the last period and begin the next."""
-        conflict = self._conflict() if self._topic else ""
+        conflict = self._conflict() if self._topic and not self._rest else ""
         with self._lock:
             status = self._status(conflict)
             self._period_received = self._period_drops = 0
@@ -136,6 +143,8 @@ class Diagnostics:
         status = DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message="running")
         if self._refusal:
             status.level, status.message = DiagnosticStatus.ERROR, self._refusal
+        elif self._rest:
+            status.message = self._rest
         elif self._topic and now - self._last_arrival > SILENCE:
             status.level = DiagnosticStatus.WARN
             status.message = f"no input on {self._topic}" + (f": {conflict}" if conflict else "")

@@ -103,6 +103,12 @@ COMMANDS = Argument(
     "",
     "which glosses do what; starts command_node; default: config/commands.yaml; empty: none",
 )
+VISUALIZE = Argument(
+    "visualize",
+    "false",
+    "start visualization_node: markers for RViz (config/rviz) and Foxglove (config/foxglove)",
+    SWITCH,
+)
 
 
 def describe(
@@ -206,3 +212,8 @@ def commands(context: LaunchContext) -> list[Node]:
     """Return command_node where a commands file is given."""
     file = given(context, {"commands_file": str})
     return [node(context, "command_node", file)] if file else []
+
+
+def visualization(context: LaunchContext) -> list[Node]:
+    """Return visualization_node where it is asked for."""
+    return [node(context, "visualization_node")] if is_on(context, "visualize") else []

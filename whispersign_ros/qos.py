@@ -47,12 +47,16 @@ HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only that
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-STATE = VOCABULARY  # command_state, prompt
+STATE = VOCABULARY  # prompt
+COMMAND_STATE = _profile(10, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # every change
 COMMAND = _profile(1)  # what command_node publishes: only the newest counts
+COMMAND_INPUT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of cmd_vel
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
 IMAGES_INPUT = _profile(5, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of a camera
 IMAGES = _profile(5)
+MARKERS = _profile(10)
+POSE = _profile(10)  # robot_pose
 
 
 def publish(node: Node, message_type: type, topic: str, profile: QoSProfile) -> Publisher:
@@ -103,6 +107,10 @@ class HandsInput:
         self._subscription = self._subscribe(
             copy(HANDS_INPUT), QoSOverridingOptions.with_default_policies()
         )
+
+    def destroy(self) -> None:
+        """Listen no more."""
+        self._node.destroy_subscription(self._subscription)
 
     def _subscribe(
         self, profile: QoSProfile, overriding: QoSOverridingOptions | None = None

@@ -93,6 +93,8 @@ def test_given_arguments_reach_their_nodes(module):
     assert nodes["replay_node"]["loop"] is True
     assert nodes["replay_node"]["restamp"] is False
     assert "command_node" not in nodes
+    assert "visualization_node" not in nodes
+    assert set(_nodes(module, visualize="true")) == {*nodes, "visualization_node"}
     (given,) = _nodes(module, commands_file="c")["command_node"]["commands_file"]
     assert yaml.safe_load(given.text) == "c"
     assert set(_nodes(module, source="synthetic")) == {

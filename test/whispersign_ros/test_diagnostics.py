@@ -52,6 +52,16 @@ def test_a_node_that_works(graph, reports):
     publisher.destroy()
 
 
+def test_a_node_that_rests_is_well_and_expects_nothing(graph, reports, monkeypatch):
+    subject = Diagnostics(graph.probe, "hands/raw", TYPE)
+    monkeypatch.setattr(diagnostics, "SILENCE", -1.0)
+    subject.rest("nobody looks")
+    status = _next(graph, reports, subject)
+    assert (status.level, status.message) == (DiagnosticStatus.OK, "nobody looks")
+    subject.rest("")
+    assert _next(graph, reports, subject).message.startswith("no input on /hands/raw")
+
+
 def test_reports_come_by_themselves(graph, reports):
     Diagnostics(graph.probe)
     graph.until(lambda: len(reports()) >= 2)

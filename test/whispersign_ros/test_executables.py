@@ -18,8 +18,10 @@ NAMES = (
     "preprocessing_node",
     "recognition_node",
     "replay_node",
+    "robot_node",
     "smoothing_node",
     "synthetic_node",
+    "visualization_node",
 )
 
 

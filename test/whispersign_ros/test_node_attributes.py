@@ -18,9 +18,11 @@ from whispersign_ros.pipeline import Pipeline
 from whispersign_ros.preprocessing_node import PreprocessingNode
 from whispersign_ros.recognition_node import RecognitionNode
 from whispersign_ros.replay_node import ReplayNode
+from whispersign_ros.robot_node import RobotNode
 from whispersign_ros.sensor_node import SensorNode
 from whispersign_ros.smoothing_node import SmoothingNode
 from whispersign_ros.synthetic_node import SyntheticNode
+from whispersign_ros.visualization_node import VisualizationNode
 
 EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
 EXTENDED |= {"on_shutdown"}
@@ -34,7 +36,7 @@ KINDS = [
     RecognitionNode,
     ReplayNode,
 ]
-KINDS += [SensorNode, SmoothingNode, SyntheticNode]
+KINDS += [RobotNode, SensorNode, SmoothingNode, SyntheticNode, VisualizationNode]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,8 +23,10 @@ from whispersign_ros import (
     preprocessing_node,
     recognition_node,
     replay_node,
+    robot_node,
     smoothing_node,
     synthetic_node,
+    visualization_node,
 )
 from whispersign_ros.parameters import Setting, declare, table_text
 
@@ -39,6 +41,8 @@ TABLES = {
     "smoothing_node": smoothing_node.TABLE,
     "preprocessing_node": preprocessing_node.TABLE,
     "recognition_node": recognition_node.TABLE,
+    "visualization_node": visualization_node.TABLE,
+    "robot_node": robot_node.TABLE,
     "pipeline": pipeline.TABLE,
 }
 SENSORS = (
@@ -189,6 +193,8 @@ class _Watched(dict):
         (smoothing_node.SmoothingNode, [], ("kind",)),
         (preprocessing_node.PreprocessingNode, [], ("model",)),
         (recognition_node.RecognitionNode, [], ("model",)),
+        (visualization_node.VisualizationNode, [], ()),
+        (robot_node.RobotNode, [], ()),
         (pipeline.Pipeline, [], ()),
     ],
     ids=[name for name in TABLES if name not in SENSORS],
