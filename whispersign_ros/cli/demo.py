@@ -1,8 +1,10 @@
 """Run the whole live graph on recordings and show each gloss as it is recognised.
 
 Starts replay, smoothing, preprocessing and recognition as separate processes on a ROS domain of
-their own, listens to topic ``gloss`` and compares with the recordings' labels. Exit code 0: every
-gloss sequence is right; 1: one is not; 2: something is missing.
+their own, listens to topic ``gloss`` and compares with the recordings' labels. With --drive the
+signs of a made-up person, or of recordings, drive a simulated robot by a commands file. Exit code
+0: every gloss sequence is right, or the robot did what was signed; 1: not so; 2: something is
+missing.
 """
 
 from __future__ import annotations
@@ -10,7 +12,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from whispersign_model.errors import ConfigError
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
+
+SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
+SIGNER = 86  # whom the bundled model has not seen; it reads all signs of that person
+OF_DRIVING = ("commands", "sign", "signer", "picture")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         nargs="+",
-        default=[DEMO_BAG],
-        help="bags with labels, or folders of them; default: the bundled one",
+        help="bags with labels, or folders of them; default: the bundled one, with --drive none",
     )
     parser.add_argument(
-        "--json", type=Path, metavar="OUT.json", help="write what was recognised in each recording"
+        "--json",
+        type=Path,
+        metavar="OUT.json",
+        help="write what was recognised in each recording, or what the robot did",
     )
     parser.add_argument(
         "--domain-id",
@@ -34,19 +43,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="ROS domain; default: one that nobody on this machine uses",
     )
+    driving = parser.add_argument_group("driving a simulated robot")
+    driving.add_argument("--drive", action="store_true", help="let the signs drive a robot")
+    driving.add_argument(
+        "--commands", type=Path, metavar="FILE", help="default: config/commands.yaml"
+    )
+    driving.add_argument(
+        "--sign",
+        metavar="GLOSS,GLOSS",
+        help=f"what a made-up person signs, where no bag is given; default: {','.join(SIGNED)}",
+    )
+    driving.add_argument(
+        "--signer", type=int, metavar="SEED", help=f"which made-up person; default: {SIGNER}"
+    )
+    driving.add_argument(
+        "--picture", type=Path, metavar="FILE", help="draw the robot's way (PNG, SVG or PDF)"
+    )
     parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and return its exit code."""
+    given = [name for name in OF_DRIVING if getattr(arguments, name) is not None]
+    if given and not arguments.drive:
+        raise ConfigError(f"--{given[0]}", "is for --drive", "add --drive")
+    if arguments.drive:
+        return _drive(arguments)
     from whispersign_ros.demonstration import DemoOptions, demonstrate
 
     return demonstrate(
         DemoOptions(
             arguments.model,
-            tuple(arguments.bag),
+            tuple(arguments.bag or [DEMO_BAG]),
             arguments.domain_id,
             arguments.verbose,
             arguments.json,
+        )
+    )
+
+
+def _drive(arguments: argparse.Namespace) -> int:
+    from whispersign_model.configuration import config_file
+    from whispersign_ros.driving.demonstration import DriveOptions, drive
+
+    for name in ("sign", "signer"):
+        if arguments.bag and getattr(arguments, name) is not None:
+            raise ConfigError(f"--{name}", "is for a made-up person", "leave out --bag")
+    glosses = SIGNED if arguments.sign is None else arguments.sign.split(",")
+    return drive(
+        DriveOptions(
+            model=arguments.model,
+            commands=arguments.commands or config_file("commands.yaml"),
+            bags=tuple(arguments.bag or ()),
+            glosses=tuple(gloss for gloss in glosses if gloss),
+            signer=SIGNER if arguments.signer is None else arguments.signer,
+            picture=arguments.picture,
+            domain=arguments.domain_id,
+            verbose=arguments.verbose,
+            json=arguments.json,
         )
     )
