@@ -41,7 +41,8 @@ from whispersign_ros.messages import nanoseconds, read_features
 from whispersign_ros.process_usage import Usage
 
 RATES = (30, 60, 120)  # frames a second
-SEED, SENTENCES, LENGTH = 900, 12, 2  # a signer whom the bundled model has not seen; glosses each
+ROUNDS = 2 * len(RATES)  # graphs measured
+SEED, SENTENCES, LENGTH = 901, 12, 2  # a signer whom the bundled model has not seen; glosses each
 SETTLING = 2 * NANOSECONDS  # signing before processes are watched
 REST = 2 * NANOSECONDS  # before the end up to which they are watched
 TAIL = 3.0  # seconds without hands at the end
@@ -93,9 +94,9 @@ def measure(
                 "replay_node": {**source, "wait_for": [*GRAPH, LISTENER]},
             }
             together = {**source, "model": str(model), "wait_for": [LISTENER]}
-            figures[str(rate)] = _figures(_play(apart, recording), model, recording)
+            figures[str(rate)] = _figures(play(apart, recording), model, recording)
             done()
-            heard = _play({"pipeline": together}, recording)
+            heard = play({"pipeline": together}, recording)
             figures[str(rate)]["pipeline"] = _figures(heard, model, recording)
             done()
     return figures
@@ -145,7 +146,7 @@ def _signing(rate: int, sentences: int) -> Recording:
 
 
 @dataclass(frozen=True)
-class _Heard:
+class Heard:
     """What came out of a graph.
 
     Attributes:
@@ -175,14 +176,24 @@ class _Heard:
         }
 
 
-def _play(executables: Mapping[str, dict[str, Any]], recording: Recording) -> _Heard:
-    """Start executables, the source last, and listen until it has ended and all is out."""
+def play(
+    executables: Mapping[str, dict[str, Any]],
+    recording: Recording,
+    make_listener: Callable[[], Listener] | None = None,
+) -> Heard:
+    """Start executables, the source last, and listen until it has ended and all is out.
+
+    Args:
+        executables: parameters of each.
+        recording: that the source plays.
+        make_listener: makes the one who listens, once ROS is there.
+    """
     isolate(os.environ)
     source = list(executables)[-1]
     settings = {"wait_timeout": START_LIMIT}
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        listener = _Listener()
+        listener = (make_listener or Listener)()
         with Children() as children:
             for executable, parameters in executables.items():
                 extra = settings if executable == source else {}
@@ -191,11 +202,11 @@ def _play(executables: Mapping[str, dict[str, Any]], recording: Recording) -> _H
         listener.destroy_node()
     finally:
         rclpy.shutdown()
-    return _Heard(listener.results, listener.features, listener.received, *usage)
+    return Heard(listener.results, listener.features, listener.received, *usage)
 
 
 def _listen(
-    listener: _Listener, children: Children, source: str, recording: Recording
+    listener: Listener, children: Children, source: str, recording: Recording
 ) -> tuple[Usage, Usage, float]:
     """Take what comes to the end; return the usage at both ends of the steady part, its length."""
     moments = [SETTLING, round(recording.duration * NANOSECONDS) - REST]
@@ -218,11 +229,11 @@ def _listen(
     return usage[0], usage[1], (signed[1] - signed[0]) / NANOSECONDS
 
 
-class _Listener(Node):
+class Listener(Node):
     """Notes every step of features and every result, with the time of its arrival.
 
     Attributes:
-        results, features, received: see ``_Heard``.
+        results, features, received: see ``Heard``.
         news: when something last came, seconds on a clock that never jumps.
     """
 
@@ -243,18 +254,19 @@ class _Listener(Node):
         """Nanoseconds from the first step to the last."""
         return self.features[-1][1] - self.features[0][1] if self.features else 0
 
-    def _arrival(self) -> int:
+    def arrival(self) -> int:
+        """Note that something has come, and return when, nanoseconds."""
         self.news = time.monotonic()
         return int(self.get_clock().now().nanoseconds)
 
     def _follow(self, message: HandFeatures) -> None:
-        now = self._arrival()
+        now = self.arrival()
         stamp, features = read_features(message)
         self.features.append((int(message.sequence), stamp, now, features))
 
     def _take(self, message: Gloss) -> None:
         """Put the glosses of a result together; it has come when its last one has."""
-        now = self._arrival()
+        now = self.arrival()
         glosses = self._glosses[message.final]
         if message.position == 0:
             glosses.clear()
@@ -275,11 +287,11 @@ class _Listener(Node):
                 self.news = time.monotonic()
 
 
-def _figures(heard: _Heard, model: Path, recording: Recording) -> dict[str, Any]:
+def _figures(heard: Heard, model: Path, recording: Recording) -> dict[str, Any]:
     """Turn what was heard into figures."""
     brought: dict[Key, list[int]] = defaultdict(list)
     expected = 0
-    for result in _recognised(heard, model):
+    for result in recognised(heard, model):
         if result.glosses:
             brought[_key(result)].append(result.stamp)
             expected += 1
@@ -291,9 +303,9 @@ def _figures(heard: _Heard, model: Path, recording: Recording) -> dict[str, Any]
     cpu = heard.cpu_percent
     matched = sum(map(len, delays.values()))
     return {
-        **_quantiles("partial", delays[False]),
-        **_quantiles("final_extra", delays[True]),
-        **_quantiles("features", features),
+        **quantiles("partial", delays[False]),
+        **quantiles("final_extra", delays[True]),
+        **quantiles("features", features),
         "cpu_percent": round(sum(cpu.values()), 1),
         "cpu_percent_by_node": {node: round(share, 1) for node, share in cpu.items()},
         "rss_mb": {node: round(mb, 1) for node, mb in heard.end.resident_mb.items()},
@@ -305,7 +317,7 @@ def _figures(heard: _Heard, model: Path, recording: Recording) -> dict[str, Any]
     }
 
 
-def _recognised(heard: _Heard, model: Path) -> Iterator[Result]:
+def recognised(heard: Heard, model: Path) -> Iterator[Result]:
     """Recognise what was heard once more, as recognition_node did."""
     metadata = read_metadata(model)
     recognizer = StreamingRecognizer(
@@ -326,7 +338,7 @@ def _key(result: Result) -> Key:
     return result.final, result.utterance_id, spans
 
 
-def _lost(heard: _Heard, sent: int) -> int:
+def _lost(heard: Heard, sent: int) -> int:
     """Frames that did not reach preprocessing, and steps that did not reach recognition."""
     sequences = [sequence for sequence, *_ in heard.features]
     lasts = [last for last, after in pairwise([*sequences, 0]) if after <= last]
@@ -335,7 +347,7 @@ def _lost(heard: _Heard, sent: int) -> int:
     return frames + steps
 
 
-def _quantiles(name: str, values: Sequence[float]) -> dict[str, float | None]:
+def quantiles(name: str, values: Sequence[float]) -> dict[str, float | None]:
     """Return the median and the 95th percentile under their names; None without values."""
     return {
         f"{name}_ms_p{percent}": round(float(np.percentile(values, percent)), 1) if values else None

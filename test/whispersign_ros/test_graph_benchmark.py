@@ -21,7 +21,7 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import load_backend
 from whispersign_ros import graph_benchmark
-from whispersign_ros.graph_benchmark import _figures, _Heard, _key, table
+from whispersign_ros.graph_benchmark import Heard, _figures, _key, table
 from whispersign_ros.process_usage import Usage
 
 GRAPH = {"recognition_node", "preprocessing_node", "smoothing_node", "replay_node"}
@@ -37,7 +37,7 @@ def heard(model, recipe, recording):
     recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
     results = [result for result in recognizer.push(block.frames, block.stamps) if result.glosses]
     assert {result.final for result in results} == {False, True}
-    return _Heard(
+    return Heard(
         results=[(_key(result), result.stamp + LATER) for result in results],
         features=[
             (index, stamp, stamp + LATE, frame)
@@ -128,6 +128,7 @@ def test_the_command_writes_the_graph_of_the_model(monkeypatch, tmp_path, capsys
     measured = SimpleNamespace(
         measure=lambda model, done: asked.append(model) or {"60": {"cpu_percent": 1.0}},
         table=lambda figures: ["the table"],
+        ROUNDS=6,
     )
     monkeypatch.setitem(sys.modules, "whispersign_ros.graph_benchmark", measured)
     out = tmp_path / "out.json"

@@ -9,13 +9,16 @@ from typing import Any
 from whispersign_model.errors import WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
-ELSEWHERE = ("graph",)  # parts that entry points of the group BENCHMARKS measure: they need ROS 2
+ELSEWHERE = (
+    "graph",
+    "stop",
+)  # parts that entry points of the group BENCHMARKS measure: they need ROS 2
 PARTS = (
     *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
     *ELSEWHERE,
 )
-BENCHMARKS = "whispersign.benchmarks"  # entry point group: modules with `measure` and `table`
-GRAPHS = 6  # measured: three frame rates, in several processes and in one
+# Entry point group: modules with `measure`, `table` and how many `ROUNDS` they take.
+BENCHMARKS = "whispersign.benchmarks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="CKPT",
-        help="network for `continuous`, of made-up signs, and `graph` (default: the bundled one)",
+        help="network for `continuous` and `stop` (of made-up signs) and `graph`; default: bundled",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures")
 
@@ -154,7 +157,7 @@ def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
         return {}
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Playing", total=GRAPHS)
+        task = bar.add_task("Playing", total=benchmark.ROUNDS)
         figures = benchmark.measure(arguments.model, lambda: bar.advance(task))
     for line in benchmark.table(figures):
         print(line)
