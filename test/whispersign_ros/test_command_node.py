@@ -59,7 +59,9 @@ class Bench:
     def connect(self, namespace=""):
         graph = self.graph
         self.twists = graph.listen(TwistStamped, f"{namespace}/cmd_vel")
-        self.states = graph.listen(DiagnosticStatus, f"{namespace}/command_state", qos.STATE)
+        self.states = graph.listen(
+            DiagnosticStatus, f"{namespace}/command_state", qos.COMMAND_STATE
+        )
         self.glosses = graph.speak(Gloss, f"{namespace}/gloss")
         self.partials = graph.speak(Gloss, f"{namespace}/gloss_partial", qos.GLOSS_PARTIAL)
         self.features = graph.speak(HandFeatures, f"{namespace}/hands/features", qos.FEATURES)

@@ -241,7 +241,7 @@ class _Witness(Node):
         self._limit += sum(recording.duration + BETWEEN for recording in recordings)
         self._source_ended = False
         qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
-        qos.subscribe(self, DiagnosticStatus, "command_state", qos.STATE, self._hear)
+        qos.subscribe(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE, self._hear)
 
     def settled(self, source_ended: bool) -> bool:
         """Tell whether the robot stands and nothing more is to be waited for.
