@@ -94,6 +94,8 @@ class CommandNode(Node):
         if self._recognizer:
             inputs[self._recognizer] = values["recognizer_timeout"]
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
+        self._model_id = ""  # of the recogniser, once its vocabulary is known
+        self._lacking = False  # whether that vocabulary has not all our glosses
         self._commanders: dict[str, Publisher | Client] = {}
         self._performers = self._prepare(built)
         self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
@@ -201,12 +203,30 @@ class CommandNode(Node):
                 self._machine.alive(self._recognizer, _now())
 
     def _check(self, message: Vocabulary) -> None:
-        self._file.check_glosses(message.glosses)
+        """Refuse a vocabulary without our glosses: at first at all, later all but a stop of it.
+
+        Raises:
+            CommandsError: the first vocabulary lacks glosses of the commands file.
+        """
+        first, changed = self._model_id == "", message.model_id != self._model_id
+        try:
+            self._file.check_glosses(message.glosses)
+            self._lacking = False
+            self.diagnostics.accept()
+        except CommandsError as error:
+            if first:
+                raise
+            self._lacking = True
+            faults = "; ".join(map(str, error.faults))
+            self.diagnostics.fail(f"of the recogniser's new model only a stop counts: {faults}")
+        self._model_id = message.model_id
         self.diagnostics.show("vocabulary", message.model_id)
+        if changed and not first and self._machine is not None:
+            self._do(self._machine.reset("another model"))
 
     def _hear(self, message: Gloss) -> None:
         """Take what is final; what is not has been sent to the wrong topic."""
-        if not message.final:
+        if not message.final or self._lacking:
             self._glimpse(message)
         elif self._machine is not None:
             sign = _sign(message)

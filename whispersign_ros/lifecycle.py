@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from whispersign_model.errors import WhisperSignError
-from whispersign_ros.parameters import Setting, declare
+from whispersign_ros.parameters import Change, Setting, declare
 
 AUTOSTART = Setting("autostart", True, "configure and activate at the start, without a manager")
 
@@ -39,7 +39,7 @@ class ManagedNode(LifecycleNode):
         self._fault: WhisperSignError | None = None
         self._starting = False
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **arguments)
-        self.values = declare(self, table, also_known)
+        self.values = declare(self, table, also_known, self._changes())
 
     def begin(self) -> None:
         """Configure and activate, where ``autostart`` says so.
@@ -56,6 +56,10 @@ class ManagedNode(LifecycleNode):
                     self.get_name(), "cannot be activated", "see its log"
                 )
         self._starting = False
+
+    def _changes(self) -> Mapping[str, Change]:
+        """Return, by name, what to do when a parameter is set while the node runs."""
+        return {}
 
     def _configure(self) -> None:
         """Learn what the resource is, without holding it."""

@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.streaming import Result
+from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import (
     NANOSECONDS,
     Coordinates,
@@ -23,6 +24,7 @@ from whispersign_model.skeleton import (
     RIGHT,
 )
 from whispersign_msgs.msg import Gloss, GlossAnnotation, HandFeatures, HandFrame, Vocabulary
+from whispersign_msgs.msg import Recipe as RecipeMessage
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,15 @@ def annotation_message(
 def vocabulary_message(
     stamp: Time, glosses: Sequence[str], language: str, model_id: str
 ) -> Vocabulary:
-    """Build the Vocabulary a recogniser publishes once."""
+    """Build the Vocabulary a recogniser publishes with each model."""
     message = Vocabulary(glosses=list(glosses), language=language, model_id=model_id)
+    message.header.stamp = stamp
+    return message
+
+
+def recipe_message(stamp: Time, recipe: Recipe, model_id: str) -> RecipeMessage:
+    """Build the Recipe a recogniser publishes with each model."""
+    message = RecipeMessage(model_id=model_id, recipe_id=recipe.id, json=recipe.to_json())
     message.header.stamp = stamp
     return message
 

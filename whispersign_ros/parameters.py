@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -18,7 +19,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from whispersign_model.errors import ConfigError
+from whispersign_model.errors import ConfigError, WhisperSignError
 from whispersign_ros.assets import BUNDLED
 
 Value = bool | int | float | str | list[str]
@@ -30,7 +31,7 @@ QOS_OVERRIDES = "qos_overrides."
 
 @dataclass(frozen=True)
 class Setting:
-    """One parameter of a node, fixed once the node runs.
+    """One parameter of a node.
 
     Attributes:
         name: as in the parameter file.
@@ -40,6 +41,7 @@ class Setting:
         choices: the words a string may be.
         one_or_many: a string may also be given as a list of strings.
         or_number: a string that may look like a whole number, and be given as one.
+        changes: it may be set while the node runs; others are fixed once it does.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     one_or_many: bool = False
     or_number: bool = False
+    changes: bool = False
 
     @property
     def allowed(self) -> str:
@@ -71,7 +74,7 @@ class Setting:
         descriptor = ParameterDescriptor(
             description=self.description,
             additional_constraints=f"allowed: {self.allowed}",
-            read_only=True,
+            read_only=not self.changes,
             dynamic_typing=self.one_or_many or self.or_number,
         )
         if self.minimum is not None and self.maximum is not None:
@@ -89,12 +92,18 @@ class Setting:
 MODEL = Setting(
     "model",
     BUNDLED,
-    f"exported network (.onnx), checkpoint folder or weights file; {BUNDLED}: the bundled one",
+    f"exported network (.onnx), checkpoint folder or weights file; {BUNDLED}: the bundled one; "
+    "may be set while the node runs",
+    changes=True,
 )
+Change = Callable[[Any], None]
 
 
 def declare(
-    node: Node, table: Sequence[Setting], also_known: Collection[str] = ()
+    node: Node,
+    table: Sequence[Setting],
+    also_known: Collection[str] = (),
+    changes: Mapping[str, Change] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Declare a table of parameters and return their values by name.
 
@@ -105,6 +114,8 @@ def declare(
         node: the node that owns the parameters.
         table: its parameters.
         also_known: names given to the whole process that other nodes in it read.
+        changes: by the name of a parameter that may be set while the node runs, what to do with the
+            new value; a WhisperSignError leaves the old one in force, and is the answer.
 
     Raises:
         ConfigError: a value is not allowed, or a given name is unknown; says what is allowed.
@@ -114,16 +125,33 @@ def declare(
         node.undeclare_parameter(name)
     _refuse_unknown(node, given, [setting.name for setting in table], also_known)
     settings = {setting.name: setting for setting in table}
+    values: dict[str, Any] = {}
 
     def check(parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
             setting = settings.get(parameter.name)
             if setting and not _is_choice(setting, parameter.value):
                 return SetParametersResult(successful=False, reason=f"allowed: {setting.allowed}")
+        if len(values) < len(settings):
+            return SetParametersResult(successful=True)  # being declared
+        return _change([parameter for parameter in parameters if parameter.name in changes])
+
+    def _change(parameters: list[Parameter]) -> SetParametersResult:
+        if len(parameters) > 1:
+            names = " and ".join(parameter.name for parameter in parameters)
+            return SetParametersResult(successful=False, reason=f"set {names} one after the other")
+        for parameter in parameters:
+            try:
+                changes[parameter.name](parameter.value)
+            except WhisperSignError as error:
+                allowed = settings[parameter.name].allowed
+                return SetParametersResult(successful=False, reason=f"{error}; allowed: {allowed}")
+            values[parameter.name] = parameter.value
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)
-    return {setting.name: _declare_one(node, setting) for setting in table}
+    values.update({setting.name: _declare_one(node, setting) for setting in table})
+    return values
 
 
 def table_text(table: Sequence[Setting]) -> str:

@@ -10,12 +10,14 @@ from rclpy.node import Node
 
 from whispersign_model.errors import RecipeError
 from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
+from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_msgs.msg import HandFeatures, HandFrame
 from whispersign_ros import qos
 from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
+from whispersign_ros.following import FOLLOW, Former, follow
 from whispersign_ros.messages import features_message, read_frame
 from whispersign_ros.parameters import MODEL, Setting, declare
 from whispersign_ros.process import run
@@ -23,6 +25,7 @@ from whispersign_ros.stream import Seams, Silence
 
 TABLE = (
     MODEL,
+    FOLLOW,
     Setting(
         "idle_timeout",
         1.0,
@@ -47,22 +50,38 @@ class PreprocessingNode(Node):
         super().__init__(
             "preprocessing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE, also_known)
+        values = declare(self, TABLE, also_known, {"model": self._change_model})
         metadata = read_metadata(find_model(values["model"]))
-        self._recipe = metadata.recipe
-        self._recipe_id = metadata.recipe.id
-        self._preprocessor = Preprocessor(metadata.recipe)
         self._seams = Seams()
+        self._former = Former()  # filter
         self._sequence = 0
         self._frame_id = ""
-        self._out_of_order = 0
-        self.diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
-        self.diagnostics.show("recipe", self._recipe_id)
         self._topic = self.resolve_topic_name("hands/filtered")
+        self.diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
         self._publisher = qos.publish(self, HandFeatures, "hands/features", qos.FEATURES)
+        self._use(metadata.recipe, metadata.model_id)
         self._silence = Silence(self, values["idle_timeout"], self.flush)
         self._input = qos.HandsInput(self, "hands/filtered", self._process)
-        self.get_logger().info(f"preprocessing for {metadata.model_id}, recipe {self._recipe_id}")
+        if values["follow"]:
+            follow(self, self.diagnostics, self._adopt)
+
+    def _use(self, recipe: Recipe, model_id: str) -> None:
+        self._recipe, self._recipe_id = recipe, recipe.id
+        self._preprocessor = Preprocessor(recipe)
+        self._out_of_order = 0
+        self.diagnostics.show("recipe", self._recipe_id)
+        self.get_logger().info(f"preprocessing for {model_id}, recipe {self._recipe_id}")
+
+    def _change_model(self, value: str) -> None:
+        metadata = read_metadata(find_model(value))
+        self._adopt(metadata.recipe, metadata.model_id)
+
+    def _adopt(self, recipe: Recipe, model_id: str) -> None:
+        """Go on with another recipe, in a new stream."""
+        if recipe.id != self._recipe_id:
+            self.flush()
+            self._former.becomes(self._recipe.smoothing.name)
+            self._use(recipe, model_id)
 
     def flush(self) -> None:
         """Publish what is still held back; the next frame begins a new stream."""
@@ -95,6 +114,9 @@ class PreprocessingNode(Node):
         try:
             self._check(message)
         except RecipeError as error:
+            if message.smoothing and self._former.was(message.smoothing):
+                self.diagnostics.dropped("frames_of_the_former_model")
+                return False
             self.diagnostics.refuse(str(error))
             return False
         self.diagnostics.accept()

@@ -47,7 +47,7 @@ HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only that
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-STATE = VOCABULARY  # prompt
+STATE = RECIPE = VOCABULARY  # prompt, recipe
 COMMAND_STATE = _profile(10, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # every change
 COMMAND = _profile(1)  # what command_node publishes: only the newest counts
 COMMAND_INPUT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of cmd_vel

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rclpy.subscription import Subscription
 
 from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
 from whispersign_model.errors import CheckpointError
-from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
-from whispersign_model.runtime.backend import Backend
 from whispersign_model.runtime.loading import load_backend
-from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
+from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
 from whispersign_ros import qos
 from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
+from whispersign_ros.following import Former
 from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
-from whispersign_ros.messages import gloss_messages, read_features, vocabulary_message
-from whispersign_ros.parameters import MODEL, Setting
+from whispersign_ros.messages import (
+    gloss_messages,
+    read_features,
+    recipe_message,
+    vocabulary_message,
+)
+from whispersign_ros.parameters import MODEL, Change, Setting
 from whispersign_ros.process import run
-from whispersign_ros.recognition_worker import RecognitionWorker, Step
+from whispersign_ros.recognition_worker import Recognition, RecognitionWorker, Step
+from whispersign_ros.recognize_action import RecognizeServer
 from whispersign_ros.stream import Seams, Silence
 
 _DEFAULTS = RecognizerOptions()
@@ -100,8 +106,8 @@ TABLE = (
 class RecognitionNode(ManagedNode):
     """Publishes final glosses on ``gloss``, changing ones on ``gloss_partial``.
 
-    Configured it has read what the model says of itself and publishes the vocabulary; active it
-    holds the network and recognises.
+    Configured it has read what the model says of itself and publishes vocabulary and recipe; active
+    it holds the network, recognises, and serves the action ``recognize``.
 
     Raises:
         WhisperSignError: a parameter is at fault or, with ``autostart``, the model.
@@ -111,16 +117,19 @@ class RecognitionNode(ManagedNode):
         self._worker: RecognitionWorker | None = None
         self._subscription: Subscription | None = None
         self._silence: Silence | None = None
+        self._server: RecognizeServer | None = None
         super().__init__("recognition_node", TABLE, also_known, **arguments)
         self._topic = self.resolve_topic_name("hands/features")
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
         self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
         self._partial = qos.publish(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
         self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
+        self._recipe = qos.publish(self, Recipe, "recipe", qos.RECIPE)
         self._metadata: CheckpointMetadata | None = None
+        self._former = Former()  # recipe
         self._frame_id = ""
         self._seams = Seams()
-        self._order = StreamClock()
+        self._server = RecognizeServer(self, self._recognisable)
         self.begin()
 
     @property
@@ -129,48 +138,79 @@ class RecognitionNode(ManagedNode):
         heard = self._silence is not None and self._silence.waiting
         return not heard and (self._worker is None or self._worker.at_rest)
 
+    def destroy_node(self) -> None:
+        """Stop working, then free the node."""
+        if self._server is not None:
+            self._server.destroy()
+        super().destroy_node()
+
+    def _changes(self) -> dict[str, Change]:
+        return {"model": self._change_model}
+
+    def _change_model(self, value: str) -> None:
+        """Go on with another model; what is being signed is closed with the one before.
+
+        Raises:
+            CheckpointError: it cannot be used; the one before stays.
+        """
+        path = find_model(value)
+        metadata = read_metadata(path)
+        if self._worker is not None:
+            self._worker.switch(self._load(path, metadata))
+        if self._metadata is not None:
+            self._former.becomes(self._metadata.recipe.id)
+            self._metadata = metadata
+            self._announce(metadata)
+
+    def _recognisable(self) -> Collection[str] | None:
+        return self._metadata.glosses if self._worker and self._metadata else None
+
     def _configure(self) -> None:
-        metadata = read_metadata(find_model(self.values["model"]))
-        self._metadata = metadata
+        self._metadata = read_metadata(find_model(self.values["model"]))
+        self._announce(self._metadata)
+
+    def _announce(self, metadata: CheckpointMetadata) -> None:
+        """Tell everybody what the model can say, and the nodes before it what it reads."""
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
             vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
         )
+        self._recipe.publish(recipe_message(now, metadata.recipe, metadata.model_id))
         self.diagnostics.show("model", metadata.model_id)
+        if self._server is not None:
+            self._server.changed(metadata.glosses)
 
     def _activate(self) -> None:
-        metadata = self._metadata
+        metadata, path = self._metadata, find_model(self.values["model"])
         assert metadata is not None
-        options = RecognizerOptions(
-            **{setting.name: self.values[setting.name] for setting in ENDPOINTS}
-        )
-        backend = self._load_backend()
-        recognizer = StreamingRecognizer(
-            backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
-        )
+        if read_metadata(path) != metadata:
+            raise CheckpointError(path, "has changed since it was read", "configure again")
         self._worker = RecognitionWorker(
-            recognizer, self._publish, self.diagnostics, self.values["queue_size"]
+            self._load(path, metadata), self.diagnostics, self.values["queue_size"]
         )
         self._seams = Seams()
-        self._order.reset()
         self._silence = Silence(self, self.values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
             self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._take
         )
-        self.get_logger().info(
-            f"recognising {len(metadata.glosses)} glosses with {metadata.model_id} "
-            f"on {backend.device}"
-        )
 
-    def _load_backend(self) -> Backend:
-        path = find_model(self.values["model"])
-        if read_metadata(path) != self._metadata:
-            raise CheckpointError(path, "has changed since it was read", "configure again")
+    def _load(self, path: Path, metadata: CheckpointMetadata) -> Recognition:
+        """Load a network for recognition."""
+        options = RecognizerOptions(
+            **{setting.name: self.values[setting.name] for setting in ENDPOINTS}
+        )
         backend = load_backend(path, self.values["device"], self.values["threads"])
         if backend.notice:
             self.get_logger().warning(backend.notice)
         self.diagnostics.show("device", backend.device)
-        return backend
+        self.get_logger().info(
+            f"recognising {len(metadata.glosses)} glosses with {metadata.model_id} "
+            f"on {backend.device}"
+        )
+        recognizer = StreamingRecognizer(
+            backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
+        )
+        return Recognition(recognizer, partial(self._publish, metadata))
 
     def _release(self) -> None:
         if self._subscription is not None:
@@ -179,49 +219,54 @@ class RecognitionNode(ManagedNode):
             self._silence.destroy()
         if self._worker is not None:
             self._worker.stop()
+        if self._server is not None:
+            self._server.stop(f"{self.get_name()} has been deactivated")
         self._subscription = self._silence = self._worker = None
 
     def _forget(self) -> None:
         self._metadata = None
 
     def _take(self, message: HandFeatures) -> None:
-        worker, silence, metadata = self._worker, self._silence, self._metadata
-        if worker is None or silence is None or metadata is None:
+        worker, silence, server = self._worker, self._silence, self._server
+        if worker is None or silence is None or server is None:
             return
         stamp, features = read_features(message)
         self.diagnostics.arrived(stamp)
-        if message.recipe_id != metadata.recipe.id:
-            self.diagnostics.refuse(
-                f"{self._topic}: features of recipe {message.recipe_id}, the model's is "
-                f"{metadata.recipe.id}; give preprocessing_node the same model"
-            )
+        if not self._accepts(message):
             return
-        self.diagnostics.accept()
         silence.broken()
         seam = self._seams.at(message.sequence)
-        if seam:
-            self._order.reset()
         if self._seams.missed:
             self.diagnostics.dropped("steps_missed", count=self._seams.missed)
-        admission = self._order.admit(stamp)
-        if admission is Admission.DROP:
-            self.diagnostics.dropped("steps_out_of_order")
-            return
-        if not np.isfinite(features).all():
-            self.diagnostics.dropped("steps_not_finite")
-            return
         self._frame_id = message.header.frame_id
         self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
-        worker.push(Step(stamp, features, seam or admission is Admission.START))
+        server.heard(stamp, seam)
+        worker.push(Step(stamp, features, seam))
 
-    def _publish(self, result: Result) -> None:
+    def _accepts(self, message: HandFeatures) -> bool:
+        """Whether features are what the model reads; old ones still come right after a change."""
+        assert self._metadata is not None
+        wanted = self._metadata.recipe.id
+        if message.recipe_id == wanted:
+            self.diagnostics.accept()
+            return True
+        if self._former.was(message.recipe_id):
+            self.diagnostics.dropped("steps_of_the_former_model")
+        else:
+            self.diagnostics.refuse(
+                f"{self._topic}: features of recipe {message.recipe_id}, the model's is "
+                f"{wanted}; give preprocessing_node the same model"
+            )
+        return False
+
+    def _publish(self, metadata: CheckpointMetadata, result: Result) -> None:
         """Publish a result; called by the worker."""
-        metadata = self._metadata
-        if metadata is None:
-            return
         publisher = self._gloss if result.final else self._partial
-        for message in gloss_messages(result, self._frame_id, metadata.language, metadata.model_id):
+        messages = gloss_messages(result, self._frame_id, metadata.language, metadata.model_id)
+        for message in messages:
             publisher.publish(message)
+        if self._server is not None:
+            self._server.give(result.final, messages)
 
 
 def main() -> int:

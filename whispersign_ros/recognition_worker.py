@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -29,28 +29,38 @@ class Step(NamedTuple):
     restarts: bool
 
 
+class Recognition(NamedTuple):
+    """A recogniser, and what becomes of its results.
+
+    Attributes:
+        recognizer: used by the worker's thread alone from now on.
+        publish: called in that thread with each result.
+    """
+
+    recognizer: StreamingRecognizer
+    publish: Callable[[Result], None]
+
+
 class RecognitionWorker:
     """Feeds a recogniser from a bounded queue, in its own thread.
 
     Args:
-        recognizer: used by this thread alone from now on.
-        publish: called in this thread with each result.
+        recognition: the first recogniser.
         diagnostics: told of times, of steps dropped because the queue was full, and of failures.
         capacity: steps that may wait.
     """
 
     def __init__(
         self,
-        recognizer: StreamingRecognizer,
-        publish: Callable[[Result], None],
+        recognition: Recognition,
         diagnostics: Diagnostics,
         capacity: int,
     ) -> None:
-        self._recognizer = recognizer
-        self._publish = publish
+        self._recognition = recognition
+        self._told: Counter[str] = Counter()  # of the recogniser's losses
         self._diagnostics = diagnostics
         self._capacity = capacity
-        self._queue: deque[Step | None] = deque()  # None: the stream has ended
+        self._queue: deque[Step | Recognition | None] = deque()  # None: the stream has ended
         self._changed = threading.Condition()
         self._stopping = False
         self._busy = False
@@ -83,6 +93,12 @@ class RecognitionWorker:
             self._queue.append(None)
             self._changed.notify()
 
+    def switch(self, recognition: Recognition) -> None:
+        """Close the utterance once all waiting steps are done; another recogniser goes on."""
+        with self._changed:
+            self._queue.append(recognition)
+            self._changed.notify()
+
     def stop(self) -> None:
         """End the thread; what waits is forgotten."""
         with self._changed:
@@ -104,36 +120,52 @@ class RecognitionWorker:
             try:
                 self._work(waiting)
             except Exception as error:  # whatever a runtime raises: the thread must go on
-                self._recognizer.reset()
+                self._recognition.recognizer.reset()
                 fault = f"{type(error).__name__}: {error}"
                 self._diagnostics.dropped("utterances_failed", fault)
 
-    def _work(self, waiting: Sequence[Step | None]) -> None:
+    def _work(self, waiting: Sequence[Step | Recognition | None]) -> None:
         """Recognise steps; runs without a seam go in one call."""
         run: list[Step] = []
-        for step in waiting:
+        for item in waiting:
             if self._stopping:
                 return
-            if step is None or step.restarts:
+            if not isinstance(item, Step) or item.restarts:
                 self._recognize(run)
                 run = []
-                self._give_out(self._recognizer.finish())
-            if step is not None:
-                run.append(step)
+                self._give_out(self._recognition.recognizer.finish())
+            if isinstance(item, Recognition):
+                item.recognizer.utterance_id = self._recognition.recognizer.utterance_id
+                self._recognition, self._told = item, Counter()
+            elif item is not None:
+                run.append(item)
         self._recognize(run)
 
     def _recognize(self, run: Sequence[Step]) -> None:
         if not run:
             return
         begin = time.perf_counter()
-        results = self._recognizer.push(
+        results = self._recognition.recognizer.push(
             np.stack([step.features for step in run]),
             np.array([step.stamp for step in run], dtype=np.int64),
         )
         self._diagnostics.timed(time.perf_counter() - begin)
+        self._tell_losses()
         self._give_out(results)
+
+    def _tell_losses(self) -> None:
+        recognizer = self._recognition.recognizer
+        losses = {
+            "steps_out_of_order": recognizer.out_of_order,
+            "steps_not_finite": recognizer.not_finite,
+        }
+        for cause, total in losses.items():
+            if new := total - self._told[cause]:
+                self._told[cause] = total
+                self._diagnostics.dropped(cause, count=new)
+        self._diagnostics.show("steps_filled_in", recognizer.filled)
 
     def _give_out(self, results: Sequence[Result]) -> None:
         for result in results:
             if not self._stopping:
-                self._publish(result)
+                self._recognition.publish(result)

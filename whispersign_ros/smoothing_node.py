@@ -16,6 +16,7 @@ from whispersign_msgs.msg import HandFrame
 from whispersign_ros import qos
 from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
+from whispersign_ros.following import FOLLOW, follow
 from whispersign_ros.messages import read_frame, set_hands
 from whispersign_ros.parameters import MODEL, Setting, declare
 from whispersign_ros.process import run
@@ -30,6 +31,7 @@ def _field(name: str, description: str, minimum: float, maximum: float) -> Setti
 
 TABLE = (
     MODEL,
+    FOLLOW,
     Setting(
         "kind",
         "model",
@@ -56,19 +58,35 @@ class SmoothingNode(Node):
         super().__init__(
             "smoothing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE, also_known)
-        if values["kind"] == "model":
+        values = declare(self, TABLE, also_known, {"model": self._change_model})
+        self._as_model = values["kind"] == "model"
+        if self._as_model:
             smoothing = read_metadata(find_model(values["model"])).recipe.smoothing
         else:
             smoothing = Smoothing(kind=values["kind"], **{field: values[field] for field in FIELDS})
-        self._filter_name = smoothing.name
-        self._smoother = Smoother(smoothing)
         self._seams = Seams()
         self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
-        self.diagnostics.show("smoothing", self._filter_name or "none")
+        self._use(smoothing)
         self._publisher = qos.publish(self, HandFrame, "hands/filtered", qos.HANDS)
         self._input = qos.HandsInput(self, "hands/raw", self._filter)
+        if self._as_model and values["follow"]:
+            follow(self, self.diagnostics, lambda recipe, _: self._adopt(recipe.smoothing))
+
+    def _use(self, smoothing: Smoothing) -> None:
+        self._filter_name = smoothing.name
+        self._smoother = Smoother(smoothing)
+        self.diagnostics.show("smoothing", self._filter_name or "none")
         self.get_logger().info(f"smoothing: {self._filter_name or 'none'}")
+
+    def _change_model(self, value: str) -> None:
+        smoothing = read_metadata(find_model(value)).recipe.smoothing
+        if self._as_model:
+            self._adopt(smoothing)
+
+    def _adopt(self, smoothing: Smoothing) -> None:
+        """Go on with another filter, which knows nothing yet."""
+        if smoothing.name != self._filter_name:
+            self._use(smoothing)
 
     def _filter(self, message: HandFrame) -> None:
         frame = read_frame(message)

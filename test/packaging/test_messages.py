@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "whispersign_msgs"
-DEFINITIONS = sorted(FOLDER.rglob("*.msg"))
+MESSAGES = sorted(FOLDER.rglob("*.msg"))
+DEFINITIONS = sorted([*MESSAGES, *FOLDER.rglob("*.action")])
 FIELD = re.compile(r"^(?P<type>[\w/\[\]<=]+)\s+(?P<name>[a-z]\w*)\s*(?P<rest>#.*)?$")
 
 
@@ -41,7 +42,7 @@ def test_the_build_lists_every_definition():
     assert sorted(listed) == sorted(str(path.relative_to(FOLDER)) for path in DEFINITIONS)
 
 
-@pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
 def test_the_built_message_has_the_fields_of_its_definition(path):
     built = getattr(importlib.import_module(f"whispersign_msgs.{path.parent.name}"), path.stem)
     assert list(built.get_fields_and_field_types()) == list(fields(path))

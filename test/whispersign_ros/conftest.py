@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import rclpy
 import torch
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
+from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, write_checkpoint
 from whispersign_model.network.config import DecoderConfig, ModelConfig
@@ -23,9 +25,9 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.signer import Signer
-from whispersign_msgs.msg import HandFrame
+from whispersign_msgs.msg import HandFeatures, HandFrame
 from whispersign_ros.discovery import isolate
-from whispersign_ros.messages import frame_message
+from whispersign_ros.messages import features_message, frame_message
 
 isolate(os.environ)  # before any test starts ROS; its child processes inherit it
 
@@ -72,6 +74,19 @@ class Graph:
             for message in chunk:
                 publisher.publish(message)
             self.until(lambda target=target: node.diagnostics.received >= target)
+
+    def set_parameter(self, node: Node, name: str, value: Any) -> Any:
+        """Set a parameter as ``ros2 param set`` does, and return the answer."""
+        service = f"{node.get_fully_qualified_name()}/set_parameters"
+        client = self.probe.create_client(SetParameters, service)
+        self.until(client.service_is_ready)
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg()]
+        )
+        future = client.call_async(request)
+        self.until(future.done)
+        self.probe.destroy_client(client)
+        return future.result().results[0]
 
     def heard_from(self, topic: str) -> None:
         """Wait until somebody publishes on a topic that the probe listens to."""
@@ -131,6 +146,11 @@ def random_model(path: Path, recipe: Recipe, seed: int = 0) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", name="random_model")
+def random_model_fixture() -> Callable[..., Path]:
+    return random_model
+
+
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
     """Return a recipe that scales, so that leaving the scaling out would show."""
@@ -155,6 +175,16 @@ def other_model(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Pat
 def recording() -> Recording:
     """Return a short sentence before a noisy sensor: jitter, losses, both hands."""
     return Signer(3).sign_sentence(["HELLO", "HOME"], start=START, tail=0.9)
+
+
+@pytest.fixture(scope="session")
+def feature_messages(recording: Recording, recipe: Recipe) -> list[HandFeatures]:
+    """Return the sentence's features as messages."""
+    block = Preprocessor(recipe).process(recording)
+    return [
+        features_message(stamp, index, frame, frame_id="sensor", recipe_id=recipe.id)
+        for index, (stamp, frame) in enumerate(zip(block.stamps.tolist(), block.frames))
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -207,6 +207,28 @@ def test_a_gloss_that_the_model_does_not_know_ends_the_node_with_its_line(graph,
     assert bench.speeds == []
 
 
+def test_of_a_new_model_that_lacks_our_glosses_only_a_stop_counts(graph, file):
+    bench = Bench(graph, file)
+    known = graph.probe.create_publisher(Vocabulary, "vocabulary", qos.VOCABULARY)
+    every = ["STOP", "GO", "ON", "CHARGE"]
+    known.publish(Vocabulary(glosses=every, model_id="first"))
+    graph.until(lambda: bench.node._model_id == "first")
+    bench.go()
+    known.publish(Vocabulary(glosses=["STOP", "GO"], model_id="second"))
+    bench.until_state(active="", stopped="another model")
+    assert "CHARGE" in bench.node.diagnostics.refusal
+    stops = bench.speeds.count(0.0)
+    bench.sign("GO")
+    bench.sign("STOP")
+    bench.until_state(stopped="STOP")
+    assert bench.state["active"] == ""
+    assert bench.speeds.count(0.0) > stops
+    known.publish(Vocabulary(glosses=every, model_id="third"))
+    graph.until(lambda: bench.node._model_id == "third")
+    assert bench.node.diagnostics.refusal == ""
+    bench.go()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

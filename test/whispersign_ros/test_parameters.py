@@ -202,8 +202,8 @@ class _Watched(dict):
 def test_every_parameter_is_read(graph, monkeypatch, kind, arguments, given, bag, model, tmp_path):
     values = []
 
-    def watched(node, table, also_known=()):
-        values.append(_Watched(declare(node, table, also_known)))
+    def watched(node, table, also_known=(), changes=None):
+        values.append(_Watched(declare(node, table, also_known, changes or {})))
         values[-1].read = set()
         return values[-1]
 
@@ -224,3 +224,35 @@ def test_defaults_survive_json():
         for setting in table:
             assert json.loads(json.dumps(setting.default)) == setting.default
     assert parameters.MODEL.default == "demo"
+
+
+CHANGING = (
+    Setting("name", "a", "which", choices=("a", "b", "c"), changes=True),
+    Setting("other", 1, "how many", 0, 9, changes=True),
+    Setting("fixed", 1, "how many", 0, 9),
+)
+
+
+def test_a_parameter_that_changes_is_handed_on_and_others_stay_fixed(graph):
+    taken = []
+
+    def take(value):
+        if value == "c":
+            raise ConfigError("c", "is in use", "take b")
+        taken.append(value)
+
+    node = _node(graph)
+    values = declare(node, CHANGING, changes={"name": take, "other": taken.append})
+    assert taken == []  # declaring is no change
+    assert graph.set_parameter(node, "name", "b").successful
+    assert (taken, values["name"]) == (["b"], "b")
+    assert graph.set_parameter(node, "name", "d").reason == "allowed: 'a' or 'b' or 'c'"
+    refused = graph.set_parameter(node, "name", "c")
+    assert refused.reason == "c: is in use; take b; allowed: 'a' or 'b' or 'c'"
+    assert not graph.set_parameter(node, "other", 10).successful
+    assert not graph.set_parameter(node, "fixed", 2).successful
+    assert (taken, values["name"]) == (["b"], "b")
+    assert node.get_parameter("name").value == "b"
+    both = [Parameter("name", value="a"), Parameter("other", value=2)]
+    assert node.set_parameters_atomically(both).reason == "set name and other one after the other"
+    assert taken == ["b"]

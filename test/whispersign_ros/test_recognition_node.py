@@ -16,7 +16,7 @@ from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import load_backend
-from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
+from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
 from whispersign_ros import qos
 from whispersign_ros.messages import features_message, nanoseconds
 from whispersign_ros.recognition_node import RecognitionNode
@@ -33,13 +33,8 @@ def _seen(message):
 
 
 @pytest.fixture(scope="session")
-def steps(recording, recipe):
-    """Return the sentence's features as messages."""
-    block = Preprocessor(recipe).process(recording)
-    return [
-        features_message(stamp, index, frame, frame_id="sensor", recipe_id=recipe.id)
-        for index, (stamp, frame) in enumerate(zip(block.stamps.tolist(), block.frames))
-    ]
+def steps(feature_messages):
+    return feature_messages
 
 
 @pytest.fixture(scope="session")
@@ -136,32 +131,90 @@ def test_bad_steps_are_dropped_and_counted(graph, model, steps, offline, recipe)
     bench = Bench(graph, model, idle_timeout=0.3)
     nan = np.full((42, 7), np.nan, np.float32)
     between = (nanoseconds(steps[99].header.stamp) + nanoseconds(steps[100].header.stamp)) // 2
-    bad = features_message(between, 0, nan, frame_id="sensor", recipe_id=recipe.id)
-    sent = [*steps[:100], bad, steps[50], *steps[100:]]
-    for sequence, message in enumerate(sent):
-        if message is steps[50] and sequence > 50:
-            message = features_message(
-                nanoseconds(steps[50].header.stamp),
-                sequence,
-                nan,
-                frame_id="sensor",
-                recipe_id=recipe.id,
-            )
-            sent[sequence] = message
-    renumbered = [
-        features_message(
-            nanoseconds(message.header.stamp),
-            sequence,
-            np.asarray(message.features).reshape(42, 7),
-            frame_id="sensor",
-            recipe_id=recipe.id,
-        )
-        for sequence, message in enumerate(sent)
-    ]
-    bench.send(renumbered)
+    sent = [(nanoseconds(step.header.stamp), np.reshape(step.features, (42, 7))) for step in steps]
+    sent[100:100] = [(between, nan), sent[50]]
+    bench.send(
+        [
+            features_message(stamp, number, frame, frame_id="sensor", recipe_id=recipe.id)
+            for number, (stamp, frame) in enumerate(sent)
+        ]
+    )
     graph.until(lambda: len(bench.glosses) >= len(offline[True]))
     assert [_seen(message) for message in bench.glosses] == offline[True]
     assert bench.node.diagnostics.drops == {"steps_not_finite": 1, "steps_out_of_order": 1}
+
+
+def test_another_model_goes_on_without_a_restart(graph, model, other_model, steps, offline):
+    bench = Bench(graph, other_model, idle_timeout=NEVER)
+    vocabularies = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    recipes = graph.listen(Recipe, "recipe", LATCHED)
+    other, this = read_metadata(other_model), read_metadata(model)
+    as_other = [_of_recipe(message, other.recipe.id) for message in steps]
+    tracked = [message for message in as_other if message.left_tracked or message.right_tracked]
+    bench.send(tracked[: len(tracked) // 2])
+    assert bench.glosses == []
+    assert graph.set_parameter(bench.node, "model", str(model)).successful
+    # What was being signed is closed with the model before.
+    graph.until(lambda: bench.glosses and len(bench.glosses) >= bench.glosses[0].utterance_length)
+    assert {message.model_id for message in bench.glosses} == {other.model_id}
+    closed = len(bench.glosses)
+    bench.send(tracked[len(tracked) // 2 :][:3])  # the nodes before have not followed yet
+    assert bench.node.diagnostics.refusal == ""
+    bench.send([*steps, *steps[:1]])
+    graph.until(lambda: len(bench.glosses) - closed >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses[closed:]] == offline[True]
+    assert {message.model_id for message in bench.glosses[closed:]} == {this.model_id}
+    ids = [message.utterance_id for message in bench.glosses]
+    assert ids == sorted(ids)
+    assert ids[closed] > ids[closed - 1]
+    graph.until(lambda: len(recipes) == len(vocabularies) == 2)
+    assert [message.model_id for message in vocabularies] == [other.model_id, this.model_id]
+    assert [message.recipe_id for message in recipes] == [other.recipe.id, this.recipe.id]
+    assert type(this.recipe).from_json(recipes[1].json) == this.recipe
+    assert bench.node.diagnostics.drops == {"steps_of_the_former_model": 3}
+
+
+def test_features_of_the_former_model_are_refused_in_the_end(
+    graph, model, other_model, steps, monkeypatch
+):
+    monkeypatch.setattr("whispersign_ros.following.MOMENT", 0.0)
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    assert graph.set_parameter(bench.node, "model", str(other_model)).successful
+    bench.send(steps[:3])
+    assert bench.node.diagnostics.drops == {"refused": 3}
+
+
+def test_a_model_that_cannot_be_used_leaves_the_one_before(graph, model, steps, offline, tmp_path):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    answer = graph.set_parameter(bench.node, "model", str(tmp_path / "missing"))
+    assert not answer.successful
+    assert answer.reason.startswith(f"{tmp_path}/missing: does not exist; ")
+    assert "; allowed: text" in answer.reason
+    answer = graph.set_parameter(bench.node, "threads", 2)
+    assert not answer.successful
+    assert bench.node.get_parameter("model").value == bench.node.values["model"] == str(model)
+    bench.send(steps)
+    graph.until(lambda: len(bench.glosses) >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses] == offline[True]
+
+
+def test_a_model_may_be_changed_in_every_state(graph, model, other_model):
+    node = graph.start(RecognitionNode, model=str(other_model), device="cpu", autostart=False)
+    vocabularies = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    assert graph.set_parameter(node, "model", str(model)).successful
+    assert vocabularies == []
+    assert _change_state(graph, "configure")
+    assert graph.set_parameter(node, "model", str(other_model)).successful
+    assert _change_state(graph, "activate")
+    graph.until(lambda: len(vocabularies) == 2)
+    expected = [read_metadata(path).model_id for path in (model, other_model)]
+    assert [message.model_id for message in vocabularies] == expected
+
+
+def _of_recipe(message, recipe_id):
+    frame = np.reshape(message.features, (42, 7))
+    stamp = nanoseconds(message.header.stamp)
+    return features_message(stamp, message.sequence, frame, frame_id="sensor", recipe_id=recipe_id)
 
 
 def _change_state(graph, label):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
-from whispersign_ros.recognition_worker import RecognitionWorker, Step
+from whispersign_ros.recognition_worker import Recognition, RecognitionWorker, Step
 
 
 class SlowRecognizer:
@@ -17,6 +19,8 @@ class SlowRecognizer:
         self.gate = threading.Event()
         self.entered = threading.Event()
         self.calls = []
+        self.utterance_id = 0
+        self.out_of_order = self.not_finite = self.filled = 0
 
     def push(self, frames, stamps):
         assert frames.shape == (len(stamps), 42, 7)
@@ -38,13 +42,19 @@ class Counter:
         self.drops = 0
         self.failures = []
         self.times = []
+        self.losses = []
+        self.shown = {}
 
-    def dropped(self, cause, detail):
+    def dropped(self, cause, detail="", count=1):
         if cause == "utterances_failed":
             self.failures.append(detail)
-        else:
-            assert cause == "steps_too_late"
+        elif cause == "steps_too_late":
             self.drops += 1
+        else:
+            self.losses.append((cause, count))
+
+    def show(self, key, value):
+        self.shown[key] = value
 
     def timed(self, seconds):
         self.times.append(seconds)
@@ -54,7 +64,7 @@ class Rig:
     def __init__(self, capacity=100):
         self.recognizer, self.counter, self.results = SlowRecognizer(), Counter(), []
         self.worker = RecognitionWorker(
-            self.recognizer, self.results.append, self.counter, capacity
+            Recognition(self.recognizer, self.results.append), self.counter, capacity
         )
 
     def push(self, *stamps, restarts=False):
@@ -139,3 +149,46 @@ def test_an_error_of_the_runtime_costs_one_utterance_only(rig):
     rig.push(2)
     rig.settle()
     assert rig.results == ["partial 2"]
+
+
+def test_another_recogniser_goes_on_after_what_waited(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2)
+    other, results = SlowRecognizer(), []
+    rig.worker.switch(Recognition(other, results.append))
+    rig.push(3)
+    rig.recognizer.utterance_id = 5
+    other.gate.set()
+    rig.settle()
+    assert rig.recognizer.calls == [("push", [1]), ("push", [2]), ("finish",)]
+    assert rig.results == ["partial 1", "partial 2", "final"]
+    assert other.calls == [("push", [3])]
+    assert results == ["partial 3"]
+    assert other.utterance_id == 5  # ids are never given twice
+
+
+def test_a_recogniser_that_is_replaced_is_freed(rig):
+    freed = weakref.ref(rig.recognizer)
+    other = SlowRecognizer()
+    other.gate.set()
+    rig.worker.switch(Recognition(other, lambda result: None))
+    rig.settle()
+    rig.recognizer = other
+    gc.collect()
+    assert freed() is None
+
+
+def test_what_the_recogniser_lost_is_told_once(rig):
+    rig.recognizer.out_of_order, rig.recognizer.not_finite, rig.recognizer.filled = 1, 2, 3
+    rig.push(1)
+    rig.settle()
+    rig.recognizer.not_finite = 6
+    rig.push(2)
+    rig.settle()
+    assert rig.counter.losses == [
+        ("steps_out_of_order", 1),
+        ("steps_not_finite", 2),
+        ("steps_not_finite", 4),
+    ]
+    assert rig.counter.shown == {"steps_filled_in": 3}

@@ -106,7 +106,8 @@ class StreamingRecognizer:
 
     Attributes:
         utterance_id: of the utterance under way, or of the next one.
-        lost: frames filled in or not finite, so far.
+        filled: missing frames that were filled in, so far.
+        not_finite: frames left out because a number in them is none, so far.
     """
 
     def __init__(
@@ -121,12 +122,17 @@ class StreamingRecognizer:
         self.glosses = tuple(glosses)
         self.options = options or RecognizerOptions()
         self.utterance_id = 0
-        self.lost = 0
+        self.filled = self.not_finite = 0
         self._period = NANOSECONDS / rate
         self._scale = scale or ConfidenceScale()
         self._clock = StreamClock()
         self._stream = backend.stream(self.options.chunk)
         self.reset()
+
+    @property
+    def out_of_order(self) -> int:
+        """Late and repeated frames left out, so far."""
+        return self._clock.out_of_order
 
     def reset(self) -> None:
         """Forget the current utterance; nothing of it is given out."""
@@ -164,7 +170,7 @@ class StreamingRecognizer:
         results: list[Result] = []
         for frame, stamp in zip(frames, stamps):
             if not np.isfinite(frame).all():
-                self.lost += 1
+                self.not_finite += 1
                 continue
             results += self._admit(frame, int(stamp))
         return results
@@ -188,7 +194,7 @@ class StreamingRecognizer:
                 self._hands = None
             else:
                 missing = max(round((stamp - last) / self._period) - 1, 0)
-                self.lost += missing
+                self.filled += missing
                 for number, filled in enumerate(bridge(before, frame, missing, self._period), 1):
                     results += self._take(filled, last + (stamp - last) * number // (missing + 1))
         self._before = frame.copy(), stamp
