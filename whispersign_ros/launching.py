@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.discovery import RANGES, reach
@@ -96,6 +103,9 @@ SOURCE = (
         SWITCH,
     ),
     Argument("input", "", "source:=camera: device, video, folder of images, or topic; empty: file"),
+)
+PLAYED_TIME = Argument(
+    "use_sim_time", "true", "take the time from /clock, all nodes but the one that gives it", SWITCH
 )
 MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as params_file says")
 COMMANDS = Argument(
@@ -197,15 +207,68 @@ def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
         wait_for: nodes that must listen before a recording's first frame is sent.
     """
     kind = value(context, "source")
-    parameters: dict[str, Any] = {} if kind == "leap" else {"wait_for": list(wait_for)}
     if kind == "replay":
-        parameters |= given(
-            context,
-            {"bag": str, "rate": float, "loop": "true".__eq__, "restamp": "true".__eq__},
-        )
-    elif kind == "camera":
+        return node(context, "replay_node", _played(context, wait_for), lasts=False)
+    parameters: dict[str, Any] = {} if kind == "leap" else {"wait_for": list(wait_for)}
+    if kind == "camera":
         parameters |= given(context, {"input": str})
-    return node(context, f"{kind}_node", parameters, lasts=kind != "replay")
+    return node(context, f"{kind}_node", parameters)
+
+
+def replay(context: LaunchContext, wait_for: Sequence[str]) -> Node:
+    """Return replay_node, which gives the time on /clock."""
+    clock = given(context, {"clock": float})
+    parameters = _played(context, wait_for) | clock | {"use_sim_time": False}
+    return node(context, "replay_node", parameters, lasts=False)
+
+
+def _played(context: LaunchContext, wait_for: Sequence[str]) -> dict[str, Any]:
+    kinds: dict[str, Callable[[str], Any]]
+    kinds = {"bag": str, "rate": float, "loop": "true".__eq__, "restamp": "true".__eq__}
+    return {"wait_for": list(wait_for) or [""], **given(context, kinds)}
+
+
+def sensor(context: LaunchContext) -> list[Node]:
+    """Return the node of the sensor that is recorded, where one is to be started."""
+    kind = value(context, "source")
+    if kind == "none":
+        return []
+    parameters: dict[str, Any] = {}
+    if kind == "synthetic":
+        parameters = {"prompted": True, **given(context, {"seed": int})}
+    elif kind == "camera":
+        parameters = given(context, {"input": text})
+    return [node(context, f"{kind}_node", parameters)]
+
+
+def session(context: LaunchContext) -> Node:
+    """Return annotation_node, whose end ends the launch."""
+    kinds: dict[str, Callable[[str], Any]] = dict.fromkeys(
+        ("glosses", "signer", "out", "images"), text
+    )
+    kinds |= {"takes": int, "seed": int, "shuffle": "true".__eq__}
+    kinds |= dict.fromkeys(("countdown", "signing", "rest"), float)
+    end = Shutdown(reason="the session has ended")
+    return node(context, "annotation_node", given(context, kinds), lasts=False, on_exit=end)
+
+
+def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
+    """Return ``ros2 bag record`` of hands, labels, prompts and pictures, where it is asked for."""
+    folder = value(context, "ros2_bag")
+    if not folder:
+        return []
+    namespace = value(context, "namespace").strip("/")
+    names = ["hands/raw", "annotation", "prompt", *given(context, {"images": str}).values()]
+    topics = [name if name.startswith("/") else f"/{namespace}/{name}" for name in names]
+    topics = [topic.replace("//", "/") for topic in topics]
+    option = [] if os.environ.get("ROS_DISTRO") == "humble" else ["--topics"]
+    command = ["ros2", "bag", "record", "--output", folder, *option, *topics]
+    return [ExecuteProcess(cmd=command, output="screen")]
+
+
+def text(word: str) -> ParameterValue:
+    """Return a word as a parameter that stays a text, also where it looks like NO or 7."""
+    return ParameterValue(word, value_type=str)
 
 
 def commands(context: LaunchContext) -> list[Node]:

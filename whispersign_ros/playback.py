@@ -18,6 +18,7 @@ from whispersign_ros import qos
 from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.messages import annotation_message, frame_message
 from whispersign_ros.parameters import Setting
+from whispersign_ros.played_clock import PlayedClock
 
 # Parameters that every node with a player has.
 SETTINGS = (
@@ -81,6 +82,7 @@ class Player:
         recordings: called in order, each for the recording to play next; may be endless.
         diagnostics: told what is played and what fails.
         on_end: called once after the last frame has been delivered.
+        clock: told when a recording begins.
     """
 
     def __init__(
@@ -90,7 +92,9 @@ class Player:
         recordings: Iterable[Callable[[], Recording]],
         diagnostics: Diagnostics,
         on_end: Callable[[], None],
+        clock: PlayedClock | None = None,
     ) -> None:
+        self._clock = clock
         self._node = node
         self._options = options
         self._recordings = recordings
@@ -154,6 +158,9 @@ class Player:
             self._sequence = 0
         shift = self._shift(recording)
         labels = _labels(recording, shift, self._frame_id(recording))
+        if self._clock is not None:
+            first, last = (int(recording.stamps[place]) + shift for place in (0, -1))
+            self._clock.begin(first, last, self._options.rate)
         begin = time.monotonic()
         for index, stamp in enumerate(recording.stamps.tolist()):
             elapsed = (stamp - int(recording.stamps[0])) / NANOSECONDS / self._options.rate

@@ -53,6 +53,7 @@ COMMAND = _profile(1)  # what command_node publishes: only the newest counts
 COMMAND_INPUT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of cmd_vel
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
+CLOCK = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # as rclpy listens to /clock
 IMAGES_INPUT = _profile(5, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of a camera
 IMAGES = _profile(5)
 MARKERS = _profile(10)

@@ -18,6 +18,7 @@ from whispersign_ros import playback
 from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.parameters import Setting, declare
 from whispersign_ros.playback import Player, PlayerOptions
+from whispersign_ros.played_clock import PlayedClock
 from whispersign_ros.process import run
 
 TABLE = (
@@ -32,6 +33,13 @@ TABLE = (
         "restamp",
         True,
         "move the stamps of each bag to the time it is sent, spacing kept; false: as recorded",
+    ),
+    Setting(
+        "clock",
+        0.0,
+        "times a second to publish the time of what is played on /clock; 0.0: not at all",
+        0.0,
+        1000.0,
     ),
     Setting("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
     Setting("exit_at_end", True, "end the process after the last frame; false: stay idle"),
@@ -62,6 +70,12 @@ class ReplayNode(Node):
         given = [values["bag"]] if isinstance(values["bag"], str) else values["bag"]
         if not any(given):
             raise ConfigError("parameter 'bag'", "is empty", "set it to a bag or folder of bags")
+        if values["clock"] and self.get_parameter("use_sim_time").value:
+            raise ConfigError(
+                "parameter 'clock'",
+                "this node would take the time from the clock that it gives",
+                "set use_sim_time to false for it",
+            )
         bags = find_bags(Path(path).expanduser() for path in given)
         first = read_hands(bags[0])  # a bag that cannot be read is a fault at the start
         self.diagnostics = Diagnostics(self)
@@ -77,6 +91,7 @@ class ReplayNode(Node):
             _recordings(first, bags, values["loop"]),
             self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
+            PlayedClock(self, values["clock"]),
         )
         self._player.start()
 

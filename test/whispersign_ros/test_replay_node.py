@@ -17,6 +17,7 @@ from whispersign_model.features.recipe import Smoothing
 from whispersign_model.features.smoothing import Smoother
 from whispersign_model.recordings.bag import read_bag, write_bag
 from whispersign_msgs.msg import GlossAnnotation, HandFeatures, HandFrame
+from whispersign_ros import qos
 from whispersign_ros.messages import nanoseconds, read_frame
 from whispersign_ros.replay_node import ReplayNode
 
@@ -211,3 +212,26 @@ def test_a_truncated_bag_is_a_fault_at_the_start(graph, tmp_path, bag):
     file.write_bytes(file.read_bytes()[:2000])
     with pytest.raises(BagError, match=r"ends in the middle"):
         graph.start(ReplayNode, lambda: None, bag=str(tmp_path / "cut"))
+
+
+@pytest.mark.parametrize("restamp", [True, False])
+def test_the_time_of_what_is_played_is_on_clock(graph, bag, restamp):
+    times = graph.listen(Clock, "/clock", qos.CLOCK)
+    bench = Bench(graph, str(bag), clock=200.0, rate=2.0, restamp=restamp)
+    graph.until(lambda: len(bench.frames) >= len(read_bag(bag)))
+    graph.until(lambda: times and nanoseconds(times[-1].clock) == bench.stamps[-1])
+    heard = [nanoseconds(message.clock) for message in times]
+    assert bench.stamps[0] <= heard[0]
+    assert sorted(heard) == heard
+    inside = [time for time in heard if bench.stamps[0] < time < bench.stamps[-1]]
+    assert len(inside) > 20  # it goes on between the first frame and the last
+
+
+def test_without_asking_there_is_no_clock(graph, bag):
+    Bench(graph, str(bag))
+    assert graph.probe.count_publishers("/clock") == 0
+
+
+def test_a_node_that_gives_the_time_cannot_take_it(graph, bag):
+    with pytest.raises(ConfigError, match="'clock': this node would take the time"):
+        graph.start(ReplayNode, lambda: None, bag=str(bag), clock=10.0, use_sim_time=True)
