@@ -10,7 +10,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.client import Client
-from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
@@ -29,13 +29,11 @@ from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.messages import nanoseconds
 from whispersign_ros.parameters import Setting, declare
 from whispersign_ros.process import run
+from whispersign_ros.stream import JUMP
 
 BUNDLED = "default"  # as a parameter: config/commands.yaml of the package
 LONGEST_TICK = 0.05  # seconds between two looks whether something is due
 FAREWELL = 0.5  # seconds that the stop action may take to arrive before the node ends
-JUMP = JumpThreshold(
-    min_forward=Duration(seconds=5), min_backward=Duration(seconds=-1), on_clock_change=True
-)
 TABLE = (
     Setting(
         "commands_file",

@@ -35,3 +35,5 @@ robot_node = _entry("robot_node")
 smoothing_node = _entry("smoothing_node")
 synthetic_node = _entry("synthetic_node")
 visualization_node = _entry("visualization_node")
+
+NODES = tuple(name for name in globals() if name.endswith("_node") or name == "pipeline")

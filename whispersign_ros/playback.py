@@ -19,6 +19,7 @@ from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.messages import annotation_message, frame_message
 from whispersign_ros.parameters import Setting
 from whispersign_ros.played_clock import PlayedClock
+from whispersign_ros.stream import JUMP
 
 # Parameters that every node with a player has.
 SETTINGS = (
@@ -106,6 +107,10 @@ class Player:
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._sequence = 0
         self._last_stamp = 0
+        self._jumped = threading.Event()  # the clock: stamps follow it, as another stream
+        self._jumps = node.get_clock().create_jump_callback(
+            JUMP, post_callback=lambda _: self._jumped.set()
+        )
         self.sent = 0
 
     def start(self) -> None:
@@ -120,6 +125,7 @@ class Player:
     def stop(self) -> None:
         """End playing and wait for the thread."""
         self._stop.set()
+        self._jumps.unregister()
         if self.playing:
             self._thread.join()
 
@@ -156,6 +162,8 @@ class Player:
         self._diagnostics.show("recording", name)
         if not self._options.one_stream:
             self._sequence = 0
+        if self._jumped.is_set():
+            self._follow_clock()
         shift = self._shift(recording)
         labels = _labels(recording, shift, self._frame_id(recording))
         if self._clock is not None:
@@ -166,11 +174,27 @@ class Player:
             elapsed = (stamp - int(recording.stamps[0])) / NANOSECONDS / self._options.rate
             if self._stop.wait(max(0.0, begin + elapsed - time.monotonic())):
                 return
+            if self._jumped.is_set() and self._options.restamp:
+                self._follow_clock()
+                shift = self._now() - stamp
+                labels = [
+                    label
+                    for label in _labels(recording, shift, self._frame_id(recording))
+                    if label[0] >= stamp
+                ]
             while labels and labels[0][0] < stamp:
                 self._annotations.publish(labels.pop(0)[1])
             self._send(recording, index, shift)
         for _, label in labels:
             self._annotations.publish(label)
+
+    def _now(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _follow_clock(self) -> None:
+        """Begin another stream: what was sent before the clock jumped counts for nothing."""
+        self._jumped.clear()
+        self._sequence = self._last_stamp = 0
 
     def _frame_id(self, recording: Recording) -> str:
         return self._options.frame_id or recording.meta.get("frame_id", "hands")
@@ -179,7 +203,7 @@ class Player:
         """Nanoseconds to add to the recorded stamps; stamps never step back when restamping."""
         if not self._options.restamp:
             return 0
-        now = int(self._node.get_clock().now().nanoseconds)
+        now = self._now()
         pause = max(1, int(self._options.pause * NANOSECONDS))
         start = max(now, self._last_stamp + pause) if self.sent else now
         return start - int(recording.stamps[0])

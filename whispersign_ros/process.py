@@ -14,6 +14,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_ros.executables import NODES
+from whispersign_ros.parameter_files import check_files
 from whispersign_ros.parameters import Setting, table_text
 
 EXIT_FAULT = 2
@@ -46,6 +48,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[Setting]) -> in
             raise WhisperSignError(
                 f"argument '{words[0]}'", "is not known", "use --ros-args -p NAME:=VALUE"
             )
+        check_files(sys.argv, NODES)
         _spin(create, stop)
     except WhisperSignError as error:
         print(f"{name}: error: {error}", file=sys.stderr)

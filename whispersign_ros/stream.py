@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
 from rclpy.node import Node
 
+# From how far a jump of the node's clock counts as another time.
+JUMP = JumpThreshold(
+    min_forward=Duration(seconds=5), min_backward=Duration(seconds=-1), on_clock_change=True
+)
 LOOKS = 5  # in one timeout; silence is noticed at most a fifth of it too late
 
 

@@ -116,6 +116,15 @@ def test_a_misspelled_key_in_the_parameter_file_is_one_line(tmp_path, model):
     assert "did you mean 'idle_timeout'?" in line
 
 
+def test_a_misspelled_node_in_the_parameter_file_is_one_line(tmp_path):
+    file = tmp_path / "parameters.yaml"
+    file.write_text("/**/recogniton_node:\n  ros__parameters:\n    threads: 2\n")
+    line = _fault("smoothing_node", "--ros-args", "--params-file", str(file))
+    assert line.endswith(
+        f"{file}: there is no node 'recogniton_node'; did you mean 'recognition_node'?"
+    )
+
+
 def test_faulty_arguments_are_one_line(tmp_path):
     file = tmp_path / "parameters.yaml"
     file.write_text("a: [1, 2\n")

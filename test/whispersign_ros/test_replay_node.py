@@ -89,6 +89,27 @@ def test_simulated_time_is_honoured(graph, bag):
     graph.probe.destroy_timer(timer)
 
 
+@pytest.mark.parametrize("then", [100, 9000])
+def test_a_jump_of_the_clock_begins_another_stream_at_the_new_time(graph, bag, then):
+    seconds = [5000]
+    clock = graph.probe.create_publisher(Clock, "/clock", 10)
+    timer = graph.probe.create_timer(
+        0.02, lambda: clock.publish(Clock(clock=Time(sec=seconds[0]))), clock=WallClock()
+    )
+    bench = Bench(graph, str(bag), until_end=False, use_sim_time=True, loop=True, rate=4.0)
+    graph.until(lambda: len(bench.frames) > 20)
+    seconds[0] = then
+    graph.until(lambda: bench.stamps[-1] // 10**9 in range(then, then + 60))
+    first = bench.stamps.index(then * 10**9)
+    assert bench.sequences[first] == 0
+    assert bench.sequences[first - 1] > 0
+    graph.until(
+        lambda: bench.labels[-1:] and bench.labels[-1].end_time.sec in range(then, then + 60)
+    )
+    assert all(a < b for a, b in zip(bench.stamps[first:], bench.stamps[first + 1 :]))
+    graph.probe.destroy_timer(timer)
+
+
 def test_frames_are_sent_at_the_recorded_pace_times_rate(graph, bag):
     arrivals = []
     graph.probe.create_subscription(
@@ -102,7 +123,7 @@ def test_frames_are_sent_at_the_recorded_pace_times_rate(graph, bag):
 
 def test_a_loop_starts_each_round_at_sequence_0(graph, bag):
     length = len(read_bag(bag))
-    bench = Bench(graph, str(bag), loop=True, until_end=False)
+    bench = Bench(graph, str(bag), loop=True, until_end=False, rate=10.0)
     graph.until(lambda: len(bench.frames) >= 2 * length + 1)
     assert bench.sequences[: 2 * length + 1] == 2 * list(range(length)) + [0]
     assert bench.stamps == sorted(bench.stamps)

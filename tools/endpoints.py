@@ -1,0 +1,131 @@
+"""Every node with what it listens to, publishes and serves, as the ROS graph shows it."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+
+from whispersign_ros.assets import DEMO_BAG
+from whispersign_ros.discovery import isolate
+
+ROOT = Path(__file__).resolve().parents[1]
+BOUND = 60.0  # seconds after which a node is not seen any more
+ACTION = re.compile(r"/_action/\w+$")
+# What a node needs so that it starts, and holds no device.
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "camera_node": {"autostart": False},
+    "leap_node": {"autostart": False},
+    "replay_node": {"bag": str(DEMO_BAG)},
+}
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Names in full with their types, e.g. ``/gloss``: ``whispersign_msgs/msg/Gloss``.
+
+    Attributes:
+        publishes, hears: topics.
+        serves, calls: services, without those of actions.
+        acts: actions served.
+    """
+
+    publishes: Mapping[str, str]
+    hears: Mapping[str, str]
+    serves: Mapping[str, str]
+    calls: Mapping[str, str]
+    acts: tuple[str, ...]
+
+
+def executables() -> list[str]:
+    """Return the names of all executables that are nodes, in the order of ``setup.cfg``."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    scripts = config["options.entry_points"]["console_scripts"]
+    return re.findall(r"= whispersign_ros\.executables:(\w+)", scripts)
+
+
+def all_endpoints() -> dict[str, Endpoints]:
+    """Start every node, one after the other, in a domain of their own, and look at it."""
+    isolate(os.environ)
+    found = {}
+    for name in executables():
+        if name != "pipeline":  # is made of the others
+            with _started(name) as node:
+                found[name] = _look(node)
+    return found
+
+
+@contextmanager
+def _started(name: str) -> Iterator[Node]:
+    module = import_module(f"whispersign_ros.{name}")
+    kind = getattr(module, "".join(part.title() for part in name.split("_")))
+    with tempfile.TemporaryDirectory() as folder:
+        values = {**PARAMETERS.get(name, {}), **_in_folder(name, folder)}
+        overrides = [Parameter(key, value=value) for key, value in values.items()]
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            takes_end = "on_end" in kind.__init__.__code__.co_varnames
+            arguments = [lambda: None] if takes_end else []
+            node = kind(*arguments, parameter_overrides=overrides)
+            try:
+                yield node
+            finally:
+                node.destroy_node()
+        finally:
+            rclpy.shutdown()
+
+
+def _in_folder(name: str, folder: str) -> dict[str, Any]:
+    """Return the parameters of a node that writes."""
+    return (
+        {"out": folder, "glosses": "HELLO", "signer": "s", "keys": False}
+        if name == "annotation_node"
+        else {}
+    )
+
+
+def _look(node: Node) -> Endpoints:
+    """Ask the graph about a node until it has told twice the same."""
+    own = node.get_name(), node.get_namespace()
+    deadline = time.monotonic() + BOUND
+    before = None
+    while time.monotonic() < deadline:
+        seen = [
+            {name: kinds[0] for name, kinds in ask(*own)}
+            for ask in (
+                node.get_publisher_names_and_types_by_node,
+                node.get_subscriber_names_and_types_by_node,
+                node.get_service_names_and_types_by_node,
+                node.get_client_names_and_types_by_node,
+            )
+        ]
+        if seen == before and seen[0]:
+            return _sorted(*seen)
+        before = seen
+        time.sleep(0.2)
+    raise TimeoutError(f"{own[0]} is not seen in the graph")
+
+
+def _sorted(
+    publishes: dict[str, str], hears: dict[str, str], serves: dict[str, str], calls: dict[str, str]
+) -> Endpoints:
+    acts = {ACTION.sub("", name) for name in serves if ACTION.search(name)}
+    plain = [
+        {name: kind for name, kind in sorted(part.items()) if not ACTION.search(name)}
+        for part in (publishes, hears, serves, calls)
+    ]
+    return Endpoints(plain[0], plain[1], plain[2], plain[3], tuple(sorted(acts)))
