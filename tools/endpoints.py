@@ -91,11 +91,9 @@ def _started(name: str) -> Iterator[Node]:
 
 def _in_folder(name: str, folder: str) -> dict[str, Any]:
     """Return the parameters of a node that writes."""
-    return (
-        {"out": folder, "glosses": "HELLO", "signer": "s", "keys": False}
-        if name == "annotation_node"
-        else {}
-    )
+    if name != "annotation_node":
+        return {}
+    return {"out": folder, "glosses": "HELLO", "signer": "s", "keys": False}
 
 
 def _look(node: Node) -> Endpoints:
