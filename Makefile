@@ -1,12 +1,14 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first.
 PYTHON ?= python3
+MINUTES ?= 30
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup demo test mutants format lock clean
+.PHONY: help setup demo test soak mutants format lock clean
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
 	@echo "make test    ruff, mypy and pytest"
+	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
 	@echo "make mutants break the sources on purpose; the tests must notice"
 	@echo "make setup   only make .venv, with everything but the developer's tools"
 	@echo "make format  let ruff format and mend the sources"
@@ -35,6 +37,10 @@ test:
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest
+
+soak:
+	$(call set-up,)
+	@.venv/bin/python -m whispersign_ros.reliability.soak --minutes $(MINUTES) --write docs/RELIABILITY.md
 
 mutants:
 	$(call set-up,dev train)

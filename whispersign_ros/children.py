@@ -61,6 +61,7 @@ class Children:
 
     def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
         """Start an executable with parameters; it ends when this process does."""
+        self._forget(executable)
         folder = Path(self._folder.name)
         file = folder / f"{executable}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
@@ -75,6 +76,17 @@ class Children:
             stderr=None if self._verbose else log,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
+
+    def end(self, executable: str, number: int = signal.SIGTERM) -> None:
+        """Send a signal that ends an executable, and wait until it is gone."""
+        process = self._processes[executable]
+        process.send_signal(number)
+        process.wait()
+        self._forget(executable)
+
+    def send(self, executable: str, number: int) -> None:
+        """Send a signal to an executable."""
+        self._processes[executable].send_signal(number)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -102,6 +114,15 @@ class Children:
         """
         for executable in self._processes:
             self.ended(executable)
+
+    def _forget(self, executable: str) -> None:
+        """Look after an executable no more: it is to end, or to be started anew."""
+        process = self._processes.pop(executable, None)
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+        if log := self._logs.pop(executable, None):
+            log.close()
 
     def _last_line(self, executable: str) -> str:
         log = self._logs[executable]

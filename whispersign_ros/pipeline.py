@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -31,6 +31,14 @@ TABLE = (Setting("source", "replay", "where hands come from", choices=tuple(SOUR
 REST_CHECK = 0.2  # seconds between two looks whether everything has come out
 
 
+class Stage(Protocol):
+    """A node that may still have something to say when its input has ended."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Everything is published."""
+
+
 class Pipeline(Node):
     """Chooses the source, and ends the process when its last gloss is out.
 
@@ -48,13 +56,11 @@ class Pipeline(Node):
         self.source: str = declare(self, TABLE, also_known)["source"]
         self.source_ended = threading.Event()
 
-    def end_at_rest(
-        self, recognition: recognition_node.RecognitionNode, end: Callable[[], None]
-    ) -> None:
-        """Call ``end`` once the source has ended and the recogniser has nothing left to say."""
+    def end_at_rest(self, stages: Sequence[Stage], end: Callable[[], None]) -> None:
+        """Call ``end`` once the source has ended and no stage has anything left to say."""
 
         def check() -> None:
-            if self.source_ended.is_set() and recognition.at_rest:
+            if self.source_ended.is_set() and all(stage.at_rest for stage in stages):
                 end()
 
         self._timer = self.create_timer(
@@ -75,15 +81,17 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
     shared = {"also_known": _all_names(), **arguments}
     pipeline = Pipeline(**shared)
     recognition = recognition_node.RecognitionNode(**shared)
-    nodes = [
+    preprocessing = preprocessing_node.PreprocessingNode(**shared)
+    smoothing = smoothing_node.SmoothingNode(**shared)
+    pipeline.end_at_rest((preprocessing, recognition), end)
+    source, _ = SOURCES[pipeline.source]
+    return [
         pipeline,
         recognition,
-        preprocessing_node.PreprocessingNode(**shared),
-        smoothing_node.SmoothingNode(**shared),
+        preprocessing,
+        smoothing,
+        source(pipeline.source_ended.set, **shared),
     ]
-    pipeline.end_at_rest(recognition, end)
-    source, _ = SOURCES[pipeline.source]
-    return [*nodes, source(pipeline.source_ended.set, **shared)]
 
 
 def _all_names() -> list[str]:

@@ -83,6 +83,11 @@ class PreprocessingNode(Node):
             self._former.becomes(self._recipe.smoothing.name)
             self._use(recipe, model_id)
 
+    @property
+    def at_rest(self) -> bool:
+        """No frames have come for ``idle_timeout`` and everything is published."""
+        return not self._silence.waiting
+
     def flush(self) -> None:
         """Publish what is still held back; the next frame begins a new stream."""
         self._publish(self._preprocessor.flush())

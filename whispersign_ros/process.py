@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Sequence
 
 import rclpy
@@ -20,6 +22,8 @@ from whispersign_ros.parameters import Setting, table_text
 
 EXIT_FAULT = 2
 SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
+FAILURE_PERIOD = 10.0  # seconds between two log lines about the same failure of callbacks
+MOST_KINDS = 100  # of failures that are remembered
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
 
@@ -69,19 +73,58 @@ def _spin(create: Create, stop: threading.Event) -> None:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
         raise WhisperSignError("--ros-args", str(error), "correct the argument or file") from error
-    executor = SingleThreadedExecutor()
     nodes: Sequence[Node] = ()
+    threads: list[threading.Thread] = []
     try:
         nodes = create(stop.set)
-        for node in nodes:
-            executor.add_node(node)
+        threads = [
+            threading.Thread(target=serve, args=(node, stop), name=node.get_name())
+            for node in nodes
+        ]
+        for thread in threads:
+            thread.start()
         while not stop.is_set():
-            executor.spin_once(timeout_sec=SIGNAL_POLL)
-    except ExternalShutdownException:
-        pass  # somebody else shut the context down: end as if asked to
+            stop.wait(SIGNAL_POLL)
     finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
         for node in nodes:
             node.destroy_node()
-        executor.shutdown()
         if rclpy.ok():
             rclpy.shutdown()
+
+
+def serve(node: Node, stop: threading.Event) -> None:
+    """Call back one node until ``stop``; what a callback raises is logged, and the node goes on.
+
+    Each node has an executor of its own: to wait for one message an executor looks at everything
+    that it may be called back for, and of the nodes of a pipeline that is some 150 things.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    told: dict[str, float] = {}
+    try:
+        while not stop.is_set():
+            try:
+                executor.spin_once(timeout_sec=SIGNAL_POLL)
+            except ExternalShutdownException:
+                stop.set()  # somebody else shut the context down: end as if asked to
+            except Exception as error:  # whatever it is, the next message may do better
+                if not rclpy.ok():
+                    stop.set()
+                elif _worth_telling(told, error):
+                    node.get_logger().error(f"a callback failed: {traceback.format_exc()}")
+    finally:
+        executor.shutdown()
+
+
+def _worth_telling(told: dict[str, float], error: Exception) -> bool:
+    """Say yes to an error at most every ``FAILURE_PERIOD`` seconds."""
+    kind, now = f"{type(error).__name__}: {error}", time.monotonic()
+    if now - told.get(kind, -FAILURE_PERIOD) < FAILURE_PERIOD:
+        return False
+    if len(told) > MOST_KINDS:
+        told.clear()
+    told[kind] = now
+    return True

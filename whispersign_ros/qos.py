@@ -38,11 +38,13 @@ def _profile(
 
 
 # A writer keeps 1 s of hands at 120 Hz: with 10 frames, as few as a busy machine lets pile up while
-# a process waits for its turn, one frame in five was lost. A reader's queue takes up 5 s.
+# a process waits for its turn, one frame in five was lost. A reader's queue takes up 20 s, as
+# recognition_node's own does: of a pipeline that got a quarter of one core, one frame in five was
+# lost in queues of 5 s. It holds memory only while frames wait.
 HANDS = _profile(120)  # hands/raw, hands/filtered
-HANDS_INPUT = _profile(600)
+HANDS_INPUT = _profile(2400)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
-FEATURES_INPUT = _profile(600)
+FEATURES_INPUT = _profile(1200)
 HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only that they come
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)

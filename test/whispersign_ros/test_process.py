@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
+from rclpy.node import Node
 
 from whispersign_msgs.msg import HandFrame
+from whispersign_ros.process import serve
 
 EXECUTABLES = (
     "replay_node",
@@ -170,3 +173,28 @@ def test_a_signal_ends_a_playing_node_with_0(graph, start, bag):
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0, _said(process)
     assert "Traceback" not in _said(process)
+
+
+def test_a_callback_that_fails_is_told_once_and_the_node_goes_on(graph, capfd):
+    heard = []
+
+    def fail(message):
+        heard.append(message.sequence)
+        if message.sequence < 3:
+            raise RuntimeError("nobody expected this")
+
+    node = Node("weak")
+    node.create_subscription(HandFrame, "hands/raw", fail, 10)
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=(node, stop))
+    thread.start()
+    publisher = graph.speak(HandFrame, "hands/raw", 10)
+    for sequence in range(5):
+        publisher.publish(HandFrame(sequence=sequence))
+    graph.until(lambda: len(heard) == 5)
+    stop.set()
+    thread.join()
+    node.destroy_node()
+    said = capfd.readouterr().err
+    assert said.count("a callback failed") == 1
+    assert "RuntimeError: nobody expected this" in said

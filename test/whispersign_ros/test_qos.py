@@ -60,3 +60,18 @@ def test_parameters_override_a_profile_and_that_of_no_other_node(graph):
         for owner in (node, graph.probe)
     ]
     assert depths == [7, qos.HANDS.depth]
+
+
+def test_what_comes_while_a_node_waits_for_its_turn_is_kept(graph):
+    """A pipeline on a starved machine: the source keeps time, and those who listen do not."""
+    heard = []
+    graph.add(Node("busy"))
+    listener = Node("listener")  # not in the executor: it has no turn yet
+    qos.HandsInput(listener, "hands/raw", lambda message: heard.append(message.sequence))
+    publisher = graph.speak(HandFrame, "hands/raw", qos.HANDS)
+    frames = 10 * 120  # 10 s
+    for sequence in range(frames):
+        publisher.publish(HandFrame(sequence=sequence))
+    graph.add(listener)
+    graph.until(lambda: heard and heard[-1] == frames - 1)
+    assert heard == list(range(frames))

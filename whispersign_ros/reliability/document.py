@@ -1,0 +1,29 @@
+"""Put generated lines between two markers of a document; what is around them is by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.recordings.atomic import replace_file
+
+
+def write_between(path: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
+
+    Raises:
+        WhisperSignError: the document cannot be read or has no such markers.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise WhisperSignError(
+            path, f"cannot be read ({error.strerror})", "name a document"
+        ) from error
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise WhisperSignError(path, f"has no marks '{name}'", f"add {begin.strip()} and {end}")
+    replace_file(path, "\n".join([before + begin, *lines, "", end + after]).encode())
