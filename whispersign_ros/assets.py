@@ -1,18 +1,8 @@
-"""What comes with the package: a small model and a short recording for the demonstration."""
+"""What comes with the package for the demonstration: a small model and a short recording."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from whispersign_model.bundled import ASSETS, bundled
 
-import whispersign_model
-
-_ASSETS = Path(whispersign_model.__file__).parent / "assets"
-DEMO_MODEL = _ASSETS / "demo_model"
-DEMO_BAG = _ASSETS / "demo_bag"
-
-BUNDLED = "demo"  # as a parameter: the bundled model
-
-
-def find_model(value: str) -> Path:
-    """Return the checkpoint that a parameter names; whether it can be read is not checked."""
-    return DEMO_MODEL if value == BUNDLED else Path(value).expanduser()
+DEMO_MODEL = bundled()
+DEMO_BAG = ASSETS / "demo_bag"

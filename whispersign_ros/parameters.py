@@ -19,8 +19,8 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from whispersign_model.bundled import DEMO
 from whispersign_model.errors import ConfigError, WhisperSignError
-from whispersign_ros.assets import BUNDLED
 
 Value = bool | int | float | str | list[str]
 
@@ -91,8 +91,8 @@ class Setting:
 
 MODEL = Setting(
     "model",
-    BUNDLED,
-    f"exported network (.onnx), checkpoint folder or weights file; {BUNDLED}: the bundled one; "
+    DEMO,
+    "exported network (.onnx), checkpoint folder or weights file, or the name of a bundled one; "
     "may be set while the node runs",
     changes=True,
 )

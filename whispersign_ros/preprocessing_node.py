@@ -8,6 +8,7 @@ from typing import Any
 
 from rclpy.node import Node
 
+from whispersign_model.bundled import find_checkpoint
 from whispersign_model.errors import RecipeError
 from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
 from whispersign_model.features.recipe import Recipe
@@ -15,7 +16,6 @@ from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_msgs.msg import HandFeatures, HandFrame
 from whispersign_ros import qos
-from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.following import FOLLOW, Former, follow
 from whispersign_ros.messages import features_message, read_frame
@@ -51,7 +51,7 @@ class PreprocessingNode(Node):
             "preprocessing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
         values = declare(self, TABLE, also_known, {"model": self._change_model})
-        metadata = read_metadata(find_model(values["model"]))
+        metadata = read_metadata(find_checkpoint(values["model"]))
         self._seams = Seams()
         self._former = Former()  # filter
         self._sequence = 0
@@ -73,7 +73,7 @@ class PreprocessingNode(Node):
         self.get_logger().info(f"preprocessing for {model_id}, recipe {self._recipe_id}")
 
     def _change_model(self, value: str) -> None:
-        metadata = read_metadata(find_model(value))
+        metadata = read_metadata(find_checkpoint(value))
         self._adopt(metadata.recipe, metadata.model_id)
 
     def _adopt(self, recipe: Recipe, model_id: str) -> None:

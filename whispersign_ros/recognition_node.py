@@ -9,13 +9,13 @@ from typing import Any
 
 from rclpy.subscription import Subscription
 
+from whispersign_model.bundled import find_checkpoint
 from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
 from whispersign_ros import qos
-from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.following import Former
 from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
@@ -153,7 +153,7 @@ class RecognitionNode(ManagedNode):
         Raises:
             CheckpointError: it cannot be used; the one before stays.
         """
-        path = find_model(value)
+        path = find_checkpoint(value)
         metadata = read_metadata(path)
         if self._worker is not None:
             self._worker.switch(self._load(path, metadata))
@@ -166,7 +166,7 @@ class RecognitionNode(ManagedNode):
         return self._metadata.glosses if self._worker and self._metadata else None
 
     def _configure(self) -> None:
-        self._metadata = read_metadata(find_model(self.values["model"]))
+        self._metadata = read_metadata(find_checkpoint(self.values["model"]))
         self._announce(self._metadata)
 
     def _announce(self, metadata: CheckpointMetadata) -> None:
@@ -181,7 +181,7 @@ class RecognitionNode(ManagedNode):
             self._server.changed(metadata.glosses)
 
     def _activate(self) -> None:
-        metadata, path = self._metadata, find_model(self.values["model"])
+        metadata, path = self._metadata, find_checkpoint(self.values["model"])
         assert metadata is not None
         if read_metadata(path) != metadata:
             raise CheckpointError(path, "has changed since it was read", "configure again")

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 
+from whispersign_model.bundled import find_checkpoint
 from whispersign_model.features.recipe import Smoothing
 from whispersign_model.features.smoothing import Smoother
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros import qos
-from whispersign_ros.assets import find_model
 from whispersign_ros.diagnostics import Diagnostics
 from whispersign_ros.following import FOLLOW, follow
 from whispersign_ros.messages import read_frame, set_hands
@@ -61,7 +61,7 @@ class SmoothingNode(Node):
         values = declare(self, TABLE, also_known, {"model": self._change_model})
         self._as_model = values["kind"] == "model"
         if self._as_model:
-            smoothing = read_metadata(find_model(values["model"])).recipe.smoothing
+            smoothing = read_metadata(find_checkpoint(values["model"])).recipe.smoothing
         else:
             smoothing = Smoothing(kind=values["kind"], **{field: values[field] for field in FIELDS})
         self._seams = Seams()
@@ -79,7 +79,7 @@ class SmoothingNode(Node):
         self.get_logger().info(f"smoothing: {self._filter_name or 'none'}")
 
     def _change_model(self, value: str) -> None:
-        smoothing = read_metadata(find_model(value)).recipe.smoothing
+        smoothing = read_metadata(find_checkpoint(value)).recipe.smoothing
         if self._as_model:
             self._adopt(smoothing)
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import whispersign_model
 from whispersign_model.decoding.ctc import prefix_beam_search
 from whispersign_model.decoding.edit_distance import edits
 from whispersign_model.decoding.search import DecodingOptions, decode
@@ -44,7 +43,6 @@ WINDOW = 1.0  # seconds of a window
 HOP = 0.5  # seconds from window to window
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)  # of confidence
 WAYS = ("offline", "streaming", "windows", "merged windows")
-BUNDLED = Path(whispersign_model.__file__).parent / "assets" / "demo_model"
 SIGNERS, SENTENCES, IDLE = 8, 10, 6  # the last two for each signer
 
 

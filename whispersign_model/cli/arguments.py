@@ -1,9 +1,17 @@
-"""Kinds of numbers on the command line, each with what it says of a number that is none."""
+"""Kinds of arguments on the command line, each with what it says of a text that is none."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
+
+from whispersign_model.bundled import find_checkpoint
+
+
+def checkpoint(text: str) -> Path:
+    """A checkpoint's folder or file, an exported network, or the name of a bundled one."""
+    return find_checkpoint(text)
 
 
 def count(text: str) -> int:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from whispersign_model.bundled import bundled
+from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.errors import WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        type=Path,
+        type=checkpoint,
         metavar="CKPT",
         help="network for `continuous` and `stop` (of made-up signs) and `graph`; default: bundled",
     )
@@ -111,7 +113,7 @@ def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:
         total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
         task = bar.add_task("Signing", total=total)
         figures = continuous.measure_checkpoint(
-            arguments.model or continuous.BUNDLED,
+            arguments.model or bundled(),
             arguments.threads,
             lambda: bar.advance(task),
         )

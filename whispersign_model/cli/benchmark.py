@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from whispersign_model.cli.arguments import checkpoint
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign benchmark``."""
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
     parser.add_argument("--config", type=Path, help="training recipe (default: the protocol's)")
     parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
-    parser.add_argument("--init", type=Path, metavar="CKPT", help="start from this network")
+    parser.add_argument("--init", type=checkpoint, metavar="CKPT", help="start from this network")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SPLITS = ("train", "val", "test")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign evaluate``."""
-    parser.add_argument("checkpoint", type=Path, metavar="CKPT")
+    parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
     parser.add_argument("--data", type=Path, required=True, help="processed dataset")
     parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument(

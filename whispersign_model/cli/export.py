@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.cli.arguments import not_negative
+from whispersign_model.cli.arguments import checkpoint, not_negative
 
 if TYPE_CHECKING:
     from whispersign_model.network.checkpoint import CheckpointMetadata
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign export``."""
-    parser.add_argument("checkpoint", type=Path, metavar="CKPT")
+    parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found"
     )

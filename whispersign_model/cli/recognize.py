@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign recognize``."""
-    parser.add_argument("checkpoint", type=Path, metavar="CKPT")
+    parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
     parser.add_argument("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
     parser.add_argument(
         "--partials", action="store_true", help="print what is known while it is signed, too"

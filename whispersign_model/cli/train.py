@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from whispersign_model.cli.arguments import checkpoint
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign train``."""
@@ -23,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="last.ckpt of a run, to go on exactly there; a checkpoint: as --init",
     )
     start.add_argument(
-        "--init", type=Path, metavar="CKPT", help="start from this network, whatever its glosses"
+        "--init",
+        type=checkpoint,
+        metavar="CKPT",
+        help="start from this network, whatever its glosses",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(

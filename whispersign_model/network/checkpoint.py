@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whispersign_model import bundled
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
@@ -74,7 +75,8 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
     weights = folder / WEIGHTS if path.is_dir() else path
     metadata = folder / METADATA
     if not path.exists():
-        raise CheckpointError(path, "does not exist", "give a folder with model.safetensors")
+        names = " or ".join(bundled.names())
+        raise CheckpointError(path, "does not exist", f"give a folder with {WEIGHTS}, or {names}")
     for file in (weights, metadata):
         if not file.is_file():
             raise CheckpointError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.errors import ConfigError
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
 
@@ -23,7 +24,11 @@ OF_DRIVING = ("commands", "sign", "signer", "picture")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument(
-        "--model", type=Path, default=DEMO_MODEL, metavar="CKPT", help="default: the bundled one"
+        "--model",
+        type=checkpoint,
+        default=DEMO_MODEL,
+        metavar="CKPT",
+        help="checkpoint or exported network, or the name of a bundled one (default: demo)",
     )
     parser.add_argument(
         "--bag",

@@ -1,0 +1,35 @@
+"""Networks of the package are found by name, and every one of them is whole."""
+
+from pathlib import Path
+
+import pytest
+
+from whispersign_model.bundled import bundled, find_checkpoint, names
+from whispersign_model.cli.main import main
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.runtime.loading import exported_beside
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_bundled_network_is_exported_and_named_like_its_folder(name):
+    folder = bundled(name)
+    metadata = read_metadata(folder)
+    assert metadata.name == name
+    assert exported_beside(folder) is not None
+
+
+def test_a_name_is_a_bundled_network_unless_a_path_of_this_name_exists(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "demo" in names()
+    assert find_checkpoint("demo") == bundled("demo")
+    (tmp_path / "demo").mkdir()
+    assert find_checkpoint("demo") == Path("demo")
+    assert find_checkpoint("other.onnx") == Path("other.onnx")
+
+
+def test_a_name_that_is_none_is_refused_with_those_that_are(tmp_path, capsys):
+    assert main(["recognize", "no_such_network", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "no_such_network" in message
+    assert "demo" in message
