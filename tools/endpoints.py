@@ -63,9 +63,8 @@ def all_endpoints() -> dict[str, Endpoints]:
     isolate(os.environ)
     found = {}
     for name in executables():
-        if name != "pipeline":  # is made of the others
-            with _started(name) as node:
-                found[name] = _look(node)
+        with _started(name) as node:
+            found[name] = _look(node)
     return found
 
 

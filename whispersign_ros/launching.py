@@ -79,6 +79,12 @@ COMMON = (
         ("debug", "info", "warn", "error", "fatal"),
     ),
     Argument(
+        "enclaves",
+        "",
+        "where the SROS 2 enclaves of the nodes lie: with /whispersign each node runs in "
+        "/whispersign/NODE; empty: none of their own",
+    ),
+    Argument(
         "discovery",
         "",
         "which machines may find the nodes: this one, those of the subnet, or as the middleware is "
@@ -185,12 +191,18 @@ def node(
             value(context, "params_file"),
             {"use_sim_time": is_on(context, "use_sim_time"), **(parameters or {})},
         ],
-        arguments=["--ros-args", "--log-level", value(context, "log_level")],
+        arguments=["--ros-args", *_ros_arguments(context, executable)],
         respawn=is_on(context, "respawn") and lasts,
         respawn_delay=RESPAWN_DELAY,
         output="screen",
         **options,
     )
+
+
+def _ros_arguments(context: LaunchContext, executable: str) -> list[str]:
+    level = ["--log-level", value(context, "log_level")]
+    enclaves = value(context, "enclaves").rstrip("/")
+    return [*level, "--enclave", f"{enclaves}/{executable}"] if enclaves else level
 
 
 def graph(context: LaunchContext) -> list[Node]:

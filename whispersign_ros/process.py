@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
@@ -76,7 +77,7 @@ def _spin(create: Create, stop: threading.Event) -> None:
     nodes: Sequence[Node] = ()
     threads: list[threading.Thread] = []
     try:
-        nodes = create(stop.set)
+        nodes = _create(create, stop)
         threads = [
             threading.Thread(target=serve, args=(node, stop), name=node.get_name())
             for node in nodes
@@ -128,3 +129,17 @@ def _worth_telling(told: dict[str, float], error: Exception) -> bool:
         told.clear()
     told[kind] = now
     return True
+
+
+def _create(create: Create, stop: threading.Event) -> Sequence[Node]:
+    """Make the nodes; what the middleware refuses, such as a missing enclave, is the user's fault.
+
+    Raises:
+        WhisperSignError: one cannot be made.
+    """
+    try:
+        return create(stop.set)
+    except rclpy_implementation.RCLError as error:
+        raise WhisperSignError(
+            "ROS", " ".join(str(error).split()), "check the environment variables ROS_* and RMW_*"
+        ) from error

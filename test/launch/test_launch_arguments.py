@@ -141,3 +141,16 @@ def test_the_variables_are_set_before_the_nodes_start(module, monkeypatch):
     first, *_, last = function.execute(context)
     assert isinstance(first, SetEnvironmentVariable)
     assert isinstance(last, Node)
+
+
+def test_each_node_has_an_enclave_of_its_own_where_asked_for(module):
+    def words(**given):
+        context = LaunchContext()
+        for argument in _arguments(module):
+            argument.execute(context)
+        context.launch_configurations.update(given)
+        return {node.node_executable: node._Node__arguments for node in module._nodes(context)}
+
+    for executable, arguments in words(enclaves="/whispersign/").items():
+        assert arguments[-2:] == ["--enclave", f"/whispersign/{executable}"]
+    assert not any("--enclave" in arguments for arguments in words().values())

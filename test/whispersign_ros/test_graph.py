@@ -164,3 +164,33 @@ def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
         for process in processes.values():
             process.kill()
             process.wait()
+
+
+def test_two_robots_beside_each_other_do_not_hear_each_other(graph, bags, model):
+    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    preprocessor = Preprocessor(read_metadata(model).recipe)
+    robots = {"robot1": bags / "take_1", "robot2": bags / "take_2"}
+    heard = {robot: graph.listen(Gloss, f"/{robot}/gloss") for robot in robots}
+    processes = []
+    for robot, bag in robots.items():
+        values = {"bag": bag, "model": model, "restamp": "false", "rate": RATE, "device": "cpu"}
+        words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
+        command = [sys.executable, "-m", "whispersign_ros.pipeline", "--ros-args", *words]
+        waits = ["-p", f"wait_for:=[{READY}]", "-p", "wait_timeout:=600.0"]
+        processes.append(subprocess.Popen([*command, *waits, "-r", f"__ns:=/{robot}"]))
+    try:
+        for robot in robots:
+            graph.heard_from(f"/{robot}/gloss")
+        ready = graph.add(Node(READY))
+        for robot in robots:
+            topic = f"/{robot}/hands/raw"
+            ready.create_subscription(HandFrame, topic, lambda message: None, 10)
+        graph.until(lambda: all(process.poll() == 0 for process in processes))
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    for robot, bag in robots.items():
+        results = recognize_recording(recognizer, preprocessor, read_bag(bag))
+        expected = [gloss.gloss for result in results if result.final for gloss in result.glosses]
+        assert [message.gloss for message in heard[robot]] == expected

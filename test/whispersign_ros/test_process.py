@@ -8,10 +8,11 @@ import sys
 import threading
 
 import pytest
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from whispersign_msgs.msg import HandFrame
-from whispersign_ros.process import serve
+from whispersign_ros.process import run, serve
 
 EXECUTABLES = (
     "replay_node",
@@ -126,6 +127,25 @@ def test_a_misspelled_node_in_the_parameter_file_is_one_line(tmp_path):
     assert line.endswith(
         f"{file}: there is no node 'recogniton_node'; did you mean 'recognition_node'?"
     )
+
+
+def test_what_the_middleware_refuses_is_one_line(monkeypatch, capsys):
+    def create(end):
+        raise rclpy_implementation.RCLError("no security\nlibraries, at node.c:1")
+
+    monkeypatch.setattr(sys, "argv", ["node"])
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    assert run("node", create, "", ()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("node: error: ROS: no security libraries, at node.c:1; check the env")
+    assert said.count("\n") == 1
+
+
+def test_an_enclave_without_keys_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("ROS_SECURITY_KEYSTORE", str(tmp_path))
+    monkeypatch.setenv("ROS_SECURITY_ENABLE", "true")
+    monkeypatch.setenv("ROS_SECURITY_STRATEGY", "Enforce")
+    assert "SECURITY ERROR" in _fault("smoothing_node", "--ros-args", "--enclave", "/none")
 
 
 def test_faulty_arguments_are_one_line(tmp_path):

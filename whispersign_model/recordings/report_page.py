@@ -187,7 +187,9 @@ def _skeletons(dataset: Path, report: ConversionReport) -> str:
         grid = figure.subplots(len(chosen), MOMENTS, squeeze=False)
         for row, example in zip(grid, chosen):
             frames = np.load(
-                dataset / example.split / "features" / f"{example.name}.npy", mmap_mode="r"
+                dataset / example.split / "features" / f"{example.name}.npy",
+                mmap_mode="r",
+                allow_pickle=False,
             )
             tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
             picked = tracked[np.linspace(0, len(tracked) - 1, MOMENTS).astype(int)]
