@@ -76,10 +76,11 @@ def _spin(create: Create, stop: threading.Event) -> None:
         raise WhisperSignError("--ros-args", str(error), "correct the argument or file") from error
     nodes: Sequence[Node] = ()
     threads: list[threading.Thread] = []
+    faults: list[WhisperSignError] = []
     try:
         nodes = _create(create, stop)
         threads = [
-            threading.Thread(target=serve, args=(node, stop), name=node.get_name())
+            threading.Thread(target=_serve, args=(node, stop, faults), name=node.get_name())
             for node in nodes
         ]
         for thread in threads:
@@ -94,6 +95,15 @@ def _spin(create: Create, stop: threading.Event) -> None:
             node.destroy_node()
         if rclpy.ok():
             rclpy.shutdown()
+    if faults:
+        raise faults[0]
+
+
+def _serve(node: Node, stop: threading.Event, faults: list[WhisperSignError]) -> None:
+    try:
+        serve(node, stop)
+    except WhisperSignError as error:
+        faults.append(error)
 
 
 def serve(node: Node, stop: threading.Event) -> None:
@@ -101,6 +111,9 @@ def serve(node: Node, stop: threading.Event) -> None:
 
     Each node has an executor of its own: to wait for one message an executor looks at everything
     that it may be called back for, and of the nodes of a pipeline that is some 150 things.
+
+    Raises:
+        WhisperSignError: a callback says that a file or parameter is at fault; all nodes end.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -111,6 +124,9 @@ def serve(node: Node, stop: threading.Event) -> None:
                 executor.spin_once(timeout_sec=SIGNAL_POLL)
             except ExternalShutdownException:
                 stop.set()  # somebody else shut the context down: end as if asked to
+            except WhisperSignError:
+                stop.set()
+                raise
             except Exception as error:  # whatever it is, the next message may do better
                 if not rclpy.ok():
                     stop.set()

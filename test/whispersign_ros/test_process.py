@@ -11,7 +11,8 @@ import pytest
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
-from whispersign_msgs.msg import HandFrame
+from whispersign_msgs.msg import HandFrame, Vocabulary
+from whispersign_ros import qos
 from whispersign_ros.process import run, serve
 
 EXECUTABLES = (
@@ -127,6 +128,20 @@ def test_a_misspelled_node_in_the_parameter_file_is_one_line(tmp_path):
     assert line.endswith(
         f"{file}: there is no node 'recogniton_node'; did you mean 'recognition_node'?"
     )
+
+
+def test_a_fault_that_shows_later_ends_the_process_with_one_line(start, graph, tmp_path):
+    file = tmp_path / "commands.yaml"
+    publish = "publish: {topic: cmd_vel, type: geometry_msgs/msg/Twist}"
+    file.write_text(f"stop:\n  gloss: STOP\n  {publish}\ncommands:\n  - gloss: GO\n    {publish}\n")
+    process = start("command_node", commands_file=file)
+    publisher = graph.probe.create_publisher(Vocabulary, "vocabulary", qos.VOCABULARY)
+    publisher.publish(Vocabulary(glosses=["GO"], model_id="m"))
+    graph.until(lambda: process.poll() is not None)
+    assert process.returncode == 2
+    last = _said(process).splitlines()[-1]
+    assert last.startswith(f"command_node: error: {file}:2: ")
+    assert "Traceback" not in _said(process)
 
 
 def test_what_the_middleware_refuses_is_one_line(monkeypatch, capsys):
