@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,14 +40,16 @@ class Endpoints:
     Attributes:
         publishes, hears: topics.
         serves, calls: services, without those of actions.
-        acts: actions served.
+        acts: actions served, with their types.
+        quality: of each topic, as published and as heard, in words.
     """
 
     publishes: Mapping[str, str]
     hears: Mapping[str, str]
     serves: Mapping[str, str]
     calls: Mapping[str, str]
-    acts: tuple[str, ...]
+    acts: Mapping[str, str]
+    quality: Mapping[tuple[str, str], str]
 
 
 def executables() -> list[str]:
@@ -111,18 +113,41 @@ def _look(node: Node) -> Endpoints:
             )
         ]
         if seen == before and seen[0]:
-            return _sorted(*seen)
+            return _sorted(seen, _qualities(node, seen[0], seen[1]))
         before = seen
         time.sleep(0.2)
     raise TimeoutError(f"{own[0]} is not seen in the graph")
 
 
-def _sorted(
-    publishes: dict[str, str], hears: dict[str, str], serves: dict[str, str], calls: dict[str, str]
-) -> Endpoints:
-    acts = {ACTION.sub("", name) for name in serves if ACTION.search(name)}
+def _qualities(
+    node: Node, publishes: Iterable[str], hears: Iterable[str]
+) -> dict[tuple[str, str], str]:
+    """Return reliability and durability of a node's endpoints, by ``publishes`` or ``hears``."""
+    found = {}
+    for may, topics, ask in (
+        ("publishes", publishes, node.get_publishers_info_by_topic),
+        ("hears", hears, node.get_subscriptions_info_by_topic),
+    ):
+        for topic in topics:
+            for info in ask(topic):
+                if info.node_name == node.get_name():
+                    profile = info.qos_profile
+                    words = [profile.reliability.name, profile.durability.name]
+                    text = ", ".join(word.lower().replace("_", " ") for word in words)
+                    found[may, topic] = text
+    return found
+
+
+def _sorted(seen: Sequence[Mapping[str, str]], quality: Mapping[tuple[str, str], str]) -> Endpoints:
+    """Take the services and topics of actions out of what was seen."""
+    serves = seen[2]
+    acts = {
+        ACTION.sub("", name): kind.removesuffix("_SendGoal")
+        for name, kind in sorted(serves.items())
+        if name.endswith("/_action/send_goal")
+    }
     plain = [
         {name: kind for name, kind in sorted(part.items()) if not ACTION.search(name)}
-        for part in (publishes, hears, serves, calls)
+        for part in seen
     ]
-    return Endpoints(plain[0], plain[1], plain[2], plain[3], tuple(sorted(acts)))
+    return Endpoints(plain[0], plain[1], plain[2], plain[3], acts, quality)

@@ -1,43 +1,86 @@
 #!/usr/bin/env python3
-"""Write the tables of parameters in docs/NODES.md anew, from the nodes themselves."""
+"""Write the tables of docs/NODES.md that come from the nodes: endpoints and parameters.
+
+node_tables.py           # write them anew
+node_tables.py --check   # say what is stale; exit code 1
+"""
 
 from __future__ import annotations
 
-import configparser
 import re
+import sys
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
+
+from endpoints import ROOT, Endpoints, all_endpoints
 
 from whispersign_ros.parameters import table_text
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "NODES.md"
-TABLE = re.compile(r"^\| parameter \| default \|.*?(?=\n\n|\Z)", re.M | re.S)
+PARAMETERS = "| parameter | default | allowed | meaning |"
+ENDPOINTS = "| in the graph | name | type | quality of service |"
+# What every node has, or every lifecycle node: the page says so once.
+COMMON = re.compile(
+    r"^/(rosout|parameter_events|clock)$|/transition_event$|/(change|get)_(state|available_\w+)$"
+    r"|/get_transition_graph$|/(describe|list)_parameters$|/[gs]et_parameter\w*$"
+    r"|/get_type_description$"
+)
 
 
-def executables() -> list[str]:
-    """Return the names of all executables that are nodes."""
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    scripts = config["options.entry_points"]["console_scripts"]
-    return re.findall(r"= whispersign_ros\.executables:(\w+)", scripts)
-
-
-def renewed(text: str) -> str:
+def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
     """Return the page with every table as the code has it.
 
     Raises:
         ValueError: a node has no section, or its section no table of parameters.
     """
-    for name in executables():
-        table = table_text(import_module(f"whispersign_ros.{name}").TABLE)
+    for name, points in found.items():
         section = re.search(rf"^## {name}\n.*?(?=^## |\Z)", text, re.M | re.S)
-        if section is None or not TABLE.search(section[0]):
+        if section is None or PARAMETERS not in section[0]:
             raise ValueError(f"{PAGE.name}: no table of parameters under '## {name}'")
-        replaced = TABLE.sub(lambda _, table=table: table, section[0], count=1)  # type: ignore[misc]
-        text = text.replace(section[0], replaced)
+        without = _table(ENDPOINTS).sub("", section[0])
+        parameters = table_text(import_module(f"whispersign_ros.{name}").TABLE)
+        tables = f"{endpoint_table(points)}{parameters}\n\n"
+        written = _table(PARAMETERS).sub(lambda _, tables=tables: tables, without)  # type: ignore[misc]
+        text = text.replace(section[0], written)
     return text
 
 
+def endpoint_table(points: Endpoints) -> str:
+    """Return what a node publishes, hears and serves as Markdown, "" for one that does nothing."""
+    rows = []
+    for may, names in (
+        ("publishes", points.publishes),
+        ("hears", points.hears),
+        ("serves", points.serves),
+        ("calls", points.calls),
+        ("serves the action", points.acts),
+    ):
+        for name, kind in names.items():
+            if not COMMON.search(name):
+                shown = name if name == "/diagnostics" else name.removeprefix("/")
+                quality = points.quality.get((may, name), "as of every service")
+                rows.append(f"| {may} | `{shown}` | `{kind}` | {quality} |\n")
+    return "".join([f"{ENDPOINTS}\n|---|---|---|---|\n", *rows, "\n"]) if rows else ""
+
+
+def _table(head: str) -> re.Pattern[str]:
+    """Match a table with the empty line after it."""
+    return re.compile(rf"^{re.escape(head)}\n(?:\|.*\n)*\n?", re.M)
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    text = PAGE.read_text(encoding="utf-8")
+    fresh = renewed(text, all_endpoints())
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(fresh, encoding="utf-8")
+    elif fresh != text:
+        old = set(text.splitlines())
+        stale = next((line for line in fresh.splitlines() if line not in old), "a line too many")
+        print(f"docs/NODES.md is stale: run tools/node_tables.py; {stale}", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    raise SystemExit(main())
