@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import ConfigError
-from whispersign_msgs.msg import GlossAnnotation, HandFrame
+from whispersign_model.synthesis.signer import Signer
+from whispersign_msgs.msg import GlossAnnotation, HandFrame, Prompt
+from whispersign_ros import qos
 from whispersign_ros.messages import nanoseconds, read_frame
-from whispersign_ros.synthetic_node import SyntheticNode
+from whispersign_ros.synthetic_node import Prompted, SyntheticNode
 
 FAST = {"rate": 50.0, "start_delay": 0.0}
 
@@ -66,3 +68,37 @@ def test_faults_at_the_start(graph):
         graph.start(SyntheticNode, lambda: None, glosses=["HELLO", "NOSUCH"])
     with pytest.raises(ConfigError, match=r"'sensor'.*'leap' or 'camera' or 'ideal'"):
         graph.start(SyntheticNode, lambda: None, sensor="kinect")
+
+
+def prompt(gloss, take, phase=Prompt.SIGNING):
+    return Prompt(phase=phase, gloss=gloss, take=take)
+
+
+def test_who_follows_prompts_signs_each_take_once_and_not_before_it_is_time(graph):
+    person = Prompted(graph.probe, Signer(2))
+    recordings = person.recordings()
+
+    def next_glosses(*heard):
+        for message in heard:
+            person._hear(message)
+        recording = next(recordings)()
+        assert recording.segments == ()  # the session gives the labels
+        return recording.name.partition("take")[2]
+
+    assert next_glosses(prompt("NO", 0, Prompt.COUNTDOWN)) == "0_idle"
+    assert next_glosses(prompt("NO", 0), prompt("NO", 0), prompt("NO", 0)) == "0_NO"
+    assert next_glosses(prompt("NO", 0)) == "0_idle"
+    assert next_glosses(prompt("NO", 0, Prompt.COUNTDOWN), prompt("NO", 0)) == "0_NO"  # once more
+    assert next_glosses(prompt("NO|YES", 3)) == "3_NO_YES"
+
+
+def test_a_sign_that_is_asked_for_comes_with_hands_and_then_they_are_away(graph):
+    frames = graph.listen(HandFrame, "hands/raw", 5000)
+    prompts = graph.probe.create_publisher(Prompt, "prompt", qos.STATE)
+    graph.start(SyntheticNode, lambda: None, **{**FAST, "rate": 5.0}, prompted=True)
+    graph.until(lambda: len(frames) > 20)
+    assert not any(read_frame(message).hands_tracked for message in frames)
+    prompts.publish(prompt("HELLO", 0))
+    graph.until(lambda: frames and read_frame(frames[-1]).hands_tracked)
+    graph.until(lambda: not read_frame(frames[-1]).hands_tracked)
+    assert [message.sequence for message in frames] == list(range(len(frames)))

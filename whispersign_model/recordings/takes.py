@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -134,7 +134,8 @@ class TakeWriter:
 
     def drop(self) -> None:
         """Leave nothing behind."""
-        self._stack.__exit__(_DroppedError, _DroppedError(), None)
+        with suppress(BagError):  # of a full disk, whose last bytes are not wanted any more
+            self._stack.__exit__(_DroppedError, _DroppedError(), None)
 
 
 class _DroppedError(Exception):
