@@ -6,8 +6,8 @@ import shlex
 from itertools import count
 from pathlib import Path
 
+from whispersign_model.bundled import DEMO
 from whispersign_model.configuration import config_file
-from whispersign_ros.assets import DEMO_MODEL
 from whispersign_ros.session.plan import Plan
 
 
@@ -27,10 +27,10 @@ def next_steps(out: Path, plan: Plan) -> list[str]:
 def training_commands(out: Path) -> list[str]:
     """Return the two commands that train on a folder of takes."""
     dataset, run = _free("dataset"), _free("run")
-    recipe, start = map(_short, (config_file("train.yaml"), DEMO_MODEL))
+    recipe = _short(config_file("train.yaml"))
     convert = f"whispersign convert {shlex.quote(str(out))} --out {dataset}"
     train = f"whispersign train --config {recipe} --data {dataset} --out {run}"
-    return [convert, f"{train} --init {start} --stage 2"]
+    return [convert, f"{train} --init {DEMO} --stage 2"]
 
 
 def _free(name: str) -> str:

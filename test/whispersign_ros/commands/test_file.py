@@ -80,8 +80,9 @@ def test_glosses_that_other_readers_take_for_truth_values_stay_glosses(tmp_path)
     assert commands.commands[1].topics == {"cmd_vel"}
 
 
-def test_the_bundled_file_fits_the_bundled_model():
-    file = read_commands(config_file("commands.yaml"))
+@pytest.mark.parametrize("name", ["commands.yaml", "drive.yaml"])
+def test_the_files_of_the_package_fit_the_bundled_model(name):
+    file = read_commands(config_file(name))
     built = build(file)
     file.check_glosses(read_metadata(DEMO_MODEL).glosses)
     assert len(built) == len(file.commands.commands) + 1
