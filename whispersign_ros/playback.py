@@ -149,10 +149,13 @@ class Player:
         """Yield recordings; one that cannot be read is reported and left out."""
         for read in self._recordings:
             try:
-                yield read()
-            except WhisperSignError as error:
-                self._diagnostics.dropped("unreadable_recordings", str(error))
+                recording = read()
+            except Exception as error:  # whatever a reader raises: the next one may do better
+                told = str(error) if isinstance(error, WhisperSignError) else repr(error)
+                self._diagnostics.dropped("unreadable_recordings", told)
                 self._stop.wait(UNREADABLE_PAUSE)
+            else:
+                yield recording
 
     def _play(self, recording: Recording) -> None:
         name = recording.name or recording.source

@@ -17,7 +17,7 @@ from whispersign_model.features.recipe import Smoothing
 from whispersign_model.features.smoothing import Smoother
 from whispersign_model.recordings.bag import read_bag, write_bag
 from whispersign_msgs.msg import GlossAnnotation, HandFeatures, HandFrame
-from whispersign_ros import qos
+from whispersign_ros import qos, replay_node
 from whispersign_ros.messages import nanoseconds, read_frame
 from whispersign_ros.replay_node import ReplayNode
 
@@ -161,6 +161,22 @@ def test_a_bag_that_cannot_be_read_is_left_out_and_counted(graph, tmp_path, bag)
     length = len(read_bag(bag))
     graph.until(lambda: len(bench.frames) >= 2 * length)
     assert bench.sequences == 2 * list(range(length))
+    assert bench.node.diagnostics.drops == {"unreadable_recordings": 1}
+
+
+def test_whatever_a_reader_raises_the_next_bag_is_played(graph, tmp_path, bag, monkeypatch):
+    for name in ("1", "2", "3"):
+        shutil.copytree(bag, tmp_path / name)
+    read = replay_node.read_hands
+
+    def fails(path):
+        if path.name == "2":
+            raise MemoryError("nobody expected this")
+        return read(path)
+
+    monkeypatch.setattr(replay_node, "read_hands", fails)
+    bench = Bench(graph, str(tmp_path), rate=100.0)
+    graph.until(lambda: len(bench.frames) >= 2 * len(read(bag)))
     assert bench.node.diagnostics.drops == {"unreadable_recordings": 1}
 
 

@@ -10,6 +10,8 @@ from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
 
 COLLAPSED = 1e-4  # metres or image heights; a hand no longer than this is a sensor's filler
 
+GIANT = 1.0  # metres or image heights; no hand is longer, but a sensor's wild guess may be
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Stamps = NDArray[np.int64]
@@ -32,7 +34,9 @@ def keep_hands(
 
 
 def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floats]:
-    """Untrack hands without a wrist, and collapsed ones: wrist and middle knuckle in one place.
+    """Untrack hands without a wrist, collapsed and giant ones by wrist and middle knuckle.
+
+    One giant would make all hands after it tiny: the running hand length remembers it.
 
     Args:
         positions: ``(n, 42, 3)`` finite.
@@ -41,8 +45,8 @@ def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floa
     hands = positions.reshape(-1, len(HANDS), JOINTS_PER_HAND, 3)
     tracked = confidence.reshape(-1, len(HANDS), JOINTS_PER_HAND) > 0
     extent = np.abs(hands[:, :, MIDDLE_MCP] - hands[:, :, WRIST]).max(axis=-1)
-    collapsed = (extent < COLLAPSED) & tracked[:, :, MIDDLE_MCP]
-    return keep_hands(positions, confidence, tracked[:, :, WRIST] & ~collapsed)
+    impossible = ((extent < COLLAPSED) | (extent > GIANT)) & tracked[:, :, MIDDLE_MCP]
+    return keep_hands(positions, confidence, tracked[:, :, WRIST] & ~impossible)
 
 
 class SpeedGate:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from whispersign_model.errors import RecordingError
 from whispersign_model.skeleton import JOINTS
 
+FARTHEST = 1000.0  # metres or image heights from the sensor; beyond, sums of squares overflow
 NANOSECONDS = 1_000_000_000  # per second
 BLOCK = 4096  # frames looked at at once, so that arrays mapped from a file stay there
 
@@ -139,14 +140,15 @@ def tracked_frames(
     """Turn raw sensor positions into the form arrays carry: zero position where not tracked.
 
     Args:
-        positions: ``(T, 42, 3)``; a joint with any NaN or infinite coordinate is not tracked.
+        positions: ``(T, 42, 3)``; a joint with any coordinate that is NaN, infinite or beyond
+            ``FARTHEST`` is not tracked.
         confidence: ``(T, 42)``, or None for 1 wherever positions are finite.
 
     Returns:
         positions and confidence as float32 without NaN, and the number of joints that were
-        claimed to be tracked (confidence > 0) but had no finite position.
+        claimed to be tracked (confidence > 0) but had no such position.
     """
-    finite = np.isfinite(positions).all(axis=-1)
+    finite = (np.abs(positions) <= FARTHEST).all(axis=-1)  # NaN is not
     if confidence is None:
         claimed = finite
         confidence = finite.astype(np.float32)

@@ -89,10 +89,18 @@ class Reader:
                 fault = f"failed with {type(error).__name__}: {error}"
                 self._audience.lost(SensorError(self._sensor.source, fault))
             finally:
-                self._sensor.close()
+                self._close()
             wait = self._patience.first if self._fruitful else wait
             self._stop.wait(wait)
             wait = min(2 * wait, self._patience.longest)
+
+    def _close(self) -> None:
+        """Close the sensor; a driver that cannot even do that must not end the thread."""
+        try:
+            self._sensor.close()
+        except Exception as error:
+            fault = f"cannot be closed: {type(error).__name__}: {error}"
+            self._audience.lost(SensorError(self._sensor.source, fault))
 
     def _read(self) -> None:
         """Read until stopped, and say when an open sensor is silent."""

@@ -39,6 +39,16 @@ def test_a_collapsed_hand_is_not_tracked(make: Make, steady: Callable) -> None:
     assert kept[1, RIGHT.start]
 
 
+def test_a_giant_hand_is_not_tracked(make: Make, steady: Callable) -> None:
+    recording = make(steady(2, 60))
+    positions = recording.positions.copy()
+    positions[1, RIGHT.start + MIDDLE_MCP, 1] += 1.5
+    _, kept = drop_incomplete(positions, recording.confidence)
+    assert not kept[1, RIGHT].any()
+    assert kept[1, LEFT].all()
+    assert kept[0].all()
+
+
 def test_a_spike_is_lost_and_its_neighbours_stay(make: Make, steady: Callable) -> None:
     recording = make(steady(20, 100))
     positions = recording.positions.copy()

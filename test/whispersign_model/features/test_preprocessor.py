@@ -264,6 +264,28 @@ def test_frames_that_are_not_finite_are_counted_and_harmless(make: Make, steady:
     assert features[9, [4, 26], :6].all()
 
 
+@pytest.mark.parametrize("size", [1e2, 1e3, 1e20, 1e37])
+def test_a_storm_of_giant_hands_leaves_no_trace(make: Make, steady: Callable, size: float) -> None:
+    """Neither the running hand length nor a filter may remember them."""
+    recording = make(steady(240, 60))
+    storm = slice(0, 60)
+    positions, confidence = recording.positions.copy(), recording.confidence.copy()
+    positions[storm] *= np.float32(size)
+    confidence[storm] = 0
+    recipe = Recipe(smoothing=Smoothing(kind="one_euro"))
+    absent = Preprocessor(recipe).process(replace(recording, confidence=confidence))
+    smoother, preprocessor = Smoother(recipe.smoothing), Preprocessor(recipe)
+    blocks = []
+    for stamp, xyz, each in zip(recording.stamps.tolist(), positions, recording.confidence):
+        clean, kept, _ = tracked_frames(xyz, each)
+        smooth = smoother.push(stamp, clean, kept)
+        blocks.append(preprocessor.push(stamp, smooth, kept, recipe.smoothing.name))
+    blocks.append(preprocessor.flush())
+    live = FeatureBlock.join(blocks)
+    assert np.isfinite(live.frames).all()
+    np.testing.assert_allclose(live.frames[90:], absent.frames[90:], atol=0.02)
+
+
 def test_hands_that_cannot_be_hands_are_absent(make: Make, steady: Callable) -> None:
     recording = make(steady(30, 60))
     positions, confidence = recording.positions.copy(), recording.confidence.copy()

@@ -46,13 +46,14 @@ def test_positions_that_are_not_finite_become_untracked():
     positions = np.ones((3, JOINTS, 3))
     positions[0, 3, 1] = np.nan
     positions[1, 4, 0] = np.inf
+    positions[1, 5, 2] = -1e5  # finite, but no hand is so far away
     confidence = np.full((3, JOINTS), 0.5)
     confidence[2, 7] = 0
     confidence[2, 8] = np.nan
     clean, kept, untrackable = tracked_frames(positions, confidence)
-    assert untrackable == 2  # those that claimed to be tracked
+    assert untrackable == 3  # those that claimed to be tracked
     assert np.isfinite(clean).all()
-    for frame, joint in ((0, 3), (1, 4), (2, 7), (2, 8)):
+    for frame, joint in ((0, 3), (1, 4), (1, 5), (2, 7), (2, 8)):
         assert kept[frame, joint] == 0
         assert (clean[frame, joint] == 0).all()
-    assert (kept > 0).sum() == 3 * JOINTS - 4
+    assert (kept > 0).sum() == 3 * JOINTS - 5

@@ -128,3 +128,18 @@ def test_stop_closes_the_sensor():
     reader.stop()
     assert sensor.closed == 1
     assert "ended" not in audience.heard
+
+
+def test_a_driver_that_cannot_close_is_opened_again_all_the_same():
+    class Stuck(Scripted):
+        def close(self):
+            super().close()
+            if self.closed == 1:
+                raise OSError("stuck")
+
+    sensor, audience = Stuck([SensorError("s", "gone")], [NOTHING]), Audience()
+    reader = Reader(sensor, audience, QUICK)
+    reader.start()
+    assert audience.over.wait(60)
+    assert "scripted: cannot be closed: OSError: stuck" in audience.heard
+    assert audience.heard[-2:] == ["observed", "ended"]
