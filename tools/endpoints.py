@@ -82,6 +82,8 @@ def _started(name: str) -> Iterator[Node]:
             takes_end = "on_end" in kind.__init__.__code__.co_varnames
             arguments = [lambda: None] if takes_end else []
             node = kind(*arguments, parameter_overrides=overrides)
+            if name == "visualization_node":
+                node.listen()  # as it does while somebody looks
             try:
                 yield node
             finally:

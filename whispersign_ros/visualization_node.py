@@ -117,7 +117,7 @@ class VisualizationNode(Node):
         """Begin to listen when somebody looks, and end when nobody does."""
         wanted = self._markers.get_subscription_count() > 0
         if wanted and not self._inputs:
-            self._begin()
+            self.listen()
         elif not wanted and self._inputs:
             for end in self._inputs:
                 end()
@@ -125,7 +125,8 @@ class VisualizationNode(Node):
             self._forget()
             self.diagnostics.rest("nobody listens to the markers")
 
-    def _begin(self) -> None:
+    def listen(self) -> None:
+        """Begin to hear hands and glosses."""
         hands = qos.HandsInput(self, self._topic, self._draw)
         glosses = [
             qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._hear),
