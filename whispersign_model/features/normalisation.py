@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.errors import RecipeError
+from whispersign_model.features.planes import planes
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.skeleton import (
     CONFIDENCE,
@@ -132,55 +134,58 @@ class Normaliser:
         self.reset()
         return features
 
-    def __call__(self, frames: Floats, restarts: NDArray[np.bool_] | None = None) -> Floats:
+    def __call__(
+        self,
+        frames: Floats,
+        restarts: NDArray[np.bool_] | None = None,
+        out: Floats | None = None,
+    ) -> Floats:
         """Return ``N`` further frames normalised, ``(N, 42, 7)`` float32.
 
         Args:
             frames: ``(N, 42, 7)`` in metres and m/s on consecutive grid steps.
             restarts: ``(N,)``, True where a new stream begins; None = all of them go on.
+            out: where to write them; None = a new array.
         """
-        if restarts is None or not restarts.any():
-            return self._advance(frames)
-        parts = []
-        for part in np.split(np.arange(len(frames)), np.flatnonzero(restarts)):
-            if len(part) and restarts[part[0]]:
+        features = np.empty(frames.shape, dtype=np.float32) if out is None else out
+        starts = [] if restarts is None else np.flatnonzero(restarts).tolist()
+        edges = [0, *starts, len(frames)]
+        for number, (first, last) in enumerate(pairwise(edges)):
+            if number:
                 self.reset()
-            parts.append(self._advance(frames[part]))
-        return np.concatenate(parts)
+            if last > first:
+                self._advance(frames[first:last], features[first:last])
+        return features
 
-    def _advance(self, frames: Floats) -> Floats:
-        """Normalise further frames of one stream."""
-        features = np.zeros(frames.shape, dtype=np.float32)
-        if not len(frames):
-            return features
-        hands = frames.reshape(-1, len(HANDS), JOINTS_PER_HAND, FEATURES)
-        tracked = hands[..., CONFIDENCE] > 0
-        tracked &= tracked[:, :, WRIST, None]
-        motion, wrists = hands[..., :CONFIDENCE], hands[:, :, WRIST, :CONFIDENCE]
+    def _advance(self, frames: Floats, features: Floats) -> None:
+        """Normalise further frames of one stream, at least one, into ``features``."""
+        hands = planes(frames).reshape(FEATURES, len(frames), len(HANDS), JOINTS_PER_HAND)
+        tracked = hands[CONFIDENCE] > 0
+        tracked &= tracked[..., WRIST, None]
+        wrists = hands[:CONFIDENCE, ..., WRIST]
 
-        reach = np.square(hands[:, :, MIDDLE_MCP, POSITION] - wrists[..., POSITION]).sum(axis=-1)
-        lengths = np.sqrt(reach * tracked[:, :, MIDDLE_MCP], dtype=np.float64)
+        reach = np.square(hands[POSITION, ..., MIDDLE_MCP] - wrists[POSITION]).sum(axis=0)
+        lengths = np.sqrt(reach * tracked[..., MIDDLE_MCP], dtype=np.float64)
         length = self._length(lengths)
         length[length == 0] = 1
-        result = features.reshape(hands.shape)
-        values = motion - wrists[:, :, None]
-        values[:, :, WRIST] = wrists
+        values = hands[:CONFIDENCE] - wrists[..., None]
+        values[..., WRIST] = wrists
         if self._origin is not None:
-            origin = self._origin(wrists[..., POSITION], tracked[:, :, WRIST])
-            values[:, :, WRIST, POSITION] -= origin[:, None]
-        values *= (1 / length).astype(np.float32)[:, None, None, None]
+            places = wrists[POSITION].transpose(1, 2, 0)
+            values[POSITION, ..., WRIST] -= self._origin(places, tracked[..., WRIST]).T[..., None]
+        values *= (1 / length).astype(np.float32)[:, None, None]
         if self._offset is not None and self._factor is not None:
             values -= self._offset
             values *= self._factor
-        np.multiply(values, tracked[..., None], out=result[..., :CONFIDENCE])
-        np.multiply(hands[..., CONFIDENCE], tracked, out=result[..., CONFIDENCE])
-        return features
+        known = tracked.astype(np.float32).reshape(-1, JOINTS)
+        for feature, plane in enumerate((*values, hands[CONFIDENCE])):
+            np.multiply(plane.reshape(-1, JOINTS), known, out=features[..., feature])
 
 
 def _by_hand(values: Doubles) -> Floats:
-    """Return ``(7,)`` or ``(42, 7)`` values as ``(2, 21, 6)``, without confidence."""
-    every = np.broadcast_to(values, (JOINTS, FEATURES)).reshape(len(HANDS), -1, FEATURES)
-    return np.ascontiguousarray(every[..., :CONFIDENCE], dtype=np.float32)
+    """Return ``(7,)`` or ``(42, 7)`` values as ``(6, 1, 2, 21)``, without confidence."""
+    every = np.broadcast_to(values, (JOINTS, FEATURES)).astype(np.float32).T[:CONFIDENCE]
+    return np.ascontiguousarray(every).reshape(CONFIDENCE, 1, len(HANDS), -1)
 
 
 def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:

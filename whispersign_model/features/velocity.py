@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS, POSITION, VELOCITY
 
 Floats = NDArray[np.float32]
@@ -25,7 +26,7 @@ class Differentiator:
 
     def reset(self) -> None:
         """Forget the last frame: the next one is a stream's first."""
-        self._positions: Floats = np.zeros((1, JOINTS, 3), dtype=np.float32)
+        self._positions: Floats = np.zeros((3, JOINTS), dtype=np.float32)
         self._tracked = np.zeros((1, JOINTS), dtype=bool)
 
     def __call__(self, positions: Floats, confidence: Floats) -> Floats:
@@ -35,17 +36,20 @@ class Differentiator:
             positions: ``(N, 42, 3)`` metres on consecutive grid steps.
             confidence: ``(N, 42)``, 0 = not tracked.
         """
-        frames = np.zeros((len(positions), JOINTS, FEATURES), dtype=np.float32)
-        if not len(frames):
-            return frames
+        found = np.empty((FEATURES, len(positions), JOINTS), dtype=np.float32)
+        if not len(positions):
+            return frames_of(found)
+        places = planes(positions)
         tracked = np.concatenate([self._tracked, confidence > 0])
-        before = np.concatenate([self._positions, positions[:-1]])
-        moving = tracked[:-1] & tracked[1:]
-        frames[..., POSITION] = positions * tracked[1:, :, None]
-        frames[..., VELOCITY] = (positions - before) * (moving[..., None] * np.float32(self._rate))
-        frames[..., CONFIDENCE] = confidence
-        self._positions, self._tracked = positions[-1:], tracked[-1:]
-        return frames
+        moving = (tracked[:-1] & tracked[1:]) * np.float32(self._rate)
+        np.multiply(places, tracked[1:].astype(np.float32), out=found[POSITION])
+        velocity = found[VELOCITY]
+        velocity[:, 0] = places[:, 0] - self._positions
+        np.subtract(places[:, 1:], places[:, :-1], out=velocity[:, 1:])
+        velocity *= moving
+        found[CONFIDENCE] = confidence
+        self._positions, self._tracked = places[:, -1].copy(), tracked[-1:]
+        return frames_of(found)
 
 
 def assemble(positions: Floats, confidence: Floats, rate: float = 60.0) -> Floats:

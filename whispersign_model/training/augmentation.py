@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from whispersign_model.errors import ConfigError
+from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import (
     FINGERS,
     HANDS,
@@ -212,8 +213,8 @@ class Augmentation(BaseModel):
         confidence = self._hide(confidence, rate, generator)
         if generator.random() < self.mirror and may_mirror:
             positions, confidence = mirrored(positions, confidence, plane)
-        positions *= (confidence > 0)[..., None]
-        return positions, confidence
+        seen = (confidence > 0).astype(np.float32)
+        return frames_of(planes(positions) * seen), confidence
 
     def _vary_space(
         self, positions: Array, confidence: Array, generator: np.random.Generator
@@ -222,21 +223,23 @@ class Augmentation(BaseModel):
         seen = np.count_nonzero(confidence)
         if not seen:
             return positions
-        centre = positions.reshape(-1, 3).sum(axis=0, dtype=np.float64) / seen
+        places = planes(positions)
+        centre = places.reshape(3, -1).sum(axis=1, dtype=np.float64) / seen
         hand = hand_length(positions, confidence)
         angles = np.deg2rad(generator.normal(0, self.rotation, 3))
         sizes = np.exp(generator.normal(0, self.scale) + generator.normal(0, self.stretch, 3))
         matrix = linear_map(angles, generator.normal(0, self.shear, (3, 3)), sizes)
         shift = generator.normal(0, self.shift, 3) * hand
-        places = centre - matrix @ centre + shift
-        places = places + generator.normal(0, self.hand_shift, (len(HANDS), 3)) * hand
-        moved: Array = (positions.reshape(-1, 3) @ matrix.T).reshape(positions.shape)
+        centres = centre - matrix @ centre + shift
+        centres = centres + generator.normal(0, self.hand_shift, (len(HANDS), 3)) * hand
+        moved: Array = (matrix @ places.reshape(3, -1)).reshape(places.shape)
         if self.noise:
             noise = generator.standard_normal(positions.shape, dtype=np.float32)
             noise *= np.float32(self.noise * hand)
-            moved += noise
-        moved += np.repeat(places, JOINTS_PER_HAND, axis=0).astype(np.float32)
-        return moved
+            for axis, plane in enumerate(moved):
+                plane += noise[..., axis]
+        moved += np.repeat(centres, JOINTS_PER_HAND, axis=0).astype(np.float32).T[:, None]
+        return frames_of(moved)
 
     def _hide(self, confidence: Array, rate: float, generator: np.random.Generator) -> Array:
         """Hide joints, a finger, a stretch of time, or the other hand."""

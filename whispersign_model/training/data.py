@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from whispersign_model.errors import ConfigError, DatasetError
-from whispersign_model.features.ending import with_ending
+from whispersign_model.features.ending import ENDING
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.features.velocity import assemble
 from whispersign_model.recordings.dataset import Dataset, Example
-from whispersign_model.skeleton import VELOCITY
+from whispersign_model.skeleton import FEATURES, JOINTS, VELOCITY
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.batching import BucketSampler, Index
 from whispersign_model.training.composition import Plan, compose, draw_plan
@@ -167,7 +168,9 @@ class Clips(TorchDataset[Clip]):
     ) -> NDArray[np.float32]:
         mask = np.zeros(len(frames), bool)
         mask[restarts] = True
-        return with_ending(self._normaliser(frames, mask))
+        features = np.zeros((len(frames) + ENDING, *frames.shape[1:]), np.float32)
+        self._normaliser(frames, mask, out=features[: len(frames)])
+        return features
 
     def _ids_of_unmirrored(self) -> set[int]:
         names = self.augmentation.unmirrored if self.augmentation else ()
@@ -179,15 +182,30 @@ class Clips(TorchDataset[Clip]):
 
 def collate(clips: Sequence[Clip]) -> Batch:
     """Pad clips to the longest of the batch."""
-    features = [torch.from_numpy(clip[0]) for clip in clips]
+    lengths = [len(features) for features, _, _ in clips]
+    rows = _shared_zeros((len(clips), max(lengths), JOINTS, FEATURES))
+    for row, (features, _, _) in zip(rows.numpy(), clips):
+        row[: len(features)] = features
     targets = [torch.from_numpy(clip[1]) for clip in clips]
     return Batch(
-        torch.nn.utils.rnn.pad_sequence(features, batch_first=True),
-        torch.tensor([len(clip) for clip in features]),
+        rows,
+        torch.tensor(lengths),
         torch.nn.utils.rnn.pad_sequence(targets, batch_first=True),
         torch.tensor([len(target) for target in targets]),
         tuple(clip[2] for clip in clips),
     )
+
+
+def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
+    """Return zeros, in a loading process where the training reads them without another copy.
+
+    As ``torch.utils.data.default_collate`` does it, which stacks equally long arrays only.
+    """
+    zeros = torch.zeros(0)
+    if get_worker_info() is None:
+        return torch.zeros(shape)
+    storage = zeros._typed_storage()._new_shared(math.prod(shape))
+    return zeros.new(storage).resize_(shape)
 
 
 def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> DataLoader[Clip]:

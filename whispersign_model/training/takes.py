@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.decoding.alignment import required_steps
 from whispersign_model.errors import DatasetError
+from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.recordings.dataset import Example
 from whispersign_model.skeleton import CONFIDENCE, POSITION
 from whispersign_model.training.variations import Motion
@@ -84,7 +85,8 @@ class Takes:
 
 def _motion(frames: NDArray[np.float32]) -> Motion:
     plain = np.asarray(frames)
-    return np.ascontiguousarray(plain[..., POSITION]), np.ascontiguousarray(plain[..., CONFIDENCE])
+    positions = frames_of(planes(plain[..., POSITION]))  # as they are computed with
+    return positions, np.ascontiguousarray(plain[..., CONFIDENCE])
 
 
 def _least_frames(example: Example, extent: slice, patch_size: int) -> int:

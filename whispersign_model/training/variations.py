@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.features.recipe import SensorRecipe
 from whispersign_model.features.resampling import Resampler
 from whispersign_model.recordings.recording import NANOSECONDS
-from whispersign_model.skeleton import LEFT, MIDDLE_MCP, RIGHT, WRIST
+from whispersign_model.skeleton import JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
 
 Array = NDArray[np.float32]
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
@@ -18,40 +19,44 @@ def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) ->
     """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
     before = times.astype(np.intp)
     after = np.minimum(before + 1, len(positions) - 1)
-    weight = (times - before).astype(np.float32)
-    first, trust = positions[before], confidence[before]
-    second, later = positions[after], confidence[after]
+    weight = (times - before).astype(np.float32)[:, None]
+    places = planes(positions)
+    first, trust = places.take(before, axis=1), confidence.take(before, axis=0)
+    second, later = places.take(after, axis=1), confidence.take(after, axis=0)
     read = second - first
-    read *= weight[:, None, None]
+    read *= weight
     read += first
     sure = np.minimum(trust, later)
     edge = (trust > 0) != (later > 0)
     if edge.any():
-        nearer = (weight < 0.5)[:, None]
-        sure[edge] = np.where(nearer, trust, later)[edge]
-        read[edge] = np.where(nearer[..., None], first, second)[edge]
-    return read, sure
+        for which, nearest, certain in (
+            (edge & (weight < 0.5), first, trust),
+            (edge & (weight >= 0.5), second, later),
+        ):
+            np.copyto(read, nearest, where=which)
+            np.copyto(sure, certain, where=which)
+    return frames_of(read), sure
 
 
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
     """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
     order = np.r_[RIGHT, LEFT]
-    flipped = positions[:, order] * np.array([-1, 1, 1], np.float32)
-    swapped = confidence[:, order]
+    flipped = planes(positions).take(order, axis=-1)
+    swapped = confidence.take(order, axis=-1)
+    flipped[0] *= -1
     if plane:
-        flipped[..., 0] += np.float32(2 * plane) * (swapped > 0)
-    return flipped, swapped
+        flipped[0] += np.float32(2 * plane) * (swapped > 0)
+    return frames_of(flipped), swapped
 
 
 def hand_length(positions: Array, confidence: Array) -> float:
     """Mean distance from wrist to middle knuckle of tracked hands; the unit of shifts and noise."""
-    total, count = 0.0, 0
-    for start in (LEFT.start, RIGHT.start):
-        tracked = (confidence[:, start + WRIST] > 0) & (confidence[:, start + MIDDLE_MCP] > 0)
-        bone = positions[:, start + MIDDLE_MCP] - positions[:, start + WRIST]
-        total += float(np.sqrt(np.square(bone).sum(axis=-1))[tracked].sum())
-        count += int(np.count_nonzero(tracked))
-    return total / count if count else 0.0
+    wrists, knuckles = (slice(joint, None, JOINTS_PER_HAND) for joint in (WRIST, MIDDLE_MCP))
+    tracked = (confidence[:, wrists] > 0) & (confidence[:, knuckles] > 0)
+    count = np.count_nonzero(tracked)
+    places = planes(positions)
+    lengths = np.sqrt(np.square(places[..., knuckles] - places[..., wrists]).sum(axis=0))
+    return float(lengths[tracked].sum()) / count if count else 0.0
 
 
 def linear_map(
