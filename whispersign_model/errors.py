@@ -21,6 +21,10 @@ class WhisperSignError(Exception):
         message = f"{subject}: {fault}" + (f"; {remedy}" if remedy else "")
         super().__init__(" ".join(message.split()))
 
+    def __reduce__(self) -> tuple[type[WhisperSignError], tuple[str, str, str]]:
+        """Let it go from process to process: it is made of three parts, not of its message."""
+        return type(self), (self.subject, self.fault, self.remedy)
+
 
 class RecordingError(WhisperSignError):
     """A recording whose arrays contradict each other or hold values no sensor can give."""

@@ -187,7 +187,7 @@ def loading_lines(figures: dict[str, float]) -> list[str]:
     """Return the figures of loading in sentences."""
     return [
         f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; in real frames a "
-        "second:",
+        "second of processor time:",
         f"one loading process delivers {figures['loader_frames_per_s']:,.0f}, "
         f"{figures['ratio']:.1f} times what training of the Tiny network consumes",
         f"training consumes {figures['step_frames_per_s']:,.0f}, {figures['gain']:.1f} times as "

@@ -93,8 +93,16 @@ class Example:
     restarts: tuple[int, ...] = (0,)
 
     def features(self) -> NDArray[np.float32]:
-        """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only."""
-        return _map_features(self.features_path).astype(np.float32, copy=False)
+        """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only.
+
+        Raises:
+            DatasetError: they cannot be read any more, or have another length.
+        """
+        features = _map_features(self.features_path)
+        if len(features) != self.frames:
+            fault = f"has {len(features)} frames, not {self.frames} as when it was opened"
+            raise DatasetError(self.features_path, fault, "leave a dataset alone while it is read")
+        return features.astype(np.float32, copy=False)
 
     def restart_mask(self) -> NDArray[np.bool_]:
         """Return ``(T,)`` True where a stream begins, as ``Normaliser`` takes it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
-from whispersign_model.errors import ConfigError, DatasetError
+from whispersign_model.errors import ConfigError, DatasetError, WhisperSignError
 from whispersign_model.features.ending import ENDING
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
@@ -145,6 +146,13 @@ class Clips(TorchDataset[Clip]):
         frames[clip.restarts, :, VELOCITY] = 0
         return self._normalised(frames, clip.restarts), clip.labels, example.name
 
+    def __getitems__(self, indices: Sequence[Index]) -> list[Clip] | WhisperSignError:
+        """Return the clips of a batch, or the fault in one: a raised one would lose its type."""
+        try:
+            return [self[index] for index in indices]
+        except WhisperSignError as error:
+            return error
+
     def _plan(self, index: Index) -> tuple[Plan, np.random.Generator]:
         """Return what a clip is made of, and the generator of all further chance in it."""
         assert self.augmentation is not None
@@ -180,8 +188,14 @@ class Clips(TorchDataset[Clip]):
         return {self._glosses.index(name) + 1 for name in names}
 
 
-def collate(clips: Sequence[Clip]) -> Batch:
-    """Pad clips to the longest of the batch."""
+@overload
+def collate(clips: Sequence[Clip]) -> Batch: ...
+@overload
+def collate(clips: WhisperSignError) -> WhisperSignError: ...
+def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignError:
+    """Pad clips to the longest of the batch; a fault is handed on."""
+    if isinstance(clips, WhisperSignError):
+        return clips
     lengths = [len(features) for features, _, _ in clips]
     rows = _shared_zeros((len(clips), max(lengths), JOINTS, FEATURES))
     for row, (features, _, _) in zip(rows.numpy(), clips):
@@ -208,9 +222,36 @@ def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
     return zeros.new(storage).resize_(shape)
 
 
-def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> DataLoader[Clip]:
+class Batches(DataLoader[Clip]):
+    """Gives :class:`Batch` after :class:`Batch`.
+
+    Raises:
+        WhisperSignError: in the training process, what was raised in a loading process; and that
+            the system has ended one.
+    """
+
+    def __iter__(self) -> Any:  # of Batch; a benchmark has another collate_fn
+        """Begin an epoch."""
+        return self._batches(super().__iter__())
+
+    @staticmethod
+    def _batches(found: Iterable[Any]) -> Iterator[Any]:
+        try:
+            for batch in found:
+                if isinstance(batch, WhisperSignError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            reason = str(error).splitlines()[0]
+            remedy = "free memory, also in /dev/shm, or set workers: 0"
+            raise DatasetError("a loading process", f"has gone ({reason})", remedy) from error
+
+
+def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> Batches:
     """Give :class:`Batch` after :class:`Batch` of ``clips``; ``seed`` None keeps a fixed order."""
-    return DataLoader(
+    return Batches(
         clips,
         batch_sampler=BucketSampler(clips.planned_lengths, batch_size, seed),
         num_workers=workers,

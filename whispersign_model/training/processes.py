@@ -126,8 +126,7 @@ def together(count: int, function: Callable[..., Result], *arguments: Any) -> Re
         for other in others:
             other.join(1.0)
         if not faults.empty():
-            kind, *told = faults.get()
-            raise kind(*told) from None
+            raise faults.get() from None
         raise
     finally:
         over.set()
@@ -147,7 +146,7 @@ def _other(faults: Any, function: Callable[..., object], arguments: tuple[Any, .
         try:
             function(*arguments)
         except WhisperSignError as error:
-            faults.put((type(error), error.subject, error.fault, error.remedy))
+            faults.put(error)
             sys.exit(EXIT_FAILED)
         except RuntimeError:  # what torch raises when the first process has gone
             if os.getppid() == first:
@@ -166,8 +165,7 @@ def _watch(others: Sequence[BaseProcess], faults: Any, over: threading.Event) ->
                 continue
             reason: object = f"another process has ended with code {ended.exitcode}"
             if not faults.empty():
-                kind, *told = faults.get()
-                reason = kind(*told)
+                reason = faults.get()
             for other in others:
                 other.kill()
             print(f"whispersign: error: {reason}", file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import pad
 
 from whispersign_model.training.batching import BucketSampler
-from whispersign_model.training.data import Clips, loader
+from whispersign_model.training.data import Clip, Clips, collate, loader
 from whispersign_model.training.module import Batch, TrainingModule
 
 FIXED = 1500  # frames to which a loader pads that knows no lengths: 25 s at 60 Hz
@@ -20,11 +20,11 @@ FIXED = 1500  # frames to which a loader pads that knows no lengths: 25 s at 60 
 
 @dataclass(frozen=True)
 class LoadingFigures:
-    """What loading costs.
+    """What loading costs, in seconds of processor time: what else the machine does counts little.
 
     Attributes:
         loader_frames_per_s: real frames (without padding) that one worker delivers in a second.
-        step_frames_per_s: real frames that training steps consume in a second.
+        step_frames_per_s: real frames that training steps consume in a second of all threads.
         padding: share of all frames in batches that is padding.
         fixed_frames_per_s: real frames that training steps consume in a second when every clip is
             padded to ``FIXED`` frames.
@@ -65,10 +65,11 @@ def measure_loading(
         rounds: of which the median counts.
     """
     batches = loader(clips, batch_size, workers=1, seed=0)
+    batches.collate_fn = _clocked
     sampler = batches.batch_sampler
     assert isinstance(sampler, BucketSampler)
-    for batch in batches:  # starts the worker, and touches every file once
-        warm = batch
+    for batch, seconds in batches:  # starts the worker, and touches every file once
+        warm, spent = batch, seconds
     step(warm)
     delivered: list[float] = []
     consumed: list[float] = []
@@ -76,11 +77,12 @@ def measure_loading(
     real = padded = 0
     for epoch in range(1, rounds + 1):
         sampler.set_epoch(epoch)
-        frames, started = 0, time.perf_counter()
-        for batch in batches:
+        frames, before = 0, spent
+        for batch, seconds in batches:
+            spent = seconds
             frames += int(batch.lengths.sum())
             padded += batch.features.shape[0] * batch.features.shape[1]
-        delivered.append(frames / (time.perf_counter() - started))
+        delivered.append(frames / (spent - before))
         real += frames
         some = list(islice(loader(clips, batch_size, workers=0, seed=epoch), steps))
         consumed.append(real_frames_per_s(step, some))
@@ -93,12 +95,17 @@ def measure_loading(
     )
 
 
+def _clocked(clips: Sequence[Clip]) -> tuple[Batch, float]:
+    """Return a batch, and the processor time that the worker has had when it is made."""
+    return collate(clips), time.process_time()
+
+
 def real_frames_per_s(step: Callable[[Batch], object], batches: Sequence[Batch]) -> float:
-    """Train on batches; return how many frames in a second, without padding."""
-    started = time.perf_counter()
+    """Train on batches; return how many frames in a second of all threads, without padding."""
+    started = time.process_time()
     for batch in batches:
         step(batch)
-    seconds = time.perf_counter() - started
+    seconds = (time.process_time() - started) / torch.get_num_threads()
     return sum(int(batch.lengths.sum()) for batch in batches) / seconds
 
 

@@ -21,8 +21,8 @@ def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) ->
     after = np.minimum(before + 1, len(positions) - 1)
     weight = (times - before).astype(np.float32)[:, None]
     places = planes(positions)
-    first, trust = places.take(before, axis=1), confidence.take(before, axis=0)
-    second, later = places.take(after, axis=1), confidence.take(after, axis=0)
+    first, trust = np.take(places, before, axis=1), np.take(confidence, before, axis=0)
+    second, later = np.take(places, after, axis=1), np.take(confidence, after, axis=0)
     read = second - first
     read *= weight
     read += first
@@ -41,8 +41,8 @@ def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) ->
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
     """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
     order = np.r_[RIGHT, LEFT]
-    flipped = planes(positions).take(order, axis=-1)
-    swapped = confidence.take(order, axis=-1)
+    flipped = np.take(planes(positions), order, axis=-1)
+    swapped = np.take(confidence, order, axis=-1)
     flipped[0] *= -1
     if plane:
         flipped[0] += np.float32(2 * plane) * (swapped > 0)

@@ -1,6 +1,8 @@
 """From files to batches."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +12,16 @@ from whispersign_model.errors import ConfigError, DatasetError
 from whispersign_model.features.ending import ENDING
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training import takes
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.batching import Index
-from whispersign_model.training.data import Clips, collate, suitable_batch_size, training_splits
+from whispersign_model.training.data import (
+    Clips,
+    collate,
+    loader,
+    suitable_batch_size,
+    training_splits,
+)
 
 
 def test_recordings_are_held_out_where_there_is_no_validation_split(dataset):
@@ -117,3 +126,37 @@ def test_velocity_does_not_run_across_a_jump_in_time(dataset):
     features = Clips([example], recipe, 4, seed=0, augmentation=still)[Index(0, 0)][0]
     moving = features[:-ENDING, 21, 3:6].any(axis=1)
     assert np.flatnonzero(~moving).tolist() == [0, 18]
+
+
+def spoilt_vanished(path):
+    path.unlink()
+
+
+def spoilt_truncated(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def spoilt_shortened(path):
+    np.save(path, np.load(path)[:-1])
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("spoil", [spoilt_vanished, spoilt_truncated, spoilt_shortened])
+def test_a_fault_in_a_loading_process_is_told_as_it_is(dataset, monkeypatch, workers, spoil):
+    monkeypatch.setattr(takes, "KEPT", 0)
+    examples = Dataset.open(dataset).split("train")
+    clips = Clips(examples, Recipe(), 4, seed=0, augmentation=Augmentation())
+    spoil(examples[3].features_path)
+    with pytest.raises(DatasetError) as direct:
+        clips[Index(0, 3)]
+    with pytest.raises(DatasetError) as told:
+        list(loader(clips, 4, workers, seed=0))
+    assert str(told.value) == str(direct.value)
+    assert str(told.value).startswith(f"{examples[3].features_path}: ")
+
+
+def test_a_loading_process_that_the_system_ends_is_told_of(dataset, monkeypatch):
+    clips = Clips(Dataset.open(dataset).split("train"), Recipe(), 4, seed=0)
+    monkeypatch.setattr(Clips, "__getitem__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(DatasetError, match=r"a loading process: has gone .*workers: 0"):
+        list(loader(clips, 4, 1, seed=0))

@@ -29,7 +29,8 @@ def test_figures_are_of_real_frames(dataset):
 
 def test_padding_is_no_frame_that_was_trained_on(dataset, monkeypatch):
     clock = iter((10.0, 14.0))
-    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("time.process_time", lambda: next(clock))
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     clips = Clips(Dataset.open(dataset).split("train"), Recipe(), 4, 0)
     batch = next(iter(loader(clips, 6, workers=0, seed=None)))
     longer = padded_to(batch, FIXED)
@@ -37,4 +38,4 @@ def test_padding_is_no_frame_that_was_trained_on(dataset, monkeypatch):
     assert torch.equal(longer.features[:, : batch.features.shape[1]], batch.features)
     assert not longer.features[:, batch.features.shape[1] :].any()
     assert padded_to(longer, 8).features.shape[1] == FIXED
-    assert real_frames_per_s(lambda batch: None, [longer]) == int(batch.lengths.sum()) / 4.0
+    assert real_frames_per_s(lambda batch: None, [longer]) == int(batch.lengths.sum()) / 2.0

@@ -13,11 +13,13 @@ import torch
 
 from whispersign_model.cli.main import main
 from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training import takes
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.data import Clips
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
 from whispersign_model.training.metrics import GlossErrors
-from whispersign_model.training.module import warm_up_cosine
+from whispersign_model.training.module import TrainingModule, warm_up_cosine
 
 RECIPE = """
 size: tiny
@@ -94,6 +96,25 @@ def test_killed_training_goes_on_as_if_it_had_not_been(dataset, tmp_path):
     assert "confidences" in (tmp_path / "whole/train.log").read_text()
     whole, cut = (figures(tmp_path / name) for name in ("whole", "cut"))
     assert whole == cut
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_vanishes_during_training_is_one_line(
+    dataset, tmp_path, capsys, monkeypatch, workers
+):
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("workers: 0", f"workers: {workers}"))
+    monkeypatch.setattr(takes, "KEPT", 0)
+    path = Dataset.open(dataset).split("train")[3].features_path
+
+    def lose(self):
+        path.unlink(missing_ok=True)
+
+    monkeypatch.setattr(TrainingModule, "on_train_epoch_end", lose, raising=False)
+    assert train(dataset, tmp_path / "run") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith(f"whispersign: error: {path}: ")
+    assert str(path) in (tmp_path / "run/train.log").read_text().splitlines()[-1]
 
 
 def figures(run):
