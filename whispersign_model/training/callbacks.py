@@ -20,6 +20,7 @@ from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.training.figures import confusion_figure
 from whispersign_model.training.journal import Journal, epoch_line
 from whispersign_model.training.module import Sample, TrainingModule
+from whispersign_model.training.windows import Spans
 
 
 class KeepBest(Callback):
@@ -87,6 +88,7 @@ class StageState(Callback):
         identity: what a training that goes on must have in common with the one that stopped.
         history: :attr:`record` of the stages before.
         journal: the run's log.
+        spans: where the glosses of each training clip lie, if the network had to find them.
     """
 
     state_key = "Stage"
@@ -97,10 +99,12 @@ class StageState(Callback):
         identity: dict[str, str],
         history: Sequence[dict[str, Any]],
         journal: Journal,
+        spans: Sequence[Spans] | None = None,
     ) -> None:
         self.identity = identity
         self.history = list(history)
         self.journal = journal
+        self.spans = None if spans is None else list(spans)
         self.record: dict[str, Any] = {
             "stage": number,
             "name": "",
@@ -134,8 +138,13 @@ class StageState(Callback):
         self.journal.write(epoch_line(module, record["epochs"], rate, seconds, best))
 
     def state_dict(self) -> dict[str, Any]:
-        """The stage, those before it, and whose training it is."""
-        return {"identity": self.identity, "history": self.history, "record": dict(self.record)}
+        """The stage, those before it, whose training it is, and where its glosses lie."""
+        return {
+            "identity": self.identity,
+            "history": self.history,
+            "record": dict(self.record),
+            "spans": self.spans,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up after a stop."""

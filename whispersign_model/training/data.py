@@ -25,6 +25,7 @@ from whispersign_model.training.batching import BucketSampler, Index
 from whispersign_model.training.composition import Plan, compose, draw_plan
 from whispersign_model.training.module import Batch
 from whispersign_model.training.takes import KEPT, Takes
+from whispersign_model.training.windows import Spans
 
 LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
 SMALLEST_BATCH = 4  # but not in smaller ones than this
@@ -120,6 +121,13 @@ class Clips(TorchDataset[Clip]):
         other._unmirrored = other._ids_of_unmirrored()
         return other
 
+    def located(self, spans: Sequence[Spans | None]) -> Clips:
+        """Return the same examples with the places of their glosses, as windows need them."""
+        other = copy.copy(self)
+        other.takes = copy.copy(self.takes)
+        other.takes.spans = list(spans)
+        return other
+
     def planned_lengths(self, epoch: int) -> list[int]:
         """Return the frames of each clip of an epoch, so that like goes with like in a batch."""
         if self.augmentation is None:
@@ -160,12 +168,16 @@ class Clips(TorchDataset[Clip]):
         rate = self.recipe.rate
         return draw_plan(self.augmentation, self.takes, index.example, rate, generator), generator
 
+    def features(self, number: int) -> NDArray[np.float32]:
+        """Return the features ``(T, 42, 7)`` of an example as it is."""
+        frames = self.examples[number].features()[self.takes.extents[number]]
+        return self._normalised(frames, self.takes.restarts(number))
+
     def _unvaried(self, number: int) -> NDArray[np.float32]:
         """Return the features of an example as it is, made once as far as memory goes."""
         features = self._fixed.get(number)
         if features is None:
-            frames = self.examples[number].features()[self.takes.extents[number]]
-            features = self._normalised(frames, self.takes.restarts(number))
+            features = self.features(number)
             self._room -= features.nbytes
             if self._room >= 0:
                 self._fixed[number] = features

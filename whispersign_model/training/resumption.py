@@ -18,6 +18,7 @@ from whispersign_model.network.checkpoint import METADATA, CheckpointMetadata
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset, Example
 from whispersign_model.training.config import TrainingConfig
+from whispersign_model.training.windows import Spans
 
 RESUME = "last.ckpt"
 PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
@@ -39,6 +40,7 @@ class Stopped:
         stage: its number, from 1; ``epochs`` of it are done.
         history: what the stages before gave.
         metadata: shape and preprocessing of the network.
+        spans: where the glosses of each training clip lie, if the network had to find them.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Stopped:
     epochs: int
     history: tuple[dict[str, Any], ...]
     metadata: CheckpointMetadata
+    spans: list[Spans] | None = None
 
     def require_same(self, identity: dict[str, str], stages: Sequence[int]) -> None:
         """Refuse to go on with another training.
@@ -127,6 +130,7 @@ def read_resume(path: Path, out: Path) -> Stopped:
             int(state["record"]["epochs"]),
             tuple(state["history"]),
             CheckpointMetadata.model_validate_json(state["identity"]["network"]),
+            state.get("spans"),
         )
     except Exception as error:  # torch raises what its unpickler happens to raise
         raise CheckpointError(

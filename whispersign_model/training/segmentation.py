@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,58 +10,48 @@ import torch
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.alignment import align
-from whispersign_model.features.ending import with_ending
-from whispersign_model.features.normalisation import Normaliser
-from whispersign_model.features.recipe import Recipe
+from whispersign_model.features.ending import ENDING
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.dataset import Example
-from whispersign_model.recordings.recording import NANOSECONDS, Segment
-from whispersign_model.training.takes import tracked_span
-from whispersign_model.training.windows import known_spans
+from whispersign_model.training.data import Clips
+from whispersign_model.training.windows import Spans
 
 
-def aligned_examples(
-    model: WhisperSignModel, examples: Sequence[Example], recipe: Recipe, glosses: Sequence[str]
-) -> list[Example]:
-    """Return the examples with segments for all: where they have none, from forced alignment.
+def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
+    """Return where the glosses of every clip lie: where that is not known, from forced alignment.
 
-    CTC puts a peak somewhere into each sign; a sign's segment reaches to the middle between its
-    peak and the next, so the segments fill the recording.
+    CTC puts a peak somewhere into each sign; a sign reaches to the middle between its peak and the
+    next, so the spans fill the clip.
 
     Args:
         model: trained; it is put into evaluation mode.
-        examples: as a dataset has them.
-        recipe: the model's.
-        glosses: the vocabulary.
+        clips: to be cut into windows.
     """
     model.eval()
-    normaliser = Normaliser(recipe)
     found = []
-    for example in examples:
-        if known_spans(example, recipe.rate) is None:
-            frames = example.features()
-            span = tracked_span(frames)
-            normaliser.reset()
-            features = normaliser(frames[span], example.restart_mask()[span])
-            names = [glosses[label - 1] for label in example.labels.tolist()]
-            edges = [span.start + edge for edge in _edges(model, features, example.labels.tolist())]
-            times = [round(edge * NANOSECONDS / recipe.rate) for edge in edges]
-            segments = [Segment((name,), *times[i : i + 2]) for i, name in enumerate(names)]
-            example = replace(example, segments=tuple(segments))
-        found.append(example)
+    for number, known in enumerate(clips.takes.spans):
+        if known is None:
+            labels = clips.examples[number].labels.tolist()
+            known = tuple(pairwise(_edges(model, clips.features(number), labels)))
+        found.append(known)
     return found
 
 
 def _edges(
     model: WhisperSignModel, features: NDArray[np.float32], labels: Sequence[int]
 ) -> list[int]:
-    """Return the frames at which a recording ``(T, 42, 7)`` passes from gloss to gloss."""
-    frames = len(features)
+    """Return the frames at which a clip ``(T, 42, 7)``, with its ending, goes from gloss to gloss.
+
+    There is at least one frame between two of them.
+    """
+    frames = len(features) - ENDING
     device = next(model.parameters()).device
-    clip = torch.from_numpy(with_ending(features))[None].to(device)
+    clip = torch.from_numpy(features)[None].to(device)
     with torch.inference_mode():
         log_probs = model(clip, torch.tensor([clip.shape[1]], device=device)).log_probs[0]
     patch = model.config.frontend.patch_size
     peaks = [(first + last) / 2 * patch for first, last in align(log_probs.cpu().numpy(), labels)]
-    between = [min(frames, round((one + other) / 2)) for one, other in pairwise(peaks)]
-    return [0, *between, frames]
+    edges = [0]
+    for place, (one, other) in enumerate(pairwise(peaks), start=1):
+        latest = frames - (len(labels) - place)
+        edges.append(min(max(round((one + other) / 2), edges[-1] + 1), latest))
+    return [*edges, frames]

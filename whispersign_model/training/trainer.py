@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +9,6 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.strategies import DDPStrategy
 
 from whispersign_model.errors import CheckpointError, ConfigError, DatasetError, WhisperSignError
 from whispersign_model.features.normalisation import fit_scaling
@@ -23,15 +16,13 @@ from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.batching import BucketSampler
 from whispersign_model.training.calibration import calibrate
 from whispersign_model.training.callbacks import (
     KeepBest,
-    Patience,
     Pictures,
-    StageBar,
     StageState,
-    WholeFiles,
 )
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.data import Clips, loader, suitable_batch_size, training_splits
@@ -43,7 +34,13 @@ from whispersign_model.training.journal import (
     write_recipe,
 )
 from whispersign_model.training.module import SAMPLES, TrainingModule
-from whispersign_model.training.processes import check_devices, part_of_several, place, together
+from whispersign_model.training.processes import (
+    check_devices,
+    gather,
+    part_of_several,
+    place,
+    together,
+)
 from whispersign_model.training.resumption import (
     Stopped,
     check_folder,
@@ -52,6 +49,9 @@ from whispersign_model.training.resumption import (
     initial_model,
     read_resume,
 )
+from whispersign_model.training.segmentation import aligned_spans
+from whispersign_model.training.stage_trainer import quiet_libraries, stage_trainer
+from whispersign_model.training.windows import Spans
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ class Course:
         identity: what a resume must have in common with this training.
         journal: the log.
         history: what the stages before have given.
+        recognises: the network was trained before this training.
     """
 
     run: Run
@@ -184,6 +185,7 @@ class Course:
     identity: dict[str, str]
     journal: Journal
     history: list[dict[str, Any]]
+    recognises: bool
 
     def run_stages(self, resume: Path | None) -> None:
         """Train through the stages; the one that was stopped goes on from ``resume``."""
@@ -206,7 +208,6 @@ class Course:
         every = max(1, len(self.validation) // SAMPLES)
         sampled = [example.name for example in self.validation.examples[::every]][:SAMPLES]
         module = TrainingModule(self.model, stage, config, self.metadata.glosses, sampled)
-        state = StageState(number, self.identity, self.history, self.journal)
         together = processes * config.accumulate  # batches in a step
         size = suitable_batch_size(len(self.training) // together, config.batch_size)
         share = min(config.batch_size, len(self.validation) // processes)  # a batch for each
@@ -214,8 +215,22 @@ class Course:
             f"stage {number} of {len(config.stages)} ({stage.name}): {stage.epochs} epochs, rate "
             f"{stage.rate:g}, at most {size} clips in a batch"
         )
-        trainer = stage_trainer(self.run, config, number, [state, keep, Pictures()])
-        varied = self.training.varied(config.stage_augmentation(stage), config.seed)
+        augmentation = config.stage_augmentation(stage)
+        if resume is not None and self.stopped is not None:
+            spans = self.stopped.spans
+        else:
+            spans = self._spans(augmentation, self.recognises or keep.best_wer < float("inf"))
+        state = StageState(number, self.identity, self.history, self.journal, spans)
+        trainer = stage_trainer(
+            self.run.out,
+            config,
+            number,
+            [state, keep, Pictures()],
+            self.run.device,
+            self.run.progress,
+        )
+        located = self.training if spans is None else self.training.located(spans)
+        varied = located.varied(augmentation, config.seed)
         batches = loader(varied, size, config.workers, config.seed + number)
         if resume is not None and self.stopped is not None:
             # Workers begin before Lightning says which epoch it is.
@@ -232,6 +247,17 @@ class Course:
             self.model.load_state_dict(module.best_weights.state_dict())
         self.history.append(state.record)
         return keep.best_wer
+
+    def _spans(self, augmentation: Augmentation | None, recognises: bool) -> list[Spans] | None:
+        """Return where glosses lie, if windows are to be cut and only the network can say it."""
+        missing = self.training.takes.spans.count(None)
+        if not (missing and recognises and augmentation is not None and augmentation.window):
+            return None
+        self.journal.write(
+            f"the network says where the glosses of {missing} clips lie, for windows"
+        )
+        found: list[Spans] = gather(aligned_spans(self.model, self.training))[0]
+        return found
 
     def finish(self) -> dict[str, Any]:
         """Write ``metrics.json`` and the last line of the log; return the metrics."""
@@ -334,53 +360,16 @@ def prepare(
             print(f"warning: {warning}")
     history = [] if stopped is None else list(stopped.history)
     return Course(
-        run, config, stages, stopped, model, metadata, clips, fixed, identity, journal, history
+        run,
+        config,
+        stages,
+        stopped,
+        model,
+        metadata,
+        clips,
+        fixed,
+        identity,
+        journal,
+        history,
+        recognises=init is not None,
     )
-
-
-def stage_trainer(
-    run: Run, config: TrainingConfig, number: int, own: Sequence[Callback]
-) -> lightning.Trainer:
-    """A Lightning trainer for one stage, in as many processes as train together."""
-    stage = config.stages[number - 1]
-    callbacks: list[Callback] = [
-        *own,
-        LearningRateMonitor("step"),
-        ModelCheckpoint(
-            run.out, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
-        ),
-    ]
-    if run.progress:
-        callbacks.append(StageBar(f"{number} of {len(config.stages)} ({stage.name})"))
-    if config.patience and not stage.auxiliary:
-        callbacks.append(Patience(config.patience))
-    _, count, here = place()
-    several = DDPStrategy(
-        broadcast_buffers=False,  # see TrainingModule.average
-        cluster_environment=TorchElasticEnvironment(),
-    )
-    return lightning.Trainer(
-        accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[run.device],
-        devices=here,
-        num_nodes=count // here,
-        strategy=several if count > 1 else "auto",
-        precision=config.precision,
-        accumulate_grad_batches=config.accumulate,
-        max_epochs=stage.epochs,
-        callbacks=callbacks,
-        plugins=[WholeFiles()],
-        logger=TensorBoardLogger(run.out, name="", version=f"stage{number}-{stage.name}"),
-        enable_progress_bar=run.progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        use_distributed_sampler=False,
-    )
-
-
-def quiet_libraries() -> None:
-    """Keep advice meant for Lightning's own users out of the log."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning")
-    warnings.filterwarnings("ignore", module="torch.utils.data")

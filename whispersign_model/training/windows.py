@@ -11,6 +11,7 @@ from whispersign_model.recordings.dataset import Example
 from whispersign_model.recordings.recording import NANOSECONDS
 
 Span = tuple[int, int]  # of a gloss: its first frame, and the frame after its last
+Spans = tuple[Span, ...]  # of all glosses of a clip, in order
 PART = 0.25  # a sign of which less than this is left out is whole; of which less is in, absent
 
 

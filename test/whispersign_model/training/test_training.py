@@ -14,7 +14,7 @@ import torch
 from whispersign_model.cli.main import main
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.dataset import Dataset
-from whispersign_model.training import takes
+from whispersign_model.training import takes, trainer
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.data import Clips
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
@@ -96,6 +96,42 @@ def test_killed_training_goes_on_as_if_it_had_not_been(dataset, tmp_path):
     assert "confidences" in (tmp_path / "whole/train.log").read_text()
     whole, cut = (figures(tmp_path / name) for name in ("whole", "cut"))
     assert whole == cut
+
+
+def test_windows_of_a_resumed_stage_are_those_of_its_start(dataset, tmp_path, monkeypatch):
+    """Sentences without times are cut where the network of the stage's start says."""
+    for labels in dataset.glob("*/labels/*.npy"):
+        np.save(labels, np.array([1, 3]))
+    changed = (
+        RECIPE[: RECIPE.index("stages:")]
+        + """stages:
+  - {name: joint, epochs: 2, rate: 1.0e-3, alpha: 0.5}
+  - {name: realtime, epochs: 2, rate: 1.0e-3, alpha: 0.5,
+     augmentation: {window: 1, window_seconds: 0.1}}
+"""
+    )
+    (tmp_path / "recipe.yaml").write_text(changed)
+    found = []
+    align = trainer.aligned_spans
+    monkeypatch.setattr(trainer, "aligned_spans", lambda *a: found.append(align(*a)) or found[-1])
+    assert train(dataset, tmp_path / "whole") == 0
+    assert len(found) == 1
+    assert None not in found[0]
+    state = torch.load(tmp_path / "whole/last.ckpt", weights_only=True)["callbacks"]["Stage"]
+    assert state["spans"] == found[0]
+
+    def stop(self):
+        if self.stage.name == "realtime" and self.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingModule, "on_train_epoch_end", stop, raising=False)
+        assert train(dataset, tmp_path / "cut") == 130
+    monkeypatch.setattr(trainer, "aligned_spans", None)
+    assert train(dataset, tmp_path / "cut", "--resume", tmp_path / "cut/last.ckpt") == 0
+    whole, cut = (read_metadata(tmp_path / name) for name in ("whole", "cut"))
+    assert whole.losses == cut.losses
+    assert whole.weights_sha256 == cut.weights_sha256
 
 
 @pytest.mark.parametrize("workers", [1, 2])
