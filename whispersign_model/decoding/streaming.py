@@ -187,12 +187,12 @@ class StreamingRecognizer:
         if admission is Admission.DROP:
             return []
         results: list[Result] = []
-        if self._utterance and self._before:
+        if self._before:
             before, last = self._before
             if admission is Admission.START or seconds(stamp - last) >= self.options.absent_timeout:
-                results += self._end()
-                self._hands = None
-            else:
+                results += self._end() if self._utterance else []
+                self._hands = None  # hands that are there afterwards have come
+            elif self._utterance:
                 missing = max(round((stamp - last) / self._period) - 1, 0)
                 self.filled += missing
                 for number, filled in enumerate(bridge(before, frame, missing, self._period), 1):

@@ -218,6 +218,17 @@ def test_late_frames_are_dropped_and_a_jump_in_time_closes_the_utterance():
     assert final(recognize(frames, stamps=back)) == [["HELLO"], ["YES"]]
 
 
+@pytest.mark.parametrize("silence", [2.0, 3600.0, -3600.0])
+def test_hands_held_still_after_a_silence_have_come(silence):
+    """They are no more the hands that rested before it; offline, another stream begins there."""
+    frames = signal(("HELLO", 0.4), ("rest", 2.5), ("YES", 0.8), ("absent", 0.6))
+    frames[174:, :, 3:6] = 0
+    stamps = np.arange(len(frames)) * PERIOD
+    assert final(recognize(frames, stamps=stamps)) == [["HELLO"]]
+    later = stamps + (np.arange(len(frames)) >= 174) * round(silence * 1e9)
+    assert final(recognize(frames, stamps=later)) == [["HELLO"], ["YES"]]
+
+
 def test_lost_frames_are_filled_in_by_the_clock():
     frames = signal(("HELLO", 0.6), ("rest", 0.2), ("YES", 0.6), ("absent", 0.6))
     whole = recognize(frames)[-1]
