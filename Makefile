@@ -3,11 +3,12 @@ PYTHON ?= python3
 MINUTES ?= 30
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup demo test soak mutants format lock clean
+.PHONY: help setup demo test faults soak mutants format lock clean
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
 	@echo "make test    ruff, mypy and pytest"
+	@echo "make faults  break things around the live graph; it must get over each"
 	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
 	@echo "make mutants break the sources on purpose; the tests must notice"
 	@echo "make setup   only make .venv, with everything but the developer's tools"
@@ -37,6 +38,10 @@ test:
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest
+
+faults:
+	$(call set-up,)
+	@.venv/bin/python -m whispersign_ros.reliability.faults --write docs/RELIABILITY.md
 
 soak:
 	$(call set-up,)

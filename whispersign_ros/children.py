@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -78,10 +79,11 @@ class Children:
         )
 
     def end(self, executable: str, number: int = signal.SIGTERM) -> None:
-        """Send a signal that ends an executable, and wait until it is gone."""
+        """Send a signal that ends an executable, wait a little, and see to it that it is gone."""
         process = self._processes[executable]
         process.send_signal(number)
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
         self._forget(executable)
 
     def send(self, executable: str, number: int) -> None:
@@ -124,10 +126,17 @@ class Children:
         if log := self._logs.pop(executable, None):
             log.close()
 
+    def running(self, executable: str) -> bool:
+        """Tell whether an executable was started and has not ended, in whatever way."""
+        process = self._processes.get(executable)
+        return process is not None and process.poll() is None
+
+    def said(self, executable: str) -> str:
+        """Return what an executable has logged since it was started; "" where ``verbose``."""
+        return Path(self._logs[executable].name).read_text(errors="replace")
+
     def _last_line(self, executable: str) -> str:
-        log = self._logs[executable]
-        log.flush()
-        lines = Path(log.name).read_text(errors="replace").strip().splitlines()
+        lines = self.said(executable).strip().splitlines()
         return lines[-1] if lines else ""
 
 

@@ -39,6 +39,7 @@ WINDOW = 300.0  # seconds of signing at either end whose glosses are compared; a
 LOOK = 5.0  # seconds between two looks at the processes
 PROGRESS = 60.0  # seconds between two lines about how it goes
 LAST_WORDS = 6.0  # seconds after the last frame in which glosses and diagnostics may come
+STREAM = ("frames_", "steps_", "joints_", "utterances_")  # how causes of losses in it begin
 MOST_GROWTH = 5.0  # MB
 MOST_DECAY = 0.05  # by which the share of right glosses may be lower at the end
 
@@ -189,7 +190,7 @@ def figures(watch: Watch, looks: Sequence[Look], loads: Sequence[float], minutes
     return Figures(
         minutes=round(minutes, 1),
         frames=int(watch.reports["smoothing_node"].values["received"]),
-        missed={node: report.drops for node, report in watch.reports.items() if report.drops},
+        missed={node: missed for node in watch.reports if (missed := _missed(watch, node))},
         growth_mb={node: _growth(looks, node) for node in nodes},
         resident_mb={node: round(late.usage.resident_mb[node], 1) for node in nodes},
         cpu_percent={node: _cpu(warm, late, node) for node in nodes},
@@ -201,6 +202,12 @@ def figures(watch: Watch, looks: Sequence[Look], loads: Sequence[float], minutes
         load=round(sum(loads) / len(loads), 1),
         cores=os.cpu_count() or 1,
     )
+
+
+def _missed(watch: Watch, node: str) -> dict[str, int]:
+    """Return what a node has lost of the stream; a service that nobody offers is none of it."""
+    drops = watch.reports[node].drops.items()
+    return {cause: count for cause, count in drops if count and cause.startswith(STREAM)}
 
 
 def _middle(sign: Sign) -> float:
