@@ -54,12 +54,12 @@ class HandLength:
             lengths: ``(N, 2)``, 0 = the hand gives none.
         """
         sums, counts = lengths.sum(axis=1), np.count_nonzero(lengths, axis=1)
-        totals = self._count + np.cumsum(counts)
-        plain = int(np.searchsorted(totals, self._horizon, side="right"))
+        totals = self._count + counts.cumsum()
+        plain = int(totals.searchsorted(self._horizon, side="right"))
         means: Doubles = np.zeros(len(lengths))
         if plain:
             sums[0] += self._mean * self._count
-            means[:plain] = np.cumsum(sums[:plain]) / np.maximum(totals[:plain], 1)
+            means[:plain] = sums[:plain].cumsum() / np.maximum(totals[:plain], 1)
             self._mean, self._count = float(means[plain - 1]), float(totals[plain - 1])
         rest = zip(sums[plain:].tolist(), counts[plain:].tolist())
         for row, (total, count) in enumerate(rest, start=plain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -63,7 +64,7 @@ class Pace:
 
     def times(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """Return the fractional frames ``(count,)`` to read, never back in time."""
-        phase = np.linspace(0, 1, self.count)
+        phase = np.arange(self.count) / max(self.count - 1, 1)
         times = self.first + self.span * (phase + self.bend * np.sin(np.pi * phase))
         if self.jitter:
             times = np.sort(times + generator.normal(0, self.jitter, self.count))
@@ -173,13 +174,13 @@ class Augmentation(BaseModel):
         self, frames: int, rate: float, generator: np.random.Generator, least_frames: int = 1
     ) -> Pace:
         """Draw crop, speed, warp and jitter for a clip of so many frames."""
-        first, last = generator.uniform(0, self.crop, 2) * (frames - 1)
+        first, last = (self.crop * (frames - 1) * generator.random(2)).tolist()
         span = frames - 1 - first - last
         slowest, fastest = self._speeds()
-        speed = float(np.exp(generator.uniform(np.log(slowest), np.log(fastest))))
+        speed = math.exp(generator.uniform(math.log(slowest), math.log(fastest)))
         count = max(least_frames, round(span / speed) + 1)
         bend = float(generator.uniform(-self.warp, self.warp))
-        return Pace(float(first), float(span), count, bend, self.jitter * rate)
+        return Pace(first, span, count, bend, self.jitter * rate)
 
     def _speeds(self) -> tuple[float, float]:
         if isinstance(self.speed, tuple):
