@@ -15,6 +15,17 @@ def write_between(path: Path, name: str, lines: Sequence[str]) -> None:
     Raises:
         WhisperSignError: the document cannot be read or has no such markers.
     """
+    before, _, after = _parts(path, name)
+    replace_file(path, "\n".join([before, *lines, "", after]).encode())
+
+
+def lines_between(path: Path, name: str) -> list[str]:
+    """Return what stands there now; raises as ``write_between`` does."""
+    return _parts(path, name)[1].splitlines()
+
+
+def _parts(path: Path, name: str) -> tuple[str, str, str]:
+    """Split a document: up to the first marker and with it, between, from the second one on."""
     try:
         text = path.read_text()
     except OSError as error:
@@ -23,7 +34,7 @@ def write_between(path: Path, name: str, lines: Sequence[str]) -> None:
         ) from error
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
+    between, closed, after = rest.partition(end)
     if not found or not closed:
         raise WhisperSignError(path, f"has no marks '{name}'", f"add {begin.strip()} and {end}")
-    replace_file(path, "\n".join([before + begin, *lines, "", end + after]).encode())
+    return before + begin, between, end + after

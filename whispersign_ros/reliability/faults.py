@@ -20,7 +20,7 @@ from typing import Any
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.assets import DEMO_MODEL
 from whispersign_ros.reliability import deaths, sources, streams
-from whispersign_ros.reliability.document import write_between
+from whispersign_ros.reliability.document import lines_between, write_between
 from whispersign_ros.reliability.feed import choose_takes
 from whispersign_ros.reliability.live import BrokenError, LiveGraph, nodes
 from whispersign_ros.reliability.scenario import Outcome, Scenario
@@ -65,13 +65,21 @@ def _row(scenario: Scenario[Any], graph: LiveGraph | None) -> Row:
         return Row(scenario, None, str(error))
 
 
-def table(rows: Sequence[Row]) -> list[str]:
-    """Return the rows as Markdown."""
+def table(rows: Sequence[Row], before: Sequence[str] = ()) -> list[str]:
+    """Return the rows as Markdown.
+
+    Args:
+        rows: what was played.
+        before: a table of before; rows of it that were not played again stay.
+    """
     lines = [
         "| fault | promised | what happened | recognised again | lost |",
         "|---|---|---|---:|---|",
     ]
-    return [*lines, *map(line, rows)]
+    new = {row.scenario.name: line(row) for row in rows}
+    old = [each for each in before if each.startswith("| ") and each != lines[0]]
+    kept = [new.pop(each[2:].partition(" | ")[0], each) for each in old]
+    return [*lines, *kept, *new.values()]
 
 
 def line(row: Row) -> str:
@@ -102,7 +110,8 @@ def main(words: Sequence[str] | None = None) -> int:
         minutes = (time.monotonic() - begin) / 60
         load = f"Load average at the end {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
         if arguments.write:
-            write_between(arguments.write, "faults", [*table(rows), "", load])
+            before = lines_between(arguments.write, "faults") if arguments.words else ()
+            write_between(arguments.write, "faults", [*table(rows, before), "", load])
     except WhisperSignError as error:
         print(f"faults: error: {error}", file=sys.stderr)
         return 2

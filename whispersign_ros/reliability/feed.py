@@ -31,8 +31,9 @@ RATE = 60.0  # frames a second
 SEED = 5  # a signer whom the bundled network understands
 TAKES = 6  # different ones, played in turn
 SURE = 0.8  # confidence of a gloss that is read the same whatever the moment of its frames
-LEAD = NANOSECONDS // 10  # without hands before each take
-TAIL = 6 * NANOSECONDS // 10  # and after it: longer than any endpoint waits
+# Without hands before each take, and after it: longer than any endpoint waits, so that nothing of a
+# sign that was broken off runs into the next.
+LEAD = TAIL = 6 * NANOSECONDS // 10
 
 Spoil = Callable[[HandFrame], Iterable[HandFrame]]
 

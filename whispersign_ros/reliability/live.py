@@ -150,19 +150,22 @@ class LiveGraph:
         return sign if sign is not None else self.mid_sign()
 
     def again(self) -> float:
-        """Sign anew, and return the seconds until that sign is recognised, be it as a partial.
+        """Sign anew, and return the seconds until a sign begun since is recognised.
+
+        A partial gloss counts: it is what a stop acts upon.
 
         Raises:
-            BrokenError: it is not.
+            BrokenError: none is.
         """
         feed = self.people()
         before = self.now()
         feed.sign_anew()
-        self.until(lambda: feed.sign is not None and feed.sign.start >= before, "a new sign")
-        sign = feed.sign
-        taken = self.until(lambda: self.recognised(sign), "a gloss after recovery")
-        begun = (self.now() - before) / NANOSECONDS
-        return max(taken, begun)
+
+        def one() -> bool:
+            begun = [*feed.signed, *([feed.sign] if feed.sign else [])]
+            return any(sign.start >= before and self.recognised(sign) for sign in begun)
+
+        return self.until(one, "a gloss after recovery")
 
     def recognised(self, sign: Sign | None, finals_only: bool = False) -> bool:
         """Tell whether a gloss has come for a sign."""

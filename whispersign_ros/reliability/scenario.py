@@ -68,7 +68,8 @@ def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) 
     wait_for_finals(graph, end)
     lost = graph.unrecognised(since)
     meanwhile = [sign for sign in lost if began(sign) < end and sign.at > begin]
-    elsewhere = [sign.gloss for sign in lost if sign not in meanwhile]
+    soon = [sign for sign in lost if end <= began(sign) < end + WITHIN]
+    elsewhere = [sign.gloss for sign in lost if sign not in meanwhile + soon]
     if elsewhere:
         raise BrokenError(f"{happened}; lost before or after it: {' '.join(elsewhere)}")
     made = [s for s in graph.people().signed if s.at > begin and began(s) < end]

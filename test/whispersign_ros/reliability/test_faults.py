@@ -42,6 +42,8 @@ class Staged:
         return "it happened"
 
     def again(self):
+        self._sign("SOON")
+        self.clock += scenario.WITHIN
         self._sign("AFTER")
         return self.seconds
 
@@ -73,6 +75,11 @@ def test_signs_before_and_after_are_never_lost(monkeypatch, gloss):
         survive(graph, graph.fault)
 
 
+def test_a_sign_begun_right_after_recovery_may_be_lost(monkeypatch):
+    graph = Staged(monkeypatch, missing=("SOON",))
+    assert survive(graph, graph.fault, all_kept=True).lost == "nothing"
+
+
 def test_recognition_that_comes_too_late_is_told(monkeypatch):
     graph = Staged(monkeypatch, again=2.5)
     with pytest.raises(BrokenError, match=r"recognised again only after 2\.5 s"):
@@ -87,7 +94,17 @@ def _row(broken=""):
 def test_rows_tell_what_was_kept_and_what_was_not():
     assert line(_row()) == "| a fault | a promise | went on | 0.7 s | nothing |"
     assert line(_row("it fell")) == "| a fault | a promise | NOT AS PROMISED: it fell | | |"
-    assert len(table([_row(), _row()])) == 4
+    assert len(table([_row()])) == 3
+
+
+def test_a_few_rows_played_again_leave_the_others_as_they_are(monkeypatch, tmp_path):
+    document = tmp_path / "R.md"
+    others = ["| first | a | b | c | d |", "| a fault | a promise | old | | |", "| last | | | | |"]
+    document.write_text("\n".join(["<!-- faults -->", "", *others, "", "<!-- /faults -->"]))
+    monkeypatch.setattr(faults, "play", lambda words: iter([_row()]))
+    assert main(["fault", "--write", str(document)]) == 0
+    rows = [each for each in document.read_text().splitlines() if each.startswith("| ")]
+    assert rows[1:] == [others[0], line(_row()), others[2]]
 
 
 @pytest.mark.parametrize(("broken", "code"), [("", 0), ("it fell", 1)])
