@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 
@@ -59,11 +60,14 @@ def scenarios(model: Path) -> list[Scenario[LiveGraph]]:
 
 def _killed(node: str, graph: LiveGraph) -> Outcome:
     def fault() -> str:
+        begin = time.monotonic()
         graph.kill(node)
         graph.spin(RESPAWN)
         graph.start(node)
         graph.ready(node)
-        return "the others went on"
+        graph.hears(node)
+        seconds = time.monotonic() - begin
+        return f"the others went on; it heard frames again {seconds:.1f} s after the kill"
 
     return survive(graph, fault, all_kept=node == "command_node")
 

@@ -137,6 +137,16 @@ class LiveGraph:
         said = self.children.said
         self.until(lambda: word in said(executable), f"the start of {executable}", limit)
 
+    def hears(self, executable: str) -> None:
+        """Wait until a node that has just been started reports that its input comes."""
+        begin = time.monotonic()
+
+        def received() -> bool:
+            report = self.watch.reports.get(executable)
+            return report is not None and report.at > begin and report.values["received"] != "0"
+
+        self.until(received, f"input of {executable}")
+
     def mid_sign(self) -> Sign:
         """Wait until a sign is half made, so that a fault meets every node at work."""
         feed = self.people()
@@ -158,11 +168,11 @@ class LiveGraph:
             BrokenError: none is.
         """
         feed = self.people()
-        before = self.now()
+        before, made = self.now(), len(feed.signed)
         feed.sign_anew()
 
         def one() -> bool:
-            begun = [*feed.signed, *([feed.sign] if feed.sign else [])]
+            begun = [*feed.signed[made:], *([feed.sign] if feed.sign else [])]
             return any(sign.start >= before and self.recognised(sign) for sign in begun)
 
         return self.until(one, "a gloss after recovery")

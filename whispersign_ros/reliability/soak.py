@@ -28,7 +28,7 @@ from whispersign_ros.demonstration import GRAPH, SPIN, START_LIMIT
 from whispersign_ros.discovery import isolate
 from whispersign_ros.process_usage import Usage
 from whispersign_ros.reliability.document import write_between
-from whispersign_ros.reliability.watch import LISTENER, Sign, Watch, right_share
+from whispersign_ros.reliability.watch import Sign, Watch, right_share
 
 EXIT_BROKEN = 1
 SOURCE = "synthetic_node"
@@ -123,7 +123,7 @@ def soak(minutes: float, model: Path) -> Figures:
                 children.start(executable, {"model": str(model)})
             children.start("command_node", {})
             source = {"frame_rate": RATE, "seed": SEED, "sentence_length": 2}
-            waits = {"wait_for": [*GRAPH, LISTENER], "wait_timeout": START_LIMIT}
+            waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
             children.start(SOURCE, {**source, **waits})
             looks, loads = _follow(watch, children, 60 * minutes)
         watch.destroy_node()

@@ -24,7 +24,7 @@ from whispersign_ros.messages import time_message
 from whispersign_ros.reliability.feed import RATE, SEED
 from whispersign_ros.reliability.live import BrokenError, LiveGraph, nodes
 from whispersign_ros.reliability.scenario import LAST_GLOSSES, WITHIN, Outcome, Scenario, survive
-from whispersign_ros.reliability.watch import LISTENER, right_share
+from whispersign_ros.reliability.watch import right_share
 
 HOUR = 3600 * NANOSECONDS
 CLOCK_PERIOD = 0.02  # seconds between two messages on /clock
@@ -114,7 +114,7 @@ def _jump(graph: LiveGraph, by: int) -> str:
 
 def source_killed(model: Path, executable: str, parameters: dict[str, Any]) -> Outcome:
     """Kill a source in the middle of a sign, and start it again as ``respawn`` does."""
-    waits = {"wait_for": [*GRAPH, LISTENER], "wait_timeout": START_LIMIT}
+    waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
     with LiveGraph(nodes(model) | {executable: parameters | waits}) as graph:
         watch = graph.watch
         graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
@@ -133,7 +133,7 @@ def source_killed(model: Path, executable: str, parameters: dict[str, Any]) -> O
 
 def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
     """Play bags in a loop with their own stamps, which step back at every round."""
-    waits = {"wait_for": [*GRAPH, LISTENER], "wait_timeout": START_LIMIT}
+    waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
     player = replay | waits | {"restamp": False}
     with LiveGraph(nodes(model) | {"replay_node": player}) as graph:
         watch = graph.watch
@@ -149,7 +149,7 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
 
 def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     """Give ``pipeline`` a quarter of the time for a while."""
-    waits = {"wait_for": [LISTENER], "wait_timeout": START_LIMIT, "source": "replay"}
+    waits = {"wait_timeout": START_LIMIT, "source": "replay"}
     with LiveGraph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
         watch = graph.watch
         graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
