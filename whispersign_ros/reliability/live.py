@@ -138,14 +138,19 @@ class LiveGraph:
         self.until(lambda: word in said(executable), f"the start of {executable}", limit)
 
     def hears(self, executable: str) -> None:
-        """Wait until a node that has just been started reports that its input comes."""
-        begin = time.monotonic()
+        """Wait until a node reports that input has come since now, or since it was started."""
+        begin, before = time.monotonic(), self._received(executable)
 
         def received() -> bool:
             report = self.watch.reports.get(executable)
-            return report is not None and report.at > begin and report.values["received"] != "0"
+            fresh = report is not None and report.at > begin
+            return fresh and self._received(executable) not in (0, before)
 
         self.until(received, f"input of {executable}")
+
+    def _received(self, executable: str) -> int:
+        report = self.watch.reports.get(executable)
+        return int(report.values["received"]) if report is not None else 0
 
     def mid_sign(self) -> Sign:
         """Wait until a sign is half made, so that a fault meets every node at work."""
