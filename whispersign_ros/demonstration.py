@@ -98,6 +98,7 @@ def _listen(
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         listener = _Listener(recordings)
+        rclpy.get_global_executor()  # cut off while it is made, it would end with a traceback
         for executable in GRAPH:
             children.start(executable, {"model": str(options.model)})
         children.start(
