@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -62,12 +63,7 @@ def demonstrate(options: DemoOptions) -> int:
     Raises:
         WhisperSignError: model or recordings cannot be used, or a node failed.
     """
-    recordings = [read_hands(bag) for bag in find_bags(options.bags)]
-    for recording in recordings:
-        if not recording.glosses:
-            raise RecordingError(
-                recording.name, "has no labels to compare with", "give an annotated recording"
-            )
+    recordings = read_labelled(find_bags(options.bags))
     metadata = read_metadata(options.model)
     seconds = sum(recording.duration for recording in recordings)
     what = recordings[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
@@ -91,14 +87,30 @@ def demonstrate(options: DemoOptions) -> int:
     return _count(recordings, recognised)
 
 
+def read_labelled(bags: Sequence[Path]) -> list[Recording]:
+    """Read bags whose labels say what is to be recognised.
+
+    Raises:
+        WhisperSignError: a bag cannot be read, or has no labels.
+    """
+    recordings = [read_hands(bag) for bag in bags]
+    for recording in recordings:
+        if not recording.glosses:
+            raise RecordingError(
+                recording.name, "has no labels to compare with", "give an annotated recording"
+            )
+    return recordings
+
+
 def _listen(
     children: Children, options: DemoOptions, recordings: Sequence[Recording]
 ) -> list[list[str]]:
     """Start the nodes and print each gloss that comes, until no more can come."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
     try:
         listener = _Listener(recordings)
-        rclpy.get_global_executor()  # cut off while it is made, it would end with a traceback
+        executor.add_node(listener)
         for executable in GRAPH:
             children.start(executable, {"model": str(options.model)})
         children.start(
@@ -111,11 +123,47 @@ def _listen(
         )
         while not listener.settled(children.ended("replay_node")):
             children.check()
-            rclpy.spin_once(listener, timeout_sec=SPIN)
+            executor.spin_once(timeout_sec=SPIN)
         listener.destroy_node()
     finally:
+        executor.shutdown()
         rclpy.shutdown()
     return listener.glosses
+
+
+class Patience:
+    """How long to wait for a graph that plays recordings.
+
+    Args:
+        recordings: that are played.
+        spare: seconds for what else it does.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], spare: float = 0.0) -> None:
+        self._begin = self._last = time.monotonic()
+        self._limit = START_LIMIT + PATIENCE + spare
+        self._limit += sum(recording.duration + BETWEEN for recording in recordings)
+        self.source_ended = False
+
+    def renewed(self) -> float:
+        """Something new has come; return when, on the steady clock."""
+        self._last = time.monotonic()
+        return self._last
+
+    def over(self, source_ended: bool, complete: bool) -> bool:
+        """Tell whether nothing more is to be waited for.
+
+        Raises:
+            WhisperSignError: the graph takes longer than it can need.
+        """
+        now = time.monotonic()
+        if source_ended and not self.source_ended:
+            self.source_ended, self._last = True, now
+        if now - self._begin > self._limit:
+            raise WhisperSignError(
+                "the live graph", f"has not finished after {self._limit:.0f} s", "try --verbose"
+            )
+        return self.source_ended and now - self._last > (SETTLED if complete else PATIENCE)
 
 
 class _Listener(Node):
@@ -128,10 +176,7 @@ class _Listener(Node):
         self._heard: list[tuple[int, str]] = []  # start of the gloss, and its name
         self._origins: list[int] = []  # stamps at which the recordings began
         self._seams = Seams()
-        self._begin = self._last = time.monotonic()
-        self._limit = START_LIMIT + PATIENCE
-        self._limit += sum(recording.duration + BETWEEN for recording in recordings)
-        self._source_ended = False
+        self._patience = Patience(recordings)
         qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
         qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._show)
 
@@ -149,15 +194,7 @@ class _Listener(Node):
         Raises:
             WhisperSignError: the graph takes longer than it can need.
         """
-        now = time.monotonic()
-        if source_ended and not self._source_ended:
-            self._source_ended, self._last = True, now
-        if now - self._begin > self._limit:
-            raise WhisperSignError(
-                "the live graph", f"has not finished after {self._limit:.0f} s", "try --verbose"
-            )
-        patience = SETTLED if len(self._heard) >= self._expected else PATIENCE
-        return self._source_ended and now - self._last > patience
+        return self._patience.over(source_ended, len(self._heard) >= self._expected)
 
     def _follow(self, message: HandFrame) -> None:
         """Note when each recording begins."""
@@ -175,7 +212,7 @@ class _Listener(Node):
         origin = self._origins[place] if self._origins else start
         if not self._heard:
             print(f"{'from':>9} {'to':>9}  {'gloss':<16} confidence", flush=True)
-        self._last = time.monotonic()
+        self._patience.renewed()
         self._heard.append((start, message.gloss))
         name = f"  {self._recordings[place].name}" if len(self._recordings) > 1 else ""
         print(

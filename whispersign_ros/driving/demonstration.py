@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
-from whispersign_model.errors import RecordingError, WhisperSignError
+from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.bag import write_bag
@@ -36,15 +36,14 @@ from whispersign_ros.demonstration import (
     BETWEEN,
     EXIT_WRONG,
     GRAPH,
-    PATIENCE,
-    SETTLED,
     SPIN,
     START_LIMIT,
+    Patience,
+    read_labelled,
 )
 from whispersign_ros.discovery import isolate
 from whispersign_ros.driving.paper import Mark, draw, text_map
 from whispersign_ros.driving.plan import PAUSE, TYPES, Event, changes, drives, expected, speeds
-from whispersign_ros.replay_node import read_hands
 from whispersign_ros.robot_node import RobotNode
 
 TAIL = 2.5  # seconds without hands at the end of what is signed
@@ -166,13 +165,7 @@ def _recordings(options: DriveOptions) -> Iterator[tuple[list[Path], list[Record
     """Yield the bags to play and what is in them."""
     if options.bags:
         bags = find_bags(options.bags)
-        recordings = [read_hands(bag) for bag in bags]
-        for recording in recordings:
-            if not recording.glosses:
-                raise RecordingError(
-                    recording.name, "has no labels to compare with", "give an annotated recording"
-                )
-        yield bags, recordings
+        yield bags, read_labelled(bags)
         return
     signer = Signer(options.signer)
     recording = signer.sign_sentences([[gloss] for gloss in options.glosses], tail=TAIL)
@@ -236,10 +229,7 @@ class _Witness(Node):
         self._told: list[tuple[float, Event]] = []
         self._last: State | None = None
         self._origin: float | None = None  # seconds: the first frame came
-        self._begin = self._news = time.monotonic()
-        self._limit = START_LIMIT + PATIENCE + BETWEEN
-        self._limit += sum(recording.duration + BETWEEN for recording in recordings)
-        self._source_ended = False
+        self._patience = Patience(recordings, BETWEEN)
         qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
         qos.subscribe(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE, self._hear)
 
@@ -249,15 +239,8 @@ class _Witness(Node):
         Raises:
             WhisperSignError: the graph takes longer than it can need.
         """
-        now = time.monotonic()
-        if source_ended and not self._source_ended:
-            self._source_ended, self._news = True, now
-        if now - self._begin > self._limit:
-            raise WhisperSignError(
-                "the live graph", f"has not finished after {self._limit:.0f} s", "try --verbose"
-            )
         idle = self._last is not None and not self._last.active
-        return self._source_ended and now - self._news > (SETTLED if idle else PATIENCE)
+        return self._patience.over(source_ended, idle)
 
     def legs(self) -> list[Leg]:
         """What the robot did, from event to event."""
@@ -273,11 +256,11 @@ class _Witness(Node):
 
     def _hear(self, message: DiagnosticStatus) -> None:
         """Take a change of the state of command_node."""
-        now = self._news = time.monotonic()
+        now = self._patience.renewed()
         state = _state(message)
         last, self._last = self._last, state
         for event in changes(last, state) if last is not None else ():
-            if self._source_ended and not event.begins and " " in event.name:
+            if self._patience.source_ended and not event.begins and " " in event.name:
                 continue  # nothing is signed any more, so what is held ends
             self._told.append((now, event))
             self.robot.advance(now)
