@@ -2,6 +2,7 @@
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros import launching
+from whispersign_ros.executables import GRAPH
 
 ARGUMENTS = (
     launching.Argument("bag", "", "bag, or folder of bags, to play; empty: as params_file says"),
@@ -41,5 +42,5 @@ def _nodes(context: LaunchContext) -> list:
     return [
         *launching.commands(context),
         *(launching.graph(context) if started else []),
-        launching.replay(context, launching.GRAPH if started else ()),
+        launching.replay(context, GRAPH if started else ()),
     ]

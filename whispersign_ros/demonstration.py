@@ -24,6 +24,7 @@ from whispersign_msgs.msg import Gloss, HandFrame
 from whispersign_ros import qos
 from whispersign_ros.children import Children
 from whispersign_ros.discovery import isolate
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.messages import nanoseconds
 from whispersign_ros.replay_node import read_hands
 from whispersign_ros.stream import Seams
@@ -35,7 +36,6 @@ START_LIMIT = 120.0  # seconds for the nodes to start
 BETWEEN = 5.0  # seconds that a recording may take to load, at most
 SPIN = 0.1  # seconds between two looks at the processes
 LISTENER = "whispersign_demo"
-GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")
 
 
 @dataclass(frozen=True)

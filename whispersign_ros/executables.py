@@ -11,6 +11,8 @@ import signal
 from collections.abc import Callable
 from importlib import import_module
 
+GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for them
+
 
 def _entry(module: str) -> Callable[[], int]:
     def main() -> int:

@@ -35,8 +35,9 @@ from whispersign_msgs.msg import Gloss, HandFeatures
 from whispersign_ros import qos
 from whispersign_ros.assets import DEMO_MODEL
 from whispersign_ros.children import Children
-from whispersign_ros.demonstration import GRAPH, SPIN, START_LIMIT
+from whispersign_ros.demonstration import SPIN, START_LIMIT
 from whispersign_ros.discovery import isolate
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.messages import nanoseconds, read_features
 from whispersign_ros.process_usage import Usage
 

@@ -25,10 +25,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.discovery import RANGES, reach
+from whispersign_ros.executables import GRAPH
 
 PACKAGE = "whispersign_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))
-GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for them
 RESPAWN_DELAY = 2.0  # seconds
 SWITCH = ("true", "false")
 

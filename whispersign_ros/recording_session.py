@@ -18,7 +18,6 @@ from whispersign_ros.children import Children
 from whispersign_ros.discovery import isolate
 from whispersign_ros.session.plan import glosses_of
 
-SOURCES = ("leap", "camera", "synthetic", "none")
 EXIT_MISSING = 1
 SPIN = 0.1  # seconds between two looks at the sensor's process
 
@@ -28,7 +27,7 @@ class RecordOptions:
     """What is recorded, and how.
 
     Attributes:
-        source: one of ``SOURCES``; with "none" frames come from nodes that run already.
+        source: leap, camera, synthetic, or none where nodes that publish frames run already.
         signer: who signs; "" for one made up from the seed.
         session: parameters of annotation_node besides the signer.
         sensor: parameters of the source's node.

@@ -25,7 +25,7 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import GlossAnnotation
 from whispersign_ros import qos
 from whispersign_ros.assets import DEMO_MODEL
-from whispersign_ros.demonstration import GRAPH
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.graph_benchmark import (
     LISTENER,
     MS,
@@ -43,6 +43,7 @@ SIGNERS = (901, 902, 903)  # whom the bundled model has not seen
 STOPS = 10  # of each signer; every other one at the end of a sentence of two signs
 GO, STOP = "GO", "STOP"
 CONFIDENCE = 0.3  # of the stop entry, as in config/commands.yaml
+LATE = 250  # milliseconds after the sign's end
 PATIENCE = 3 * NANOSECONDS  # after the sign's end up to which a message is its stop
 COMMANDS = f"""\
 stop:
@@ -109,7 +110,7 @@ def measure(
         the robot was stopped while the sign was still made), ``from_begin_ms_p50`` and ``_p95``
         (from the sign's first frame: how long the robot goes on), ``stops`` signed, ``missed``
         ones, which are in no time, ``false`` messages that no sign asked for, and the ``late``
-        share of stops whose message came more than 250 ms after the sign's end.
+        share of stops whose message came more than ``LATE`` after the sign's end.
 
     Raises:
         WhisperSignError: the model cannot be used, or a node failed.
@@ -160,7 +161,7 @@ def table(figures: Mapping[str, Any]) -> list[str]:
         *rows,
         "",
         f"{figures['stops']} stop signs, {figures['missed']} missed, {figures['late']:.0%} stopped "
-        f"more than 250 ms after their end; {figures['false']} stops that nobody signed",
+        f"more than {LATE} ms after their end; {figures['false']} stops that nobody signed",
     ]
 
 
@@ -230,6 +231,6 @@ def _figures(stops: Stops, false: int) -> dict[str, Any]:
         **quantiles("from_begin", [(there - start) / MS for (start, _), _, there in done]),
         "stops": len(stops),
         "missed": len(stops) - len(done),
-        "late": sum(time > 250 for time in after) / len(after) if after else 0.0,
+        "late": sum(time > LATE for time in after) / len(after) if after else 0.0,
         "false": false,
     }

@@ -14,6 +14,7 @@ from launch_ros.actions import Node
 
 from launch import LaunchContext
 from whispersign_ros import launching
+from whispersign_ros.executables import GRAPH
 
 FOLDER = Path(__file__).parents[2] / "launch"
 SOURCES = ("leap", "camera", "synthetic", "none")
@@ -118,5 +119,5 @@ def test_all_but_the_player_take_the_time_from_it():
     assert nodes["replay_node"]["clock"] == 100.0
     assert nodes["replay_node"]["restamp"] is False
     others = {name: node["use_sim_time"] for name, node in nodes.items() if name != "replay_node"}
-    assert others == dict.fromkeys((*launching.GRAPH, "command_node"), True)
+    assert others == dict.fromkeys((*GRAPH, "command_node"), True)
     assert set(_nodes("replay", graph="false")) == {"replay_node"}

@@ -11,10 +11,8 @@ from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.errors import WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
-ELSEWHERE = (
-    "graph",
-    "stop",
-)  # parts that entry points of the group BENCHMARKS measure: they need ROS 2
+# Parts that entry points of the group BENCHMARKS measure: they need ROS 2.
+ELSEWHERE = ("graph", "stop")
 PARTS = (
     *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
     *ELSEWHERE,

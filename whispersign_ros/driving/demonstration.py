@@ -35,7 +35,7 @@ from whispersign_ros.commands.messages import build
 from whispersign_ros.demonstration import (
     BETWEEN,
     EXIT_WRONG,
-    GRAPH,
+    LISTENER,
     SPIN,
     START_LIMIT,
     Patience,
@@ -44,10 +44,10 @@ from whispersign_ros.demonstration import (
 from whispersign_ros.discovery import isolate
 from whispersign_ros.driving.paper import Mark, draw, text_map
 from whispersign_ros.driving.plan import PAUSE, TYPES, Event, changes, drives, expected, speeds
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.robot_node import RobotNode
 
 TAIL = 2.5  # seconds without hands at the end of what is signed
-LISTENER = "whispersign_demo"
 # On a machine that is too busy signs come late, and the robot shall be driven all the same.
 PATIENT = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
 LEAST_DISTANCE, LEAST_TURN = 0.01, math.radians(1)  # metres; what counts as moved

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from whispersign_model.errors import WhisperSignError
-from whispersign_ros.demonstration import GRAPH
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.reliability.live import BrokenError, LiveGraph
 from whispersign_ros.reliability.scenario import Outcome, Scenario, new_drops, survive
 

@@ -18,8 +18,9 @@ from rclpy.signals import SignalHandlerOptions
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_ros.children import Children
-from whispersign_ros.demonstration import GRAPH, SPIN, START_LIMIT
+from whispersign_ros.demonstration import SPIN, START_LIMIT
 from whispersign_ros.discovery import isolate
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.reliability.feed import Feed, as_it_is
 from whispersign_ros.reliability.watch import Sign, Watch
 

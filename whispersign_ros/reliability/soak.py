@@ -24,8 +24,9 @@ from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_ros.assets import DEMO_MODEL
 from whispersign_ros.children import Children
-from whispersign_ros.demonstration import GRAPH, SPIN, START_LIMIT
+from whispersign_ros.demonstration import SPIN, START_LIMIT
 from whispersign_ros.discovery import isolate
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.process_usage import Usage
 from whispersign_ros.reliability.document import write_between
 from whispersign_ros.reliability.watch import Sign, Watch, right_share

@@ -19,7 +19,8 @@ from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.recordings.takes import find_takes
 from whispersign_msgs.msg import Prompt
 from whispersign_ros import qos
-from whispersign_ros.demonstration import GRAPH, START_LIMIT
+from whispersign_ros.demonstration import START_LIMIT
+from whispersign_ros.executables import GRAPH
 from whispersign_ros.messages import time_message
 from whispersign_ros.reliability.feed import RATE, SEED
 from whispersign_ros.reliability.live import BrokenError, LiveGraph, nodes
