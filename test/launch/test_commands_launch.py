@@ -1,7 +1,6 @@
 """The launch file with a commands file: the bundled recording moves a robot, and stops it."""
 
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
@@ -12,16 +11,12 @@ launch = pytest.importorskip("launch", reason=REASON)
 launch_testing = pytest.importorskip("launch_testing", reason=REASON)
 pytest.importorskip("launch_ros", reason=REASON)
 
-import rclpy  # noqa: E402
 from geometry_msgs.msg import Twist  # noqa: E402
-from launch.actions import IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 from launch_testing.actions import ReadyToTest  # noqa: E402
+from launched import Listener, included  # noqa: E402
 
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
 
-LAUNCH_FILE = Path(__file__).parents[2] / "launch/whispersign.launch.py"
-PATIENCE = 120.0  # seconds: only how long a failing test waits
 # The recording: HELLO FOLLOW LEFT LEFT STOP OPEN THANKS HOME, in one utterance.
 COMMANDS = """\
 stop:
@@ -58,32 +53,22 @@ def generate_test_description():
         "commands_file": str(commands),
         "params_file": str(parameters),
     }
-    graph = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments=arguments.items()
-    )
+    graph = included("whispersign", **arguments)
     return launch.LaunchDescription([graph, ReadyToTest()])
 
 
 class TestCommands(unittest.TestCase):
     def test_the_recording_moves_the_robot_and_its_end_stops_it(self):
         speeds: list[float] = []
-        context = rclpy.Context()
-        rclpy.init(context=context)
-        node = rclpy.create_node("robot", namespace="robot2", context=context)
-        executor = rclpy.executors.SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        try:
-            node.create_subscription(Twist, "cmd_vel", lambda m: speeds.append(m.linear.x), 100)
-            end = time.monotonic() + PATIENCE
-            while time.monotonic() < end and not (0.2 in speeds and speeds[-1] == 0.0):
-                executor.spin_once(timeout_sec=0.2)
+        with Listener(namespace="robot2") as robot:
+            robot.node.create_subscription(
+                Twist, "cmd_vel", lambda message: speeds.append(message.linear.x), 100
+            )
+            robot.until(lambda: 0.2 in speeds and speeds[-1] == 0.0)
             # STOP is signed before anything moves; the features end with the recording.
             assert speeds[0] == 0.0
             assert 0.2 in speeds
             assert speeds[-1] == 0.0
-        finally:
-            node.destroy_node()
-            rclpy.shutdown(context=context)
 
 
 @launch_testing.post_shutdown_test()

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from pathlib import Path
 
 import pytest
 import yaml
 
 pytest.importorskip("launch_ros", reason="the launch packages of ROS 2 are not installed")
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+import launched
+from launch.actions import OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import Node
 
 from launch import LaunchContext
 from whispersign_ros import launching
 from whispersign_ros.discovery import OLDER, VARIABLE
 
-FILE = Path(__file__).parents[2] / "launch" / "whispersign.launch.py"
-
 
 @pytest.fixture
 def module():
-    spec = importlib.util.spec_from_file_location("whispersign_launch", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _arguments(module):
-    entities = module.generate_launch_description().entities
-    return [entity for entity in entities if isinstance(entity, DeclareLaunchArgument)]
+    return launched.module("whispersign")
 
 
 def _nodes(module, **given):
     """Return the executables that would start, each with its parameters as one dictionary."""
-    context = LaunchContext()
-    for argument in _arguments(module):
-        argument.execute(context)
-    context.launch_configurations.update(given)
+    context = launched.configured(module, **given)
     nodes = {}
     for node in module._nodes(context):
         assert isinstance(node, Node)
@@ -51,12 +37,12 @@ def _nodes(module, **given):
 
 
 def test_every_argument_is_described(module):
-    for argument in _arguments(module):
+    for argument in launched.declared(module):
         assert len(argument.description) > 10, argument.name
 
 
 def test_only_sources_that_exist_are_offered(module):
-    source = next(argument for argument in _arguments(module) if argument.name == "source")
+    source = next(argument for argument in launched.declared(module) if argument.name == "source")
     assert source.choices == ["camera", "leap", "replay", "synthetic"]
 
 
@@ -75,7 +61,7 @@ def test_every_argument_is_read(module, monkeypatch, source):
     context.launch_configurations["discovery"] = ""
     launching.limits(context)
     others = set().union(*(words for name, words in OF_SOURCE.items() if name != source))
-    assert read == {argument.name for argument in _arguments(module)} - others
+    assert read == {argument.name for argument in launched.declared(module)} - others
 
 
 def test_arguments_that_are_not_given_leave_the_parameter_file_alone(module):
@@ -133,9 +119,7 @@ def test_nodes_are_found_on_this_machine_alone_unless_asked_otherwise(monkeypatc
 def test_the_variables_are_set_before_the_nodes_start(module, monkeypatch):
     for name in (VARIABLE, OLDER):
         monkeypatch.delenv(name, raising=False)
-    context = LaunchContext()
-    for argument in _arguments(module):
-        argument.execute(context)
+    context = launched.configured(module)
     entities = module.generate_launch_description().entities
     (function,) = [entity for entity in entities if isinstance(entity, OpaqueFunction)]
     first, *_, last = function.execute(context)
@@ -145,10 +129,7 @@ def test_the_variables_are_set_before_the_nodes_start(module, monkeypatch):
 
 def test_each_node_has_an_enclave_of_its_own_where_asked_for(module):
     def words(**given):
-        context = LaunchContext()
-        for argument in _arguments(module):
-            argument.execute(context)
-        context.launch_configurations.update(given)
+        context = launched.configured(module, **given)
         return {node.node_executable: node._Node__arguments for node in module._nodes(context)}
 
     for executable, arguments in words(enclaves="/whispersign/").items():

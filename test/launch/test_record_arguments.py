@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("launch_ros", reason="the launch packages of ROS 2 are not installed")
 
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, Shutdown
+import launched
+from launch.actions import ExecuteProcess, Shutdown
 from launch_ros.actions import Node
 
-from launch import LaunchContext
 from whispersign_ros import launching
 from whispersign_ros.executables import GRAPH
 
-FOLDER = Path(__file__).parents[2] / "launch"
 SOURCES = ("leap", "camera", "synthetic", "none")
 
 
-def _module(name):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.launch.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _arguments(module):
-    entities = module.generate_launch_description().entities
-    return [entity for entity in entities if isinstance(entity, DeclareLaunchArgument)]
-
-
 def _actions(name, **given):
-    module, context = _module(name), LaunchContext()
-    for argument in _arguments(module):
-        argument.execute(context)
-    context.launch_configurations.update(given)
+    module = launched.module(name)
+    context = launched.configured(module, **given)
     return module._nodes(context), context
 
 
@@ -59,7 +41,7 @@ def _nodes(name, **given):
 
 @pytest.mark.parametrize("name", ["record", "replay"])
 def test_every_argument_is_described_and_read(name, monkeypatch):
-    arguments = _arguments(_module(name))
+    arguments = launched.declared(launched.module(name))
     assert all(len(argument.description) > 10 for argument in arguments)
     read = {"discovery"}  # read beside the nodes
     value = launching.value

@@ -12,15 +12,11 @@ launch = pytest.importorskip("launch", reason=REASON)
 launch_testing = pytest.importorskip("launch_testing", reason=REASON)
 pytest.importorskip("launch_ros", reason=REASON)
 
-from launch.actions import IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 from launch_testing.actions import ReadyToTest  # noqa: E402
+from launched import included, wait  # noqa: E402
 
 from whispersign_model.recordings.bag import read_bag  # noqa: E402
 from whispersign_model.recordings.takes import find_takes  # noqa: E402
-
-LAUNCH_FILE = Path(__file__).parents[2] / "launch/record.launch.py"
-PATIENCE = 120.0  # seconds: only how long a failing test waits
 
 
 @pytest.mark.launch_test
@@ -37,17 +33,13 @@ def generate_test_description():
         "rest": "3.0",  # the session must not end by itself, as that would end the test
         "namespace": "booth",
     }
-    session = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments=arguments.items()
-    )
+    session = included("record", **arguments)
     return launch.LaunchDescription([session, ReadyToTest()]), {"out": Path(out)}
 
 
 class TestRecording(unittest.TestCase):
     def test_takes_come(self, out):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and len(find_takes(out)) < 2:
-            time.sleep(0.2)
+        wait(lambda: len(find_takes(out)) >= 2, lambda: time.sleep(0.2))
         found = [(take.gloss, take.number, take.signer) for take in find_takes(out)]
         assert found == [("HELLO|HOME", 0, "007"), ("NO", 0, "007")]
         recording = read_bag(out / "NO_007_take0")

@@ -3,7 +3,6 @@
 import os
 import signal
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
@@ -14,10 +13,9 @@ launch = pytest.importorskip("launch", reason=REASON)
 launch_testing = pytest.importorskip("launch_testing", reason=REASON)
 pytest.importorskip("launch_ros", reason=REASON)
 
-import rclpy  # noqa: E402
-from launch.actions import GroupAction, IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
+from launch.actions import GroupAction  # noqa: E402
 from launch_testing.actions import ReadyToTest  # noqa: E402
+from launched import Listener, included  # noqa: E402
 from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rcl_interfaces.srv import GetParameters  # noqa: E402
@@ -27,8 +25,6 @@ from whispersign_msgs.msg import Gloss, Vocabulary  # noqa: E402
 from whispersign_ros import qos  # noqa: E402
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
 
-LAUNCH_FILE = Path(__file__).parents[2] / "launch/whispersign.launch.py"
-PATIENCE = 120.0  # seconds: only how long a failing test waits
 SIGN = "STOP"  # what the second robot sees, again and again
 PARAMETERS = f"""\
 /**/synthetic_node:
@@ -41,8 +37,7 @@ PARAMETERS = f"""\
 def _robot(name, **arguments):
     """Return a graph whose arguments are not those of the next one."""
     arguments |= {"namespace": name, "log_level": "warn"}
-    file = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
-    return GroupAction([IncludeLaunchDescription(file, launch_arguments=arguments.items())])
+    return GroupAction([included("whispersign", **arguments)])
 
 
 @pytest.mark.launch_test
@@ -69,11 +64,8 @@ def _pid(executable, namespace):
 
 class TestRobots(unittest.TestCase):
     def setUp(self):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context)
-        self.node = rclpy.create_node("listener", context=self.context)
-        self.executor = rclpy.executors.SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
+        self.listener = Listener()
+        self.node = self.listener.node
         self.glosses = {name: [] for name in ("robot1", "robot2")}
         for name, heard in self.glosses.items():
             qos.subscribe(
@@ -85,14 +77,11 @@ class TestRobots(unittest.TestCase):
             )
 
     def tearDown(self):
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
+        self.listener.close()
 
     def until(self, condition):
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, self.glosses
-            self.executor.spin_once(timeout_sec=0.1)
+        self.listener.until(condition)
+        assert condition(), self.glosses
 
     def ask(self, kind, service, **fields):
         client = self.node.create_client(kind, service)

@@ -1,8 +1,6 @@
 """The launch file as users start it: the bundled recording, in a namespace, gives its glosses."""
 
-import time
 import unittest
-from pathlib import Path
 
 import pytest
 
@@ -11,18 +9,13 @@ launch = pytest.importorskip("launch", reason=REASON)
 launch_testing = pytest.importorskip("launch_testing", reason=REASON)
 pytest.importorskip("launch_ros", reason=REASON)
 
-import rclpy  # noqa: E402
-from launch.actions import IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 from launch_testing.actions import ReadyToTest  # noqa: E402
+from launched import Listener, included  # noqa: E402
 
 from whispersign_model.recordings.bag import read_bag  # noqa: E402
 from whispersign_msgs.msg import Gloss, Vocabulary  # noqa: E402
 from whispersign_ros import qos  # noqa: E402
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
-
-LAUNCH_FILE = Path(__file__).parents[2] / "launch/whispersign.launch.py"
-PATIENCE = 120.0  # seconds: only how long a failing test waits
 
 
 @pytest.mark.launch_test
@@ -33,9 +26,7 @@ def generate_test_description():
         "model": str(DEMO_MODEL),
         "namespace": "robot1",
     }
-    graph = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(LAUNCH_FILE)), launch_arguments=arguments.items()
-    )
+    graph = included("whispersign", **arguments)
     return launch.LaunchDescription([graph, ReadyToTest()])
 
 
@@ -44,22 +35,13 @@ class TestGlosses(unittest.TestCase):
         expected = list(read_bag(DEMO_BAG).glosses)
         glosses: list[str] = []
         vocabularies: list[Vocabulary] = []
-        context = rclpy.Context()
-        rclpy.init(context=context)
-        node = rclpy.create_node("listener", namespace="robot1", context=context)
-        executor = rclpy.executors.SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        try:
+        with Listener(namespace="robot1") as listener:
+            node = listener.node
             qos.subscribe(node, Gloss, "gloss", qos.GLOSS, lambda m: glosses.append(m.gloss))
             qos.subscribe(node, Vocabulary, "vocabulary", qos.VOCABULARY, vocabularies.append)
-            end = time.monotonic() + PATIENCE
-            while len(glosses) < len(expected) and time.monotonic() < end:
-                executor.spin_once(timeout_sec=0.2)
+            listener.until(lambda: len(glosses) >= len(expected))
             assert glosses == expected
             assert set(expected) <= set(vocabularies[0].glosses)
-        finally:
-            node.destroy_node()
-            rclpy.shutdown(context=context)
 
 
 @launch_testing.post_shutdown_test()
