@@ -95,7 +95,8 @@ def test_what_nodes_and_recordings_need_loads_without_torch(sources):
 def third_party(sources, *folders: str) -> set[str]:
     """Return the distributions that these folders import."""
     ours = {"whispersign_model", "whispersign_ros", "whispersign_msgs"}
-    ours |= {path.stem for path in (sources.root / "tools").glob("*.py")}
+    for folder_of_modules in ("tools", "test/launch"):
+        ours |= {path.stem for path in (sources.root / folder_of_modules).glob("*.py")}
     tops = {name.split(".")[0] for folder in folders for _, name in sources.imports(folder)}
     return {
         DISTRIBUTIONS.get(top, top)

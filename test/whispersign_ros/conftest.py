@@ -12,6 +12,7 @@ import pytest
 import rclpy
 import torch
 from rcl_interfaces.srv import SetParameters
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -44,6 +45,7 @@ class Graph:
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.executor = SingleThreadedExecutor()
         self.probe = self.add(Node("probe"))
+        self.clients: dict[str, Client] = {}
 
     def add(self, node: Node) -> Any:
         self.executor.add_node(node)
@@ -78,15 +80,19 @@ class Graph:
     def set_parameter(self, node: Node, name: str, value: Any) -> Any:
         """Set a parameter as ``ros2 param set`` does, and return the answer."""
         service = f"{node.get_fully_qualified_name()}/set_parameters"
-        client = self.probe.create_client(SetParameters, service)
+        parameters = [Parameter(name, value=value).to_parameter_msg()]
+        request = SetParameters.Request(parameters=parameters)
+        return self.call(SetParameters, service, request).results[0]
+
+    def call(self, service_type: type, service: str, request: Any) -> Any:
+        """Call a service, by the same client each time, and return the answer."""
+        if service not in self.clients:
+            self.clients[service] = self.probe.create_client(service_type, service)
+        client = self.clients[service]
         self.until(client.service_is_ready)
-        request = SetParameters.Request(
-            parameters=[Parameter(name, value=value).to_parameter_msg()]
-        )
         future = client.call_async(request)
         self.until(future.done)
-        self.probe.destroy_client(client)
-        return future.result().results[0]
+        return future.result()
 
     def heard_from(self, topic: str) -> None:
         """Wait until somebody publishes on a topic that the probe listens to."""

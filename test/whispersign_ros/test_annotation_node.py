@@ -44,11 +44,7 @@ class Session:
         self.graph.send(self.hands, [message], self.node)
 
     def call(self, command):
-        client = self.graph.probe.create_client(Trigger, f"annotation_node/{command}")
-        self.graph.until(client.service_is_ready)
-        answer = client.call_async(Trigger.Request())
-        self.graph.until(answer.done)
-        return answer.result()
+        return self.graph.call(Trigger, f"annotation_node/{command}", Trigger.Request())
 
 
 @pytest.fixture

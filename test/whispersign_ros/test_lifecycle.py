@@ -34,11 +34,7 @@ class Holder(ManagedNode):
 @pytest.fixture
 def change(graph):
     def ask(kind, topic, **fields):
-        client = graph.probe.create_client(kind, topic)
-        graph.until(client.service_is_ready)
-        future = client.call_async(kind.Request(**fields))
-        graph.until(future.done)
-        return future.result()
+        return graph.call(kind, topic, kind.Request(**fields))
 
     def one(transition):
         wanted = Transition(id=transition)

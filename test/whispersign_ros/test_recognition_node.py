@@ -218,13 +218,9 @@ def _of_recipe(message, recipe_id):
 
 
 def _change_state(graph, label):
-    client = graph.probe.create_client(ChangeState, "recognition_node/change_state")
-    graph.until(client.service_is_ready)
     request = ChangeState.Request()
     request.transition.label = label
-    future = client.call_async(request)
-    graph.until(future.done)
-    return future.result().success
+    return graph.call(ChangeState, "recognition_node/change_state", request).success
 
 
 def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):

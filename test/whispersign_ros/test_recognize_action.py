@@ -198,11 +198,8 @@ def test_a_client_that_waits_for_nothing_costs_nothing(rig):
 
 
 def _change(graph, transition):
-    client = graph.probe.create_client(ChangeState, "recognition_node/change_state")
-    graph.until(client.service_is_ready)
-    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-    graph.until(future.done)
-    assert future.result().success
+    request = ChangeState.Request(transition=Transition(id=transition))
+    assert graph.call(ChangeState, "recognition_node/change_state", request).success
 
 
 def test_the_recogniser_serves_it_while_it_is_active(graph, model, feature_messages):
