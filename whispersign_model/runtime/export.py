@@ -166,11 +166,20 @@ def save(
 
 def _write(model: onnx.ModelProto, path: Path, properties: dict[str, str]) -> str:
     """Write a graph with its properties and return its digest."""
+    _forget_sources(model.graph)
     digest = graph_digest(model.SerializeToString())
     properties = {**properties, VERSION: str(GRAPH_VERSION), DIGEST: digest}
     onnx.helper.set_model_props(model, properties)
     path.write_bytes(model.SerializeToString())
     return digest
+
+
+def _forget_sources(graph: onnx.GraphProto) -> None:
+    """Drop what the exporter notes beside a graph: source lines, and where they lay on its disk."""
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.ClearField("metadata_props")
 
 
 def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:

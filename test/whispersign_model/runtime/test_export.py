@@ -1,6 +1,7 @@
 """What is exported: one graph for streams and whole clips, a proof of it, and 8-bit weights."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -8,6 +9,7 @@ import pytest
 
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.network.onnx_file import rescore_file
 from whispersign_model.runtime import export as exporting
 from whispersign_model.runtime.export import check_name, compare, export, quantise, save
 from whispersign_model.runtime.onnx_backend import OnnxBackend
@@ -20,6 +22,13 @@ def operations(path):
 
 def test_the_description_is_the_checkpoints(checkpoint):
     assert read_metadata(checkpoint / "model.onnx") == read_metadata(checkpoint)
+
+
+def test_no_word_of_where_it_was_exported(checkpoint):
+    for path in (checkpoint / "model.onnx", rescore_file(checkpoint / "model.onnx")):
+        text = path.read_bytes()
+        assert b".py" not in text
+        assert str(Path.cwd()).encode() not in text
 
 
 def test_the_graphs_take_any_number_of_steps_and_keep_a_state_of_fixed_size(checkpoint):
