@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from whispersign_model.bundled import find_checkpoint
 from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.sensors.detector import DetectorOptions, find_bundle
 from whispersign_model.sensors.intrinsics import read_calibration
 from whispersign_model.sensors.sensor import Observation, Sensor
 from whispersign_ros import qos
+from whispersign_ros.following import FOLLOW, follow
 from whispersign_ros.images import TopicPictures, image_message
 from whispersign_ros.messages import time_message
-from whispersign_ros.parameters import Setting
+from whispersign_ros.parameters import MODEL, Change, Setting
 from whispersign_ros.playback import wait_for_listeners
 from whispersign_ros.process import run
 from whispersign_ros.sensor_node import SETTINGS, SensorNode
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 TOPICS = ("topic", "compressed_topic")
 TABLE = (
+    MODEL,
+    FOLLOW,
     Setting(
         "input",
         "0",
@@ -41,9 +46,9 @@ TABLE = (
     Setting("mirrored", False, "the pictures are mirror images"),
     Setting(
         "coordinates",
-        "metric_sensor",
-        "metres before the camera, or image heights; as the model was trained",
-        choices=("metric_sensor", "image_normalised"),
+        "model",
+        "metres before the camera, or image heights; model: what the model was trained on",
+        choices=("model", "metric_sensor", "image_normalised"),
     ),
     Setting(
         "field_of_view",
@@ -75,6 +80,9 @@ TABLE = (
 class CameraNode(SensorNode):
     """Detects hands in pictures off the executor; the newest picture wins, and drops are counted.
 
+    Unless ``coordinates`` says otherwise, hands are measured as the model was trained, and as the
+    recogniser's model was where it is changed.
+
     Args:
         on_end: called after the last picture of a file when ``exit_at_end`` is set.
         also_known: parameter names of other nodes in the process.
@@ -90,6 +98,10 @@ class CameraNode(SensorNode):
         self._camera: CameraSensor | None = None
         self._is_file = False
         super().__init__("camera_node", TABLE, on_end, also_known, **arguments)
+        self._as_model = self.values["coordinates"] == "model"
+        self._coordinates = "" if self._as_model else self.values["coordinates"]
+        if self._as_model and self.values["follow"]:
+            follow(self, self.diagnostics, lambda recipe, _: self._hear(recipe.coordinates))
         self._pictures = qos.publish(self, Image, "hands/image", qos.IMAGES)
         if not self.values["exit_at_end"]:
             self.on_end = lambda: None
@@ -103,18 +115,21 @@ class CameraNode(SensorNode):
             raise ConfigError("parameter 'pixel_format'", "has not four letters", "such as MJPG")
         calibration = Path(values["calibration"]).expanduser() if values["calibration"] else None
         try:
-            from whispersign_model.sensors.camera import CameraOptions, CameraSensor
+            from whispersign_model.sensors.camera import CameraOptions, CameraSensor, to_measure_in
         except ModuleNotFoundError as error:
             raise WhisperSignError(
                 self.get_name(),
                 f"the Python package '{error.name}' is missing",
                 "install the extra 'camera' of whispersign_ros",
             ) from error
+        if not self._coordinates:
+            self._coordinates = _wanted_by(values["model"])
+        to_measure_in(self._coordinates, self.get_name())
         options = CameraOptions(
             detector=DetectorOptions(
                 values["model_file"], values["detection"], values["presence"], values["tracking"]
             ),
-            coordinates=values["coordinates"],
+            coordinates=self._coordinates,
             mirrored=values["mirrored"],
             field_of_view=values["field_of_view"],
             hand_length=values["hand_length"],
@@ -122,6 +137,28 @@ class CameraNode(SensorNode):
         )
         self._camera = CameraSensor(self._make_pictures(), options)
         return self._camera
+
+    def _changes(self) -> Mapping[str, Change]:
+        return {"model": self._change_model}
+
+    def _change_model(self, value: str) -> None:
+        coordinates = _wanted_by(value)
+        if self._as_model:
+            self._measure_in(coordinates)
+
+    def _hear(self, coordinates: str) -> None:
+        try:
+            self._measure_in(coordinates)
+        except ConfigError as error:
+            self.diagnostics.dropped("recipes_unusable", str(error))
+
+    def _measure_in(self, coordinates: str) -> None:
+        """Give other coordinates from the next picture on."""
+        if self._camera is not None:
+            from whispersign_model.sensors.camera import to_measure_in
+
+            self._camera.measure_in(to_measure_in(coordinates, self.get_name()))
+        self._coordinates = coordinates
 
     def opened(self) -> None:
         """Begin a new stream; a file waits for those who want to hear it."""
@@ -160,6 +197,11 @@ class CameraNode(SensorNode):
             values["width"], values["height"], values["rate"], values["pixel_format"]
         )
         return Grabbed(Device(given, options))
+
+
+def _wanted_by(model: str) -> str:
+    """Return the coordinates that a model was trained on."""
+    return read_metadata(find_checkpoint(model)).recipe.coordinates
 
 
 def main() -> int:

@@ -223,7 +223,7 @@ def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
         return node(context, "replay_node", _played(context, wait_for), lasts=False)
     parameters: dict[str, Any] = {} if kind == "leap" else {"wait_for": list(wait_for)}
     if kind == "camera":
-        parameters |= given(context, {"input": str})
+        parameters |= given(context, {"input": str, "model": str})
     return node(context, f"{kind}_node", parameters)
 
 

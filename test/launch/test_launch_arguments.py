@@ -75,6 +75,7 @@ def test_given_arguments_reach_their_nodes(module):
     nodes = _nodes(module, **given)
     for name in ("smoothing_node", "preprocessing_node", "recognition_node"):
         assert "model" in nodes[name]
+    assert "model" in _nodes(module, source="camera", model="m")["camera_node"]
     assert nodes["replay_node"]["rate"] == 2.0
     assert nodes["replay_node"]["loop"] is True
     assert nodes["replay_node"]["restamp"] is False

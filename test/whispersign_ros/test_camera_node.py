@@ -14,7 +14,9 @@ from whispersign_model.sensors import camera as camera_module
 from whispersign_model.sensors import picture_device
 from whispersign_model.sensors.detector import find_bundle
 from whispersign_msgs.msg import HandFrame
+from whispersign_msgs.msg import Recipe as RecipeMessage
 from whispersign_ros import camera_node as module
+from whispersign_ros import qos
 from whispersign_ros.camera_node import CameraNode
 from whispersign_ros.images import image_message, read_image
 from whispersign_ros.messages import nanoseconds, read_frame
@@ -57,6 +59,43 @@ def test_a_file_becomes_one_stream_and_the_process_ends(graph, video):
     right = read_frame(frames[5]).positions[21:]
     np.testing.assert_allclose(right.mean(axis=0), (0.0, 0.0, 0.5), atol=1e-3)
     assert read_frame(frames[5]).confidence[21:] == pytest.approx(0.9, abs=0.02)
+
+
+def test_hands_are_measured_as_the_model_was_trained_also_when_it_is_changed(
+    graph, recipe, random_model, model, tmp_path
+):
+    images_model = random_model(tmp_path / "m", recipe.changed(coordinates="image_normalised"))
+    frames = graph.listen(HandFrame, "hands/raw")
+    node = start(graph, input="topic", model=str(images_model))
+    images, seconds = graph.speak(Image, "image"), iter(range(1, 100))
+
+    def look():
+        done = len(frames)
+        images.publish(image_message(PICTURE, Header(stamp=Time(sec=next(seconds)))))
+        graph.until(lambda: len(frames) > done)
+        return frames[-1].coordinates, read_frame(frames[-1]).positions[21:, 2].mean()
+
+    coordinates, depth = look()
+    assert (coordinates, depth) == (HandFrame.IMAGE_NORMALISED, pytest.approx(0.0, abs=0.1))
+    assert graph.set_parameter(node, "model", str(model)).successful
+    coordinates, depth = look()
+    assert (coordinates, depth) == (HandFrame.METRIC_SENSOR, pytest.approx(0.5, abs=0.01))
+    recipes = graph.probe.create_publisher(RecipeMessage, "recipe", qos.RECIPE)
+    for name, told in (
+        ("image_normalised", HandFrame.IMAGE_NORMALISED),
+        ("metric_hand_centred", HandFrame.IMAGE_NORMALISED),
+    ):
+        message = RecipeMessage(json=recipe.changed(coordinates=name).to_json(), model_id=name)
+        recipes.publish(message)
+        graph.until(lambda told=told: look()[0] == told)
+    graph.until(lambda: node.diagnostics.drops["recipes_unusable"] == 1)
+
+
+def test_what_no_camera_gives_is_refused(graph, recipe, random_model, tmp_path):
+    path = random_model(tmp_path / "m", recipe.changed(coordinates="metric_hand_centred"))
+    with pytest.raises(ConfigError, match=r"the model wants metric_hand_centred.*image_normalised"):
+        start(graph, input="topic", model=str(path))
+    start(graph, input="topic", model=str(path), coordinates="metric_sensor")
 
 
 def test_pictures_of_a_topic_keep_their_stamps_and_camera_info(graph):
@@ -165,7 +204,9 @@ def test_a_camera_that_vanishes_and_comes_back_is_a_new_stream(graph, monkeypatc
     monkeypatch.setattr(picture_device.cv2, "VideoCapture", Capture)
     monkeypatch.setattr(picture_device.Path, "exists", lambda path: True)
     frames = graph.listen(HandFrame, "hands/raw")
-    node = start(graph, input="/dev/video7", retry=0.05, longest_retry=0.05)
+    node = start(
+        graph, input="/dev/video7", coordinates="metric_sensor", retry=0.05, longest_retry=0.05
+    )
     told = set()
     graph.until(lambda: told.add(node.diagnostics.refusal) or len(opened) > 4)
     graph.until(lambda: sum(frame.sequence == 0 for frame in frames) >= 2)

@@ -28,13 +28,10 @@ def read_hands(path: Path, coordinates: str) -> Recording:
     from rich.console import Console
     from rich.progress import Progress
 
-    from whispersign_model.errors import ConfigError
-    from whispersign_model.sensors.camera import COORDINATES, CameraOptions
+    from whispersign_model.sensors.camera import CameraOptions, to_measure_in
     from whispersign_model.sensors.extraction import ExtractionOptions, read_video
 
-    if coordinates not in COORDINATES:
-        known = f"{' or '.join(COORDINATES)} can be had from a video"
-        raise ConfigError(path, f"the model wants {coordinates}", known)
+    to_measure_in(coordinates, str(path))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Looking at {path.name}", total=None)

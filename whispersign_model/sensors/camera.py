@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
 from whispersign_model.sensors.intrinsics import Intrinsics
@@ -27,6 +28,22 @@ COORDINATES = {
     "metric_sensor": Coordinates.METRIC_SENSOR,
     "image_normalised": Coordinates.IMAGE_NORMALISED,
 }
+
+
+def to_measure_in(coordinates: str, asker: str) -> Coordinates:
+    """Return the coordinates that a model wants from a camera.
+
+    Args:
+        coordinates: a recipe's.
+        asker: the file or node that asks.
+
+    Raises:
+        ConfigError: a camera gives no such coordinates.
+    """
+    if coordinates not in COORDINATES:
+        known = f"{' or '.join(COORDINATES)} can be had from a camera"
+        raise ConfigError(asker, f"the model wants {coordinates}", known)
+    return COORDINATES[coordinates]
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,7 @@ class CameraHands:
     """Turns pictures of one camera, in order of time, into observations.
 
     Attributes:
+        coordinates: of the next observations; may be changed.
         pixels: the last picture as it was looked at, turned round if it was mirrored.
         left, right: the hands found in it, in its pixels.
 
@@ -70,6 +88,7 @@ class CameraHands:
 
     def __init__(self, options: CameraOptions | None = None) -> None:
         self._options = options or CameraOptions()
+        self.coordinates = COORDINATES[self._options.coordinates]
         self._detector = HandDetector(self._options.detector)
         self._sides = Sides()
         self._placer = Placer(self._options.hand_length)
@@ -100,7 +119,7 @@ class CameraHands:
         if hand is None:
             return None
         height, width = picture.pixels.shape[:2]
-        if COORDINATES[self._options.coordinates] is Coordinates.IMAGE_NORMALISED:
+        if self.coordinates is Coordinates.IMAGE_NORMALISED:
             depths = hand.depths - hand.depths[0]
             return np.column_stack([hand.pixels, depths]) / height, hand.score
         rays = self._rays(hand.pixels, picture, width, height)
@@ -129,6 +148,7 @@ class CameraSensor:
     """A ``Sensor`` that looks at pictures; see there for the methods.
 
     Attributes:
+        coordinates: of the last observation.
         seconds: that the last picture took.
     """
 
@@ -136,13 +156,17 @@ class CameraSensor:
 
     def __init__(self, pictures: Pictures, options: CameraOptions | None = None) -> None:
         options = options or CameraOptions()
-        self.coordinates = COORDINATES[options.coordinates]
+        self.coordinates = self._wanted = COORDINATES[options.coordinates]
         self.host_clock = pictures.host_clock
         self.seconds = 0.0
         self._options = options
         self._pictures = pictures
         self._hands: CameraHands | None = None
         self._size = ""
+
+    def measure_in(self, coordinates: Coordinates) -> None:
+        """Give others from the next picture on; may be called by another thread."""
+        self._wanted = coordinates
 
     def open(self) -> None:
         """Load the detector and open the camera."""
@@ -156,6 +180,7 @@ class CameraSensor:
         picture = self._pictures.read(timeout)
         if picture is None:
             return None
+        self.coordinates = self._hands.coordinates = self._wanted
         begin = time.perf_counter()
         observation = self._hands.look(picture)
         self.seconds = time.perf_counter() - begin
