@@ -24,13 +24,30 @@ def config_file(name: str) -> Path:
     Raises:
         ConfigError: when there is no such file.
     """
-    prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    folders = [Path(__file__).parents[1] / "config"]
-    folders += [p / "share/whispersign_ros/config" for p in (Path(sys.prefix), *prefixes)]
-    for folder in folders:
+    for folder in _folders():
         if (folder / name).is_file():
             return folder / name
     raise ConfigError(name, "is not in the config folder", "check the name, or install again")
+
+
+def find_config(text: str) -> Path:
+    """Return the file that a user names: one that exists, or else one of the ``config`` folder.
+
+    So ``config/train.yaml`` is the project's recipe wherever a command runs. What is neither comes
+    back as a path, for whoever reads it to refuse.
+    """
+    path = Path(text).expanduser()
+    if not path.exists() and path.parts[:1] == ("config",):
+        for folder in _folders():
+            if (folder.parent / path).is_file():
+                return folder.parent / path
+    return path
+
+
+def _folders() -> list[Path]:
+    prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    installed = [p / "share/whispersign_ros/config" for p in (Path(sys.prefix), *prefixes)]
+    return [Path(__file__).parents[1] / "config", *installed]
 
 
 def load_yaml(model: type[Model], path: Path) -> Model:

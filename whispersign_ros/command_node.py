@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -17,7 +16,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.task import Future
 
-from whispersign_model.configuration import config_file
+from whispersign_model.configuration import find_config
 from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros import qos
@@ -31,14 +30,13 @@ from whispersign_ros.parameters import Setting, declare
 from whispersign_ros.process import run
 from whispersign_ros.stream import JUMP
 
-BUNDLED = "default"  # as a parameter: config/commands.yaml of the package
 LONGEST_TICK = 0.05  # seconds between two looks whether something is due
 FAREWELL = 0.5  # seconds that the stop action may take to arrive before the node ends
 TABLE = (
     Setting(
         "commands_file",
-        BUNDLED,
-        f"which glosses do what; {BUNDLED}: config/commands.yaml of the package",
+        "config/commands.yaml",
+        "which glosses do what; a file of config is the package's, where there is no other",
     ),
     Setting(
         "input_timeout",
@@ -82,8 +80,7 @@ class CommandNode(Node):
             "command_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
         values = declare(self, TABLE, also_known)
-        named = values["commands_file"]
-        path = config_file("commands.yaml") if named == BUNDLED else Path(named).expanduser()
+        path = find_config(values["commands_file"])
         self._file = read_commands(path)
         built = build(self._file)
         self._recognizer = self._full_name(values["recognizer"])

@@ -117,7 +117,7 @@ MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as
 COMMANDS = Argument(
     "commands_file",
     "",
-    "which glosses do what; starts command_node; default: config/commands.yaml; empty: none",
+    "which glosses do what, such as config/commands.yaml; starts command_node; empty: none",
 )
 VISUALIZE = Argument(
     "visualize",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -95,3 +97,18 @@ def test_the_real_graph_stops():
     assert (figures["stops"], figures["missed"]) == (2, 0)
     assert 0 < figures["from_frame_ms_p50"] <= figures["from_frame_ms_p95"]
     assert figures["from_begin_ms_p50"] > figures["from_end_ms_p50"]
+
+
+def test_a_robot_without_pytorch_can_measure_it():
+    code = (
+        "import sys\n"
+        "from whispersign_model.cli.main import main\n"
+        "from whispersign_ros import stop_benchmark\n"
+        "stop_benchmark.measure = lambda model, advance: {}\n"
+        "stop_benchmark.table = lambda figures: ['measured']\n"
+        "sys.exit(main(['bench', '--only', 'stop']) or 'torch' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout) == (0, "measured\n"), answer.stderr

@@ -7,11 +7,17 @@ import math
 from pathlib import Path
 
 from whispersign_model.bundled import find_checkpoint
+from whispersign_model.configuration import find_config
 
 
 def checkpoint(text: str) -> Path:
     """A checkpoint's folder or file, an exported network, or the name of a bundled one."""
     return find_checkpoint(text)
+
+
+def config(text: str) -> Path:
+    """A configuration file, or one of the project's, such as config/train.yaml."""
+    return find_config(text)
 
 
 def count(text: str) -> int:

@@ -53,28 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables and write the figures."""
     import json
 
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from whispersign_model.benchmarks import network
-    from whispersign_model.network.config import SIZES
     from whispersign_model.recordings.atomic import replace_file
 
     figures: dict[str, Any] = {}
     wanted = PARTS if arguments.only is None else (arguments.only,)
-    if "parameters" in wanted:
-        figures["parameters"] = network.parameters()
-    costs = [part for part in wanted if part in COSTS]
-    if costs:
-        console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("Measuring", total=len(SIZES))
-            found = network.measure(SIZES, arguments.threads, costs, lambda: bar.advance(task))
-        for part in costs:
-            figures[part] = {size: getattr(cost, part) for size, cost in found.items()}
-    if figures:
-        for line in table(figures):
-            print(line)
+    if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:
+        figures |= _networks(of_networks, arguments.threads)
     if "loading" in wanted:
         from whispersign_model.benchmarks import loading
 
@@ -97,6 +81,29 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         replace_file(arguments.json, json.dumps(figures, indent=1).encode())
     return 0
+
+
+def _networks(parts: list[str], threads: int) -> dict[str, Any]:
+    """Measure networks of all sizes, and print what they cost."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from whispersign_model.benchmarks import network
+    from whispersign_model.network.config import SIZES
+
+    figures: dict[str, Any] = {}
+    if "parameters" in parts:
+        figures["parameters"] = network.parameters()
+    if costs := [part for part in parts if part in COSTS]:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("Measuring", total=len(SIZES))
+            found = network.measure(SIZES, threads, costs, lambda: bar.advance(task))
+        for part in costs:
+            figures[part] = {size: getattr(cost, part) for size, cost in found.items()}
+    for line in table(figures):
+        print(line)
+    return figures
 
 
 def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:

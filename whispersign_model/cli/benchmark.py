@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.arguments import checkpoint, config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
-    parser.add_argument("--config", type=Path, help="training recipe (default: the protocol's)")
+    parser.add_argument("--config", type=config, help="training recipe (default: the protocol's)")
     parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
     parser.add_argument("--init", type=checkpoint, metavar="CKPT", help="start from this network")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

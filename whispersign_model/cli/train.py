@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.arguments import checkpoint, config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign train``."""
-    parser.add_argument("--config", type=Path, required=True, help="training recipe (YAML)")
+    parser.add_argument(
+        "--config",
+        type=config,
+        default="config/train.yaml",
+        help="training recipe (default: %(default)s of the project)",
+    )
     parser.add_argument("--data", type=Path, required=True, help="processed dataset")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
@@ -54,15 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.training.resumption import RESUME, how_to_go_on
     from whispersign_model.training.trainer import Run, train
 
-    config = load_yaml(TrainingConfig, arguments.config)
+    recipe = load_yaml(TrainingConfig, arguments.config)
     if arguments.seed is not None:
-        config = config.model_copy(update={"seed": arguments.seed})
+        recipe = recipe.model_copy(update={"seed": arguments.seed})
     init, resume = arguments.init, arguments.resume
     if resume is not None and resume.suffix != Path(RESUME).suffix:
         init, resume = resume, None  # a checkpoint has weights only
     if init is not None and arguments.model:
         raise ConfigError("--model", f"the size is that of {init}", "leave --model out")
-    wanted = arguments.model or config.size
+    wanted = arguments.model or recipe.size
     file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
@@ -73,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         out, quiet = arguments.out, arguments.quiet
         metrics = train(
             Run(data, out, arguments.device, arguments.devices, progress=not quiet),
-            config,
+            recipe,
             load_model_config(file),
             arguments.stage,
             resume,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.arguments import checkpoint, config
 from whispersign_model.errors import ConfigError
 from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     driving = parser.add_argument_group("driving a simulated robot")
     driving.add_argument("--drive", action="store_true", help="let the signs drive a robot")
     driving.add_argument(
-        "--commands", type=Path, metavar="FILE", help="default: config/commands.yaml"
+        "--commands", type=config, metavar="FILE", help="default: config/commands.yaml"
     )
     driving.add_argument(
         "--sign",

@@ -7,7 +7,6 @@ from itertools import count
 from pathlib import Path
 
 from whispersign_model.bundled import DEMO
-from whispersign_model.configuration import config_file
 from whispersign_ros.session.plan import Plan
 
 
@@ -27,9 +26,8 @@ def next_steps(out: Path, plan: Plan) -> list[str]:
 def training_commands(out: Path) -> list[str]:
     """Return the two commands that train on a folder of takes."""
     dataset, run = _free("dataset"), _free("run")
-    recipe = _short(config_file("train.yaml"))
     convert = f"whispersign convert {shlex.quote(str(out))} --out {dataset}"
-    train = f"whispersign train --config {recipe} --data {dataset} --out {run}"
+    train = f"whispersign train --data {dataset} --out {run}"
     return [convert, f"{train} --init {DEMO} --stage 2"]
 
 
@@ -37,9 +35,3 @@ def _free(name: str) -> str:
     """Return the name, or the name with a number, of a folder that is not there yet."""
     names = (name if number == 1 else f"{name}{number}" for number in count(1))
     return next(each for each in names if not Path(each).exists())
-
-
-def _short(path: Path) -> str:
-    """Return a path from here where it lies below."""
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from pathlib import Path
 
 import pytest
 
-from whispersign_model.configuration import config_file, load_yaml
+from whispersign_model.cli.train import add_arguments
+from whispersign_model.configuration import load_yaml
 from whispersign_model.recordings.takes import Take
 from whispersign_model.training.config import TrainingConfig
 from whispersign_ros.session.next_steps import next_steps, training_commands
@@ -23,14 +25,15 @@ def test_the_commands_name_files_that_are_there_and_folders_that_are_not():
     Path("dataset").mkdir()
     convert, train = map(shlex.split, training_commands(Path("my recordings")))
     assert convert == ["whispersign", "convert", "my recordings", "--out", "dataset2"]
-    recipe = Path(train[train.index("--config") + 1])
-    assert load_yaml(TrainingConfig, recipe).stages[1].name == "joint"  # stage 2
-    assert train[-6:] == ["--out", "run", "--init", "demo", "--stage", "2"]
+    assert train[2:] == ["--data", "dataset2", *["--out", "run", "--init", "demo", "--stage", "2"]]
 
 
-def test_a_file_below_is_named_from_here(monkeypatch):
-    monkeypatch.chdir(config_file("train.yaml").parents[1])
-    assert "--config config/train.yaml " in training_commands(Path("recordings"))[1]
+def test_the_recipe_is_found_from_any_folder_and_has_that_stage(monkeypatch):
+    chosen = argparse.ArgumentParser()
+    add_arguments(chosen)
+    (_, train) = map(shlex.split, training_commands(Path("recordings")))
+    recipe = load_yaml(TrainingConfig, chosen.parse_args(train[2:]).config)
+    assert recipe.stages[1].name == "joint"  # stage 2
 
 
 def test_what_is_missing_is_said():
