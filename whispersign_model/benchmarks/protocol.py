@@ -153,19 +153,21 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         if (folder / f"seed{plan.seed}" / RESULT).exists():
             say(f"fold {number}, seed {plan.seed}: done before")
             continue
-        data = _dataset(folder / "data", recordings, policies[number - 1], plan.protocol)
-        result = {"fold": number, **_fold(plan, data, folder / f"seed{plan.seed}")}
+        data = make_dataset(folder / "data", recordings, policies[number - 1], plan)
+        result = {"fold": number, **run_fold(plan, data, folder / f"seed{plan.seed}")}
         say(
             f"fold {number}, seed {plan.seed}: {100 * result['accuracy']:.1f} % of "
             f"{result['sequences']}, live {100 * result['live']:.1f} %"
         )
 
 
-def _dataset(
-    folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, protocol: Protocol
+def make_dataset(
+    folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, plan: Plan
 ) -> Dataset:
+    """Return the dataset of these recordings as the protocol asks, made unless it is there."""
     if not folder.exists():
-        recipe = Recipe().changed(smoothing=Smoothing.model_validate({"kind": protocol.smoothing}))
+        smoothing = Smoothing.model_validate({"kind": plan.protocol.smoothing})
+        recipe = Recipe().changed(smoothing=smoothing)
         sources = [Source(each.name, partial(_itself, each)) for each in recordings]
         convert(folder, sources, ConversionOptions(recipe=recipe, splits=policy))
     return Dataset.open(folder)
@@ -175,8 +177,8 @@ def _itself(recording: Recording) -> Recording:
     return recording
 
 
-def _fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
-    """Train and test one fold, and write what came out."""
+def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
+    """Train on a dataset, or go on with it, and test; write and return what came out."""
     recipe = plan.recipe.model_copy(update={"seed": plan.seed})
     if (folder / METRICS).exists():  # trained before, and stopped before it was tested
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))

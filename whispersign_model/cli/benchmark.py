@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from whispersign_model.cli.arguments import checkpoint, config
 
@@ -22,6 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)"
     )
+    parser.add_argument(
+        "--takes",
+        type=_numbers,
+        default=(),
+        metavar="N[,N...]",
+        help="instead: every third sign is learned from N takes, by a network of the others and "
+        "from nothing; tested as in the first of the folds",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
     parser.add_argument("--config", type=config, help="training recipe (default: the protocol's)")
     parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
@@ -29,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -68,10 +81,18 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         progress=not arguments.quiet,
     )
-    benchmark.run(plan, lambda line: print(line, flush=True))
-    figures = benchmark.summary(arguments.out)
-    for line in benchmark.table(protocol, figures):
-        print(line)
+    figures: Any
+    if arguments.takes:
+        from whispersign_model.benchmarks import few_takes
+
+        few_takes.run(plan, arguments.takes, _say)
+        figures = few_takes.summary(arguments.out)
+        lines = few_takes.table(figures)
+    else:
+        benchmark.run(plan, _say)
+        figures = benchmark.summary(arguments.out)
+        lines = benchmark.table(protocol, figures)
+    print(*lines, sep="\n")
     if arguments.json:
         replace_file(arguments.json, json.dumps(figures, indent=1).encode())
     return 0

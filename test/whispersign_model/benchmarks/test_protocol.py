@@ -72,7 +72,7 @@ def quick(monkeypatch):
         (folder / benchmark.RESULT).write_text(json.dumps(result))
         return result
 
-    monkeypatch.setattr(benchmark, "_fold", fold)
+    monkeypatch.setattr(benchmark, "run_fold", fold)
     return done
 
 
