@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from whispersign_model.errors import RecordingError, WhisperSignError
-from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.bag_files import find_bags
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
@@ -65,6 +65,7 @@ def demonstrate(options: DemoOptions) -> int:
     """
     recordings = read_labelled(find_bags(options.bags))
     metadata = read_metadata(options.model)
+    _check_known(recordings, metadata)
     seconds = sum(recording.duration for recording in recordings)
     what = recordings[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
     glosses = sum(len(recording.glosses) for recording in recordings)
@@ -85,6 +86,22 @@ def demonstrate(options: DemoOptions) -> int:
     if len(recordings) == 1:
         return _compare(recordings[0].glosses, recognised[0])
     return _count(recordings, recognised)
+
+
+def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) -> None:
+    """Refuse recordings of another sensor's kind, and those of whose signs a model knows none.
+
+    Raises:
+        WhisperSignError: naming the first such recording.
+    """
+    for recording in recordings:
+        metadata.recipe.check_source(recording.name, recording.coordinates, recording.smoothing)
+        if not set(recording.glosses) & set(metadata.glosses):
+            raise RecordingError(
+                recording.name,
+                f"has no sign that {metadata.model_id} knows",
+                "name recordings of its signs with --bag",
+            )
 
 
 def read_labelled(bags: Sequence[Path]) -> list[Recording]:

@@ -6,8 +6,11 @@ import pytest
 
 from whispersign_model.bundled import bundled, find_checkpoint, names
 from whispersign_model.cli.main import main
+from whispersign_model.configuration import load_yaml
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import exported_beside
+from whispersign_model.training.config import TrainingConfig
+from whispersign_model.training.journal import RECIPE
 
 
 @pytest.mark.parametrize("name", names())
@@ -16,6 +19,14 @@ def test_a_bundled_network_is_exported_and_named_like_its_folder(name):
     metadata = read_metadata(folder)
     assert metadata.name == name
     assert exported_beside(folder) is not None
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith(
+        f"# {metadata.model_id}: "
+    )  # a network that is made anew needs a new one
+    for part in ("Data", "Training", "Figures", "Limits"):
+        assert f"**{part}" in card
+    if (folder / RECIPE).exists():
+        load_yaml(TrainingConfig, folder / RECIPE)
 
 
 def test_a_name_is_a_bundled_network_unless_a_path_of_this_name_exists(tmp_path, monkeypatch):

@@ -71,6 +71,8 @@ def test_what_is_missing_is_one_line_and_2(tmp_path, bag, model, recording):
     write_bag(tmp_path / "unlabelled", replace(recording, segments=()))
     for arguments, text in (
         (("--model", tmp_path / "none", "--bag", bag), "none: does not exist"),
+        (("--model", "german"), "demo_bag: coordinates are metric_sensor"),
+        (("--model", "thai"), "demo_bag: has no sign that thai@"),
         (("--model", model, "--bag", tmp_path / "none"), "none: does not exist"),
         (("--model", model, "--bag", tmp_path / "unlabelled"), "has no labels"),
     ):
