@@ -22,7 +22,7 @@ def test_a_bundled_network_is_exported_and_named_like_its_folder(name):
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith(
         f"# {metadata.model_id}: "
-    )  # a network that is made anew needs a new one
+    )  # of this network, no other
     for part in ("Data", "Training", "Figures", "Limits"):
         assert f"**{part}" in card
     if (folder / RECIPE).exists():
