@@ -20,9 +20,7 @@ def test_a_bundled_network_is_exported_and_named_like_its_folder(name):
     assert metadata.name == name
     assert exported_beside(folder) is not None
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert card.startswith(
-        f"# {metadata.model_id}: "
-    )  # of this network, no other
+    assert card.startswith(f"# {metadata.model_id}: ")  # of this network, no other
     for part in ("Data", "Training", "Figures", "Limits"):
         assert f"**{part}" in card
     if (folder / RECIPE).exists():

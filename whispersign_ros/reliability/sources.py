@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 from whispersign_model.recordings.bag import write_bag
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
-from whispersign_model.recordings.takes import find_takes
+from whispersign_model.recordings.takes import LOCK, find_takes
 from whispersign_msgs.msg import Prompt
 from whispersign_ros import qos
 from whispersign_ros.demonstration import START_LIMIT
@@ -46,6 +46,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
     for number, take in enumerate(takes):
         write_bag(bag / f"take{number}", take)
     replay = {"bag": str(bag), "loop": True}
+    whole = {**replay, "source": "replay", "model": str(model)}
     glosses = [take.glosses[0] for take in takes]
     synthetic = {"glosses": glosses[:1], "seed": SEED, "frame_rate": RATE}
     return [
@@ -58,9 +59,13 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
             Scenario(
                 f"kill -9 of `{executable}`, started again",
                 "a new stream begins; signs before the kill are published",
-                partial(_alone, partial(source_killed, model, executable, parameters)),
+                partial(_alone, partial(source_killed, others, executable, parameters)),
             )
-            for executable, parameters in (("replay_node", replay), ("synthetic_node", synthetic))
+            for executable, parameters, others in (
+                ("replay_node", replay, nodes(model)),
+                ("synthetic_node", synthetic, nodes(model)),
+                ("pipeline", whole, {}),
+            )
         ),
         Scenario(
             f"a bag is played in a loop, {ROUNDS} rounds, with its own stamps",
@@ -76,6 +81,11 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
             "the disk is full while `annotation_node` records",
             "the session pauses and says so; no half take is left; it goes on when there is room",
             partial(_alone, partial(disk_full, glosses[0], folder / "takes")),
+        ),
+        Scenario(
+            "kill -9 of `annotation_node` while it records, started again",
+            "whole takes are kept; no half take is left; the session goes on where it was",
+            partial(_alone, partial(recording_killed, glosses[0], folder / "other_takes")),
         ),
     ]
 
@@ -113,10 +123,14 @@ def _jump(graph: LiveGraph, by: int) -> str:
     return ""
 
 
-def source_killed(model: Path, executable: str, parameters: dict[str, Any]) -> Outcome:
+def source_killed(
+    others: dict[str, dict[str, Any]], executable: str, parameters: dict[str, Any]
+) -> Outcome:
     """Kill a source in the middle of a sign, and start it again as ``respawn`` does."""
-    waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
-    with LiveGraph(nodes(model) | {executable: parameters | waits}) as graph:
+    waits: dict[str, Any] = {"wait_timeout": START_LIMIT}
+    if others:
+        waits["wait_for"] = list(GRAPH)
+    with LiveGraph(others | {executable: parameters | waits}) as graph:
         watch = graph.watch
         graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
         graph.kill(executable)
@@ -175,30 +189,64 @@ def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     return Outcome("queues held what came", None, "nothing")
 
 
-def disk_full(gloss: str, out: Path) -> Outcome:
-    """Let files grow no further in the middle of a take, as on a full disk, then again."""
+def _session(gloss: str, out: Path) -> dict[str, dict[str, Any]]:
+    """Return the nodes of a session of two takes by a made-up person."""
     session = {"glosses": [gloss], "takes": 2, "signer": "nobody", "out": str(out)}
     timing = {"countdown": 0.5, "rest": 0.0, "exit_at_end": False, "keys": False}
     source = {"prompted": True, "seed": SEED}
-    prompts: list[Prompt] = []
-    with LiveGraph({"annotation_node": session | timing, "synthetic_node": source}) as graph:
-        qos.subscribe(graph.watch, Prompt, "prompt", qos.STATE, prompts.append)
+    return {"annotation_node": session | timing, "synthetic_node": source}
+
+
+class _Screen:
+    """What a session shows."""
+
+    def __init__(self, graph: LiveGraph) -> None:
+        self._graph = graph
+        self.last = Prompt()
+        qos.subscribe(graph.watch, Prompt, "prompt", qos.STATE, self._show)
+
+    def _show(self, prompt: Prompt) -> None:
+        self.last = prompt
+
+    def until(self, phase: int, done: int, what: str) -> None:
+        """Wait until a phase is shown after so many takes."""
+        shown = (phase, done)
+        self._graph.until(lambda: (self.last.phase, self.last.done) == shown, what, START_LIMIT)
+
+
+def recording_killed(gloss: str, out: Path) -> Outcome:
+    """Kill a session in the middle of a take, and start it again with the same words."""
+    with LiveGraph(_session(gloss, out)) as graph:
+        screen = _Screen(graph)
+        screen.until(Prompt.SIGNING, 1, "the second take")
+        graph.spin(0.5)
+        graph.kill("annotation_node")
+        if len(find_takes(out)) != 1:
+            raise BrokenError(f"left {len(find_takes(out))} takes of one")
+        graph.start("annotation_node")
+        screen.until(Prompt.ENDED, 2, "the second take once more")
+        left = sorted(path.name for path in out.iterdir() if path.name != LOCK)
+        if len(find_takes(out)) != len(left):
+            raise BrokenError(f"left {left}, not all of them takes")
+    return Outcome("went on with the take under way", None, "the take under way")
+
+
+def disk_full(gloss: str, out: Path) -> Outcome:
+    """Let files grow no further in the middle of a take, as on a full disk, then again."""
+    with LiveGraph(_session(gloss, out)) as graph:
+        screen = _Screen(graph)
         go_on = graph.watch.create_client(Trigger, "annotation_node/pause")
-
-        def shown(phase: int, done: int) -> bool:
-            return bool(prompts) and (prompts[-1].phase, prompts[-1].done) == (phase, done)
-
-        graph.until(lambda: shown(Prompt.SIGNING, 1), "the second take", START_LIMIT)
+        screen.until(Prompt.SIGNING, 1, "the second take")
         pid = graph.children.pids["annotation_node"]
         _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (FULL, most))
-        graph.until(lambda: shown(Prompt.PAUSED, 1), "a pause", START_LIMIT)
-        said, left = prompts[-1].text, sorted(path.name for path in out.iterdir())
+        screen.until(Prompt.PAUSED, 1, "a pause")
+        said, left = screen.last.text, sorted(path.name for path in out.iterdir())
         if "cannot be written" not in said or len(find_takes(out)) != 1:
             raise BrokenError(f"said '{said}', and left {left}")
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
         go_on.call_async(Trigger.Request())
-        graph.until(lambda: shown(Prompt.ENDED, 2), "the second take once more", START_LIMIT)
+        screen.until(Prompt.ENDED, 2, "the second take once more")
         if len(find_takes(out)) != 2:
             raise BrokenError("the take that came again is not there")
     return Outcome("paused, and took the take once more", None, "the take under way")
