@@ -46,20 +46,20 @@ def run(plan: Plan, takes: Sequence[int], say: Callable[[str], None]) -> None:
     Raises:
         WhisperSignError: the archive, the fold or the recipe is at fault.
     """
+    if min(takes) < 1:
+        raise ConfigError("--takes", f"{min(takes)} is below 1")
+    stages = tuple(stage for stage in plan.recipe.stages if stage.name == STAGE)
+    if not stages:
+        raise ConfigError(f"stage {STAGE}", "is not in the recipe", "fine-tuning needs it")
     recordings = _split(plan)
     names = sorted({gloss for each in recordings for gloss in _glosses(each)})
     new = frozenset(names[NEW - 1 :: NEW])
     known = [each for each in recordings if not new.intersection(_glosses(each))]
     base = plan.out / "base"
     _report(plan, known, base, say)
-    stages = tuple(stage for stage in plan.recipe.stages if stage.name == STAGE)
-    if not stages:
-        raise ConfigError(f"stage {STAGE}", "is not in the recipe", "fine-tuning needs it")
     tuning = replace(plan, recipe=plan.recipe.model_copy(update={"stages": stages}), init=base)
     unknown = [each for each in recordings if new.issuperset(_glosses(each))]
     for count in takes:
-        if count < 1:
-            raise ConfigError("--takes", f"{count} is below 1")
         chosen = list(_chosen(unknown, count, plan.seed))
         for way, how in ((TUNED, tuning), (SCRATCH, plan)):
             _report(how, chosen, _folder(plan.out, way, count, plan.seed), say)
