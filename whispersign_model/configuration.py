@@ -24,10 +24,9 @@ def config_file(name: str) -> Path:
     Raises:
         ConfigError: when there is no such file.
     """
-    for folder in _folders():
-        if (folder / name).is_file():
-            return folder / name
-    raise ConfigError(name, "is not in the config folder", "check the name, or install again")
+    if (path := _find(name)) is None:
+        raise ConfigError(name, "is not in the config folder", "check the name, or install again")
+    return path
 
 
 def find_config(text: str) -> Path:
@@ -38,16 +37,15 @@ def find_config(text: str) -> Path:
     """
     path = Path(text).expanduser()
     if not path.exists() and path.parts[:1] == ("config",):
-        for folder in _folders():
-            if (folder.parent / path).is_file():
-                return folder.parent / path
+        return _find(path.relative_to("config")) or path
     return path
 
 
-def _folders() -> list[Path]:
+def _find(name: str | Path) -> Path | None:
     prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     installed = [p / "share/whispersign_ros/config" for p in (Path(sys.prefix), *prefixes)]
-    return [Path(__file__).parents[1] / "config", *installed]
+    paths = [folder / name for folder in (Path(__file__).parents[1] / "config", *installed)]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def load_yaml(model: type[Model], path: Path) -> Model:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from whispersign_model.benchmarks.protocol import RESULT, Plan, make_dataset, run_fold
+from whispersign_model.benchmarks.protocol import RESULT, Plan, chosen_folds, make_dataset, run_fold
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.archive import read_archive
 from whispersign_model.recordings.recording import Recording
@@ -52,13 +52,13 @@ def run(plan: Plan, takes: Sequence[int], say: Callable[[str], None]) -> None:
     if not stages:
         raise ConfigError(f"stage {STAGE}", "is not in the recipe", "fine-tuning needs it")
     recordings = _split(plan)
-    names = sorted({gloss for each in recordings for gloss in _glosses(each)})
+    names = sorted({gloss for each in recordings for gloss in each.glosses})
     new = frozenset(names[NEW - 1 :: NEW])
-    known = [each for each in recordings if not new.intersection(_glosses(each))]
+    known = [each for each in recordings if not new.intersection(each.glosses)]
     base = plan.out / "base"
     _report(plan, known, base, say)
     tuning = replace(plan, recipe=plan.recipe.model_copy(update={"stages": stages}), init=base)
-    unknown = [each for each in recordings if new.issuperset(_glosses(each))]
+    unknown = [each for each in recordings if new.issuperset(each.glosses)]
     for count in takes:
         chosen = list(_chosen(unknown, count, plan.seed))
         for way, how in ((TUNED, tuning), (SCRATCH, plan)):
@@ -108,7 +108,9 @@ def _report(
     if (folder / RESULT).exists():
         say(f"{name}: done before")
         return
-    data = make_dataset(folder.parent / f"{folder.name}_data", recordings, SplitPolicy(), plan)
+    data = make_dataset(
+        folder.parent / f"{folder.name}_data", recordings, SplitPolicy(), plan.protocol
+    )
     result = run_fold(plan, data, folder)
     say(f"{name}: {100 * result['accuracy']:.1f} % of {result['sequences']}")
 
@@ -116,21 +118,14 @@ def _report(
 def _split(plan: Plan) -> list[Recording]:
     """Return all recordings of one gloss, with the split that they have in the fold."""
     recordings = read_archive(plan.archive, plan.protocol.label)
-    policies = plan.protocol.folds.policies(recordings, plan.protocol.val_every)
-    number = plan.folds[0] if plan.folds else 1
-    if not 1 <= number <= len(policies):
-        raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
+    _, policy = next(chosen_folds(plan, recordings))
     items = [
-        SplitItem(index, each.name, each.signer, each.split, _glosses(each))
+        SplitItem(index, each.name, each.signer, each.split, each.glosses)
         for index, each in enumerate(recordings)
     ]
-    splits, _ = assign_splits(policies[number - 1], items)
+    splits, _ = assign_splits(policy, items)
     divided = [replace(each, split=split) for each, split in zip(recordings, splits)]
-    return [each for each in divided if len(_glosses(each)) == 1]
-
-
-def _glosses(recording: Recording) -> tuple[str, ...]:
-    return tuple(gloss for segment in recording.segments for gloss in segment.glosses)
+    return [each for each in divided if len(each.glosses) == 1]
 
 
 def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[Recording]:
@@ -144,7 +139,7 @@ def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[
         if each.split == TEST:
             yield each
         else:
-            by_gloss[_glosses(each)].append(each)
+            by_gloss[each.glosses].append(each)
     for glosses, all_takes in sorted(by_gloss.items()):
         if len(all_takes) < count:
             raise ConfigError("--takes", f"of {glosses[0]} there are only {len(all_takes)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -145,15 +145,12 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         WhisperSignError: the archive, a fold or the recipe is at fault.
     """
     recordings = read_archive(plan.archive, plan.protocol.label)
-    policies = plan.protocol.folds.policies(recordings, plan.protocol.val_every)
-    for number in plan.folds or range(1, len(policies) + 1):
-        if not 1 <= number <= len(policies):
-            raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
+    for number, policy in chosen_folds(plan, recordings):
         folder = plan.out / f"fold{number}"
         if (folder / f"seed{plan.seed}" / RESULT).exists():
             say(f"fold {number}, seed {plan.seed}: done before")
             continue
-        data = make_dataset(folder / "data", recordings, policies[number - 1], plan)
+        data = make_dataset(folder / "data", recordings, policy, plan.protocol)
         result = {"fold": number, **run_fold(plan, data, folder / f"seed{plan.seed}")}
         say(
             f"fold {number}, seed {plan.seed}: {100 * result['accuracy']:.1f} % of "
@@ -161,12 +158,25 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         )
 
 
+def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> Iterator[tuple[int, SplitPolicy]]:
+    """Yield number and split of each fold that the plan asks for.
+
+    Raises:
+        ConfigError: there is no such fold.
+    """
+    policies = plan.protocol.folds.policies(recordings, plan.protocol.val_every)
+    for number in plan.folds or range(1, len(policies) + 1):
+        if not 1 <= number <= len(policies):
+            raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
+        yield number, policies[number - 1]
+
+
 def make_dataset(
-    folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, plan: Plan
+    folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, protocol: Protocol
 ) -> Dataset:
     """Return the dataset of these recordings as the protocol asks, made unless it is there."""
     if not folder.exists():
-        smoothing = Smoothing.model_validate({"kind": plan.protocol.smoothing})
+        smoothing = Smoothing.model_validate({"kind": protocol.smoothing})
         recipe = Recipe().changed(smoothing=smoothing)
         sources = [Source(each.name, partial(_itself, each)) for each in recordings]
         convert(folder, sources, ConversionOptions(recipe=recipe, splits=policy))
