@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from whispersign_model.benchmarks import few_takes
@@ -11,27 +10,13 @@ from whispersign_model.cli.main import main
 
 GLOSSES = ("A", "B", "C", "D", "E", "F")
 NEW = {"C", "F"}
-COUNT = 60
 
 
 @pytest.fixture
-def command(tmp_path):
+def command(tmp_path, write_archive):
     """What runs a protocol on 60 recordings of six signs, every fifth of which tests."""
-    generator = np.random.default_rng(0)
-    np.savez(
-        tmp_path / "signs.npz",
-        xyz=generator.normal(0.1, 0.02, (12 * COUNT, 42, 3)).astype(np.float32),
-        t=np.tile(np.arange(12) / 30, COUNT),
-        ptr=np.arange(COUNT + 1) * 12,
-        lab=np.arange(COUNT) // 10,
-        lptr=np.arange(COUNT + 1),
-        classes=np.array(GLOSSES),
-        subject=np.array([""] * COUNT),
-        split=np.array([""] * COUNT),
-        sid=np.array([f"r{i}" for i in range(COUNT)]),
-        seg=np.zeros((0, 4), int),
-        meta=np.array(json.dumps({"coordinates": "metric_sensor"})),
-    )
+    signs = [gloss for gloss in GLOSSES for _ in range(10)]
+    write_archive(tmp_path / "signs.npz", signs, [""] * len(signs))
     own, recipe = tmp_path / "own.yaml", tmp_path / "recipe.yaml"
     own.write_text("{title: Mine, archive: signs.npz, folds: {every: 5}, val_every: 4}")
     stages = "[{name: frontend, epochs: 1, rate: 0.001}, {name: joint, epochs: 1, rate: 0.001}]"

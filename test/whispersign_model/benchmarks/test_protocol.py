@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from whispersign_model.benchmarks import protocol as benchmark
@@ -21,25 +20,11 @@ COUNT = 24
 
 
 @pytest.fixture
-def archives(tmp_path):
-    """A folder with an archive of 24 recordings of four signers, 12 frames each."""
-    generator = np.random.default_rng(0)
+def archives(tmp_path, write_archive):
+    """A folder with an archive of 24 recordings of four signers."""
     folder = tmp_path / "archives"
     folder.mkdir()
-    np.savez(
-        folder / "signs.npz",
-        xyz=generator.normal(0.1, 0.02, (12 * COUNT, 42, 3)).astype(np.float32),
-        t=np.tile(np.arange(12) / 30, COUNT),
-        ptr=np.arange(COUNT + 1) * 12,
-        lab=np.arange(COUNT) % 2,
-        lptr=np.arange(COUNT + 1),
-        classes=np.array(["A", "B"]),
-        subject=np.array([SIGNERS[i % 4] for i in range(COUNT)]),
-        split=np.array([""] * COUNT),
-        sid=np.array([f"r{i}" for i in range(COUNT)]),
-        seg=np.zeros((0, 4), int),
-        meta=np.array(json.dumps({"coordinates": "metric_sensor"})),
-    )
+    write_archive(folder / "signs.npz", "AB" * (COUNT // 2), [*SIGNERS] * (COUNT // 4))
     return folder
 
 
