@@ -110,21 +110,20 @@ def together(count: int, function: Callable[..., Result], *arguments: Any) -> Re
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(_threads(count))),
     }
     threads = torch.get_num_threads()
+    watch = threading.Thread(target=_watch, args=(others, faults, over), daemon=True)
     try:
         for rank in range(1, count):
             with _environment(**shared, RANK=str(rank), LOCAL_RANK=str(rank)), _uninterrupted():
                 others.append(context.Process(target=_other, args=(faults, function, arguments)))
                 others[-1].start()
-        threading.Thread(target=_watch, args=(others, faults, over), daemon=True).start()
+        watch.start()
         with _environment(**shared, RANK="0", LOCAL_RANK="0"):
             torch.set_num_threads(int(shared["OMP_NUM_THREADS"]))
             result = function(*arguments)
-            for other in others:
-                other.join(ENDING)
+            _await(others, ENDING)
             return result
     except RuntimeError:  # what torch raises when another process has gone
-        for other in others:
-            other.join(1.0)
+        _await(others, 1.0)
         if not faults.empty():
             raise faults.get() from None
         raise
@@ -133,7 +132,8 @@ def together(count: int, function: Callable[..., Result], *arguments: Any) -> Re
         torch.set_num_threads(threads)
         for other in others:
             other.kill()
-            other.join()
+        if watch.ident:  # it has started, and alone joins the others: of two, one may not be told
+            watch.join()
         if distributed.is_available() and distributed.is_initialized():
             distributed.destroy_process_group()
 
@@ -151,6 +151,12 @@ def _other(faults: Any, function: Callable[..., object], arguments: tuple[Any, .
         except RuntimeError:  # what torch raises when the first process has gone
             if os.getppid() == first:
                 raise
+
+
+def _await(others: Sequence[BaseProcess], seconds: float) -> None:
+    """Wait until each process has ended, at most so long for each; :func:`_watch` joins them."""
+    for other in others:
+        wait([other.sentinel], seconds)
 
 
 def _watch(others: Sequence[BaseProcess], faults: Any, over: threading.Event) -> None:
