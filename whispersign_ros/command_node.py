@@ -31,6 +31,7 @@ from whispersign_ros.process import run
 from whispersign_ros.stream import JUMP
 
 LONGEST_TICK = 0.05  # seconds between two looks whether something is due
+ANSWER = 10.0  # seconds after which a service that has not answered a call is given up
 FAREWELL = 0.5  # seconds that the stop action may take to arrive before the node ends
 TABLE = (
     Setting(
@@ -92,6 +93,7 @@ class CommandNode(Node):
         self._model_id = ""  # of the recogniser, once its vocabulary is known
         self._lacking = False  # whether that vocabulary has not all our glosses
         self._commanders: dict[str, Publisher | Client] = {}
+        self._calls: dict[Future, tuple[Client, int]] = {}  # unanswered, and when they were made
         self._performers = self._prepare(built)
         self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
         machine = CommandMachine(self._file.commands, inputs, values["max_age"])
@@ -131,7 +133,7 @@ class CommandNode(Node):
         rates = [each.rate for each in self._file.commands.commands if each.mode != "once"]
         self._ticks = self.create_timer(
             min([LONGEST_TICK, *(0.5 / rate for rate in rates)]),
-            lambda: self._do(machine.tick(_now())),
+            lambda: self._tick(machine),
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
         self._jumps = self.get_clock().create_jump_callback(
@@ -176,10 +178,22 @@ class CommandNode(Node):
         if not client.service_is_ready():
             self.diagnostics.dropped("calls", f"nobody offers {client.srv_name}")
             return
-        client.call_async(request).add_done_callback(partial(self._answered, client.srv_name))
+        answer = client.call_async(request)
+        self._calls[answer] = client, _now()
+        answer.add_done_callback(partial(self._answered, client.srv_name))
+
+    def _give_up_calls(self) -> None:
+        """Forget calls that were not answered in time: their service may have died meanwhile."""
+        for answer, (client, begin) in list(self._calls.items()):
+            if _now() - begin >= ANSWER * NANOSECONDS:
+                del self._calls[answer]
+                client.remove_pending_request(answer)
+                fault = f"{client.srv_name} has not answered for {ANSWER:g} s"
+                self.diagnostics.dropped("calls_unanswered", fault)
 
     def _answered(self, service: str, answer: Future) -> None:
         """Say so where an answer like that of Trigger or SetBool tells of a failure."""
+        self._calls.pop(answer, None)
         response = answer.result() if answer.exception() is None else None
         if not getattr(response, "success", response is not None):
             why = getattr(response, "message", "") or answer.exception() or "no reason given"
@@ -231,6 +245,10 @@ class CommandNode(Node):
     def _glimpse(self, message: Gloss) -> None:
         if self._machine is not None:
             self._do(self._machine.glimpse(_sign(message), _now()))
+
+    def _tick(self, machine: CommandMachine) -> None:
+        self._do(machine.tick(_now()))
+        self._give_up_calls()
 
     def _do(self, actions: Sequence[Action]) -> None:
         self._perform(actions)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for them
+RESPAWN_DELAY = 2.0  # seconds after which the launch files start a node that has died again
 
 
 def _entry(module: str) -> Callable[[], int]:

@@ -25,11 +25,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.discovery import RANGES, reach
-from whispersign_ros.executables import GRAPH
+from whispersign_ros.executables import GRAPH, RESPAWN_DELAY
 
 PACKAGE = "whispersign_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))
-RESPAWN_DELAY = 2.0  # seconds
 SWITCH = ("true", "false")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from rclpy.time import Time
@@ -16,7 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from whispersign_model.errors import ConfigError
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
-from whispersign_ros import qos
+from whispersign_ros import command_node, qos
 from whispersign_ros.command_node import CommandNode
 from whispersign_ros.messages import nanoseconds, time_message
 
@@ -196,6 +197,24 @@ def test_services_are_called(graph, file):
     bench.sign("CHARGE")
     graph.until(lambda: bench.node.diagnostics.drops == {"calls": 1, "calls_refused": 1})
     assert asked == [("lamp", True), ("dock", None)]
+
+
+def test_a_call_that_is_never_answered_is_given_up(graph, file, monkeypatch):
+    monkeypatch.setattr(command_node, "ANSWER", 0.2)
+    deaf = rclpy.create_node("deaf", context=graph.probe.context)  # nothing spins it
+    deaf.create_service(Trigger, "dock", lambda _, response: response)
+    bench = Bench(graph, file)
+    [dock] = [
+        client
+        for client in bench.node._commanders.values()
+        if getattr(client, "srv_name", "").endswith("dock")
+    ]
+    graph.until(dock.service_is_ready)
+    bench.sign("CHARGE")
+    graph.until(lambda: bench.node.diagnostics.drops == {"calls_unanswered": 1})
+    assert not bench.node._calls
+    assert not dock._pending_requests
+    deaf.destroy_node()
 
 
 def test_a_gloss_that_the_model_does_not_know_ends_the_node_with_its_line(graph, file):

@@ -99,6 +99,8 @@ class Augmentation(BaseModel):
         repeat: probability that such a sign is a recording of the same gloss as the one before.
         idle: probability, at both ends of such a sentence and between its signs, of a pause of up
             to ``idle_seconds``, in which the hands rest or are not seen.
+        pieces: probability, at the same places, that the hands pass through one to three stretches
+            of signs of the same signer that are too short to be those signs.
         window: probability that only a window of ``window_seconds`` is kept of a longer stream, a
             sentence of a made or a recorded one whose glosses have known times.
     """
@@ -130,6 +132,7 @@ class Augmentation(BaseModel):
     repeat: Probability = 0.1
     idle: Probability = 0.0
     idle_seconds: Annotated[float, Field(gt=0, le=10)] = 1.0
+    pieces: Probability = 0.0
     window: Probability = 0.0
     window_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
 

@@ -17,6 +17,9 @@ from whispersign_model.training.windows import Span, draw_window
 
 SHORTEST_PAUSE = 0.1  # seconds
 UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
+PIECES = 3  # of signs that are passed through in a row, at most
+PIECE_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
+PIECE_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,11 @@ class Sign:
 
     take: int
     pace: Pace
+
+
+@dataclass(frozen=True)
+class Piece(Sign):
+    """A stretch of a take, too short to be its sign: movement without a label."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,10 @@ def draw_plan(
     numbers = _sentence(augmentation, takes, take, generator)
     parts: list[Sign | Pause] = []
     for place, number in enumerate(numbers):
-        parts += _pause(augmentation, len(numbers), place, rate, generator)
+        parts += _between(augmentation, takes, numbers, place, rate, generator)
         length, least = takes.lengths[number], takes.least_frames[number]
         parts.append(Sign(number, augmentation.pace(length, rate, generator, least)))
-    parts += _pause(augmentation, len(numbers), len(numbers), rate, generator)
+    parts += _between(augmentation, takes, numbers, len(numbers), rate, generator)
     window = 0
     if augmentation.window and generator.random() < augmentation.window:
         window = round(augmentation.window_seconds * rate)
@@ -113,11 +121,47 @@ def _sentence(
     return numbers
 
 
+def _between(
+    augmentation: Augmentation,
+    takes: Takes,
+    numbers: list[int],
+    place: int,
+    rate: float,
+    generator: np.random.Generator,
+) -> list[Sign | Pause]:
+    """Return what precedes sign ``place`` of a sentence; the sign after the last is its end."""
+    if len(numbers) == 1:
+        return []
+    pause = _pause(augmentation, len(numbers), place, rate, generator)
+    pool = takes.by_signer[takes.examples[numbers[0]].signer]
+    return [*_pieces(augmentation, takes, pool, rate, generator), *pause]
+
+
+def _pieces(
+    augmentation: Augmentation,
+    takes: Takes,
+    pool: list[int],
+    rate: float,
+    generator: np.random.Generator,
+) -> list[Piece]:
+    """Return pieces of signs that the hands pass through, or none."""
+    if not augmentation.pieces or generator.random() >= augmentation.pieces:
+        return []
+    pieces = []
+    for _ in range(int(generator.integers(1, PIECES + 1))):
+        take = pool[int(generator.integers(len(pool)))]
+        last = takes.lengths[take] - 1
+        span = min(generator.uniform(*PIECE_SECONDS) * rate, PIECE_SHARE * last)
+        first = generator.uniform(0, last - span)
+        pieces.append(Piece(take, Pace(first, span, round(span) + 1, 0.0, 0.0)))
+    return pieces
+
+
 def _pause(
     augmentation: Augmentation, signs: int, place: int, rate: float, generator: np.random.Generator
 ) -> list[Pause]:
     """Return a pause, or none, before sign ``place`` of a sentence; sign ``signs`` is its end."""
-    if signs == 1 or not augmentation.idle or generator.random() >= augmentation.idle:
+    if not augmentation.idle or generator.random() >= augmentation.idle:
         return []
     longest = max(SHORTEST_PAUSE, augmentation.idle_seconds)
     frames = max(1, round(generator.uniform(SHORTEST_PAUSE, longest) * rate))
@@ -138,8 +182,10 @@ def compose(
     else:
         positions, confidence, starts = _joined(plan, read, rate, patch_size, generator)
         restarts = np.zeros(1, np.intp)
-    labels = np.concatenate([takes.examples[sign.take].labels for sign in signs])
-    known = [takes.spans[sign.take] for sign in signs]
+    labels = np.concatenate(
+        [takes.examples[sign.take].labels for sign in signs if not isinstance(sign, Piece)]
+    )
+    known = [() if isinstance(sign, Piece) else takes.spans[sign.take] for sign in signs]
     if plan.window and len(positions) > plan.window and None not in known:
         spans = [
             _retimed(span, at, start)

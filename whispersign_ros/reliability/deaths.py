@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from whispersign_model.errors import WhisperSignError
-from whispersign_ros.executables import GRAPH
+from whispersign_ros.executables import GRAPH, RESPAWN_DELAY
 from whispersign_ros.reliability.live import BrokenError, LiveGraph
 from whispersign_ros.reliability.scenario import Outcome, Scenario, new_drops, survive
 
-RESPAWN = 2.0  # seconds after which the launch files start a node again
 HELD_UP = 3.0  # seconds
 OVERFLOW = 12.0  # seconds; more than all queues hold
 STALLED = "reliability.stalled"
@@ -26,7 +25,7 @@ def scenarios(model: Path) -> list[Scenario[LiveGraph]]:
     return [
         *(
             Scenario(
-                f"kill -9 of `{node}`, started again after {RESPAWN:g} s",
+                f"kill -9 of `{node}`, started again after {RESPAWN_DELAY:g} s",
                 "the other nodes go on; signs before the kill are published"
                 if node != "command_node"
                 else "recognition does not notice",
@@ -67,7 +66,7 @@ def _killed(node: str, graph: LiveGraph) -> Outcome:
     def fault() -> str:
         begin = time.monotonic()
         graph.kill(node)
-        graph.spin(RESPAWN)
+        graph.spin(RESPAWN_DELAY)
         graph.start(node)
         graph.ready(node)
         graph.hears(listener)

@@ -8,7 +8,7 @@ import pytest
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.training.augmentation import Augmentation
-from whispersign_model.training.composition import Pause, Sign, compose, draw_plan
+from whispersign_model.training.composition import Pause, Piece, Sign, compose, draw_plan
 from whispersign_model.training.takes import Takes
 
 STREAM = Augmentation(sentence=1, sentence_signs=5)
@@ -30,7 +30,8 @@ def plans(augmentation, takes, count=25):
 
 
 def labels(plan, takes):
-    return [int(takes.examples[p.take].labels[0]) for p in plan.parts if isinstance(p, Sign)]
+    signs = [p for p in plan.parts if isinstance(p, Sign) and not isinstance(p, Piece)]
+    return [int(takes.examples[sign.take].labels[0]) for sign in signs]
 
 
 def test_a_sentence_has_signs_of_one_signer_and_all_their_labels(takes):
@@ -68,6 +69,25 @@ def test_pauses_carry_no_label_and_hands_are_seen_at_both_ends(takes):
         if not all(pause.seen for pause in pauses):
             assert not clip.confidence.any(axis=1).all()
     assert kinds == {True, False}
+
+
+def test_pieces_of_signs_are_short_and_carry_no_label(takes):
+    counts = set()
+    for plan, generator in plans(STREAM.changed(pieces=1, window=1, window_seconds=60), takes):
+        pieces = [part for part in plan.parts if isinstance(part, Piece)]
+        whole = labels(plan, takes)
+        counts.add(len(pieces) - len(whole) - 1)
+        for piece in pieces:
+            assert takes.examples[piece.take].signer == "a"
+            assert 1 <= piece.pace.count <= 1 + 0.35 * 60
+            assert piece.pace.span <= (takes.lengths[piece.take] - 1) / 3
+            assert 0 <= piece.pace.first <= takes.lengths[piece.take] - 1 - piece.pace.span
+        clip = compose(plan, takes, 60.0, 4, generator)
+        assert clip.labels.tolist() == whole
+        assert len(clip.positions) >= sum(part.pace.count for part in plan.parts)
+    assert len(counts) > 2
+    lone = STREAM.changed(sentence=0, pieces=1)
+    assert all(len(plan.parts) == 1 for plan, _ in plans(lone, takes, 3))
 
 
 def test_a_window_keeps_only_the_labels_that_lie_in_it(takes):
