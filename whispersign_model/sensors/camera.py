@@ -78,7 +78,6 @@ class CameraHands:
     """Turns pictures of one camera, in order of time, into observations.
 
     Attributes:
-        coordinates: of the next observations; may be changed.
         pixels: the last picture as it was looked at, turned round if it was mirrored.
         left, right: the hands found in it, in its pixels.
 
@@ -88,7 +87,6 @@ class CameraHands:
 
     def __init__(self, options: CameraOptions | None = None) -> None:
         self._options = options or CameraOptions()
-        self.coordinates = COORDINATES[self._options.coordinates]
         self._detector = HandDetector(self._options.detector)
         self._sides = Sides()
         self._placer = Placer(self._options.hand_length)
@@ -96,8 +94,12 @@ class CameraHands:
         self.left: Detection | None = None
         self.right: Detection | None = None
 
-    def look(self, picture: Picture) -> Observation:
+    def look(self, picture: Picture, coordinates: Coordinates | None = None) -> Observation:
         """Find both hands.
+
+        Args:
+            picture: the next one.
+            coordinates: to measure in, if not the options'.
 
         Raises:
             ConfigError: the calibration is of pictures of another shape.
@@ -108,18 +110,21 @@ class CameraHands:
         self.pixels = pixels
         found = self._detector.detect(pixels, picture.stamp)
         self.left, self.right = self._sides.assign(picture.stamp, found)
-        hands = [self._hand(*side, picture) for side in zip(HANDS, (self.left, self.right))]
+        wanted = coordinates or COORDINATES[self._options.coordinates]
+        hands = [self._hand(*side, picture, wanted) for side in zip(HANDS, (self.left, self.right))]
         return Observation.of_hands(picture.stamp, *hands)
 
     def close(self) -> None:
         """Free the detector."""
         self._detector.close()
 
-    def _hand(self, side: str, hand: Detection | None, picture: Picture) -> Hand | None:
+    def _hand(
+        self, side: str, hand: Detection | None, picture: Picture, coordinates: Coordinates
+    ) -> Hand | None:
         if hand is None:
             return None
         height, width = picture.pixels.shape[:2]
-        if self.coordinates is Coordinates.IMAGE_NORMALISED:
+        if coordinates is Coordinates.IMAGE_NORMALISED:
             depths = hand.depths - hand.depths[0]
             return np.column_stack([hand.pixels, depths]) / height, hand.score
         rays = self._rays(hand.pixels, picture, width, height)
@@ -180,9 +185,9 @@ class CameraSensor:
         picture = self._pictures.read(timeout)
         if picture is None:
             return None
-        self.coordinates = self._hands.coordinates = self._wanted
+        self.coordinates = self._wanted
         begin = time.perf_counter()
-        observation = self._hands.look(picture)
+        observation = self._hands.look(picture, self.coordinates)
         self.seconds = time.perf_counter() - begin
         height, width = picture.pixels.shape[:2]
         self._size = f"{width}x{height}"
