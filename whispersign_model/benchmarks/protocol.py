@@ -45,6 +45,7 @@ class Folds(BaseModel):
         signers: so many signers, in order of their names, test in each fold.
         every: recording ``i`` tests in fold ``i % every + 1``.
         test: one fold, which these names test (see :class:`SplitPolicy`).
+        given: one fold, the recordings' own splits, as in WLASL.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,15 +53,18 @@ class Folds(BaseModel):
     signers: Annotated[int, Field(ge=0)] = 0
     every: Annotated[int, Field(ge=0)] = 0
     test: tuple[str, ...] = ()
+    given: bool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Folds:
-        if sum(map(bool, (self.signers, self.every, self.test))) != 1:
-            raise ValueError("give one of signers, every, test")
+        if sum(map(bool, (self.signers, self.every, self.test, self.given))) != 1:
+            raise ValueError("give one of signers, every, test, given")
         return self
 
-    def policies(self, recordings: Sequence[Recording], val_every: int) -> list[SplitPolicy]:
+    def policies(self, recordings: Sequence[Recording], val_every: int | None) -> list[SplitPolicy]:
         """Return the split of each fold, the first fold's first."""
+        if val_every is None:
+            return [SplitPolicy()]
         if self.every:
             return [
                 SplitPolicy(
@@ -88,7 +92,7 @@ class Protocol(BaseModel):
         label: label array of the archive.
         smoothing: of the raw frames; none, one_euro or moving_average.
         folds: who tests when.
-        val_every: every so many-th of the other recordings validates.
+        val_every: every so many-th of the other recordings validates; none where splits are given.
         train: the training recipe, in the config folder.
         published: figures of others on these recordings, by what they are.
     """
@@ -100,9 +104,15 @@ class Protocol(BaseModel):
     label: str = "lab"
     smoothing: str = "none"
     folds: Folds
-    val_every: Annotated[int, Field(ge=2)]
+    val_every: Annotated[int, Field(ge=2)] | None = None
     train: str = "train.yaml"
     published: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _validates(self) -> Protocol:
+        if (self.val_every is None) != self.folds.given:
+            raise ValueError("give val_every, unless folds are given: those name who validates")
+        return self
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,29 @@ def test_every_turn_tests_once_and_leaves_room_for_validation(archives):
     assert all((policy.val_offset - policy.test_offset) % 5 for policy in policies)
 
 
-@pytest.mark.parametrize("folds", [{}, {"signers": 1, "every": 5}])
+def test_splits_that_are_given_are_kept(archives, tmp_path):
+    recordings = read_archive(archives / "signs.npz")
+    words = ["train", "train", "dev", "test"]
+    recordings = [replace(each, split=words[n % 4]) for n, each in enumerate(recordings)]
+    protocol = Protocol(title="Mine", archive="a.npz", folds=Folds(given=True))
+    [policy] = protocol.folds.policies(recordings, protocol.val_every)
+    data = benchmark.make_dataset(tmp_path / "data", recordings, policy, protocol)
+    counts = {split: len(data.split(split)) for split in ("train", "val", "test")}
+    assert counts == {"train": COUNT // 2, "val": COUNT // 4, "test": COUNT // 4}
+
+
+@pytest.mark.parametrize(("given", "val_every"), [(True, 5), (False, None)])
+def test_who_validates_is_said_once(given, val_every):
+    with pytest.raises(ValueError, match="give val_every, unless"):
+        Protocol(
+            title="",
+            archive="",
+            folds=Folds(every=0 if given else 2, given=given),
+            val_every=val_every,
+        )
+
+
+@pytest.mark.parametrize("folds", [{}, {"signers": 1, "every": 5}, {"every": 5, "given": True}])
 def test_one_way_to_split_is_given(folds):
     with pytest.raises(ValueError, match="give one of"):
         Folds(**folds)
