@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,7 +72,7 @@ class CameraOptions:
 
 def turned_round(pixels: Image) -> Image:
     """The picture that a mirror image is of."""
-    return np.ascontiguousarray(pixels[:, ::-1])
+    return cv2.flip(pixels, 1).astype(np.uint8, copy=False)
 
 
 class CameraHands:

@@ -101,6 +101,7 @@ class HandDetector:
         options = options or DetectorOptions()
         bundle = find_bundle(options.model_file)
         try:
+            import cv2
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
         except ModuleNotFoundError as error:
@@ -125,7 +126,7 @@ class HandDetector:
                 bundle, "is not a model of MediaPipe's hand detector", "make it anew"
             ) from error
         self._image: Callable[[Image], Any] = lambda pixels: mediapipe.Image(
-            image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels[..., ::-1])
+            image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         )
         self._clock = -1  # milliseconds of the last picture: MediaPipe wants them to increase
 
