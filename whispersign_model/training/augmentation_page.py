@@ -47,6 +47,7 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sentence", {"sentence": 1, "sentence_signs": 4}),
+    ("sentence through pieces of signs", {"sentence": 1, "sentence_signs": 4, "pieces": 0.7}),
     ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
     ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
 )
@@ -137,7 +138,7 @@ def _stream(
     def variety(candidate: int) -> tuple[int, int]:
         drawn = np.random.default_rng(candidate)
         parts = draw_plan(augmentation, takes, take, rate, drawn).parts
-        numbers = [part.take for part in parts if isinstance(part, Sign)]
+        numbers = [part.take for part in parts if isinstance(part, Sign) and part.labelled]
         return len({int(takes.examples[number].labels[0]) for number in numbers}), len(parts)
 
     best = max(range(seed, seed + 20), key=variety)

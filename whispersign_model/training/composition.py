@@ -24,15 +24,17 @@ PIECE_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Sign:
-    """A take, at a pace."""
+    """A take, at a pace.
+
+    Attributes:
+        take: its number.
+        pace: when it is read.
+        labelled: whether its glosses are signed; not those of a piece too short to be the sign.
+    """
 
     take: int
     pace: Pace
-
-
-@dataclass(frozen=True)
-class Piece(Sign):
-    """A stretch of a take, too short to be its sign: movement without a label."""
+    labelled: bool = True
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _pieces(
     pool: list[int],
     rate: float,
     generator: np.random.Generator,
-) -> list[Piece]:
+) -> list[Sign]:
     """Return pieces of signs that the hands pass through, or none."""
     if not augmentation.pieces or generator.random() >= augmentation.pieces:
         return []
@@ -153,7 +155,8 @@ def _pieces(
         last = takes.lengths[take] - 1
         span = min(generator.uniform(*PIECE_SECONDS) * rate, PIECE_SHARE * last)
         first = generator.uniform(0, last - span)
-        pieces.append(Piece(take, Pace(first, span, round(span) + 1, 0.0, 0.0)))
+        pace = Pace(first, span, round(span) + 1, 0.0, 0.0)
+        pieces.append(Sign(take, pace, labelled=False))
     return pieces
 
 
@@ -182,10 +185,8 @@ def compose(
     else:
         positions, confidence, starts = _joined(plan, read, rate, patch_size, generator)
         restarts = np.zeros(1, np.intp)
-    labels = np.concatenate(
-        [takes.examples[sign.take].labels for sign in signs if not isinstance(sign, Piece)]
-    )
-    known = [() if isinstance(sign, Piece) else takes.spans[sign.take] for sign in signs]
+    labels = np.concatenate([takes.examples[sign.take].labels for sign in signs if sign.labelled])
+    known = [takes.spans[sign.take] if sign.labelled else () for sign in signs]
     if plan.window and len(positions) > plan.window and None not in known:
         spans = [
             _retimed(span, at, start)

@@ -8,7 +8,7 @@ import pytest
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.training.augmentation import Augmentation
-from whispersign_model.training.composition import Pause, Piece, Sign, compose, draw_plan
+from whispersign_model.training.composition import Pause, Sign, compose, draw_plan
 from whispersign_model.training.takes import Takes
 
 STREAM = Augmentation(sentence=1, sentence_signs=5)
@@ -30,7 +30,7 @@ def plans(augmentation, takes, count=25):
 
 
 def labels(plan, takes):
-    signs = [p for p in plan.parts if isinstance(p, Sign) and not isinstance(p, Piece)]
+    signs = [part for part in plan.parts if isinstance(part, Sign) and part.labelled]
     return [int(takes.examples[sign.take].labels[0]) for sign in signs]
 
 
@@ -74,7 +74,7 @@ def test_pauses_carry_no_label_and_hands_are_seen_at_both_ends(takes):
 def test_pieces_of_signs_are_short_and_carry_no_label(takes):
     counts = set()
     for plan, generator in plans(STREAM.changed(pieces=1, window=1, window_seconds=60), takes):
-        pieces = [part for part in plan.parts if isinstance(part, Piece)]
+        pieces = [part for part in plan.parts if not part.labelled]
         whole = labels(plan, takes)
         counts.add(len(pieces) - len(whole) - 1)
         for piece in pieces:
