@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
 import resource
 import time
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from whispersign_model.benchmarks.streaming import apart
 from whispersign_model.configuration import config_file
 from whispersign_model.network.config import SIZES, ModelConfig, load_model_config
 from whispersign_model.network.model import WhisperSignModel
@@ -88,8 +88,7 @@ def measure(
     """
     costs = {}
     for size in sizes:
-        with multiprocessing.get_context("spawn").Pool(1) as fresh:
-            costs[size] = fresh.apply(_measure, (size, threads, tuple(parts)))
+        costs[size] = apart(_measure, size, threads, tuple(parts))
         done()
     return costs
 

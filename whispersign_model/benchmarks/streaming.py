@@ -6,6 +6,7 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,10 +46,10 @@ def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dic
     for size in sizes:
         with TemporaryDirectory() as folder:
             exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
-            _apart(_export, size, exact, small)
-            costs = _apart(_costs, exact, threads)
-            costs["torch_ms_per_s"] = _apart(_costs, Path(folder), threads)["ms_per_s"]
-            costs["int8"] = _apart(_costs, small, threads)
+            apart(_export, size, exact, small)
+            costs = apart(_costs, exact, threads)
+            costs["torch_ms_per_s"] = apart(_costs, Path(folder), threads)["ms_per_s"]
+            costs["int8"] = apart(_costs, small, threads)
         figures[size] = costs
         done()
     return figures
@@ -58,8 +59,8 @@ def measure_memory() -> dict[str, float]:
     """Return the resident memory, in megabytes, after a minute and after an hour of one stream."""
     with TemporaryDirectory() as folder:
         exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
-        _apart(_export, MEMORY_SIZE, exact, small)
-        after: list[float] = _apart(memory_after, exact, (MINUTE, HOUR))
+        apart(_export, MEMORY_SIZE, exact, small)
+        after: list[float] = apart(memory_after, exact, (MINUTE, HOUR))
     return {"1 min": after[0], "1 h": after[1]}
 
 
@@ -82,10 +83,10 @@ def resident_mb() -> float:
     return round(pages * resource.getpagesize() / 1e6, 2)
 
 
-def _apart(function: Callable[..., Any], *arguments: object) -> Any:
+def apart(function: Callable[..., Any], *arguments: object) -> Any:
     """Call a function in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as fresh:
-        return fresh.apply(function, arguments)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+        return fresh.submit(function, *arguments).result()
 
 
 def _export(size: str, exact: Path, small: Path) -> None:

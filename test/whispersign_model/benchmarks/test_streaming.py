@@ -52,7 +52,7 @@ def test_costs_of_the_bundled_network(monkeypatch):
 
 
 def test_a_stream_does_not_grow():
-    minute, ten = streaming._apart(streaming.memory_after, BUNDLED, (60, 600))
+    minute, ten = streaming.apart(streaming.memory_after, BUNDLED, (60, 600))
     assert abs(ten - minute) < 2
 
 
