@@ -1,0 +1,208 @@
+"""What each part of the network and of the training is worth: one fold, again and again without it.
+
+``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...]`` trains every variation (or
+those named) of the protocol's recipe with half its epochs, and prints the table of all that are
+done in the folder; those are kept. ``whole``, ``whole 1`` and ``whole 2`` differ by chance alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from whispersign_model.benchmarks.protocol import (
+    RESULT,
+    Plan,
+    Protocol,
+    chosen_folds,
+    make_dataset,
+    run_fold,
+)
+from whispersign_model.configuration import config_file, load_yaml
+from whispersign_model.network.attention import SpatialAttention, TemporalAttention
+from whispersign_model.network.config import load_model_config
+from whispersign_model.network.frontend import ConvSPE, PatchEmbedding
+from whispersign_model.recordings.archive import read_archive
+from whispersign_model.skeleton import VELOCITY
+from whispersign_model.training.config import TrainingConfig
+
+BASE = "whole"
+Changes = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is different.
+
+    Attributes:
+        recipe: top-level values of the training recipe.
+        augmentation, features: values of these sections of it.
+        stages: values of stages, by stage name.
+        smoothing: of the raw frames, if not the protocol's.
+        seed: of the training.
+        network: leaves a part out of every network that is made while it lasts.
+    """
+
+    recipe: Changes = field(default_factory=dict)
+    augmentation: Changes = field(default_factory=dict)
+    features: Changes = field(default_factory=dict)
+    stages: dict[str, Changes] = field(default_factory=dict)
+    smoothing: str = ""
+    seed: int = 0
+    network: Callable[[ExitStack], None] = lambda parts: None
+
+
+def _without_spatial_attention(parts: ExitStack) -> None:
+    def forward(self: SpatialAttention, x: Tensor) -> tuple[Tensor, Tensor]:
+        count = x.shape[1]
+        return torch.zeros_like(x), x.new_zeros(len(x), self.heads, count, count)
+
+    parts.enter_context(patch.object(SpatialAttention, "forward", forward))
+
+
+def _without_relative_positions(parts: ExitStack) -> None:
+    made = TemporalAttention.__init__
+
+    def make(self: TemporalAttention, *words: Any) -> None:
+        made(self, *words)
+        for weights in (self.relative, self.relative_bias):
+            weights.data.zero_()
+            weights.requires_grad_(False)
+
+    parts.enter_context(patch.object(TemporalAttention, "__init__", make))
+
+
+def _without_conv_spe(parts: ExitStack) -> None:
+    parts.enter_context(patch.object(ConvSPE, "forward", lambda self, x, past=None: x))
+
+
+def _without_velocities(parts: ExitStack) -> None:
+    embed = PatchEmbedding.forward
+
+    def forward(self: PatchEmbedding, patches: Tensor) -> Tensor:
+        still = patches.clone()
+        still[..., VELOCITY] = 0
+        return embed(self, still)
+
+    parts.enter_context(patch.object(PatchEmbedding, "forward", forward))
+
+
+EVERYTHING = ("frontend", "joint", "realtime")
+VARIATIONS = {
+    BASE: Variation(),
+    "whole 1": Variation(seed=1),
+    "whole 2": Variation(seed=2),
+    "S-MHSA": Variation(network=_without_spatial_attention),
+    "relative positions": Variation(network=_without_relative_positions),
+    "ConvSPE": Variation(network=_without_conv_spe),
+    "velocities": Variation(network=_without_velocities),
+    "attention decoder (alpha 1)": Variation(
+        stages={name: {"alpha": 1.0} for name in ("joint", "realtime")}
+    ),
+    "stage frontend": Variation(stages={"frontend": {"epochs": 0}}),
+    "stage realtime": Variation(stages={"realtime": {"epochs": 0}}),
+    "chunks in training": Variation(
+        stages={name: {"chunks": [0]} for name in ("joint", "realtime")}
+    ),
+    "averaging": Variation(recipe={"averaging": 0.0}),
+    "label smoothing": Variation(recipe={"label_smoothing": 0.0}),
+    "weight decay": Variation(recipe={"weight_decay": 0.0}),
+    "augmentation, all": Variation(stages={name: {"augment": False} for name in EVERYTHING}),
+    "rotation": Variation(augmentation={"rotation": 0.0}),
+    "scale, stretch": Variation(augmentation={"scale": 0.0, "stretch": 0.0}),
+    "shift, hand_shift": Variation(augmentation={"shift": 0.0, "hand_shift": 0.0}),
+    "speed, warp": Variation(augmentation={"speed": 0.0, "warp": 0.0}),
+    "crop": Variation(augmentation={"crop": 0.0}),
+    "noise": Variation(augmentation={"noise": 0.0}),
+    "finger_mask": Variation(augmentation={"finger_mask": 0.0}),
+    "frame_mask": Variation(augmentation={"frame_mask": 0.0}),
+    "+ sentence, idle": Variation(
+        augmentation={"sentence": 0.3, "sentence_signs": 2, "idle": 0.4, "idle_seconds": 2.0}
+    ),
+    "+ location entry": Variation(features={"location": "entry"}),
+    "+ scaling none": Variation(features={"scaling": "none"}),
+    "+ One Euro filter": Variation(smoothing="one_euro"),
+}
+
+
+@contextmanager
+def _varied(variation: Variation) -> Iterator[None]:
+    with ExitStack() as parts:
+        variation.network(parts)
+        yield
+
+
+def varied_recipe(recipe: TrainingConfig, variation: Variation) -> TrainingConfig:
+    """Return the recipe with half its epochs and what the variation changes, validated."""
+    values = recipe.model_dump()
+    for stage in values["stages"]:
+        stage["epochs"] = (stage["epochs"] + 1) // 2
+        stage.update(variation.stages.get(stage["name"], {}))
+    for section in ("augmentation", "features"):
+        values[section].update(getattr(variation, section))
+    return TrainingConfig.model_validate({**values, **variation.recipe, "seed": variation.seed})
+
+
+def table(out: Path) -> list[str]:
+    """Return a Markdown table of what is done in a folder; differences are to the mean of whole."""
+    found = {name: out / _slug(name) / RESULT for name in VARIATIONS}
+    results = {
+        name: json.loads(file.read_text(encoding="utf-8"))
+        for name, file in found.items()
+        if file.exists()
+    }
+    wholes = [result["accuracy"] for name, result in results.items() if name.startswith(BASE)]
+    rows = ["| without (+ with) | greedy | beam | rescored | live | difference |"]
+    rows.append("|---|---:|---:|---:|---:|---:|")
+    for name, result in results.items():
+        cells = [f"{100 * result[key]:.1f} %" for key in ("greedy", "beam", "accuracy", "live")]
+        change = 100 * (result["accuracy"] - sum(wholes) / len(wholes)) if wholes else float("nan")
+        rows.append(f"| {name} | {' | '.join(cells)} | {change:+.1f} |")
+    return rows
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def main(protocol_name: str, archives: str, out: str, fold: str, *names: str) -> None:
+    """Run the variations that are not done yet."""
+    protocol = load_yaml(Protocol, config_file(f"benchmark/{protocol_name}.yaml"))
+    recipe = load_yaml(TrainingConfig, config_file(protocol.train))
+    plan = Plan(
+        protocol=protocol,
+        archive=Path(archives) / protocol.archive,
+        out=Path(out),
+        folds=(int(fold),),
+        seed=0,
+        recipe=recipe,
+        network=load_model_config(config_file(f"model/{recipe.size}.yaml")),
+        progress=False,
+    )
+    recordings = read_archive(plan.archive, protocol.label)
+    [(_, policy)] = chosen_folds(plan, recordings)
+    for name in names or VARIATIONS:
+        variation, folder = VARIATIONS[name], plan.out / _slug(name)
+        if (folder / RESULT).exists():
+            continue
+        smoothing = variation.smoothing or protocol.smoothing
+        own = protocol.model_copy(update={"smoothing": smoothing})
+        data = make_dataset(plan.out / f"data_{smoothing}", recordings, policy, own)
+        changed = replace(plan, recipe=varied_recipe(recipe, variation), seed=variation.seed)
+        with _varied(variation):
+            result = run_fold(changed, data, folder)
+        print(f"{name}: {100 * result['accuracy']:.1f} %", file=sys.stderr, flush=True)
+    print("\n".join(table(plan.out)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
