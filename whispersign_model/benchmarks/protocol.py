@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whispersign_model.decoding.streaming import RecognizerOptions
 from whispersign_model.errors import ConfigError
 from whispersign_model.features.recipe import Recipe, Smoothing
 from whispersign_model.network.config import ModelConfig
@@ -94,6 +95,7 @@ class Protocol(BaseModel):
         folds: who tests when.
         val_every: every so many-th of the other recordings validates; none where splits are given.
         train: the training recipe, in the config folder.
+        live: how the live recogniser is set.
         published: figures of others on these recordings, by what they are.
     """
 
@@ -106,6 +108,7 @@ class Protocol(BaseModel):
     folds: Folds
     val_every: Annotated[int, Field(ge=2)] | None = None
     train: str = "train.yaml"
+    live: RecognizerOptions = RecognizerOptions()
     published: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -210,7 +213,7 @@ def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
     model, metadata = WhisperSignModel.load_checkpoint(folder)
     examples = data.split("test")
     readings = read_offline(model, metadata, examples, data.glosses)
-    live = read_live(model, metadata, examples, data.glosses)
+    live = read_live(model, metadata, examples, data.glosses, plan.protocol.live)
     errors = {method: count_errors(found) for method, found in readings.items()}
     rescored = errors["rescore"]
     result = {

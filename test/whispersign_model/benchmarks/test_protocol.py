@@ -12,10 +12,14 @@ from whispersign_model.benchmarks.protocol import Folds, Protocol
 from whispersign_model.cli.main import main
 from whispersign_model.configuration import load_yaml
 from whispersign_model.errors import ConfigError
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.archive import read_archive
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.training.config import TrainingConfig
 
 CONFIG = Path(__file__).parents[3] / "config" / "benchmark"
+BUNDLED = Path(benchmark.__file__).parents[1] / "assets" / "demo_model"
 SIGNERS = ("ada", "bo", "cy", "di")
 COUNT = 24
 
@@ -158,6 +162,37 @@ def test_streams_are_judged_by_what_is_found_in_them():
     protocol = Protocol(title="Mine", archive="a.npz", folds=Folds(every=2), val_every=3)
     lines = benchmark.table(protocol, {"results": [result], **means})
     assert any("of 9 signs 0.900 found at their place" in line for line in lines)
+
+
+def test_the_live_recogniser_is_set_as_the_protocol_says(archives, tmp_path, monkeypatch):
+    protocol = Protocol(
+        title="Mine",
+        archive="signs.npz",
+        folds=Folds(every=2),
+        val_every=3,
+        live={"min_confidence": 0.7, "max_length": 5},
+    )
+    recordings = read_archive(archives / "signs.npz")
+    policy = protocol.folds.policies(recordings, protocol.val_every)[0]
+    data = benchmark.make_dataset(tmp_path / "data", recordings, policy, protocol)
+    recipe = load_yaml(TrainingConfig, CONFIG.parent / "train.yaml")
+    plan = benchmark.Plan(protocol, archives, tmp_path, (1,), 3, recipe, ModelConfig())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "metrics.json").write_text('{"seconds": 1.0}')  # it is trained
+    model, metadata = WhisperSignModel.load_checkpoint(BUNDLED)
+    monkeypatch.setattr(WhisperSignModel, "load_checkpoint", lambda _: (model, metadata))
+    asked = []
+
+    def read_live(*words):
+        asked.append(words[-1])
+        return read_live_before(*words)
+
+    read_live_before = benchmark.read_live
+    monkeypatch.setattr(benchmark, "read_live", read_live)
+    result = benchmark.run_fold(plan, data, tmp_path / "run")
+    assert [(options.min_confidence, options.max_length) for options in asked] == [(0.7, 5)]
+    assert result["seed"] == 3
+    assert json.loads((tmp_path / "run" / benchmark.RESULT).read_text())["sequences"] == COUNT // 2
 
 
 def test_nothing_done_is_no_summary(tmp_path):
