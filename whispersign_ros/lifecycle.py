@@ -102,9 +102,10 @@ class ManagedNode(LifecycleNode):
         return self._attempt(self._release)
 
     def destroy_node(self) -> None:
-        """Stop working, then free the node."""
+        """Stop working, then free the node, and the services of its states, which rclpy leaves."""
         self._release()
         super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
 
     def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
         """Call ``action`` and return what a transition callback must return."""

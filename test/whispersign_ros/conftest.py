@@ -85,11 +85,7 @@ class Graph:
         return self.call(SetParameters, service, request).results[0]
 
     def call(self, service_type: type, service: str, request: Any) -> Any:
-        """Call a service, by the same client each time, and return the answer.
-
-        Whether it is there is asked once: later, beside topics that come and go, Fast DDS may say
-        for ever that a service is gone which answers.
-        """
+        """Call a service, by the same client each time, and return the answer."""
         if service not in self.clients:
             self.clients[service] = self.probe.create_client(service_type, service)
             self.until(self.clients[service].service_is_ready)

@@ -77,6 +77,8 @@ def test_a_fault_in_a_transition_is_logged_and_may_be_mended(graph, change, monk
 
 def test_a_node_that_is_destroyed_frees_what_it_holds(graph):
     node = graph.start(Holder)
+    graph.until(lambda: graph.probe.count_services("/holder/change_state") == 1)
+    graph.executor.remove_node(node)
     node.destroy_node()
     assert node.done[2:] == ["release"]
-    graph.executor.remove_node(node)
+    graph.until(lambda: graph.probe.count_services("/holder/change_state") == 0)
