@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -313,8 +313,12 @@ def _load_labels(path: Path, glosses: int | None) -> NDArray[np.int64]:
 
 
 def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
+    mode: Literal["r"] | None = "r" if mapped else None
     try:
-        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        try:
+            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        except SystemError:  # Python 3.11's parser miscounts once, now and then, after a fork
+            array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(path, f"is empty, truncated or no .npy file ({error})") from error
     if not isinstance(array, np.ndarray):
