@@ -69,6 +69,13 @@ TABLE = (
     Setting("detection", 0.5, "least confidence of a hand in the whole picture", 0.05, 1.0),
     Setting("presence", 0.5, "least confidence of a hand that is followed", 0.05, 1.0),
     Setting("tracking", 0.5, "least overlap of a hand from picture to picture", 0.05, 1.0),
+    Setting(
+        "search",
+        0.1,
+        "seconds between looks for a hand that has long been away; 0.0: every picture",
+        0.0,
+        10.0,
+    ),
     Setting("every_frame", False, "a file waits for the detector; false: as fast as it was taken"),
     Setting("exit_at_end", True, "end the process after the last picture; false: stay idle"),
     Setting("wait_for", [""], "a file waits until these nodes listen, e.g. recognition_node"),
@@ -127,7 +134,11 @@ class CameraNode(SensorNode):
         to_measure_in(self._coordinates, self.get_name())
         options = CameraOptions(
             detector=DetectorOptions(
-                values["model_file"], values["detection"], values["presence"], values["tracking"]
+                values["model_file"],
+                values["detection"],
+                values["presence"],
+                values["tracking"],
+                values["search"],
             ),
             coordinates=self._coordinates,
             mirrored=values["mirrored"],

@@ -54,8 +54,8 @@ def test_costs_are_those_between_the_first_picture_and_the_last(monkeypatch, tmp
             heard(SimpleNamespace(pid=1), message)
 
     monkeypatch.setattr(sensor_figures, "_run", run)
-    assert sensor_figures.cost(tmp_path / "v.mp4", every_frame=False) == (
-        "in real time: 11 pictures, 20.0 a second, 20.0 ms of CPU each, 40% of one core, "
+    assert sensor_figures.cost(tmp_path / "v.mp4", {}) == (
+        "11 pictures, 20.0 a second, 20.0 ms of CPU each, 40% of one core, "
         "latency p50 30 ms, p95 30 ms"
     )
 

@@ -24,6 +24,7 @@ CACHES = (
 )
 MILLISECOND = NANOSECONDS // 1000
 HANDS = 2
+STILL_NEAR = NANOSECONDS // 2  # a hand lost more recently is looked for in every picture
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,15 @@ class DetectorOptions:
         detection, presence, tracking: least confidence, in [0, 1], that a hand is there: when it
             is looked for in the whole picture, in the region where it is followed, and of the
             overlap of that region from picture to picture.
+        search: seconds from one look for the other hand to the next, while one is followed; 0: in
+            every picture.
     """
 
     model_file: str = ""
     detection: float = 0.5
     presence: float = 0.5
     tracking: float = 0.5
+    search: float = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,11 @@ class Detection:
         """Size in pixels: the mean distance of the landmarks from their middle."""
         return float(np.linalg.norm(self.pixels - self.pixels.mean(axis=0), axis=1).mean())
 
+    def near(self, earlier: Detection) -> bool:
+        """Whether it can be the same hand, a picture later: moved by no more than its width."""
+        step = self.pixels.mean(axis=0) - earlier.pixels.mean(axis=0)
+        return float(np.linalg.norm(step)) < 2 * earlier.extent
+
 
 def find_bundle(given: str) -> Path:
     """Return the detector's model file.
@@ -90,6 +99,10 @@ def find_bundle(given: str) -> Path:
 class HandDetector:
     """Finds up to two hands, and follows them from picture to picture.
 
+    MediaPipe looks through the whole picture as long as it follows fewer hands than it was asked
+    for, which takes longer than to follow two. A hand that is alone is therefore followed by a
+    landmarker that was asked for one, and the other is looked for every ``search`` seconds.
+
     Args:
         options: see ``DetectorOptions``.
 
@@ -110,16 +123,20 @@ class HandDetector:
                 f"the Python package '{error.name}' is missing",
                 "install the extra 'camera' of whispersign_ros",
             ) from error
+        base = BaseOptions(model_asset_path=str(bundle))
         try:
-            self._detector: Any = vision.HandLandmarker.create_from_options(
-                vision.HandLandmarkerOptions(
-                    base_options=BaseOptions(model_asset_path=str(bundle)),
-                    running_mode=vision.RunningMode.VIDEO,
-                    num_hands=HANDS,
-                    min_hand_detection_confidence=options.detection,
-                    min_hand_presence_confidence=options.presence,
-                    min_tracking_confidence=options.tracking,
+            self._one, self._both = (
+                vision.HandLandmarker.create_from_options(
+                    vision.HandLandmarkerOptions(
+                        base_options=base,
+                        running_mode=vision.RunningMode.VIDEO,
+                        num_hands=hands,
+                        min_hand_detection_confidence=options.detection,
+                        min_hand_presence_confidence=options.presence,
+                        min_tracking_confidence=options.tracking,
+                    )
                 )
+                for hands in (1, HANDS)
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise SensorError(
@@ -129,22 +146,44 @@ class HandDetector:
             image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         )
         self._clock = -1  # milliseconds of the last picture: MediaPipe wants them to increase
+        self._search = round(options.search * NANOSECONDS)
+        self._alone: Detection | None = None  # the only hand of the last picture
+        self._searched = -1  # nanoseconds: when two hands were last looked for, ...
+        self._lost = -STILL_NEAR  # ... and when they were last found
 
     def detect(self, pixels: Image, stamp: int) -> list[Detection]:
         """Find the hands in a picture ``(H, W, 3)`` captured at ``stamp`` nanoseconds."""
         self._clock = max(self._clock + 1, stamp // MILLISECOND)
-        found = self._detector.detect_for_video(self._image(pixels), self._clock)
-        height, width = pixels.shape[:2]
+        image = self._image(pixels)
+        if self._alone is not None and not self._search_is_due(stamp):
+            found = self._look(self._one, image)
+            if found and found[0].near(self._alone):
+                self._alone = found[0]
+                return found
+        found = self._look(self._both, image)
+        self._alone = found[0] if len(found) == 1 else None
+        self._searched = stamp
+        if len(found) == HANDS:
+            self._lost = stamp
+        return found
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._one.close()
+        self._both.close()
+
+    def _search_is_due(self, stamp: int) -> bool:
+        just_lost = 0 <= stamp - self._lost < STILL_NEAR
+        return just_lost or not 0 <= stamp - self._searched < self._search
+
+    def _look(self, landmarker: Any, image: Any) -> list[Detection]:
+        found = landmarker.detect_for_video(image, self._clock)
         return [
-            _detection(side[0], landmarks, world, width, height)
+            _detection(side[0], landmarks, world, image.width, image.height)
             for side, landmarks, world in zip(
                 found.handedness, found.hand_landmarks, found.hand_world_landmarks
             )
         ]
-
-    def close(self) -> None:
-        """Free the networks."""
-        self._detector.close()
 
 
 def _detection(side: Any, landmarks: Any, world: Any, width: int, height: int) -> Detection:

@@ -1,0 +1,124 @@
+"""When the detector looks through the whole picture for the other hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from whispersign_model.sensors import detector as module
+from whispersign_model.sensors.detector import STILL_NEAR, DetectorOptions, HandDetector
+
+vision = pytest.importorskip("mediapipe.tasks.python.vision")
+
+SEARCH = 0.1
+FRAME = 25_000_000  # nanoseconds
+PIXELS = np.zeros((480, 640, 3), np.uint8)
+
+
+class Landmarker:
+    """MediaPipe's, which finds hands where ``scene`` says, at x in picture widths."""
+
+    def __init__(self, number, scene, looks):
+        self.number, self.scene, self.looks = number, scene, looks
+        self.clock = -1
+
+    def detect_for_video(self, image, milliseconds):
+        assert milliseconds > self.clock
+        self.clock = milliseconds
+        self.looks.append(self.number)
+        hands = [self.hand(x) for x in self.scene[: self.number]]
+        return SimpleNamespace(
+            handedness=[[SimpleNamespace(category_name="Right", score=0.9)] for _ in hands],
+            hand_landmarks=hands,
+            hand_world_landmarks=hands,
+        )
+
+    def hand(self, x):
+        ring = np.linspace(0, 2 * np.pi, 21, endpoint=False)
+        points = np.stack([x + 0.05 * np.cos(ring), 0.5 + 0.05 * np.sin(ring), 0 * ring], axis=1)
+        return [SimpleNamespace(x=x, y=y, z=z) for x, y, z in points.tolist()]
+
+    def close(self):
+        self.looks.append("closed")
+
+
+@pytest.fixture
+def scene():
+    """Where the hands are; a test moves them."""
+    return [0.3]
+
+
+@pytest.fixture
+def looks():
+    """How many hands MediaPipe was asked for, call by call."""
+    return []
+
+
+@pytest.fixture
+def detector(monkeypatch, scene, looks):
+    monkeypatch.setattr(module, "find_bundle", lambda given: "hands.task")
+    monkeypatch.setattr(
+        vision.HandLandmarker,
+        "create_from_options",
+        lambda options: Landmarker(options.num_hands, scene, looks),
+    )
+    return HandDetector(DetectorOptions(search=SEARCH))
+
+
+def test_one_hand_is_followed_alone_and_the_other_looked_for_now_and_then(detector, looks):
+    for number in range(9):
+        assert len(detector.detect(PIXELS, number * FRAME)) == 1
+    assert looks == [2, 1, 1, 1, 2, 1, 1, 1, 2]
+
+
+def test_the_other_hand_is_found_within_the_time_of_a_search(detector, scene):
+    detector.detect(PIXELS, 0)
+    scene.append(0.7)
+    found = [len(detector.detect(PIXELS, number * FRAME)) for number in range(1, 7)]
+    assert found == [1, 1, 1, 2, 2, 2]
+
+
+def test_a_hand_just_lost_is_looked_for_in_every_picture(detector, scene, looks):
+    scene.append(0.7)
+    detector.detect(PIXELS, 0)
+    scene.pop()
+    pictures = STILL_NEAR // FRAME
+    for number in range(1, pictures + 3):
+        detector.detect(PIXELS, number * FRAME)
+    assert looks == [2] * pictures + [1, 1, 1]
+
+
+@pytest.mark.parametrize("there", [[], [0.7]])
+def test_when_the_hand_that_was_followed_is_gone_the_same_picture_is_searched(
+    detector, scene, looks, there
+):
+    detector.detect(PIXELS, 0)
+    detector.detect(PIXELS, FRAME)
+    scene[:] = there
+    assert len(detector.detect(PIXELS, 2 * FRAME)) == len(there)
+    assert looks == [2, 1, 1, 2]
+
+
+def test_a_hand_may_move_by_its_width_and_be_the_same(detector, scene, looks):
+    for number in range(4):
+        detector.detect(PIXELS, number * FRAME)
+        scene[0] += 0.08
+    assert looks == [2, 1, 1, 1]
+
+
+def test_without_hands_every_picture_is_searched(detector, scene, looks):
+    scene.clear()
+    for number in range(3):
+        detector.detect(PIXELS, number * FRAME)
+    assert looks == [2, 2, 2]
+
+
+def test_time_that_steps_back_is_searched(detector, looks):
+    for stamp in (10**12, 10**12 + FRAME, FRAME, 2 * FRAME):
+        detector.detect(PIXELS, stamp)
+    assert looks == [2, 1, 2, 1]
+
+
+def test_both_landmarkers_are_closed(detector, looks):
+    detector.close()
+    assert looks == ["closed", "closed"]
