@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,8 @@ from whispersign_model.network.model import WhisperSignModel  # noqa: E402
 
 
 @pytest.fixture(name="data")
-def data_fixture(tmp_path: Path) -> Path:
-    """Plain folders of features and labels, two glosses."""
-    folder = tmp_path / "data"
-    generator = np.random.default_rng(0)
-    for split in ("val", "test"):
-        for part in ("features", "labels"):
-            (folder / split / part).mkdir(parents=True)
-        for gloss in (1, 2):
-            clip = generator.normal(0, 0.1, (24, 42, 7)).astype(np.float32)
-            clip[..., 6] = 1
-            np.save(folder / split / "features" / f"{gloss}.npy", clip)
-            np.save(folder / split / "labels" / f"{gloss}.npy", np.array([gloss]))
-    return folder
+def data_fixture(plain_folders: Callable[..., Path]) -> Path:
+    return plain_folders("val", "test")
 
 
 @pytest.fixture(name="run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,19 +59,9 @@ def graphs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Plain folders of features and labels, two glosses; no validation split."""
-    folder = tmp_path / "data"
-    generator = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for part in ("features", "labels"):
-            (folder / split / part).mkdir(parents=True)
-        for gloss in (1, 2):
-            clip = generator.normal(0, 0.1, (24, 42, 7)).astype(np.float32)
-            clip[..., 6] = 1
-            np.save(folder / split / "features" / f"{gloss}.npy", clip)
-            np.save(folder / split / "labels" / f"{gloss}.npy", np.array([gloss]))
-    return folder
+def data(plain_folders: Callable[..., Path]) -> Path:
+    """A dataset without a validation split."""
+    return plain_folders("train", "test")
 
 
 def export(*words: object) -> int:
