@@ -100,8 +100,8 @@ class HandDetector:
     """Finds up to two hands, and follows them from picture to picture.
 
     MediaPipe looks through the whole picture as long as it follows fewer hands than it was asked
-    for, which takes longer than to follow two. A hand that is alone is therefore followed by a
-    landmarker that was asked for one, and the other is looked for every ``search`` seconds.
+    for, which takes longer than to follow two. A hand that has long been alone is therefore
+    followed by a landmarker that was asked for one, and the other hand looked for now and then.
 
     Args:
         options: see ``DetectorOptions``.
@@ -155,26 +155,32 @@ class HandDetector:
         """Find the hands in a picture ``(H, W, 3)`` captured at ``stamp`` nanoseconds."""
         self._clock = max(self._clock + 1, stamp // MILLISECOND)
         image = self._image(pixels)
-        if self._alone is not None and not self._search_is_due(stamp):
-            found = self._look(self._one, image)
-            if found and found[0].near(self._alone):
-                self._alone = found[0]
-                return found
-        found = self._look(self._both, image)
-        self._alone = found[0] if len(found) == 1 else None
+        followed = self._follow(image, stamp)
+        if followed is not None and 0 <= stamp - self._searched < self._search:
+            self._alone = followed
+            return [followed]
         self._searched = stamp
+        found = self._look(self._both, image)
         if len(found) == HANDS:
             self._lost = stamp
-        return found
+        if len(found) != 1:
+            self._alone = None
+            return found
+        self._alone = followed if followed and followed.near(found[0]) else found[0]
+        return [self._alone]
 
     def close(self) -> None:
         """Free the networks."""
         self._one.close()
         self._both.close()
 
-    def _search_is_due(self, stamp: int) -> bool:
+    def _follow(self, image: Any, stamp: int) -> Detection | None:
+        """Return the hand that has long been alone, where it is now."""
         just_lost = 0 <= stamp - self._lost < STILL_NEAR
-        return just_lost or not 0 <= stamp - self._searched < self._search
+        if self._alone is None or just_lost or not self._search:
+            return None
+        found = self._look(self._one, image)
+        return found[0] if found and found[0].near(self._alone) else None
 
     def _look(self, landmarker: Any, image: Any) -> list[Detection]:
         found = landmarker.detect_for_video(image, self._clock)

@@ -10,13 +10,15 @@ from whispersign_model.sensors.detector import STILL_NEAR, DetectorOptions, Hand
 
 vision = pytest.importorskip("mediapipe.tasks.python.vision")
 
-SEARCH = 0.1
 FRAME = 25_000_000  # nanoseconds
 PIXELS = np.zeros((480, 640, 3), np.uint8)
 
 
 class Landmarker:
-    """MediaPipe's, which finds hands where ``scene`` says, at x in picture widths."""
+    """MediaPipe's, which finds hands where ``scene`` says, at x in picture widths.
+
+    Their depth, in picture widths, tells the number of hands that it was asked for.
+    """
 
     def __init__(self, number, scene, looks):
         self.number, self.scene, self.looks = number, scene, looks
@@ -35,8 +37,10 @@ class Landmarker:
 
     def hand(self, x):
         ring = np.linspace(0, 2 * np.pi, 21, endpoint=False)
-        points = np.stack([x + 0.05 * np.cos(ring), 0.5 + 0.05 * np.sin(ring), 0 * ring], axis=1)
-        return [SimpleNamespace(x=x, y=y, z=z) for x, y, z in points.tolist()]
+        points = np.stack(
+            [x + 0.05 * np.cos(ring), 0.5 + 0.05 * np.sin(ring), 0 * ring + self.number]
+        )
+        return [SimpleNamespace(x=x, y=y, z=z) for x, y, z in points.T.tolist()]
 
     def close(self):
         self.looks.append("closed")
@@ -55,20 +59,26 @@ def looks():
 
 
 @pytest.fixture
-def detector(monkeypatch, scene, looks):
+def search():
+    """Seconds from one look for the other hand to the next."""
+    return 0.1
+
+
+@pytest.fixture
+def detector(monkeypatch, scene, looks, search):
     monkeypatch.setattr(module, "find_bundle", lambda given: "hands.task")
     monkeypatch.setattr(
         vision.HandLandmarker,
         "create_from_options",
         lambda options: Landmarker(options.num_hands, scene, looks),
     )
-    return HandDetector(DetectorOptions(search=SEARCH))
+    return HandDetector(DetectorOptions(search=search))
 
 
 def test_one_hand_is_followed_alone_and_the_other_looked_for_now_and_then(detector, looks):
     for number in range(9):
         assert len(detector.detect(PIXELS, number * FRAME)) == 1
-    assert looks == [2, 1, 1, 1, 2, 1, 1, 1, 2]
+    assert looks == [2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2]
 
 
 def test_the_other_hand_is_found_within_the_time_of_a_search(detector, scene):
@@ -86,6 +96,21 @@ def test_a_hand_just_lost_is_looked_for_in_every_picture(detector, scene, looks)
     for number in range(1, pictures + 3):
         detector.detect(PIXELS, number * FRAME)
     assert looks == [2] * pictures + [1, 1, 1]
+
+
+def test_a_hand_is_followed_by_the_landmarker_that_sees_it_in_every_picture(detector, scene):
+    hands = [detector.detect(PIXELS, 0)]
+    for number in range(1, 6):
+        scene[0] += 0.02
+        hands.append(detector.detect(PIXELS, number * FRAME))
+    assert [hand.depths[0] / PIXELS.shape[1] for (hand,) in hands] == [2, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("search", [0.0])
+def test_without_a_time_of_search_every_picture_is_searched(detector, looks):
+    for number in range(3):
+        detector.detect(PIXELS, number * FRAME)
+    assert looks == [2, 2, 2]
 
 
 @pytest.mark.parametrize("there", [[], [0.7]])
@@ -116,7 +141,7 @@ def test_without_hands_every_picture_is_searched(detector, scene, looks):
 def test_time_that_steps_back_is_searched(detector, looks):
     for stamp in (10**12, 10**12 + FRAME, FRAME, 2 * FRAME):
         detector.detect(PIXELS, stamp)
-    assert looks == [2, 1, 2, 1]
+    assert looks == [2, 1, 1, 2, 1]
 
 
 def test_both_landmarkers_are_closed(detector, looks):
