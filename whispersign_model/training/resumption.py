@@ -27,6 +27,7 @@ WHOSE = {  # parts of an identity, as a person knows them
     "glosses": "another vocabulary",
     "data": "another dataset",
     "processes": "another number of processes",
+    "stages": "other stages",
 }
 
 
@@ -37,7 +38,8 @@ class Stopped:
     Attributes:
         path: the file.
         identity: see :func:`identity_of`.
-        stage: its number, from 1; ``epochs`` of it are done.
+        stages: the numbers of those that the training has.
+        stage: the number of the one it was stopped in, from 1; ``epochs`` of it are done.
         history: what the stages before gave.
         metadata: shape and preprocessing of the network.
         spans: where the glosses of each training clip lie, if the network had to find them.
@@ -45,18 +47,18 @@ class Stopped:
 
     path: Path
     identity: dict[str, str]
+    stages: tuple[int, ...]
     stage: int
     epochs: int
     history: tuple[dict[str, Any], ...]
     metadata: CheckpointMetadata
     spans: list[Spans] | None = None
 
-    def require_same(self, identity: dict[str, str], stages: Sequence[int]) -> None:
+    def require_same(self, identity: dict[str, str]) -> None:
         """Refuse to go on with another training.
 
         Args:
             identity: of the training that would go on.
-            stages: numbers of those it would train.
 
         Raises:
             CheckpointError: naming what differs.
@@ -68,15 +70,11 @@ class Stopped:
                     f"belongs to a training with {whose}{self._difference(part, identity)}",
                     f"give what it had, or start anew with --init {self.path.parent}",
                 )
-        if self.stage not in stages:
-            raise CheckpointError(
-                self.path, f"was stopped in stage {self.stage}", "leave --stage out, or name it"
-            )
 
     def _difference(self, part: str, identity: dict[str, str]) -> str:
         """Return what differs, where that can be said in a few words."""
         before, now = json.loads(self.identity[part]), json.loads(identity[part])
-        if part == "processes":
+        if part in ("processes", "stages"):
             return f" ({before}, not {now})"
         if part == "recipe":
             keys = sorted(
@@ -92,6 +90,7 @@ def identity_of(
     config: TrainingConfig,
     metadata: CheckpointMetadata,
     processes: int,
+    stages: Sequence[int],
 ) -> dict[str, str]:
     """Return what two halves of one training have in common, as JSON by part.
 
@@ -107,6 +106,7 @@ def identity_of(
         "glosses": data.glosses,
         "data": [digest.hexdigest(), data.recipe.model_dump(mode="json")],
         "processes": processes,
+        "stages": list(stages),
         "network": metadata.model_dump(mode="json"),
     }
     return {name: json.dumps(part) for name, part in parts.items()}
@@ -126,6 +126,7 @@ def read_resume(path: Path, out: Path) -> Stopped:
         found = Stopped(
             path,
             dict(state["identity"]),
+            tuple(json.loads(state["identity"]["stages"])),
             int(state["record"]["stage"]),
             int(state["record"]["epochs"]),
             tuple(state["history"]),

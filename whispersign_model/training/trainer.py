@@ -88,7 +88,7 @@ def train(
         run: data, folder and processes.
         config: the training recipe.
         model_config: shape of the network; its vocabulary is set to the dataset's.
-        only_stage: from 1; the others are left out.
+        only_stage: from 1; the others are left out. A training that goes on has its own.
         resume: a run's ``last.ckpt``: go on exactly where it stopped, in the same folder.
         init: a checkpoint to start from, whatever its vocabulary; it says the shape of the network
             and how features are normalised.
@@ -105,6 +105,8 @@ def train(
     check_precision(config, run.device)
     stages = chosen_stages(config, only_stage)
     stopped = None if resume is None else read_resume(resume, run.out)
+    if stopped is not None and only_stage is None:
+        stages = [(number, stage) for number, stage in stages if number in stopped.stages]
     check_folder(run.out, resume)
     if run.devices > 1 and not part_of_several():
         return together(run.devices, train, run, config, model_config, only_stage, resume, init)
@@ -337,9 +339,11 @@ def prepare(
         language=run.data.language,
         recipe=recipe,
     )
-    identity = identity_of(run.data, [*training, *validation], config, metadata, processes)
+    numbers = [number for number, _ in stages]
+    examples = [*training, *validation]
+    identity = identity_of(run.data, examples, config, metadata, processes, numbers)
     if stopped is not None:
-        stopped.require_same(identity, [number for number, _ in stages])
+        stopped.require_same(identity)
     patch = model.config.frontend.patch_size
     clips = Clips(training, recipe, patch, config.seed, config.augmentation, run.data.glosses)
     fixed = Clips(validation, recipe, patch, config.seed)

@@ -72,11 +72,21 @@ def test_another_training_is_not_gone_on_with(stopped, capsys, spoil, says) -> N
 
 def test_another_stage_or_folder_is_refused(stopped, capsys) -> None:
     assert go_on(stopped, "--stage", "1") == 2
-    assert "was stopped in stage 2" in capsys.readouterr().err
+    assert "belongs to a training with other stages ([1, 2], not [1])" in capsys.readouterr().err
     (stopped / "elsewhere").mkdir()
     shutil.move(stopped / "run/last.ckpt", stopped / "elsewhere/last.ckpt")
     assert go_on(stopped, resume="elsewhere/last.ckpt") == 2
     assert f"give --out {stopped / 'elsewhere'}" in capsys.readouterr().err
+
+
+def test_a_training_of_one_stage_goes_on_with_that_one(stopped) -> None:
+    shutil.rmtree(stopped / "run")
+    words = ["train", "--config", stopped / "recipe.yaml", "--data", stopped / "data", "--quiet"]
+    assert main([str(word) for word in [*words, "--out", stopped / "run", "--stage", "1"]]) == 0
+    metrics = (stopped / "run/metrics.json").read_text()
+    assert go_on(stopped) == 0
+    assert (stopped / "run/metrics.json").read_text() == metrics
+    assert not list((stopped / "run").glob("stage2*"))
 
 
 def test_workers_may_change_and_the_log_is_kept(stopped) -> None:
