@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from whispersign_model.benchmarks.protocol import RESULT, Plan, chosen_folds, make_dataset, run_fold
+from whispersign_model.benchmarks.protocol import (
+    RESULT,
+    Plan,
+    chosen_folds,
+    claim,
+    make_dataset,
+    run_fold,
+)
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.archive import read_archive
 from whispersign_model.recordings.recording import Recording
@@ -52,6 +59,7 @@ def run(plan: Plan, takes: Sequence[int], say: Callable[[str], None]) -> None:
     if not stages:
         raise ConfigError(f"stage {STAGE}", "is not in the recipe", "fine-tuning needs it")
     recordings = _split(plan)
+    claim(plan)
     names = sorted({gloss for each in recordings for gloss in each.glosses})
     new = frozenset(names[NEW - 1 :: NEW])
     known = [each for each in recordings if not new.intersection(each.glosses)]
@@ -118,7 +126,7 @@ def _report(
 def _split(plan: Plan) -> list[Recording]:
     """Return all recordings of one gloss, with the split that they have in the fold."""
     recordings = read_archive(plan.archive, plan.protocol.label)
-    _, policy = next(chosen_folds(plan, recordings))
+    _, policy = chosen_folds(plan, recordings)[0]
     items = [
         SplitItem(index, each.name, each.signer, each.split, each.glosses)
         for index, each in enumerate(recordings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.decoding.streaming import RecognizerOptions
 from whispersign_model.errors import ConfigError
-from whispersign_model.features.recipe import Recipe, Smoothing
+from whispersign_model.features.recipe import Recipe, Smoothing, SmoothingKind
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.archive import read_archive
@@ -23,6 +23,7 @@ from whispersign_model.recordings.conversion import ConversionOptions, Source, c
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.recordings.splits import SplitPolicy
+from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training.evaluation import (
     agreement,
@@ -37,6 +38,7 @@ from whispersign_model.training.resumption import RESUME
 from whispersign_model.training.trainer import Run, train
 
 RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
+PLAN = "plan.json"  # what all folds in a folder have in common
 
 
 class Folds(BaseModel):
@@ -104,7 +106,7 @@ class Protocol(BaseModel):
     title: str
     archive: str
     label: str = "lab"
-    smoothing: str = "none"
+    smoothing: SmoothingKind = "none"
     folds: Folds
     val_every: Annotated[int, Field(ge=2)] | None = None
     train: str = "train.yaml"
@@ -158,7 +160,9 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         WhisperSignError: the archive, a fold or the recipe is at fault.
     """
     recordings = read_archive(plan.archive, plan.protocol.label)
-    for number, policy in chosen_folds(plan, recordings):
+    folds = chosen_folds(plan, recordings)
+    claim(plan)
+    for number, policy in folds:
         folder = plan.out / f"fold{number}"
         if (folder / f"seed{plan.seed}" / RESULT).exists():
             say(f"fold {number}, seed {plan.seed}: done before")
@@ -171,17 +175,45 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         )
 
 
-def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> Iterator[tuple[int, SplitPolicy]]:
-    """Yield number and split of each fold that the plan asks for.
+def claim(plan: Plan) -> None:
+    """Let the plan's folder hold results of this protocol, recipe and network alone.
+
+    Raises:
+        ConfigError: it holds others; names what differs.
+    """
+    about = {
+        "protocol": plan.protocol.model_dump(mode="json", exclude={"title", "published"}),
+        "recipe": plan.recipe.model_dump(mode="json", exclude={"seed", "workers"}),
+        "network": plan.network.model_dump(mode="json"),
+        "init": str(plan.init or ""),
+    }
+    file = plan.out / PLAN
+    if not file.exists():
+        plan.out.mkdir(parents=True, exist_ok=True)
+        replace_file(file, json.dumps(about, indent=1).encode())
+        return
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        other = [part for part, now in about.items() if before.get(part) != now]
+    except (ValueError, AttributeError):
+        raise ConfigError(file, "is damaged", "choose another --out") from None
+    if other:
+        what = f"holds results of another {', '.join(other)}"
+        raise ConfigError(plan.out, what, "choose another --out")
+
+
+def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> list[tuple[int, SplitPolicy]]:
+    """Return number and split of each fold that the plan asks for.
 
     Raises:
         ConfigError: there is no such fold.
     """
     policies = plan.protocol.folds.policies(recordings, plan.protocol.val_every)
-    for number in plan.folds or range(1, len(policies) + 1):
+    numbers = plan.folds or range(1, len(policies) + 1)
+    for number in numbers:
         if not 1 <= number <= len(policies):
             raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
-        yield number, policies[number - 1]
+    return [(number, policies[number - 1]) for number in numbers]
 
 
 def make_dataset(
@@ -189,8 +221,7 @@ def make_dataset(
 ) -> Dataset:
     """Return the dataset of these recordings as the protocol asks, made unless it is there."""
     if not folder.exists():
-        smoothing = Smoothing.model_validate({"kind": protocol.smoothing})
-        recipe = Recipe().changed(smoothing=smoothing)
+        recipe = Recipe().changed(smoothing=Smoothing(kind=protocol.smoothing))
         sources = [Source(each.name, partial(_itself, each)) for each in recordings]
         convert(folder, sources, ConversionOptions(recipe=recipe, splits=policy))
     return Dataset.open(folder)
@@ -211,6 +242,7 @@ def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
         init = None if resume else plan.init
         metrics = train(where, recipe, plan.network, resume=resume, init=init)
     model, metadata = WhisperSignModel.load_checkpoint(folder)
+    model.to(choose_device(plan.device)[0])
     examples = data.split("test")
     readings = read_offline(model, metadata, examples, data.glosses)
     live = read_live(model, metadata, examples, data.glosses, plan.protocol.live)

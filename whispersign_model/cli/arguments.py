@@ -46,6 +46,14 @@ def positive(text: str) -> float:
     return number
 
 
+def seed(text: str) -> int:
+    """A whole number from 0 that all random generators take."""
+    number = _whole(text, 0)
+    if number >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is above {2**32 - 1}")
+    return number
+
+
 def _whole(text: str, least: int) -> int:
     try:
         number = int(text)

@@ -6,6 +6,8 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
+from whispersign_model.cli.arguments import seed
+
 MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # two-handed first: it is what is shown
 
 
@@ -16,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, help="processed dataset (default: made-up signs of one signer)"
     )
     parser.add_argument("--example", help="name of a training example (default: the first)")
-    parser.add_argument("--seed", type=int, default=0, help="of the variations")
+    parser.add_argument("--seed", type=seed, default=0, help="of the variations")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(
                 f"--example {wanted}", "is not in the training split", f"there is {names[0]}, ..."
             )
+        if len(examples[names.index(wanted)].labels) != 1:
+            raise ConfigError(f"--example {wanted}", "is not one sign alone", "name another")
         takes = Takes(examples, data.recipe.rate, FrontendConfig().patch_size)
         write_page(
             arguments.out,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whispersign_model.bundled import bundled
-from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.arguments import checkpoint, count
 from whispersign_model.errors import WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=PARTS, help="measure one part (default: all)")
     parser.add_argument(
         "--threads",
-        type=_positive,
+        type=count,
         default=2,
         metavar="N",
         help="CPU threads of the networks (default: %(default)s)",
@@ -43,18 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures")
 
 
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return number
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print tables and write the figures."""
-    import json
+    from whispersign_model.cli.outputs import check_file, write_json
 
-    from whispersign_model.recordings.atomic import replace_file
-
+    check_file(arguments.json)
     figures: dict[str, Any] = {}
     wanted = PARTS if arguments.only is None else (arguments.only,)
     if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:
@@ -78,8 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     for part in ELSEWHERE:
         if part in wanted:
             figures |= _elsewhere(part, arguments)
-    if arguments.json:
-        replace_file(arguments.json, json.dumps(figures, indent=1).encode())
+    write_json(arguments.json, figures)
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from whispersign_model.cli.arguments import checkpoint, config
+from whispersign_model.cli.arguments import checkpoint, config, seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: every third sign is learned from N takes, by a network of the others and "
         "from nothing; tested as in the first of the folds",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the training (default: 0)")
     parser.add_argument("--config", type=config, help="training recipe (default: the protocol's)")
     parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
     parser.add_argument("--init", type=checkpoint, metavar="CKPT", help="start from this network")
@@ -53,15 +53,16 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the folds and print the table of all that are done."""
-    import json
-
     from whispersign_model.benchmarks import protocol as benchmark
+    from whispersign_model.cli.outputs import check_file, write_json
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import SIZES, load_model_config
-    from whispersign_model.recordings.atomic import replace_file
     from whispersign_model.training.config import TrainingConfig
 
+    check_file(arguments.json)
+    if arguments.init and arguments.model:
+        raise ConfigError("--model", f"the size is that of {arguments.init}", "leave --model out")
     given = Path(arguments.protocol)
     file = given if given.is_file() else config_file(f"benchmark/{given}.yaml")
     protocol = load_yaml(benchmark.Protocol, file)
@@ -93,6 +94,5 @@ def run(arguments: argparse.Namespace) -> int:
         figures = benchmark.summary(arguments.out)
         lines = benchmark.table(protocol, figures)
     print(*lines, sep="\n")
-    if arguments.json:
-        replace_file(arguments.json, json.dumps(figures, indent=1).encode())
+    write_json(arguments.json, figures)
     return 0

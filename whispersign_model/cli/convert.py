@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.cli.arguments import index, not_negative
+from whispersign_model.cli.arguments import index, not_negative, seed
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.conversion import ConversionOptions, Source
@@ -117,7 +117,7 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
             help=f"those whose index modulo N is K (default: {offset})",
         )
     group.add_argument(
-        "--seed", type=int, default=0, help="of the split by signer (default: %(default)s)"
+        "--seed", type=seed, default=0, help="of the split by signer (default: %(default)s)"
     )
 
 

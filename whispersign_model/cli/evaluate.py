@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.outputs import check_file, check_folder, write_json
 from whispersign_model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,13 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print the figures."""
-    import json
-
     from rich.console import Console
 
     from whispersign_model.network.checkpoint import read_metadata
     from whispersign_model.network.model import WhisperSignModel
-    from whispersign_model.recordings.atomic import replace_file
     from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.runtime.torch_backend import choose_device
     from whispersign_model.training.calibration import calibrate
@@ -99,11 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     evaluation.show(Console(highlight=False))
     if arguments.figures:
         evaluation.write_figures(arguments.figures)
-    if arguments.json:
-        try:
-            replace_file(arguments.json, json.dumps(evaluation.report(), indent=1).encode())
-        except OSError as error:
-            raise _unwritable(arguments.json, error) from error
+    write_json(arguments.json, evaluation.report())
     return 0
 
 
@@ -121,21 +114,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise ConfigError("--chunk", f"{arguments.chunk} is less than 0")
     if arguments.figures:
         import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
-    for folder in (arguments.json and arguments.json.parent, arguments.figures):
-        if not folder:
-            continue
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigError(folder, "cannot be written (Permission denied)")
-    if arguments.json and arguments.json.is_dir():
-        raise ConfigError(arguments.json, "is a folder", "give a file")
-
-
-def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(path, f"cannot be written ({error.strerror or error})")
+    check_file(arguments.json)
+    check_folder(arguments.figures)
 
 
 def _evaluate(

@@ -98,7 +98,7 @@ def _measure(
         f"with 8-bit weights {after.wer:.3f}"
     )
     loss = after.wer - before.wer
-    if loss > arguments.max_wer_loss:
+    if not loss <= arguments.max_wer_loss:
         raise CheckpointError(
             arguments.out,
             f"was not written: 8-bit weights cost {loss:.3f} WER, "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import count
+from whispersign_model.errors import BagError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,6 +148,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"warning: {warning}", file=sys.stderr)
     console = Console(stderr=True)
     if [clip.path for clip in clips] == [arguments.source]:
+        if arguments.out.exists():
+            raise BagError(arguments.out, "exists already", "remove it or choose another name")
         outcomes = [_one(clips[0], arguments.out, options, console)]
     else:
         outcomes = _many(clips, arguments, options, console)

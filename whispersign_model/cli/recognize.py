@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.outputs import check_file, write_json
 from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
@@ -38,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Recognise each recording as the live graph would, and print what was found."""
-    import json
     from dataclasses import asdict
 
     from rich.console import Console
@@ -50,13 +51,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     from whispersign_model.features.preprocessor import Preprocessor
     from whispersign_model.network.checkpoint import read_metadata
-    from whispersign_model.recordings.atomic import replace_file
     from whispersign_model.runtime.loading import load_backend
 
     if not 0 <= arguments.min_confidence <= 1:
         raise ConfigError("--min-confidence", f"is {arguments.min_confidence:g}", "give 0 to 1")
     options = RecognizerOptions(min_confidence=arguments.min_confidence)
     metadata = read_metadata(arguments.checkpoint)
+    check_file(arguments.json)
     backend = load_backend(arguments.checkpoint, arguments.device)
     if backend.notice:
         print(backend.notice)
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         origin = int(recording.stamps[0]) if len(recording) else 0
         if arguments.partials:
             for result in results:
-                console.print(_line(result, origin), highlight=False)
+                console.print(_line(result, origin), highlight=False, markup=False)
         finals = [result for result in results if result.final]
         console.print(_table(recording, finals, origin))
         found.append(
@@ -80,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "glosses": [asdict(gloss) for result in finals for gloss in result.glosses],
             }
         )
-    if arguments.json:
-        replace_file(arguments.json, json.dumps(found, indent=1).encode())
+    write_json(arguments.json, found)
     return 0
 
 
@@ -104,7 +104,7 @@ def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table
     """The final glosses of one recording, with what was signed when that is known."""
     table = Table(
         *("utterance", "start s", "end s", "gloss", "confidence", "or", "known at s"),
-        title=recording.name or "recording",
+        title=Text(recording.name or "recording"),
     )
     for result in finals:
         for gloss in result.glosses:
@@ -112,13 +112,13 @@ def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table
                 str(result.utterance_id),
                 f"{(gloss.start - origin) / NANOSECONDS:.2f}",
                 f"{(gloss.end - origin) / NANOSECONDS:.2f}",
-                gloss.gloss,
+                Text(gloss.gloss),
                 f"{gloss.confidence:.2f}",
-                ", ".join(f"{name} {share:.2f}" for name, share in gloss.alternatives[:3]),
+                Text(", ".join(f"{name} {share:.2f}" for name, share in gloss.alternatives[:3])),
                 f"{(result.stamp - origin) / NANOSECONDS:.2f}",
             )
     if recording.glosses:
-        table.caption = "signed: " + " ".join(recording.glosses)
+        table.caption = Text("signed: " + " ".join(recording.glosses))
     return table
 
 

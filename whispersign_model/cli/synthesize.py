@@ -11,6 +11,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.arguments import index, seed
 from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", type=float, default=0.1, metavar="P", help="probability of a doubled gloss"
     )
     who = parser.add_argument_group("who signs, and what sees it")
-    who.add_argument("--seed", type=int, default=0, help="same seed, same recordings")
+    who.add_argument("--seed", type=seed, default=0, help="same seed, same recordings")
     who.add_argument(
         "--signers", type=int, default=1, metavar="N", help="signers; each makes all of the above"
     )
     who.add_argument(
-        "--first-signer", type=int, default=0, metavar="K", help="number of the first signer"
+        "--first-signer", type=index, default=0, metavar="K", help="number of the first signer"
     )
     who.add_argument(
         "--left-handed", type=float, metavar="P", help="probability of a left-handed signer"

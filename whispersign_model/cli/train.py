@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from whispersign_model.cli.arguments import checkpoint, config
+from whispersign_model.bundled import find_checkpoint
+from whispersign_model.cli.arguments import checkpoint, config, seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="GPUs, or processes on the CPU, that train together (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--seed", type=seed, help="instead of the recipe's")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = recipe.model_copy(update={"seed": arguments.seed})
     init, resume = arguments.init, arguments.resume
     if resume is not None and resume.suffix != Path(RESUME).suffix:
-        init, resume = resume, None  # a checkpoint has weights only
+        init, resume = find_checkpoint(str(resume)), None  # a checkpoint has weights only
     if init is not None and arguments.model:
         raise ConfigError("--model", f"the size is that of {init}", "leave --model out")
     wanted = arguments.model or recipe.size

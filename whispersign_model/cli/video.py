@@ -26,6 +26,7 @@ def read_hands(path: Path, coordinates: str) -> Recording:
         SensorError: the file or the detector is at fault.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     from whispersign_model.sensors.camera import CameraOptions, to_measure_in
@@ -34,7 +35,7 @@ def read_hands(path: Path, coordinates: str) -> Recording:
     to_measure_in(coordinates, str(path))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"Looking at {path.name}", total=None)
+        task = bar.add_task(f"Looking at {escape(path.name)}", total=None)
         return read_video(
             path,
             ExtractionOptions(camera=CameraOptions(coordinates=coordinates)),

@@ -22,16 +22,20 @@ class SlidingWindowInference:
 
     Every window of ``window_duration`` is encoded on its own. Where windows overlap, their
     log-probabilities are averaged at the same steps in time, those near a window's edges with less
-    weight, and normalised again; the merged rows are decoded greedily once, as one clip. So no
-    gloss is given twice at a seam, and one that is made twice is given twice. Memory is bounded by
-    the window. :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` is the better
-    way for a stream: it computes less, hears earlier and forgets nothing at a window's edge.
+    weight, and normalised again; the merged rows are decoded greedily once, as one clip. So what
+    both windows say is given once, and one sign made twice is given twice; where they differ on
+    when a sign was, it can still be given twice. Memory is bounded by the window.
+    :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` is the better way for a
+    stream: it hears earlier and forgets nothing at a window's edge.
 
     Args:
         model: a runtime, or a PyTorch network, which is put into evaluation mode on the CPU.
         window_duration: seconds in a window, rounded to whole steps of the network.
         overlap: share of a window that the next one sees again, in [0, 1).
         rate: frames a second.
+
+    Attributes:
+        not_finite: frames left out because a value in them was no number.
 
     Raises:
         ValueError: a duration or overlap that makes no sense.
@@ -55,6 +59,7 @@ class SlidingWindowInference:
         self._patch = self._backend.frames_per_step
         self._window = max(1, round(window_duration * rate / self._patch))  # steps
         self._hop = max(1, round(self._window * (1 - overlap)))
+        self.not_finite = 0
         self.reset()
 
     def reset(self) -> None:
@@ -79,7 +84,9 @@ class SlidingWindowInference:
         """Take the next frames ``(N, 42, 7)``; return the glosses that are complete now."""
         if frames.shape[1:] != (JOINTS, FEATURES):
             raise ValueError(f"frames are {frames.shape}, not (T, {JOINTS}, {FEATURES})")
-        self._frames = np.concatenate([self._frames, frames])
+        finite = np.isfinite(frames).all(axis=(1, 2))
+        self.not_finite += int(np.count_nonzero(~finite))
+        self._frames = np.concatenate([self._frames, frames[finite].astype(np.float32)])
         spans: list[Span] = []
         # The last window of a stream is another one: a window is read when there is more behind it.
         while len(self._frames) > self._window * self._patch:

@@ -23,7 +23,7 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 from whispersign_model.runtime.backend import Backend
-from whispersign_model.skeleton import CONFIDENCE
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
 SLACK = 1.0  # seconds beyond the lead-in after which it is trimmed: not in every frame
 UNDER_WAY = 0.5  # seconds since its end for which a gloss may be unfinished at the maximum length
@@ -166,7 +166,13 @@ class StreamingRecognizer:
 
         Returns:
             results in order; most pushes give none.
+
+        Raises:
+            ValueError: frames of another shape, or not one stamp for each.
         """
+        expected = (len(stamps), JOINTS, FEATURES)
+        if frames.shape != expected:
+            raise ValueError(f"frames are {frames.shape}, not {expected} as there are stamps")
         results: list[Result] = []
         for frame, stamp in zip(frames, stamps):
             if not np.isfinite(frame).all():

@@ -18,6 +18,9 @@ Values = tuple[float, ...] | tuple[tuple[float, ...], ...]
 Model = TypeVar("Model", bound="SensorRecipe")
 
 
+SmoothingKind = Literal["none", "one_euro", "moving_average"]
+
+
 class Smoothing(BaseModel):
     """A causal filter of joint positions.
 
@@ -28,7 +31,7 @@ class Smoothing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["none", "one_euro", "moving_average"] = "one_euro"
+    kind: SmoothingKind = "one_euro"
     min_cutoff: float = Field(default=3.0, gt=0, le=100, description="Hz, for a hand at rest")
     beta: float = Field(default=40.0, ge=0, le=1000, description="Hz per (m/s)")
     d_cutoff: float = Field(default=5.0, gt=0, le=100, description="Hz")

@@ -252,7 +252,7 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
             rows.append(stream.peek(features[:0]))
             expected = _offline(reference, features, chunk)
             streams.append(_difference(expected, np.concatenate(rows)))
-    return Parity(max(whole), max(streams), max(rescoring))
+    return Parity(*(float(np.max(values)) for values in (whole, streams, rescoring)))
 
 
 @torch.inference_mode()

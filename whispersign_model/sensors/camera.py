@@ -146,7 +146,7 @@ class CameraHands:
         if not options.mirrored:
             return known.rays(pixels)
         # The lens drew the picture before it was turned round.
-        turned = known.rays(np.column_stack([width - 1 - pixels[:, 0], pixels[:, 1]]))
+        turned = known.rays(np.column_stack([width - pixels[:, 0], pixels[:, 1]]))
         return turned * (-1.0, 1.0)
 
 

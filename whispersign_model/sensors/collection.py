@@ -88,9 +88,14 @@ def _videos(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise SensorError(source, "does not exist", "check the path")
-    if images_in(source):
-        return [source]
     found = [path for path in source.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES]
+    images = images_in(source)
+    if found and images:
+        raise SensorError(
+            source, f"holds videos and images ({images[0].name})", "move the ones or the others"
+        )
+    if images:
+        return [source]
     if not found:
         raise SensorError(
             source, "holds no video and no image", f"known: {' '.join(VIDEO_SUFFIXES)}"

@@ -26,7 +26,8 @@ from whispersign_model.sensors.pictures import Pictures
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 
-MADE_WITH = "extraction"  # key of a bag's custom data: the options that its skeletons come from
+# Keys of a bag's custom data: the options that its skeletons come from, and what it was told of.
+MADE_WITH, TOLD = "extraction", "told"
 
 Advance = Callable[[int, int], None]  # pictures done, pictures in all (0: unknown)
 
@@ -148,7 +149,7 @@ def labelled_as(clip: Clip, recording: Recording) -> Recording:
         recording,
         segments=() if whole is None else (whole,),
         signer=clip.signer,
-        meta=recording.meta | {"file": clip.path.name},
+        meta=recording.meta | {"file": clip.path.name, TOLD: _told(clip)},
     )
     return labelled(known, clip.rows) if clip.rows else known
 
@@ -186,7 +187,7 @@ def extract_all(
     """
     todo = []
     for clip in clips:
-        if _is_there(out / clip.name, options):
+        if _is_there(out / clip.name, clip, options):
             yield Outcome(clip.name, known=True)
         else:
             todo.append(clip)
@@ -226,8 +227,7 @@ def _to_bag(
     try:
         return write_clip(clip, out / clip.name, options, advance)
     except WhisperSignError as error:
-        fault = SensorError(error.subject, error.fault, error.remedy)  # one that can be pickled
-        return Outcome(clip.name, fault=fault)
+        return Outcome(clip.name, fault=error)
 
 
 def _hush() -> None:
@@ -235,14 +235,24 @@ def _hush() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _is_there(bag: Path, options: ExtractionOptions) -> bool:
+def _told(clip: Clip) -> str:
+    """What is known of a clip, and the size of its file, as bags carry it."""
+    size = clip.path.stat().st_size if clip.path.is_file() else 0
+    rows = [(row.glosses, row.span, row.signer, row.split, row.discard) for row in clip.rows]
+    return json.dumps([clip.gloss, clip.signer, rows, size], separators=(",", ":"))
+
+
+def _is_there(bag: Path, clip: Clip, options: ExtractionOptions) -> bool:
     metadata = read_metadata(bag)
     if metadata is None:
         return False
-    if metadata.custom.get(MADE_WITH) != options.text:
-        raise SensorError(
-            bag, "is there already, made with other options", "choose another --out, or remove it"
-        )
+    for key, now, what in (
+        (MADE_WITH, options.text, "with other options"),
+        (TOLD, _told(clip), "with other labels or of another file"),
+    ):
+        if metadata.custom.get(key) != now:
+            fault = f"is there already, made {what}"
+            raise SensorError(bag, fault, "choose another --out, or remove it")
     return True
 
 

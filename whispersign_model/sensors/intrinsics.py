@@ -15,6 +15,7 @@ from whispersign_model.errors import ConfigError
 
 Floats = NDArray[np.float64]
 PINHOLE, FISHEYE = ("", "plumb_bob", "rational_polynomial"), ("equidistant", "fisheye")
+PINHOLE_NUMBERS, FISHEYE_NUMBERS = (4, 5, 8, 12, 14), (4,)  # of coefficients
 ASPECT_TOLERANCE = 0.02  # by which the shapes of calibrated and delivered pictures may differ
 
 
@@ -62,6 +63,12 @@ class Intrinsics:
         if any(distortion) and model not in PINHOLE + FISHEYE:
             known = ", ".join(filter(None, PINHOLE + FISHEYE))
             raise ConfigError(subject, f"distortion model '{model}' is unknown", f"known: {known}")
+        numbers = FISHEYE_NUMBERS if model in FISHEYE else PINHOLE_NUMBERS
+        if any(distortion) and len(distortion) not in numbers:
+            wanted = f"{model or 'pinhole'} has {' or '.join(map(str, numbers))}"
+            raise ConfigError(subject, f"has {len(distortion)} distortion coefficients", wanted)
+        if not np.isfinite([*matrix, *distortion]).all():
+            raise ConfigError(subject, "holds a number that is none", "calibrate again")
         return cls(
             *size,
             (matrix[0], matrix[4]),

@@ -103,7 +103,7 @@ class WebSocketLeap:
                 return None
             hands = read_hands(message)
             device = round(message["timestamp"]) * MICROSECONDS
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             self._drops["unreadable_messages"] += 1
             return None
         if device <= self._last and self._last - device < MICROSECONDS * 1_000_000:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from whispersign_model.sensors.pictures import Picture, in_colour
 
 OLDEST = NANOSECONDS  # a driver's stamp further back than this is on some other clock
 MILLISECONDS = NANOSECONDS // 1000
+# Seconds that OpenCV waits for a picture of a camera that is there and gives none; else 10.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ class Placer:
         usual = float(np.median([size for _, size, _ in self._seen]))
         known = 1.0
         if self._hand_length:
-            known = self._hand_length / float(np.median([length for *_, length in self._seen]))
+            palms = float(np.median([length for *_, length in self._seen]))
+            known = self._hand_length / max(palms, 1e-9)
         return known * usual / max(bones, 1e-9)
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from whispersign_model.errors import SensorError, WhisperSignError
 from whispersign_model.sensors.sensor import Observation, Sensor, SensorEndError
 
-READ_TIMEOUT = 0.2  # seconds; a stop is noticed after at most this long
+READ_TIMEOUT = 0.2  # seconds; a stop is noticed after this long, with a stalled camera after 1
 
 
 @dataclass(frozen=True)

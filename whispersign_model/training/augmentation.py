@@ -105,7 +105,7 @@ class Augmentation(BaseModel):
             sentence of a made or a recorded one whose glosses have known times.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rotation: Spread = 10.0
     scale: Spread = 0.1

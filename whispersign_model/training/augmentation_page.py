@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from whispersign_model.errors import ConfigError
-from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.drawing import draw_bones
 from whispersign_model.skeleton import JOINTS_PER_HAND, WRIST
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.composition import Sign, compose, draw_plan
+from whispersign_model.training.figures import write_figure
 from whispersign_model.training.takes import Takes
 from whispersign_model.training.variations import Motion
 
@@ -78,16 +76,9 @@ def write_page(
         seed: of the variations.
 
     Raises:
-        ConfigError: matplotlib knows no such format.
+        ConfigError: matplotlib knows no such format, or the file cannot be written.
     """
-    figure = draw_page(takes, take, glosses, rate, seed)
-    buffer = io.BytesIO()
-    try:
-        figure.savefig(buffer, format=path.suffix.lstrip(".") or None, dpi=90)
-    except ValueError as error:
-        raise ConfigError(path, f"is no kind of picture ({error})", "end it in .png") from None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, buffer.getvalue())
+    write_figure(path, draw_page(takes, take, glosses, rate, seed), dpi=90)
 
 
 def draw_page(

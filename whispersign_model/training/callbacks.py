@@ -131,9 +131,11 @@ class StageState(Callback):
         record["epochs"] = trainer.current_epoch + 1
         record["seconds"] = round(record["seconds"] + seconds, 1)
         before = record["best_val_wer"]
-        best = not module.stage.auxiliary and (before is None or wer <= before)
-        if best:
+        if not module.stage.auxiliary and (before is None or wer <= before):
             record["best_val_wer"], record["best_epoch"] = wer, record["epochs"]
+        earlier = [stage["best_val_wer"] for stage in self.history]
+        least = min((value for value in earlier if value is not None), default=wer)
+        best = record["best_epoch"] == record["epochs"] and wer <= least
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.journal.write(epoch_line(module, record["epochs"], rate, seconds, best))
 

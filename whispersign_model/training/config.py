@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StageConfig(_Section):
@@ -45,7 +45,7 @@ class StageConfig(_Section):
         "decoder",
     )
     auxiliary: bool = False
-    chunks: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    chunks: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     augment: bool = True
     augmentation: dict[str, Any] = {}
 
@@ -95,7 +95,7 @@ class TrainingConfig(_Section):
         stages: in order.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     size: Literal["tiny", "base", "default", "large"] = "tiny"
     batch_size: Annotated[int, Field(ge=1)] = 32
     accumulate: Annotated[int, Field(ge=1)] = 1
@@ -122,4 +122,5 @@ class TrainingConfig(_Section):
         Raises:
             ConfigError: naming a field that does not exist or is out of its range.
         """
-        return self.augmentation.changed(**stage.augmentation) if stage.augment else None
+        changed = self.augmentation.changed(**stage.augmentation)
+        return changed if stage.augment else None

@@ -102,7 +102,7 @@ class Clips(TorchDataset[Clip]):
         self.patch_size = patch_size
         self.seed = seed
         self.augmentation = augmentation
-        self.takes = Takes(examples, recipe.rate, patch_size)
+        self.takes = Takes(examples, recipe.rate, patch_size, keep=augmentation is not None)
         self.lengths = self.takes.lengths
         self._glosses = glosses
         self._normaliser = Normaliser(recipe)

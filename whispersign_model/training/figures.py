@@ -85,7 +85,7 @@ def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
     return figure
 
 
-def write_figure(path: Path, figure: Figure) -> None:
+def write_figure(path: Path, figure: Figure, dpi: float = 100) -> None:
     """Write a picture that appears whole; the suffix of its name says the format.
 
     Raises:
@@ -93,7 +93,7 @@ def write_figure(path: Path, figure: Figure) -> None:
     """
     content = io.BytesIO()
     try:
-        figure.savefig(content, format=path.suffix.lstrip(".") or None, dpi=100)
+        figure.savefig(content, format=path.suffix.lstrip(".") or None, dpi=dpi)
     except ValueError as error:
         raise ConfigError(path, f"is no kind of picture ({error})", "end it in .png") from None
     try:

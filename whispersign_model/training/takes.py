@@ -32,6 +32,7 @@ class Takes:
         examples: of one split.
         rate: frames a second.
         patch_size: frames in a CTC step.
+        keep: remember positions, as far as there is room; only what is varied needs them again.
 
     Attributes:
         spans: of each take, the frames of its glosses, None where they are not known.
@@ -43,7 +44,9 @@ class Takes:
         DatasetError: for the first example that is too short for its glosses.
     """
 
-    def __init__(self, examples: Sequence[Example], rate: float, patch_size: int) -> None:
+    def __init__(
+        self, examples: Sequence[Example], rate: float, patch_size: int, keep: bool = True
+    ) -> None:
         self.examples = examples
         self.extents: list[slice] = []
         self.least_frames: list[int] = []
@@ -51,7 +54,7 @@ class Takes:
         self.by_signer: dict[str, list[int]] = defaultdict(list)
         self.by_gloss: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._kept: list[Motion | None] = []
-        room, total, seen = KEPT, 0.0, 0
+        room, total, seen = KEPT if keep else 0, 0.0, 0
         for number, example in enumerate(examples):
             frames = example.features()
             extent = tracked_span(frames)

@@ -16,6 +16,7 @@ from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.batching import BucketSampler
 from whispersign_model.training.calibration import calibrate
@@ -292,7 +293,8 @@ class Course:
         Where it recognises nothing in them they stay as they are.
         """
         try:
-            scale = calibrate(self.run.out, self.validation.examples, self.metadata.glosses)
+            device, _ = choose_device(self.run.device)
+            scale = calibrate(self.run.out, self.validation.examples, self.metadata.glosses, device)
         except DatasetError as error:
             self.journal.write(f"confidences are not calibrated: {error}")
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from whispersign_model.cli.arguments import count, index, not_negative, positive
+from whispersign_model.cli.arguments import count, not_negative, positive, seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +74,7 @@ def _add_course_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--seed",
-        type=index,
+        type=seed,
         default=0,
         help="of the order, and of the made-up person (default: %(default)s)",
     )

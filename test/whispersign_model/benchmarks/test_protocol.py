@@ -122,6 +122,18 @@ def test_folds_are_run_once_and_summed_up(archives, own, quick, tmp_path, capsys
     assert json.loads(figures.read_text())["accuracy"]["mean"] == pytest.approx(0.875)
 
 
+def test_a_folder_is_of_one_protocol(archives, own, quick, tmp_path, capsys):
+    command = ["benchmark", str(own), "--archives", str(archives), "--out", str(tmp_path / "out")]
+    assert main([*command, "--quiet"]) == 0
+    assert main([*command, "--quiet", "--seed", "1"]) == 0
+    assert main([*command, "--quiet", "--model", "base"]) == 2
+    assert "out: holds results of another network; choose another --out" in capsys.readouterr().err
+    own.write_text(own.read_text().replace("val_every: 5", "val_every: 6"))
+    assert main([*command, "--quiet"]) == 2
+    assert "out: holds results of another protocol; choose" in capsys.readouterr().err
+    assert len(quick) == 4
+
+
 def test_a_fold_is_trained_and_tested(archives, own, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("{workers: 0, stages: [{name: joint, epochs: 1, rate: 0.001}]}")
@@ -141,7 +153,10 @@ def test_a_fold_is_trained_and_tested(archives, own, tmp_path):
     [
         (["nothing"], "benchmark/nothing.yaml: is not in the config folder"),
         (["{own}", "--folds", "3"], "--folds: 3 is not one of 1 to 2"),
+        (["{own}", "--folds", "1,3"], "--folds: 3 is not one of 1 to 2"),
         (["{own}", "--model", "huge"], "--model huge: is no size"),
+        (["{own}", "--model", "base", "--init", "demo"], "--model: the size is that of"),
+        (["{own}", "--json", "{own}/x.json"], "own.yaml: cannot be written"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_a_line(arguments, message, archives, own, tmp_path, capsys):

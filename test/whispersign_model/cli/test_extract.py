@@ -63,6 +63,20 @@ def test_an_interrupted_extraction_goes_on(videos, tmp_path, capsys, hand):
     assert told.err.splitlines()[-1] == "2 of 2: STOP_1"  # a log shows that it goes on
     assert run(videos, "--out", out, "--mirrored") == 2
     assert "is there already, made with other options" in capsys.readouterr().err
+    assert run(videos, "--out", out, "--labels", "folder") == 2
+    assert "is there already, made with other labels" in capsys.readouterr().err
+    (videos / "STOP_1.mp4").write_bytes(b"another video")
+    assert run(videos, "--out", out, "--labels", "name") == 2
+    assert (
+        "STOP_1: is there already, made with other labels or of another" in capsys.readouterr().err
+    )
+
+
+def test_one_bag_that_is_there_is_refused_before_the_work(videos, tmp_path, capsys, hand):
+    (tmp_path / "bag").mkdir()
+    assert run(next(videos.glob("HELLO*")), "--out", tmp_path / "bag") == 2
+    assert "bag: exists already" in capsys.readouterr().err
+    assert hand.looked == 0
 
 
 def test_a_table_labels_spans(videos, tmp_path):

@@ -26,6 +26,7 @@ def test_partials_and_finals_are_told_with_their_times(
     assert all(gloss["stable"] and gloss["start"] < gloss["end"] for gloss in glosses)
     partials = [line for line in printed.splitlines() if " s  partial" in line]
     finals = [line for line in printed.splitlines() if " s  final" in line]
+    assert partials
     assert all("|" in line for line in partials)
     told = [name for line in finals for name in line.split(": ")[1].split()]
     assert told == [gloss["gloss"] for gloss in glosses]

@@ -42,6 +42,15 @@ def greedy_path(frames: np.ndarray) -> list[int]:
     return Reader().rows(frames).argmax(axis=1).tolist()
 
 
+def test_frames_that_are_no_numbers_are_left_out_and_counted() -> None:
+    frames = signal(*SENTENCE)
+    slider = SlidingWindowInference(Reader())
+    expected = slider(frames)
+    spoiled = np.insert(frames.astype(np.float64), [20, 60], np.nan, axis=0)
+    assert slider(spoiled) == expected
+    assert slider.not_finite == 2
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_in_pieces_as_at_once(seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -130,6 +130,12 @@ def test_moving_hands_have_not_ended_the_utterance():
     assert recognizer.push(frames, np.arange(len(frames)) * PERIOD) == []
 
 
+@pytest.mark.parametrize("shape", [(3, 42, 7), (2, 42, 6), (2, 21, 7)])
+def test_frames_without_a_stamp_each_are_refused(shape):
+    with pytest.raises(ValueError, match=r"not \(2, 42, 7\)"):
+        StreamingRecognizer(Reader(), GLOSSES).push(np.zeros(shape, np.float32), [0, 16_666_667])
+
+
 def test_idle_stream_emits_nothing():
     assert recognize(signal(("rest", 8.0), ("absent", 3.0))) == []
 

@@ -1,11 +1,13 @@
 """What is exported: one graph for streams and whole clips, a proof of it, and 8-bit weights."""
 
+import copy
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
@@ -84,6 +86,14 @@ def test_parity_is_measured_and_a_difference_refused(network, checkpoint, tmp_pa
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_a_difference(value):
     assert not exporting._difference(np.zeros(3), np.array([0, value, 0])) <= 1e-3
+
+
+def test_a_network_that_gives_no_numbers_is_not_equal(network, checkpoint):
+    spoiled = copy.deepcopy(network)
+    with torch.no_grad():
+        spoiled.ctc.project.bias[0] = np.nan
+    parity = compare(TorchBackend(spoiled, "cpu"), OnnxBackend(checkpoint / "model.onnx", "cpu"))
+    assert np.isnan([parity.whole, parity.streams]).all()
 
 
 def test_eight_bit_weights_in_matrix_products_only(network, checkpoint, tmp_path):

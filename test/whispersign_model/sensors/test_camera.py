@@ -69,7 +69,7 @@ def test_a_mirrored_picture_is_turned_round(detector, truth):
     options = CameraOptions(field_of_view=VIEW, mirrored=True)
     hands = CameraHands(options)
     seen = hands.look(picture(20, column=-1))  # the detector finds the mark on the left
-    np.testing.assert_allclose(seen.positions, truth.positions[20] - ORIGIN, atol=2e-3)
+    np.testing.assert_allclose(seen.positions, truth.positions[20] - ORIGIN, atol=1e-3)
     assert hands.pixels[0, 0, 0] == 20
 
 

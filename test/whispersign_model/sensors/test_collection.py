@@ -51,6 +51,9 @@ def test_one_video_and_one_folder_of_images(videos):
     [clip] = clips(videos / "ben/STOP/x.MOV", rule="folder")
     assert (clip.name, clip.gloss) == ("x", "STOP")
     (videos / "ben/STOP/p1.png").touch()
+    with pytest.raises(SensorError, match=r"STOP: holds videos and images \(p1.png\)"):
+        clips(videos / "ben/STOP")
+    (videos / "ben/STOP/x.MOV").unlink()
     [clip] = clips(videos / "ben/STOP")
     assert (clip.name, clip.path) == ("STOP", videos / "ben/STOP")
 

@@ -65,6 +65,13 @@ def test_faults_of_a_calibration(tmp_path):
         Intrinsics.calibrated((640, 480), (0.0,) * 9, "plumb_bob", (0.0,) * 5, "camera_info")
     with pytest.raises(ConfigError, match=r"model 'double_sphere' is unknown; known: plumb_bob"):
         Intrinsics.calibrated((640, 480), MATRIX, "double_sphere", (0.1,), "camera_info")
+    for model, count in (("plumb_bob", 3), ("equidistant", 5), ("rational_polynomial", 9)):
+        with pytest.raises(ConfigError, match=rf"has {count} distortion coefficients; {model} has"):
+            Intrinsics.calibrated((640, 480), MATRIX, model, (0.1,) * count, "camera_info")
+    with pytest.raises(ConfigError, match=r"camera_info: holds a number that is none"):
+        Intrinsics.calibrated(
+            (640, 480), MATRIX, "plumb_bob", (0.1,) * 4 + (np.nan,), "camera_info"
+        )
     with pytest.raises(ConfigError, match=r"nosuch.yaml: cannot be read"):
         read_calibration(tmp_path / "nosuch.yaml")
     (tmp_path / "other.yaml").write_text("a: 1\n")

@@ -50,6 +50,10 @@ def test_a_known_hand_length_decides_the_distance(truth):
     assert nearer[:, 2].mean() < 0.9 * before[:, 2].mean()
 
 
+def test_a_hand_without_extent_is_no_hand():
+    assert Placer(0.09).place("left", 0, np.zeros((21, 3)), np.zeros((21, 2))) is None
+
+
 def test_every_joint_lies_on_its_ray(truth):
     shape, rays, _ = view(truth.positions[20], RIGHT)
     rng = np.random.default_rng(0)

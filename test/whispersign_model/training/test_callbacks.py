@@ -13,11 +13,12 @@ from whispersign_model.training import callbacks
 from whispersign_model.training.callbacks import (
     Patience,
     StageBar,
+    StageState,
     WholeFiles,
     hypotheses_table,
     marked,
 )
-from whispersign_model.training.module import Sample
+from whispersign_model.training.module import Sample, TrainingModule
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,25 @@ def test_a_stage_that_had_ended_does_not_go_on(waited: int, stops: bool) -> None
     trainer = SimpleNamespace(should_stop=False)
     again.on_train_start(trainer, None)
     assert trainer.should_stop == stops
+
+
+@pytest.mark.parametrize(("wer", "best"), [(0.2, True), (0.3, False)])
+def test_the_best_so_far_is_better_than_all_stages_before(wer, best, monkeypatch) -> None:
+    lines: list[bool] = []
+    monkeypatch.setattr(callbacks, "epoch_line", lambda *words: lines.append(words[-1]))
+    journal = SimpleNamespace(write=lambda line: None)
+    earlier = [{"best_val_wer": None}, {"best_val_wer": 0.25}]
+    state = StageState(3, {}, earlier, journal)
+    module = TrainingModule.__new__(TrainingModule)
+    torch.nn.Module.__init__(module)
+    module.stage, module.errors = (
+        SimpleNamespace(name="x", auxiliary=False),
+        SimpleNamespace(wer=wer),
+    )
+    optimizer = SimpleNamespace(param_groups=[{"lr": 1e-3}])
+    state.on_train_epoch_end(SimpleNamespace(current_epoch=0, optimizers=[optimizer]), module)
+    assert lines == [best]
+    assert state.record["best_val_wer"] == wer
 
 
 def test_the_bar_says_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:

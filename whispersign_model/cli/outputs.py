@@ -1,0 +1,57 @@
+"""What a command writes: it is refused before the work, not after it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.atomic import replace_file
+
+
+def check_file(path: Path | None) -> None:
+    """Make the folder of a file that will be written, if there is to be one.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    if path is None:
+        return
+    check_folder(path.parent)
+    if path.is_dir():
+        raise ConfigError(path, "is a folder", "give a file")
+
+
+def check_folder(folder: Path | None) -> None:
+    """Make a folder that will be written into, if there is to be one.
+
+    Raises:
+        ConfigError: it cannot be made, or nothing can be written there.
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(folder, "cannot be written (Permission denied)")
+
+
+def write_json(path: Path | None, content: object) -> None:
+    """Write figures, if there is a file for them; it appears whole or not at all.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    if path is None:
+        return
+    try:
+        replace_file(path, json.dumps(content, indent=1).encode())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(path, f"cannot be written ({error.strerror or error})")
