@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -30,6 +31,7 @@ from whispersign_ros.session.terminal import Terminal
 
 TICK = 0.05  # seconds between two looks at the clock and the keyboard
 SHOWN_EVERY = 0.2  # seconds between two prompts while time runs
+SENSORS = ("camera_node", "leap_node")  # say why they give nothing before they publish
 COMMANDS = ("repeat", "discard", "pause", "next", "stop")
 TABLE = (
     Setting(
@@ -90,23 +92,26 @@ class AnnotationNode(Node):
         annotations = qos.publish(self, GlossAnnotation, "annotation", qos.ANNOTATION)
         topic, labels = map(self.resolve_topic_name, ("hands/raw", "annotation"))
         self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
-        self._recorder = TakeRecorder(out, topic, labels, annotations.publish, self._now)
+        recorder = TakeRecorder(out, topic, labels, annotations.publish, self._now)
         timing = Timing(*(values[name] for name in Timing.__dataclass_fields__))
-        self.course = Course(self.plan, timing, self._recorder, topic, time.monotonic())
+        self.course = Course(self.plan, timing, recorder, topic, time.monotonic())
         self._terminal = self._held.enter_context(Terminal(values["keys"]))
         self._terminal.welcome(self.plan, out, unfinished)
         self._shown: Shown | None = None
         self._shown_at = 0.0
-        self._services = [
+        self._offered = [
             self.create_service(Trigger, f"~/{name}", partial(self._serve, name))
             for name in COMMANDS
         ]
+        self._recorder = recorder
         self._listen(values["images"])
         self._show()
 
     def destroy_node(self) -> None:
-        """Leave no take unfinished, then free the node."""
+        """Leave no take unfinished, tell who records too, then free the node."""
         if self._recorder is not None:
+            if rclpy.ok():
+                self.stop()
             self._recorder.close()
         self._held.close()
         super().destroy_node()
@@ -151,10 +156,15 @@ class AnnotationNode(Node):
             self.course.fail(error)
 
     def _hear(self, message: DiagnosticArray) -> None:
-        """Note why a sensor gives nothing."""
+        """Note why a sensor gives nothing: the one that this node hears, or one beside it."""
+        heard = {
+            f"{each.node_namespace.rstrip('/')}/{each.node_name}"
+            for each in self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
+        }
+        beside = {f"{self.get_namespace().rstrip('/')}/{name}" for name in SENSORS}
         for status in message.status:
-            name = status.name.rpartition("/")[2]
-            if status.level == DiagnosticStatus.ERROR and name != self.get_name():
+            if status.level == DiagnosticStatus.ERROR and status.name in heard | beside:
+                name = status.name.rpartition("/")[2]
                 self.course.trouble = f"{name}: {status.message}"
 
     def _tick(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -16,6 +17,9 @@ from whispersign_ros import qos
 PERIOD = 1.0  # seconds between two reports
 SILENCE = 2.0  # seconds without input after which the node says so
 WARNING_PERIOD = 10.0  # seconds between two log lines about the same kind of fault
+MOST_REASONS = 100  # of refusals that are remembered
+
+Condition = tuple[bytes, str]  # a level of DiagnosticStatus, and what it is about
 
 
 class Diagnostics:
@@ -27,12 +31,20 @@ class Diagnostics:
         node: the node that reports.
         input_topic: the topic it lives on; "" for a source.
         input_type: the message type expected there, e.g. ``whispersign_msgs/msg/HandFrame``.
+        condition: asked before each report: what there is to say instead of "running", if anything.
     """
 
-    def __init__(self, node: Node, input_topic: str = "", input_type: str = "") -> None:
+    def __init__(
+        self,
+        node: Node,
+        input_topic: str = "",
+        input_type: str = "",
+        condition: Callable[[], Condition | None] = lambda: None,
+    ) -> None:
         self._node = node
         self._topic = node.resolve_topic_name(input_topic) if input_topic else ""
         self._type = input_type
+        self._condition = condition
         self._lock = threading.Lock()
         self._drops: Counter[str] = Counter()
         self._values: dict[str, str] = {}
@@ -45,6 +57,7 @@ class Diagnostics:
         self._last_stamp: int | None = None
         self._last_arrival = self._last_report = time.monotonic()
         self._warned: dict[str, float] = {}
+        self._reasons: dict[str, float] = {}  # of refusals, and when each was logged
         self._publisher = qos.publish(node, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._timer = node.create_timer(
             PERIOD, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -89,11 +102,17 @@ class Diagnostics:
         self.fail(reason)
 
     def fail(self, reason: str) -> None:
-        """Say why there is no usable input: one error in the log for each new reason."""
+        """Say why there is no usable input; in the log when it is new, or after a while again."""
         with self._lock:
+            now = time.monotonic()
             new = reason != self._refusal
+            told = now - self._reasons.get(reason, -WARNING_PERIOD) < WARNING_PERIOD
             self._refusal = reason
-        if new:
+            if new and not told:
+                if len(self._reasons) > MOST_REASONS:
+                    self._reasons.clear()
+                self._reasons[reason] = now
+        if new and not told:
             self._node.get_logger().error(reason)
 
     def accept(self) -> None:
@@ -128,8 +147,9 @@ class Diagnostics:
     def report(self) -> None:
         """Publish the state of the last period and begin the next."""
         conflict = self._conflict() if self._topic and not self._rest else ""
+        condition = self._condition()
         with self._lock:
-            status = self._status(conflict)
+            status = self._status(conflict, condition)
             self._period_received = self._period_drops = 0
             self._period_times = []
             self._last_report = time.monotonic()
@@ -137,12 +157,14 @@ class Diagnostics:
         array.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(array)
 
-    def _status(self, conflict: str) -> DiagnosticStatus:
+    def _status(self, conflict: str, condition: Condition | None) -> DiagnosticStatus:
         now = time.monotonic()
         name = self._node.get_fully_qualified_name()
         status = DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message="running")
         if self._refusal:
             status.level, status.message = DiagnosticStatus.ERROR, self._refusal
+        elif condition is not None:
+            status.level, status.message = condition
         elif self._rest:
             status.message = self._rest
         elif self._topic and now - self._last_arrival > SILENCE:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_ros.diagnostics import Condition
 from whispersign_ros.parameters import Change, Setting, declare
 
+ACTIVE = "active"
 AUTOSTART = Setting("autostart", True, "configure and activate at the start, without a manager")
 
 
@@ -17,8 +20,8 @@ class ManagedNode(LifecycleNode):
     """A node that holds a resource: a device, or a network.
 
     A subclass has ``AUTOSTART`` in its table of parameters, says with ``_configure``, ``_activate``
-    and ``_release`` what the transitions do, and calls ``begin`` once it is whole. A fault of the
-    user's in one of these becomes a log line, and the transition fails.
+    and ``_release`` what the transitions do, and calls ``begin`` once it is whole. Whatever one of
+    these raises becomes a log line, and the transition fails; what it took is freed.
 
     Attributes:
         values: of the parameters, by name.
@@ -52,10 +55,18 @@ class ManagedNode(LifecycleNode):
         self._starting = True
         for trigger in (self.trigger_configure, self.trigger_activate):
             if trigger() != TransitionCallbackReturn.SUCCESS:
-                raise self._fault or WhisperSignError(
-                    self.get_name(), "cannot be activated", "see its log"
-                )
+                assert self._fault is not None
+                raise self._fault
         self._starting = False
+
+    @property
+    def state(self) -> str:
+        """The state that the node is in, such as ``active``."""
+        return str(self._state_machine.current_state[1])
+
+    def condition(self) -> Condition | None:
+        """For diagnostics: that the node does not work, where it does not."""
+        return None if self.state == ACTIVE else (DiagnosticStatus.OK, self.state)
 
     def _changes(self) -> Mapping[str, Change]:
         """Return, by name, what to do when a parameter is set while the node runs."""
@@ -87,7 +98,10 @@ class ManagedNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Inactive to active."""
-        return self._attempt(self._activate)
+        result = self._attempt(self._activate)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self._release()
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Active to inactive."""
@@ -114,7 +128,11 @@ class ManagedNode(LifecycleNode):
             action()
         except WhisperSignError as error:
             self._fault = error
-            if not self._starting:  # else the caller of begin says it
-                self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        return TransitionCallbackReturn.SUCCESS
+        except Exception as error:  # rclpy would swallow it
+            fault = f"{type(error).__name__}: {error}"
+            self._fault = WhisperSignError(self.get_name(), fault, "correct what it names")
+        if self._fault is None:
+            return TransitionCallbackReturn.SUCCESS
+        if not self._starting:  # else the caller of begin says it
+            self.get_logger().error(str(self._fault))
+        return TransitionCallbackReturn.FAILURE

@@ -96,15 +96,16 @@ class PreprocessingNode(Node):
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
         self._silence.broken()
+        seam = self._seams.at(frame.sequence)
+        if self._seams.missed:
+            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
+        if seam:
+            self.flush()
         if not self._accepts(message):
             return
         if frame.untrackable:
             self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
         begin = time.perf_counter()
-        if self._seams.at(frame.sequence):
-            self.flush()
-        if self._seams.missed:
-            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
         self._frame_id = message.header.frame_id
         self._publish(
             self._preprocessor.push(

@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import rclpy
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
@@ -78,7 +79,8 @@ def _spin(create: Create, stop: threading.Event) -> None:
     threads: list[threading.Thread] = []
     faults: list[WhisperSignError] = []
     try:
-        nodes = _create(create, stop)
+        with refusals_told():
+            nodes = create(stop.set)
         threads = [
             threading.Thread(target=_serve, args=(node, stop, faults), name=node.get_name())
             for node in nodes
@@ -147,15 +149,23 @@ def _worth_telling(told: dict[str, float], error: Exception) -> bool:
     return True
 
 
-def _create(create: Create, stop: threading.Event) -> Sequence[Node]:
-    """Make the nodes; what the middleware refuses, such as a missing enclave, is the user's fault.
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Say in one line what ROS refuses while nodes are made: an enclave, a name, an empty list.
 
     Raises:
-        WhisperSignError: one cannot be made.
+        WhisperSignError: something was refused.
     """
     try:
-        return create(stop.set)
-    except rclpy_implementation.RCLError as error:
-        raise WhisperSignError(
-            "ROS", " ".join(str(error).split()), "check the environment variables ROS_* and RMW_*"
-        ) from error
+        yield
+    except (RuntimeError, ValueError, NameValidationException) as error:  # RCLError is the first
+        raise WhisperSignError("ROS", " ".join(str(error).split()), _remedy(error)) from error
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if "PARAMETER_NOT_SET" in text:
+        return 'write [""] for a list without words'
+    if "enclave" in text or "security" in text or "context" in text:
+        return "check the environment variables ROS_* and RMW_*"
+    return "correct the parameter, name or qos_overrides that it speaks of"

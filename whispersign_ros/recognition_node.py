@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.subscription import Subscription
 
 from whispersign_model.bundled import find_checkpoint
@@ -16,9 +17,9 @@ from whispersign_model.network.checkpoint import CheckpointMetadata, read_metada
 from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
 from whispersign_ros import qos
-from whispersign_ros.diagnostics import Diagnostics
+from whispersign_ros.diagnostics import Condition, Diagnostics
 from whispersign_ros.following import Former
-from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
+from whispersign_ros.lifecycle import ACTIVE, AUTOSTART, ManagedNode
 from whispersign_ros.messages import (
     gloss_messages,
     read_features,
@@ -120,7 +121,9 @@ class RecognitionNode(ManagedNode):
         self._server: RecognizeServer | None = None
         super().__init__("recognition_node", TABLE, also_known, **arguments)
         self._topic = self.resolve_topic_name("hands/features")
-        self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
+        self.diagnostics = Diagnostics(
+            self, "hands/features", "whispersign_msgs/msg/HandFeatures", self.condition
+        )
         self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
         self._partial = qos.publish(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
         self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
@@ -129,6 +132,8 @@ class RecognitionNode(ManagedNode):
         self._former = Former()  # recipe
         self._frame_id = ""
         self._seams = Seams()
+        self._seam_owed = False  # a stream began with features that were refused
+        self._utterances = 0  # of earlier activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
 
@@ -137,6 +142,14 @@ class RecognitionNode(ManagedNode):
         """No features have come for ``idle_timeout`` and everything is published."""
         heard = self._silence is not None and self._silence.waiting
         return not heard and (self._worker is None or self._worker.at_rest)
+
+    def condition(self) -> Condition | None:
+        """An error while nothing is recognised: who relies on a stop sign must know."""
+        if self.state != ACTIVE:
+            return DiagnosticStatus.ERROR, f"{self.state}: nothing is recognised"
+        worker = self._worker
+        fault = worker.fault if worker is not None else ""
+        return (DiagnosticStatus.ERROR, fault) if fault else None
 
     def destroy_node(self) -> None:
         """Stop working, then free the node."""
@@ -185,10 +198,10 @@ class RecognitionNode(ManagedNode):
         assert metadata is not None
         if read_metadata(path) != metadata:
             raise CheckpointError(path, "has changed since it was read", "configure again")
-        self._worker = RecognitionWorker(
-            self._load(path, metadata), self.diagnostics, self.values["queue_size"]
-        )
-        self._seams = Seams()
+        recognition = self._load(path, metadata)
+        recognition.recognizer.utterance_id = self._utterances
+        self._worker = RecognitionWorker(recognition, self.diagnostics, self.values["queue_size"])
+        self._seams, self._seam_owed = Seams(), True
         self._silence = Silence(self, self.values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
             self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._take
@@ -218,7 +231,7 @@ class RecognitionNode(ManagedNode):
         if self._silence is not None:
             self._silence.destroy()
         if self._worker is not None:
-            self._worker.stop()
+            self._utterances = self._worker.stop()
         if self._server is not None:
             self._server.stop(f"{self.get_name()} has been deactivated")
         self._subscription = self._silence = self._worker = None
@@ -232,12 +245,14 @@ class RecognitionNode(ManagedNode):
             return
         stamp, features = read_features(message)
         self.diagnostics.arrived(stamp)
-        if not self._accepts(message):
-            return
-        silence.broken()
         seam = self._seams.at(message.sequence)
         if self._seams.missed:
             self.diagnostics.dropped("steps_missed", count=self._seams.missed)
+        if not self._accepts(message):
+            self._seam_owed |= seam
+            return
+        seam, self._seam_owed = seam or self._seam_owed, False
+        silence.broken()
         self._frame_id = message.header.frame_id
         self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
         server.heard(stamp, seam)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.streaming import Result, StreamingRecognizer
 from whispersign_ros.diagnostics import Diagnostics
 
+BEHIND = 1.0  # seconds that a step may wait for its result
+
 
 class Step(NamedTuple):
     """One step of features.
@@ -64,6 +66,8 @@ class RecognitionWorker:
         self._changed = threading.Condition()
         self._stopping = False
         self._busy = False
+        self._fault = ""  # of the last batch
+        self._first_waiting = self._first_worked_on = 0.0  # when the first step of each came
         self._seam_owed = False  # the step that began a stream was dropped
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
         self._thread.start()
@@ -74,6 +78,16 @@ class RecognitionWorker:
         with self._changed:
             return not self._queue and not self._busy
 
+    @property
+    def fault(self) -> str:
+        """Why recognition does not keep up or does not work, "" while it does."""
+        with self._changed:
+            since = self._first_worked_on if self._busy else self._first_waiting
+            waited = time.monotonic() - since if self._busy or self._queue else 0.0
+            if waited > BEHIND:
+                return f"recognition is {waited:.0f} s behind"
+            return self._fault
+
     def push(self, step: Step) -> None:
         """Let a step wait for its turn; it is dropped and counted when too many wait."""
         with self._changed:
@@ -81,6 +95,8 @@ class RecognitionWorker:
             if full:
                 self._seam_owed |= step.restarts
             else:
+                if not self._queue:
+                    self._first_waiting = time.monotonic()
                 self._queue.append(step._replace(restarts=step.restarts or self._seam_owed))
                 self._seam_owed = False
                 self._changed.notify()
@@ -99,12 +115,13 @@ class RecognitionWorker:
             self._queue.append(recognition)
             self._changed.notify()
 
-    def stop(self) -> None:
-        """End the thread; what waits is forgotten."""
+    def stop(self) -> int:
+        """End the thread; what waits is forgotten. Return the first number not given yet."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join()
+        return self._recognition.recognizer.utterance_id + 1
 
     def _run(self) -> None:
         while True:
@@ -117,12 +134,16 @@ class RecognitionWorker:
                 waiting = list(self._queue)
                 self._queue.clear()
                 self._busy = True
+                self._first_worked_on = self._first_waiting
+            fault = ""
             try:
                 self._work(waiting)
             except Exception as error:  # whatever a runtime raises: the thread must go on
                 self._recognition.recognizer.reset()
                 fault = f"{type(error).__name__}: {error}"
                 self._diagnostics.dropped("utterances_failed", fault)
+            with self._changed:
+                self._fault = fault
 
     def _work(self, waiting: Sequence[Step | Recognition | None]) -> None:
         """Recognise steps; runs without a seam go in one call."""

@@ -16,6 +16,7 @@ from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_ros.annotation_node import AnnotationNode
 from whispersign_ros.children import Children
 from whispersign_ros.discovery import isolate
+from whispersign_ros.process import refusals_told
 from whispersign_ros.session.plan import glosses_of
 
 EXIT_MISSING = 1
@@ -75,7 +76,8 @@ def _lead(children: Children, parameters: dict[str, Any], verbose: bool) -> int:
     ended: list[bool] = []
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     try:
-        node = AnnotationNode(lambda: ended.append(True), parameter_overrides=overrides)
+        with refusals_told():
+            node = AnnotationNode(lambda: ended.append(True), parameter_overrides=overrides)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:

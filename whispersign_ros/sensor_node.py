@@ -83,7 +83,7 @@ class SensorNode(ManagedNode):
         self.stopping = threading.Event()
         self.on_end = on_end
         super().__init__(name, table, also_known, **arguments)
-        self.diagnostics = Diagnostics(self)
+        self.diagnostics = Diagnostics(self, condition=self.condition)
         self.frames = qos.publish(self, HandFrame, "hands/raw", qos.HANDS)
         self._host_clock = HostClock(lambda: int(self.get_clock().now().nanoseconds))
         self._sequence = 0

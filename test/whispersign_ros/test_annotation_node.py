@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.srv import GetParameters
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
@@ -129,6 +130,26 @@ def test_services_lead_the_session(graph, tmp_path, signed):
     graph.until(lambda: session.ended)
 
 
+def test_the_end_of_the_node_discards_the_take_for_other_recorders(graph, tmp_path, signed):
+    session = Session(graph, tmp_path, glosses="HELLO", takes=1, **SLOW)
+    session.send(signed[0])
+    session.reach(Prompt.SIGNING)
+    for message in signed[1:100]:
+        session.send(message)
+    graph.executor.remove_node(session.node)
+    session.node.destroy_node()
+    graph.until(lambda: session.labels and session.prompts[-1].phase == Prompt.ENDED)
+    assert session.labels[0].status == GlossAnnotation.DISCARD
+    assert find_takes(tmp_path) == []
+
+
+def test_parameters_can_be_asked_for(graph, tmp_path):
+    Session(graph, tmp_path, glosses="HELLO", **QUICK)
+    request = GetParameters.Request(names=["signer"])
+    answer = graph.call(GetParameters, "annotation_node/get_parameters", request)
+    assert answer.values[0].string_value == "anna"
+
+
 def test_a_take_that_is_left_is_discarded_for_other_recorders(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO", takes=1, **SLOW)
     session.send(signed[0])
@@ -146,9 +167,12 @@ def test_a_take_that_is_left_is_discarded_for_other_recorders(graph, tmp_path, s
 
 def test_why_the_sensor_gives_nothing_is_shown(graph, tmp_path):
     session = Session(graph, tmp_path, glosses="HELLO", **QUICK)
-    status = DiagnosticStatus(level=DiagnosticStatus.ERROR, name="/leap_node", message="no device")
     speaker = graph.speak(DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
-    speaker.publish(DiagnosticArray(status=[status]))
+    statuses = [
+        DiagnosticStatus(level=DiagnosticStatus.ERROR, name=name, message=message)
+        for name, message in (("/leap_node", "no device"), ("/battery", "is low"))
+    ]
+    speaker.publish(DiagnosticArray(status=statuses))
     graph.until(lambda: session.prompts and session.prompts[-1].text == "leap_node: no device")
 
 

@@ -62,6 +62,29 @@ def test_a_node_that_rests_is_well_and_expects_nothing(graph, reports, monkeypat
     assert _next(graph, reports, subject).message.startswith("no input on /hands/raw")
 
 
+def test_a_condition_is_told_unless_the_input_is_refused(graph, reports):
+    said = [(DiagnosticStatus.ERROR, "inactive")]
+    subject = Diagnostics(graph.probe, condition=lambda: said[0])
+    status = _next(graph, reports, subject)
+    assert (status.level, status.message) == (DiagnosticStatus.ERROR, "inactive")
+    subject.fail("unplugged")
+    assert _next(graph, reports, subject).message == "unplugged"
+    subject.accept()
+    said[0] = None
+    assert _next(graph, reports, subject).message == "running"
+
+
+def test_inputs_good_and_bad_in_turn_do_not_fill_the_log(graph, capfd):
+    subject = Diagnostics(graph.probe, "hands/raw", TYPE)
+    for _ in range(20):
+        subject.refuse("frames in pixels")
+        subject.accept()
+    subject.refuse("frames in feet")
+    said = capfd.readouterr().err
+    assert (said.count("frames in pixels"), said.count("frames in feet")) == (1, 1)
+    assert subject.drops["refused"] == 21
+
+
 def test_reports_come_by_themselves(graph, reports):
     Diagnostics(graph.probe)
     graph.until(lambda: len(reports()) >= 2)

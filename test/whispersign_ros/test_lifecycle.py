@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.lifecycle import AUTOSTART, ManagedNode
 
+UNPLUGGED = WhisperSignError("device", "is unplugged", "plug it in")
+
 
 class Holder(ManagedNode):
-    def __init__(self, fault=False, **arguments):
+    def __init__(self, fault=None, **arguments):
         self.done, self.fault = [], fault
         super().__init__("holder", (AUTOSTART,), **arguments)
         self.begin()
@@ -20,9 +23,9 @@ class Holder(ManagedNode):
         self.done.append("configure")
 
     def _activate(self):
-        if self.fault:
-            raise WhisperSignError("device", "is unplugged", "plug it in")
         self.done.append("activate")
+        if self.fault:
+            raise self.fault
 
     def _release(self):
         self.done.append("release")
@@ -56,22 +59,38 @@ def test_every_transition_calls_its_part(graph, change):
 
 
 def test_without_autostart_it_waits_for_a_manager(graph):
-    assert graph.start(Holder, autostart=False).done == []
+    node = graph.start(Holder, autostart=False)
+    assert node.done == []
+    assert node.condition() == (DiagnosticStatus.OK, "unconfigured")
+
+
+def test_a_node_that_works_has_nothing_to_say(graph):
+    assert graph.start(Holder).condition() is None
 
 
 def test_a_fault_at_the_start_is_raised(graph):
     with pytest.raises(WhisperSignError, match=r"device: is unplugged; plug it in"):
-        graph.start(Holder, True)
+        graph.start(Holder, UNPLUGGED)
 
 
-def test_a_fault_in_a_transition_is_logged_and_may_be_mended(graph, change, monkeypatch):
-    node = graph.start(Holder, True, autostart=False)
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (UNPLUGGED, "device: is unplugged; plug it in"),
+        (KeyError("qos"), "holder: KeyError: 'qos'; correct what it names"),
+    ],
+)
+def test_a_fault_in_a_transition_is_logged_and_may_be_mended(
+    graph, change, monkeypatch, fault, told
+):
+    node = graph.start(Holder, fault, autostart=False)
     said = []
     monkeypatch.setattr(node.get_logger(), "error", said.append)
     assert change(Transition.TRANSITION_CONFIGURE) == (True, State.PRIMARY_STATE_INACTIVE)
     assert change(Transition.TRANSITION_ACTIVATE) == (False, State.PRIMARY_STATE_INACTIVE)
-    assert said == ["device: is unplugged; plug it in"]
-    node.fault = False
+    assert said == [told]
+    assert node.done == ["configure", "activate", "release"]  # what it had taken is freed
+    node.fault = None
     assert change(Transition.TRANSITION_ACTIVATE) == (True, State.PRIMARY_STATE_ACTIVE)
 
 

@@ -10,6 +10,7 @@ import pytest
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
+from whispersign_ros.annotation_node import AnnotationNode
 from whispersign_ros.camera_node import CameraNode
 from whispersign_ros.command_node import CommandNode
 from whispersign_ros.leap_node import LeapNode
@@ -27,6 +28,7 @@ from whispersign_ros.visualization_node import VisualizationNode
 EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
 EXTENDED |= {"on_shutdown"}
 KINDS = [
+    AnnotationNode,
     CameraNode,
     CommandNode,
     LeapNode,

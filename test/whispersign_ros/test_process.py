@@ -96,6 +96,32 @@ def test_a_missing_model_is_one_line(tmp_path):
     assert f"{tmp_path}/missing: does not exist" in line
 
 
+@pytest.mark.parametrize(
+    ("executable", "name", "value", "says"),
+    [
+        ("replay_node", "wait_for", "[]", 'write [""] for a list without words'),
+        (
+            "smoothing_node",
+            "qos_overrides./hands/raw.subscription.reliability",
+            "bogus",
+            "correct the parameter, name or qos_overrides",
+        ),
+        (
+            "recognition_node",
+            "qos_overrides./hands/features.subscription.reliability",
+            "bogus",
+            "correct what it names",
+        ),
+    ],
+)
+def test_what_ros_refuses_of_a_parameter_is_one_line(executable, name, value, says):
+    command = _command(executable, "--ros-args", "-p", f"{name}:={value}")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_missing_bag_is_one_line(tmp_path):
     line = _fault("replay_node", *_parameters({"bag": tmp_path / "missing"}))
     assert f"{tmp_path}/missing: does not exist" in line

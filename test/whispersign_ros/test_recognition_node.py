@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
@@ -127,6 +129,15 @@ def test_features_of_another_recipe_are_refused(graph, other_model, steps, offli
     assert read_metadata(other_model).recipe.id in bench.node.diagnostics.refusal
 
 
+def test_refused_steps_are_not_missed(graph, model, steps):
+    bench = Bench(graph, model)
+    sent = copy.deepcopy(steps[:30])
+    for step in sent[1::3]:
+        step.recipe_id = "another"
+    bench.send(sent)
+    assert bench.node.diagnostics.drops == {"refused": 10}
+
+
 def test_bad_steps_are_dropped_and_counted(graph, model, steps, offline, recipe):
     bench = Bench(graph, model, idle_timeout=0.3)
     nan = np.full((42, 7), np.nan, np.float32)
@@ -229,15 +240,21 @@ def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):
     )
     glosses = graph.listen(Gloss, "gloss")
     assert node.count_subscribers("hands/features") == 0
+    error, given = DiagnosticStatus.ERROR, set()
+    assert node.condition() == (error, "unconfigured: nothing is recognised")
     for _ in range(2):
         assert _change_state(graph, "configure")
         assert node._worker is None
+        assert node.condition() == (error, "inactive: nothing is recognised")
         assert _change_state(graph, "activate")
+        assert node.condition() is None
         publisher = graph.speak(HandFeatures, "hands/features")
         graph.heard_from("gloss")
         graph.send(publisher, steps, node)
         graph.until(lambda: len(glosses) >= len(offline[True]))
         assert [_seen(message) for message in glosses] == offline[True]
+        assert not given & {message.utterance_id for message in glosses}
+        given |= {message.utterance_id for message in glosses}
         glosses.clear()
         assert _change_state(graph, "deactivate")
         assert node._worker is None

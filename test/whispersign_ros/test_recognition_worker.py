@@ -9,6 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
+from whispersign_ros import recognition_worker
 from whispersign_ros.recognition_worker import Recognition, RecognitionWorker, Step
 
 
@@ -149,6 +150,28 @@ def test_an_error_of_the_runtime_costs_one_utterance_only(rig):
     rig.push(2)
     rig.settle()
     assert rig.results == ["partial 2"]
+
+
+def test_a_recogniser_that_fails_is_at_fault_until_it_works_again(rig):
+    rig.recognizer.push = None
+    rig.push(1)
+    rig.settle()
+    assert rig.worker.fault.startswith("TypeError: ")
+    del rig.recognizer.push
+    rig.push(2)
+    rig.settle()
+    assert rig.worker.fault == ""
+
+
+def test_a_recogniser_that_hangs_is_at_fault(rig, monkeypatch):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    assert rig.worker.fault == ""
+    with monkeypatch.context() as patch:
+        patch.setattr(recognition_worker, "BEHIND", -1.0)
+        assert rig.worker.fault == "recognition is 0 s behind"
+    rig.settle()
+    assert rig.worker.fault == ""
 
 
 def test_another_recogniser_goes_on_after_what_waited(rig):

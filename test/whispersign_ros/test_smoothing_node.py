@@ -49,25 +49,33 @@ def test_the_filter_is_that_of_the_model(filtered, messages, recording, model, r
     assert heard[0].smoothing == recipe.smoothing.name != ""
 
 
+def first_tracked(recording):
+    return int(np.flatnonzero(recording.confidence.any(axis=1))[0])
+
+
 def test_none_passes_positions_as_they_are(filtered, messages, recording):
-    _, heard = filtered(messages(recording)[:50], 50, kind="none")
+    first = first_tracked(recording)
+    _, heard = filtered(messages(recording)[first : first + 50], 50, kind="none")
     np.testing.assert_array_equal(
-        [read_frame(message).positions for message in heard], recording.positions[:50]
+        [read_frame(message).positions for message in heard],
+        recording.positions[first : first + 50],
     )
     assert heard[0].smoothing == ""
 
 
 def test_frames_that_are_smoothed_already_are_not_smoothed_again(filtered, messages, recording):
-    sent = messages(recording, smoothing="somebody's filter")[:50]
+    first = first_tracked(recording)
+    sent = messages(recording, smoothing="somebody's filter")[first : first + 50]
     _, heard = filtered(sent, 50, kind="one_euro")
     np.testing.assert_array_equal(
-        [read_frame(message).positions for message in heard], recording.positions[:50]
+        [read_frame(message).positions for message in heard],
+        recording.positions[first : first + 50],
     )
     assert heard[0].smoothing == "somebody's filter"
 
 
 def test_a_sequence_that_steps_back_resets_the_filter(filtered, messages, recording):
-    first = int(np.flatnonzero(recording.confidence.any(axis=1))[0]) + 5
+    first = first_tracked(recording) + 5
     sent = messages(recording)[first : first + 20]
     again = messages(recording)[first + 3 : first + 23]  # later stamps, lower sequence
     for index, message in enumerate(again):
