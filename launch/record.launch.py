@@ -27,6 +27,9 @@ ARGUMENTS = (
     launching.Argument("signing", "", "seconds that a sign may take; empty: as params_file says"),
     launching.Argument("rest", "", "seconds after each take; empty: as params_file says"),
     launching.Argument(
+        "away", "", "seconds without hands that end a take; empty: as params_file says"
+    ),
+    launching.Argument(
         "images",
         "",
         "topic of pictures to record too, e.g. hands/image; empty: as params_file says",

@@ -64,11 +64,11 @@ COMMON = (
         str(SHARE / "config" / "whispersign.yaml"),
         "parameters of all nodes; the other arguments take precedence where given",
     ),
-    Argument("use_sim_time", "false", "take the time from /clock", SWITCH),
+    Argument("use_sim_time", "", "take the time from /clock; empty: as params_file says", SWITCH),
     Argument(
         "respawn",
         "false",
-        "start a node again when it ends; a replay that has ended stays ended",
+        "start a node again when it ends; a replay or video that has ended stays ended",
         SWITCH,
     ),
     Argument(
@@ -181,15 +181,13 @@ def node(
         lasts: ``respawn`` starts it again; False for what ends when its work is done.
         options: further ones of ``launch_ros.actions.Node``.
     """
+    own = {**given(context, {"use_sim_time": "true".__eq__}), **(parameters or {})}
     return Node(
         package=PACKAGE,
         executable=executable,
         name=executable,
         namespace=value(context, "namespace"),
-        parameters=[
-            value(context, "params_file"),
-            {"use_sim_time": is_on(context, "use_sim_time"), **(parameters or {})},
-        ],
+        parameters=[value(context, "params_file"), *([own] if own else [])],
         arguments=["--ros-args", *_ros_arguments(context, executable)],
         respawn=is_on(context, "respawn") and lasts,
         respawn_delay=RESPAWN_DELAY,
@@ -223,7 +221,9 @@ def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
     parameters: dict[str, Any] = {} if kind == "leap" else {"wait_for": list(wait_for)}
     if kind == "camera":
         parameters |= given(context, {"input": str, "model": str})
-    return node(context, f"{kind}_node", parameters)
+    file = parameters.get("input", "")  # a device is neither a file nor a folder
+    ends = bool(file) and (Path(file).is_file() or Path(file).is_dir())
+    return node(context, f"{kind}_node", parameters, lasts=not ends)
 
 
 def replay(context: LaunchContext, wait_for: Sequence[str]) -> Node:
@@ -258,7 +258,7 @@ def session(context: LaunchContext) -> Node:
         ("glosses", "signer", "out", "images"), text
     )
     kinds |= {"takes": int, "seed": int, "shuffle": "true".__eq__}
-    kinds |= dict.fromkeys(("countdown", "signing", "rest"), float)
+    kinds |= dict.fromkeys(("countdown", "signing", "rest", "away"), float)
     end = Shutdown(reason="the session has ended")
     return node(context, "annotation_node", given(context, kinds), lasts=False, on_exit=end)
 

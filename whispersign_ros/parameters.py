@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,6 +22,8 @@ from rclpy.parameter import Parameter
 
 from whispersign_model.bundled import DEMO
 from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_ros.executables import NODES
+from whispersign_ros.parameter_files import parameters_of, shared_parameters
 
 Value = bool | int | float | str | list[str]
 
@@ -191,11 +194,18 @@ def _declare_one(node: Node, setting: Setting) -> object:
     return str(value) if setting.or_number else value
 
 
+def _is_for_others(name: str) -> bool:
+    """Whether a parameter file sets this for all nodes, and one of ours reads it."""
+    return name in shared_parameters(sys.argv) and any(
+        name in parameters_of(node) for node in NODES
+    )
+
+
 def _refuse_unknown(
     node: Node, given: Sequence[str], known: Sequence[str], also_known: Collection[str]
 ) -> None:
     for name in given:
-        if name in known or name in also_known:
+        if name in known or name in also_known or _is_for_others(name):
             continue
         near = get_close_matches(name, known, n=1)
         raise ConfigError(

@@ -87,7 +87,7 @@ TABLE = (
     Setting(
         "device",
         "auto",
-        "where the network runs; auto: a GPU where there is one",
+        "where the network runs; auto: a GPU where there is one (an .onnx: onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
     Setting("threads", 1, "CPU threads of the network", 1, 64),

@@ -66,8 +66,9 @@ def test_every_argument_is_read(module, monkeypatch, source):
 
 def test_arguments_that_are_not_given_leave_the_parameter_file_alone(module):
     nodes = _nodes(module)
-    assert set(nodes["smoothing_node"]) == {"use_sim_time"}
-    assert set(nodes["replay_node"]) == {"use_sim_time", "wait_for"}
+    assert set(nodes["smoothing_node"]) == set()
+    assert set(nodes["replay_node"]) == {"wait_for"}
+    assert _nodes(module, use_sim_time="true")["smoothing_node"] == {"use_sim_time": True}
 
 
 def test_given_arguments_reach_their_nodes(module):

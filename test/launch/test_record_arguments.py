@@ -70,7 +70,7 @@ def test_the_words_of_a_session_stay_words():
     session = _nodes("record", **given)["annotation_node"]
     assert (session["glosses"], session["signer"]) == ("NO", "007")
     assert (session["takes"], session["countdown"], session["shuffle"]) == (4, 1.0, False)
-    assert set(_nodes("record")["annotation_node"]) == {"use_sim_time"}
+    assert set(_nodes("record")["annotation_node"]) == set()
 
 
 def test_the_end_of_a_session_ends_the_launch():
