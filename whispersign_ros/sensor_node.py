@@ -31,26 +31,36 @@ SETTINGS = (
 )
 DRIFT = NANOSECONDS // 20  # by which the node's clock may leave the host's before it is followed
 NEW_TIME = NANOSECONDS  # a step back by more than this begins a new stream
+LEAST_STEP = NANOSECONDS // 1000  # between two frames, where simulated time goes slower than they
 LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
 
 
 class HostClock:
     """Turns the host's monotonic time into the node's time, with its spacing kept.
 
+    Simulated time has a pace of its own, so there each stamp goes by what ``/clock`` says now.
+
     Args:
         now: the node's clock, nanoseconds; follows ``/clock`` where the node does.
+        simulated: whether it does.
     """
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], simulated: Callable[[], bool]) -> None:
         self._now = now
+        self._simulated = simulated
         self._offset: int | None = None
+        self._last = 0
 
     def ros(self, stamp: int) -> int:
         """A stamp of ``time.monotonic_ns()`` in the node's time."""
-        offset = self._now() - time.monotonic_ns()
-        if self._offset is None or abs(offset - self._offset) > DRIFT:
+        offset, simulated = self._now() - time.monotonic_ns(), self._simulated()
+        if simulated or self._offset is None or abs(offset - self._offset) > DRIFT:
             self._offset = offset
-        return stamp + self._offset
+        found = stamp + self._offset
+        if simulated and 0 <= self._last - found < NEW_TIME:
+            found = self._last + LEAST_STEP
+        self._last = found
+        return found
 
 
 class SensorNode(ManagedNode):
@@ -85,7 +95,10 @@ class SensorNode(ManagedNode):
         super().__init__(name, table, also_known, **arguments)
         self.diagnostics = Diagnostics(self, condition=self.condition)
         self.frames = qos.publish(self, HandFrame, "hands/raw", qos.HANDS)
-        self._host_clock = HostClock(lambda: int(self.get_clock().now().nanoseconds))
+        clock = self.get_clock()
+        self._host_clock = HostClock(
+            lambda: int(clock.now().nanoseconds), lambda: bool(clock.ros_time_is_active)
+        )
         self._sequence = 0
         self.last_stamp = 0
         self._told: Counter[str] = Counter()
