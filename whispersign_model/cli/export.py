@@ -37,16 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Export, compare, measure, and put the files in their place."""
     from tempfile import TemporaryDirectory
 
-    from whispersign_model.errors import CheckpointError, ConfigError
+    from whispersign_model.errors import ConfigError
     from whispersign_model.network.model import WhisperSignModel
-    from whispersign_model.network.onnx_file import SUFFIX
     from whispersign_model.runtime.export import check_name, export, install, quantise
 
     path: Path = arguments.checkpoint
     out: Path = arguments.out
     check_name(out)
-    if path.suffix == SUFFIX:
-        raise CheckpointError(path, "has been exported already", "give the checkpoint")
     if arguments.data and not arguments.int8:
         raise ConfigError("--data", "is for --int8 only", "leave it out")
     model, metadata = WhisperSignModel.load_checkpoint(path)

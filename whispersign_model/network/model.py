@@ -26,6 +26,7 @@ from whispersign_model.network.decoder import AttentionDecoder, CTCHead
 from whispersign_model.network.encoder import Encoder
 from whispersign_model.network.frontend import Frontend
 from whispersign_model.network.masking import FULL
+from whispersign_model.network.onnx_file import SUFFIX
 
 Scores = NDArray[np.floating[Any]]
 Component = Literal["frontend", "encoder", "ctc", "decoder"]
@@ -169,6 +170,8 @@ class WhisperSignModel(nn.Module):
         Raises:
             CheckpointError: when it is damaged, of another version, or does not fit its own config.
         """
+        if path.suffix == SUFFIX:
+            raise CheckpointError(path, "has been exported already", "give the checkpoint")
         metadata = read_metadata(path)
         weights = checkpoint_files(path)[0]
         model = cls(metadata.config)

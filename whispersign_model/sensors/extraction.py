@@ -21,7 +21,13 @@ from whispersign_model.recordings.labels import labelled
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 from whispersign_model.sensors.collection import Clip, Labelling, find_clips
-from whispersign_model.sensors.picture_files import ASSUMED_RATE, ImageFolder, VideoFile, open_file
+from whispersign_model.sensors.picture_files import (
+    ASSUMED_RATE,
+    Excerpt,
+    ImageFolder,
+    VideoFile,
+    open_file,
+)
 from whispersign_model.sensors.pictures import Pictures
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
@@ -124,6 +130,8 @@ def record(
             looked(len(frames), sensor)
     finally:
         sensor.close()
+    if not frames and isinstance(pictures, Excerpt):
+        raise SensorError(name, "has no picture there", "look earlier")
     if not frames:
         raise SensorError(name, "holds no picture that can be read", "replace it")
     return Recording(

@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import whispersign_model  # noqa: E402
 from whispersign_model.cli.main import main  # noqa: E402
 from whispersign_model.decoding.confidence import ConfidenceScale  # noqa: E402
 from whispersign_model.features.recipe import Recipe  # noqa: E402
@@ -136,3 +137,11 @@ def test_a_checkpoint_of_before_calibration_is_read(run: Path) -> None:
     del metadata["confidence"]
     (run / "model.json").write_text(json.dumps(metadata))
     assert read_metadata(run).confidence == ConfidenceScale()
+
+
+def test_an_exported_network_is_no_checkpoint(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported = Path(whispersign_model.__file__).parent / "assets/demo_model/model.onnx"
+    assert evaluate(exported, data) == 2
+    assert "model.onnx: has been exported already; give the check" in capsys.readouterr().err

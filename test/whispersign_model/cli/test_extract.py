@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from whispersign_model.cli.main import main
+from whispersign_model.errors import SensorError
 from whispersign_model.recordings.bag import read_bag
 from whispersign_model.recordings.recording import Coordinates
+from whispersign_model.sensors.extraction import ExtractionOptions, record
+from whispersign_model.sensors.picture_files import Excerpt, open_file
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +106,9 @@ def test_a_video_that_cannot_be_read(videos, tmp_path, capsys):
 def test_options_out_of_range(videos, tmp_path, capsys):
     assert run(videos, "--out", tmp_path / "b", "--field-of-view", "200") == 2
     assert "--field-of-view: is 200.0; from 10 to 170" in capsys.readouterr().err
+
+
+def test_an_excerpt_behind_the_end_is_told_as_that(videos, hand):
+    late = Excerpt(open_file(next(videos.glob("HELLO*"))), start=99.0)
+    with pytest.raises(SensorError, match=r"hello: has no picture there; look earlier"):
+        record(late, ExtractionOptions(), "hello", lambda done, sensor: None)
