@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,6 +67,5 @@ def measure(folder: Path | None, threads: int) -> dict[str, float]:
 def made_up_dataset(folder: Path, options: CorpusOptions) -> Path:
     """Write a corpus as a dataset with a training split only, and return its folder."""
     recordings = [replace(each, split="train") for each in synthesize_corpus(options)]
-    sources = [Source(each.name, partial(lambda itself: itself, each)) for each in recordings]
-    convert(folder, sources, ConversionOptions())
+    convert(folder, map(Source.of, recordings), ConversionOptions())
     return folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated, Any
@@ -222,13 +221,9 @@ def make_dataset(
     """Return the dataset of these recordings as the protocol asks, made unless it is there."""
     if not folder.exists():
         recipe = Recipe().changed(smoothing=Smoothing(kind=protocol.smoothing))
-        sources = [Source(each.name, partial(_itself, each)) for each in recordings]
+        sources = [Source.of(each) for each in recordings]
         convert(folder, sources, ConversionOptions(recipe=recipe, splits=policy))
     return Dataset.open(folder)
-
-
-def _itself(recording: Recording) -> Recording:
-    return recording
 
 
 def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:

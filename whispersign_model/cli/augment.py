@@ -25,9 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw the page and say what is on it."""
     import tempfile
 
+    from whispersign_model.benchmarks.loading import made_up_dataset
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import FrontendConfig
     from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.synthesis.corpus import CorpusOptions
     from whispersign_model.training.augmentation_page import write_page
     from whispersign_model.training.takes import Takes
 
@@ -35,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         folder: Path | None = arguments.data
         if folder is None:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="whispersign-"))
-            folder = made_up_dataset(Path(scratch) / "dataset")
+            corpus = CorpusOptions(glosses=MADE_UP, takes=2, left_handed=0.0)
+            folder = made_up_dataset(Path(scratch) / "dataset", corpus)
         data = Dataset.open(folder)
         examples = data.split("train")
         names = [example.name for example in examples]
@@ -59,18 +62,3 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"{arguments.out}: variations of {wanted}")
     return 0
-
-
-def made_up_dataset(folder: Path) -> Path:
-    """Write a dataset of a few made-up signs, each alone, and return its folder."""
-    from dataclasses import replace
-    from functools import partial
-
-    from whispersign_model.recordings.conversion import ConversionOptions, Source, convert
-    from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
-
-    options = CorpusOptions(glosses=MADE_UP, takes=2, left_handed=0.0)
-    recordings = [replace(each, split="train") for each in synthesize_corpus(options)]
-    sources = [Source(each.name, partial(lambda itself: itself, each)) for each in recordings]
-    convert(folder, sources, ConversionOptions())
-    return folder

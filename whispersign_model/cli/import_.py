@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     recordings = read_archive(arguments.archive, arguments.label)
     if arguments.dataset is None:
         return _write_bags(recordings, arguments.out, arguments.storage)
-    sources = [Source(each.name, partial(_itself, each)) for each in recordings]
+    sources = [Source.of(each) for each in recordings]
     options = options_from(arguments)
     return write_dataset_from(sources, arguments.dataset, options, arguments.report)
 
@@ -72,10 +71,6 @@ def _refuse_idle_options(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) != default:
             option = f"--{name.replace('_', '-')}"
             raise ConfigError(option, f"does nothing without {fits}", remedy)
-
-
-def _itself(recording: Recording) -> Recording:
-    return recording
 
 
 def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:

@@ -24,6 +24,11 @@ class Source(NamedTuple):
     name: str
     read: Callable[[], Recording]
 
+    @classmethod
+    def of(cls, recording: Recording) -> Source:
+        """One that has been read already."""
+        return cls(recording.name, lambda: recording)
+
 
 @dataclass(frozen=True)
 class ConversionOptions:

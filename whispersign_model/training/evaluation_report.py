@@ -22,11 +22,10 @@ from whispersign_model.training.evaluation import (
     detections,
     without_nan,
 )
-from whispersign_model.training.metrics import GlossErrors, Interval, bootstrap
+from whispersign_model.training.metrics import MISSED, NOT_SIGNED, GlossErrors, Interval, bootstrap
 
 LIVE, OFFLINE = "live", "rescore"  # the live recogniser, and what it is compared with
 ROWS = 10  # of a printed table; JSON has all
-MISSED, NOT_SIGNED = "(missed)", "(not signed)"
 
 Unit = Literal["sequences", "signers"]
 

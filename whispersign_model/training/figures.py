@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.training.calibration import Reliability
+from whispersign_model.training.metrics import MISSED, NOT_SIGNED
 
-INSERTED, DELETED = "(not signed)", "(missed)"
 SHOWN = 30  # glosses a confusion figure has room for
 NAME = 20  # letters of a gloss that are drawn
 CELL = 0.32  # inches
@@ -140,8 +140,8 @@ def _draw(
         )
     short = [name if len(name) <= NAME else name[: NAME - 1] + "…" for name in names]
     places = range(len(counts))
-    axes.set_xticks(places, [*short, DELETED], rotation=90, size=8, parse_math=False)
-    axes.set_yticks(places, [*short, INSERTED], size=8, parse_math=False)
+    axes.set_xticks(places, [*short, MISSED], rotation=90, size=8, parse_math=False)
+    axes.set_yticks(places, [*short, NOT_SIGNED], size=8, parse_math=False)
     axes.set(xlabel="recognised", ylabel="signed")
     axes.set_title(title, size=9)
     return figure

@@ -14,6 +14,7 @@ from whispersign_model.decoding.edit_distance import edits
 
 RESAMPLES = 2000  # of a bootstrap
 LEVEL = 0.95  # of an interval
+MISSED, NOT_SIGNED = "(missed)", "(not signed)"  # what stands for no gloss beside one
 
 
 @dataclass(frozen=True)

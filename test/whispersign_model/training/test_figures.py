@@ -16,13 +16,12 @@ from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import ConfigError
 from whispersign_model.training.calibration import Emission, reliability
 from whispersign_model.training.figures import (
-    DELETED,
-    INSERTED,
     Pairs,
     confusion_figure,
     reliability_figure,
     write_figure,
 )
+from whispersign_model.training.metrics import MISSED, NOT_SIGNED
 
 PAIRS: Pairs = {
     ("STOP", "STOP"): 3,
@@ -49,8 +48,8 @@ def test_rows_are_signed_columns_recognised_with_deletions_and_insertions() -> N
     assert numbers(figure) == {
         ("STOP", "STOP"): "3",
         ("STOP", "GO"): "2",
-        ("GO", DELETED): "4",
-        (INSERTED, "HOME"): "5",
+        ("GO", MISSED): "4",
+        (NOT_SIGNED, "HOME"): "5",
         ("HOME", "HOME"): "7",
     }
     assert figure.axes[0].get_title() == "errors: 11"
@@ -63,7 +62,7 @@ def test_of_a_large_vocabulary_the_most_confused_are_drawn_and_the_rest_is_count
         "GO",
         "HOME",
         "STOP",
-        INSERTED,
+        NOT_SIGNED,
     ]
     assert figure.axes[0].get_title() == "errors: 12; not drawn: 300 of 303 glosses, errors 1"
 
