@@ -8,7 +8,7 @@ from typing import Any
 
 from whispersign_model.bundled import bundled
 from whispersign_model.cli.arguments import checkpoint, count
-from whispersign_model.errors import WhisperSignError
+from whispersign_model.errors import ConfigError, WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
 # Parts that entry points of the group BENCHMARKS measure: they need ROS 2.
@@ -17,6 +17,7 @@ PARTS = (
     *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
     *ELSEWHERE,
 )
+READ_BY = {"data": ("loading",), "model": ("continuous", *ELSEWHERE)}  # options of some parts
 # Entry point group: modules with `measure`, `table` and how many `ROUNDS` they take.
 BENCHMARKS = "whispersign.benchmarks"
 
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_file(arguments.json)
     figures: dict[str, Any] = {}
     wanted = PARTS if arguments.only is None else (arguments.only,)
+    for name, parts in READ_BY.items():
+        if getattr(arguments, name) is not None and not set(parts) & set(wanted):
+            fault = f"does nothing with --only {arguments.only}"
+            raise ConfigError(f"--{name}", fault, f"it is for {', '.join(parts)}")
     if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:
         figures |= _networks(of_networks, arguments.threads)
     if "loading" in wanted:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from whispersign_model.training.metrics import GlossErrors
 
 
+ALLOWED = 0.01  # word error rate that 8-bit weights may cost
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign export``."""
     parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
@@ -27,9 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-wer-loss",
         type=not_negative,
-        default=0.01,
         metavar="WER",
-        help="word error rate that --int8 may cost on --data (default: %(default)s)",
+        help=f"word error rate that --int8 may cost on --data (default: {ALLOWED})",
     )
 
 
@@ -46,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_name(out)
     if arguments.data and not arguments.int8:
         raise ConfigError("--data", "is for --int8 only", "leave it out")
+    if arguments.max_wer_loss is not None and not arguments.data:
+        raise ConfigError("--max-wer-loss", "is measured on --data", "give both, or neither")
     model, metadata = WhisperSignModel.load_checkpoint(path)
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
@@ -95,11 +99,11 @@ def _measure(
         f"with 8-bit weights {after.wer:.3f}"
     )
     loss = after.wer - before.wer
-    if not loss <= arguments.max_wer_loss:
+    allowed = ALLOWED if arguments.max_wer_loss is None else arguments.max_wer_loss
+    if not loss <= allowed:
         raise CheckpointError(
             arguments.out,
-            f"was not written: 8-bit weights cost {loss:.3f} WER, "
-            f"{arguments.max_wer_loss:g} is allowed",
+            f"was not written: 8-bit weights cost {loss:.3f} WER, {allowed:g} is allowed",
             "export without --int8, or allow more by --max-wer-loss",
         )
 

@@ -145,6 +145,7 @@ def test_the_errors_counted_are_those_of_the_runtime(exported, data):
         (("run", "--out", "a.rescore.onnx"), "no name for an exported network"),
         (("run/model.onnx", "--out", "a.onnx"), "has been exported already"),
         (("run", "--out", "a.onnx", "--data", "data"), "is for --int8 only"),
+        (("run", "--out", "a.onnx", "--int8", "--max-wer-loss", "0.1"), "is measured on --data"),
         (("run", "--out", "data/train/a.onnx/b.onnx"), "cannot be written"),
         (("run", "--out", "a.onnx", "--int8", "--data", "nowhere"), "nowhere"),
     ],

@@ -28,3 +28,11 @@ def test_figures_need_a_folder_that_can_be(
     assert told.err.count("\n") == 2
     assert "file: cannot be written" in told.err
     assert f"{tmp_path}: is a folder; give a file" in told.err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--data", "nowhere"), ("--model", "demo")])
+def test_an_option_of_another_part_is_refused(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--only", "parameters", option, value]) == 2
+    assert f"{option}: does nothing with --only parameters" in capsys.readouterr().err
