@@ -157,15 +157,15 @@ class AnnotationNode(Node):
 
     def _hear(self, message: DiagnosticArray) -> None:
         """Note why a sensor gives nothing: the one that this node hears, or one beside it."""
-        heard = {
-            f"{each.node_namespace.rstrip('/')}/{each.node_name}"
-            for each in self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
-        }
-        beside = {f"{self.get_namespace().rstrip('/')}/{name}" for name in SENSORS}
         for status in message.status:
-            if status.level == DiagnosticStatus.ERROR and status.name in heard | beside:
+            if status.level == DiagnosticStatus.ERROR and status.name in self._sensors():
                 name = status.name.rpartition("/")[2]
                 self.course.trouble = f"{name}: {status.message}"
+
+    def _sensors(self) -> set[str]:
+        heard = self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
+        beside = {f"{self.get_namespace().rstrip('/')}/{name}" for name in SENSORS}
+        return beside | {f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in heard}
 
     def _tick(self) -> None:
         for command in self._terminal.commands():

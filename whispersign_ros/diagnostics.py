@@ -17,9 +17,26 @@ from whispersign_ros import qos
 PERIOD = 1.0  # seconds between two reports
 SILENCE = 2.0  # seconds without input after which the node says so
 WARNING_PERIOD = 10.0  # seconds between two log lines about the same kind of fault
-MOST_REASONS = 100  # of refusals that are remembered
+MOST_KINDS = 100  # of faults that are remembered
 
 Condition = tuple[bytes, str]  # a level of DiagnosticStatus, and what it is about
+
+
+class Seldom:
+    """Says yes to each kind of fault at most every ``WARNING_PERIOD``."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def may_tell(self, kind: str) -> bool:
+        """Whether this kind may be told of; it counts as told then."""
+        now = time.monotonic()
+        if now - self._told.get(kind, -WARNING_PERIOD) < WARNING_PERIOD:
+            return False
+        if len(self._told) > MOST_KINDS:
+            self._told.clear()
+        self._told[kind] = now
+        return True
 
 
 class Diagnostics:
@@ -56,8 +73,7 @@ class Diagnostics:
         self._period_times: list[float] = []
         self._last_stamp: int | None = None
         self._last_arrival = self._last_report = time.monotonic()
-        self._warned: dict[str, float] = {}
-        self._reasons: dict[str, float] = {}  # of refusals, and when each was logged
+        self._warned, self._reasons = Seldom(), Seldom()  # of drops and of refusals in the log
         self._publisher = qos.publish(node, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._timer = node.create_timer(
             PERIOD, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -76,12 +92,9 @@ class Diagnostics:
         with self._lock:
             self._drops[cause] += count
             self._period_drops += count
-            now = time.monotonic()
-            silent = now - self._warned.get(cause, -WARNING_PERIOD) < WARNING_PERIOD
-            if not silent:
-                self._warned[cause] = now
+            tell = self._warned.may_tell(cause)
             total = self._drops[cause]
-        if not silent:
+        if tell:
             text = f"{cause.replace('_', ' ')}: {detail or self._topic} ({total} so far)"
             self._node.get_logger().warning(text)
 
@@ -104,15 +117,9 @@ class Diagnostics:
     def fail(self, reason: str) -> None:
         """Say why there is no usable input; in the log when it is new, or after a while again."""
         with self._lock:
-            now = time.monotonic()
-            new = reason != self._refusal
-            told = now - self._reasons.get(reason, -WARNING_PERIOD) < WARNING_PERIOD
+            tell = reason != self._refusal and self._reasons.may_tell(reason)
             self._refusal = reason
-            if new and not told:
-                if len(self._reasons) > MOST_REASONS:
-                    self._reasons.clear()
-                self._reasons[reason] = now
-        if new and not told:
+        if tell:
             self._node.get_logger().error(reason)
 
     def accept(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +17,13 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_ros.diagnostics import Seldom
 from whispersign_ros.executables import NODES
 from whispersign_ros.parameter_files import check_files
 from whispersign_ros.parameters import Setting, table_text
 
 EXIT_FAULT = 2
 SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
-FAILURE_PERIOD = 10.0  # seconds between two log lines about the same failure of callbacks
-MOST_KINDS = 100  # of failures that are remembered
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
 
@@ -119,7 +117,7 @@ def serve(node: Node, stop: threading.Event) -> None:
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    told: dict[str, float] = {}
+    told = Seldom()
     try:
         while not stop.is_set():
             try:
@@ -132,21 +130,10 @@ def serve(node: Node, stop: threading.Event) -> None:
             except Exception as error:  # whatever it is, the next message may do better
                 if not rclpy.ok():
                     stop.set()
-                elif _worth_telling(told, error):
+                elif told.may_tell(f"{type(error).__name__}: {error}"):
                     node.get_logger().error(f"a callback failed: {traceback.format_exc()}")
     finally:
         executor.shutdown()
-
-
-def _worth_telling(told: dict[str, float], error: Exception) -> bool:
-    """Say yes to an error at most every ``FAILURE_PERIOD`` seconds."""
-    kind, now = f"{type(error).__name__}: {error}", time.monotonic()
-    if now - told.get(kind, -FAILURE_PERIOD) < FAILURE_PERIOD:
-        return False
-    if len(told) > MOST_KINDS:
-        told.clear()
-    told[kind] = now
-    return True
 
 
 @contextmanager

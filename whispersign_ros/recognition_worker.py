@@ -67,7 +67,7 @@ class RecognitionWorker:
         self._stopping = False
         self._busy = False
         self._fault = ""  # of the last batch
-        self._first_waiting = self._first_worked_on = 0.0  # when the first step of each came
+        self._first_waiting = self._first_worked_on = 0.0  # when the first of each came
         self._seam_owed = False  # the step that began a stream was dropped
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
         self._thread.start()
@@ -95,25 +95,20 @@ class RecognitionWorker:
             if full:
                 self._seam_owed |= step.restarts
             else:
-                if not self._queue:
-                    self._first_waiting = time.monotonic()
-                self._queue.append(step._replace(restarts=step.restarts or self._seam_owed))
+                self._wait(step._replace(restarts=step.restarts or self._seam_owed))
                 self._seam_owed = False
-                self._changed.notify()
         if full:
             self._diagnostics.dropped("steps_too_late", "recognition is slower than its input")
 
     def finish(self) -> None:
         """Close the utterance once all waiting steps are done."""
         with self._changed:
-            self._queue.append(None)
-            self._changed.notify()
+            self._wait(None)
 
     def switch(self, recognition: Recognition) -> None:
         """Close the utterance once all waiting steps are done; another recogniser goes on."""
         with self._changed:
-            self._queue.append(recognition)
-            self._changed.notify()
+            self._wait(recognition)
 
     def stop(self) -> int:
         """End the thread; what waits is forgotten. Return the first number not given yet."""
@@ -122,6 +117,13 @@ class RecognitionWorker:
             self._changed.notify()
         self._thread.join()
         return self._recognition.recognizer.utterance_id + 1
+
+    def _wait(self, item: Step | Recognition | None) -> None:
+        """Let something wait for its turn; the lock is held."""
+        if not self._queue:
+            self._first_waiting = time.monotonic()
+        self._queue.append(item)
+        self._changed.notify()
 
     def _run(self) -> None:
         while True:

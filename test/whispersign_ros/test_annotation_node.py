@@ -44,6 +44,12 @@ class Session:
         self.hands = self.hands or self.graph.speak(HandFrame, "hands/raw", qos.HANDS)
         self.graph.send(self.hands, [message], self.node)
 
+    def sign_half(self, signed):
+        self.send(signed[0])
+        self.reach(Prompt.SIGNING)
+        for message in signed[1:100]:
+            self.send(message)
+
     def call(self, command):
         return self.graph.call(Trigger, f"annotation_node/{command}", Trigger.Request())
 
@@ -132,10 +138,7 @@ def test_services_lead_the_session(graph, tmp_path, signed):
 
 def test_the_end_of_the_node_discards_the_take_for_other_recorders(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO", takes=1, **SLOW)
-    session.send(signed[0])
-    session.reach(Prompt.SIGNING)
-    for message in signed[1:100]:
-        session.send(message)
+    session.sign_half(signed)
     graph.executor.remove_node(session.node)
     session.node.destroy_node()
     graph.until(lambda: session.labels and session.prompts[-1].phase == Prompt.ENDED)
@@ -152,10 +155,7 @@ def test_parameters_can_be_asked_for(graph, tmp_path):
 
 def test_a_take_that_is_left_is_discarded_for_other_recorders(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO", takes=1, **SLOW)
-    session.send(signed[0])
-    session.reach(Prompt.SIGNING)
-    for message in signed[1:100]:
-        session.send(message)
+    session.sign_half(signed)
     session.call("repeat")
     graph.until(lambda: session.labels)
     (label,) = session.labels

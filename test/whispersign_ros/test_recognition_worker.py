@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,6 +173,19 @@ def test_a_recogniser_that_hangs_is_at_fault(rig, monkeypatch):
         assert rig.worker.fault == "recognition is 0 s behind"
     rig.settle()
     assert rig.worker.fault == ""
+
+
+def test_the_end_of_a_stream_long_after_its_last_step_is_not_behind(rig, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(recognition_worker.time, "monotonic", lambda: clock.now)
+    rig.push(1)
+    rig.settle()
+    clock.now = 100.0
+    faults = []
+    rig.recognizer.finish = lambda: faults.append(rig.worker.fault) or []
+    rig.worker.finish()
+    rig.settle()
+    assert faults == [""]
 
 
 def test_another_recogniser_goes_on_after_what_waited(rig):
