@@ -17,7 +17,12 @@ PARTS = (
     *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
     *ELSEWHERE,
 )
-READ_BY = {"data": ("loading",), "model": ("continuous", *ELSEWHERE)}  # options of some parts
+THREADS = 2
+READ_BY = {  # options of some parts
+    "threads": (*COSTS, "loading", "continuous"),
+    "data": ("loading",),
+    "model": ("continuous", *ELSEWHERE),
+}
 # Entry point group: modules with `measure`, `table` and how many `ROUNDS` they take.
 BENCHMARKS = "whispersign.benchmarks"
 
@@ -28,9 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
         type=count,
-        default=2,
         metavar="N",
-        help="CPU threads of the networks (default: %(default)s)",
+        help=f"CPU threads of the networks; `streaming` has one (default: {THREADS})",
     )
     parser.add_argument(
         "--data", type=Path, help="dataset for `loading` (default: made-up recordings)"
@@ -55,16 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) is not None and not set(parts) & set(wanted):
             fault = f"does nothing with --only {arguments.only}"
             raise ConfigError(f"--{name}", fault, f"it is for {', '.join(parts)}")
+    threads: int = arguments.threads or THREADS
     if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:
-        figures |= _networks(of_networks, arguments.threads)
+        figures |= _networks(of_networks, threads)
     if "loading" in wanted:
         from whispersign_model.benchmarks import loading
 
-        figures["loading"] = loading.measure(arguments.data, arguments.threads)
+        figures["loading"] = loading.measure(arguments.data, threads)
         for line in loading_lines(figures["loading"]):
             print(line)
     if "continuous" in wanted:
-        figures["continuous"] = _continuous(arguments)
+        figures["continuous"] = _continuous(arguments.model, threads)
     if "streaming" in wanted:
         figures["streaming"] = _streaming()
     if "stream_memory_mb" in wanted:
@@ -103,7 +108,7 @@ def _networks(parts: list[str], threads: int) -> dict[str, Any]:
     return figures
 
 
-def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:
+def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
     """Compare ways to read continuous signing, and print how they do."""
     from rich.console import Console
     from rich.progress import Progress
@@ -115,8 +120,8 @@ def _continuous(arguments: argparse.Namespace) -> dict[str, Any]:
         total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
         task = bar.add_task("Signing", total=total)
         figures = continuous.measure_checkpoint(
-            arguments.model or bundled(),
-            arguments.threads,
+            model or bundled(),
+            threads,
             lambda: bar.advance(task),
         )
     for line in continuous.table(figures):

@@ -114,16 +114,15 @@ def _errors(
     examples: Sequence[Example],
     glosses: Sequence[str],
 ) -> GlossErrors:
-    """Count a runtime's errors in whole clips."""
+    """Count a runtime's errors in the clips that ``whispersign evaluate`` gives the network."""
     from whispersign_model.decoding.search import DecodingOptions, decode
-    from whispersign_model.features.ending import with_ending
-    from whispersign_model.features.normalisation import Normaliser
+    from whispersign_model.training.data import Clips
     from whispersign_model.training.metrics import GlossErrors
 
     errors = GlossErrors()
-    for example in examples:
-        frames = Normaliser(metadata.recipe)(example.features(), example.restart_mask())
-        clip = backend.encode(with_ending(frames))
+    clips = Clips(examples, metadata.recipe, metadata.config.frontend.patch_size, seed=0)
+    for number, example in enumerate(examples):
+        clip = backend.encode(clips.features(number))
         spans = decode(clip.log_probs, "rescore", DecodingOptions(), clip.rescore).spans
         signed = tuple(glosses[label - 1] for label in example.labels.tolist())
         errors.add(signed, tuple(metadata.glosses[span.gloss_id - 1] for span in spans))

@@ -17,6 +17,8 @@ from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 if TYPE_CHECKING:
     from whispersign_model.synthesis.corpus import CorpusOptions
 
+FPS, SIZE = 30.0, "640x480"  # of pictures
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign synthesize``."""
@@ -38,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also render the hands; a folder of videos when --out is a folder of bags; their "
         "labels come beside them",
     )
-    pictures.add_argument("--fps", type=float, default=30.0, help="pictures a second")
-    pictures.add_argument("--size", default="640x480", metavar="WxH", help="of the pictures")
+    pictures.add_argument("--fps", type=float, help=f"pictures a second (default: {FPS:g})")
+    pictures.add_argument("--size", metavar="WxH", help=f"of the pictures (default: {SIZE})")
     what = parser.add_argument_group("what to sign (default: one random sentence)")
     what.add_argument("--glosses", metavar="A,B,C", help="this sentence")
     what.add_argument("--sentences", type=int, default=0, metavar="N", help="random sentences")
@@ -142,7 +144,7 @@ def _films(
     from whispersign_model.synthesis.corpus import synthesize_corpus, truth_of
     from whispersign_model.synthesis.render import Look, Renderer, write_video
 
-    camera, rate = Camera.sized(*_size(arguments.size)), float(arguments.fps)
+    camera, rate = Camera.sized(*_size(arguments.size or SIZE)), arguments.fps or FPS
     for truth in synthesize_corpus(truth_of(options, rate)):
         look = Look.of_signer(int(truth.meta["seed"]))
         yield partial(write_video, truth, rate=rate, renderer=Renderer(camera, look))
@@ -164,6 +166,9 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
     for name, rate in (("--rate", arguments.rate), ("--fps", arguments.fps)):
         if rate is not None and not 1 <= rate <= 1000:
             raise ConfigError(name, f"is {rate:g}", "give 1 to 1000 frames per second")
+    for name, given in (("--fps", arguments.fps), ("--size", arguments.size)):
+        if given is not None and not arguments.video:
+            raise ConfigError(name, "does nothing without --video", "give both, or neither")
     prompts = (_words("--glosses", arguments.glosses),) if arguments.glosses else ()
     nothing = not (prompts or arguments.sentences or arguments.takes or arguments.idle)
     share = LEFT_HANDED if arguments.left_handed is None else arguments.left_handed

@@ -30,7 +30,9 @@ def test_figures_need_a_folder_that_can_be(
     assert f"{tmp_path}: is a folder; give a file" in told.err
 
 
-@pytest.mark.parametrize(("option", "value"), [("--data", "nowhere"), ("--model", "demo")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--data", "nowhere"), ("--model", "demo"), ("--threads", "1")]
+)
 def test_an_option_of_another_part_is_refused(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
