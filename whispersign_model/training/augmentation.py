@@ -28,6 +28,7 @@ from whispersign_model.training.variations import (
     hand_length,
     linear_map,
     mirrored,
+    palm_axes,
     read_at,
 )
 
@@ -80,6 +81,9 @@ class Augmentation(BaseModel):
         shear: standard deviation of how far each axis slants along each other.
         shift: standard deviation of the place of both hands together, in hand lengths.
         hand_shift: the same for each hand alone.
+        build: standard deviation of how far a fingertip lies off, as of another person's hand, in
+            hand lengths, along each axis of the palm, the same in the whole clip; joints nearer to
+            the wrist less.
         speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
             slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
             the logarithm.
@@ -113,6 +117,7 @@ class Augmentation(BaseModel):
     shear: Spread = 0.0
     shift: Spread = 0.3
     hand_shift: Spread = 0.1
+    build: Spread = 0.06
     speed: Spread | Factors = 0.3
     warp: Annotated[float, Field(ge=0, lt=0.3)] = 0.05
     jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.0
@@ -237,6 +242,8 @@ class Augmentation(BaseModel):
         centres = centre - matrix @ centre + shift
         centres = centres + generator.normal(0, self.hand_shift, (len(HANDS), 3)) * hand
         moved: Array = (matrix @ places.reshape(3, -1)).reshape(places.shape)
+        if self.build:
+            moved += self._other_hands(moved, np.float32(hand * sizes.mean()), generator)
         if self.noise:
             noise = generator.standard_normal(positions.shape, dtype=np.float32)
             noise *= np.float32(self.noise * hand)
@@ -244,6 +251,18 @@ class Augmentation(BaseModel):
                 plane += noise[..., axis]
         moved += np.repeat(centres, JOINTS_PER_HAND, axis=0).astype(np.float32).T[:, None]
         return frames_of(moved)
+
+    def _other_hands(
+        self, places: Array, hand: np.floating[Any], generator: np.random.Generator
+    ) -> Array:
+        """How joints ``(3, T, 42)`` of another person's hands lie off these, along each palm."""
+        steps = generator.normal(0, self.build / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
+        steps[:, WRIST] = 0
+        offsets = steps.copy()
+        for finger in FINGERS.values():
+            offsets[:, finger] = steps[:, finger].cumsum(axis=1)
+        by_hand = np.einsum("axth,hja->xthj", palm_axes(places), offsets.astype(np.float32))
+        return by_hand.reshape(places.shape)
 
     def _hide(self, confidence: Array, rate: float, generator: np.random.Generator) -> Array:
         """Hide joints, a finger, a stretch of time, or the other hand."""

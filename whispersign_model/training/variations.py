@@ -9,8 +9,9 @@ from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.features.recipe import SensorRecipe
 from whispersign_model.features.resampling import Resampler
 from whispersign_model.recordings.recording import NANOSECONDS
-from whispersign_model.skeleton import JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
+from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
 
+KNUCKLES = tuple(FINGERS[finger][0] for finger in ("index", "middle", "pinky"))
 Array = NDArray[np.float32]
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
 
@@ -57,6 +58,25 @@ def hand_length(positions: Array, confidence: Array) -> float:
     places = planes(positions)
     lengths = np.sqrt(np.square(places[..., knuckles] - places[..., wrists]).sum(axis=0))
     return float(lengths[tracked].sum()) / count if count else 0.0
+
+
+def palm_axes(places: Array) -> Array:
+    """Axes of each palm in each frame, unit length: along it, out of it, and across.
+
+    Args:
+        places: ``(3, T, 42)`` metres.
+
+    Returns:
+        ``(3 axes, 3, T, 2)``; 0 where the knuckles give none.
+    """
+    wrist, index, middle, pinky = (
+        places[..., joint::JOINTS_PER_HAND] for joint in (WRIST, *KNUCKLES)
+    )
+    along = middle - wrist
+    out = np.cross(along, pinky - index, axis=0)
+    axes = np.stack([along, out, np.cross(out, along, axis=0)])
+    lengths = np.sqrt(np.square(axes).sum(axis=1, keepdims=True))
+    return np.divide(axes, lengths, out=np.zeros_like(axes), where=lengths > 0)
 
 
 def linear_map(

@@ -6,8 +6,11 @@ import pytest
 from whispersign_model.errors import ConfigError
 from whispersign_model.training.augmentation import Augmentation
 
-EXISTING = ("rotation", "scale", "stretch", "shift", "hand_shift", "speed", "warp", "crop", "noise")
-STILL = Augmentation(**dict.fromkeys((*EXISTING, "finger_mask", "frame_mask"), 0))
+EXISTING = (
+    *("rotation", "scale", "stretch", "shift", "hand_shift", "build", "speed", "warp", "crop"),
+    *("noise", "finger_mask", "frame_mask"),
+)
+STILL = Augmentation(**dict.fromkeys(EXISTING, 0))
 
 
 def test_still_augmentation_changes_nothing(movement):
@@ -25,6 +28,7 @@ def test_still_augmentation_changes_nothing(movement):
         {"stretch": 0.3},
         {"shift": 0.5},
         {"hand_shift": 0.5},
+        {"build": 0.2},
         {"speed": 0.5},
         {"warp": 0.3},
         {"crop": 0.3},
@@ -80,6 +84,34 @@ def test_rotation_keeps_bones(movement):
         return np.linalg.norm(p[:, 30] - p[:, 21], axis=-1)
 
     np.testing.assert_allclose(bones(positions), bones(clip[..., :3]), rtol=1e-4)
+
+
+def test_other_hands_are_built_otherwise_and_turn_with_the_palm(movement):
+    clip = movement(1, 0)
+    positions, confidence = clip[..., :3], clip[..., 6]
+    building = STILL.changed(build=0.2)
+    built, _ = building(positions, confidence, 60.0, np.random.default_rng(0))
+    offsets = (built - positions)[:, 21:]
+    np.testing.assert_allclose(offsets[:, 0], 0, atol=1e-6)
+    lengths = np.linalg.norm(offsets, axis=-1)
+    np.testing.assert_allclose(lengths, np.broadcast_to(lengths[0], lengths.shape), atol=1e-5)
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.float32)
+    turned, _ = building(positions @ turn.T, confidence, 60.0, np.random.default_rng(0))
+    np.testing.assert_allclose((turned - positions @ turn.T)[:, 21:], offsets @ turn.T, atol=1e-5)
+
+
+def test_a_fingertip_lies_off_by_the_build_and_a_knuckle_by_half_of_it(movement):
+    clip = movement(1, 0)
+    positions, confidence = clip[:1, :, :3], clip[:1, :, 6]
+    hand = np.linalg.norm(positions[0, 30] - positions[0, 21])
+    building = STILL.changed(build=0.2)
+    offsets = [
+        building(positions, confidence, 60.0, np.random.default_rng(seed))[0] - positions
+        for seed in range(400)
+    ]
+    spread = np.sqrt(np.square(offsets).mean(axis=(0, 1, 3)))[21:] / hand
+    np.testing.assert_allclose(spread[[4, 8, 12, 16, 20]], 0.2, rtol=0.1)
+    np.testing.assert_allclose(spread[[1, 5, 9, 13, 17]], 0.1, rtol=0.1)
 
 
 @pytest.mark.parametrize(
