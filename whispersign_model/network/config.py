@@ -31,7 +31,7 @@ class FrontendConfig(_Section):
     patch_size: Positive = 4  # frames in a patch
     d_model: Positive = 128
     kernel_size: Positive = 5  # patches that ConvSPE sees: this one and those before it
-    dropout: Rate = 0.2  # SpatialDropout1D: whole channels
+    dropout: Rate = 0.1  # SpatialDropout1D: whole channels
 
 
 class EncoderConfig(_Section):
@@ -40,7 +40,7 @@ class EncoderConfig(_Section):
     num_heads: Positive = 4
     num_layers: Positive = 2
     d_ff: Positive = 512
-    dropout: Rate = 0.2
+    dropout: Rate = 0.1
     left_context: Positive = 64  # patches that a chunked pass may look back
     max_distance: Positive = 32  # relative positions farther apart share one embedding
 
@@ -51,7 +51,7 @@ class DecoderConfig(_Section):
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
     blank_id: int = 0
     num_layers: Positive = 1
-    dropout: Rate = 0.2
+    dropout: Rate = 0.1
 
 
 class ModelConfig(_Section):

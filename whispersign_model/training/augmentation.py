@@ -117,7 +117,7 @@ class Augmentation(BaseModel):
     shear: Spread = 0.0
     shift: Spread = 0.3
     hand_shift: Spread = 0.1
-    build: Spread = 0.06
+    build: Spread = 0.0
     speed: Spread | Factors = 0.3
     warp: Annotated[float, Field(ge=0, lt=0.3)] = 0.05
     jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.0
