@@ -144,7 +144,8 @@ def _films(
     from whispersign_model.synthesis.corpus import synthesize_corpus, truth_of
     from whispersign_model.synthesis.render import Look, Renderer, write_video
 
-    camera, rate = Camera.sized(*_size(arguments.size or SIZE)), arguments.fps or FPS
+    size = SIZE if arguments.size is None else arguments.size
+    camera, rate = Camera.sized(*_size(size)), arguments.fps or FPS
     for truth in synthesize_corpus(truth_of(options, rate)):
         look = Look.of_signer(int(truth.meta["seed"]))
         yield partial(write_video, truth, rate=rate, renderer=Renderer(camera, look))

@@ -256,11 +256,10 @@ class Augmentation(BaseModel):
         self, places: Array, hand: np.floating[Any], generator: np.random.Generator
     ) -> Array:
         """How joints ``(3, T, 42)`` of another person's hands lie off these, along each palm."""
-        steps = generator.normal(0, self.build / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
-        steps[:, WRIST] = 0
-        offsets = steps.copy()
-        for finger in FINGERS.values():
-            offsets[:, finger] = steps[:, finger].cumsum(axis=1)
+        offsets = generator.normal(0, self.build / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
+        offsets[:, WRIST] = 0
+        for finger in FINGERS.values():  # each joint lies off from the one before it
+            offsets[:, finger] = offsets[:, finger].cumsum(axis=1)
         by_hand = np.einsum("axth,hja->xthj", palm_axes(places), offsets.astype(np.float32))
         return by_hand.reshape(places.shape)
 

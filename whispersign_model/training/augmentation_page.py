@@ -20,9 +20,9 @@ from whispersign_model.training.variations import Motion
 
 OFF = Augmentation().changed(
     **dict.fromkeys(
-        ("rotation", "scale", "stretch", "shift", "hand_shift", "build", "speed", "warp"), 0.0
+        ("rotation", "scale", "stretch", "shift", "hand_shift", "speed", "warp", "crop"), 0.0
     ),
-    **dict.fromkeys(("crop", "noise", "finger_mask", "frame_mask"), 0.0),
+    **dict.fromkeys(("noise", "finger_mask", "frame_mask"), 0.0),
 )
 SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("rotation 10°", {"rotation": 10}),

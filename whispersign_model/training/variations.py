@@ -11,7 +11,6 @@ from whispersign_model.features.resampling import Resampler
 from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
 
-KNUCKLES = tuple(FINGERS[finger][0] for finger in ("index", "middle", "pinky"))
 Array = NDArray[np.float32]
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
 
@@ -69,8 +68,9 @@ def palm_axes(places: Array) -> Array:
     Returns:
         ``(3 axes, 3, T, 2)``; 0 where the knuckles give none.
     """
+    knuckles = (FINGERS["index"][0], MIDDLE_MCP, FINGERS["pinky"][0])
     wrist, index, middle, pinky = (
-        places[..., joint::JOINTS_PER_HAND] for joint in (WRIST, *KNUCKLES)
+        places[..., joint::JOINTS_PER_HAND] for joint in (WRIST, *knuckles)
     )
     along = middle - wrist
     out = np.cross(along, pinky - index, axis=0)

@@ -116,6 +116,7 @@ def test_the_signs_can_be_listed_and_drawn(
         ("--takes -1", "--takes"),
         ("--signers 0", "--signers"),
         ("--video v.mp4 --size 9x9", "--size"),
+        ("--video v.mp4 --size=", "--size"),
         ("--glosses ,", "--glosses"),
     ],
 )
