@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from whispersign_model.bundled import find_checkpoint
 from whispersign_model.configuration import find_config
+from whispersign_model.errors import ConfigError
 
 
 def checkpoint(text: str) -> Path:
@@ -52,6 +55,32 @@ def seed(text: str) -> int:
     if number >= 2**32:
         raise argparse.ArgumentTypeError(f"{text} is above {2**32 - 1}")
     return number
+
+
+def defaults_of(add: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
+    """The optional arguments that ``add`` declares, each with its default."""
+    parser = argparse.ArgumentParser()
+    add(parser)
+    return vars(parser.parse_args([]))
+
+
+def refuse_idle(
+    arguments: argparse.Namespace, idle: Mapping[str, Any], fault: str, remedy: str
+) -> None:
+    """Refuse options that nothing would read.
+
+    Args:
+        arguments: the command line.
+        idle: names of such options in ``arguments``, with their defaults.
+        fault: why nothing reads them, for the message.
+        remedy: what to do.
+
+    Raises:
+        ConfigError: naming the first that differs from its default.
+    """
+    for name, default in idle.items():
+        if getattr(arguments, name) != default:
+            raise ConfigError(f"--{name.replace('_', '-')}", fault, remedy)
 
 
 def _whole(text: str, least: int) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from whispersign_model.bundled import bundled
-from whispersign_model.cli.arguments import checkpoint, count
-from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.cli.arguments import checkpoint, count, refuse_idle
+from whispersign_model.errors import WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
 # Parts that entry points of the group BENCHMARKS measure: they need ROS 2.
@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     figures: dict[str, Any] = {}
     wanted = PARTS if arguments.only is None else (arguments.only,)
     for name, parts in READ_BY.items():
-        if getattr(arguments, name) is not None and not set(parts) & set(wanted):
+        if not set(parts) & set(wanted):
             fault = f"does nothing with --only {arguments.only}"
-            raise ConfigError(f"--{name}", fault, f"it is for {', '.join(parts)}")
+            refuse_idle(arguments, {name: None}, fault, f"it is for {', '.join(parts)}")
     threads: int = arguments.threads or THREADS
     if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:
         figures |= _networks(of_networks, threads)

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.arguments import defaults_of, refuse_idle
 from whispersign_model.cli.convert import add_dataset_arguments, options_from, write_dataset_from
-from whispersign_model.errors import BagError, ConfigError
+from whispersign_model.errors import BagError
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
@@ -45,32 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.recordings.archive import read_archive
     from whispersign_model.recordings.conversion import Source
 
-    _refuse_idle_options(arguments)
+    if arguments.dataset is None:
+        remedy = "or give it to `whispersign convert` afterwards"
+        idle = defaults_of(add_dataset_arguments)
+        refuse_idle(arguments, idle, "does nothing without --dataset", remedy)
+    else:
+        refuse_idle(arguments, {"storage": STORAGE}, "does nothing without --out", "leave it away")
     recordings = read_archive(arguments.archive, arguments.label)
     if arguments.dataset is None:
         return _write_bags(recordings, arguments.out, arguments.storage)
     sources = [Source.of(each) for each in recordings]
     options = options_from(arguments)
     return write_dataset_from(sources, arguments.dataset, options, arguments.report)
-
-
-def _refuse_idle_options(arguments: argparse.Namespace) -> None:
-    """Refuse options that would do nothing for the target given.
-
-    Raises:
-        ConfigError: naming the first.
-    """
-    parser = argparse.ArgumentParser()
-    if arguments.dataset is None:
-        add_dataset_arguments(parser)
-        fits, remedy = "--dataset", "or give it to `whispersign convert` afterwards"
-    else:
-        parser.add_argument("--storage", default=STORAGE)
-        fits, remedy = "--out", "leave it away"
-    for name, default in vars(parser.parse_args([])).items():
-        if getattr(arguments, name) != default:
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(option, f"does nothing without {fits}", remedy)
 
 
 def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:

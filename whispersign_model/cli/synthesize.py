@@ -11,7 +11,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.cli.arguments import index, seed
+from whispersign_model.cli.arguments import index, refuse_idle, seed
 from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 
 if TYPE_CHECKING:
@@ -167,9 +167,9 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
     for name, rate in (("--rate", arguments.rate), ("--fps", arguments.fps)):
         if rate is not None and not 1 <= rate <= 1000:
             raise ConfigError(name, f"is {rate:g}", "give 1 to 1000 frames per second")
-    for name, given in (("--fps", arguments.fps), ("--size", arguments.size)):
-        if given is not None and not arguments.video:
-            raise ConfigError(name, "does nothing without --video", "give both, or neither")
+    if not arguments.video:
+        idle = {"fps": None, "size": None}
+        refuse_idle(arguments, idle, "does nothing without --video", "give both, or neither")
     prompts = (_words("--glosses", arguments.glosses),) if arguments.glosses else ()
     nothing = not (prompts or arguments.sentences or arguments.takes or arguments.idle)
     share = LEFT_HANDED if arguments.left_handed is None else arguments.left_handed

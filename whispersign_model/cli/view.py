@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.cli.arguments import count, not_negative, positive
+from whispersign_model.cli.arguments import count, defaults_of, not_negative, positive, refuse_idle
 from whispersign_model.cli.extract import add_camera_arguments
 from whispersign_model.cli.video import is_video
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
     from whispersign_model.recordings.view import Scene
     from whispersign_model.sensors.watching import Overlay
+
+
+SPEED = 1.0
+PICTURES = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--duration", type=positive, metavar="SECONDS", help="how much of it (default: the rest)"
     )
     parser.add_argument(
-        "--speed", type=positive, default=1.0, help="of films and the window (default: 1)"
+        "--speed",
+        type=positive,
+        default=SPEED,
+        help="of films and the window (default: %(default)g)",
     )
     parser.add_argument(
-        "--pictures", type=count, default=12, metavar="N", help="on a sheet (default: %(default)s)"
+        "--pictures",
+        type=count,
+        default=PICTURES,
+        metavar="N",
+        help="on a sheet (default: %(default)s)",
     )
     add_camera_arguments(parser)
 
@@ -52,12 +63,18 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.recordings.recording import NANOSECONDS
     from whispersign_model.recordings.view import Skeletons, part
 
+    _refuse_idle_of_output(arguments)
     try:
         if arguments.input.suffix != ".npz" and is_video(arguments.input):
+            refuse_idle(
+                arguments, {"recording": ""}, "does nothing for a video", "a video is one recording"
+            )
             with closing(_overlay(arguments)) as scene:
                 _present(scene, arguments, 0)
         else:
             recording = _chosen(arguments)
+            camera = defaults_of(add_camera_arguments)
+            refuse_idle(arguments, camera, "does nothing without a video", "leave it away")
             shown = part(recording, arguments.start, arguments.duration)
             begin = int(shown.stamps[0]) - round(arguments.start * NANOSECONDS)
             _present(Skeletons(shown), arguments, begin)
@@ -65,6 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
         fault = f"cannot be written ({error.strerror or error})"
         raise WhisperSignError(arguments.out, fault, "choose another place") from error
     return 0
+
+
+def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
+    from whispersign_model.recordings.view import FILMS
+
+    if arguments.out is not None and arguments.out.suffix.lower() not in FILMS:
+        fault, remedy = "does nothing on a sheet", "name a film with --out, or leave it away"
+        refuse_idle(arguments, {"speed": SPEED}, fault, remedy)
+    else:
+        fault, remedy = "does nothing but on a sheet", "name a picture with --out"
+        refuse_idle(arguments, {"pictures": PICTURES}, fault, remedy)
 
 
 def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
