@@ -25,6 +25,7 @@ from whispersign_model.training.variations import (
     Array,
     Motion,
     as_camera,
+    exaggerated,
     hand_length,
     linear_map,
     mirrored,
@@ -84,6 +85,8 @@ class Augmentation(BaseModel):
         build: standard deviation of how far a fingertip lies off, as of another person's hand, in
             hand lengths, along each axis of the palm, the same in the whole clip; joints nearer to
             the wrist less.
+        reach: standard deviation of the logarithm of how far each hand goes from the middle of its
+            way; ``bend`` the same of how far its joints go from their mean place at the wrist.
         speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
             slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
             the logarithm.
@@ -118,6 +121,8 @@ class Augmentation(BaseModel):
     shift: Spread = 0.3
     hand_shift: Spread = 0.1
     build: Spread = 0.0
+    reach: Spread = 0.0
+    bend: Spread = 0.0
     speed: Spread | Factors = 0.3
     warp: Annotated[float, Field(ge=0, lt=0.3)] = 0.05
     jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.0
@@ -233,6 +238,9 @@ class Augmentation(BaseModel):
         if not seen:
             return positions
         places = planes(positions)
+        if self.reach or self.bend:
+            factors = np.exp(generator.normal(0, (self.reach, self.bend), (len(HANDS), 2)))
+            places = exaggerated(places, confidence, factors.astype(np.float32))
         centre = places.reshape(3, -1).sum(axis=1, dtype=np.float64) / seen
         hand = hand_length(positions, confidence)
         angles = np.deg2rad(generator.normal(0, self.rotation, 3))

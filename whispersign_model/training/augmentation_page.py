@@ -32,6 +32,8 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("shift 0.3", {"shift": 0.3}),
     ("hand_shift 0.3", {"hand_shift": 0.3}),
     ("build 0.15", {"build": 0.15}),
+    ("reach 0.6", {"reach": 0.6}),
+    ("bend 0.6", {"bend": 0.6}),
     ("noise 0.03", {"noise": 0.03}),
     ("mirror", {"mirror": 1}),
     ("speed [0.5, 1.5]", {"speed": (0.5, 1.5)}),

@@ -79,6 +79,35 @@ def palm_axes(places: Array) -> Array:
     return np.divide(axes, lengths, out=np.zeros_like(axes), where=lengths > 0)
 
 
+def exaggerated(places: Array, confidence: Array, factors: Array) -> Array:
+    """Let hands go farther, or less far, than they do.
+
+    Args:
+        places: ``(3, T, 42)`` metres.
+        confidence: ``(T, 42)``; joints that are not tracked, or their wrist is not, stay.
+        factors: ``(hands, 2)``, by which a wrist goes farther from the middle of its way, and a
+            joint from its mean place at the wrist.
+
+    Returns:
+        ``(3, T, 42)``.
+    """
+    hands = places.reshape(*places.shape[:2], len(factors), JOINTS_PER_HAND)
+    seen = (confidence > 0).reshape(hands.shape[1:])
+    seen = seen & seen[..., WRIST, None]
+    wrists = hands[..., WRIST, None]
+    shapes = hands - wrists
+    ways, bends = factors.T[..., None] - 1
+    farther = _from_mean(wrists, seen[..., WRIST, None]) * ways
+    farther = (farther + _from_mean(shapes, seen) * bends) * seen
+    return (hands + farther).reshape(places.shape)
+
+
+def _from_mean(values: Array, seen: NDArray[np.bool_]) -> Array:
+    """``(3, T, ...)``, less their mean over the time in which they are seen."""
+    count = np.maximum(seen.sum(axis=0), 1)
+    return values - (values * seen).sum(axis=1, keepdims=True) / count.astype(np.float32)
+
+
 def linear_map(
     angles: NDArray[np.floating], shear: NDArray[np.floating], sizes: NDArray[np.floating]
 ) -> Array:

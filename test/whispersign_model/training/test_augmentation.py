@@ -26,6 +26,8 @@ def test_still_augmentation_changes_nothing(movement):
         {"shift": 0.5},
         {"hand_shift": 0.5},
         {"build": 0.2},
+        {"reach": 0.5},
+        {"bend": 0.5},
         {"speed": 0.5},
         {"warp": 0.3},
         {"crop": 0.3},
@@ -109,6 +111,23 @@ def test_a_fingertip_lies_off_by_the_build_and_a_knuckle_by_half_of_it(movement)
     spread = np.sqrt(np.square(offsets).mean(axis=(0, 1, 3)))[21:] / hand
     np.testing.assert_allclose(spread[[4, 8, 12, 16, 20]], 0.2, rtol=0.1)
     np.testing.assert_allclose(spread[[1, 5, 9, 13, 17]], 0.1, rtol=0.1)
+
+
+def test_reach_and_bend_spread_by_the_logarithm(movement):
+    clip = movement(1, 0)
+    positions, confidence = clip[..., :3], clip[..., 6]
+
+    def size(places, joint):  # of what joint 30 does: of its wrist's way, of its own at the wrist
+        way = places[:, joint] - (places[:, 21] if joint == 30 else 0)
+        return np.log(np.linalg.norm(way - way.mean(axis=0)))
+
+    for option, joint, other in (("reach", 21, 30), ("bend", 30, 21)):
+        grown = []
+        for seed in range(200):
+            varied = STILL.changed(**{option: 0.3})
+            places, _ = varied(positions, confidence, 60.0, np.random.default_rng(seed))
+            grown.append([size(places, at) - size(positions, at) for at in (joint, other)])
+        np.testing.assert_allclose(np.std(grown, axis=0), [0.3, 0], rtol=0.15, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.training.variations import (
+    exaggerated,
     mirrored,
     read_at,
 )
@@ -24,6 +26,22 @@ def test_reading_between_frames_never_mixes_in_an_untracked_joint():
     read, sure = read_at(positions, confidence, np.array([0.0, 0.4, 0.6, 1.6, 2.0]))
     assert read[:, 0, 0].tolist() == [1, 1, 0, 3, 3]
     assert sure[:, 0].tolist() == [1, 1, 0, 1, 1]
+
+
+def test_hands_exaggerate_their_way_and_their_joints_each_by_its_own_factor(movement):
+    clip = movement(3, 2)
+    positions, confidence = clip[..., :3], clip[..., 6].copy()
+    confidence[:5] = 0
+    factors = np.array([[2, 1], [1, 0.5]], np.float32)  # the left way, the right joints
+    farther = frames_of(exaggerated(planes(positions), confidence, factors))
+    np.testing.assert_array_equal(farther[:5], positions[:5])
+    middle = positions[5:, 0].mean(axis=0)
+    for joint in (0, 12):
+        moved = farther[5:, joint] - positions[5:, joint]
+        np.testing.assert_allclose(moved, positions[5:, 0] - middle, atol=1e-5)
+    np.testing.assert_allclose(farther[:, 21], positions[:, 21], atol=1e-6)
+    shape, flat = (each[5:, 29] - each[5:, 21] for each in (positions, farther))
+    np.testing.assert_allclose(flat, (shape + shape.mean(axis=0)) / 2, atol=1e-5)
 
 
 def test_mirroring_at_a_plane_keeps_what_lies_in_it(movement):
