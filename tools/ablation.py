@@ -1,7 +1,7 @@
 """What each part of the network and of the training is worth: one fold, again and again without it.
 
 ``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...]`` trains every variation (or
-those named) of the protocol's recipe with half its epochs, and prints the table of all that are
+those named) of config/train.yaml with half its epochs, and prints the table of all that are
 done in the folder; those are kept. ``whole``, ``whole 1`` and ``whole 2`` differ by chance alone.
 """
 
@@ -130,6 +130,8 @@ VARIATIONS = {
     ),
     "+ location entry": Variation(features={"location": "entry"}),
     "+ scaling none": Variation(features={"scaling": "none"}),
+    "+ build": Variation(augmentation={"build": 0.06}),
+    "+ reach, bend": Variation(augmentation={"reach": 0.25, "bend": 0.2}),
     "+ One Euro filter": Variation(smoothing="one_euro"),
 }
 
@@ -177,7 +179,7 @@ def _slug(name: str) -> str:
 def main(protocol_name: str, archives: str, out: str, fold: str, *names: str) -> None:
     """Run the variations that are not done yet."""
     protocol = load_yaml(Protocol, config_file(f"benchmark/{protocol_name}.yaml"))
-    recipe = load_yaml(TrainingConfig, config_file(protocol.train))
+    recipe = load_yaml(TrainingConfig, config_file("train.yaml"))
     plan = Plan(
         protocol=protocol,
         archive=Path(archives) / protocol.archive,

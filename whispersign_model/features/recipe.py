@@ -19,7 +19,6 @@ Model = TypeVar("Model", bound="SensorRecipe")
 
 
 SmoothingKind = Literal["none", "one_euro", "moving_average"]
-Scaling = Literal["standard", "minmax", "motion", "none"]
 
 
 class Smoothing(BaseModel):
@@ -105,7 +104,7 @@ class Recipe(SensorRecipe):
     """
 
     location: Literal["sensor", "entry"] = "entry"
-    scaling: Scaling = "standard"
+    scaling: Literal["standard", "minmax", "none"] = "standard"
     offset: Values | None = None
     scale: Values | None = None
 
