@@ -130,6 +130,7 @@ VARIATIONS = {
     ),
     "+ location entry": Variation(features={"location": "entry"}),
     "+ scaling none": Variation(features={"scaling": "none"}),
+    "+ scaling motion": Variation(features={"scaling": "motion"}),
     "+ build": Variation(augmentation={"build": 0.06}),
     "+ reach, bend": Variation(augmentation={"reach": 0.25, "bend": 0.2}),
     "+ One Euro filter": Variation(smoothing="one_euro"),

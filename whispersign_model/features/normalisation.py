@@ -20,11 +20,13 @@ from whispersign_model.skeleton import (
     JOINTS_PER_HAND,
     MIDDLE_MCP,
     POSITION,
+    VELOCITY,
     WRIST,
 )
 
 HORIZON = 10.0  # seconds of hand-frames that the running hand length remembers
 ABSENCE = 0.5  # seconds without any hand after which the next one is an entry
+MOTION_SCALE = 1 / 3  # hand lengths a second that count as much as a hand length, see "motion"
 SMALLEST_SCALE = 0.1  # of a feature's spread over all joints: no joint is magnified beyond that
 
 Floats = NDArray[np.float32]
@@ -194,6 +196,7 @@ def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
     ``standard``: mean and standard deviation; ``minmax``: middle and half of the range, so that
     features lie in [-1, 1]. Only tracked joints count. A scale is at least a tenth of the
     feature's over all joints, and joints that are never tracked get that one and offset 0.
+    ``motion``: nothing is fitted; all joints keep one scale, in which movement counts for more.
 
     Args:
         recipe: fitted or not; with scaling "none" it comes back as it is.
@@ -221,6 +224,9 @@ def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
         raise RecipeError("training set", "features hold NaN or infinity", "convert it again")
     if not count.any():
         raise RecipeError("training set", "no hand is tracked in it", "check the recordings")
+    if recipe.scaling == "motion":
+        scale = [1.0] * POSITION.stop + [MOTION_SCALE] * (CONFIDENCE - VELOCITY.start) + [1.0]
+        return recipe.changed(offset=[0.0] * FEATURES, scale=scale)
     if recipe.scaling == "standard":
         centre = sums / np.maximum(count, 1)
         spread = np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(centre), 0))

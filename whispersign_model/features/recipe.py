@@ -19,6 +19,7 @@ Model = TypeVar("Model", bound="SensorRecipe")
 
 
 SmoothingKind = Literal["none", "one_euro", "moving_average"]
+Scaling = Literal["standard", "minmax", "motion", "none"]
 
 
 class Smoothing(BaseModel):
@@ -104,7 +105,7 @@ class Recipe(SensorRecipe):
     """
 
     location: Literal["sensor", "entry"] = "entry"
-    scaling: Literal["standard", "minmax", "none"] = "standard"
+    scaling: Scaling = "standard"
     offset: Values | None = None
     scale: Values | None = None
 

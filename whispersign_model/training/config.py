@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from whispersign_model.features.recipe import Scaling
 from whispersign_model.training.augmentation import Augmentation
 
 Component = Literal["frontend", "encoder", "ctc", "decoder"]
@@ -70,7 +71,7 @@ class FeatureConfig(_Section):
     """The half of the preprocessing recipe that training chooses."""
 
     location: Literal["sensor", "entry"] = "sensor"
-    scaling: Literal["standard", "minmax", "none"] = "standard"
+    scaling: Scaling = "standard"
 
 
 class TrainingConfig(_Section):

@@ -261,6 +261,15 @@ def test_joints_that_hardly_move_or_are_never_seen_are_not_magnified(frames_of: 
     assert (values == 1).all()
 
 
+def test_motion_scaling_keeps_hand_lengths_and_triples_velocities(frames_of: Callable) -> None:
+    frames = frames_of(50)
+    plain = Normaliser(recipe())(frames)
+    features = Normaliser(fit_scaling(recipe(scaling="motion"), [frames]))(frames)
+    np.testing.assert_array_equal(features[..., POSITION], plain[..., POSITION])
+    np.testing.assert_allclose(features[..., VELOCITY], 3 * plain[..., VELOCITY], rtol=1e-6)
+    np.testing.assert_array_equal(features[..., CONFIDENCE], plain[..., CONFIDENCE])
+
+
 def test_without_scaling_the_recipe_stays_as_it_is(frames_of: Callable) -> None:
     assert fit_scaling(recipe(), [frames_of(5)]) == recipe()
 
