@@ -93,7 +93,7 @@ def exaggerated(places: Array, confidence: Array, factors: Array) -> Array:
     """
     hands = places.reshape(*places.shape[:2], len(factors), JOINTS_PER_HAND)
     seen = (confidence > 0).reshape(hands.shape[1:])
-    seen = seen & seen[..., WRIST, None]
+    seen &= seen[..., WRIST, None]
     wrists = hands[..., WRIST, None]
     shapes = hands - wrists
     ways, bends = factors.T[..., None] - 1
