@@ -134,7 +134,9 @@ def training_step(model: WhisperSignModel) -> Callable[[], None]:
         encoded = model(data, lengths)
         loss = hybrid_loss(
             ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-            decoder_loss(model.decoder, encoded, targets, target_lengths, smoothing=0.1),
+            decoder_loss(
+                model.decoder, data, lengths, encoded, targets, target_lengths, smoothing=0.1
+            ),
             alpha=0.3,
         )
         optimizer.zero_grad()

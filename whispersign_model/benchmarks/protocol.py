@@ -239,8 +239,9 @@ def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
     model, metadata = WhisperSignModel.load_checkpoint(folder)
     model.to(choose_device(plan.device)[0])
     examples = data.split("test")
-    readings = read_offline(model, metadata, examples, data.glosses)
-    live = read_live(model, metadata, examples, data.glosses, plan.protocol.live)
+    options = plan.protocol.live
+    readings = read_offline(model, metadata, examples, data.glosses, options=options.decoding)
+    live = read_live(model, metadata, examples, data.glosses, options)
     errors = {method: count_errors(found) for method, found in readings.items()}
     rescored = errors["rescore"]
     result = {

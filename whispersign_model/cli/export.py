@@ -119,11 +119,11 @@ def _errors(
     from whispersign_model.training.data import Clips
     from whispersign_model.training.metrics import GlossErrors
 
-    errors = GlossErrors()
+    errors, options = GlossErrors(), DecodingOptions().weighed(backend.alpha)
     clips = Clips(examples, metadata.recipe, metadata.config.frontend.patch_size, seed=0)
     for number, example in enumerate(examples):
         clip = backend.encode(clips.features(number))
-        spans = decode(clip.log_probs, "rescore", DecodingOptions(), clip.rescore).spans
+        spans = decode(clip.log_probs, "rescore", options, clip.rescore).spans
         signed = tuple(glosses[label - 1] for label in example.labels.tolist())
         errors.add(signed, tuple(metadata.glosses[span.gloss_id - 1] for span in spans))
     return errors

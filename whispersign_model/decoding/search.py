@@ -26,15 +26,20 @@ class DecodingOptions(BaseModel):
     Attributes:
         beam_size: hypotheses kept by the CTC prefix beam search.
         candidates: glosses considered at each step.
-        alpha: weight of CTC against the attention decoder in the combined score. The attention
-            decoder prefers short sequences: with less than 0.8 doubled signs are lost.
+        alpha: weight of CTC against the attention decoder in the combined score; None = the
+            network's own. The attention decoder prefers short sequences: with less than 0.8
+            doubled signs are lost.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     beam_size: int = Field(default=8, ge=1, le=100)
     candidates: int = Field(default=16, ge=1)
-    alpha: float = Field(default=0.8, ge=0, le=1)
+    alpha: float | None = Field(default=None, ge=0, le=1)
+
+    def weighed(self, alpha: float) -> DecodingOptions:
+        """Return these options with a network's ``alpha``, unless they have one of their own."""
+        return self if self.alpha is not None else self.model_copy(update={"alpha": alpha})
 
 
 def decode(
@@ -48,7 +53,7 @@ def decode(
     Args:
         log_probs: ``(T', V)`` CTC log-probabilities without padding.
         method: "greedy", "beam" (CTC only) or "rescore" (both passes).
-        options: beam size and weights.
+        options: beam size, and the weights, which "rescore" needs.
         rescore: gives the attention decoder's log-probability of each sequence.
 
     Returns:
@@ -58,6 +63,7 @@ def decode(
         return with_spans(log_probs, [greedy_search(log_probs)])
     n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
     if method == "rescore" and len(n_best) > 1:
+        assert options.alpha is not None, "decode with options.weighed(the network's alpha)"
         attention = rescore([hypothesis.ids for hypothesis in n_best])
         combined = [
             options.alpha * hypothesis.score + (1 - options.alpha) * float(score)

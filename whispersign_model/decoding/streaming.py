@@ -123,6 +123,7 @@ class StreamingRecognizer:
         self.options = options or RecognizerOptions()
         self.utterance_id = 0
         self.filled = self.not_finite = 0
+        self._decoding = self.options.decoding.weighed(backend.alpha)
         self._period = NANOSECONDS / rate
         self._scale = scale or ConfidenceScale()
         self._clock = StreamClock()
@@ -353,7 +354,7 @@ class StreamingRecognizer:
         """The second pass: the whole utterance up to the last frame with a hand in it."""
         frames = np.stack(utterance.frames[: utterance.signed])
         clip = self.backend.encode(with_ending(frames) if ended else frames)
-        hypothesis = decode(clip.log_probs, "rescore", self.options.decoding, clip.rescore)
+        hypothesis = decode(clip.log_probs, "rescore", self._decoding, clip.rescore)
         return self._glosses(utterance, hypothesis, len(hypothesis.ids))  # all of them stable
 
     def _glosses(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from whispersign_model.configuration import load_yaml
+from whispersign_model.configuration import load_yaml, validate
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
 PARTS = 2 * PARTS_PER_HAND
+UTTERANCE_STEP = 8  # frames of a stretched utterance that become one token
 GROUPS = 2  # of the encoder's channels, each with a share of every part
 
 Positive = Annotated[int, Field(gt=0)]
@@ -46,12 +48,19 @@ class EncoderConfig(_Section):
 
 
 class DecoderConfig(_Section):
-    """Sizes of the CTC head and of the attention decoder that rescores its hypotheses."""
+    """Sizes of the CTC head and of the attention decoder that rescores its hypotheses.
+
+    With ``utterance_frames`` the decoder does not read the encoder's states but the whole
+    utterance, stretched to so many: a second opinion, for utterances of single signs. ``alpha`` is
+    the weight of CTC against the decoder in the score of a hypothesis.
+    """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
     blank_id: int = 0
     num_layers: Positive = 1
     dropout: Rate = 0.1
+    utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.8
 
 
 class ModelConfig(_Section):
@@ -89,6 +98,16 @@ class ModelConfig(_Section):
         """Return the same network for ``glosses`` glosses (and the blank)."""
         decoder = self.decoder.model_copy(update={"vocab_size": glosses + 1})
         return self.model_copy(update={"decoder": decoder})
+
+    def changed(self, sections: Mapping[str, Mapping[str, Any]]) -> ModelConfig:
+        """Return the network with other values of some keys, by section.
+
+        Raises:
+            ConfigError: naming the key that is unknown or out of its range.
+        """
+        now = self.model_dump()
+        both = {name: {**now.get(name, {}), **keys} for name, keys in sections.items()}
+        return validate(ModelConfig, {**now, **both}, "network")
 
 
 def load_model_config(path: Path) -> ModelConfig:

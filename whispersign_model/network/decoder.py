@@ -12,6 +12,7 @@ from whispersign_model.network.attention import CrossAttention
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.encoder import FeedForward
 from whispersign_model.network.masking import attention_bias, valid_steps
+from whispersign_model.network.utterance import UtteranceEncoder
 
 
 class CTCHead(nn.Module):
@@ -61,9 +62,10 @@ class DecoderBlock(nn.Module):
 
 
 class AttentionDecoder(nn.Module):
-    """Pass 2: the probability of a gloss sequence given the encoder's states, gloss by gloss.
+    """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
 
-    Id 0, CTC's blank, is free here and stands for both start and end of the sequence.
+    It reads the encoder's states or, if the configuration says so, the whole utterance. Id 0,
+    CTC's blank, is free here and stands for both start and end of the sequence.
     """
 
     BOUNDARY = 0
@@ -77,12 +79,33 @@ class AttentionDecoder(nn.Module):
         self.blocks = nn.ModuleList(DecoderBlock(config) for _ in range(config.decoder.num_layers))
         self.norm = nn.LayerNorm(self.channels)
         self.project = nn.Linear(self.channels, config.decoder.vocab_size)
+        self.utterance = UtteranceEncoder(config) if config.decoder.utterance_frames else None
+
+    def memory(
+        self, features: Tensor, lengths: Tensor, states: Tensor, steps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what the decoder reads of a padded batch, and how much of it each clip has.
+
+        Args:
+            features: ``(B, T, 42, 7)`` normalised features.
+            lengths: ``(B,)`` frames in each clip.
+            states: ``(B, T', d)`` of the encoder.
+            steps: ``(B,)`` steps in each clip.
+
+        Returns:
+            memory ``(B, S, d)``, the states or tokens of the whole utterance, and its lengths
+            ``(B,)``.
+        """
+        if self.utterance is None:
+            return states, steps
+        tokens = self.utterance(features, lengths)
+        return tokens, torch.full_like(steps, tokens.shape[1])
 
     def forward(self, memory: Tensor, memory_lengths: Tensor, previous: Tensor) -> Tensor:
         """Log-probabilities of each next gloss.
 
         Args:
-            memory: ``(B, T', d)`` encoder states.
+            memory: ``(B, S, d)``, see :meth:`memory`.
             memory_lengths: ``(B,)``.
             previous: ``(B, L)`` ids, starting with ``BOUNDARY``; padding may follow.
 

@@ -100,11 +100,12 @@ class WhisperSignModel(nn.Module):
         Returns:
             the best hypothesis of each clip; its ``alternatives`` are the n-best.
         """
+        options = (options or DecodingOptions()).weighed(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
+        memories = self.memories(data, lengths, encoded)
         results = []
-        for index, steps in enumerate(encoded.lengths.tolist()):
-            memory = encoded.states[index : index + 1, :steps]
+        for index, (steps, memory) in enumerate(zip(encoded.lengths.tolist(), memories)):
 
             def rescore(ids: Sequence[Sequence[int]], memory: Tensor = memory) -> Scores:
                 return self.rescore(memory, ids)
@@ -113,18 +114,29 @@ class WhisperSignModel(nn.Module):
                 decode(
                     log_probs[index, :steps],
                     method,
-                    options or DecodingOptions(),
+                    options,
                     rescore,
                 )
             )
         return results
+
+    def memories(self, features: Tensor, lengths: Tensor, encoded: Encoded) -> list[Tensor]:
+        """Return what the attention decoder reads of each clip, ``(1, S, d_model)``, unpadded.
+
+        Args:
+            features: ``(B, T, 42, 7)``, as they were encoded.
+            lengths: ``(B,)``.
+            encoded: what :meth:`forward` made of them.
+        """
+        memory, valid = self.decoder.memory(features, lengths, encoded.states, encoded.lengths)
+        return [row[None, :steps] for row, steps in zip(memory, valid.tolist())]
 
     @torch.inference_mode()
     def rescore(self, memory: Tensor, hypotheses: Sequence[Sequence[int]]) -> Scores:
         """Return ``(N,)`` log P(hypothesis | memory) of the attention decoder.
 
         Args:
-            memory: ``(1, T', d_model)`` states of one clip, without padding.
+            memory: ``(1, S, d_model)`` of one clip, see :meth:`memories`.
             hypotheses: N sequences of gloss ids.
         """
         device = memory.device

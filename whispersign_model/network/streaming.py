@@ -98,6 +98,16 @@ class Rescorer(nn.Module):
         return self.decoder.score(states[None], steps, sequences, lengths)
 
 
+class UtteranceRescorer(Rescorer):
+    """A :class:`Rescorer` that reads the whole utterance in place of the states."""
+
+    def forward(self, features: Tensor, sequences: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``(N,)``, see :class:`Rescorer`; ``features (T, 42, 7)`` are the clip's."""
+        frames = torch.full_like(lengths[:1], features.shape[0])
+        memory, read = self.decoder.memory(features[None], frames, features[None], frames)
+        return self.decoder.score(memory, read, sequences, lengths)
+
+
 class SplitLinear(nn.Module):
     """A :class:`BlockLinear` as one plain product a block, which runtimes lay out in advance."""
 

@@ -51,11 +51,13 @@ class Backend(Protocol):
         device: where it computes, e.g. "cpu" or "cuda".
         notice: a sentence for the user when ``device`` is not what was asked for, else "".
         frames_per_step: frames that one row of ``log_probs`` stands for.
+        alpha: weight of CTC in rescoring that the network was made for.
     """
 
     device: str
     notice: str
     frames_per_step: int
+    alpha: float
 
     def encode(self, features: NDArray[np.float32]) -> EncodedClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1, all of it at once."""

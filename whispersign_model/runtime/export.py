@@ -36,6 +36,7 @@ from whispersign_model.network.onnx_file import (
 from whispersign_model.network.streaming import (
     EncoderStep,
     Rescorer,
+    UtteranceRescorer,
     initial_state,
     with_plain_products,
 )
@@ -47,6 +48,7 @@ from whispersign_model.runtime.onnx_backend import (
     SCORES,
     SEQUENCES,
     STATES,
+    UTTERANCE,
     OnnxBackend,
 )
 from whispersign_model.runtime.torch_backend import TorchBackend
@@ -203,10 +205,16 @@ def rescorer_graph(model: WhisperSignModel) -> onnx.ModelProto:
     states = torch.zeros(5, model.config.frontend.d_model)
     sequences, lengths = torch.ones(3, 4, dtype=torch.long), torch.tensor([4, 2, 1])
     steps, count, length = (torch.export.Dim(name, min=1) for name in ("steps", "count", "length"))
+    plain = with_plain_products(model)
+    if model.decoder.utterance is None:
+        rescorer, name, read = Rescorer(plain), STATES, states
+    else:
+        rescorer, name = UtteranceRescorer(plain), UTTERANCE
+        read = torch.ones(20, JOINTS, FEATURES)
     return _graph(
-        Rescorer(with_plain_products(model)),
-        (states, sequences, lengths),
-        [STATES, SEQUENCES, LENGTHS],
+        rescorer,
+        (read, sequences, lengths),
+        [name, SEQUENCES, LENGTHS],
         [SCORES],
         ({0: steps}, {0: count, 1: length}, {0: count}),
     )

@@ -22,6 +22,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's level of severity
 # Names of the graphs' inputs and outputs; those of the state follow, each output after its input.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
+UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads no states
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
 
@@ -31,7 +32,7 @@ class OnnxClip:
     """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
 
     rescorer: onnxruntime.InferenceSession
-    states: NDArray[np.float32]
+    memory: dict[str, NDArray[np.float32]]  # what the second pass reads, by the input's name
     log_probs: NDArray[np.float32]
 
     def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
@@ -40,7 +41,7 @@ class OnnxClip:
         sequences = np.zeros((len(hypotheses), max(1, lengths.max())), np.int64)
         for row, ids in zip(sequences, hypotheses):
             row[: len(ids)] = ids
-        feed = {STATES: self.states, SEQUENCES: sequences, LENGTHS: lengths}
+        feed = {**self.memory, SEQUENCES: sequences, LENGTHS: lengths}
         scores: NDArray[np.float32] = self.rescorer.run([SCORES], feed)[0]
         return scores
 
@@ -74,7 +75,9 @@ class OnnxBackend:
         # A provider whose libraries cannot be loaded is left out without an error.
         self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
         self.frames_per_step = metadata.config.frontend.patch_size
+        self.alpha = metadata.config.decoder.alpha
         self._labels = metadata.config.decoder.vocab_size
+        self._reads_utterance = metadata.config.decoder.utterance_frames > 0
         state = [each for each in self._encoder.get_inputs() if each.name != PATCHES]
         results = [each.name for each in self._encoder.get_outputs()]
         self._before = [each.name for each in state]
@@ -90,7 +93,8 @@ class OnnxBackend:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
-        return OnnxClip(self._rescorer, states.numpy(), log_probs.numpy())
+        memory = {UTTERANCE: features} if self._reads_utterance else {STATES: states.numpy()}
+        return OnnxClip(self._rescorer, memory, log_probs.numpy())
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

@@ -47,14 +47,17 @@ class TorchBackend:
         self.device = str(chosen)
         self.model = model.to(chosen).eval()
         self.frames_per_step = model.config.frontend.patch_size
+        self.alpha = model.config.decoder.alpha
         self._encoder_step = EncoderStep(self.model)
 
     @torch.inference_mode()
     def encode(self, features: NDArray[np.float32]) -> TorchClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         data = torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
-        encoded = self.model(data, torch.tensor([len(features)], device=self.device))
-        return TorchClip(self.model, encoded.states, encoded.log_probs[0].cpu().numpy())
+        lengths = torch.tensor([len(features)], device=self.device)
+        encoded = self.model(data, lengths)
+        memory = self.model.memories(data, lengths, encoded)[0]
+        return TorchClip(self.model, memory, encoded.log_probs[0].cpu().numpy())
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

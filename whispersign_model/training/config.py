@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.features.recipe import Scaling
+from whispersign_model.network.config import ModelConfig
 from whispersign_model.training.augmentation import Augmentation
 
 Component = Literal["frontend", "encoder", "ctc", "decoder"]
@@ -80,6 +81,7 @@ class TrainingConfig(_Section):
     Attributes:
         seed: of weights, order and augmentation.
         size: network size, a file of ``config/model``.
+        network: what differs from that file, by section.
         batch_size: clips in a batch, of about the same length; less for a small set, so that an
             epoch has at least 16 steps. Each process has batches of its own.
         accumulate: batches whose gradients make one step.
@@ -98,6 +100,7 @@ class TrainingConfig(_Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     size: Literal["tiny", "base", "default", "large"] = "tiny"
+    network: dict[str, dict[str, Any]] = {}
     batch_size: Annotated[int, Field(ge=1)] = 32
     accumulate: Annotated[int, Field(ge=1)] = 1
     precision: Literal[32, "bf16-mixed", "16-mixed"] = 32
@@ -110,6 +113,11 @@ class TrainingConfig(_Section):
     features: FeatureConfig = FeatureConfig()
     augmentation: Augmentation = Augmentation()
     stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _network_can_be_built(self) -> TrainingConfig:
+        ModelConfig().changed(self.network)
+        return self
 
     @model_validator(mode="after")
     def _stages_vary_as_they_may(self) -> TrainingConfig:

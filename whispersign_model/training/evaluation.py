@@ -97,15 +97,17 @@ def read_offline(
         by method, readings in the order of ``examples``, with confidences as the network has them.
     """
     device = next(model.parameters()).device
-    options = options or DecodingOptions()
+    options = (options or DecodingOptions()).weighed(model.config.decoder.alpha)
     clips = Clips(examples, metadata.recipe, model.config.frontend.patch_size, seed=0)
     known = {example.name: example for example in examples}
     found: dict[Method, dict[str, Reading]] = {method: {} for method in methods}
     for batch in loader(clips, batch_size, workers=0, seed=None):
-        encoded = model(batch.features.to(device), batch.lengths.to(device), chunk)
+        features, lengths = batch.features.to(device), batch.lengths.to(device)
+        encoded = model(features, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
-        for row, (name, steps) in enumerate(zip(batch.names, encoded.lengths.tolist())):
-            memory = encoded.states[row : row + 1, :steps]
+        memories = model.memories(features, lengths, encoded)
+        rows = zip(batch.names, encoded.lengths.tolist(), memories)
+        for row, (name, steps, memory) in enumerate(rows):
 
             def rescore(ids: Sequence[Sequence[int]], memory: torch.Tensor = memory) -> Any:
                 return model.rescore(memory, ids)

@@ -72,6 +72,8 @@ def hybrid_loss(ctc: Tensor, attention: Tensor, alpha: float) -> Losses:
 
 def decoder_loss(
     decoder: AttentionDecoder,
+    features: Tensor,
+    lengths: Tensor,
     encoded: Encoded,
     targets: Tensor,
     target_lengths: Tensor,
@@ -79,5 +81,6 @@ def decoder_loss(
 ) -> Tensor:
     """Run the attention decoder on the right glosses so far; its :func:`attention_loss`."""
     previous, _ = decoder.shifted(targets, target_lengths)
-    predicted = decoder(encoded.states, encoded.lengths, previous)
+    memory, steps = decoder.memory(features, lengths, encoded.states, encoded.lengths)
+    predicted = decoder(memory, steps, previous)
     return attention_loss(predicted, targets, target_lengths, smoothing)

@@ -120,6 +120,8 @@ class TrainingModule(lightning.LightningModule):
             return hybrid_loss(ctc, torch.zeros_like(ctc), 1.0)
         attention = decoder_loss(
             self.model.decoder,
+            batch.features,
+            batch.lengths,
             encoded,
             batch.targets,
             batch.target_lengths,

@@ -331,7 +331,8 @@ def prepare(
     elif init is not None:
         model, recipe = initial_model(init, run.data)
     else:
-        model = WhisperSignModel(model_config.with_vocabulary(len(run.data.glosses)))
+        shape = model_config.changed(config.network).with_vocabulary(len(run.data.glosses))
+        model = WhisperSignModel(shape)
         recipe = run.data.recipe.changed(**config.features.model_dump())
         recipe = fit_scaling(recipe, (example.features() for example in training))
     metadata = CheckpointMetadata(

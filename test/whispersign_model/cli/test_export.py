@@ -117,6 +117,8 @@ def test_the_errors_counted_are_those_of_the_runtime(exported, data):
     class Sure:
         """Gives gloss 1 in every clip, and remembers what it read."""
 
+        alpha = 0.8
+
         def __init__(self):
             self.read = []
 

@@ -108,6 +108,11 @@ def test_two_passes_are_weighed_by_alpha(alpha: float) -> None:
     assert (both.ids, both.score) == (both.n_best[0].ids, scores[0])
 
 
+def test_alpha_is_the_networks_unless_one_is_given() -> None:
+    assert DecodingOptions(beam_size=3).weighed(0.2) == DecodingOptions(beam_size=3, alpha=0.2)
+    assert DecodingOptions(alpha=0.0).weighed(0.2).alpha == 0
+
+
 def test_a_sequence_that_does_not_fit_the_steps_is_not_rescored() -> None:
     def longest(ids: Sequence[tuple[int, ...]]) -> Scores:
         assert (1, 1) not in ids
@@ -127,7 +132,7 @@ def test_only_the_best_has_spans_and_they_are_its_own() -> None:
     log_probs = np.full((len(path), 3), np.log(0.05))
     log_probs[np.arange(len(path)), path] = np.log(0.9)
     for method in ("greedy", "beam", "rescore"):
-        best = decode(log_probs, method, DecodingOptions(), by_last_gloss)
+        best = decode(log_probs, method, DecodingOptions(alpha=0.8), by_last_gloss)
         assert [(s.gloss_id, s.start, s.end) for s in best.spans] == [(1, 1, 3), (2, 4, 7)]
 
 
@@ -145,5 +150,5 @@ def test_confidence_is_the_share_that_agrees_times_the_highest_probability() -> 
 
 def test_a_sequence_without_glosses_has_no_spans() -> None:
     log_probs = np.log([[0.98, 0.02]] * 3)
-    best = decode(log_probs, "rescore", DecodingOptions(), lambda ids: np.zeros(len(ids)))
+    best = decode(log_probs, "rescore", DecodingOptions(alpha=0.8), lambda ids: np.zeros(len(ids)))
     assert (best.ids, best.spans) == ((), ())

@@ -334,16 +334,19 @@ def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
     assert final(recognizer.push(apart, np.arange(len(apart)) * PERIOD)) == [["HELLO"], ["YES"]]
 
 
-def test_a_final_result_is_what_the_network_gives_for_the_whole_clip():
+@pytest.mark.parametrize(("utterance_frames", "alpha"), [(0, 0.8), (0, 0.0), (16, 0.0)])
+def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(utterance_frames, alpha):
     torch.manual_seed(0)
-    config = ModelConfig(decoder=DecoderConfig(vocab_size=len(GLOSSES) + 1))
+    size = len(GLOSSES) + 1
+    decoder = DecoderConfig(vocab_size=size, utterance_frames=utterance_frames, alpha=alpha)
+    config = ModelConfig(decoder=decoder)
     backend = TorchBackend(WhisperSignModel(config), "cpu")
     generator = np.random.default_rng(0)
     frames = generator.normal(size=(150, 42, 7)).astype(np.float32)
     frames[..., 6] = 1
     frames[60:70] = frames[120:] = 0  # a moment without hands, and the end
     clip = backend.encode(with_ending(frames[:120]))
-    whole = decode(clip.log_probs, "rescore", DecodingOptions(), clip.rescore)
+    whole = decode(clip.log_probs, "rescore", DecodingOptions(alpha=alpha), clip.rescore)
     results = StreamingRecognizer(backend, GLOSSES).push(frames, np.arange(150) * PERIOD)
     assert [result.final for result in results].count(True) == 1
     assert tuple(gloss.gloss_id for gloss in results[-1].glosses) == whole.ids != ()

@@ -8,10 +8,12 @@ from whispersign_model.network.model import WhisperSignModel
 
 
 @pytest.fixture
-def model() -> WhisperSignModel:
-    """Tiny, five glosses, in evaluation mode."""
+def model(request: pytest.FixtureRequest) -> WhisperSignModel:
+    """Tiny, five glosses, in evaluation mode; a parameter is the decoder's ``utterance_frames``."""
     torch.manual_seed(0)
-    return WhisperSignModel(ModelConfig().with_vocabulary(5)).eval()
+    frames = getattr(request, "param", 0)
+    config = ModelConfig().changed({"decoder": {"utterance_frames": frames}})
+    return WhisperSignModel(config.with_vocabulary(5)).eval()
 
 
 def batch(lengths: list[int], garbage: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -38,6 +38,20 @@ def test_sizes_state_every_key(size):
     assert yaml.safe_load(path.read_text()) == load_model_config(path).model_dump()
 
 
+def test_changed_keys_leave_the_others_and_are_validated():
+    tiny = load_model_config(config_file("model/tiny.yaml")).with_vocabulary(10)
+    changed = tiny.changed({"decoder": {"alpha": 0.2}, "encoder": {"dropout": 0.3}})
+    assert (changed.decoder.alpha, changed.encoder.dropout) == (0.2, 0.3)
+    assert changed.changed({"decoder": {"alpha": 0.8}, "encoder": {"dropout": 0.1}}) == tiny
+    for keys, says in (
+        ({"decoder": {"utterance_frames": 20}}, r"decoder.utterance_frames: .*multiple of 8"),
+        ({"decoder": {"frames": 8}}, "decoder.frames"),
+        ({"decoders": {}}, "decoders"),
+    ):
+        with pytest.raises(ConfigError, match=f"network: {says}"):
+            tiny.changed(keys)
+
+
 def test_vocabulary_counts_the_blank():
     config = load_model_config(config_file("model/tiny.yaml")).with_vocabulary(10)
     assert config.decoder.vocab_size == 11

@@ -37,6 +37,7 @@ def test_padded_batch_gives_what_each_clip_gives_alone(model, batch, chunk):
             torch.testing.assert_close(whole[row, :steps], part[0], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("model", [0, 16], indirect=True)
 def test_padding_changes_neither_loss_nor_decoding(model, batch):
     targets, target_lengths = torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1])
     results = []
@@ -45,7 +46,7 @@ def test_padding_changes_neither_loss_nor_decoding(model, batch):
         encoded = model(data, lengths)
         loss = hybrid_loss(
             ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-            decoder_loss(model.decoder, encoded, targets, target_lengths, 0.1),
+            decoder_loss(model.decoder, data, lengths, encoded, targets, target_lengths, 0.1),
             0.3,
         )
         results.append((loss.total, [h.ids for h in model.decode(data, lengths)]))
@@ -71,6 +72,7 @@ def test_decoding_a_batch_is_decoding_each_clip(batch, lengths, seed):
             assert one.score == pytest.approx(other.score, abs=1e-3)
 
 
+@pytest.mark.parametrize("model", [0, 16], indirect=True)
 def test_every_weight_gets_a_gradient(model, batch):
     model.train()
     data, lengths = batch([80, 60])
@@ -78,7 +80,7 @@ def test_every_weight_gets_a_gradient(model, batch):
     encoded = model(data, lengths)
     hybrid_loss(
         ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-        decoder_loss(model.decoder, encoded, targets, target_lengths, 0.1),
+        decoder_loss(model.decoder, data, lengths, encoded, targets, target_lengths, 0.1),
         0.3,
     ).total.backward()
     silent = [
@@ -169,7 +171,7 @@ def test_learns_four_sequences_by_heart(batch):
         encoded = model.train()(data, lengths)
         loss = hybrid_loss(
             ctc_loss(encoded.log_probs, encoded.lengths, targets, target_lengths),
-            decoder_loss(model.decoder, encoded, targets, target_lengths, 0.0),
+            decoder_loss(model.decoder, data, lengths, encoded, targets, target_lengths, 0.0),
             0.5,
         ).total
         optimizer.zero_grad()

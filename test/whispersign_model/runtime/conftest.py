@@ -15,14 +15,14 @@ from whispersign_model.runtime.export import export, made_up_features
 GLOSSES = ("HELLO", "YES", "NO")
 
 
-@pytest.fixture(scope="session")
-def network() -> WhisperSignModel:
-    """One block that soon forgets; its biases are not zero."""
+@pytest.fixture(scope="session", params=[0, 16], ids=["states", "utterance"])
+def network(request: pytest.FixtureRequest) -> WhisperSignModel:
+    """One block that soon forgets; its biases are not zero; without and with whole utterances."""
     config = ModelConfig.model_validate(
         {
             "frontend": {"d_model": 64},
             "encoder": {"num_layers": 1, "d_ff": 128, "left_context": 6, "max_distance": 3},
-            "decoder": {"vocab_size": len(GLOSSES) + 1},
+            "decoder": {"vocab_size": len(GLOSSES) + 1, "utterance_frames": request.param},
         }
     )
     torch.manual_seed(0)
@@ -30,6 +30,8 @@ def network() -> WhisperSignModel:
     for name, parameter in model.named_parameters():
         if "bias" in name or "relative" in name:
             torch.nn.init.normal_(parameter)
+        if "utterance" in name and parameter.dim() == 1 and "weight" in name:
+            torch.nn.init.constant_(parameter, 3.0)  # else its tokens hardly differ between clips
     return model
 
 

@@ -55,6 +55,17 @@ def run(dataset: Dataset, stages: tuple[StageConfig, ...] = STAGES) -> Path:
     return out
 
 
+def test_the_recipe_changes_the_network(dataset: Dataset) -> None:
+    out = dataset.path.parent / "run"
+    changes = {"decoder": {"utterance_frames": 16, "alpha": 0.3}}
+    config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
+    train(Run(dataset, out, "cpu", progress=False), config, ModelConfig())
+    expected = ModelConfig().changed(changes).with_vocabulary(2)
+    assert read_metadata(out).config == expected
+    model, _ = WhisperSignModel.load_checkpoint(out)
+    assert model.decoder.utterance is not None
+
+
 def test_scaling_is_fitted_on_what_is_trained_on_alone(dataset: Dataset) -> None:
     recipe = read_metadata(run(dataset, STAGES[:1])).recipe
     unfitted = recipe.changed(offset=None, scale=None)

@@ -1,0 +1,130 @@
+"""The whole utterance: free of its pace and place, through lost hands, and read by the decoder."""
+
+import pytest
+import torch
+
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.network.utterance import UtteranceEncoder, centred, movements, stretched
+
+FRAMES = 16
+WRISTS = [0, 21]
+
+
+def sign(frames: int) -> torch.Tensor:
+    """Features ``(1, frames, 42, 7)``: every joint goes its own straight way."""
+    generator = torch.Generator().manual_seed(0)
+    start, way = torch.randn(2, 1, 1, 42, 3, generator=generator)
+    data = torch.ones(1, frames, 42, 7)
+    data[..., :3] = start + way * torch.linspace(0, 1, frames)[None, :, None, None]
+    data[..., 3:6] = way * frames
+    return data
+
+
+def lengths(*frames: int) -> torch.Tensor:
+    return torch.tensor(frames)
+
+
+@pytest.fixture
+def encoder() -> UtteranceEncoder:
+    torch.manual_seed(0)
+    config = ModelConfig().changed({"decoder": {"utterance_frames": FRAMES}})
+    return UtteranceEncoder(config).eval()
+
+
+def test_pace_and_place_do_not_matter(encoder):
+    tokens = encoder(sign(40), lengths(40))
+    assert tokens.shape == (1, FRAMES // 8, 128)
+    torch.testing.assert_close(encoder(sign(97), lengths(97)), tokens, atol=1e-4, rtol=0)
+    moved = sign(40)
+    moved[:, :, WRISTS, :3] += torch.tensor([0.5, -2.0, 1.0])
+    torch.testing.assert_close(encoder(moved, lengths(40)), tokens, atol=1e-4, rtol=0)
+    backwards = encoder(sign(40).flip(1), lengths(40))
+    assert (backwards - tokens).abs().max() > 0.005
+    apart = sign(40)
+    apart[:, :, WRISTS[0], :3] += 1.0
+    assert (encoder(apart, lengths(40)) - tokens).abs().max() > 0.005
+
+
+def test_what_goes_before_the_first_and_after_the_last_hand_does_not_count(encoder):
+    alone = encoder(sign(40), lengths(40))
+    absent = torch.zeros(1, 9, 42, 7)
+    between = torch.cat([absent, sign(40), absent], dim=1)
+    torch.testing.assert_close(encoder(between, lengths(58)), alone)
+
+
+def test_a_clip_of_a_padded_batch_is_read_as_alone(encoder):
+    batch = torch.full((3, 90, 42, 7), 999.0)
+    for row, frames in enumerate((90, 41, 1)):
+        batch[row, :frames] = sign(90)[0, :frames]
+    together = encoder(batch, lengths(90, 41, 1))
+    for row, frames in enumerate((90, 41, 1)):
+        alone = encoder(batch[row : row + 1, :frames], lengths(frames))
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_positions_lie_between_those_of_the_frames():
+    positions, tracked = stretched(sign(16), lengths(16), 31)
+    expected = stretched(sign(31), lengths(31), 31)[0]
+    torch.testing.assert_close(positions, expected)
+    assert tracked.eq(1).all()
+
+
+def test_nothing_is_drawn_between_a_hand_and_none():
+    """Four frames stretched to seven: at 0, 0.5, 1 ... 3; the left hand is lost in frame 1."""
+    data = sign(4)
+    data[:, 1, :21] = 0
+    positions, tracked = stretched(data, lengths(4), 7)
+    assert tracked[0, :, 0, 0].tolist() == [1, 0, 0, 1, 1, 1, 1]
+    assert tracked[0, :, 41, 0].tolist() == [1] * 7
+    assert positions[0, 1:3, :21].eq(0).all()
+    torch.testing.assert_close(positions[0, 3, :21], data[0, 2, :21, :3])  # not half of it
+    ways = movements(positions, tracked)
+    assert ways[0, [0, 1, 2], 0].eq(0).all()
+    assert ways[0, 4:6, 0].ne(0).all()
+    assert ways[0, 6].eq(0).all()  # there is no next frame
+
+
+def test_joints_have_their_place_from_the_middle_of_all_wrists():
+    data = sign(8)
+    data[:, :3, 21:] = 0
+    positions, tracked = data[..., :3], (data[..., 6:] > 0).float()
+    places = centred(positions, tracked)
+    wrists = torch.cat([data[0, :, 0, :3], data[0, 3:, 21, :3]])
+    torch.testing.assert_close(places[0, 5, 0], data[0, 5, 0, :3] - wrists.mean(dim=0))
+    torch.testing.assert_close(places[0, 5, 30] - places[0, 5, 21], data[0, 5, 30, :3])
+    assert places[0, :3, 21:].eq(0).all()
+
+
+def test_a_clip_without_hands_is_finite(encoder):
+    nothing = torch.zeros(2, 5, 42, 7, requires_grad=True)
+    assert encoder(nothing, lengths(5, 1)).isfinite().all()
+
+
+def test_the_decoder_reads_the_states_or_the_whole_utterance():
+    torch.manual_seed(0)
+    data, frames = torch.cat([sign(40), sign(40).flip(1)]), lengths(40, 24)
+    for utterance_frames in (0, FRAMES):
+        decoder = {"utterance_frames": utterance_frames, "vocab_size": 6}
+        model = WhisperSignModel(ModelConfig().changed({"decoder": decoder})).eval()
+        with torch.inference_mode():
+            encoded = model(data, frames)
+            memories = model.memories(data, frames, encoded)
+            if utterance_frames:
+                expected = list(model.decoder.utterance(data, frames))
+            else:
+                expected = [encoded.states[0], encoded.states[1, :6]]
+        for memory, each in zip(memories, expected, strict=True):
+            torch.testing.assert_close(memory, each[None])
+
+
+@pytest.mark.parametrize("model", [FRAMES], indirect=True)
+def test_how_the_whole_looks_changes_the_scores(model):
+    data, frames = sign(40), lengths(40)
+    with torch.inference_mode():
+        states, steps = torch.randn(1, 10, 128), lengths(10)
+        scores = [
+            model.rescore(model.decoder.memory(each, frames, states, steps)[0], [(1,), (2, 3)])
+            for each in (data, data.flip(1))
+        ]
+    assert abs(scores[0] - scores[1]).max() > 1e-4

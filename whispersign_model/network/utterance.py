@@ -1,0 +1,138 @@
+"""The whole utterance at a glance: centred, stretched to a fixed length, read by convolutions.
+
+What is known only when an utterance is over, how long it took and where its middle lies, comes too
+late for a frame-by-frame encoder, and in time for the attention decoder.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.masking import valid_steps
+from whispersign_model.skeleton import CONFIDENCE, HANDS, JOINTS, JOINTS_PER_HAND, POSITION, WRIST
+
+COORDINATES = JOINTS * (POSITION.stop - POSITION.start)  # of one frame
+DROPOUT = 0.3  # of what the convolutions found: they soon know training clips by heart
+
+
+def stretched(features: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """Bring each clip, from its first to its last hand, to the same number of frames.
+
+    Linear between two frames in which a joint is tracked; where one of them lacks it, the nearer
+    frame decides whether it is there.
+
+    Args:
+        features: ``(B, T, 42, 7)`` normalised features.
+        lengths: ``(B,)`` frames in each clip, at least 1.
+        frames: of the result.
+
+    Returns:
+        positions ``(B, frames, 42, 3)``, 0 where not tracked; and ``(B, frames, 42, 1)``, 1 where
+        tracked and 0 elsewhere.
+    """
+    clips, longest = features.shape[:2]
+    time = torch.arange(longest, device=features.device)
+    seen = (features[..., CONFIDENCE].amax(dim=-1) > 0) & valid_steps(lengths, longest)
+    last = torch.where(seen, time, -1).amax(dim=1).clamp(min=0)
+    first = torch.where(seen, time, longest).amin(dim=1).minimum(last)
+    way = torch.linspace(0, 1, frames, device=features.device)
+    place = first[:, None] + (last - first)[:, None] * way
+    before = place.floor().long()
+    after = (before + 1).minimum(last[:, None])
+    share = (place - before)[..., None, None]
+    row = torch.arange(clips, device=features.device)[:, None] * longest
+    flat = features.flatten(0, 1)
+    one, other = (
+        flat.index_select(0, (row + which).flatten()).unflatten(0, (clips, frames))
+        for which in (before, after)
+    )
+    there, then = ((each[..., CONFIDENCE, None] > 0).to(place.dtype) for each in (one, other))
+    tracked = torch.where(share < 0.5, there, then)
+    weight = share * there * then + (1 - there)
+    between = torch.lerp(one[..., POSITION], other[..., POSITION], weight)
+    return between * tracked, tracked
+
+
+def centred(positions: Tensor, tracked: Tensor) -> Tensor:
+    """Give every joint its place from the mean place of all wrists of the clip.
+
+    Args:
+        positions: ``(B, F, 42, 3)``, joints from their wrist, as normalised features have them.
+        tracked: ``(B, F, 42, 1)``.
+    """
+    hands = positions.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
+    known = tracked.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
+    wrists, there = hands[..., WRIST, :], known[..., WRIST, :]
+    counted = there.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+    wrists = (wrists - wrists.sum(dim=(1, 2), keepdim=True) / counted)[..., None, :]
+    joints = torch.cat([wrists, hands[..., WRIST + 1 :, :] + wrists], dim=-2)
+    return (joints * known).flatten(2, 3)
+
+
+def movements(positions: Tensor, tracked: Tensor) -> Tensor:
+    """Return ``(B, F, 42, 3)``: the way to each joint's next frame, 0 where it has none."""
+    ways = (positions[:, 1:] - positions[:, :-1]) * tracked[:, 1:] * tracked[:, :-1]
+    return functional.pad(ways, (0, 0, 0, 0, 0, 1))
+
+
+class _Convolution(nn.Sequential):
+    """Convolution over time, BatchNorm, leaky ReLU: ``(B, inputs, F) -> (B, outputs, F)``."""
+
+    def __init__(self, inputs: int, outputs: int, width: int) -> None:
+        super().__init__(
+            nn.Conv1d(inputs, outputs, width, padding=width // 2, bias=False),
+            nn.BatchNorm1d(outputs),
+            nn.LeakyReLU(0.2),
+        )
+
+
+class UtteranceEncoder(nn.Module):
+    """Tokens of a whole utterance, the same number however long it took and wherever it lay.
+
+    After DD-Net (Yang et al. 2019, arXiv:1907.09658), with places of the joints in the stead of
+    their distances: three ways read where the joints are, how they move, and how they move at half
+    the pace; further convolutions read the three together.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.frames = config.decoder.utterance_frames
+        width, dropout = config.frontend.d_model // 4, config.decoder.dropout
+
+        def way() -> nn.Sequential:
+            sizes = ((COORDINATES, 2 * width, 1), (2 * width, width, 3), (width, width, 1))
+            parts = [(_Convolution(*size), nn.Dropout1d(dropout)) for size in sizes]
+            return nn.Sequential(*(part for pair in parts for part in pair))
+
+        def pooled(inputs: int, outputs: int) -> nn.Sequential:
+            return nn.Sequential(
+                _Convolution(inputs, outputs, 3),
+                _Convolution(outputs, outputs, 3),
+                nn.Dropout1d(dropout),
+                nn.MaxPool1d(2),
+            )
+
+        self.places, self.slow, self.fast = way(), way(), way()
+        self.together = nn.Sequential(pooled(3 * width, 4 * width), pooled(4 * width, 8 * width))
+        self.dropout = nn.Dropout(DROPOUT)
+        self.project = nn.Linear(8 * width, config.frontend.d_model)
+        self.norm = nn.LayerNorm(config.frontend.d_model)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """``(B, T, 42, 7)`` normalised features, ``(B,)`` frames ``-> (B, tokens, d_model)``."""
+        positions, tracked = stretched(features, lengths, self.frames)
+        places = centred(positions, tracked)
+        slow = movements(places, tracked)
+        fast = movements(places[:, ::2], tracked[:, ::2])
+        by_time = [each.flatten(2).transpose(1, 2) for each in (places, slow, fast)]
+        ways = [
+            functional.max_pool1d(self.places(by_time[0]), 2),
+            functional.max_pool1d(self.slow(by_time[1]), 2),
+            self.fast(by_time[2]),
+        ]
+        found = self.together(torch.cat(ways, dim=1)).transpose(1, 2)
+        output: Tensor = self.norm(self.project(self.dropout(found)))
+        return output
