@@ -42,14 +42,14 @@ def stretched(features: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, T
     place = first[:, None] + (last - first)[:, None] * way
     before = place.floor().long()
     after = (before + 1).minimum(last[:, None])
-    share = (place - before)[..., None, None]
+    share = (place - before)[..., None, None].to(features.dtype)
     row = torch.arange(clips, device=features.device)[:, None] * longest
     flat = features.flatten(0, 1)
     one, other = (
         flat.index_select(0, (row + which).flatten()).unflatten(0, (clips, frames))
         for which in (before, after)
     )
-    there, then = ((each[..., CONFIDENCE, None] > 0).to(place.dtype) for each in (one, other))
+    there, then = ((each[..., CONFIDENCE, None] > 0).to(features.dtype) for each in (one, other))
     tracked = torch.where(share < 0.5, there, then)
     weight = share * there * then + (1 - there)
     between = torch.lerp(one[..., POSITION], other[..., POSITION], weight)

@@ -15,7 +15,7 @@ from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.recordings.dataset import Dataset, Example
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.batching import BucketSampler
@@ -361,7 +361,7 @@ def prepare(
         journal.write(f"goes on after {stopped.epochs} epochs of stage {stopped.stage}")
     for line in about_run(run.data, training, validation, config, model, processes):
         journal.write(line)
-    for warning in filter(None, [note, *run.data.warnings()]):
+    for warning in filter(None, [note, sentences(model, training), *run.data.warnings()]):
         journal.write(f"warning: {warning}")
         if first:
             print(f"warning: {warning}")
@@ -379,4 +379,15 @@ def prepare(
         journal,
         history,
         recognises=init is not None,
+    )
+
+
+def sentences(model: WhisperSignModel, training: list[Example]) -> str:
+    """Return what to say of clips that are no single signs to a network made for those, or ""."""
+    several = sum(len(example.labels) > 1 for example in training)
+    if model.decoder.utterance is None or not several:
+        return ""
+    return (
+        f"{several} of {len(training)} training clips hold several glosses, which rescoring does "
+        "not tell apart in whole utterances: leave out network.decoder.utterance_frames"
     )

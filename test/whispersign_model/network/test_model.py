@@ -136,14 +136,18 @@ def test_extreme_input_gives_finite_output(model, batch, factor):
     assert torch.isfinite(model(data * factor, lengths).log_probs).all()
 
 
+@pytest.mark.parametrize("model", [0, 16], indirect=True)
 def test_bfloat16_and_autocast_stay_close_to_float32(model, batch):
     data, lengths = batch([64, 9], garbage=999.0)
     exact = model(data, lengths)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = model(data, lengths)
         previous, _ = model.decoder.shifted(torch.tensor([[1], [2]]), torch.tensor([1, 1]))
-        predicted = model.decoder(mixed.states, mixed.lengths, previous)
-    half = copy.deepcopy(model).bfloat16()(data.bfloat16(), lengths)
+        memory = model.decoder.memory(data, lengths, mixed.states, mixed.lengths)
+        predicted = model.decoder(*memory, previous)
+    halved = copy.deepcopy(model).bfloat16()
+    half = halved(data.bfloat16(), lengths)
+    assert all(part.isfinite().all() for part in halved.memories(data.bfloat16(), lengths, half))
     for other in (mixed, half):
         assert other.log_probs.dtype == torch.float32
         torch.testing.assert_close(other.log_probs[0], exact.log_probs[0], atol=0.15, rtol=0)

@@ -64,6 +64,16 @@ def test_the_recipe_changes_the_network(dataset: Dataset) -> None:
     assert read_metadata(out).config == expected
     model, _ = WhisperSignModel.load_checkpoint(out)
     assert model.decoder.utterance is not None
+    assert "several glosses" not in (out / "train.log").read_text()
+
+
+def test_sentences_for_a_network_of_single_signs_are_told_of(dataset: Dataset) -> None:
+    np.save(dataset.path / "train/labels/0.npy", [1, 2])
+    changes = {"decoder": {"utterance_frames": 16}}
+    config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
+    out = dataset.path.parent / "run"
+    train(Run(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
+    assert "1 of 6 training clips hold several glosses" in (out / "train.log").read_text()
 
 
 def test_scaling_is_fitted_on_what_is_trained_on_alone(dataset: Dataset) -> None:
