@@ -50,8 +50,8 @@ class EncoderConfig(_Section):
 class DecoderConfig(_Section):
     """Sizes of the CTC head and of the attention decoder that rescores its hypotheses.
 
-    With ``utterance_frames`` the decoder does not read the encoder's states but the whole
-    utterance, stretched to so many: a second opinion, for utterances of single signs. ``alpha`` is
+    With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
+    utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
     the weight of CTC against the decoder in the score of a hypothesis.
     """
 

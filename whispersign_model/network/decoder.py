@@ -64,8 +64,9 @@ class DecoderBlock(nn.Module):
 class AttentionDecoder(nn.Module):
     """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
 
-    It reads the encoder's states or, if the configuration says so, the whole utterance. Id 0,
-    CTC's blank, is free here and stands for both start and end of the sequence.
+    It reads the encoder's states and, if the configuration says so, the whole utterance: each on
+    its own, which makes two opinions. Id 0, CTC's blank, is free here and stands for both start and
+    end of the sequence.
     """
 
     BOUNDARY = 0
@@ -81,9 +82,9 @@ class AttentionDecoder(nn.Module):
         self.project = nn.Linear(self.channels, config.decoder.vocab_size)
         self.utterance = UtteranceEncoder(config) if config.decoder.utterance_frames else None
 
-    def memory(
+    def memories(
         self, features: Tensor, lengths: Tensor, states: Tensor, steps: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> list[tuple[Tensor, Tensor]]:
         """Return what the decoder reads of a padded batch, and how much of it each clip has.
 
         Args:
@@ -93,19 +94,19 @@ class AttentionDecoder(nn.Module):
             steps: ``(B,)`` steps in each clip.
 
         Returns:
-            memory ``(B, S, d)``, the states or tokens of the whole utterance, and its lengths
-            ``(B,)``.
+            of each opinion the memory ``(B, S, d)`` and its lengths ``(B,)``: the states, and
+            tokens of the whole utterance if it is read.
         """
         if self.utterance is None:
-            return states, steps
+            return [(states, steps)]
         tokens = self.utterance(features, lengths)
-        return tokens, torch.full_like(steps, tokens.shape[1])
+        return [(states, steps), (tokens, torch.full_like(steps, tokens.shape[1]))]
 
     def forward(self, memory: Tensor, memory_lengths: Tensor, previous: Tensor) -> Tensor:
         """Log-probabilities of each next gloss.
 
         Args:
-            memory: ``(B, S, d)``, see :meth:`memory`.
+            memory: ``(B, S, d)``, one of :meth:`memories`.
             memory_lengths: ``(B,)``.
             previous: ``(B, L)`` ids, starting with ``BOUNDARY``; padding may follow.
 

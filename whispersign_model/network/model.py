@@ -107,7 +107,9 @@ class WhisperSignModel(nn.Module):
         results = []
         for index, (steps, memory) in enumerate(zip(encoded.lengths.tolist(), memories)):
 
-            def rescore(ids: Sequence[Sequence[int]], memory: Tensor = memory) -> Scores:
+            def rescore(
+                ids: Sequence[Sequence[int]], memory: tuple[Tensor, ...] = memory
+            ) -> Scores:
                 return self.rescore(memory, ids)
 
             results.append(
@@ -120,33 +122,46 @@ class WhisperSignModel(nn.Module):
             )
         return results
 
-    def memories(self, features: Tensor, lengths: Tensor, encoded: Encoded) -> list[Tensor]:
-        """Return what the attention decoder reads of each clip, ``(1, S, d_model)``, unpadded.
+    def memories(
+        self, features: Tensor, lengths: Tensor, encoded: Encoded
+    ) -> list[tuple[Tensor, ...]]:
+        """Return what the attention decoder reads of each clip, ``(1, S, d_model)`` each, unpadded.
 
         Args:
             features: ``(B, T, 42, 7)``, as they were encoded.
             lengths: ``(B,)``.
             encoded: what :meth:`forward` made of them.
         """
-        memory, valid = self.decoder.memory(features, lengths, encoded.states, encoded.lengths)
-        return [row[None, :steps] for row, steps in zip(memory, valid.tolist())]
+        read = self.decoder.memories(features, lengths, encoded.states, encoded.lengths)
+        opinions = [
+            [row[None, :steps] for row, steps in zip(memory, valid.tolist())]
+            for memory, valid in read
+        ]
+        return list(zip(*opinions))
 
     @torch.inference_mode()
-    def rescore(self, memory: Tensor, hypotheses: Sequence[Sequence[int]]) -> Scores:
-        """Return ``(N,)`` log P(hypothesis | memory) of the attention decoder.
+    def rescore(self, memories: Sequence[Tensor], hypotheses: Sequence[Sequence[int]]) -> Scores:
+        """Return ``(N,)`` log P(hypothesis | memory) of the attention decoder, mean over memories.
 
         Args:
-            memory: ``(1, S, d_model)`` of one clip, see :meth:`memories`.
+            memories: ``(1, S, d_model)`` each, of one clip, see :meth:`memories`.
             hypotheses: N sequences of gloss ids.
         """
-        device = memory.device
+        device = memories[0].device
         lengths = torch.tensor([len(ids) for ids in hypotheses], device=device)
         targets = torch.zeros(len(hypotheses), int(lengths.max()), dtype=torch.long, device=device)
         for row, ids in enumerate(hypotheses):
             targets[row, : len(ids)] = torch.as_tensor(ids, dtype=torch.long, device=device)
-        steps = torch.full_like(lengths, memory.shape[1])
-        repeated = memory.expand(len(hypotheses), -1, -1)
-        return self.decoder.score(repeated, steps, targets, lengths).cpu().numpy()
+        scores = [
+            self.decoder.score(
+                memory.expand(len(hypotheses), -1, -1),
+                torch.full_like(lengths, memory.shape[1]),
+                targets,
+                lengths,
+            )
+            for memory in memories
+        ]
+        return torch.stack(scores).mean(dim=0).cpu().numpy()
 
     def freeze(self, component: Component) -> None:
         """Stop training a component; it keeps its weights and its BatchNorm statistics."""

@@ -99,13 +99,19 @@ class Rescorer(nn.Module):
 
 
 class UtteranceRescorer(Rescorer):
-    """A :class:`Rescorer` that reads the whole utterance in place of the states."""
+    """A :class:`Rescorer` that also reads the whole utterance; the mean of both opinions."""
 
-    def forward(self, features: Tensor, sequences: Tensor, lengths: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, states: Tensor, sequences: Tensor, lengths: Tensor, features: Tensor
+    ) -> Tensor:
         """Return ``(N,)``, see :class:`Rescorer`; ``features (T, 42, 7)`` are the clip's."""
         frames = torch.full_like(lengths[:1], features.shape[0])
-        memory, read = self.decoder.memory(features[None], frames, features[None], frames)
-        return self.decoder.score(memory, read, sequences, lengths)
+        steps = torch.full_like(lengths[:1], states.shape[0])
+        scores = [
+            self.decoder.score(memory, read, sequences, lengths)
+            for memory, read in self.decoder.memories(features[None], frames, states[None], steps)
+        ]
+        return torch.stack(scores).mean(dim=0)
 
 
 class SplitLinear(nn.Module):

@@ -206,17 +206,16 @@ def rescorer_graph(model: WhisperSignModel) -> onnx.ModelProto:
     sequences, lengths = torch.ones(3, 4, dtype=torch.long), torch.tensor([4, 2, 1])
     steps, count, length = (torch.export.Dim(name, min=1) for name in ("steps", "count", "length"))
     plain = with_plain_products(model)
+    arguments, names = (states, sequences, lengths), [STATES, SEQUENCES, LENGTHS]
+    dynamic = ({0: steps}, {0: count, 1: length}, {0: count})
     if model.decoder.utterance is None:
-        rescorer, name, read = Rescorer(plain), STATES, states
-    else:
-        rescorer, name = UtteranceRescorer(plain), UTTERANCE
-        read = torch.ones(20, JOINTS, FEATURES)
+        return _graph(Rescorer(plain), arguments, names, [SCORES], dynamic)
     return _graph(
-        rescorer,
-        (read, sequences, lengths),
-        [name, SEQUENCES, LENGTHS],
+        UtteranceRescorer(plain),
+        (*arguments, torch.ones(20, JOINTS, FEATURES)),
+        [*names, UTTERANCE],
         [SCORES],
-        ({0: steps}, {0: count, 1: length}, {0: count}),
+        (*dynamic, {0: torch.export.Dim("frames", min=1)}),
     )
 
 

@@ -22,7 +22,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's level of severity
 # Names of the graphs' inputs and outputs; those of the state follow, each output after its input.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
-UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads no states
+UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads them too
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
 
@@ -93,7 +93,9 @@ class OnnxBackend:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
-        memory = {UTTERANCE: features} if self._reads_utterance else {STATES: states.numpy()}
+        memory = {STATES: states.numpy()}
+        if self._reads_utterance:
+            memory[UTTERANCE] = features
         return OnnxClip(self._rescorer, memory, log_probs.numpy())
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:

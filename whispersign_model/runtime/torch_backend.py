@@ -31,12 +31,12 @@ class TorchClip:
     """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
 
     model: WhisperSignModel
-    memory: torch.Tensor
+    memories: tuple[torch.Tensor, ...]
     log_probs: NDArray[np.float32]
 
     def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
         """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
-        return self.model.rescore(self.memory, hypotheses)
+        return self.model.rescore(self.memories, hypotheses)
 
 
 class TorchBackend:
@@ -56,8 +56,8 @@ class TorchBackend:
         data = torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)
-        memory = self.model.memories(data, lengths, encoded)[0]
-        return TorchClip(self.model, memory, encoded.log_probs[0].cpu().numpy())
+        memories = self.model.memories(data, lengths, encoded)[0]
+        return TorchClip(self.model, memories, encoded.log_probs[0].cpu().numpy())
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

@@ -109,7 +109,9 @@ def read_offline(
         rows = zip(batch.names, encoded.lengths.tolist(), memories)
         for row, (name, steps, memory) in enumerate(rows):
 
-            def rescore(ids: Sequence[Sequence[int]], memory: torch.Tensor = memory) -> Any:
+            def rescore(
+                ids: Sequence[Sequence[int]], memory: tuple[torch.Tensor, ...] = memory
+            ) -> Any:
                 return model.rescore(memory, ids)
 
             for method in methods:

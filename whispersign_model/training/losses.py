@@ -79,8 +79,10 @@ def decoder_loss(
     target_lengths: Tensor,
     smoothing: float,
 ) -> Tensor:
-    """Run the attention decoder on the right glosses so far; its :func:`attention_loss`."""
+    """Run the attention decoder on the right glosses so far; mean loss of its opinions."""
     previous, _ = decoder.shifted(targets, target_lengths)
-    memory, steps = decoder.memory(features, lengths, encoded.states, encoded.lengths)
-    predicted = decoder(memory, steps, previous)
-    return attention_loss(predicted, targets, target_lengths, smoothing)
+    losses = [
+        attention_loss(decoder(memory, steps, previous), targets, target_lengths, smoothing)
+        for memory, steps in decoder.memories(features, lengths, encoded.states, encoded.lengths)
+    ]
+    return torch.stack(losses).mean()
