@@ -143,11 +143,12 @@ def test_bfloat16_and_autocast_stay_close_to_float32(model, batch):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = model(data, lengths)
         previous, _ = model.decoder.shifted(torch.tensor([[1], [2]]), torch.tensor([1, 1]))
-        memory = model.decoder.memory(data, lengths, mixed.states, mixed.lengths)
-        predicted = model.decoder(*memory, previous)
+        memories = model.decoder.memories(data, lengths, mixed.states, mixed.lengths)
+        predicted = torch.stack([model.decoder(*memory, previous) for memory in memories])
     halved = copy.deepcopy(model).bfloat16()
     half = halved(data.bfloat16(), lengths)
-    assert all(part.isfinite().all() for part in halved.memories(data.bfloat16(), lengths, half))
+    for memories in halved.memories(data.bfloat16(), lengths, half):
+        assert all(memory.isfinite().all() for memory in memories)
     for other in (mixed, half):
         assert other.log_probs.dtype == torch.float32
         torch.testing.assert_close(other.log_probs[0], exact.log_probs[0], atol=0.15, rtol=0)

@@ -141,5 +141,5 @@ def test_rescorer_scores_as_the_network_does():
     hypotheses = [(1, 2, 3), (), (5,)]
     sequences = torch.tensor([[1, 2, 3], [4, 4, 4], [5, 2, 2]])  # padding may hold anything
     found = Rescorer(model)(states, sequences, torch.tensor([3, 0, 1]))
-    expected = torch.from_numpy(model.rescore(states[None], hypotheses))
+    expected = torch.from_numpy(model.rescore([states[None]], hypotheses))
     torch.testing.assert_close(found, expected)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from whispersign_model.network.config import ModelConfig
-from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.utterance import UtteranceEncoder, centred, movements, stretched
 
 FRAMES = 16
@@ -101,30 +100,26 @@ def test_a_clip_without_hands_is_finite(encoder):
     assert encoder(nothing, lengths(5, 1)).isfinite().all()
 
 
-def test_the_decoder_reads_the_states_or_the_whole_utterance():
-    torch.manual_seed(0)
+@pytest.mark.parametrize("model", [0, FRAMES], indirect=True)
+def test_the_decoder_reads_the_states_and_the_whole_utterance(model):
     data, frames = torch.cat([sign(40), sign(40).flip(1)]), lengths(40, 24)
-    for utterance_frames in (0, FRAMES):
-        decoder = {"utterance_frames": utterance_frames, "vocab_size": 6}
-        model = WhisperSignModel(ModelConfig().changed({"decoder": decoder})).eval()
-        with torch.inference_mode():
-            encoded = model(data, frames)
-            memories = model.memories(data, frames, encoded)
-            if utterance_frames:
-                expected = list(model.decoder.utterance(data, frames))
-            else:
-                expected = [encoded.states[0], encoded.states[1, :6]]
-        for memory, each in zip(memories, expected, strict=True):
-            torch.testing.assert_close(memory, each[None])
+    with torch.inference_mode():
+        encoded = model(data, frames)
+        memories = model.memories(data, frames, encoded)
+        expected = [[encoded.states[0]], [encoded.states[1, :6]]]
+        if model.decoder.utterance is not None:
+            for each, tokens in zip(expected, model.decoder.utterance(data, frames)):
+                each.append(tokens)
+    for found, each in zip(memories, expected, strict=True):
+        for memory, part in zip(found, each, strict=True):
+            torch.testing.assert_close(memory, part[None])
 
 
 @pytest.mark.parametrize("model", [FRAMES], indirect=True)
-def test_how_the_whole_looks_changes_the_scores(model):
-    data, frames = sign(40), lengths(40)
-    with torch.inference_mode():
-        states, steps = torch.randn(1, 10, 128), lengths(10)
-        scores = [
-            model.rescore(model.decoder.memory(each, frames, states, steps)[0], [(1,), (2, 3)])
-            for each in (data, data.flip(1))
-        ]
-    assert abs(scores[0] - scores[1]).max() > 1e-4
+def test_both_opinions_count_alike(model):
+    hypotheses = [(1,), (2, 3)]
+    states, tokens = torch.randn(1, 10, 128), torch.randn(1, 2, 128)
+    both = model.rescore((states, tokens), hypotheses)
+    one, other = model.rescore((states,), hypotheses), model.rescore((tokens,), hypotheses)
+    assert both == pytest.approx((one + other) / 2, abs=1e-5)
+    assert abs(one - other).max() > 1e-3

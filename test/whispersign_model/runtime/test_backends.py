@@ -78,8 +78,8 @@ def test_two_streams_do_not_disturb_each_other(backend, clip):
 def test_rescoring(backend, network, clip, hypotheses):
     data, lengths = torch.from_numpy(clip(50)[None]), torch.tensor([50])
     with torch.inference_mode():
-        memory = network.memories(data, lengths, network(data, lengths))[0]
-    expected = network.rescore(memory, hypotheses)
+        memories = network.memories(data, lengths, network(data, lengths))[0]
+    expected = network.rescore(memories, hypotheses)
     found = backend.encode(clip(50)).rescore(hypotheses)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
