@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -131,6 +132,13 @@ class AttentionDecoder(nn.Module):
         log_probs = self(memory, memory_lengths, previous)
         chosen = log_probs.gather(-1, following[..., None]).squeeze(-1)
         return (chosen * valid_steps(target_lengths + 1, chosen.shape[1])).sum(dim=-1)
+
+    def mean_score(
+        self, memories: Sequence[tuple[Tensor, Tensor]], targets: Tensor, target_lengths: Tensor
+    ) -> Tensor:
+        """Return ``(B,)``: the mean of all opinions' :meth:`score`; see :meth:`memories`."""
+        scores = [self.score(*memory, targets, target_lengths) for memory in memories]
+        return torch.stack(scores).mean(dim=0)
 
     @classmethod
     def shifted(cls, targets: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:

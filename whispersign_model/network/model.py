@@ -103,7 +103,9 @@ class WhisperSignModel(nn.Module):
         options = (options or DecodingOptions()).weighed(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
-        memories = self.memories(data, lengths, encoded)
+        rescores = method == "rescore"
+        clips = len(encoded.lengths)
+        memories = self.memories(data, lengths, encoded) if rescores else [()] * clips
         results = []
         for index, (steps, memory) in enumerate(zip(encoded.lengths.tolist(), memories)):
 
@@ -152,16 +154,11 @@ class WhisperSignModel(nn.Module):
         targets = torch.zeros(len(hypotheses), int(lengths.max()), dtype=torch.long, device=device)
         for row, ids in enumerate(hypotheses):
             targets[row, : len(ids)] = torch.as_tensor(ids, dtype=torch.long, device=device)
-        scores = [
-            self.decoder.score(
-                memory.expand(len(hypotheses), -1, -1),
-                torch.full_like(lengths, memory.shape[1]),
-                targets,
-                lengths,
-            )
+        repeated = [
+            (memory.expand(len(hypotheses), -1, -1), torch.full_like(lengths, memory.shape[1]))
             for memory in memories
         ]
-        return torch.stack(scores).mean(dim=0).cpu().numpy()
+        return self.decoder.mean_score(repeated, targets, lengths).cpu().numpy()
 
     def freeze(self, component: Component) -> None:
         """Stop training a component; it keeps its weights and its BatchNorm statistics."""

@@ -107,11 +107,8 @@ class UtteranceRescorer(Rescorer):
         """Return ``(N,)``, see :class:`Rescorer`; ``features (T, 42, 7)`` are the clip's."""
         frames = torch.full_like(lengths[:1], features.shape[0])
         steps = torch.full_like(lengths[:1], states.shape[0])
-        scores = [
-            self.decoder.score(memory, read, sequences, lengths)
-            for memory, read in self.decoder.memories(features[None], frames, states[None], steps)
-        ]
-        return torch.stack(scores).mean(dim=0)
+        memories = self.decoder.memories(features[None], frames, states[None], steps)
+        return self.decoder.mean_score(memories, sequences, lengths)
 
 
 class SplitLinear(nn.Module):

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.features.recipe import Scaling
-from whispersign_model.network.config import ModelConfig
 from whispersign_model.training.augmentation import Augmentation
 
 Component = Literal["frontend", "encoder", "ctc", "decoder"]
@@ -113,11 +112,6 @@ class TrainingConfig(_Section):
     features: FeatureConfig = FeatureConfig()
     augmentation: Augmentation = Augmentation()
     stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _network_can_be_built(self) -> TrainingConfig:
-        ModelConfig().changed(self.network)
-        return self
 
     @model_validator(mode="after")
     def _stages_vary_as_they_may(self) -> TrainingConfig:

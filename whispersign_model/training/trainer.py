@@ -316,6 +316,7 @@ def prepare(
     Raises:
         WhisperSignError: for what cannot be trained on.
     """
+    shape = model_config.changed(config.network)
     training, validation, note = training_splits(run.data)
     if not any(len(example.labels) for example in validation):
         raise DatasetError(
@@ -331,8 +332,7 @@ def prepare(
     elif init is not None:
         model, recipe = initial_model(init, run.data)
     else:
-        shape = model_config.changed(config.network).with_vocabulary(len(run.data.glosses))
-        model = WhisperSignModel(shape)
+        model = WhisperSignModel(shape.with_vocabulary(len(run.data.glosses)))
         recipe = run.data.recipe.changed(**config.features.model_dump())
         recipe = fit_scaling(recipe, (example.features() for example in training))
     metadata = CheckpointMetadata(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from whispersign_model.errors import RecipeError
+from whispersign_model.errors import ConfigError, RecipeError
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
@@ -65,6 +65,21 @@ def test_the_recipe_changes_the_network(dataset: Dataset) -> None:
     model, _ = WhisperSignModel.load_checkpoint(out)
     assert model.decoder.utterance is not None
     assert "several glosses" not in (out / "train.log").read_text()
+
+
+def test_what_the_recipe_changes_is_checked_with_the_rest_of_the_network(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    """Twelve heads suit 96 channels and not the 128 of a network that names none."""
+    where = Run(dataset, tmp_path / "run", "cpu", progress=False)
+    heads = TrainingConfig(
+        workers=0, stages=STAGES[:1], network={"encoder": {"num_heads": 12, "num_layers": 1}}
+    )
+    with pytest.raises(ConfigError, match=r"network: .*d_model 128 does not divide"):
+        train(where, heads, ModelConfig())
+    assert not where.out.exists()
+    train(where, heads, ModelConfig().changed({"frontend": {"d_model": 96}}))
+    assert read_metadata(where.out).config.encoder.num_heads == 12
 
 
 def test_sentences_for_a_network_of_single_signs_are_told_of(dataset: Dataset) -> None:
