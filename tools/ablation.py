@@ -7,6 +7,7 @@ done in the folder; those are kept. ``whole``, ``whole 1`` and ``whole 2`` diffe
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from whispersign_model.benchmarks.protocol import (
     RESULT,
@@ -32,7 +33,7 @@ from whispersign_model.network.attention import SpatialAttention, TemporalAttent
 from whispersign_model.network.config import load_model_config
 from whispersign_model.network.frontend import ConvSPE, PatchEmbedding
 from whispersign_model.recordings.archive import read_archive
-from whispersign_model.skeleton import VELOCITY
+from whispersign_model.skeleton import HANDS, VELOCITY
 from whispersign_model.training.config import TrainingConfig
 
 BASE = "whole"
@@ -96,6 +97,26 @@ def _without_velocities(parts: ExitStack) -> None:
     parts.enter_context(patch.object(PatchEmbedding, "forward", forward))
 
 
+def _without_shared_weights(parts: ExitStack) -> None:
+    made = PatchEmbedding.__init__
+
+    def make(self: PatchEmbedding, *words: Any) -> None:
+        made(self, *words)
+        self.left = copy.deepcopy(self.parts)
+
+    def forward(self: PatchEmbedding, patches: Tensor) -> Tensor:
+        flat = patches.flatten(0, 1).flatten(1).index_select(1, self.columns)
+        hands = []
+        for weights, hand in zip((self.left, self.parts), flat.chunk(len(HANDS), dim=-1)):
+            assert isinstance(weights, nn.ModuleList)
+            by_part = torch.split(hand, self.sizes, dim=-1)
+            hands.append(torch.cat([embed(part) for embed, part in zip(weights, by_part)], dim=-1))
+        return torch.stack(hands, dim=1).view(*patches.shape[:2], len(HANDS), -1)
+
+    parts.enter_context(patch.object(PatchEmbedding, "__init__", make))
+    parts.enter_context(patch.object(PatchEmbedding, "forward", forward))
+
+
 EVERYTHING = ("frontend", "joint", "realtime")
 VARIATIONS = {
     BASE: Variation(),
@@ -105,6 +126,7 @@ VARIATIONS = {
     "relative positions": Variation(network=_without_relative_positions),
     "ConvSPE": Variation(network=_without_conv_spe),
     "velocities": Variation(network=_without_velocities),
+    "weights shared by the hands": Variation(network=_without_shared_weights),
     "attention decoder (alpha 1)": Variation(
         stages={name: {"alpha": 1.0} for name in ("joint", "realtime")}
     ),
@@ -127,6 +149,10 @@ VARIATIONS = {
     "frame_mask": Variation(augmentation={"frame_mask": 0.0}),
     "+ sentence, idle": Variation(
         augmentation={"sentence": 0.3, "sentence_signs": 2, "idle": 0.4, "idle_seconds": 2.0}
+    ),
+    "+ speed 1.0": Variation(augmentation={"speed": 1.0}),
+    "+ whole utterance": Variation(
+        recipe={"network": {"decoder": {"utterance_frames": 32, "alpha": 0.2}}}
     ),
     "+ location entry": Variation(features={"location": "entry"}),
     "+ scaling none": Variation(features={"scaling": "none"}),

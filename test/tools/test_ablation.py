@@ -18,6 +18,13 @@ from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[2]
+OF_NETWORK = (
+    "S-MHSA",
+    "relative positions",
+    "ConvSPE",
+    "velocities",
+    "weights shared by the hands",
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +51,13 @@ def test_recipes_differ_in_what_is_left_out(ablation: ModuleType) -> None:
     recipe = load_yaml(TrainingConfig, ROOT / "config" / "train.yaml")
     whole = ablation.varied_recipe(recipe, ablation.VARIATIONS["whole"])
     assert [stage.epochs for stage in whole.stages] == [1, 30, 5]
-    of_network = {"S-MHSA", "relative positions", "ConvSPE", "velocities"}
     for name, variation in ablation.VARIATIONS.items():
         changed = ablation.varied_recipe(recipe, variation)
-        elsewhere = name == "whole" or name in of_network or variation.smoothing
+        elsewhere = name == "whole" or name in OF_NETWORK or variation.smoothing
         assert (changed == whole) == bool(elsewhere), name
 
 
-@pytest.mark.parametrize("name", ["S-MHSA", "relative positions", "ConvSPE", "velocities"])
+@pytest.mark.parametrize("name", OF_NETWORK)
 def test_a_part_is_left_out_while_its_variation_lasts(ablation: ModuleType, name: str) -> None:
     whole = _answer(ablation, "whole")
     assert not torch.allclose(_answer(ablation, name), whole)
