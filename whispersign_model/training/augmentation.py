@@ -31,6 +31,7 @@ from whispersign_model.training.variations import (
     mirrored,
     palm_axes,
     read_at,
+    relabelled,
 )
 
 
@@ -101,6 +102,8 @@ class Augmentation(BaseModel):
         hand_drop: probability that the hand which is tracked less is left out.
         mirror: probability that left and right are exchanged.
         unmirrored: glosses whose clips are never mirrored, since side is what they mean.
+        relabel: probability that one hand is taken for the other, as sensors do it: left and right
+            change slots and stay where they are, throughout or, as often, for some time.
         sentence: probability that an isolated sign is followed by others of the same signer, up to
             ``sentence_signs`` together.
         repeat: probability that such a sign is a recording of the same gloss as the one before.
@@ -137,6 +140,7 @@ class Augmentation(BaseModel):
     hand_drop: Probability = 0.0
     mirror: Probability = 0.0
     unmirrored: tuple[str, ...] = ()
+    relabel: Probability = 0.0
     sentence: Probability = 0.0
     sentence_signs: Annotated[int, Field(ge=2, le=20)] = 4
     repeat: Probability = 0.1
@@ -227,6 +231,10 @@ class Augmentation(BaseModel):
         confidence = self._hide(confidence, rate, generator)
         if generator.random() < self.mirror and may_mirror:
             positions, confidence = mirrored(positions, confidence, plane)
+        if generator.random() < self.relabel:
+            first, end = np.sort(generator.integers(len(positions) + 1, size=2)).tolist()
+            mistaken = slice(None) if generator.random() < 0.5 else slice(first, end)
+            positions, confidence = relabelled(positions, confidence, mistaken)
         seen = (confidence > 0).astype(np.float32)
         return frames_of(planes(positions) * seen), confidence
 

@@ -36,6 +36,7 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bend 0.6", {"bend": 0.6}),
     ("noise 0.03", {"noise": 0.03}),
     ("mirror", {"mirror": 1}),
+    ("relabel", {"relabel": 1}),
     ("speed [0.5, 1.5]", {"speed": (0.5, 1.5)}),
     ("warp 0.2", {"warp": 0.2}),
     ("jitter 0.02 s", {"jitter": 0.02}),

@@ -11,6 +11,8 @@ from whispersign_model.features.resampling import Resampler
 from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
 
+EXCHANGED = np.r_[RIGHT, LEFT]  # each joint's twin of the other hand
+
 Array = NDArray[np.float32]
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
 
@@ -40,13 +42,20 @@ def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) ->
 
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
     """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
-    order = np.r_[RIGHT, LEFT]
-    flipped = np.take(planes(positions), order, axis=-1)
-    swapped = np.take(confidence, order, axis=-1)
+    flipped = np.take(planes(positions), EXCHANGED, axis=-1)
+    swapped = np.take(confidence, EXCHANGED, axis=-1)
     flipped[0] *= -1
     if plane:
         flipped[0] += np.float32(2 * plane) * (swapped > 0)
     return frames_of(flipped), swapped
+
+
+def relabelled(positions: Array, confidence: Array, frames: slice) -> Motion:
+    """Take one hand for the other in some frames: hands change slots and stay where they are."""
+    places, confidence = planes(positions).copy(), confidence.copy()
+    places[:, frames] = places[:, frames][..., EXCHANGED]
+    confidence[frames] = confidence[frames][:, EXCHANGED]
+    return frames_of(places), confidence
 
 
 def hand_length(positions: Array, confidence: Array) -> float:

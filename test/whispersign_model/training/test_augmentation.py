@@ -74,6 +74,25 @@ def test_the_rarer_hand_is_dropped(movement):
     assert confidence[:, 21:].all()
 
 
+def test_one_hand_is_taken_for_the_other_throughout_or_for_one_stretch(movement):
+    clip = movement(1, 0)
+    mistaken = STILL.changed(relabel=1.0)
+    whole = 0
+    for seed in range(60):
+        _, confidence = mistaken(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(seed))
+        wrong = np.flatnonzero(confidence[:, 0])
+        assert (np.diff(wrong) == 1).all()
+        assert np.array_equal(confidence[:, 0] > 0, confidence[:, 21] == 0)
+        whole += len(wrong) == len(clip)
+    assert 20 <= whole <= 40
+    seldom = STILL.changed(relabel=0.2)
+    moved = [
+        seldom(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(seed))[1][:, 0].any()
+        for seed in range(100)
+    ]
+    assert 10 <= sum(moved) <= 30
+
+
 def test_rotation_keeps_bones(movement):
     clip = movement(2, 1)
     turning = STILL.model_copy(update={"rotation": 30})

@@ -1,4 +1,4 @@
-"""Reading at other times, mirroring, and seeing as a slower camera does."""
+"""Reading at other times, mirroring, confusing hands, and seeing as a slower camera does."""
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from whispersign_model.training.variations import (
     exaggerated,
     mirrored,
     read_at,
+    relabelled,
 )
 
 
@@ -16,6 +17,19 @@ def test_mirroring_twice_is_the_same(movement):
     assert once[1][:, :21].all()
     np.testing.assert_array_equal(once[0][:, :21, 0], -clip[:, 21:, 0])
     np.testing.assert_array_equal(mirrored(*once)[0], clip[..., :3])
+
+
+def test_a_hand_taken_for_the_other_stays_where_it_is(movement):
+    clip = movement(3, 2)
+    given = clip[..., :3].copy(), clip[..., 6].copy()
+    positions, confidence = relabelled(*given, slice(2, 5))
+    for ours, theirs in zip((positions, confidence), given):
+        np.testing.assert_array_equal(ours[2:5, :21], theirs[2:5, 21:])
+        np.testing.assert_array_equal(ours[2:5, 21:], theirs[2:5, :21])
+        np.testing.assert_array_equal(
+            np.delete(ours, slice(2, 5), 0), np.delete(theirs, slice(2, 5), 0)
+        )
+    np.testing.assert_array_equal(given[0], clip[..., :3])
 
 
 def test_reading_between_frames_never_mixes_in_an_untracked_joint():
