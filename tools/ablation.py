@@ -159,6 +159,7 @@ VARIATIONS = {
     "+ scaling motion": Variation(features={"scaling": "motion"}),
     "+ build": Variation(augmentation={"build": 0.06}),
     "+ reach, bend": Variation(augmentation={"reach": 0.25, "bend": 0.2}),
+    "+ relabel": Variation(augmentation={"relabel": 0.2}),
     "+ One Euro filter": Variation(smoothing="one_euro"),
 }
 
