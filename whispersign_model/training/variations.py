@@ -40,22 +40,22 @@ def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) ->
     return frames_of(read), sure
 
 
-def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
-    """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
-    flipped = np.take(planes(positions), EXCHANGED, axis=-1)
-    swapped = np.take(confidence, EXCHANGED, axis=-1)
-    flipped[0] *= -1
-    if plane:
-        flipped[0] += np.float32(2 * plane) * (swapped > 0)
-    return frames_of(flipped), swapped
-
-
 def relabelled(positions: Array, confidence: Array, frames: slice) -> Motion:
     """Take one hand for the other in some frames: hands change slots and stay where they are."""
     places, confidence = planes(positions).copy(), confidence.copy()
     places[:, frames] = places[:, frames][..., EXCHANGED]
     confidence[frames] = confidence[frames][:, EXCHANGED]
     return frames_of(places), confidence
+
+
+def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
+    """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
+    positions, confidence = relabelled(positions, confidence, slice(None))
+    flipped = planes(positions)
+    flipped[0] *= -1
+    if plane:
+        flipped[0] += np.float32(2 * plane) * (confidence > 0)
+    return frames_of(flipped), confidence
 
 
 def hand_length(positions: Array, confidence: Array) -> float:
