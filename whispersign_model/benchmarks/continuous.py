@@ -180,7 +180,7 @@ class Readers:
     def offline(self, frames: NDArray[np.float32]) -> list[str]:
         """Read the whole clip, from the first to the last hand."""
         clip = self._backend.encode(with_ending(signed_part(frames)))
-        return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.rescore).ids)
+        return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.second_pass).ids)
 
     def beam_seconds(self, frames: NDArray[np.float32]) -> float:
         """Return the processor time of the beam search over the rows of the whole clip."""
@@ -194,7 +194,7 @@ class Readers:
         heard: list[str] = []
         for first in range(0, max(len(frames) - self._window, 0) + 1, self._hop):
             clip = self._backend.encode(frames[first : first + self._window])
-            ids = decode(clip.log_probs, "greedy", DecodingOptions(), clip.rescore).ids
+            ids = decode(clip.log_probs, "greedy", DecodingOptions(), clip.second_pass).ids
             heard += self._names(ids)
         return heard
 

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         parity = export(model, metadata, exact)
         print(
             f"differs from the network by at most {parity.whole:.1e} in whole clips, "
-            f"{parity.streams:.1e} in streams, {parity.rescoring:.1e} in rescoring"
+            f"{parity.streams:.1e} in streams, {parity.second:.1e} in the second pass"
         )
         written = exact
         if arguments.int8:
@@ -123,7 +123,7 @@ def _errors(
     clips = Clips(examples, metadata.recipe, metadata.config.frontend.patch_size, seed=0)
     for number, example in enumerate(examples):
         clip = backend.encode(clips.features(number))
-        spans = decode(clip.log_probs, "rescore", options, clip.rescore).spans
+        spans = decode(clip.log_probs, "rescore", options, clip.second_pass).spans
         signed = tuple(glosses[label - 1] for label in example.labels.tolist())
         errors.add(signed, tuple(metadata.glosses[span.gloss_id - 1] for span in spans))
     return errors

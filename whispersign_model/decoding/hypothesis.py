@@ -33,9 +33,11 @@ class Hypothesis:
         score: natural logarithm; CTC's alone, or combined with the attention decoder's.
         spans: one for each id; only the best hypothesis of a decode has them.
         n_best: all hypotheses, best first, itself included; only the best has them.
+        whole: its spans are whole signs, not the moments in which CTC tells them.
     """
 
     ids: tuple[int, ...]
     score: float
     spans: tuple[Span, ...] = ()
     n_best: tuple[Hypothesis, ...] = ()
+    whole: bool = False

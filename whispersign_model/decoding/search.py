@@ -1,4 +1,4 @@
-"""Two-pass search: CTC finds the n-best, the attention decoder rescores them."""
+"""Two-pass search: CTC finds the n-best and the attention decoder rescores them, or spots signs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from whispersign_model.decoding.alignment import align
 from whispersign_model.decoding.ctc import greedy_search, prefix_beam_search
 from whispersign_model.decoding.edit_distance import edits
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
+from whispersign_model.decoding.spotting import Spotter, spot
 
 Method = Literal["greedy", "beam", "rescore"]
 Rescorer = Callable[[Sequence[tuple[int, ...]]], NDArray[np.floating]]
+SecondPass = Rescorer | Spotter
 
 
 class DecodingOptions(BaseModel):
@@ -46,7 +48,7 @@ def decode(
     log_probs: NDArray[np.floating],
     method: Method,
     options: DecodingOptions,
-    rescore: Rescorer,
+    second_pass: SecondPass,
 ) -> Hypothesis:
     """Decode one clip.
 
@@ -54,17 +56,21 @@ def decode(
         log_probs: ``(T', V)`` CTC log-probabilities without padding.
         method: "greedy", "beam" (CTC only) or "rescore" (both passes).
         options: beam size, and the weights, which "rescore" needs.
-        rescore: gives the attention decoder's log-probability of each sequence.
+        second_pass: of a network that rescores the attention decoder's log-probability of each
+            sequence; of one that spots its :class:`Spotter`, which needs no first pass.
 
     Returns:
         the best hypothesis, with spans and n-best.
     """
     if method == "greedy":
         return with_spans(log_probs, [greedy_search(log_probs)])
+    if method == "rescore" and isinstance(second_pass, Spotter):
+        return spot(len(log_probs), second_pass)
     n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
     if method == "rescore" and len(n_best) > 1:
+        assert not isinstance(second_pass, Spotter)
         assert options.alpha is not None, "decode with options.weighed(the network's alpha)"
-        attention = rescore([hypothesis.ids for hypothesis in n_best])
+        attention = second_pass([hypothesis.ids for hypothesis in n_best])
         combined = [
             options.alpha * hypothesis.score + (1 - options.alpha) * float(score)
             for hypothesis, score in zip(n_best, attention)

@@ -354,7 +354,7 @@ class StreamingRecognizer:
         """The second pass: the whole utterance up to the last frame with a hand in it."""
         frames = np.stack(utterance.frames[: utterance.signed])
         clip = self.backend.encode(with_ending(frames) if ended else frames)
-        hypothesis = decode(clip.log_probs, "rescore", self._decoding, clip.rescore)
+        hypothesis = decode(clip.log_probs, "rescore", self._decoding, clip.second_pass)
         return self._glosses(utterance, hypothesis, len(hypothesis.ids))  # all of them stable
 
     def _glosses(
@@ -368,6 +368,7 @@ class StreamingRecognizer:
             end = min(span.end * patch, limit)
             limit = min(span.start * patch, end - 1)
             peaks.insert(0, (limit, end))
+        places = peaks if hypothesis.whole else extents(peaks, speeds)
         return tuple(
             RecognizedGloss(
                 gloss=self.glosses[span.gloss_id - 1],
@@ -380,9 +381,7 @@ class StreamingRecognizer:
                 ),
                 stable=index < stable,
             )
-            for index, (span, (first, last)) in enumerate(
-                zip(hypothesis.spans, extents(peaks, speeds))
-            )
+            for index, (span, (first, last)) in enumerate(zip(hypothesis.spans, places))
         )
 
 

@@ -52,7 +52,8 @@ class DecoderConfig(_Section):
 
     With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
     utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
-    the weight of CTC against the decoder in the score of a hypothesis.
+    the weight of CTC against the decoder in the score of a hypothesis. With ``stretches`` as well,
+    patches, it does not rescore: it spots signs in stretches of these lengths of an utterance.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
@@ -61,6 +62,18 @@ class DecoderConfig(_Section):
     dropout: Rate = 0.1
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.8
+    stretches: tuple[Positive, ...] = ()
+
+    @property
+    def spots(self) -> bool:
+        """Whether the second pass spots signs."""
+        return bool(self.stretches)
+
+    @model_validator(mode="after")
+    def _reads_what_it_spots(self) -> DecoderConfig:
+        if self.stretches and not self.utterance_frames:
+            raise ValueError("stretches need utterance_frames, the frames each is brought to")
+        return self
 
 
 class ModelConfig(_Section):

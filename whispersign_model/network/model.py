@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from whispersign_model.decoding.hypothesis import Hypothesis
-from whispersign_model.decoding.search import DecodingOptions, Method, decode
+from whispersign_model.decoding.search import DecodingOptions, Method, SecondPass, decode
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
@@ -103,26 +106,26 @@ class WhisperSignModel(nn.Module):
         options = (options or DecodingOptions()).weighed(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
-        rescores = method == "rescore"
-        clips = len(encoded.lengths)
-        memories = self.memories(data, lengths, encoded) if rescores else [()] * clips
-        results = []
-        for index, (steps, memory) in enumerate(zip(encoded.lengths.tolist(), memories)):
-
-            def rescore(
-                ids: Sequence[Sequence[int]], memory: tuple[Tensor, ...] = memory
-            ) -> Scores:
-                return self.rescore(memory, ids)
-
-            results.append(
-                decode(
-                    log_probs[index, :steps],
-                    method,
-                    options,
-                    rescore,
-                )
+        return [
+            decode(log_probs[row, :steps], method, options, second_pass)
+            for row, (steps, second_pass) in enumerate(
+                zip(encoded.lengths.tolist(), self.second_passes(data, lengths, encoded))
             )
-        return results
+        ]
+
+    def second_passes(
+        self, features: Tensor, lengths: Tensor, encoded: Encoded
+    ) -> list[SecondPass]:
+        """Return what the second pass asks the network of each clip; see :meth:`memories`."""
+        if not self.config.decoder.spots:
+            return [
+                partial(self.rescore, each) for each in self.memories(features, lengths, encoded)
+            ]
+        patch, stretches = self.config.frontend.patch_size, self.config.decoder.stretches
+        return [
+            Spotter(stretches, patch, partial(self.spot, features[row : row + 1, :frames]))
+            for row, frames in enumerate(lengths.tolist())
+        ]
 
     def memories(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
@@ -159,6 +162,17 @@ class WhisperSignModel(nn.Module):
             for memory in memories
         ]
         return self.decoder.mean_score(repeated, targets, lengths).cpu().numpy()
+
+    @torch.inference_mode()
+    def spot(self, features: Tensor, stretches: NDArray[np.int64]) -> Scores:
+        """Return ``(N, V)`` log-probabilities of what is signed in stretches, column 0 = nothing.
+
+        Args:
+            features: ``(1, T, 42, 7)`` of one clip.
+            stretches: ``(N, 2)``, the first frame and the frame after the last.
+        """
+        places = functional.pad(torch.from_numpy(stretches).to(features.device), (1, 0))
+        return self.decoder.spot(features, places).cpu().numpy()
 
     def freeze(self, component: Component) -> None:
         """Stop training a component; it keeps its weights and its BatchNorm statistics."""

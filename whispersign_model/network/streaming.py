@@ -111,6 +111,18 @@ class UtteranceRescorer(Rescorer):
         return self.decoder.mean_score(memories, sequences, lengths)
 
 
+class StretchReader(nn.Module):
+    """What is signed in stretches of one clip."""
+
+    def __init__(self, model: WhisperSignModel) -> None:
+        super().__init__()
+        self.decoder = model.decoder
+
+    def forward(self, features: Tensor, stretches: Tensor) -> Tensor:
+        """Return ``(N, V)``; see :meth:`WhisperSignModel.spot`; ``features (T, 42, 7)``."""
+        return self.decoder.spot(features[None], functional.pad(stretches, (1, 0)))
+
+
 class SplitLinear(nn.Module):
     """A :class:`BlockLinear` as one plain product a block, which runtimes lay out in advance."""
 

@@ -1,7 +1,7 @@
-"""The whole utterance at a glance: centred, stretched to a fixed length, read by convolutions.
+"""A stretch of an utterance at a glance: centred, brought to a fixed length, read by convolutions.
 
-What is known only when an utterance is over, how long it took and where its middle lies, comes too
-late for a frame-by-frame encoder, and in time for the attention decoder.
+What is known only when a sign is over, how long it took and where its middle lies, comes too late
+for a frame-by-frame encoder, and in time for the attention decoder.
 """
 
 from __future__ import annotations
@@ -11,31 +11,44 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from whispersign_model.network.config import ModelConfig
-from whispersign_model.network.masking import valid_steps
 from whispersign_model.skeleton import CONFIDENCE, HANDS, JOINTS, JOINTS_PER_HAND, POSITION, WRIST
 
 COORDINATES = JOINTS * (POSITION.stop - POSITION.start)  # of one frame
 DROPOUT = 0.3  # of what the convolutions found: they soon know training clips by heart
 
 
-def stretched(features: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Bring each clip, from its first to its last hand, to the same number of frames.
+def whole(lengths: Tensor) -> Tensor:
+    """Return the stretches ``(B, 3)`` that are each clip of a batch; see :func:`stretched`."""
+    clips = torch.arange(lengths.shape[0], device=lengths.device)
+    return torch.stack([clips, torch.zeros_like(lengths), lengths], dim=1)
+
+
+def frames_seen(features: Tensor, stretches: Tensor) -> Tensor:
+    """Return ``(N, T)``: which frames of its clip lie in a stretch and show a hand."""
+    time = torch.arange(features.shape[1], device=features.device)
+    inside = (time >= stretches[:, 1:2]) & (time < stretches[:, 2:3])
+    hands = features[..., CONFIDENCE].amax(dim=-1) > 0
+    return hands.index_select(0, stretches[:, 0]) & inside
+
+
+def stretched(features: Tensor, stretches: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """Bring each stretch, from its first to its last hand, to the same number of frames.
 
     Linear between two frames in which a joint is tracked; where one of them lacks it, the nearer
     frame decides whether it is there.
 
     Args:
         features: ``(B, T, 42, 7)`` normalised features.
-        lengths: ``(B,)`` frames in each clip, at least 1.
+        stretches: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
         frames: of the result.
 
     Returns:
-        positions ``(B, frames, 42, 3)``, 0 where not tracked; and ``(B, frames, 42, 1)``, 1 where
+        positions ``(N, frames, 42, 3)``, 0 where not tracked; and ``(N, frames, 42, 1)``, 1 where
         tracked and 0 elsewhere.
     """
-    clips, longest = features.shape[:2]
+    longest = features.shape[1]
     time = torch.arange(longest, device=features.device)
-    seen = (features[..., CONFIDENCE].amax(dim=-1) > 0) & valid_steps(lengths, longest)
+    seen = frames_seen(features, stretches)
     last = torch.where(seen, time, -1).amax(dim=1).clamp(min=0)
     first = torch.where(seen, time, longest).amin(dim=1).minimum(last)
     way = torch.linspace(0, 1, frames, device=features.device)
@@ -43,10 +56,10 @@ def stretched(features: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, T
     before = place.floor().long()
     after = (before + 1).minimum(last[:, None])
     share = (place - before)[..., None, None].to(features.dtype)
-    row = torch.arange(clips, device=features.device)[:, None] * longest
+    row = stretches[:, :1] * longest
     flat = features.flatten(0, 1)
     one, other = (
-        flat.index_select(0, (row + which).flatten()).unflatten(0, (clips, frames))
+        flat.index_select(0, (row + which).flatten()).unflatten(0, (-1, frames))
         for which in (before, after)
     )
     there, then = ((each[..., CONFIDENCE, None] > 0).to(features.dtype) for each in (one, other))
@@ -57,11 +70,11 @@ def stretched(features: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, T
 
 
 def centred(positions: Tensor, tracked: Tensor) -> Tensor:
-    """Give every joint its place from the mean place of all wrists of the clip.
+    """Give every joint its place from the mean place of all wrists of the stretch.
 
     Args:
-        positions: ``(B, F, 42, 3)``, joints from their wrist, as normalised features have them.
-        tracked: ``(B, F, 42, 1)``.
+        positions: ``(N, F, 42, 3)``, joints from their wrist, as normalised features have them.
+        tracked: ``(N, F, 42, 1)``.
     """
     hands = positions.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
     known = tracked.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
@@ -73,7 +86,7 @@ def centred(positions: Tensor, tracked: Tensor) -> Tensor:
 
 
 def movements(positions: Tensor, tracked: Tensor) -> Tensor:
-    """Return ``(B, F, 42, 3)``: the way to each joint's next frame, 0 where it has none."""
+    """Return ``(N, F, 42, 3)``: the way to each joint's next frame, 0 where it has none."""
     ways = (positions[:, 1:] - positions[:, :-1]) * tracked[:, 1:] * tracked[:, :-1]
     return functional.pad(ways, (0, 0, 0, 0, 0, 1))
 
@@ -90,7 +103,7 @@ class _Convolution(nn.Sequential):
 
 
 class UtteranceEncoder(nn.Module):
-    """Tokens of a whole utterance, the same number however long it took and wherever it lay.
+    """Tokens of a stretch of an utterance, as many however long it took and wherever it lay.
 
     After DD-Net (Yang et al. 2019, arXiv:1907.09658), with places of the joints in the stead of
     their distances: three ways read where the joints are, how they move, and how they move at half
@@ -121,9 +134,9 @@ class UtteranceEncoder(nn.Module):
         self.project = nn.Linear(8 * width, config.frontend.d_model)
         self.norm = nn.LayerNorm(config.frontend.d_model)
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """``(B, T, 42, 7)`` normalised features, ``(B,)`` frames ``-> (B, tokens, d_model)``."""
-        positions, tracked = stretched(features, lengths, self.frames)
+    def forward(self, features: Tensor, stretches: Tensor) -> Tensor:
+        """Return ``(N, tokens, d_model)``; see :func:`stretched`."""
+        positions, tracked = stretched(features, stretches, self.frames)
         places = centred(positions, tracked)
         slow = movements(places, tracked)
         fast = movements(places[:, ::2], tracked[:, ::2])

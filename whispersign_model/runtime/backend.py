@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.search import SecondPass
 from whispersign_model.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
 class EncodedClip(Protocol):
-    """One clip after the encoder; the backend knows what it keeps for rescoring."""
+    """One clip after the encoder; the backend knows what it keeps for the second pass."""
 
     @property
     def log_probs(self) -> NDArray[np.float32]:
         """``(T', V)`` CTC log-probabilities; column 0 is the blank."""
 
-    def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
-        """Return ``(N,)``: the attention decoder's log-probability of each sequence of ids."""
+    @property
+    def second_pass(self) -> SecondPass:
+        """What the second pass asks of the network; see :func:`decode`."""
 
 
 class EncoderStream(Protocol):

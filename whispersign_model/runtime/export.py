@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.model import WhisperSignModel
@@ -36,6 +38,7 @@ from whispersign_model.network.onnx_file import (
 from whispersign_model.network.streaming import (
     EncoderStep,
     Rescorer,
+    StretchReader,
     UtteranceRescorer,
     initial_state,
     with_plain_products,
@@ -45,9 +48,11 @@ from whispersign_model.runtime.onnx_backend import (
     LENGTHS,
     LOG_PROBS,
     PATCHES,
+    SAID,
     SCORES,
     SEQUENCES,
     STATES,
+    STRETCHES,
     UTTERANCE,
     OnnxBackend,
 )
@@ -68,12 +73,12 @@ class Parity:
     Attributes:
         whole: of whole clips.
         streams: of streams, over all sizes of chunks.
-        rescoring: of sequences' scores in the second pass.
+        second: of what the second pass says: sequences' scores, or of stretches' probabilities.
     """
 
     whole: float
     streams: float
-    rescoring: float
+    second: float
 
 
 def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> Parity:
@@ -92,9 +97,9 @@ def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> 
     """
     with TemporaryDirectory() as folder:
         trial = Path(folder) / out.name
-        save(encoder_graph(model), rescorer_graph(model), metadata, trial)
+        save(encoder_graph(model), second_graph(model), metadata, trial)
         parity = compare(TorchBackend(model, "cpu"), OnnxBackend(trial, "cpu"))
-        worst = max(parity.whole, parity.streams, parity.rescoring)
+        worst = max(parity.whole, parity.streams, parity.second)
         if not worst <= MAX_DIFFERENCE:
             raise CheckpointError(
                 out, f"was not written: it would differ from the network by {worst:.2g}"
@@ -200,8 +205,16 @@ def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:
     )
 
 
-def rescorer_graph(model: WhisperSignModel) -> onnx.ModelProto:
-    """Return the second pass, for any number of sequences of any length."""
+def second_graph(model: WhisperSignModel) -> onnx.ModelProto:
+    """Return the second pass: for any number of sequences of any length, or of stretches."""
+    if model.config.decoder.spots:
+        return _graph(
+            StretchReader(with_plain_products(model)),
+            (torch.ones(20, JOINTS, FEATURES), torch.tensor([[0, 9], [4, 20], [3, 7]])),
+            [UTTERANCE, STRETCHES],
+            [SAID],
+            ({0: torch.export.Dim("frames", min=1)}, {0: torch.export.Dim("count", min=1)}),
+        )
     states = torch.zeros(5, model.config.frontend.d_model)
     sequences, lengths = torch.ones(3, 4, dtype=torch.long), torch.tensor([4, 2, 1])
     steps, count, length = (torch.export.Dim(name, min=1) for name in ("steps", "count", "length"))
@@ -247,19 +260,27 @@ def _graph(
 def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
     """Compare two runtimes on made-up clips, whole and as streams."""
     generator = np.random.default_rng(0)
-    whole, streams, rescoring = [0.0], [0.0], [0.0]
+    whole, streams, second = [0.0], [0.0], [0.0]
     for frames in CLIPS:
         features = made_up_features(generator, frames)
         one, other = reference.encode(features), exported.encode(features)
         whole.append(_difference(one.log_probs, other.log_probs))
-        rescoring.append(_difference(one.rescore(HYPOTHESES), other.rescore(HYPOTHESES)))
+        second.append(_difference(*(_asked(each.second_pass, frames) for each in (one, other))))
         for chunk in CHUNKS:
             stream = exported.stream(chunk)
             rows = [stream.push(features[: frames // 2]), stream.push(features[frames // 2 :])]
             rows.append(stream.peek(features[:0]))
             expected = _offline(reference, features, chunk)
             streams.append(_difference(expected, np.concatenate(rows)))
-    return Parity(*(float(np.max(values)) for values in (whole, streams, rescoring)))
+    return Parity(*(float(np.max(values)) for values in (whole, streams, second)))
+
+
+def _asked(second_pass: SecondPass, frames: int) -> NDArray[np.floating]:
+    """Return what a second pass says of a clip."""
+    if isinstance(second_pass, Spotter):
+        said = second_pass.read(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
+        return np.exp(said)
+    return second_pass(HYPOTHESES)
 
 
 @torch.inference_mode()

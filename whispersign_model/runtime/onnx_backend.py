@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
@@ -23,6 +26,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's level of severity
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
 UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads them too
+STRETCHES, SAID = "stretches", "said"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
 
@@ -31,19 +35,8 @@ OrtState = tuple["onnxruntime.OrtValue", ...]
 class OnnxClip:
     """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
 
-    rescorer: onnxruntime.InferenceSession
-    memory: dict[str, NDArray[np.float32]]  # what the second pass reads, by the input's name
     log_probs: NDArray[np.float32]
-
-    def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
-        """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
-        lengths = np.array([len(ids) for ids in hypotheses], np.int64)
-        sequences = np.zeros((len(hypotheses), max(1, lengths.max())), np.int64)
-        for row, ids in zip(sequences, hypotheses):
-            row[: len(ids)] = ids
-        feed = {**self.memory, SEQUENCES: sequences, LENGTHS: lengths}
-        scores: NDArray[np.float32] = self.rescorer.run([SCORES], feed)[0]
-        return scores
+    second_pass: SecondPass
 
 
 class OnnxBackend:
@@ -71,13 +64,14 @@ class OnnxBackend:
         gpu = CUDA in onnxruntime.get_available_providers()
         wanted, _ = choose_device(device, gpu)
         self._encoder = _session(path, wanted, threads)
-        self._rescorer = _session(second, wanted, threads)
+        self._second = _session(second, wanted, threads)
         # A provider whose libraries cannot be loaded is left out without an error.
         self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
         self.frames_per_step = metadata.config.frontend.patch_size
         self.alpha = metadata.config.decoder.alpha
         self._labels = metadata.config.decoder.vocab_size
         self._reads_utterance = metadata.config.decoder.utterance_frames > 0
+        self._stretches = metadata.config.decoder.stretches
         state = [each for each in self._encoder.get_inputs() if each.name != PATCHES]
         results = [each.name for each in self._encoder.get_outputs()]
         self._before = [each.name for each in state]
@@ -93,10 +87,34 @@ class OnnxBackend:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
+        if self._stretches:
+            read = partial(self._spot, features)
+            spotter = Spotter(self._stretches, self.frames_per_step, read)
+            return OnnxClip(log_probs.numpy(), spotter)
         memory = {STATES: states.numpy()}
         if self._reads_utterance:
             memory[UTTERANCE] = features
-        return OnnxClip(self._rescorer, memory, log_probs.numpy())
+        return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
+
+    def _rescore(
+        self, memory: dict[str, NDArray[np.float32]], hypotheses: Sequence[tuple[int, ...]]
+    ) -> NDArray[np.float32]:
+        """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
+        lengths = np.array([len(ids) for ids in hypotheses], np.int64)
+        sequences = np.zeros((len(hypotheses), max(1, lengths.max())), np.int64)
+        for row, ids in zip(sequences, hypotheses):
+            row[: len(ids)] = ids
+        feed = {**memory, SEQUENCES: sequences, LENGTHS: lengths}
+        scores: NDArray[np.float32] = self._second.run([SCORES], feed)[0]
+        return scores
+
+    def _spot(
+        self, features: NDArray[np.float32], stretches: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return ``(N, V)`` log-probabilities of what is signed in stretches of a clip."""
+        feed = {UTTERANCE: features, STRETCHES: stretches}
+        said: NDArray[np.float32] = self._second.run([SAID], feed)[0]
+        return said
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

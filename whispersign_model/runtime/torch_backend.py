@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.search import SecondPass
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
 from whispersign_model.runtime import backend
@@ -30,13 +30,8 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
 class TorchClip:
     """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
 
-    model: WhisperSignModel
-    memories: tuple[torch.Tensor, ...]
     log_probs: NDArray[np.float32]
-
-    def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating]:
-        """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
-        return self.model.rescore(self.memories, hypotheses)
+    second_pass: SecondPass
 
 
 class TorchBackend:
@@ -56,8 +51,8 @@ class TorchBackend:
         data = torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)
-        memories = self.model.memories(data, lengths, encoded)[0]
-        return TorchClip(self.model, memories, encoded.log_probs[0].cpu().numpy())
+        second_pass = self.model.second_passes(data, lengths, encoded)[0]
+        return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

@@ -13,7 +13,7 @@ from whispersign_model.training.augmentation import Augmentation, Pace
 from whispersign_model.training.concatenation import TYPICAL, away, join, resting
 from whispersign_model.training.takes import Takes
 from whispersign_model.training.variations import Array, Motion, hand_length, read_at
-from whispersign_model.training.windows import Span, draw_window
+from whispersign_model.training.windows import Span, Window, draw_window
 
 SHORTEST_PAUSE = 0.1  # seconds
 UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
@@ -75,12 +75,14 @@ class Composed:
         positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
         labels: ``(L,)`` gloss ids.
         restarts: frames at which a stream begins.
+        spans: of each gloss its first frame and the frame after its last; None = not known.
     """
 
     positions: Array
     confidence: Array
     labels: NDArray[np.int64]
     restarts: NDArray[np.intp]
+    spans: tuple[Span, ...] | None
 
 
 def draw_plan(
@@ -187,20 +189,23 @@ def compose(
         restarts = np.zeros(1, np.intp)
     labels = np.concatenate([takes.examples[sign.take].labels for sign in signs if sign.labelled])
     known = [takes.spans[sign.take] if sign.labelled else () for sign in signs]
-    if plan.window and len(positions) > plan.window and None not in known:
-        spans = [
-            _retimed(span, at, start)
-            for of_take, at, start in zip(known, times, starts)
-            for span in of_take or ()
-        ]
+    spans = tuple(
+        _retimed(span, at, start)
+        for of_take, at, start in zip(known, times, starts)
+        for span in of_take or ()
+    )
+    if None in known:
+        return Composed(positions, confidence, labels, restarts, None)
+    if plan.window and len(positions) > plan.window:
         window = draw_window(spans, len(positions), plan.window, generator)
         kept = labels[list(window.glosses)]
         if window.last - window.first >= required_steps(kept.tolist()) * patch_size:
             inside = slice(window.first, window.last)
             positions, confidence, labels = positions[inside], confidence[inside], kept
+            spans = tuple(_within(spans[number], window) for number in window.glosses)
             later = restarts[(restarts > window.first) & (restarts < window.last)]
             restarts = np.append(0, later - window.first)
-    return Composed(positions, confidence, labels, restarts)
+    return Composed(positions, confidence, labels, restarts, spans)
 
 
 def _joined(
@@ -237,3 +242,9 @@ def _retimed(span: Span, times: NDArray[np.float64], start: int) -> Span:
     first = min(int(np.searchsorted(times, span[0])), len(times) - 1)
     last = max(first + 1, int(np.searchsorted(times, span[1] - 1, side="right")))
     return start + first, start + last
+
+
+def _within(span: Span, window: Window) -> Span:
+    """Return the frames of a window in which a span of the whole stream lies."""
+    first = max(span[0], window.first)
+    return first - window.first, min(span[1], window.last) - window.first

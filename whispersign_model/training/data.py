@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from whispersign_model.training.batching import BucketSampler, Index
 from whispersign_model.training.composition import Plan, compose, draw_plan
 from whispersign_model.training.module import Batch
 from whispersign_model.training.takes import KEPT, Takes
-from whispersign_model.training.windows import Spans
+from whispersign_model.training.windows import Spans, draw_stretches
 
 LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
 SMALLEST_BATCH = 4  # but not in smaller ones than this
@@ -67,7 +67,23 @@ def suitable_batch_size(clips: int, largest: int) -> int:
     return min(largest, max(SMALLEST_BATCH, clips // LEAST_BATCHES))
 
 
-Clip = tuple[NDArray[np.float32], NDArray[np.int64], str]  # features, gloss ids, name
+NO_STRETCHES = np.zeros((0, 3), np.int64)
+
+
+class Clip(NamedTuple):
+    """An example, or a variation of it.
+
+    Attributes:
+        features: ``(T, 42, 7)`` normalised.
+        labels: ``(L,)`` gloss ids.
+        name: of the example.
+        stretches: ``(N, 3)``, see :func:`~whispersign_model.training.windows.draw_stretches`.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    name: str
+    stretches: NDArray[np.int64] = NO_STRETCHES
 
 
 class Clips(TorchDataset[Clip]):
@@ -82,6 +98,8 @@ class Clips(TorchDataset[Clip]):
         seed: of the variations.
         augmentation: None for validation.
         glosses: the vocabulary, for the glosses that are not mirrored.
+        stretches: patches of the stretches in which a network spots signs; of each variation some
+            are drawn to train it on.
 
     Raises:
         DatasetError: an example is too short for its glosses.
@@ -96,6 +114,7 @@ class Clips(TorchDataset[Clip]):
         seed: int,
         augmentation: Augmentation | None = None,
         glosses: Sequence[str] = (),
+        stretches: Sequence[int] = (),
     ) -> None:
         self.examples = examples
         self.recipe = recipe
@@ -105,6 +124,7 @@ class Clips(TorchDataset[Clip]):
         self.takes = Takes(examples, recipe.rate, patch_size, keep=augmentation is not None)
         self.lengths = self.takes.lengths
         self._glosses = glosses
+        self._stretches = [patch_size * length for length in stretches]
         self._normaliser = Normaliser(recipe)
         self._unmirrored = self._ids_of_unmirrored()
         self._fixed: dict[int, NDArray[np.float32]] = {}  # validation features made before
@@ -135,10 +155,10 @@ class Clips(TorchDataset[Clip]):
         return [self._plan(Index(epoch, example))[0].frames for example in range(len(self))]
 
     def __getitem__(self, index: Index) -> Clip:
-        """Return features ``(T, 42, 7)``, gloss ids ``(L,)`` and the example's name."""
+        """Return an example, or its variation in an epoch."""
         example = self.examples[index.example]
         if self.augmentation is None:
-            return self._unvaried(index.example), example.labels, example.name
+            return Clip(self._unvaried(index.example), example.labels, example.name)
         plan, generator = self._plan(index)
         rate = self.recipe.rate
         clip = compose(plan, self.takes, rate, self.patch_size, generator)
@@ -152,7 +172,13 @@ class Clips(TorchDataset[Clip]):
         )
         frames = assemble(positions, confidence, rate)
         frames[clip.restarts, :, VELOCITY] = 0
-        return self._normalised(frames, clip.restarts), clip.labels, example.name
+        stretches = NO_STRETCHES
+        if self._stretches and clip.spans is not None:
+            lengths = min(self._stretches), max(self._stretches)
+            labels = clip.labels.tolist()
+            stretches = draw_stretches(clip.spans, labels, len(frames), lengths, generator)
+        features = self._normalised(frames, clip.restarts)
+        return Clip(features, clip.labels, example.name, stretches)
 
     def __getitems__(self, indices: Sequence[Index]) -> list[Clip] | WhisperSignError:
         """Return the clips of a batch, or the fault in one: a raised one would lose its type."""
@@ -208,17 +234,19 @@ def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignErro
     """Pad clips to the longest of the batch; a fault is handed on."""
     if isinstance(clips, WhisperSignError):
         return clips
-    lengths = [len(features) for features, _, _ in clips]
+    lengths = [len(clip.features) for clip in clips]
     rows = _shared_zeros((len(clips), max(lengths), JOINTS, FEATURES))
-    for row, (features, _, _) in zip(rows.numpy(), clips):
-        row[: len(features)] = features
-    targets = [torch.from_numpy(clip[1]) for clip in clips]
+    for row, clip in zip(rows.numpy(), clips):
+        row[: len(clip.features)] = clip.features
+    targets = [torch.from_numpy(clip.labels) for clip in clips]
+    stretches = [np.insert(clip.stretches, 0, row, axis=1) for row, clip in enumerate(clips)]
     return Batch(
         rows,
         torch.tensor(lengths),
         torch.nn.utils.rnn.pad_sequence(targets, batch_first=True),
         torch.tensor([len(target) for target in targets]),
-        tuple(clip[2] for clip in clips),
+        tuple(clip.name for clip in clips),
+        torch.from_numpy(np.concatenate(stretches)),
     )
 
 

@@ -105,17 +105,11 @@ def read_offline(
         features, lengths = batch.features.to(device), batch.lengths.to(device)
         encoded = model(features, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
-        memories = model.memories(features, lengths, encoded)
-        rows = zip(batch.names, encoded.lengths.tolist(), memories)
-        for row, (name, steps, memory) in enumerate(rows):
-
-            def rescore(
-                ids: Sequence[Sequence[int]], memory: tuple[torch.Tensor, ...] = memory
-            ) -> Any:
-                return model.rescore(memory, ids)
-
+        second_passes = model.second_passes(features, lengths, encoded)
+        rows = zip(batch.names, encoded.lengths.tolist(), second_passes)
+        for row, (name, steps, second_pass) in enumerate(rows):
             for method in methods:
-                spans = decode(log_probs[row, :steps], method, options, rescore).spans
+                spans = decode(log_probs[row, :steps], method, options, second_pass).spans
                 recognized = [(metadata.glosses[s.gloss_id - 1], s.confidence) for s in spans]
                 found[method][name] = _reading(known[name], glosses, recognized)
         if advance is not None:

@@ -54,10 +54,14 @@ def attention_loss(
         smoothing: probability spread evenly over the vocabulary.
     """
     _, following = AttentionDecoder.shifted(targets, target_lengths)
-    likelihood = log_probs.gather(-1, following[..., None]).squeeze(-1)
-    smoothed = (1 - smoothing) * likelihood + smoothing * log_probs.mean(dim=-1)
     inside = valid_steps(target_lengths + 1, following.shape[1])
-    return -(smoothed * inside).sum() / inside.sum()
+    return (_smoothed(log_probs, following, smoothing) * inside).sum() / inside.sum()
+
+
+def _smoothed(log_probs: Tensor, chosen: Tensor, smoothing: float) -> Tensor:
+    """Return the cross entropy of ``chosen (...)`` under ``log_probs (..., V)``."""
+    likelihood = log_probs.gather(-1, chosen[..., None]).squeeze(-1)
+    return -(1 - smoothing) * likelihood - smoothing * log_probs.mean(dim=-1)
 
 
 def hybrid_loss(ctc: Tensor, attention: Tensor, alpha: float) -> Losses:
@@ -86,3 +90,18 @@ def decoder_loss(
         for memory, steps in decoder.memories(features, lengths, encoded.states, encoded.lengths)
     ]
     return torch.stack(losses).mean()
+
+
+def spotting_loss(
+    decoder: AttentionDecoder, features: Tensor, stretches: Tensor, smoothing: float
+) -> Tensor:
+    """Cross entropy of what is signed in stretches, with label smoothing, mean over them.
+
+    Args:
+        decoder: of a network that spots.
+        features: ``(B, T, 42, 7)``.
+        stretches: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
+        smoothing: probability spread evenly over the vocabulary.
+    """
+    said = decoder.read_stretches(features, stretches[:, :3])
+    return _smoothed(said, stretches[:, 3], smoothing).mean()

@@ -20,7 +20,13 @@ from whispersign_model.errors import DatasetError
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.batching import process
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.losses import Losses, ctc_loss, decoder_loss, hybrid_loss
+from whispersign_model.training.losses import (
+    Losses,
+    ctc_loss,
+    decoder_loss,
+    hybrid_loss,
+    spotting_loss,
+)
 from whispersign_model.training.metrics import GlossErrors
 from whispersign_model.training.processes import gather
 
@@ -36,6 +42,8 @@ class Batch(NamedTuple):
         targets: ``(B, L)`` gloss ids, padded with 0.
         target_lengths: ``(B,)``.
         names: of the clips.
+        stretches: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
+            only for a network that spots.
     """
 
     features: Tensor
@@ -43,6 +51,7 @@ class Batch(NamedTuple):
     targets: Tensor
     target_lengths: Tensor
     names: tuple[str, ...]
+    stretches: Tensor
 
 
 class Sample(NamedTuple):
@@ -127,6 +136,11 @@ class TrainingModule(lightning.LightningModule):
             batch.target_lengths,
             self.config.label_smoothing,
         )
+        if len(batch.stretches):
+            spotting = spotting_loss(
+                self.model.decoder, batch.features, batch.stretches, self.config.label_smoothing
+            )
+            attention = (attention + spotting) / 2
         return hybrid_loss(ctc, attention, self.stage.alpha)
 
     def on_train_epoch_start(self) -> None:

@@ -15,7 +15,7 @@ from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.dataset import Dataset, Example
+from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.batching import BucketSampler
@@ -348,7 +348,9 @@ def prepare(
     if stopped is not None:
         stopped.require_same(identity)
     patch = model.config.frontend.patch_size
-    clips = Clips(training, recipe, patch, config.seed, config.augmentation, run.data.glosses)
+    stretches = model.config.decoder.stretches
+    varied = config.augmentation
+    clips = Clips(training, recipe, patch, config.seed, varied, run.data.glosses, stretches)
     fixed = Clips(validation, recipe, patch, config.seed)
     try:
         run.out.mkdir(parents=True, exist_ok=True)
@@ -361,7 +363,7 @@ def prepare(
         journal.write(f"goes on after {stopped.epochs} epochs of stage {stopped.stage}")
     for line in about_run(run.data, training, validation, config, model, processes):
         journal.write(line)
-    for warning in filter(None, [note, sentences(model, training), *run.data.warnings()]):
+    for warning in filter(None, [note, sentences(model, clips), *run.data.warnings()]):
         journal.write(f"warning: {warning}")
         if first:
             print(f"warning: {warning}")
@@ -382,9 +384,18 @@ def prepare(
     )
 
 
-def sentences(model: WhisperSignModel, training: list[Example]) -> str:
-    """Return what to say of clips that are no single signs to a network made for those, or ""."""
+def sentences(model: WhisperSignModel, clips: Clips) -> str:
+    """Return what to say of clips that do not fit what the second pass is made for, or ""."""
+    training = clips.examples
     several = sum(len(example.labels) > 1 for example in training)
+    if model.decoder.spots:
+        augmentation = clips.augmentation
+        if several or (augmentation is not None and augmentation.sentence):
+            return ""
+        return (
+            "all training clips are single signs and augmentation.sentence is 0: spotting "
+            "(network.decoder.stretches) does not learn what is no sign"
+        )
     if model.decoder.utterance is None or not several:
         return ""
     return (

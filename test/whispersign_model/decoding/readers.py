@@ -22,7 +22,7 @@ class Clip:
 
     log_probs: NDArray[np.float32]
 
-    def rescore(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating[Any]]:
+    def second_pass(self, hypotheses: Sequence[tuple[int, ...]]) -> NDArray[np.floating[Any]]:
         return np.zeros(len(hypotheses))
 
 

@@ -346,7 +346,7 @@ def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(utterance_f
     frames[..., 6] = 1
     frames[60:70] = frames[120:] = 0  # a moment without hands, and the end
     clip = backend.encode(with_ending(frames[:120]))
-    whole = decode(clip.log_probs, "rescore", DecodingOptions(alpha=alpha), clip.rescore)
+    whole = decode(clip.log_probs, "rescore", DecodingOptions(alpha=alpha), clip.second_pass)
     results = StreamingRecognizer(backend, GLOSSES).push(frames, np.arange(150) * PERIOD)
     assert [result.final for result in results].count(True) == 1
     assert tuple(gloss.gloss_id for gloss in results[-1].glosses) == whole.ids != ()

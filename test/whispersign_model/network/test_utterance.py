@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from whispersign_model.network.config import ModelConfig
-from whispersign_model.network.utterance import UtteranceEncoder, centred, movements, stretched
+from whispersign_model.network.utterance import (
+    UtteranceEncoder,
+    centred,
+    movements,
+    stretched,
+    whole,
+)
 
 FRAMES = 16
 WRISTS = [0, 21]
@@ -24,6 +30,10 @@ def lengths(*frames: int) -> torch.Tensor:
     return torch.tensor(frames)
 
 
+def clips(*frames: int) -> torch.Tensor:
+    return whole(lengths(*frames))
+
+
 @pytest.fixture
 def encoder() -> UtteranceEncoder:
     torch.manual_seed(0)
@@ -32,39 +42,39 @@ def encoder() -> UtteranceEncoder:
 
 
 def test_pace_and_place_do_not_matter(encoder):
-    tokens = encoder(sign(40), lengths(40))
+    tokens = encoder(sign(40), clips(40))
     assert tokens.shape == (1, FRAMES // 8, 128)
-    torch.testing.assert_close(encoder(sign(97), lengths(97)), tokens, atol=1e-4, rtol=0)
+    torch.testing.assert_close(encoder(sign(97), clips(97)), tokens, atol=1e-4, rtol=0)
     moved = sign(40)
     moved[:, :, WRISTS, :3] += torch.tensor([0.5, -2.0, 1.0])
-    torch.testing.assert_close(encoder(moved, lengths(40)), tokens, atol=1e-4, rtol=0)
-    backwards = encoder(sign(40).flip(1), lengths(40))
+    torch.testing.assert_close(encoder(moved, clips(40)), tokens, atol=1e-4, rtol=0)
+    backwards = encoder(sign(40).flip(1), clips(40))
     assert (backwards - tokens).abs().max() > 0.005
     apart = sign(40)
     apart[:, :, WRISTS[0], :3] += 1.0
-    assert (encoder(apart, lengths(40)) - tokens).abs().max() > 0.005
+    assert (encoder(apart, clips(40)) - tokens).abs().max() > 0.005
 
 
 def test_what_goes_before_the_first_and_after_the_last_hand_does_not_count(encoder):
-    alone = encoder(sign(40), lengths(40))
+    alone = encoder(sign(40), clips(40))
     absent = torch.zeros(1, 9, 42, 7)
     between = torch.cat([absent, sign(40), absent], dim=1)
-    torch.testing.assert_close(encoder(between, lengths(58)), alone)
+    torch.testing.assert_close(encoder(between, clips(58)), alone)
 
 
 def test_a_clip_of_a_padded_batch_is_read_as_alone(encoder):
     batch = torch.full((3, 90, 42, 7), 999.0)
     for row, frames in enumerate((90, 41, 1)):
         batch[row, :frames] = sign(90)[0, :frames]
-    together = encoder(batch, lengths(90, 41, 1))
+    together = encoder(batch, clips(90, 41, 1))
     for row, frames in enumerate((90, 41, 1)):
-        alone = encoder(batch[row : row + 1, :frames], lengths(frames))
+        alone = encoder(batch[row : row + 1, :frames], clips(frames))
         torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=0)
 
 
 def test_positions_lie_between_those_of_the_frames():
-    positions, tracked = stretched(sign(16), lengths(16), 31)
-    expected = stretched(sign(31), lengths(31), 31)[0]
+    positions, tracked = stretched(sign(16), clips(16), 31)
+    expected = stretched(sign(31), clips(31), 31)[0]
     torch.testing.assert_close(positions, expected)
     assert tracked.eq(1).all()
 
@@ -73,7 +83,7 @@ def test_nothing_is_drawn_between_a_hand_and_none():
     """Four frames stretched to seven: at 0, 0.5, 1 ... 3; the left hand is lost in frame 1."""
     data = sign(4)
     data[:, 1, :21] = 0
-    positions, tracked = stretched(data, lengths(4), 7)
+    positions, tracked = stretched(data, clips(4), 7)
     assert tracked[0, :, 0, 0].tolist() == [1, 0, 0, 1, 1, 1, 1]
     assert tracked[0, :, 41, 0].tolist() == [1] * 7
     assert positions[0, 1:3, :21].eq(0).all()
@@ -97,7 +107,7 @@ def test_joints_have_their_place_from_the_middle_of_all_wrists():
 
 def test_a_clip_without_hands_is_finite(encoder):
     nothing = torch.zeros(2, 5, 42, 7, requires_grad=True)
-    assert encoder(nothing, lengths(5, 1)).isfinite().all()
+    assert encoder(nothing, clips(5, 1)).isfinite().all()
 
 
 @pytest.mark.parametrize("model", [0, FRAMES], indirect=True)
@@ -108,7 +118,7 @@ def test_the_decoder_reads_the_states_and_the_whole_utterance(model):
         memories = model.memories(data, frames, encoded)
         expected = [[encoded.states[0]], [encoded.states[1, :6]]]
         if model.decoder.utterance is not None:
-            for each, tokens in zip(expected, model.decoder.utterance(data, frames)):
+            for each, tokens in zip(expected, model.decoder.utterance(data, whole(frames))):
                 each.append(tokens)
     for found, each in zip(memories, expected, strict=True):
         for memory, part in zip(found, each, strict=True):

@@ -80,7 +80,7 @@ def test_rescoring(backend, network, clip, hypotheses):
     with torch.inference_mode():
         memories = network.memories(data, lengths, network(data, lengths))[0]
     expected = network.rescore(memories, hypotheses)
-    found = backend.encode(clip(50)).rescore(hypotheses)
+    found = backend.encode(clip(50)).second_pass(hypotheses)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

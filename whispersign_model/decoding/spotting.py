@@ -1,0 +1,94 @@
+"""Spotting: signs in a stream of other movement, found in stretches of it of several lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.ctc import BLANK
+from whispersign_model.decoding.hypothesis import Hypothesis, Span
+
+HOP = 2  # steps from stretch to stretch of the same length
+OVERLAP = 0.2  # share of the shorter of two stretches that both may have in common
+ALTERNATIVES = 7  # other glosses named for a sign: with it as many as the beam has hypotheses
+Reader = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class Spotter:
+    """What a network says of stretches of one clip.
+
+    Attributes:
+        lengths: steps of a stretch; so long are the signs that it was trained on.
+        frames_per_step: frames that a step stands for.
+        read: from stretches ``(N, 2)``, the first frame and the frame after the last, to ``(N, V)``
+            log-probabilities of what is signed there; column 0 is nothing.
+    """
+
+    lengths: tuple[int, ...]
+    frames_per_step: int
+    read: Reader
+
+
+def spot(steps: int, spotter: Spotter) -> Hypothesis:
+    """Find the signs of a clip.
+
+    Of all stretches in which a gloss is more probable than nothing the most probable one is a sign,
+    then the next one that does not overlap it, and so on (non-maximum suppression, as for objects
+    in pictures).
+
+    Args:
+        steps: of the clip.
+        spotter: the network's.
+
+    Returns:
+        a hypothesis whose spans are whole signs; its score is the sum of their log-probabilities.
+    """
+    places = list(stretches(steps, spotter.lengths))
+    patch = spotter.frames_per_step
+    said = spotter.read(np.array(places, np.int64) * patch)
+    best = said.argmax(axis=1)
+    height = said.max(axis=1)
+    chosen: list[int] = []
+    for index in np.argsort(-height, kind="stable"):
+        apart = all(common(places[index], places[other]) <= OVERLAP for other in chosen)
+        if best[index] != BLANK and apart:
+            chosen.append(int(index))
+    chosen.sort(key=lambda index: places[index])
+    found = Hypothesis(
+        tuple(int(best[index]) for index in chosen),
+        float(sum(height[index] for index in chosen)),
+        tuple(_span(places[index], said[index]) for index in chosen),
+        whole=True,
+    )
+    return replace(found, n_best=(found,))
+
+
+def stretches(steps: int, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Return the stretches of a clip, first step and step after the last, each of them once.
+
+    One that reaches beyond the clip's end is cut there, if at least half of it is left; a clip that
+    is shorter than any is one stretch.
+    """
+    places = {
+        (first, min(first + length, steps))
+        for length in lengths
+        for first in range(0, max(steps - length // 2, 1), HOP)
+    }
+    yield from sorted(places)
+
+
+def common(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Return the share of the shorter of two stretches that lies in both."""
+    overlap = min(one[1], other[1]) - max(one[0], other[0])
+    return max(0, overlap) / min(one[1] - one[0], other[1] - other[0])
+
+
+def _span(place: tuple[int, int], said: NDArray[np.floating]) -> Span:
+    order = [int(gloss_id) for gloss_id in np.argsort(-said, kind="stable") if gloss_id != BLANK]
+    shares = np.exp(said)
+    others = tuple((other, float(shares[other])) for other in order[1 : ALTERNATIVES + 1])
+    return Span(order[0], *place, float(shares[order[0]]), others)
