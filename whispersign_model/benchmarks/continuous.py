@@ -194,7 +194,7 @@ class Readers:
         heard: list[str] = []
         for first in range(0, max(len(frames) - self._window, 0) + 1, self._hop):
             clip = self._backend.encode(frames[first : first + self._window])
-            ids = decode(clip.log_probs, "greedy", DecodingOptions(), clip.second_pass).ids
+            ids = decode(clip.log_probs, "greedy", DecodingOptions()).ids
             heard += self._names(ids)
         return heard
 

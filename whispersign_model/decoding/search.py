@@ -48,7 +48,7 @@ def decode(
     log_probs: NDArray[np.floating],
     method: Method,
     options: DecodingOptions,
-    second_pass: SecondPass,
+    second_pass: SecondPass | None = None,
 ) -> Hypothesis:
     """Decode one clip.
 
@@ -56,8 +56,9 @@ def decode(
         log_probs: ``(T', V)`` CTC log-probabilities without padding.
         method: "greedy", "beam" (CTC only) or "rescore" (both passes).
         options: beam size, and the weights, which "rescore" needs.
-        second_pass: of a network that rescores the attention decoder's log-probability of each
-            sequence; of one that spots its :class:`Spotter`, which needs no first pass.
+        second_pass: for "rescore": of a network that rescores the attention decoder's
+            log-probability of each sequence; of one that spots its :class:`Spotter`, which needs
+            no first pass.
 
     Returns:
         the best hypothesis, with spans and n-best.
@@ -68,6 +69,7 @@ def decode(
         return spot(len(log_probs), second_pass)
     n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
     if method == "rescore" and len(n_best) > 1:
+        assert second_pass is not None
         assert not isinstance(second_pass, Spotter)
         assert options.alpha is not None, "decode with options.weighed(the network's alpha)"
         attention = second_pass([hypothesis.ids for hypothesis in n_best])

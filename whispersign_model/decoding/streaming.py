@@ -340,10 +340,16 @@ class StreamingRecognizer:
         return results
 
     def _give(self, utterance: Utterance, glosses: Sequence[RecognizedGloss]) -> list[Result]:
-        """A final result of what is new and sure enough; without it there is none."""
-        new = glosses[continuation(self._given, _ids(glosses)) :]
+        """A final result of what is new and sure enough; without it there is none.
+
+        Unsure glosses after the last sure one may be under way: they are looked at again.
+        """
+        first, last = continuation(self._given, _ids(glosses)), len(glosses)
+        while last > first and glosses[last - 1].confidence < self.options.min_confidence:
+            last -= 1
+        self._given, self._given_at = _ids(glosses[:last]), utterance.signed
+        new = glosses[first:last]
         sure = tuple(gloss for gloss in new if gloss.confidence >= self.options.min_confidence)
-        self._given, self._given_at = _ids(glosses), utterance.signed
         if not sure:
             return []
         self._told = (), 0

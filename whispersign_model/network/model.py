@@ -106,11 +106,12 @@ class WhisperSignModel(nn.Module):
         options = (options or DecodingOptions()).weighed(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
+        second_passes: Sequence[SecondPass | None] = [None] * len(log_probs)
+        if method == "rescore":
+            second_passes = self.second_passes(data, lengths, encoded)
         return [
-            decode(log_probs[row, :steps], method, options, second_pass)
-            for row, (steps, second_pass) in enumerate(
-                zip(encoded.lengths.tolist(), self.second_passes(data, lengths, encoded))
-            )
+            decode(rows[:steps], method, options, second_pass)
+            for rows, steps, second_pass in zip(log_probs, encoded.lengths.tolist(), second_passes)
         ]
 
     def second_passes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ import torch
 
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.features.ending import with_ending
 from whispersign_model.network.config import DecoderConfig, ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.runtime.torch_backend import TorchBackend
 
-from .readers import GLOSSES, PERIOD, Reader, sharp, signal
+from .readers import GLOSSES, PATCH, PERIOD, Reader, sharp, signal
 
 NEVER_SURE = {"sure_absent_timeout": 10.0, "sure_rest_timeout": 10.0}
 PATIENT = RecognizerOptions(**NEVER_SURE)  # the network is never sure soon enough
@@ -196,6 +198,52 @@ def test_unsure_glosses_are_left_out():
     assert heard(0.95) == []
 
 
+def test_an_unsure_gloss_is_looked_at_again_when_more_of_it_is_seen():
+    class Hesitant(Reader):
+        def encode(self, features):
+            clip = super().encode(features)
+            if len(features) < 90:
+                clip.log_probs[:6] = np.log([0.2, 0.42, 0.38])
+            return clip
+
+    frames = signal(("HELLO", 0.4), ("rest", 0.7), ("move", 0.6), ("absent", 0.6))
+    recognizer = StreamingRecognizer(Hesitant(), GLOSSES, RecognizerOptions(min_confidence=0.9))
+    asked = recognizer.push(frames[:66], np.arange(66) * PERIOD)
+    assert recognizer.backend.encoded > 0
+    assert final(asked) == []
+    assert asked[-1].glosses[0].gloss == "HELLO"
+    rest = recognizer.push(frames[66:], np.arange(66, len(frames)) * PERIOD)
+    assert final(rest) == [["HELLO"]]
+
+
+def test_a_spotted_sign_lies_where_its_stretch_does():
+    """Both stretches are 1 s long, the second one's first 12 frames are the first one's last."""
+
+    def read(stretches):
+        said = np.full((len(stretches), 3), np.log(1e-3))
+        said[:, 0] = np.log(0.998)
+        for row, place in zip(said, stretches.tolist()):
+            for gloss_id, sign in ((1, [24, 84]), (2, [72, 132])):
+                if place == sign:
+                    row[[0, gloss_id]] = row[[gloss_id, 0]]
+        return said
+
+    class Spotting(Reader):
+        def encode(self, features):
+            return SimpleNamespace(
+                log_probs=self.rows(features), second_pass=Spotter((15,), PATCH, read)
+            )
+
+    frames = signal(("move", 0.5), ("HELLO", 0.6), ("YES", 1.0), ("move", 0.5), ("absent", 0.6))
+    recognizer = StreamingRecognizer(Spotting(), GLOSSES, PATIENT)
+    results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
+    assert final(results) == [["HELLO", "YES"]]
+    one, other = results[-1].glosses
+    assert (one.start, one.end) == (24 * PERIOD, 71 * PERIOD)
+    assert (other.start, other.end) == (72 * PERIOD, 131 * PERIOD)
+    assert one.confidence == pytest.approx(0.998)
+
+
 def test_confidences_are_given_as_the_scale_has_them_and_cut_there():
     frames = signal(("HELLO", 0.4), ("absent", 0.2), ("YES", 0.4), ("absent", 0.6))
     scale = ConfidenceScale(glosses={"YES": -10.0})
@@ -334,11 +382,20 @@ def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
     assert final(recognizer.push(apart, np.arange(len(apart)) * PERIOD)) == [["HELLO"], ["YES"]]
 
 
-@pytest.mark.parametrize(("utterance_frames", "alpha"), [(0, 0.8), (0, 0.0), (16, 0.0)])
-def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(utterance_frames, alpha):
+@pytest.mark.parametrize(
+    ("utterance_frames", "alpha", "stretches"),
+    [(0, 0.8, ()), (0, 0.0, ()), (16, 0.0, ()), (16, 0.8, (8, 16))],
+)
+def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(
+    utterance_frames, alpha, stretches
+):
     torch.manual_seed(0)
-    size = len(GLOSSES) + 1
-    decoder = DecoderConfig(vocab_size=size, utterance_frames=utterance_frames, alpha=alpha)
+    decoder = DecoderConfig(
+        vocab_size=len(GLOSSES) + 1,
+        utterance_frames=utterance_frames,
+        alpha=alpha,
+        stretches=stretches,
+    )
     config = ModelConfig(decoder=decoder)
     backend = TorchBackend(WhisperSignModel(config), "cpu")
     generator = np.random.default_rng(0)

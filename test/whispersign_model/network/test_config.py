@@ -35,7 +35,7 @@ def test_sizes_state_every_key(size):
     import yaml
 
     path = config_file(f"model/{size}.yaml")
-    assert yaml.safe_load(path.read_text()) == load_model_config(path).model_dump()
+    assert yaml.safe_load(path.read_text()) == load_model_config(path).model_dump(mode="json")
 
 
 def test_changed_keys_leave_the_others_and_are_validated():
@@ -46,6 +46,8 @@ def test_changed_keys_leave_the_others_and_are_validated():
     for keys, says in (
         ({"decoder": {"utterance_frames": 20}}, r"decoder.utterance_frames: .*multiple of 8"),
         ({"decoder": {"frames": 8}}, "decoder.frames"),
+        ({"decoder": {"stretches": [8]}}, "decoder: .*stretches need utterance_frames"),
+        ({"decoder": {"utterance_frames": 16, "stretches": [0]}}, "decoder.stretches.0"),
         ({"decoders": {}}, "decoders"),
     ):
         with pytest.raises(ConfigError, match=f"network: {says}"):

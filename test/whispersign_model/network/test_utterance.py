@@ -1,9 +1,11 @@
 """The whole utterance: free of its pace and place, through lost hands, and read by the decoder."""
 
+import numpy as np
 import pytest
 import torch
 
 from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.utterance import (
     UtteranceEncoder,
     centred,
@@ -108,6 +110,46 @@ def test_joints_have_their_place_from_the_middle_of_all_wrists():
 def test_a_clip_without_hands_is_finite(encoder):
     nothing = torch.zeros(2, 5, 42, 7, requires_grad=True)
     assert encoder(nothing, clips(5, 1)).isfinite().all()
+
+
+def test_a_stretch_is_read_as_if_it_were_alone(encoder):
+    batch = torch.full((2, 90, 42, 7), 999.0)
+    batch[0, :90], batch[1, :60] = sign(90)[0], sign(60)[0].flip(0)
+    places = torch.tensor([[1, 10, 50], [0, 0, 90], [1, 0, 60], [0, 33, 34]])
+    together = encoder(batch, places)
+    for tokens, (row, first, last) in zip(together, places.tolist()):
+        alone = encoder(batch[row : row + 1, first:last], clips(last - first))
+        torch.testing.assert_close(tokens[None], alone, atol=1e-5, rtol=0)
+
+
+def spotting_model() -> WhisperSignModel:
+    torch.manual_seed(0)
+    spots = {"decoder": {"utterance_frames": FRAMES, "stretches": (5, 10)}}
+    return WhisperSignModel(ModelConfig().changed(spots).with_vocabulary(5)).eval()
+
+
+def test_what_is_signed_in_a_stretch_is_the_first_gloss_or_the_end():
+    model = spotting_model()
+    data, frames = sign(40), lengths(40)
+    tokens = model.decoder.utterance(data, torch.tensor([[0, 4, 30]]))
+    said = model.spot(data, np.array([[4, 30]]))
+    expected = [model.rescore((tokens,), [()])[0]]
+    for gloss_id in range(1, 6):
+        first = model.decoder(tokens, torch.tensor([2]), torch.tensor([[0]]))[0, 0, gloss_id]
+        expected.append(first.item())
+    assert said[0].tolist() == pytest.approx(expected, abs=1e-5)
+    assert np.exp(said).sum() == pytest.approx(1, abs=1e-5)
+    memories = model.memories(data, frames, model(data, frames))[0]
+    assert len(memories) == 1, "sentences are not read whole"
+
+
+@pytest.mark.parametrize(("seen", "spotted"), [(11, False), (12, True)])
+def test_without_hands_nothing_is_signed(seen, spotted):
+    data = sign(40)
+    data[:, seen:] = 0
+    said = spotting_model().spot(data, np.array([[0, 40]]))[0]
+    assert np.isfinite(said).all() == spotted
+    assert (said[0] == 0) == (not spotted)
 
 
 @pytest.mark.parametrize("model", [0, FRAMES], indirect=True)

@@ -15,14 +15,21 @@ from whispersign_model.runtime.export import export, made_up_features
 GLOSSES = ("HELLO", "YES", "NO")
 
 
-@pytest.fixture(scope="session", params=[0, 16], ids=["states", "utterance"])
+SECOND_PASSES = {
+    "states": {},
+    "utterance": {"utterance_frames": 16},
+    "spots": {"utterance_frames": 16, "stretches": (3, 5)},
+}
+
+
+@pytest.fixture(scope="session", params=SECOND_PASSES)
 def network(request: pytest.FixtureRequest) -> WhisperSignModel:
-    """One block that soon forgets; its biases are not zero; without and with whole utterances."""
+    """One block that soon forgets; its biases are not zero; with each kind of second pass."""
     config = ModelConfig.model_validate(
         {
             "frontend": {"d_model": 64},
             "encoder": {"num_layers": 1, "d_ff": 128, "left_context": 6, "max_distance": 3},
-            "decoder": {"vocab_size": len(GLOSSES) + 1, "utterance_frames": request.param},
+            "decoder": {"vocab_size": len(GLOSSES) + 1, **SECOND_PASSES[request.param]},
         }
     )
     torch.manual_seed(0)

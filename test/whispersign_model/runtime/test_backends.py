@@ -74,6 +74,7 @@ def test_two_streams_do_not_disturb_each_other(backend, clip):
     np.testing.assert_allclose(np.concatenate(rows), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("network", ["states", "utterance"], indirect=True)
 @pytest.mark.parametrize("hypotheses", [[(1, 2, 3), (), (2,)], [()], [(3,)]])
 def test_rescoring(backend, network, clip, hypotheses):
     data, lengths = torch.from_numpy(clip(50)[None]), torch.tensor([50])
@@ -82,6 +83,17 @@ def test_rescoring(backend, network, clip, hypotheses):
     expected = network.rescore(memories, hypotheses)
     found = backend.encode(clip(50)).second_pass(hypotheses)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", ["spots"], indirect=True)
+def test_spotting(backend, network, clip):
+    stretches = np.array([[0, 50], [7, 30], [49, 50], [40, 52]])
+    expected = network.spot(torch.from_numpy(clip(50)[None]), stretches)
+    spotter = backend.encode(clip(50)).second_pass
+    assert (spotter.lengths, spotter.frames_per_step) == ((3, 5), 4)
+    np.testing.assert_allclose(np.exp(spotter.read(stretches)), np.exp(expected), atol=1e-5)
+    assert np.exp(expected).sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert abs(expected[0] - expected[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_parity_is_measured_and_a_difference_refused(network, checkpoint, tmp_pa
 
     monkeypatch.setattr(exporting, "encoder_graph", other_graph)
     monkeypatch.setattr(
-        exporting, "rescorer_graph", lambda model: onnx.load(checkpoint / "model.rescore.onnx")
+        exporting, "second_graph", lambda model: onnx.load(checkpoint / "model.rescore.onnx")
     )
     out = tmp_path / "model.onnx"
     with pytest.raises(CheckpointError, match="was not written: it would differ"):

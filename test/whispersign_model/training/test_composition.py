@@ -103,6 +103,33 @@ def test_a_window_keeps_only_the_labels_that_lie_in_it(takes):
     assert fewer > 10
 
 
+def test_spans_tell_where_each_sign_of_a_sentence_lies(takes):
+    """Each take is read as it is, so that its own frames are found again at its span."""
+    still = {"speed": 0, "crop": 0, "warp": 0, "jitter": 0}
+    for plan, generator in plans(STREAM.changed(idle=0.7, pieces=0.7, **still), takes):
+        clip = compose(plan, takes, 60.0, 4, generator)
+        signs = [part for part in plan.parts if isinstance(part, Sign) and part.labelled]
+        assert len(clip.spans) == len(clip.labels) == len(signs)
+        for (first, last), sign in zip(clip.spans, signs):
+            positions, _ = takes.motion(sign.take)
+            np.testing.assert_allclose(clip.positions[first:last], positions, atol=1e-6)
+
+
+def test_spans_in_a_window_count_from_its_first_frame(takes):
+    """Of a sign that begins before the window the rest is its span."""
+    windows = STREAM.changed(window=1, window_seconds=1.0, speed=0, crop=0, warp=0)
+    cut = 0
+    for plan, generator in plans(windows, takes):
+        clip = compose(plan, takes, 60.0, 4, generator)
+        lengths = [last - first for first, last in clip.spans]
+        assert len(lengths) == len(clip.labels)
+        assert min(lengths) >= 0.75 * min(takes.lengths)
+        assert clip.spans[0][0] >= 0
+        assert clip.spans[-1][1] <= len(clip.positions)
+        cut += clip.spans[0][0] == 0
+    assert cut
+
+
 def test_segments_tell_where_the_signs_of_a_recording_are(takes):
     example = replace(
         takes.examples[0],
@@ -111,7 +138,10 @@ def test_segments_tell_where_the_signs_of_a_recording_are(takes):
     )
     known = Takes([example], 60.0, 4)
     assert known.spans == [((0, 15), (18, 33))]
-    assert Takes([replace(example, segments=())], 60.0, 4).spans == [None]
+    unknown = Takes([replace(example, segments=())], 60.0, 4)
+    assert unknown.spans == [None]
+    plan, generator = next(plans(Augmentation(), unknown))
+    assert compose(plan, unknown, 60.0, 4, generator).spans is None
     windows = Augmentation(window=1, window_seconds=0.25, speed=0, crop=0, warp=0)
     found = set()
     for plan, generator in plans(windows, known):

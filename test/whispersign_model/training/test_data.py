@@ -54,15 +54,39 @@ def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
     assert first[0].shape != later[0].shape or not np.array_equal(first[0], later[0])
     made = [clips[Index(0, i)] for i in range(4)]
     batch = collate(made)
-    assert batch.lengths.tolist() == [len(features) for features, _, _ in made]
-    for features, _, _ in made:
-        assert features[-ENDING - 1].any()
-        assert not features[-ENDING:].any()
+    assert batch.lengths.tolist() == [len(clip.features) for clip in made]
+    for clip in made:
+        assert clip.features[-ENDING - 1].any()
+        assert not clip.features[-ENDING:].any()
     assert len(set(batch.lengths.tolist())) > 1
     assert batch.target_lengths.tolist() == [1] * 4
     for row, length in zip(batch.features, batch.lengths):
         assert not row[int(length) :].any()
         assert row[: int(length)].any()
+
+
+def test_stretches_are_drawn_only_for_a_network_that_spots(dataset):
+    examples = Dataset.open(dataset).split("train")
+    augmentation = Augmentation(sentence=1, idle=1)
+    plain = Clips(examples, Recipe(), 4, seed=0, augmentation=augmentation)
+    spots = Clips(examples, Recipe(), 4, seed=0, augmentation=augmentation, stretches=[6, 10])
+    made = [spots[Index(0, number)] for number in range(4)]
+    for number, clip in enumerate(made):
+        other = plain[Index(0, number)]
+        assert np.array_equal(clip.features, other.features)
+        assert other.stretches.shape == (0, 3)
+        glosses = clip.stretches[:, 2]
+        assert glosses[glosses > 0].tolist() == clip.labels.tolist()
+        first, last = clip.stretches[glosses == 0, :2].T
+        assert (last - first >= 24).all()
+        assert (last - first <= 40).all()
+        assert clip.stretches[:, 1].max() <= len(clip.features) - ENDING
+    batch = collate(made)
+    rows = batch.stretches[:, 0]
+    assert rows.unique().tolist() == [0, 1, 2, 3]
+    for row, clip in enumerate(made):
+        assert batch.stretches[rows == row, 1:].tolist() == clip.stretches.tolist()
+    assert collate([plain[Index(0, 0)]]).stretches.shape == (0, 4)
 
 
 def test_a_clip_does_not_depend_on_who_makes_it_and_when(dataset):

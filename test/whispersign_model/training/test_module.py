@@ -15,7 +15,7 @@ from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training import module as training_module
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.losses import Losses
+from whispersign_model.training.losses import Losses, spotting_loss
 from whispersign_model.training.module import Batch, TrainingModule, warm_up_cosine
 
 GLOSSES = ("A", "B", "C")
@@ -43,7 +43,14 @@ def batch() -> Batch:
     features[..., 6] = 1
     features[1, 24:] = 0
     targets, lengths = torch.tensor([[1, 3], [2, 0]]), torch.tensor([2, 1])
-    return Batch(features, torch.tensor([32, 24]), targets, lengths, ("a", "b"))
+    return Batch(
+        features,
+        torch.tensor([32, 24]),
+        targets,
+        lengths,
+        ("a", "b"),
+        torch.zeros(0, 4, dtype=torch.long),
+    )
 
 
 def gradients(module: TrainingModule, batch: Batch) -> set[str]:
@@ -85,6 +92,26 @@ def test_each_loss_teaches_its_own_decoder(make: Make, batch: Batch) -> None:
     assert gradients(make(alpha=0.3), batch) == whole
     assert gradients(make(alpha=1.0), batch) == whole - {"decoder"}
     assert gradients(make(alpha=0.0), batch) == whole - {"ctc"}
+
+
+def test_stretches_teach_the_decoder_to_spot(batch: Batch) -> None:
+    """Half of the attention loss is theirs, and the convolutions learn from nothing else."""
+    torch.manual_seed(0)
+    spots = {"decoder": {"utterance_frames": 16, "stretches": [2, 4]}}
+    model = WhisperSignModel(ModelConfig().changed(spots).with_vocabulary(len(GLOSSES)))
+    stage = StageConfig(name="joint", epochs=1, rate=1e-3)
+    module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES).eval()
+    stretches = torch.tensor([[0, 0, 16, 1], [0, 16, 32, 3], [1, 8, 24, 0]])
+    with torch.no_grad():
+        without = module.losses(batch, 0).attention
+        found = module.losses(batch._replace(stretches=stretches), 0).attention
+        spotting = spotting_loss(model.decoder, batch.features, stretches, 0.1)
+    torch.testing.assert_close(found, (without + spotting) / 2)
+    assert model.decoder.utterance is not None
+    weights = list(model.decoder.utterance.parameters())
+    for given, taught in ((batch, False), (batch._replace(stretches=stretches), True)):
+        module.losses(given, 0).total.backward()
+        assert all((weight.grad is not None) == taught for weight in weights)
 
 
 def test_the_loss_honours_lengths(make: Make, batch: Batch) -> None:

@@ -19,6 +19,7 @@ from whispersign_model.network.encoder import Encoder
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training import module
+from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.callbacks import KeepBest
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.module import TrainingModule
@@ -89,6 +90,24 @@ def test_sentences_for_a_network_of_single_signs_are_told_of(dataset: Dataset) -
     out = dataset.path.parent / "run"
     train(Run(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
     assert "1 of 6 training clips hold several glosses" in (out / "train.log").read_text()
+
+
+@pytest.mark.parametrize("sentence", [0.0, 1.0])
+def test_a_network_that_spots_learns_from_sentences_what_is_no_sign(
+    dataset: Dataset, sentence: float
+) -> None:
+    changes = {"decoder": {"utterance_frames": 16, "stretches": [4, 8]}}
+    varied = Augmentation(sentence=sentence, idle=1.0)
+    config = TrainingConfig(workers=0, stages=STAGES, network=changes, augmentation=varied)
+    out = dataset.path.parent / "run"
+    train(Run(dataset, out, "cpu", progress=False), config, ModelConfig())
+    model, metadata = WhisperSignModel.load_checkpoint(out)
+    assert metadata.config.decoder.stretches == (4, 8)
+    log = (out / "train.log").read_text()
+    assert ("does not learn what is no sign" in log) == (sentence == 0)
+    assert "several glosses" not in log
+    clip = torch.from_numpy(dataset.split("train")[0].features()[None].copy())
+    assert model.decode(clip, torch.tensor([clip.shape[1]]))[0].whole
 
 
 def test_scaling_is_fitted_on_what_is_trained_on_alone(dataset: Dataset) -> None:
