@@ -23,12 +23,14 @@ class Spotter:
 
     Attributes:
         lengths: steps of a stretch; so long are the signs that it was trained on.
+        least: least probability of a sign.
         frames_per_step: frames that a step stands for.
         read: from stretches ``(N, 2)``, the first frame and the frame after the last, to ``(N, V)``
             log-probabilities of what is signed there; column 0 is nothing.
     """
 
     lengths: tuple[int, ...]
+    least: float
     frames_per_step: int
     read: Reader
 
@@ -36,9 +38,9 @@ class Spotter:
 def spot(steps: int, spotter: Spotter) -> Hypothesis:
     """Find the signs of a clip.
 
-    Of all stretches in which a gloss is more probable than nothing the most probable one is a sign,
-    then the next one that does not overlap it, and so on (non-maximum suppression, as for objects
-    in pictures).
+    Of all stretches in which a gloss is probable enough, and more so than nothing, the most
+    probable one is a sign, then the next one that does not overlap it, and so on (non-maximum
+    suppression, as for objects in pictures).
 
     Args:
         steps: of the clip.
@@ -52,10 +54,10 @@ def spot(steps: int, spotter: Spotter) -> Hypothesis:
     said = spotter.read(np.array(places, np.int64) * patch)
     best = said.argmax(axis=1)
     height = said.max(axis=1)
+    signs = np.flatnonzero((best != BLANK) & (np.exp(height) >= spotter.least))
     chosen: list[int] = []
-    for index in np.argsort(-height, kind="stable"):
-        apart = all(common(places[index], places[other]) <= OVERLAP for other in chosen)
-        if best[index] != BLANK and apart:
+    for index in signs[np.argsort(-height[signs], kind="stable")]:
+        if all(common(places[index], places[other]) <= OVERLAP for other in chosen):
             chosen.append(int(index))
     chosen.sort(key=lambda index: places[index])
     found = Hypothesis(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.configuration import load_yaml, validate
+from whispersign_model.decoding.spotting import Reader, Spotter
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
@@ -53,7 +54,8 @@ class DecoderConfig(_Section):
     With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
     utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
     the weight of CTC against the decoder in the score of a hypothesis. With ``stretches`` as well,
-    patches, it does not rescore: it spots signs in stretches of these lengths of an utterance.
+    patches, it does not rescore: it spots signs in stretches of these lengths of an utterance,
+    those of at least ``least_probability``.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
@@ -63,6 +65,7 @@ class DecoderConfig(_Section):
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.8
     stretches: tuple[Positive, ...] = ()
+    least_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     @property
     def spots(self) -> bool:
@@ -101,6 +104,11 @@ class ModelConfig(_Section):
         if self.encoder.d_ff % GROUPS:
             raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is no multiple of {GROUPS}")
         return self
+
+    def spotter(self, read: Reader) -> Spotter:
+        """Return the second pass over a clip of which ``read`` tells single stretches."""
+        decoder, patch = self.decoder, self.frontend.patch_size
+        return Spotter(decoder.stretches, decoder.least_probability, patch, read)
 
     @property
     def part_channels(self) -> int:

@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, Method, SecondPass, decode
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
@@ -122,9 +121,8 @@ class WhisperSignModel(nn.Module):
             return [
                 partial(self.rescore, each) for each in self.memories(features, lengths, encoded)
             ]
-        patch, stretches = self.config.frontend.patch_size, self.config.decoder.stretches
         return [
-            Spotter(stretches, patch, partial(self.spot, features[row : row + 1, :frames]))
+            self.config.spotter(partial(self.spot, features[row : row + 1, :frames]))
             for row, frames in enumerate(lengths.tolist())
         ]
 

@@ -12,7 +12,6 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.search import SecondPass
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
@@ -70,8 +69,7 @@ class OnnxBackend:
         self.frames_per_step = metadata.config.frontend.patch_size
         self.alpha = metadata.config.decoder.alpha
         self._labels = metadata.config.decoder.vocab_size
-        self._reads_utterance = metadata.config.decoder.utterance_frames > 0
-        self._stretches = metadata.config.decoder.stretches
+        self._config = metadata.config
         state = [each for each in self._encoder.get_inputs() if each.name != PATCHES]
         results = [each.name for each in self._encoder.get_outputs()]
         self._before = [each.name for each in state]
@@ -87,12 +85,10 @@ class OnnxBackend:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
-        if self._stretches:
-            read = partial(self._spot, features)
-            spotter = Spotter(self._stretches, self.frames_per_step, read)
-            return OnnxClip(log_probs.numpy(), spotter)
+        if self._config.decoder.spots:
+            return OnnxClip(log_probs.numpy(), self._config.spotter(partial(self._spot, features)))
         memory = {STATES: states.numpy()}
-        if self._reads_utterance:
+        if self._config.decoder.utterance_frames:
             memory[UTTERANCE] = features
         return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
 

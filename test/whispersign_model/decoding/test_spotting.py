@@ -10,7 +10,7 @@ PATCH = 4
 GLOSSES = 3
 
 
-def spotter(*signs, lengths=(5, 10), height=0.9):
+def spotter(*signs, lengths=(5, 10), height=0.9, least=0.0):
     """A network that is the surer of a sign ``(first step, end, id)`` the better a stretch fits."""
 
     def read(places):
@@ -25,7 +25,7 @@ def spotter(*signs, lengths=(5, 10), height=0.9):
         with np.errstate(divide="ignore"):
             return np.log(probabilities)
 
-    return Spotter(lengths, PATCH, read)
+    return Spotter(lengths, least, PATCH, read)
 
 
 def spans(found):
@@ -46,6 +46,11 @@ def test_nothing_is_found_where_nothing_is_more_probable():
     found = spot(60, spotter((20, 30, 1), height=0.49))
     assert found.ids == ()
     assert found.spans == ()
+
+
+@pytest.mark.parametrize(("least", "ids"), [(0.59, (1,)), (0.61, ())])
+def test_a_sign_is_probable_enough(least, ids):
+    assert spot(60, spotter((20, 30, 1), height=0.6, least=least)).ids == ids
 
 
 def test_the_same_sign_twice_is_found_twice():

@@ -231,7 +231,7 @@ def test_a_spotted_sign_lies_where_its_stretch_does():
     class Spotting(Reader):
         def encode(self, features):
             return SimpleNamespace(
-                log_probs=self.rows(features), second_pass=Spotter((15,), PATCH, read)
+                log_probs=self.rows(features), second_pass=Spotter((15,), 0.5, PATCH, read)
             )
 
     frames = signal(("move", 0.5), ("HELLO", 0.6), ("YES", 1.0), ("move", 0.5), ("absent", 0.6))

@@ -18,7 +18,7 @@ GLOSSES = ("HELLO", "YES", "NO")
 SECOND_PASSES = {
     "states": {},
     "utterance": {"utterance_frames": 16},
-    "spots": {"utterance_frames": 16, "stretches": (3, 5)},
+    "spots": {"utterance_frames": 16, "stretches": (3, 5), "least_probability": 0.7},
 }
 
 

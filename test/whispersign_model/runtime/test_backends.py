@@ -90,7 +90,7 @@ def test_spotting(backend, network, clip):
     stretches = np.array([[0, 50], [7, 30], [49, 50], [40, 52]])
     expected = network.spot(torch.from_numpy(clip(50)[None]), stretches)
     spotter = backend.encode(clip(50)).second_pass
-    assert (spotter.lengths, spotter.frames_per_step) == ((3, 5), 4)
+    assert (spotter.lengths, spotter.least, spotter.frames_per_step) == ((3, 5), 0.7, 4)
     np.testing.assert_allclose(np.exp(spotter.read(stretches)), np.exp(expected), atol=1e-5)
     assert np.exp(expected).sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert abs(expected[0] - expected[1]).max() > 1e-3
