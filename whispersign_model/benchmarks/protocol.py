@@ -259,9 +259,11 @@ def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
         "training_seconds": metrics.get("seconds"),
         "epochs": sum(stage.epochs for stage in recipe.stages),
     }
-    detected = detections(live)
-    if detected and any(len(reading.segments) > 1 for reading in live):  # streams of signs
+    detected, offline = detections(live), detections(readings["rescore"])
+    streams = any(len(reading.segments) > 1 for reading in live)  # of signs
+    if detected and offline and streams:
         result["detection"] = without_nan(detected.report())
+        result["detection_offline"] = without_nan(offline.report())
     replace_file(folder / RESULT, json.dumps(result, indent=1).encode())
     return result
 
@@ -292,11 +294,12 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _detection(result: dict[str, Any]) -> str:
-    of = result["detection"]
+    of, offline = result["detection"], result["detection_offline"]
     return (
         f"- fold {result['fold']}, live: WER {result['live_wer']:.3f}, of {of['signed']} signs "
         f"{of['rate']:.3f} found at their place, false ones a sign {of['false_positives']:.3f}, "
-        f"final {of['delay_median'] or 0.0:.2f} s after a sign's end (median)"
+        f"final {of['delay_median'] or 0.0:.2f} s after a sign's end (median); "
+        f"offline {offline['rate']:.3f} and {offline['false_positives']:.3f}"
     )
 
 

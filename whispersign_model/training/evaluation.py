@@ -38,7 +38,7 @@ class Reading:
         signed, recognized: glosses in order.
         confidences: one for each recognised gloss, in [0, 1].
         segments: when each sign was signed, nanoseconds from the first frame; () where unknown.
-        found: what the live recogniser gave, and when; () offline.
+        found: what was recognised where, and when it was given out: offline when the clip is over.
     """
 
     name: str
@@ -98,8 +98,10 @@ def read_offline(
     """
     device = next(model.parameters()).device
     options = (options or DecodingOptions()).weighed(model.config.decoder.alpha)
-    clips = Clips(examples, metadata.recipe, model.config.frontend.patch_size, seed=0)
-    known = {example.name: example for example in examples}
+    patch = model.config.frontend.patch_size
+    clips = Clips(examples, metadata.recipe, patch, seed=0)
+    known = {each.name: (each, extent) for each, extent in zip(examples, clips.takes.extents)}
+    step = patch * NANOSECONDS / metadata.recipe.rate
     found: dict[Method, dict[str, Reading]] = {method: {} for method in methods}
     for batch in loader(clips, batch_size, workers=0, seed=None):
         features, lengths = batch.features.to(device), batch.lengths.to(device)
@@ -111,7 +113,14 @@ def read_offline(
             for method in methods:
                 spans = decode(log_probs[row, :steps], method, options, second_pass).spans
                 recognized = [(metadata.glosses[s.gloss_id - 1], s.confidence) for s in spans]
-                found[method][name] = _reading(known[name], glosses, recognized)
+                example, extent = known[name]
+                first = extent.start / patch
+                places = [
+                    (round((first + s.start) * step), round((first + s.end) * step)) for s in spans
+                ]
+                over = round(extent.stop / patch * step)
+                finds = tuple(Found(each[0], *at, over) for each, at in zip(recognized, places))
+                found[method][name] = replace(_reading(example, glosses, recognized), found=finds)
         if advance is not None:
             advance(len(batch.names))
     return {
@@ -192,13 +201,13 @@ def agreement(some: Sequence[Reading], others: Sequence[Reading]) -> float:
     return sum(same) / len(same) if same else float("nan")
 
 
-def detections(live: Sequence[Reading]) -> Detections | None:
-    """Count which signs the live recogniser found at their place; None where no time is known."""
+def detections(readings: Sequence[Reading]) -> Detections | None:
+    """Count which signs were found at their place; None where no time is known."""
     timed = all(
         [each.glosses for each in reading.segments] == [(gloss,) for gloss in reading.signed]
-        for reading in live
+        for reading in readings
     )
-    return detect([(each.segments, each.found) for each in live]) if timed else None
+    return detect([(each.segments, each.found) for each in readings]) if timed else None
 
 
 def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:

@@ -172,11 +172,14 @@ def test_streams_are_judged_by_what_is_found_in_them():
     share = dict.fromkeys(("accuracy", "live", "beam", "greedy", "live_agrees"), 0.5)
     rest = {"fold": 1, "test": [], "sequences": 4, "parameters": 1e6, "training_seconds": 60}
     found = {"signed": 9, "rate": 0.9, "false_positives": 0.1, "delay_median": 0.25}
-    result = {**share, **rest, "live_wer": 0.3, "detection": found}
+    offline = {"rate": 0.8, "false_positives": 0.2}
+    detected = {"detection": found, "detection_offline": offline}
+    result = {**share, **rest, "live_wer": 0.3, **detected}
     means = {key: {"mean": 0.5, "deviation": 0.0} for key in share}
     protocol = Protocol(title="Mine", archive="a.npz", folds=Folds(every=2), val_every=3)
     lines = benchmark.table(protocol, {"results": [result], **means})
-    assert any("of 9 signs 0.900 found at their place" in line for line in lines)
+    (line,) = (line for line in lines if "of 9 signs 0.900 found at their place" in line)
+    assert line.endswith("; offline 0.800 and 0.200")
 
 
 def test_the_live_recogniser_is_set_as_the_protocol_says(archives, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,7 +57,9 @@ def test_each_method_is_that_of_the_network_and_clips_are_encoded_once(
         )
     assert (len(passes), sum(done)) == (2, 6)
     assert tuple(found) == METHODS
-    for batch in loader(Clips(examples, metadata.recipe, 4, seed=0), 16, workers=0, seed=None):
+    clips = Clips(examples, metadata.recipe, 4, seed=0)
+    extents = dict(zip((example.name for example in examples), clips.takes.extents))
+    for batch in loader(clips, 16, workers=0, seed=None):
         for method in METHODS:
             decoded = model.decode(batch.features, batch.lengths, method)
             readings = {reading.name: reading for reading in found[method]}
@@ -65,6 +68,17 @@ def test_each_method_is_that_of_the_network_and_clips_are_encoded_once(
                 assert readings[name].recognized == names
                 sure = [span.confidence for span in hypothesis.spans]
                 assert readings[name].confidences == pytest.approx(sure, abs=1e-4)
+                places = [
+                    (extents[name].start + 4 * span.start, extents[name].start + 4 * span.end)
+                    for span in hypothesis.spans
+                ]
+                found_at = [(f.start * 60 / 1e9, f.end * 60 / 1e9) for f in readings[name].found]
+                assert [f.gloss for f in readings[name].found] == list(names)
+                np.testing.assert_allclose(
+                    np.reshape(found_at, (-1, 2)), np.reshape(places, (-1, 2)), atol=1e-5
+                )
+                over = {f.given for f in readings[name].found}
+                assert over <= {round(extents[name].stop * 1e9 / 60)}
     assert [reading.name for reading in found["beam"]] == [example.name for example in examples]
     assert [reading.signed for reading in found["beam"]] == [
         (example.name[0],) for example in examples
