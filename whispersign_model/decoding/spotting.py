@@ -35,6 +35,35 @@ class Spotter:
     read: Reader
 
 
+class Memory:
+    """What a network has said of stretches of a growing clip: none of them is read twice."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[int, int], NDArray[np.floating]] = {}
+
+    def of(self, spotter: Spotter, stamps: Sequence[int]) -> Spotter:
+        """Return a spotter of the clip as it is now that asks for new stretches only.
+
+        Args:
+            spotter: the network's, of the same clip.
+            stamps: of the clip's frames; a stretch that reaches beyond them is asked for each time.
+        """
+
+        def read(stretches: NDArray[np.int64]) -> NDArray[np.floating]:
+            keys = [
+                (stamps[first], stamps[last - 1]) if last <= len(stamps) else None
+                for first, last in stretches.tolist()
+            ]
+            new = [index for index, key in enumerate(keys) if key is None or key not in self._said]
+            rows = dict(zip(new, spotter.read(stretches[new]))) if new else {}
+            self._said |= {key: rows[index] for index in new if (key := keys[index]) is not None}
+            return np.stack(
+                [rows[i] if key is None else self._said[key] for i, key in enumerate(keys)]
+            )
+
+        return replace(spotter, read=read)
+
+
 def spot(steps: int, spotter: Spotter) -> Hypothesis:
     """Find the signs of a clip.
 

@@ -17,6 +17,7 @@ from whispersign_model.decoding.endpoint import EndpointOptions, Hands, seconds
 from whispersign_model.decoding.gaps import bridge
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.decoding.spotting import Memory, Spotter
 from whispersign_model.decoding.utterance import Utterance
 from whispersign_model.features.ending import with_ending
 from whispersign_model.features.preprocessor import Preprocessor
@@ -155,6 +156,7 @@ class StreamingRecognizer:
         self._supposed = Hypothesis((), 0.0)  # ... what would be read if the utterance ended
         self._given: tuple[int, ...] = ()  # glosses that are final while the utterance stays open
         self._given_at = 0  # ... frames that they were read from
+        self._memory = Memory()  # of what was spotted in them
 
     def push(
         self, frames: NDArray[np.float32], stamps: NDArray[np.int64] | Sequence[int]
@@ -360,7 +362,10 @@ class StreamingRecognizer:
         """The second pass: the whole utterance up to the last frame with a hand in it."""
         frames = np.stack(utterance.frames[: utterance.signed])
         clip = self.backend.encode(with_ending(frames) if ended else frames)
-        hypothesis = decode(clip.log_probs, "rescore", self._decoding, clip.second_pass)
+        second_pass = clip.second_pass
+        if isinstance(second_pass, Spotter):
+            second_pass = self._memory.of(second_pass, utterance.stamps[: utterance.signed])
+        hypothesis = decode(clip.log_probs, "rescore", self._decoding, second_pass)
         return self._glosses(utterance, hypothesis, len(hypothesis.ids))  # all of them stable
 
     def _glosses(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.decoding.search import DecodingOptions, decode
-from whispersign_model.decoding.spotting import Spotter, common, spot, stretches
+from whispersign_model.decoding.spotting import Memory, Spotter, common, spot, stretches
 
 PATCH = 4
 GLOSSES = 3
@@ -81,6 +81,32 @@ def test_what_two_stretches_have_in_common():
     assert common((0, 10), (8, 12)) == 0.5
     assert common((8, 12), (0, 10)) == 0.5
     assert common((0, 10), (10, 12)) == 0
+
+
+def test_of_a_growing_clip_no_stretch_is_read_twice():
+    """At first all 50 frames; then 80 of them, of which the first 10 have been forgotten."""
+    asked = []
+
+    def read(first_stamp):
+        def said(places):
+            asked.append(places.tolist())
+            ends = (places + first_stamp).astype(float)
+            return np.stack([ends[:, 0], ends[:, 1], ends.sum(axis=1)], axis=1)
+
+        return Spotter((5,), 0.5, PATCH, said)
+
+    memory = Memory()
+    places = np.array([[10, 30], [12, 50], [40, 52]])
+    before = memory.of(read(100), range(100, 150)).read(places)
+    assert asked.pop() == places.tolist()
+    later = np.array([[0, 20], [2, 40], [30, 42], [50, 70]])
+    after = memory.of(read(110), range(110, 180)).read(later)
+    assert asked.pop() == [[30, 42], [50, 70]], "the first of them was cut where the clip ended"
+    assert after[:2].tolist() == before[:2].tolist()
+    assert after[:, 2].tolist() == [2 * 110 + first + last for first, last in later.tolist()]
+    again = memory.of(read(110), range(110, 180)).read(later)
+    assert again.tolist() == after.tolist()
+    assert asked == []
 
 
 def test_a_network_that_spots_needs_no_first_pass():

@@ -216,24 +216,31 @@ def test_an_unsure_gloss_is_looked_at_again_when_more_of_it_is_seen():
     assert final(rest) == [["HELLO"]]
 
 
-def test_a_spotted_sign_lies_where_its_stretch_does():
-    """Both stretches are 1 s long, the second one's first 12 frames are the first one's last."""
+class Spotting(Reader):
+    """It spots two signs of 1 s; the second one's first 12 frames are the first one's last."""
 
-    def read(stretches):
+    SIGNS = ((1, [24, 84]), (2, [72, 132]))
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def encode(self, features):
+        spotter = Spotter((15,), 0.5, PATCH, self.read)
+        return SimpleNamespace(log_probs=self.rows(features), second_pass=spotter)
+
+    def read(self, stretches):
+        self.asked += stretches.tolist()
         said = np.full((len(stretches), 3), np.log(1e-3))
         said[:, 0] = np.log(0.998)
         for row, place in zip(said, stretches.tolist()):
-            for gloss_id, sign in ((1, [24, 84]), (2, [72, 132])):
+            for gloss_id, sign in self.SIGNS:
                 if place == sign:
                     row[[0, gloss_id]] = row[[gloss_id, 0]]
         return said
 
-    class Spotting(Reader):
-        def encode(self, features):
-            return SimpleNamespace(
-                log_probs=self.rows(features), second_pass=Spotter((15,), 0.5, PATCH, read)
-            )
 
+def test_a_spotted_sign_lies_where_its_stretch_does():
     frames = signal(("move", 0.5), ("HELLO", 0.6), ("YES", 1.0), ("move", 0.5), ("absent", 0.6))
     recognizer = StreamingRecognizer(Spotting(), GLOSSES, PATIENT)
     results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
@@ -242,6 +249,20 @@ def test_a_spotted_sign_lies_where_its_stretch_does():
     assert (one.start, one.end) == (24 * PERIOD, 71 * PERIOD)
     assert (other.start, other.end) == (72 * PERIOD, 131 * PERIOD)
     assert one.confidence == pytest.approx(0.998)
+
+
+def test_no_stretch_of_an_utterance_is_read_twice():
+    """The hands rest after 60 frames; 90 are known when the second pass is asked, later all."""
+    frames = signal(("HELLO", 1.0), ("rest", 0.7), ("move", 1.0), ("absent", 0.6))
+    reader = Spotting()
+    recognizer = StreamingRecognizer(reader, GLOSSES)
+    recognizer.push(frames, np.arange(len(frames)) * PERIOD)
+    early = [place for place in reader.asked if place[1] <= 88]
+    assert len(early) == len(set(map(tuple, early))) > 0
+    assert max(last for _, last in reader.asked) > 150
+    once = reader.asked.copy()
+    recognizer.push(frames, 10**12 + np.arange(len(frames)) * PERIOD)
+    assert reader.asked == 2 * once, "another utterance is read anew"
 
 
 def test_confidences_are_given_as_the_scale_has_them_and_cut_there():
