@@ -14,6 +14,7 @@ from whispersign_model.decoding.hypothesis import Hypothesis, Span
 HOP = 2  # steps from stretch to stretch of the same length
 OVERLAP = 0.2  # share of the shorter of two stretches that both may have in common
 ALTERNATIVES = 7  # other glosses named for a sign: with it as many as the beam has hypotheses
+AT_ONCE = 256  # stretches read together: 10 MB of joints
 Reader = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
 
@@ -79,8 +80,9 @@ def spot(steps: int, spotter: Spotter) -> Hypothesis:
         a hypothesis whose spans are whole signs; its score is the sum of their log-probabilities.
     """
     places = list(stretches(steps, spotter.lengths))
-    patch = spotter.frames_per_step
-    said = spotter.read(np.array(places, np.int64) * patch)
+    frames = np.array(places, np.int64) * spotter.frames_per_step
+    parts = [frames[first : first + AT_ONCE] for first in range(0, len(frames), AT_ONCE)]
+    said = np.concatenate([spotter.read(part) for part in parts])
     best = said.argmax(axis=1)
     height = said.max(axis=1)
     signs = np.flatnonzero((best != BLANK) & (np.exp(height) >= spotter.least))

@@ -1,5 +1,7 @@
 """Spotting: signs of any length in other movement, each of them once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,19 @@ def test_every_place_is_looked_at_and_cut_at_the_end():
         assert whole[:3] == [0, 2, 4]
     assert all(end - first >= 3 for first, end in places)  # half of the shortest
     assert list(stretches(3, (5, 10))) == [(0, 3)]
+
+
+def test_a_long_clip_is_read_part_by_part():
+    sizes = []
+    whole = spotter((3000, 3010, 2))
+
+    def read(places):
+        sizes.append(len(places))
+        return whole.read(places)
+
+    assert spans(spot(6000, replace(whole, read=read))) == [(2, 3000, 3010)]
+    assert max(sizes) <= 256
+    assert sum(sizes) == len(list(stretches(6000, whole.lengths)))
 
 
 def test_what_two_stretches_have_in_common():
