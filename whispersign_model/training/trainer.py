@@ -389,7 +389,12 @@ def sentences(model: WhisperSignModel, clips: Clips) -> str:
     training = clips.examples
     several = sum(len(example.labels) > 1 for example in training)
     if model.decoder.spots:
-        augmentation = clips.augmentation
+        augmentation, untimed = clips.augmentation, clips.takes.spans.count(None)
+        if untimed:
+            return (
+                f"{untimed} of {len(training)} training clips do not say when their glosses are "
+                "signed: spotting (network.decoder.stretches) learns nothing from these"
+            )
         if several or (augmentation is not None and augmentation.sentence):
             return ""
         return (

@@ -110,6 +110,16 @@ def test_a_network_that_spots_learns_from_sentences_what_is_no_sign(
     assert model.decode(clip, torch.tensor([clip.shape[1]]))[0].whole
 
 
+def test_sentences_without_times_are_told_of_to_a_network_that_spots(dataset: Dataset) -> None:
+    np.save(dataset.path / "train/labels/0.npy", [1, 2])
+    changes = {"decoder": {"utterance_frames": 16, "stretches": [4, 8]}}
+    config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
+    out = dataset.path.parent / "run"
+    train(Run(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
+    log = (out / "train.log").read_text()
+    assert "1 of 6 training clips do not say when their glosses are signed" in log
+
+
 def test_scaling_is_fitted_on_what_is_trained_on_alone(dataset: Dataset) -> None:
     recipe = read_metadata(run(dataset, STAGES[:1])).recipe
     unfitted = recipe.changed(offset=None, scale=None)
