@@ -54,7 +54,7 @@ def graphs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     import onnx
 
     folder = request.getfixturevalue("exported")
-    for name, file in (("encoder_graph", "model.onnx"), ("rescorer_graph", "model.rescore.onnx")):
+    for name, file in (("encoder_graph", "model.onnx"), ("second_graph", "model.rescore.onnx")):
         monkeypatch.setattr(exporting, name, lambda _, file=folder / file: onnx.load(file))
 
 

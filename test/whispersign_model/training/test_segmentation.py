@@ -59,5 +59,5 @@ def test_windows_are_cut_by_what_was_found(clips):
     assert {len(whole[Index(epoch, 0)][1]) for epoch in range(8)} == {2}
     cut = clips.located([((0, frames // 2), (frames // 2, frames)), None]).varied(augmentation, 0)
     made = [cut[Index(epoch, 0)] for epoch in range(8)]
-    assert {tuple(labels) for _, labels, _ in made} == {(1,), (3,)}
+    assert {tuple(clip.labels) for clip in made} == {(1,), (3,)}
     assert clips.takes.spans[0] is None
