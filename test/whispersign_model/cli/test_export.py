@@ -127,7 +127,7 @@ def test_the_errors_counted_are_those_of_the_runtime(exported, data):
             log_probs = np.full((8, 3), -9.0, np.float32)
             log_probs[:, 0], log_probs[3] = 0.0, (-9.0, 0.0, -9.0)
             return SimpleNamespace(
-                log_probs=log_probs, rescore=lambda ids: np.array([-9.0 * len(i) for i in ids])
+                log_probs=log_probs, second_pass=lambda ids: np.array([-9.0 * len(i) for i in ids])
             )
 
     examples = Dataset.open(data).split("test")
