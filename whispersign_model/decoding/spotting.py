@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,7 +79,7 @@ def spot(steps: int, spotter: Spotter) -> Hypothesis:
     Returns:
         a hypothesis whose spans are whole signs; its score is the sum of their log-probabilities.
     """
-    places = list(stretches(steps, spotter.lengths))
+    places = stretches(steps, spotter.lengths)
     frames = np.array(places, np.int64) * spotter.frames_per_step
     parts = [frames[first : first + AT_ONCE] for first in range(0, len(frames), AT_ONCE)]
     said = np.concatenate([spotter.read(part) for part in parts])
@@ -100,7 +100,7 @@ def spot(steps: int, spotter: Spotter) -> Hypothesis:
     return replace(found, n_best=(found,))
 
 
-def stretches(steps: int, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+def stretches(steps: int, lengths: Sequence[int]) -> list[tuple[int, int]]:
     """Return the stretches of a clip, first step and step after the last, each of them once.
 
     One that reaches beyond the clip's end is cut there, if at least half of it is left; a clip that
@@ -111,7 +111,7 @@ def stretches(steps: int, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
         for length in lengths
         for first in range(0, max(steps - length // 2, 1), HOP)
     }
-    yield from sorted(places)
+    return sorted(places)
 
 
 def common(one: tuple[int, int], other: tuple[int, int]) -> float:

@@ -124,7 +124,8 @@ class Clips(TorchDataset[Clip]):
         self.takes = Takes(examples, recipe.rate, patch_size, keep=augmentation is not None)
         self.lengths = self.takes.lengths
         self._glosses = glosses
-        self._stretches = [patch_size * length for length in stretches]
+        lengths = [patch_size * length for length in stretches]
+        self._stretches = (min(lengths), max(lengths)) if lengths else None
         self._normaliser = Normaliser(recipe)
         self._unmirrored = self._ids_of_unmirrored()
         self._fixed: dict[int, NDArray[np.float32]] = {}  # validation features made before
@@ -174,9 +175,8 @@ class Clips(TorchDataset[Clip]):
         frames[clip.restarts, :, VELOCITY] = 0
         stretches = NO_STRETCHES
         if self._stretches and clip.spans is not None:
-            lengths = min(self._stretches), max(self._stretches)
             labels = clip.labels.tolist()
-            stretches = draw_stretches(clip.spans, labels, len(frames), lengths, generator)
+            stretches = draw_stretches(clip.spans, labels, len(frames), self._stretches, generator)
         features = self._normalised(frames, clip.restarts)
         return Clip(features, clip.labels, example.name, stretches)
 

@@ -110,15 +110,14 @@ def read_offline(
         second_passes = model.second_passes(features, lengths, encoded)
         rows = zip(batch.names, encoded.lengths.tolist(), second_passes)
         for row, (name, steps, second_pass) in enumerate(rows):
+            example, extent = known[name]
+            first, over = extent.start / patch, round(extent.stop / patch * step)
             for method in methods:
                 spans = decode(log_probs[row, :steps], method, options, second_pass).spans
                 recognized = [(metadata.glosses[s.gloss_id - 1], s.confidence) for s in spans]
-                example, extent = known[name]
-                first = extent.start / patch
                 places = [
                     (round((first + s.start) * step), round((first + s.end) * step)) for s in spans
                 ]
-                over = round(extent.stop / patch * step)
                 finds = tuple(Found(each[0], *at, over) for each, at in zip(recognized, places))
                 found[method][name] = replace(_reading(example, glosses, recognized), found=finds)
         if advance is not None:
