@@ -1,7 +1,8 @@
-"""What all tests share: real recordings where they are at hand, and logs kept out of the home."""
+"""What all tests share: recordings, real where they are at hand, and logs kept out of the home."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import tempfile
@@ -14,6 +15,7 @@ from hypothesis import settings
 
 from whispersign_model.skeleton import JOINTS_PER_HAND
 
+FRAMES = 12  # of a made-up recording
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
@@ -73,3 +75,32 @@ def one_hand(monkeypatch: pytest.MonkeyPatch) -> type:
     monkeypatch.setattr(camera, "HandDetector", OneHand)
     monkeypatch.setattr(detector, "find_bundle", lambda given: Path(given))
     return OneHand
+
+
+@pytest.fixture
+def write_archive() -> Callable[[Path, list[str], list[str]], None]:
+    """Return a function that writes an archive of recordings that mean nothing.
+
+    It is given the sign of each recording, and its signer.
+    """
+
+    def write(path: Path, signs: list[str], signers: list[str]) -> None:
+        count = len(signs)
+        classes = sorted(set(signs))
+        positions = np.random.default_rng(0).normal(0.1, 0.02, (FRAMES * count, 42, 3))
+        np.savez(
+            path,
+            xyz=positions.astype(np.float32),
+            t=np.tile(np.arange(FRAMES) / 30, count),
+            ptr=np.arange(count + 1) * FRAMES,
+            lab=np.array([classes.index(sign) for sign in signs]),
+            lptr=np.arange(count + 1),
+            classes=np.array(classes),
+            subject=np.array(signers),
+            split=np.array([""] * count),
+            sid=np.array([f"r{i}" for i in range(count)]),
+            seg=np.zeros((0, 4), int),
+            meta=np.array(json.dumps({"coordinates": "metric_sensor"})),
+        )
+
+    return write

@@ -1,16 +1,18 @@
 """What each part of the network and of the training is worth: one fold, again and again without it.
 
-``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...]`` trains every variation (or
-those named) of config/train.yaml with half its epochs, and prints the table of all that are
-done in the folder; those are kept. ``whole``, ``whole 1`` and ``whole 2`` differ by chance alone.
+``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...] [--config RECIPE]`` trains
+every variation (or those named) of config/train.yaml with half its epochs, and prints the table of
+all that are done in the folder; those are kept. ``whole``, ``whole 1`` and ``whole 2`` differ by
+chance alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from beginnings import BEGINNINGS, beginning
 from torch import Tensor, nn
 
 from whispersign_model.benchmarks.protocol import (
@@ -51,6 +54,7 @@ class Variation:
         smoothing: of the raw frames, if not the protocol's.
         seed: of the training.
         network: leaves a part out of every network that is made while it lasts.
+        begins: with what the network begins, a name of tools/beginnings.py; "" with nothing.
     """
 
     recipe: Changes = field(default_factory=dict)
@@ -60,6 +64,7 @@ class Variation:
     smoothing: str = ""
     seed: int = 0
     network: Callable[[ExitStack], None] = lambda parts: None
+    begins: str = ""
 
 
 def _without_spatial_attention(parts: ExitStack) -> None:
@@ -117,6 +122,7 @@ def _without_shared_weights(parts: ExitStack) -> None:
     parts.enter_context(patch.object(PatchEmbedding, "forward", forward))
 
 
+NO_WARM_UP: dict[str, Changes] = {"frontend": {"epochs": 0}}
 EVERYTHING = ("frontend", "joint", "realtime")
 VARIATIONS = {
     BASE: Variation(),
@@ -130,7 +136,7 @@ VARIATIONS = {
     "attention decoder (alpha 1)": Variation(
         stages={name: {"alpha": 1.0} for name in ("joint", "realtime")}
     ),
-    "stage frontend": Variation(stages={"frontend": {"epochs": 0}}),
+    "stage frontend": Variation(stages=NO_WARM_UP),
     "stage realtime": Variation(stages={"realtime": {"epochs": 0}}),
     "chunks in training": Variation(
         stages={name: {"chunks": [0]} for name in ("joint", "realtime")}
@@ -161,6 +167,7 @@ VARIATIONS = {
     "+ reach, bend": Variation(augmentation={"reach": 0.25, "bend": 0.2}),
     "+ relabel": Variation(augmentation={"relabel": 0.2}),
     "+ One Euro filter": Variation(smoothing="one_euro"),
+    **{f"+ {kind} before": Variation(begins=kind, stages=NO_WARM_UP) for kind in BEGINNINGS},
 }
 
 
@@ -204,15 +211,31 @@ def _slug(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
-def main(protocol_name: str, archives: str, out: str, fold: str, *names: str) -> None:
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="what each part is worth")
+    parser.add_argument("protocol", help="a file of config/benchmark, without .yaml")
+    parser.add_argument("archives", type=Path, help="folder of the recording archives")
+    parser.add_argument("out", type=Path, help="folder of the results")
+    parser.add_argument("fold", type=int)
+    parser.add_argument("variations", nargs="*", metavar="VARIATION")
+    parser.add_argument("--config", default="train.yaml", help="the recipe that is varied")
+    given = parser.parse_args(words)
+    if unknown := [name for name in given.variations if name not in VARIATIONS]:
+        parser.error(f"no variation {unknown[0]!r}: choose of {', '.join(VARIATIONS)}")
+    return given
+
+
+def main(words: Sequence[str]) -> None:
     """Run the variations that are not done yet."""
-    protocol = load_yaml(Protocol, config_file(f"benchmark/{protocol_name}.yaml"))
-    recipe = load_yaml(TrainingConfig, config_file("train.yaml"))
+    given = arguments(words)
+    protocol = load_yaml(Protocol, config_file(f"benchmark/{given.protocol}.yaml"))
+    recipe = load_yaml(TrainingConfig, config_file(given.config))
     plan = Plan(
         protocol=protocol,
-        archive=Path(archives) / protocol.archive,
-        out=Path(out),
-        folds=(int(fold),),
+        archive=given.archives / protocol.archive,
+        out=given.out,
+        folds=(given.fold,),
         seed=0,
         recipe=recipe,
         network=load_model_config(config_file(f"model/{recipe.size}.yaml")),
@@ -220,7 +243,7 @@ def main(protocol_name: str, archives: str, out: str, fold: str, *names: str) ->
     )
     recordings = read_archive(plan.archive, protocol.label)
     [(_, policy)] = chosen_folds(plan, recordings)
-    for name in names or VARIATIONS:
+    for name in given.variations or VARIATIONS:
         variation, folder = VARIATIONS[name], plan.out / _slug(name)
         if (folder / RESULT).exists():
             continue
@@ -228,6 +251,10 @@ def main(protocol_name: str, archives: str, out: str, fold: str, *names: str) ->
         own = protocol.model_copy(update={"smoothing": smoothing})
         data = make_dataset(plan.out / f"data_{smoothing}", recordings, policy, own)
         changed = replace(plan, recipe=varied_recipe(recipe, variation), seed=variation.seed)
+        if variation.begins:
+            start = plan.out / f"begin_{_slug(variation.begins)}"
+            start = beginning(plan, recordings, policy, variation.begins, start)
+            changed = replace(changed, init=start)
         with _varied(variation):
             result = run_fold(changed, data, folder)
         print(f"{name}: {100 * result['accuracy']:.1f} %", file=sys.stderr, flush=True)
@@ -235,4 +262,4 @@ def main(protocol_name: str, archives: str, out: str, fold: str, *names: str) ->
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

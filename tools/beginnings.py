@@ -1,0 +1,201 @@
+"""What a network may begin from besides chance: signs of other sets, or recordings without labels.
+
+For tools/ablation.py. Both take the recordings of all archives in a folder but those that test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from whispersign_model.benchmarks.protocol import Plan, make_dataset
+from whispersign_model.features.normalisation import fit_scaling
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.frontend import whole_patches
+from whispersign_model.network.masking import valid_steps
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.network.utterance import centred, frames_seen, stretched, whole
+from whispersign_model.recordings.archive import read_archive
+from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.recordings.recording import Recording, Segment
+from whispersign_model.recordings.splits import TEST, TRAIN, SplitItem, SplitPolicy, assign_splits
+from whispersign_model.skeleton import CONFIDENCE, JOINTS, POSITION
+from whispersign_model.training.config import StageConfig
+from whispersign_model.training.data import Clips, loader, training_splits
+from whispersign_model.training.module import Batch
+from whispersign_model.training.stage_trainer import quiet_libraries
+from whispersign_model.training.trainer import Run, train
+
+EPOCHS = 20
+HIDDEN = 0.5  # share of a clip that is hidden,
+SPAN = 6  # patches at a time, 0.4 s
+TOKEN = 8  # frames that a token of the whole utterance stands for
+COORDINATES = JOINTS * (POSITION.stop - POSITION.start)
+
+
+def recordings_of_all(plan: Plan, own: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
+    """Return a protocol's recordings without those that test, and all of the other archives.
+
+    Glosses of other archives are told apart by the archive's name, and all of them train. Units do
+    not matter: a network reads hand lengths.
+    """
+    items = [
+        SplitItem(index, each.name, each.signer, each.split, each.glosses)
+        for index, each in enumerate(own)
+    ]
+    splits, _ = assign_splits(policy, items)
+    found = [replace(each, split=split) for each, split in zip(own, splits) if split != TEST]
+    for archive in sorted(plan.archive.parent.glob("*.npz")):
+        if archive.name != plan.archive.name:
+            others = (_of_another(each, archive.stem) for each in read_archive(archive))
+            found += [replace(each, coordinates=own[0].coordinates) for each in others]
+    return found
+
+
+def _of_another(recording: Recording, archive: str) -> Recording:
+    segments = tuple(
+        Segment(tuple(f"{archive} {gloss}" for gloss in each.glosses), each.start, each.end)
+        for each in recording.segments
+    )
+    return replace(
+        recording,
+        name=f"{archive}_{recording.name}",
+        signer=f"{archive}_{recording.signer}",
+        segments=segments,
+        split=TRAIN,
+    )
+
+
+def other_sets(plan: Plan, data: Dataset, folder: Path) -> None:
+    """Train a network of the single signs of all sets together, one vocabulary of all of them."""
+    warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
+    stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
+    recipe = plan.recipe.model_copy(update={"stages": stages})
+    train(Run(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
+
+
+def without_labels(plan: Plan, data: Dataset, folder: Path) -> None:
+    """Train a network to say where the joints are that are hidden from it; no label is read."""
+    quiet_libraries()
+    lightning.seed_everything(plan.seed, verbose=False)
+    config = plan.network.changed(plan.recipe.network).with_vocabulary(len(data.glosses))
+    training, _, _ = training_splits(data)
+    recipe = data.recipe.changed(**plan.recipe.features.model_dump())
+    recipe = fit_scaling(recipe, (example.features() for example in training))
+    model = WhisperSignModel(config)
+    clips = Clips(training, recipe, config.frontend.patch_size, plan.seed, plan.recipe.augmentation)
+    stage = _joint(plan)
+    trainer = lightning.Trainer(
+        accelerator="cpu" if plan.device == "cpu" else "auto",
+        devices=1,
+        max_epochs=EPOCHS,
+        gradient_clip_val=plan.recipe.gradient_clip,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=plan.progress,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    batches = loader(clips, 2 * plan.recipe.batch_size, plan.recipe.workers, plan.seed)
+    trainer.fit(Restoration(model, stage.rate, plan.recipe.weight_decay, stage.chunks), batches)
+    metadata = CheckpointMetadata(config=config, glosses=data.glosses, recipe=recipe)
+    model.save_checkpoint(folder, metadata)
+
+
+def _joint(plan: Plan) -> StageConfig:
+    return next(stage for stage in plan.recipe.stages if not stage.auxiliary)
+
+
+class Restoration(lightning.LightningModule):
+    """Says where hidden joints are, from what is left of a clip.
+
+    As masked prediction does it for speech and text (Devlin et al. 2019, arXiv:1810.04805; Hu et
+    al. 2021, arXiv:2110.05382, for hands): stretches of both hands are hidden, frontend and encoder
+    say of every patch where its joints are, the convolutions for whole utterances of every token.
+    """
+
+    def __init__(
+        self, model: WhisperSignModel, rate: float, decay: float, chunks: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.rate, self.decay, self.chunks = rate, decay, chunks
+        self.patch = model.config.frontend.patch_size
+        channels = model.config.frontend.d_model
+        self.of_patch = nn.Linear(channels, self.patch * COORDINATES)
+        self.of_token = nn.Linear(channels, TOKEN * COORDINATES)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """Return the mean square error in the places of hidden joints that are tracked."""
+        features, lengths = batch.features, batch.lengths
+        hidden = self.hidden(frames_seen(features, whole(lengths)))
+        left = features * ~hidden[..., None, None]
+        chunk = self.chunks[int(torch.randint(len(self.chunks), ()))]
+        encoded = self.model(left, lengths, chunk)
+        patches = whole_patches(features, lengths, self.patch)
+        asked = whole_patches(hidden[..., None].to(features), lengths, self.patch)
+        asked = asked.unsqueeze(-1) * (patches[..., CONFIDENCE, None] > 0)
+        asked = asked * valid_steps(encoded.lengths, asked.shape[1])[:, :, None, None, None]
+        loss = _error(self.of_patch(encoded.states), patches[..., POSITION], asked)
+        utterance = self.model.decoder.utterance
+        if utterance is not None:
+            stretches = whole(lengths)
+            places, tracked = stretched(features, stretches, utterance.frames)
+            _, still = stretched(left, stretches, utterance.frames)
+            tokens = self.of_token(utterance(left, stretches))
+            loss = loss + _error(tokens, centred(places, tracked), tracked * (1 - still))
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def hidden(self, seen: Tensor) -> Tensor:
+        """Return ``(B, T)``, what is hidden: nothing in the first and the last patch of hands.
+
+        Args:
+            seen: ``(B, T)``, the frames with a hand.
+        """
+        frames = seen.shape[1]
+        steps = -(-frames // self.patch)
+        starts = torch.rand(len(seen), steps, device=seen.device) < HIDDEN / SPAN
+        spans = functional.max_pool1d(functional.pad(starts.float(), (SPAN - 1, 0)), SPAN, 1)
+        patch = torch.arange(frames, device=seen.device) // self.patch
+        first = torch.where(seen, patch, steps).amin(dim=1, keepdim=True)
+        last = torch.where(seen, patch, -1).amax(dim=1, keepdim=True)
+        return (spans[:, patch] > 0) & (patch > first) & (patch < last)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return AdamW, at a rate that rises and falls once."""
+        optimizer = AdamW(self.parameters(), self.rate, weight_decay=self.decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = OneCycleLR(optimizer, self.rate, steps, pct_start=0.1)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _error(said: Tensor, places: Tensor, asked: Tensor) -> Tensor:
+    """Mean square error of ``said (B, S, n)``; places in order ``(..., 3)``, asked ``(..., 1)``."""
+    squares = (said.reshape(places.shape) - places).square() * asked
+    return squares.sum() / (asked.sum() * places.shape[-1]).clamp(min=1)
+
+
+BEGINNINGS = {"other sets": other_sets, "without labels": without_labels}
+
+
+def beginning(
+    plan: Plan, own: Sequence[Recording], policy: SplitPolicy, kind: str, folder: Path
+) -> Path:
+    """Return a checkpoint to begin from, made unless it is there."""
+    if not (folder / "model.json").exists():
+        recordings = recordings_of_all(plan, own, policy)
+        if kind == "other sets":
+            recordings = [each for each in recordings if len(each.glosses) == 1]
+        data = make_dataset(folder.with_suffix(".data"), recordings, SplitPolicy(), plan.protocol)
+        BEGINNINGS[kind](plan, data, folder)
+    return folder
