@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
+from whispersign_model.decoding.result import Result
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bag import write_bag

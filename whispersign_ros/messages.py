@@ -9,7 +9,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.streaming import Result
+from whispersign_model.decoding.result import Result
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import (
     NANOSECONDS,

@@ -11,7 +11,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.subscription import Subscription
 
 from whispersign_model.bundled import find_checkpoint
-from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
+from whispersign_model.decoding.result import Result
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.runtime.loading import load_backend

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.streaming import Result, StreamingRecognizer
+from whispersign_model.decoding.result import Result
+from whispersign_model.decoding.streaming import StreamingRecognizer
 from whispersign_ros.diagnostics import Diagnostics
 
 BEHIND = 1.0  # seconds that a step may wait for its result

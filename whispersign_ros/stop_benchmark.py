@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import Twist
 
-from whispersign_model.decoding.streaming import Result
+from whispersign_model.decoding.result import Result
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bag import write_bag

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whispersign_model.decoding.streaming import RecognizedGloss, Result
+from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_msgs.msg import GlossAnnotation

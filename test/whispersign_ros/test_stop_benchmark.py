@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from whispersign_model.decoding.streaming import RecognizedGloss, Result
+from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros import stop_benchmark
 from whispersign_ros.assets import DEMO_MODEL

@@ -18,14 +18,10 @@ from numpy.typing import NDArray
 
 from whispersign_model.decoding.ctc import prefix_beam_search
 from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.sliding_window import SlidingWindowInference
-from whispersign_model.decoding.streaming import (
-    RecognizedGloss,
-    RecognizerOptions,
-    Result,
-    StreamingRecognizer,
-)
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.features.ending import with_ending
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import CheckpointMetadata

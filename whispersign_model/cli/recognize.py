@@ -17,7 +17,7 @@ from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import NANOSECONDS, Recording
 
 if TYPE_CHECKING:
-    from whispersign_model.decoding.streaming import Result
+    from whispersign_model.decoding.result import Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

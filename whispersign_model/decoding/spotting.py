@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,18 +37,28 @@ class Spotter:
     read: Reader
 
 
-class Memory:
-    """What a network has said of stretches of a growing clip: none of them is read twice."""
+class Spotting:
+    """The signs of a growing clip; no stretch of it is read twice.
+
+    Attributes:
+        found: when it was looked at last.
+        settled: so many of the signs found, the first ones, are final: no stretch that is not whole
+            yet reaches back to them.
+    """
 
     def __init__(self) -> None:
+        self.found = Hypothesis((), 0.0, whole=True)
+        self.settled = 0
         self._said: dict[tuple[int, int], NDArray[np.floating]] = {}
 
-    def of(self, spotter: Spotter, stamps: Sequence[int]) -> Spotter:
-        """Return a spotter of the clip as it is now that asks for new stretches only.
+    def look(self, spotter: Spotter, frames: int, stamps: Sequence[int], ended: bool) -> Hypothesis:
+        """Find the signs of the clip as it is now; see :func:`spot`.
 
         Args:
-            spotter: the network's, of the same clip.
-            stamps: of the clip's frames; a stretch that reaches beyond them is asked for each time.
+            spotter: the network's, of the clip.
+            frames: of the clip.
+            stamps: of its frames; a stretch that reaches beyond them is read each time.
+            ended: see :func:`spot`.
         """
 
         def read(stretches: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -62,10 +73,19 @@ class Memory:
                 [rows[i] if key is None else self._said[key] for i, key in enumerate(keys)]
             )
 
-        return replace(spotter, read=read)
+        steps = frames / spotter.frames_per_step
+        steps = math.ceil(steps) if ended else int(steps)
+        self.found = spot(steps, replace(spotter, read=read), ended)
+        reached = steps - max(spotter.lengths)
+        self.settled = sum(span.end <= reached for span in self.found.spans)
+        return self.found
+
+    def forget_before(self, stamp: int) -> None:
+        """Let go of stretches that begin before ``stamp``."""
+        self._said = {key: row for key, row in self._said.items() if key[0] >= stamp}
 
 
-def spot(steps: int, spotter: Spotter) -> Hypothesis:
+def spot(steps: int, spotter: Spotter, ended: bool = True) -> Hypothesis:
     """Find the signs of a clip.
 
     Of all stretches in which a gloss is probable enough, and more so than nothing, the most
@@ -75,11 +95,14 @@ def spot(steps: int, spotter: Spotter) -> Hypothesis:
     Args:
         steps: of the clip.
         spotter: the network's.
+        ended: the clip is over; else it goes on, and only whole stretches are looked at.
 
     Returns:
         a hypothesis whose spans are whole signs; its score is the sum of their log-probabilities.
     """
-    places = stretches(steps, spotter.lengths)
+    places = stretches(steps, spotter.lengths, ended)
+    if not places:
+        return Hypothesis((), 0.0, whole=True)
     frames = np.array(places, np.int64) * spotter.frames_per_step
     parts = [frames[first : first + AT_ONCE] for first in range(0, len(frames), AT_ONCE)]
     said = np.concatenate([spotter.read(part) for part in parts])
@@ -100,16 +123,16 @@ def spot(steps: int, spotter: Spotter) -> Hypothesis:
     return replace(found, n_best=(found,))
 
 
-def stretches(steps: int, lengths: Sequence[int]) -> list[tuple[int, int]]:
+def stretches(steps: int, lengths: Sequence[int], ended: bool = True) -> list[tuple[int, int]]:
     """Return the stretches of a clip, first step and step after the last, each of them once.
 
-    One that reaches beyond the clip's end is cut there, if at least half of it is left; a clip that
-    is shorter than any is one stretch.
+    One that reaches beyond the end of a clip that has ended is cut there, if at least half of it is
+    left; a clip that is shorter than any is one stretch.
     """
     places = {
         (first, min(first + length, steps))
         for length in lengths
-        for first in range(0, max(steps - length // 2, 1), HOP)
+        for first in range(0, max(steps - length // 2, 1) if ended else steps - length + 1, HOP)
     }
     return sorted(places)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +15,9 @@ from whispersign_model.decoding.edit_distance import continuation
 from whispersign_model.decoding.endpoint import EndpointOptions, Hands, seconds
 from whispersign_model.decoding.gaps import bridge
 from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.search import DecodingOptions, decode
-from whispersign_model.decoding.spotting import Memory, Spotter
+from whispersign_model.decoding.spotting import Spotting
 from whispersign_model.decoding.utterance import Utterance
 from whispersign_model.features.ending import with_ending
 from whispersign_model.features.preprocessor import Preprocessor
@@ -30,51 +30,14 @@ SLACK = 1.0  # seconds beyond the lead-in after which it is trimmed: not in ever
 UNDER_WAY = 0.5  # seconds since its end for which a gloss may be unfinished at the maximum length
 
 
-@dataclass(frozen=True)
-class RecognizedGloss:
-    """One gloss with the capture times it spans.
-
-    Attributes:
-        gloss, gloss_id: its name, and its id from 1.
-        start, end: capture times of its first and last frame, nanoseconds.
-        confidence: in [0, 1].
-        alternatives: other glosses for this span with their confidences, best first.
-        stable: no later partial result of the utterance changes it; True in a final result.
-    """
-
-    gloss: str
-    gloss_id: int
-    start: int
-    end: int
-    confidence: float
-    alternatives: tuple[tuple[str, float], ...] = ()
-    stable: bool = False
-
-
-@dataclass(frozen=True)
-class Result:
-    """What is known of one utterance.
-
-    Attributes:
-        final: False while the utterance goes on and what is not stable may change.
-        utterance_id: counts utterances from 0.
-        glosses: in order of signing; the stable ones come first.
-        stamp: capture time of the frame that brought the result, nanoseconds.
-    """
-
-    final: bool
-    utterance_id: int
-    glosses: tuple[RecognizedGloss, ...]
-    stamp: int = 0
-
-
 class RecognizerOptions(EndpointOptions):
     """When an utterance ends, how often it is looked at, and what is kept.
 
     Attributes:
         chunk: patches that the first pass reads at a time; partial results come as often.
         stable_after: seconds for which all hypotheses must agree on a gloss until it is stable.
-        lead_in: seconds kept while hands are seen and nothing is signed yet.
+        lead_in: seconds kept while hands are seen and nothing is signed yet; a network that spots
+            keeps its longest stretch at least.
         min_confidence: a gloss below it is left out of the final result.
         decoding: how the search works.
     """
@@ -91,7 +54,8 @@ class StreamingRecognizer:
 
     Two passes: a growing clip and a beam give partial results while the hands sign; at an endpoint
     the network reads the utterance once more as a whole, and the attention decoder rescores what
-    the beam finds in it. So a final result is what the same frames give offline.
+    the beam finds in it. So a final result is what the same frames give offline. A network that
+    spots signs waits for no endpoint: what no stretch to come can change is final.
 
     Every decision depends on single frames and their stamps: the same features give the same
     results however they are cut into pushes. Late and repeated frames are left out; a jump in time
@@ -156,7 +120,7 @@ class StreamingRecognizer:
         self._supposed = Hypothesis((), 0.0)  # ... what would be read if the utterance ended
         self._given: tuple[int, ...] = ()  # glosses that are final while the utterance stays open
         self._given_at = 0  # ... frames that they were read from
-        self._memory = Memory()  # of what was spotted in them
+        self._spotting = Spotting()  # in the utterance
 
     def push(
         self, frames: NDArray[np.float32], stamps: NDArray[np.int64] | Sequence[int]
@@ -248,23 +212,32 @@ class StreamingRecognizer:
         if not pause:
             self._pause = 0
             self._asked = False
-            if read and not utterance.best():
+            if not read:
+                return []
+            results = self._settled(utterance) if self.backend.stretches else []
+            if not (utterance.best() or self._spotting.found.ids):
                 self._trim(utterance, stamp)
-            return self._report(utterance, None) if read else []
+            return results + self._report(utterance, None)
         if pause > self._pause or (read and utterance.best() != self._best):
             self._pause, self._best = pause, utterance.best()
             self._supposed = utterance.ended()
             results = self._report(utterance, self._supposed)
         else:
             results = []
-        if not self._supposed.ids:
+        if not (self._supposed.ids or self._spotting.found.ids):
             self._trim(utterance, stamp)
         elif pause == 2 and self._is_blank(utterance, stamp):
             return results + self._end()
         elif not self._asked and self._is_sure():
             self._asked = True  # once in a pause
             results += self._give(utterance, self._reread(utterance, ended=True))
+            self._given_at = utterance.signed
         return results
+
+    def _settled(self, utterance: Utterance) -> list[Result]:
+        """Give the signs that no stretch to come can change: spotting waits for no pause."""
+        glosses = self._reread(utterance, ended=False)
+        return self._give(utterance, glosses[: self._spotting.settled])
 
     def _paused(self, stamp: int) -> int:
         """Return 2 when hands have rested long enough for any utterance, 1 for a sure one, or 0."""
@@ -279,12 +252,12 @@ class StreamingRecognizer:
     def _is_sure(self) -> bool:
         """Whether there are new glosses that are the same if the utterance ends or goes on."""
         ids = self._supposed.ids
-        certain = self._supposed.spans[-1].confidence >= self.options.sure_confidence
+        certain = bool(ids) and self._supposed.spans[-1].confidence >= self.options.sure_confidence
         return certain and ids == self._best and continuation(self._given, ids) < len(ids)
 
     def _is_blank(self, utterance: Utterance, stamp: int) -> bool:
         """Whether the last gloss, if it is not only seen at the supposed end, was long ago."""
-        last = self._supposed.spans[-1]
+        last = (self._supposed if self._supposed.ids else self._spotting.found).spans[-1]
         patch = self.backend.frames_per_step
         if last.start * patch >= utterance.signed:
             return True
@@ -295,9 +268,12 @@ class StreamingRecognizer:
         """Forget what lies far back while nothing is signed."""
         if self._given:
             return
+        longest = max(self.backend.stretches, default=0) * self.backend.frames_per_step
         lead_in = min(self.options.lead_in, self.options.max_length / 2)
+        lead_in = max(lead_in, longest * self._period / NANOSECONDS)
         if seconds(stamp - utterance.stamps[0]) >= lead_in + min(SLACK, lead_in / 2):
             utterance.forget_before(stamp - round(lead_in * NANOSECONDS))
+            self._spotting.forget_before(utterance.stamps[0])
 
     def _report(self, utterance: Utterance, hypothesis: Hypothesis | None) -> list[Result]:
         """A partial result, when it differs from the one before."""
@@ -349,7 +325,8 @@ class StreamingRecognizer:
         first, last = continuation(self._given, _ids(glosses)), len(glosses)
         while last > first and glosses[last - 1].confidence < self.options.min_confidence:
             last -= 1
-        self._given, self._given_at = _ids(glosses[:last]), utterance.signed
+        if last > first:
+            self._given = _ids(glosses[:last])
         new = glosses[first:last]
         sure = tuple(gloss for gloss in new if gloss.confidence >= self.options.min_confidence)
         if not sure:
@@ -361,11 +338,13 @@ class StreamingRecognizer:
     def _reread(self, utterance: Utterance, ended: bool) -> tuple[RecognizedGloss, ...]:
         """The second pass: the whole utterance up to the last frame with a hand in it."""
         frames = np.stack(utterance.frames[: utterance.signed])
-        clip = self.backend.encode(with_ending(frames) if ended else frames)
-        second_pass = clip.second_pass
-        if isinstance(second_pass, Spotter):
-            second_pass = self._memory.of(second_pass, utterance.stamps[: utterance.signed])
-        hypothesis = decode(clip.log_probs, "rescore", self._decoding, second_pass)
+        frames = with_ending(frames) if ended else frames
+        if self.backend.stretches:
+            spotter, stamps = self.backend.spotter(frames), utterance.stamps[: utterance.signed]
+            hypothesis = self._spotting.look(spotter, len(frames), stamps, ended)
+        else:
+            clip = self.backend.encode(frames)
+            hypothesis = decode(clip.log_probs, "rescore", self._decoding, clip.second_pass)
         return self._glosses(utterance, hypothesis, len(hypothesis.ids))  # all of them stable
 
     def _glosses(

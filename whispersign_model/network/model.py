@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, Method, SecondPass, decode
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
@@ -122,9 +123,13 @@ class WhisperSignModel(nn.Module):
                 partial(self.rescore, each) for each in self.memories(features, lengths, encoded)
             ]
         return [
-            self.config.spotter(partial(self.spot, features[row : row + 1, :frames]))
+            self.spotter(features[row : row + 1, :frames])
             for row, frames in enumerate(lengths.tolist())
         ]
+
+    def spotter(self, features: Tensor) -> Spotter:
+        """Return what a network that spots says of stretches of a clip ``(1, T, 42, 7)``."""
+        return self.config.spotter(partial(self.spot, features))
 
     def memories(
         self, features: Tensor, lengths: Tensor, encoded: Encoded

@@ -12,6 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
@@ -68,6 +69,7 @@ class OnnxBackend:
         self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
         self.frames_per_step = metadata.config.frontend.patch_size
         self.alpha = metadata.config.decoder.alpha
+        self.stretches = metadata.config.decoder.stretches
         self._labels = metadata.config.decoder.vocab_size
         self._config = metadata.config
         state = [each for each in self._encoder.get_inputs() if each.name != PATCHES]
@@ -85,12 +87,16 @@ class OnnxBackend:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
-        if self._config.decoder.spots:
-            return OnnxClip(log_probs.numpy(), self._config.spotter(partial(self._spot, features)))
+        if self.stretches:
+            return OnnxClip(log_probs.numpy(), self.spotter(features))
         memory = {STATES: states.numpy()}
         if self._config.decoder.utterance_frames:
             memory[UTTERANCE] = features
         return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
+
+    def spotter(self, features: NDArray[np.float32]) -> Spotter:
+        """Return what a network that spots says of stretches of a clip ``(T, 42, 7)``."""
+        return self._config.spotter(partial(self._spot, features))
 
     def _rescore(
         self, memory: dict[str, NDArray[np.float32]], hypotheses: Sequence[tuple[int, ...]]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
 from whispersign_model.runtime import backend
@@ -43,16 +44,24 @@ class TorchBackend:
         self.model = model.to(chosen).eval()
         self.frames_per_step = model.config.frontend.patch_size
         self.alpha = model.config.decoder.alpha
+        self.stretches = model.config.decoder.stretches
         self._encoder_step = EncoderStep(self.model)
 
     @torch.inference_mode()
     def encode(self, features: NDArray[np.float32]) -> TorchClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
-        data = torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
+        data = self._batch(features)
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)
         second_pass = self.model.second_passes(data, lengths, encoded)[0]
         return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
+
+    def spotter(self, features: NDArray[np.float32]) -> Spotter:
+        """Return what a network that spots says of stretches of a clip ``(T, 42, 7)``."""
+        return self.model.spotter(self._batch(features))
+
+    def _batch(self, features: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

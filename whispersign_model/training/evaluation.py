@@ -10,8 +10,9 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
+from whispersign_model.decoding.result import Result
 from whispersign_model.decoding.search import DecodingOptions, Method, decode
-from whispersign_model.decoding.streaming import RecognizerOptions, Result, StreamingRecognizer
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import require_same

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from whispersign_model.benchmarks.continuous import Live, Tally
-from whispersign_model.decoding.streaming import RecognizedGloss, Result
+from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.recordings.recording import NANOSECONDS, Segment
 from whispersign_model.synthesis.signer import Signer
 

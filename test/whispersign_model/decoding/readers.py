@@ -63,6 +63,7 @@ class Reader:
     """A backend that reads the gloss id from the right wrist's x of each frame."""
 
     device, notice, frames_per_step, alpha = "cpu", "", PATCH, 0.8
+    stretches: tuple[int, ...] = ()
 
     def __init__(self) -> None:
         self.encoded = 0  # frames read by the second pass

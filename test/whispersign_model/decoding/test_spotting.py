@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.decoding.search import DecodingOptions, decode
-from whispersign_model.decoding.spotting import Memory, Spotter, common, spot, stretches
+from whispersign_model.decoding.spotting import Spotter, Spotting, common, spot, stretches
 
 PATCH = 4
 GLOSSES = 3
@@ -79,6 +79,21 @@ def test_every_place_is_looked_at_and_cut_at_the_end():
     assert list(stretches(3, (5, 10))) == [(0, 3)]
 
 
+def test_of_a_clip_that_goes_on_only_whole_stretches_are_looked_at():
+    assert stretches(12, (5, 10), ended=False) == [
+        (first, first + length)
+        for first in (0, 2, 4, 6)
+        for length in (5, 10)
+        if first <= 12 - length
+    ]
+    assert stretches(4, (5, 10), ended=False) == []
+    sign = spotter((8, 15, 1), height=1.0, least=0.5)
+    assert spans(spot(12, sign)) == [(1, 8, 12)]
+    assert spans(spot(12, sign, ended=False)) == []
+    assert spans(spot(15, sign, ended=False)) == [(1, 8, 13)]
+    assert spot(4, sign, ended=False).ids == ()
+
+
 def test_a_long_clip_is_read_part_by_part():
     sizes = []
     whole = spotter((3000, 3010, 2))
@@ -99,29 +114,46 @@ def test_what_two_stretches_have_in_common():
 
 
 def test_of_a_growing_clip_no_stretch_is_read_twice():
-    """At first all 50 frames; then 80 of them, of which the first 10 have been forgotten."""
+    """At first 48 frames; then 80, of which the first 8 have been forgotten; then it ends."""
     asked = []
 
-    def read(first_stamp):
-        def said(places):
-            asked.append(places.tolist())
-            ends = (places + first_stamp).astype(float)
-            return np.stack([ends[:, 0], ends[:, 1], ends.sum(axis=1)], axis=1)
+    def of(first_stamp):
+        def read(places):
+            asked.extend(map(tuple, (places + first_stamp).tolist()))
+            said = np.full((len(places), GLOSSES + 1), -9.0)
+            said[:, 1] = -1 / (places + first_stamp).sum(axis=1)  # the sum of both stamps is kept
+            return said
 
-        return Spotter((5,), 0.5, PATCH, said)
+        return Spotter((5,), 0.5, PATCH, read)
 
-    memory = Memory()
-    places = np.array([[10, 30], [12, 50], [40, 52]])
-    before = memory.of(read(100), range(100, 150)).read(places)
-    assert asked.pop() == places.tolist()
-    later = np.array([[0, 20], [2, 40], [30, 42], [50, 70]])
-    after = memory.of(read(110), range(110, 180)).read(later)
-    assert asked.pop() == [[30, 42], [50, 70]], "the first of them was cut where the clip ended"
-    assert after[:2].tolist() == before[:2].tolist()
-    assert after[:, 2].tolist() == [2 * 110 + first + last for first, last in later.tolist()]
-    again = memory.of(read(110), range(110, 180)).read(later)
-    assert again.tolist() == after.tolist()
-    assert asked == []
+    clip = Spotting()
+    clip.look(of(100), 48, range(100, 148), ended=False)
+    assert asked == [(first, first + 20) for first in range(100, 129, 8)]
+    clip.forget_before(108)
+    clip.look(of(108), 72, range(108, 180), ended=False)
+    assert len(set(asked)) == len(asked)
+    assert max(asked) == (156, 176)
+    before = asked.copy()
+    found = clip.look(of(108), 72, range(108, 180), ended=False)
+    assert asked == before
+    assert [span.confidence for span in found.spans] == pytest.approx(
+        [np.exp(-1 / (2 * 108 + PATCH * (span.start + span.end))) for span in found.spans]
+    )
+    for _ in range(2):
+        clip.look(of(108), 74, range(108, 180), ended=True)
+        assert sorted(asked[len(before) :]) == [(164, 184), (172, 184)], "a step is not whole"
+        del asked[len(before) :]
+    clip.look(of(100), 80, range(100, 180), ended=False)
+    assert asked[len(before) :] == [(100, 120)], "it was forgotten"
+
+
+@pytest.mark.parametrize(("frames", "settled"), [(75, 0), (76, 1), (99, 1), (100, 2)])
+def test_a_sign_is_settled_when_no_stretch_to_come_reaches_back_to_it(frames, settled):
+    clip = Spotting()
+    sign = spotter((4, 9, 1), (10, 15, 2), height=1.0)
+    clip.look(sign, frames, range(frames), ended=False)
+    assert clip.found.ids == (1, 2)
+    assert clip.settled == settled
 
 
 def test_a_network_that_spots_needs_no_first_pass():
