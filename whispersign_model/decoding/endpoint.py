@@ -65,6 +65,6 @@ def speed(frame: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
 
 
-def seconds(nanoseconds: int) -> float:
+def seconds(nanoseconds: float) -> float:
     """Return a difference of stamps in seconds."""
     return nanoseconds / NANOSECONDS

@@ -44,11 +44,12 @@ class Spotting:
         found: when it was looked at last.
         settled: so many of the signs found, the first ones, are final: no stretch that is not whole
             yet reaches back to them.
+        looked: stamp of the last frame that was looked at.
     """
 
     def __init__(self) -> None:
         self.found = Hypothesis((), 0.0, whole=True)
-        self.settled = 0
+        self.settled = self.looked = 0
         self._said: dict[tuple[int, int], NDArray[np.floating]] = {}
 
     def look(self, spotter: Spotter, frames: int, stamps: Sequence[int], ended: bool) -> Hypothesis:
@@ -76,6 +77,7 @@ class Spotting:
         steps = frames / spotter.frames_per_step
         steps = math.ceil(steps) if ended else int(steps)
         self.found = spot(steps, replace(spotter, read=read), ended)
+        self.looked = stamps[-1]
         reached = steps - max(spotter.lengths)
         self.settled = sum(span.end <= reached for span in self.found.spans)
         return self.found

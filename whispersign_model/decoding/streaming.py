@@ -27,6 +27,7 @@ from whispersign_model.runtime.backend import Backend
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
 SLACK = 1.0  # seconds beyond the lead-in after which it is trimmed: not in every frame
+LOOK = 0.5  # seconds from look to look for signs that are settled: small batches are dear
 UNDER_WAY = 0.5  # seconds since its end for which a gloss may be unfinished at the maximum length
 
 
@@ -36,8 +37,8 @@ class RecognizerOptions(EndpointOptions):
     Attributes:
         chunk: patches that the first pass reads at a time; partial results come as often.
         stable_after: seconds for which all hypotheses must agree on a gloss until it is stable.
-        lead_in: seconds kept while hands are seen and nothing is signed yet; a network that spots
-            keeps its longest stretch at least.
+        lead_in: seconds kept while hands are seen and nothing is signed yet; for a network that
+            spots as many as it needs, at least.
         min_confidence: a gloss below it is left out of the final result.
         decoding: how the search works.
     """
@@ -214,7 +215,10 @@ class StreamingRecognizer:
             self._asked = False
             if not read:
                 return []
-            results = self._settled(utterance) if self.backend.stretches else []
+            results: list[Result] = []
+            if self.backend.stretches and seconds(stamp - self._spotting.looked) >= LOOK:
+                glosses = self._reread(utterance, ended=False)
+                results = self._give(utterance, glosses[: self._spotting.settled])
             if not (utterance.best() or self._spotting.found.ids):
                 self._trim(utterance, stamp)
             return results + self._report(utterance, None)
@@ -233,11 +237,6 @@ class StreamingRecognizer:
             results += self._give(utterance, self._reread(utterance, ended=True))
             self._given_at = utterance.signed
         return results
-
-    def _settled(self, utterance: Utterance) -> list[Result]:
-        """Give the signs that no stretch to come can change: spotting waits for no pause."""
-        glosses = self._reread(utterance, ended=False)
-        return self._give(utterance, glosses[: self._spotting.settled])
 
     def _paused(self, stamp: int) -> int:
         """Return 2 when hands have rested long enough for any utterance, 1 for a sure one, or 0."""
@@ -268,9 +267,10 @@ class StreamingRecognizer:
         """Forget what lies far back while nothing is signed."""
         if self._given:
             return
-        longest = max(self.backend.stretches, default=0) * self.backend.frames_per_step
         lead_in = min(self.options.lead_in, self.options.max_length / 2)
-        lead_in = max(lead_in, longest * self._period / NANOSECONDS)
+        if self.backend.stretches:
+            longest = max(self.backend.stretches) * self.backend.frames_per_step
+            lead_in = max(lead_in, seconds(longest * self._period) + LOOK)
         if seconds(stamp - utterance.stamps[0]) >= lead_in + min(SLACK, lead_in / 2):
             utterance.forget_before(stamp - round(lead_in * NANOSECONDS))
             self._spotting.forget_before(utterance.stamps[0])
