@@ -268,7 +268,7 @@ def test_a_sign_that_a_pause_has_made_final_is_not_given_again_when_it_is_settle
     parts = ("move", 0.4), ("HELLO", 1.0), ("rest", 0.7), ("move", 4.0), ("absent", 0.6)
     frames = signal(*parts)
     reader = Spotting()
-    reader.SIGNS = ((1, [24, 84]), (2, [200, 260]))
+    reader.SIGNS = ((1, [48, 108]), (2, [200, 260]))
     recognizer = StreamingRecognizer(reader, GLOSSES)
     results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
     assert final(results) == [["HELLO"], ["YES"]]
