@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.result import Result
+from whispersign_model.decoding.streaming import RecognizerOptions
+
 GLOSSES = ("HELLO", "YES")
 PERIOD = 16_666_667  # nanoseconds at 60 Hz
 PATCH = 4
+NEVER_SURE = {"sure_absent_timeout": 10.0, "sure_rest_timeout": 10.0}
+PATIENT = RecognizerOptions(**NEVER_SURE)  # the network is never sure soon enough
 
 Frames = NDArray[np.float32]
 
@@ -102,3 +107,8 @@ def signal(*parts: tuple[str, float]) -> Frames:
             frame[:, 21:, 3:6] = 1
         frames.append(frame)
     return np.concatenate(frames)
+
+
+def final(results: Sequence[Result]) -> list[list[str]]:
+    """The glosses of each final result."""
+    return [[gloss.gloss for gloss in result.glosses] for result in results if result.final]
