@@ -17,17 +17,16 @@ from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from whispersign_model.benchmarks.protocol import Plan, make_dataset
+from whispersign_model.benchmarks.protocol import Plan, divided, make_dataset
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.frontend import whole_patches
-from whispersign_model.network.masking import valid_steps
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.utterance import centred, frames_seen, stretched, whole
 from whispersign_model.recordings.archive import read_archive
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Recording, Segment
-from whispersign_model.recordings.splits import TEST, TRAIN, SplitItem, SplitPolicy, assign_splits
+from whispersign_model.recordings.splits import TEST, TRAIN, SplitPolicy
 from whispersign_model.skeleton import CONFIDENCE, JOINTS, POSITION
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.data import Clips, loader, training_splits
@@ -48,12 +47,7 @@ def recordings_of_all(plan: Plan, own: Sequence[Recording], policy: SplitPolicy)
     Glosses of other archives are told apart by the archive's name, and all of them train. Units do
     not matter: a network reads hand lengths.
     """
-    items = [
-        SplitItem(index, each.name, each.signer, each.split, each.glosses)
-        for index, each in enumerate(own)
-    ]
-    splits, _ = assign_splits(policy, items)
-    found = [replace(each, split=split) for each, split in zip(own, splits) if split != TEST]
+    found = [each for each in divided(own, policy) if each.split != TEST]
     for archive in sorted(plan.archive.parent.glob("*.npz")):
         if archive.name != plan.archive.name:
             others = (_of_another(each, archive.stem) for each in read_archive(archive))
@@ -75,16 +69,22 @@ def _of_another(recording: Recording, archive: str) -> Recording:
     )
 
 
-def other_sets(plan: Plan, data: Dataset, folder: Path) -> None:
+def _dataset(plan: Plan, recordings: Sequence[Recording], folder: Path) -> Dataset:
+    return make_dataset(folder.with_suffix(".data"), recordings, SplitPolicy(), plan.protocol)
+
+
+def other_sets(plan: Plan, recordings: Sequence[Recording], folder: Path) -> None:
     """Train a network of the single signs of all sets together, one vocabulary of all of them."""
+    data = _dataset(plan, [each for each in recordings if len(each.glosses) == 1], folder)
     warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
     stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
     recipe = plan.recipe.model_copy(update={"stages": stages})
     train(Run(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
 
 
-def without_labels(plan: Plan, data: Dataset, folder: Path) -> None:
+def without_labels(plan: Plan, recordings: Sequence[Recording], folder: Path) -> None:
     """Train a network to say where the joints are that are hidden from it; no label is read."""
+    data = _dataset(plan, recordings, folder)
     quiet_libraries()
     lightning.seed_everything(plan.seed, verbose=False)
     config = plan.network.changed(plan.recipe.network).with_vocabulary(len(data.glosses))
@@ -137,18 +137,17 @@ class Restoration(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the mean square error in the places of hidden joints that are tracked."""
         features, lengths = batch.features, batch.lengths
-        hidden = self.hidden(frames_seen(features, whole(lengths)))
+        stretches = whole(lengths)
+        hidden = self.hidden(frames_seen(features, stretches))
         left = features * ~hidden[..., None, None]
         chunk = self.chunks[int(torch.randint(len(self.chunks), ()))]
         encoded = self.model(left, lengths, chunk)
         patches = whole_patches(features, lengths, self.patch)
         asked = whole_patches(hidden[..., None].to(features), lengths, self.patch)
         asked = asked.unsqueeze(-1) * (patches[..., CONFIDENCE, None] > 0)
-        asked = asked * valid_steps(encoded.lengths, asked.shape[1])[:, :, None, None, None]
         loss = _error(self.of_patch(encoded.states), patches[..., POSITION], asked)
         utterance = self.model.decoder.utterance
         if utterance is not None:
-            stretches = whole(lengths)
             places, tracked = stretched(features, stretches, utterance.frames)
             _, still = stretched(left, stretches, utterance.frames)
             tokens = self.of_token(utterance(left, stretches))
@@ -193,9 +192,5 @@ def beginning(
 ) -> Path:
     """Return a checkpoint to begin from, made unless it is there."""
     if not (folder / "model.json").exists():
-        recordings = recordings_of_all(plan, own, policy)
-        if kind == "other sets":
-            recordings = [each for each in recordings if len(each.glosses) == 1]
-        data = make_dataset(folder.with_suffix(".data"), recordings, SplitPolicy(), plan.protocol)
-        BEGINNINGS[kind](plan, data, folder)
+        BEGINNINGS[kind](plan, recordings_of_all(plan, own, policy), folder)
     return folder

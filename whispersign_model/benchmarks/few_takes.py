@@ -17,20 +17,14 @@ from whispersign_model.benchmarks.protocol import (
     Plan,
     chosen_folds,
     claim,
+    divided,
     make_dataset,
     run_fold,
 )
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.archive import read_archive
 from whispersign_model.recordings.recording import Recording
-from whispersign_model.recordings.splits import (
-    TEST,
-    TRAIN,
-    VAL,
-    SplitItem,
-    SplitPolicy,
-    assign_splits,
-)
+from whispersign_model.recordings.splits import TEST, TRAIN, VAL, SplitPolicy
 
 NEW = 3  # every so many-th gloss, in order of their names, is a new one
 TUNED, SCRATCH = "fine-tuned", "from nothing"
@@ -127,13 +121,7 @@ def _split(plan: Plan) -> list[Recording]:
     """Return all recordings of one gloss, with the split that they have in the fold."""
     recordings = read_archive(plan.archive, plan.protocol.label)
     _, policy = chosen_folds(plan, recordings)[0]
-    items = [
-        SplitItem(index, each.name, each.signer, each.split, each.glosses)
-        for index, each in enumerate(recordings)
-    ]
-    splits, _ = assign_splits(policy, items)
-    divided = [replace(each, split=split) for each, split in zip(recordings, splits)]
-    return [each for each in divided if len(each.glosses) == 1]
+    return [each for each in divided(recordings, policy) if len(each.glosses) == 1]
 
 
 def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[Recording]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.conversion import ConversionOptions, Source, convert
 from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Recording
-from whispersign_model.recordings.splits import SplitPolicy
+from whispersign_model.recordings.splits import SplitItem, SplitPolicy, assign_splits
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training.evaluation import (
@@ -213,6 +213,16 @@ def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> list[tuple[int,
         if not 1 <= number <= len(policies):
             raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
     return [(number, policies[number - 1]) for number in numbers]
+
+
+def divided(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
+    """Return recordings that say themselves which split a policy gives them."""
+    items = [
+        SplitItem(index, each.name, each.signer, each.split, each.glosses)
+        for index, each in enumerate(recordings)
+    ]
+    splits, _ = assign_splits(policy, items)
+    return [replace(each, split=split) for each, split in zip(recordings, splits)]
 
 
 def make_dataset(

@@ -94,6 +94,11 @@ class StreamingRecognizer:
         self._scale = scale or ConfidenceScale()
         self._clock = StreamClock()
         self._stream = backend.stream(self.options.chunk)
+        lead_in = min(self.options.lead_in, self.options.max_length / 2)
+        if backend.stretches:
+            longest = max(backend.stretches) * backend.frames_per_step
+            lead_in = max(lead_in, seconds(longest * self._period) + LOOK)
+        self._lead_in = lead_in
         self.reset()
 
     @property
@@ -267,10 +272,7 @@ class StreamingRecognizer:
         """Forget what lies far back while nothing is signed."""
         if self._given:
             return
-        lead_in = min(self.options.lead_in, self.options.max_length / 2)
-        if self.backend.stretches:
-            longest = max(self.backend.stretches) * self.backend.frames_per_step
-            lead_in = max(lead_in, seconds(longest * self._period) + LOOK)
+        lead_in = self._lead_in
         if seconds(stamp - utterance.stamps[0]) >= lead_in + min(SLACK, lead_in / 2):
             utterance.forget_before(stamp - round(lead_in * NANOSECONDS))
             self._spotting.forget_before(utterance.stamps[0])
