@@ -41,11 +41,11 @@ test:
 
 faults:
 	$(call set-up,)
-	@.venv/bin/python -m whispersign_ros.reliability.faults --write docs/RELIABILITY.md
+	@PYTHONPATH=tools .venv/bin/python -m reliability.faults --write docs/RELIABILITY.md
 
 soak:
 	$(call set-up,)
-	@.venv/bin/python -m whispersign_ros.reliability.soak --minutes $(MINUTES) --write docs/RELIABILITY.md
+	@PYTHONPATH=tools .venv/bin/python -m reliability.soak --minutes $(MINUTES) --write docs/RELIABILITY.md
 
 mutants:
 	$(call set-up,dev train)

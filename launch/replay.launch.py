@@ -1,46 +1,49 @@
 """Play bags with /clock, so that every node is in the time of the recording."""
 
 from launch import LaunchContext, LaunchDescription
-from whispersign_ros import launching
-from whispersign_ros.executables import GRAPH
+from whispersign_ros.graph import launch_utils
+from whispersign_ros.node.entry_points import GRAPH
 
 ARGUMENTS = (
-    launching.Argument("bag", "", "bag, or folder of bags, to play; empty: as params_file says"),
-    launching.Argument("rate", "", "speed of playing, e.g. 2.0; empty: as params_file says"),
-    launching.Argument(
-        "loop", "", "begin again after the last bag; empty: as params_file says", launching.SWITCH
+    launch_utils.Argument("bag", "", "bag, or folder of bags, to play; empty: as params_file says"),
+    launch_utils.Argument("rate", "", "speed of playing, e.g. 2.0; empty: as params_file says"),
+    launch_utils.Argument(
+        "loop",
+        "",
+        "begin again after the last bag; empty: as params_file says",
+        launch_utils.SWITCH,
     ),
-    launching.Argument(
+    launch_utils.Argument(
         "restamp",
         "false",
         "true: stamps, and the time, moved to now; false: as recorded",
-        launching.SWITCH,
+        launch_utils.SWITCH,
     ),
-    launching.Argument("clock", "100.0", "times a second to publish /clock"),
-    launching.Argument(
+    launch_utils.Argument("clock", "100.0", "times a second to publish /clock"),
+    launch_utils.Argument(
         "graph",
         "true",
         "start smoothing, preprocessing and recognition too; false: only play",
-        launching.SWITCH,
+        launch_utils.SWITCH,
     ),
-    launching.MODEL,
-    launching.COMMANDS,
+    launch_utils.MODEL,
+    launch_utils.COMMANDS,
 )
 COMMON = tuple(
-    argument if argument.name != "use_sim_time" else launching.PLAYED_TIME
-    for argument in launching.COMMON
+    argument if argument.name != "use_sim_time" else launch_utils.PLAYED_TIME
+    for argument in launch_utils.COMMON
 )
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments; the nodes are made once their values are known."""
-    return launching.describe((*ARGUMENTS, *COMMON), _nodes)
+    return launch_utils.describe((*ARGUMENTS, *COMMON), _nodes)
 
 
 def _nodes(context: LaunchContext) -> list:
-    started = launching.is_on(context, "graph")
+    started = launch_utils.is_on(context, "graph")
     return [
-        *launching.commands(context),
-        *(launching.graph(context) if started else []),
-        launching.replay(context, GRAPH if started else ()),
+        *launch_utils.commands(context),
+        *(launch_utils.graph(context) if started else []),
+        launch_utils.replay(context, GRAPH if started else ()),
     ]

@@ -1,25 +1,25 @@
 """Start the graph: a source of hands, smoothing, preprocessing, recognition; commands, markers."""
 
 from launch import LaunchContext, LaunchDescription
-from whispersign_ros import launching
+from whispersign_ros.graph import launch_utils
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments; the nodes are made once their values are known."""
     arguments = (
-        *launching.SOURCE,
-        launching.MODEL,
-        launching.COMMANDS,
-        launching.VISUALIZE,
-        *launching.COMMON,
+        *launch_utils.SOURCE,
+        launch_utils.MODEL,
+        launch_utils.COMMANDS,
+        launch_utils.VISUALIZE,
+        *launch_utils.COMMON,
     )
-    return launching.describe(arguments, _nodes)
+    return launch_utils.describe(arguments, _nodes)
 
 
 def _nodes(context: LaunchContext) -> list:
     return [
-        *launching.commands(context),
-        *launching.visualization(context),
-        *launching.graph(context),
-        launching.source(context),  # last: nothing it sends is lost
+        *launch_utils.commands(context),
+        *launch_utils.visualization(context),
+        *launch_utils.graph(context),
+        launch_utils.source(context),  # last: nothing it sends is lost
     ]

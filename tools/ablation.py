@@ -23,7 +23,8 @@ import torch
 from beginnings import BEGINNINGS, beginning
 from torch import Tensor, nn
 
-from whispersign_model.benchmarks.protocol import (
+from whispersign_model.configuration import config_file, load_yaml
+from whispersign_model.crossval.protocol import (
     RESULT,
     Plan,
     Protocol,
@@ -31,11 +32,10 @@ from whispersign_model.benchmarks.protocol import (
     make_dataset,
     run_fold,
 )
-from whispersign_model.configuration import config_file, load_yaml
+from whispersign_model.datasets.archive import read_archive
 from whispersign_model.network.attention import SpatialAttention, TemporalAttention
 from whispersign_model.network.config import load_model_config
 from whispersign_model.network.frontend import ConvSPE, PatchEmbedding
-from whispersign_model.recordings.archive import read_archive
 from whispersign_model.skeleton import HANDS, VELOCITY
 from whispersign_model.training.config import TrainingConfig
 
@@ -214,7 +214,7 @@ def _slug(name: str) -> str:
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="what each part is worth")
-    parser.add_argument("protocol", help="a file of config/benchmark, without .yaml")
+    parser.add_argument("protocol", help="a file of config/crossval, without .yaml")
     parser.add_argument("archives", type=Path, help="folder of the recording archives")
     parser.add_argument("out", type=Path, help="folder of the results")
     parser.add_argument("fold", type=int)
@@ -229,7 +229,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 def main(words: Sequence[str]) -> None:
     """Run the variations that are not done yet."""
     given = arguments(words)
-    protocol = load_yaml(Protocol, config_file(f"benchmark/{given.protocol}.yaml"))
+    protocol = load_yaml(Protocol, config_file(f"crossval/{given.protocol}.yaml"))
     recipe = load_yaml(TrainingConfig, config_file(given.config))
     plan = Plan(
         protocol=protocol,

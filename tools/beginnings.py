@@ -17,22 +17,22 @@ from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from whispersign_model.benchmarks.protocol import Plan, divided, make_dataset
+from whispersign_model.crossval.protocol import Plan, divided, make_dataset
+from whispersign_model.datasets.archive import read_archive
+from whispersign_model.datasets.dataset import Dataset
+from whispersign_model.datasets.splits import TEST, TRAIN, SplitPolicy
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.frontend import whole_patches
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.utterance import centred, frames_seen, stretched, whole
-from whispersign_model.recordings.archive import read_archive
-from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Recording, Segment
-from whispersign_model.recordings.splits import TEST, TRAIN, SplitPolicy
 from whispersign_model.skeleton import CONFIDENCE, JOINTS, POSITION
 from whispersign_model.training.config import StageConfig
-from whispersign_model.training.data import Clips, loader, training_splits
-from whispersign_model.training.module import Batch
 from whispersign_model.training.stage_trainer import quiet_libraries
 from whispersign_model.training.trainer import Run, train
+from whispersign_model.training_data.batch import Batch
+from whispersign_model.training_data.loader import Clips, loader, training_splits
 
 EPOCHS = 20
 HIDDEN = 0.5  # share of a clip that is hidden,

@@ -19,8 +19,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
-from whispersign_ros.assets import DEMO_BAG
-from whispersign_ros.discovery import isolate
+from whispersign_ros.node.assets import DEMO_BAG
+from whispersign_ros.node.discovery import isolate
 
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = 60.0  # seconds after which a node is not seen any more

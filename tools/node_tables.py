@@ -14,7 +14,7 @@ from importlib import import_module
 
 from endpoints import ROOT, Endpoints, all_endpoints
 
-from whispersign_ros.parameters import table_text
+from whispersign_ros.node.parameters import table_text
 
 PAGE = ROOT / "docs" / "NODES.md"
 PARAMETERS = "| parameter | default | allowed | meaning |"

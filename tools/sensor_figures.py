@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from whispersign_model.decoding.edit_distance import edits
-from whispersign_model.recordings.bag import read_bag
+from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.labels import find_labels
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 from whispersign_model.sensors.collection import Labelling, find_clips
@@ -33,7 +33,7 @@ from whispersign_model.sensors.extraction import ExtractionOptions, record
 from whispersign_model.sensors.picture_files import open_file
 from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
-from whispersign_ros.discovery import isolate
+from whispersign_ros.node.discovery import isolate
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second, of /proc/PID/stat
 EDGE = 5.0  # pixels: a hand nearer to the edge of the picture is not counted
@@ -164,7 +164,7 @@ def _run(
     ]
     rclpy.init(args=[])
     node = rclpy.create_node(LISTENER)
-    command = [sys.executable, "-m", f"whispersign_ros.{executable}", "--ros-args", *given]
+    command = [sys.executable, "-m", f"whispersign_ros.nodes.{executable}", "--ros-args", *given]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     node.create_subscription(kind, topic, lambda message: heard(process, message), 1000)
     end = time.monotonic() + BOUND

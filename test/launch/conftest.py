@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import os
 
-from whispersign_ros.discovery import isolate
+from whispersign_ros.node.discovery import isolate
 
 isolate(os.environ)

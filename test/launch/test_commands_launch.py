@@ -15,7 +15,7 @@ from geometry_msgs.msg import Twist  # noqa: E402
 from launch_testing.actions import ReadyToTest  # noqa: E402
 from launched import Listener, included  # noqa: E402
 
-from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
+from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
 
 # The recording: HELLO FOLLOW LEFT LEFT STOP OPEN THANKS HOME, in one utterance.
 COMMANDS = """\

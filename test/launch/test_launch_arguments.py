@@ -14,8 +14,8 @@ from launch.actions import OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import Node
 
 from launch import LaunchContext
-from whispersign_ros import launching
-from whispersign_ros.discovery import OLDER, VARIABLE
+from whispersign_ros.graph import launch_utils
+from whispersign_ros.node.discovery import OLDER, VARIABLE
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ OF_SOURCE = {"replay": {"bag", "rate", "loop", "restamp"}, "camera": {"input"}}
 @pytest.mark.parametrize("source", ["camera", "leap", "replay", "synthetic"])
 def test_every_argument_is_read(module, monkeypatch, source):
     read = set()
-    value = launching.value
+    value = launch_utils.value
     monkeypatch.setattr(
-        launching, "value", lambda context, name: read.add(name) or value(context, name)
+        launch_utils, "value", lambda context, name: read.add(name) or value(context, name)
     )
     _nodes(module, source=source)
     context = LaunchContext()
     context.launch_configurations["discovery"] = ""
-    launching.limits(context)
+    launch_utils.limits(context)
     others = set().union(*(words for name, words in OF_SOURCE.items() if name != source))
     assert read == {argument.name for argument in launched.declared(module)} - others
 
@@ -101,7 +101,7 @@ def _environment(monkeypatch, discovery, **variables):
         monkeypatch.setenv(name, value)
     context = LaunchContext()
     context.launch_configurations["discovery"] = discovery
-    for action in launching.limits(context):
+    for action in launch_utils.limits(context):
         action.execute(context)
     return {name: os.environ[name] for name in (VARIABLE, OLDER) if os.environ.get(name)}
 

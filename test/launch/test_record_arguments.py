@@ -10,8 +10,8 @@ import launched
 from launch.actions import ExecuteProcess, Shutdown
 from launch_ros.actions import Node
 
-from whispersign_ros import launching
-from whispersign_ros.executables import GRAPH
+from whispersign_ros.graph import launch_utils
+from whispersign_ros.node.entry_points import GRAPH
 
 SOURCES = ("leap", "camera", "synthetic", "none")
 
@@ -44,9 +44,9 @@ def test_every_argument_is_described_and_read(name, monkeypatch):
     arguments = launched.declared(launched.module(name))
     assert all(len(argument.description) > 10 for argument in arguments)
     read = {"discovery"}  # read beside the nodes
-    value = launching.value
+    value = launch_utils.value
     monkeypatch.setattr(
-        launching, "value", lambda context, name: read.add(name) or value(context, name)
+        launch_utils, "value", lambda context, name: read.add(name) or value(context, name)
     )
     for source in SOURCES:
         _nodes(name, source=source, ros2_bag="x")

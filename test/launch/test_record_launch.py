@@ -15,7 +15,7 @@ pytest.importorskip("launch_ros", reason=REASON)
 from launch_testing.actions import ReadyToTest  # noqa: E402
 from launched import included, wait  # noqa: E402
 
-from whispersign_model.recordings.bag import read_bag  # noqa: E402
+from whispersign_model.recordings.bags.bag import read_bag  # noqa: E402
 from whispersign_model.recordings.takes import find_takes  # noqa: E402
 
 

@@ -13,11 +13,11 @@ from launch_testing.actions import ReadyToTest  # noqa: E402
 from launched import Listener, included  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
-from whispersign_model.recordings.bag import read_bag  # noqa: E402
+from whispersign_model.recordings.bags.bag import read_bag  # noqa: E402
 from whispersign_msgs.msg import Gloss  # noqa: E402
-from whispersign_ros import qos  # noqa: E402
-from whispersign_ros.assets import DEMO_BAG  # noqa: E402
-from whispersign_ros.messages import nanoseconds  # noqa: E402
+from whispersign_ros.conversions.messages import nanoseconds  # noqa: E402
+from whispersign_ros.node import qos  # noqa: E402
+from whispersign_ros.node.assets import DEMO_BAG  # noqa: E402
 
 
 @pytest.mark.launch_test

@@ -20,10 +20,10 @@ from lifecycle_msgs.msg import State, Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from rcl_interfaces.srv import GetParameters  # noqa: E402
 
-from whispersign_model.recordings.bag import read_bag  # noqa: E402
+from whispersign_model.recordings.bags.bag import read_bag  # noqa: E402
 from whispersign_msgs.msg import Gloss, Vocabulary  # noqa: E402
-from whispersign_ros import qos  # noqa: E402
-from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
+from whispersign_ros.node import qos  # noqa: E402
+from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
 
 SIGN = "STOP"  # what the second robot sees, again and again
 PARAMETERS = f"""\

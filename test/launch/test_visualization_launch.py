@@ -13,8 +13,8 @@ from launch_testing.actions import ReadyToTest  # noqa: E402
 from launched import Listener, included  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
-from whispersign_ros import qos  # noqa: E402
-from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
+from whispersign_ros.node import qos  # noqa: E402
+from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
 
 
 @pytest.mark.launch_test

@@ -12,10 +12,10 @@ pytest.importorskip("launch_ros", reason=REASON)
 from launch_testing.actions import ReadyToTest  # noqa: E402
 from launched import Listener, included  # noqa: E402
 
-from whispersign_model.recordings.bag import read_bag  # noqa: E402
+from whispersign_model.recordings.bags.bag import read_bag  # noqa: E402
 from whispersign_msgs.msg import Gloss, Vocabulary  # noqa: E402
-from whispersign_ros import qos  # noqa: E402
-from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
+from whispersign_ros.node import qos  # noqa: E402
+from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL  # noqa: E402
 
 
 @pytest.mark.launch_test

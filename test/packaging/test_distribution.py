@@ -80,10 +80,10 @@ def test_ros_finds_the_package_its_executables_and_its_launch_files(sources):
 
 def test_message_definitions_come_with_the_python_package(sources):
     ours = {path.name for path in (sources.root / "whispersign_msgs/msg").glob("*.msg")}
-    packaged = sources.root / "whispersign_model/recordings/msg"
+    packaged = sources.root / "whispersign_model/recordings/bags/msg"
     assert {path.name for path in packaged.glob("*.msg")} == ours
     patterns = (sources.root / "setup.cfg").read_text()
-    assert "recordings/msg/*.msg" in patterns
+    assert "recordings/bags/msg/*.msg" in patterns
 
 
 def test_every_data_file_of_the_packages_is_packaged(sources):

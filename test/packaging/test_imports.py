@@ -78,8 +78,8 @@ def test_what_nodes_and_recordings_need_loads_without_torch(sources):
     ]
     light += LIGHT
     if find_spec("launch_ros") is None:
-        light.remove("whispersign_ros.launching")
-    assert "whispersign_ros.recognition_node" in light
+        light.remove("whispersign_ros.graph.launch_utils")
+    assert "whispersign_ros.nodes.recognition_node" in light
     code = (
         "import importlib, json, sys\n"
         f"for name in {light!r}: importlib.import_module(name)\n"

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from whispersign_model.benchmarks.protocol import Folds, Plan, Protocol, chosen_folds
+from whispersign_model.crossval.protocol import Folds, Plan, Protocol, chosen_folds
+from whispersign_model.datasets.archive import read_archive
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.archive import read_archive
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.data import NO_STRETCHES
-from whispersign_model.training.module import Batch
+from whispersign_model.training_data.batch import Batch
+from whispersign_model.training_data.loader import NO_STRETCHES
 
 TOOLS = Path(__file__).parents[2] / "tools"
 

@@ -10,7 +10,7 @@ from whispersign_model.configuration import load_yaml
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import exported_beside
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.journal import RECIPE
+from whispersign_model.training.run_logger import RECIPE
 
 
 @pytest.mark.parametrize("name", names())

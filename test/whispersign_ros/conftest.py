@@ -23,12 +23,12 @@ from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, write_checkpoint
 from whispersign_model.network.config import DecoderConfig, ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.bag import write_bag
+from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import HandFeatures, HandFrame
-from whispersign_ros.discovery import isolate
-from whispersign_ros.messages import features_message, frame_message
+from whispersign_ros.conversions.messages import features_message, frame_message
+from whispersign_ros.node.discovery import isolate
 
 isolate(os.environ)  # before any test starts ROS; its child processes inherit it
 

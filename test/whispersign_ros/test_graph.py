@@ -14,11 +14,11 @@ from rclpy.node import Node
 from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.recordings.bag import read_bag, write_bag
+from whispersign_model.recordings.bags.bag import read_bag, write_bag
 from whispersign_model.runtime.loading import load_backend
 from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
-from whispersign_ros.messages import nanoseconds, read_features
+from whispersign_ros.conversions.messages import nanoseconds, read_features
 
 GRAPH = ["smoothing_node", "preprocessing_node", "recognition_node"]
 READY = "ready"  # a node that listens once the test hears everybody: replay waits for it too
@@ -81,7 +81,7 @@ def played(request, graph, bags, model, tmp_path, offline):
     processes = [
         subprocess.Popen(
             [
-                *(sys.executable, "-m", f"whispersign_ros.{executable}"),
+                *(sys.executable, "-m", f"whispersign_ros.nodes.{executable}"),
                 *("--ros-args", "--params-file", str(file), "-r", f"__ns:={space or '/'}"),
             ]
         )
@@ -138,7 +138,7 @@ def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
             text = str(value).lower() if isinstance(value, bool) else value
             words += ["-p", f"{name}:={text}"]
         processes[executable] = subprocess.Popen(
-            [sys.executable, "-m", f"whispersign_ros.{executable}", "--ros-args", *words]
+            [sys.executable, "-m", f"whispersign_ros.nodes.{executable}", "--ros-args", *words]
         )
 
     try:
@@ -175,7 +175,7 @@ def test_two_robots_beside_each_other_do_not_hear_each_other(graph, bags, model)
     for robot, bag in robots.items():
         values = {"bag": bag, "model": model, "restamp": "false", "rate": RATE, "device": "cpu"}
         words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-        command = [sys.executable, "-m", "whispersign_ros.pipeline", "--ros-args", *words]
+        command = [sys.executable, "-m", "whispersign_ros.nodes.pipeline", "--ros-args", *words]
         waits = ["-p", f"wait_for:=[{READY}]", "-p", "wait_timeout:=600.0"]
         processes.append(subprocess.Popen([*command, *waits, "-r", f"__ns:=/{robot}"]))
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from whispersign_msgs.msg import Gloss, Vocabulary
-from whispersign_ros import qos
+from whispersign_ros.node import qos
 
 GUIDE = Path(__file__).parents[2] / "docs/KIOSK.md"
 

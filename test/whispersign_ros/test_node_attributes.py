@@ -10,20 +10,20 @@ import pytest
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
-from whispersign_ros.annotation_node import AnnotationNode
-from whispersign_ros.camera_node import CameraNode
-from whispersign_ros.command_node import CommandNode
-from whispersign_ros.leap_node import LeapNode
-from whispersign_ros.lifecycle import ManagedNode
-from whispersign_ros.pipeline import Pipeline
-from whispersign_ros.preprocessing_node import PreprocessingNode
-from whispersign_ros.recognition_node import RecognitionNode
-from whispersign_ros.replay_node import ReplayNode
-from whispersign_ros.robot_node import RobotNode
-from whispersign_ros.sensor_node import SensorNode
-from whispersign_ros.smoothing_node import SmoothingNode
-from whispersign_ros.synthetic_node import SyntheticNode
-from whispersign_ros.visualization_node import VisualizationNode
+from whispersign_ros.node.managed_node import ManagedNode
+from whispersign_ros.nodes.annotation_node import AnnotationNode
+from whispersign_ros.nodes.camera_node import CameraNode
+from whispersign_ros.nodes.command_node import CommandNode
+from whispersign_ros.nodes.leap_node import LeapNode
+from whispersign_ros.nodes.pipeline import Pipeline
+from whispersign_ros.nodes.preprocessing_node import PreprocessingNode
+from whispersign_ros.nodes.recognition_node import RecognitionNode
+from whispersign_ros.nodes.replay_node import ReplayNode
+from whispersign_ros.nodes.robot_node import RobotNode
+from whispersign_ros.nodes.sensor_base import SensorNode
+from whispersign_ros.nodes.smoothing_node import SmoothingNode
+from whispersign_ros.nodes.synthetic_node import SyntheticNode
+from whispersign_ros.nodes.visualization_node import VisualizationNode
 
 EXTENDED = {"destroy_node", "on_configure", "on_activate", "on_deactivate", "on_cleanup"}
 EXTENDED |= {"on_shutdown"}

@@ -15,9 +15,9 @@ from rclpy.qos import QoSPresetProfiles
 from std_msgs.msg import Bool
 
 from whispersign_msgs.msg import Gloss, HandFeatures
-from whispersign_ros import qos
-from whispersign_ros.command_node import CommandNode
-from whispersign_ros.messages import time_message
+from whispersign_ros.conversions.messages import time_message
+from whispersign_ros.node import qos
+from whispersign_ros.nodes.command_node import CommandNode
 
 GUIDE = Path(__file__).parents[2] / "docs/ROBOT.md"
 COMMANDS = """\

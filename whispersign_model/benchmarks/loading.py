@@ -10,15 +10,15 @@ import torch
 
 from whispersign_model.benchmarks.network import size_config
 from whispersign_model.configuration import config_file, load_yaml
+from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.conversion import ConversionOptions, Source, convert
-from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.data import Clips
 from whispersign_model.training.module import TrainingModule
 from whispersign_model.training.throughput import measure_loading, training_step
+from whispersign_model.training_data.loader import Clips
 
 SIZE = "tiny"  # the network whose steps the loader must keep up with
 MADE_UP = CorpusOptions(signers=2, takes=2, sentences=60, length=(2, 6), left_handed=0.0)

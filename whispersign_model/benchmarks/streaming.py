@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.runtime.backend import Backend
+from whispersign_model.decoding.backend import Backend
 from whispersign_model.runtime.loading import load_backend
 
 RATE = 60  # frames a second

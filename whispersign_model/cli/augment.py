@@ -26,12 +26,12 @@ def run(arguments: argparse.Namespace) -> int:
     import tempfile
 
     from whispersign_model.benchmarks.loading import made_up_dataset
+    from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import FrontendConfig
-    from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.synthesis.corpus import CorpusOptions
-    from whispersign_model.training.augmentation_page import write_page
-    from whispersign_model.training.takes import Takes
+    from whispersign_model.training_data.clip_store import Takes
+    from whispersign_model.visualization.augmentation_page import write_page
 
     with ExitStack() as stack:
         folder: Path | None = arguments.data

@@ -113,7 +113,7 @@ def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from whispersign_model.benchmarks import continuous
+    from whispersign_model.crossval import continuous
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

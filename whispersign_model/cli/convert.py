@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from whispersign_model.cli.arguments import index, not_negative, seed
 
 if TYPE_CHECKING:
-    from whispersign_model.recordings.conversion import ConversionOptions, Source
+    from whispersign_model.datasets.conversion import ConversionOptions, Source
     from whispersign_model.recordings.recording import Recording
 
 
@@ -131,9 +131,9 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
     Raises:
         RecipeError: naming a recipe field out of its range.
     """
+    from whispersign_model.datasets.conversion import ConversionOptions
+    from whispersign_model.datasets.splits import SplitPolicy
     from whispersign_model.features.recipe import Recipe, Smoothing
-    from whispersign_model.recordings.conversion import ConversionOptions
-    from whispersign_model.recordings.splits import SplitPolicy
 
     fields: dict[str, object] = {}
     if arguments.rate is not None:
@@ -161,10 +161,10 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert and print the report."""
-    from whispersign_model.recordings.bag import read_bag
-    from whispersign_model.recordings.bag_files import find_bags
-    from whispersign_model.recordings.bag_topics import FILTERED, RAW
-    from whispersign_model.recordings.conversion import Source
+    from whispersign_model.datasets.conversion import Source
+    from whispersign_model.recordings.bags.bag import read_bag
+    from whispersign_model.recordings.bags.files import find_bags
+    from whispersign_model.recordings.bags.topics import FILTERED, RAW
     from whispersign_model.recordings.labels import find_labels, labelled
 
     bags = find_bags(arguments.bags)
@@ -199,8 +199,8 @@ def write_dataset_from(
     from rich.console import Console
     from rich.progress import Progress
 
-    from whispersign_model.recordings.conversion import convert
-    from whispersign_model.recordings.report_page import write_page
+    from whispersign_model.datasets.conversion import convert
+    from whispersign_model.visualization.conversion_page import write_page
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

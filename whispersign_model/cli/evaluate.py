@@ -11,10 +11,10 @@ from whispersign_model.cli.outputs import check_file, check_folder, write_json
 from whispersign_model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from whispersign_model.datasets.dataset import Dataset
+    from whispersign_model.evaluation.report import Evaluation
     from whispersign_model.network.checkpoint import CheckpointMetadata
     from whispersign_model.network.model import WhisperSignModel
-    from whispersign_model.recordings.dataset import Dataset
-    from whispersign_model.training.evaluation_report import Evaluation
 
 SPLITS = ("train", "val", "test")
 
@@ -66,12 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print the figures."""
     from rich.console import Console
 
+    from whispersign_model.datasets.dataset import Dataset
+    from whispersign_model.evaluation.calibration import calibrate
+    from whispersign_model.evaluation.evaluate import check_fit
     from whispersign_model.network.checkpoint import read_metadata
     from whispersign_model.network.model import WhisperSignModel
-    from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.runtime.torch_backend import choose_device
-    from whispersign_model.training.calibration import calibrate
-    from whispersign_model.training.evaluation import check_fit
 
     _check_options(arguments)
     model, metadata = WhisperSignModel.load_checkpoint(arguments.checkpoint)
@@ -128,8 +128,8 @@ def _evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from whispersign_model.training.evaluation import Reading, read_live, read_offline
-    from whispersign_model.training.evaluation_report import LIVE, OFFLINE, Evaluation
+    from whispersign_model.evaluation.evaluate import Reading, read_live, read_offline
+    from whispersign_model.evaluation.report import LIVE, OFFLINE, Evaluation
 
     examples = data.split(arguments.split)
     readings: dict[str, list[Reading]] = {}

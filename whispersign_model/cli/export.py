@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from whispersign_model.cli.arguments import checkpoint, not_negative
 
 if TYPE_CHECKING:
+    from whispersign_model.datasets.dataset import Example
+    from whispersign_model.decoding.backend import Backend
+    from whispersign_model.evaluation.metrics import GlossErrors
     from whispersign_model.network.checkpoint import CheckpointMetadata
-    from whispersign_model.recordings.dataset import Example
-    from whispersign_model.runtime.backend import Backend
-    from whispersign_model.training.metrics import GlossErrors
 
 
 ALLOWED = 0.01  # word error rate that 8-bit weights may cost
@@ -81,10 +81,10 @@ def _measure(
         CheckpointError: 8-bit weights cost more than they may.
         DatasetError: there are no recordings in val, nor in test.
     """
+    from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import CheckpointError
-    from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.evaluation.evaluate import check_fit
     from whispersign_model.runtime.onnx_backend import OnnxBackend
-    from whispersign_model.training.evaluation import check_fit
 
     data = Dataset.open(arguments.data)
     check_fit(data, metadata)
@@ -116,8 +116,8 @@ def _errors(
 ) -> GlossErrors:
     """Count a runtime's errors in the clips that ``whispersign evaluate`` gives the network."""
     from whispersign_model.decoding.search import DecodingOptions, decode
-    from whispersign_model.training.data import Clips
-    from whispersign_model.training.metrics import GlossErrors
+    from whispersign_model.evaluation.metrics import GlossErrors
+    from whispersign_model.training_data.loader import Clips
 
     errors, options = GlossErrors(), DecodingOptions().weighed(backend.alpha)
     clips = Clips(examples, metadata.recipe, metadata.config.frontend.patch_size, seed=0)

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Import and say what was written."""
-    from whispersign_model.recordings.archive import read_archive
-    from whispersign_model.recordings.conversion import Source
+    from whispersign_model.datasets.archive import read_archive
+    from whispersign_model.datasets.conversion import Source
 
     if arguments.dataset is None:
         remedy = "or give it to `whispersign convert` afterwards"
@@ -65,7 +65,7 @@ def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:
     from rich.progress import track
 
     from whispersign_model.recordings.atomic import added_files
-    from whispersign_model.recordings.bag import write_bag
+    from whispersign_model.recordings.bags.bag import write_bag
 
     console = Console(stderr=True)
     with added_files(out, [each.name for each in recordings], BagError) as folder:

@@ -14,7 +14,8 @@ from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.cli.outputs import check_file, write_json
 from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.errors import ConfigError
-from whispersign_model.recordings.recording import NANOSECONDS, Recording
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.timestamps import NANOSECONDS
 
 if TYPE_CHECKING:
     from whispersign_model.decoding.result import Result
@@ -87,9 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
     """Read archives, bags and videos, one recording after the other."""
-    from whispersign_model.recordings.archive import read_archive
-    from whispersign_model.recordings.bag import read_bag
-    from whispersign_model.recordings.bag_files import find_bags
+    from whispersign_model.datasets.archive import read_archive
+    from whispersign_model.recordings.bags.bag import read_bag
+    from whispersign_model.recordings.bags.files import find_bags
 
     for path in inputs:
         if path.suffix == ".npz":

@@ -103,7 +103,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
     from rich.progress import track
 
     from whispersign_model.recordings.atomic import whole_folder
-    from whispersign_model.recordings.bag import write_bag
+    from whispersign_model.recordings.bags.bag import write_bag
     from whispersign_model.recordings.labels import FOLDER_TABLE, write_table
     from whispersign_model.synthesis.corpus import synthesize_corpus
 

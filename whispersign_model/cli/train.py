@@ -52,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, and say where the network is and how good."""
     from whispersign_model.cli.main import EXIT_USAGE
     from whispersign_model.configuration import config_file, load_yaml
+    from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import ConfigError, WhisperSignError
     from whispersign_model.network.config import SIZES, load_model_config
-    from whispersign_model.recordings.dataset import Dataset
     from whispersign_model.training.config import TrainingConfig
-    from whispersign_model.training.processes import place
-    from whispersign_model.training.resumption import RESUME, how_to_go_on
+    from whispersign_model.training.distributed import place
+    from whispersign_model.training.resume import RESUME, how_to_go_on
     from whispersign_model.training.trainer import Run, train
 
     recipe = load_yaml(TrainingConfig, arguments.config)

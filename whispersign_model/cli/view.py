@@ -18,8 +18,8 @@ from whispersign_model.cli.video import is_video
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
-    from whispersign_model.recordings.view import Scene
-    from whispersign_model.sensors.watching import Overlay
+    from whispersign_model.visualization.video_overlay import Overlay
+    from whispersign_model.visualization.viewer import Scene
 
 
 SPEED = 1.0
@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
 
     from whispersign_model.errors import WhisperSignError
-    from whispersign_model.recordings.recording import NANOSECONDS
-    from whispersign_model.recordings.view import Skeletons, part
+    from whispersign_model.timestamps import NANOSECONDS
+    from whispersign_model.visualization.viewer import Skeletons, part
 
     _refuse_idle_of_output(arguments)
     try:
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
-    from whispersign_model.recordings.view import FILMS
+    from whispersign_model.visualization.viewer import FILMS
 
     if arguments.out is not None and arguments.out.suffix.lower() not in FILMS:
         fault, remedy = "does nothing on a sheet", "name a film with --out, or leave it away"
@@ -97,7 +97,7 @@ def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
 
 def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
     """Write or show a scene whose captions count from ``begin``, nanoseconds."""
-    from whispersign_model.recordings.view import FILMS, show, write_film, write_sheet
+    from whispersign_model.visualization.viewer import FILMS, show, write_film, write_sheet
 
     out: Path | None = arguments.out
     if out is None:
@@ -115,7 +115,7 @@ def _overlay(arguments: argparse.Namespace) -> Overlay:
     from rich.progress import Progress
 
     from whispersign_model.cli.extract import options_from
-    from whispersign_model.sensors.watching import Overlay
+    from whispersign_model.visualization.video_overlay import Overlay
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -135,10 +135,10 @@ def _chosen(arguments: argparse.Namespace) -> Recording:
     Raises:
         WhisperSignError: there is none of that name, or the file is at fault.
     """
+    from whispersign_model.datasets.archive import read_archive
     from whispersign_model.errors import ConfigError
-    from whispersign_model.recordings.archive import read_archive
-    from whispersign_model.recordings.bag import read_bag
-    from whispersign_model.recordings.bag_files import find_bags
+    from whispersign_model.recordings.bags.bag import read_bag
+    from whispersign_model.recordings.bags.files import find_bags
 
     path, wanted = arguments.input, arguments.recording
     if path.suffix == ".npz":

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import CONFIDENCE, VELOCITY
 
 
@@ -63,8 +62,3 @@ def speed(frame: NDArray[np.float32]) -> float:
     """Root mean square of the velocity features of tracked joints in a frame ``(42, 7)``."""
     tracked = frame[frame[:, CONFIDENCE] > 0]
     return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
-
-
-def seconds(nanoseconds: float) -> float:
-    """Return a difference of stamps in seconds."""
-    return nanoseconds / NANOSECONDS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import CONFIDENCE
+from whispersign_model.timestamps import NANOSECONDS
 
 SHORT = 0.1  # seconds; over a longer gap nothing is known of the hands
 

@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from whispersign_model.decoding.alignment import extents
+from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.edit_distance import continuation
-from whispersign_model.decoding.endpoint import EndpointOptions, Hands, seconds
+from whispersign_model.decoding.endpoint import EndpointOptions, Hands
 from whispersign_model.decoding.gaps import bridge
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.spotting import Spotting
 from whispersign_model.decoding.utterance import Utterance
-from whispersign_model.features.ending import with_ending
+from whispersign_model.features.end_padding import with_ending
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.streams import Admission, StreamClock
-from whispersign_model.recordings.recording import NANOSECONDS, Recording
-from whispersign_model.runtime.backend import Backend
+from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+from whispersign_model.timestamps import NANOSECONDS, seconds
 
 SLACK = 1.0  # seconds beyond the lead-in after which it is trimmed: not in every frame
 LOOK = 0.5  # seconds from look to look for signs that are settled: small batches are dear

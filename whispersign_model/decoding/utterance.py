@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.backend import EncoderStream
 from whispersign_model.decoding.ctc import PrefixBeam, common_prefix
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, with_spans
-from whispersign_model.features.ending import ENDING
-from whispersign_model.runtime.backend import EncoderStream
+from whispersign_model.features.end_padding import ENDING
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
 MARGIN = float(np.log(300))  # hypotheses less probable than a 300th of the best have no say

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
+from whispersign_model.timestamps import NANOSECONDS
 
 COLLAPSED = 1e-4  # metres or image heights; a hand no longer than this is a sensor's filler
 

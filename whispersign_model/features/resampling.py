@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.features.recipe import SensorRecipe
-from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import HANDS, JOINTS, JOINTS_PER_HAND, WRIST
+from whispersign_model.timestamps import NANOSECONDS
 
 HIT = 1000  # nanoseconds; a grid point this close to a frame takes that frame's values as they are
 BOTH = np.arange(len(HANDS))

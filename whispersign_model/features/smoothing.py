@@ -13,8 +13,9 @@ from whispersign_model.errors import RecipeError
 from whispersign_model.features.plausibility import drop_incomplete
 from whispersign_model.features.recipe import Smoothing
 from whispersign_model.features.streams import StreamClock
-from whispersign_model.recordings.recording import NANOSECONDS, Recording, tracked_frames
+from whispersign_model.recordings.recording import Recording, tracked_frames
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+from whispersign_model.timestamps import NANOSECONDS
 
 MEMORY = 0.1  # seconds; a joint that was not tracked for longer starts afresh
 BLOCK = 1024  # frames filtered at once: bounds the memory that a long recording takes

@@ -7,11 +7,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.timestamps import CLOCK_JUMP_BACK, NANOSECONDS, is_clock_jump
 
 REPEATED = NANOSECONDS // 1000  # 1 ms: a frame closer to the last one is the same one again
-LATE = -NANOSECONDS  # further back than 1 s, a stamp is a time jump rather than a late frame
-SILENCE = 5 * NANOSECONDS  # further ahead than 5 s, a stamp is a time jump rather than a pause
 
 
 class Admission(Enum):
@@ -48,11 +46,11 @@ class StreamClock:
             self._last = stamp
             return Admission.START
         ahead = stamp - self._last
-        if LATE <= ahead < REPEATED:
+        if -CLOCK_JUMP_BACK <= ahead < REPEATED:
             self.out_of_order += 1
             return Admission.DROP
         self._last = stamp
-        if ahead < LATE or ahead > SILENCE:
+        if is_clock_jump(ahead):
             self.jumps += 1
             return Admission.START
         return Admission.NEXT

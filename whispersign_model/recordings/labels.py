@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from whispersign_model.errors import LabelError
 from whispersign_model.recordings.atomic import replace_file
-from whispersign_model.recordings.recording import NANOSECONDS, Recording, Segment
+from whispersign_model.recordings.recording import Recording, Segment
+from whispersign_model.timestamps import NANOSECONDS
 
 FOLDER_TABLE = "labels.csv"  # for all bags of the folder it lies in
 COLUMNS = ("recording", "glosses", "start", "end", "signer", "split", "status")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from whispersign_model.errors import RecordingError
 from whispersign_model.skeleton import JOINTS
+from whispersign_model.timestamps import NANOSECONDS
 
 FARTHEST = 1000.0  # metres or image heights from the sensor; beyond, sums of squares overflow
-NANOSECONDS = 1_000_000_000  # per second
 BLOCK = 4096  # frames looked at at once, so that arrays mapped from a file stay there
 
 

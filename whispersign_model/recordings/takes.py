@@ -15,9 +15,9 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 
 from whispersign_model.errors import BagError
 from whispersign_model.recordings.atomic import safe_name, whole_folder
-from whispersign_model.recordings.bag import METADATA_VERSION, SIGNER, add_connection
-from whispersign_model.recordings.bag_files import METADATA, read_metadata
-from whispersign_model.recordings.bag_topics import damage_told
+from whispersign_model.recordings.bags.bag import METADATA_VERSION, SIGNER, add_connection
+from whispersign_model.recordings.bags.files import METADATA, read_metadata
+from whispersign_model.recordings.bags.topics import damage_told
 from whispersign_model.recordings.labels import DISCARD, KEEP
 
 GLOSS, TAKE, SENSOR, STATUS = "gloss", "take", "sensor", "status"  # keys of custom_data

@@ -15,7 +15,7 @@ Frames = NDArray[np.float32]
 
 
 class ChunkStream(Generic[State]):
-    """An :class:`~whispersign_model.runtime.backend.EncoderStream` for any runtime.
+    """An :class:`~whispersign_model.decoding.backend.EncoderStream` for any runtime.
 
     Args:
         step: takes the next patches ``(K, P, 42, 7)`` and the state; returns ``(K, V)``

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from whispersign_model.decoding.backend import Backend
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import checkpoint_files, read_metadata
 from whispersign_model.network.onnx_file import SUFFIX
-from whispersign_model.runtime.backend import Backend
 
 EXPORTED = f"model{SUFFIX}"  # in a checkpoint's folder
 

@@ -11,12 +11,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.backend import choose_device
 from whispersign_model.decoding.search import SecondPass
 from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
-from whispersign_model.runtime.backend import choose_device
 from whispersign_model.runtime.chunks import ChunkStream, as_patches, whole_patches
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -33,14 +33,14 @@ OrtState = tuple["onnxruntime.OrtValue", ...]
 
 @dataclass(frozen=True)
 class OnnxClip:
-    """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
+    """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
 
     log_probs: NDArray[np.float32]
     second_pass: SecondPass
 
 
 class OnnxBackend:
-    """An exported network; see :class:`~whispersign_model.runtime.backend.Backend`.
+    """An exported network; see :class:`~whispersign_model.decoding.backend.Backend`.
 
     One graph serves both ways: a clip of any length is a first chunk of that length.
 

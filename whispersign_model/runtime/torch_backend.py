@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from whispersign_model.decoding import backend
 from whispersign_model.decoding.search import SecondPass
 from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
-from whispersign_model.runtime import backend
 from whispersign_model.runtime.chunks import ChunkStream
 
 
@@ -29,14 +29,14 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
 
 @dataclass(frozen=True)
 class TorchClip:
-    """One encoded clip; see :class:`~whispersign_model.runtime.backend.EncodedClip`."""
+    """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
 
     log_probs: NDArray[np.float32]
     second_pass: SecondPass
 
 
 class TorchBackend:
-    """A network in PyTorch; see :class:`~whispersign_model.runtime.backend.Backend`."""
+    """A network in PyTorch; see :class:`~whispersign_model.decoding.backend.Backend`."""
 
     def __init__(self, model: WhisperSignModel, device: str = "auto") -> None:
         chosen, self.notice = choose_device(device)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
+from whispersign_model.sensors.frame_source import Picture, Pictures
+from whispersign_model.sensors.hand_translation import Placer
+from whispersign_model.sensors.handedness import Sides
 from whispersign_model.sensors.intrinsics import Intrinsics
 from whispersign_model.sensors.overlay import Landmarks, draw_hands
-from whispersign_model.sensors.pictures import Picture, Pictures
-from whispersign_model.sensors.placement import Placer
 from whispersign_model.sensors.sensor import Hand, Observation
-from whispersign_model.sensors.sides import Sides
 from whispersign_model.skeleton import HANDS
 
 SOURCE = "camera"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.timestamps import NANOSECONDS
 
 WINDOW = 5 * NANOSECONDS  # over which the quickest delivery is looked for
 SLEW = 0.002  # seconds a second by which the offset may change; clocks drift a twentieth of that

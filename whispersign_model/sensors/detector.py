@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.errors import SensorError
-from whispersign_model.recordings.recording import NANOSECONDS
+from whispersign_model.timestamps import NANOSECONDS
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]  # (H, W, 3), blue green red

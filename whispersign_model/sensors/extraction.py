@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from whispersign_model.errors import SensorError, WhisperSignError
-from whispersign_model.recordings.bag import write_bag
-from whispersign_model.recordings.bag_files import read_metadata
+from whispersign_model.recordings.bags.bag import write_bag
+from whispersign_model.recordings.bags.files import read_metadata
 from whispersign_model.recordings.labels import labelled
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 from whispersign_model.sensors.collection import Clip, Labelling, find_clips
+from whispersign_model.sensors.frame_source import Pictures
 from whispersign_model.sensors.picture_files import (
     ASSUMED_RATE,
     Excerpt,
@@ -28,7 +29,6 @@ from whispersign_model.sensors.picture_files import (
     VideoFile,
     open_file,
 )
-from whispersign_model.sensors.pictures import Pictures
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 

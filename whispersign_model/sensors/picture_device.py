@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 
 from whispersign_model.errors import SensorError
-from whispersign_model.recordings.recording import NANOSECONDS
-from whispersign_model.sensors.pictures import Picture, in_colour
+from whispersign_model.sensors.frame_source import Picture, in_colour
+from whispersign_model.timestamps import NANOSECONDS
 
 OLDEST = NANOSECONDS  # a driver's stamp further back than this is on some other clock
 MILLISECONDS = NANOSECONDS // 1000

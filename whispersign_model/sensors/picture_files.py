@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 
 from whispersign_model.errors import SensorError
-from whispersign_model.recordings.recording import NANOSECONDS
-from whispersign_model.sensors.pictures import Picture, in_colour
+from whispersign_model.sensors.frame_source import Picture, in_colour
 from whispersign_model.sensors.sensor import SensorEndError
+from whispersign_model.timestamps import NANOSECONDS
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",

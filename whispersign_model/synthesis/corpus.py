@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from whispersign_model.errors import ConfigError
-from whispersign_model.recordings.recording import NANOSECONDS, Recording
+from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.idle import IDLE_KINDS
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import LEFT_HANDED, SignerStyle
+from whispersign_model.timestamps import NANOSECONDS
 
 EPOCH = 1_700_000_000 * NANOSECONDS  # capture time at which the first recording starts
 SPACING = 120 * NANOSECONDS  # between the starts of recordings

@@ -6,9 +6,9 @@ import numpy as np
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import LIMITS, clamp
+from whispersign_model.synthesis.hand_trajectory import GRID, Course, Formation
 from whispersign_model.synthesis.performance import transition, transition_samples
 from whispersign_model.synthesis.rotations import normalise
-from whispersign_model.synthesis.stroke import GRID, Course, Formation
 
 IDLE_KINDS = ("rest", "scratch", "random")
 RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # metres, dominant space: corners of random movement

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
+from whispersign_model.synthesis.hand_trajectory import GRID, Course, minimum_jerk
 from whispersign_model.synthesis.rotations import (
     Floats,
     about,
@@ -18,7 +19,6 @@ from whispersign_model.synthesis.rotations import (
     normalise,
     slerp,
 )
-from whispersign_model.synthesis.stroke import GRID, Course, minimum_jerk
 
 # Limits of a transition made at tempo 1: peaks of a minimum-jerk reach.
 PEAK_SPEED = 1.3  # m/s, wrist

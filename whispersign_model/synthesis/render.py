@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from whispersign_model.errors import RecordingError
 from whispersign_model.recordings.atomic import whole_file
-from whispersign_model.recordings.recording import NANOSECONDS, Recording
+from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
-from whispersign_model.synthesis.flesh import NAIL, SKIN, flesh_of
+from whispersign_model.synthesis.hand_shapes import NAIL, SKIN, flesh_of
 from whispersign_model.synthesis.raster import Canvas, Paint, to_screen
 from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), blue green red
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import JOINTS, JOINTS_PER_HAND, WRIST
 from whispersign_model.synthesis.performance import Performance
 from whispersign_model.synthesis.rotations import Floats
+from whispersign_model.timestamps import NANOSECONDS
 
 SENSORS = ("leap", "camera", "ideal")
 TIP_NOISE = 1.4  # noise of a fingertip, relative to the hand's; the wrist has 0.8

@@ -11,12 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
-from whispersign_model.recordings.recording import (
-    NANOSECONDS,
-    Coordinates,
-    Recording,
-    Segment,
-)
+from whispersign_model.recordings.recording import Coordinates, Recording, Segment
+from whispersign_model.synthesis.hand_trajectory import GRID, Course, Formation
 from whispersign_model.synthesis.idle import idle_courses
 from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon
 from whispersign_model.synthesis.performance import (
@@ -29,8 +25,8 @@ from whispersign_model.synthesis.performance import (
 )
 from whispersign_model.synthesis.rotations import Floats, normalise
 from whispersign_model.synthesis.sensor import SensorModel
-from whispersign_model.synthesis.stroke import GRID, Course, Formation
 from whispersign_model.synthesis.style import SignerStyle, Variation
+from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"
 RETRACTION = np.array([0.0, -0.05, 0.04])  # metres between two productions of the same sign

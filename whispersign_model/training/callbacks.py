@@ -15,12 +15,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.evaluation.figures import confusion_figure
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.recordings.atomic import replace_file
-from whispersign_model.training.figures import confusion_figure
-from whispersign_model.training.journal import Journal, epoch_line
 from whispersign_model.training.module import Sample, TrainingModule
-from whispersign_model.training.windows import Spans
+from whispersign_model.training.run_logger import Journal, epoch_line
+from whispersign_model.training_data.windows import Spans
 
 
 class KeepBest(Callback):

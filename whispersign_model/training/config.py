@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.features.recipe import Scaling
-from whispersign_model.training.augmentation import Augmentation
+from whispersign_model.training_data.augmentation import Augmentation
 
 Component = Literal["frontend", "encoder", "ctc", "decoder"]
 Share = Annotated[float, Field(ge=0, le=1)]

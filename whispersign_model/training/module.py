@@ -17,9 +17,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from whispersign_model.errors import DatasetError
+from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.training.batching import process
 from whispersign_model.training.config import StageConfig, TrainingConfig
+from whispersign_model.training.distributed import gather
 from whispersign_model.training.losses import (
     Losses,
     ctc_loss,
@@ -27,31 +28,10 @@ from whispersign_model.training.losses import (
     hybrid_loss,
     spotting_loss,
 )
-from whispersign_model.training.metrics import GlossErrors
-from whispersign_model.training.processes import gather
+from whispersign_model.training_data.batch import Batch
+from whispersign_model.training_data.batching import process
 
 SAMPLES = 8  # clips of the validation split whose hypotheses are logged
-
-
-class Batch(NamedTuple):
-    """Clips of about the same length, padded.
-
-    Attributes:
-        features: ``(B, T, 42, 7)`` normalised.
-        lengths: ``(B,)`` frames.
-        targets: ``(B, L)`` gloss ids, padded with 0.
-        target_lengths: ``(B,)``.
-        names: of the clips.
-        stretches: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
-            only for a network that spots.
-    """
-
-    features: Tensor
-    lengths: Tensor
-    targets: Tensor
-    target_lengths: Tensor
-    names: tuple[str, ...]
-    stretches: Tensor
 
 
 class Sample(NamedTuple):

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.alignment import align
-from whispersign_model.features.ending import ENDING
+from whispersign_model.features.end_padding import ENDING
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.training.data import Clips
-from whispersign_model.training.windows import Spans
+from whispersign_model.training_data.loader import Clips
+from whispersign_model.training_data.windows import Spans
 
 
 def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:

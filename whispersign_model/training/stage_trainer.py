@@ -15,7 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from whispersign_model.training.callbacks import Patience, StageBar, WholeFiles
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.processes import place
+from whispersign_model.training.distributed import place
 
 
 def stage_trainer(

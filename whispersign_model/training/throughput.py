@@ -11,9 +11,10 @@ from itertools import islice
 import torch
 from torch.nn.functional import pad
 
-from whispersign_model.training.batching import BucketSampler
-from whispersign_model.training.data import Clip, Clips, collate, loader
-from whispersign_model.training.module import Batch, TrainingModule
+from whispersign_model.training.module import TrainingModule
+from whispersign_model.training_data.batch import Batch
+from whispersign_model.training_data.batching import BucketSampler
+from whispersign_model.training_data.loader import Clip, Clips, collate, loader
 
 FIXED = 1500  # frames to which a loader pads that knows no lengths: 25 s at 60 Hz
 

@@ -10,39 +10,29 @@ from typing import Any
 import lightning
 import torch
 
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.errors import CheckpointError, ConfigError, DatasetError, WhisperSignError
+from whispersign_model.evaluation.calibration import calibrate
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.runtime.torch_backend import choose_device
-from whispersign_model.training.augmentation import Augmentation
-from whispersign_model.training.batching import BucketSampler
-from whispersign_model.training.calibration import calibrate
 from whispersign_model.training.callbacks import (
     KeepBest,
     Pictures,
     StageState,
 )
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.data import Clips, loader, suitable_batch_size, training_splits
-from whispersign_model.training.journal import (
-    Journal,
-    about_run,
-    versions,
-    write_metrics,
-    write_recipe,
-)
-from whispersign_model.training.module import SAMPLES, TrainingModule
-from whispersign_model.training.processes import (
+from whispersign_model.training.distributed import (
     check_devices,
     gather,
     part_of_several,
     place,
     together,
 )
-from whispersign_model.training.resumption import (
+from whispersign_model.training.module import SAMPLES, TrainingModule
+from whispersign_model.training.resume import (
     Stopped,
     check_folder,
     how_to_go_on,
@@ -50,9 +40,24 @@ from whispersign_model.training.resumption import (
     initial_model,
     read_resume,
 )
+from whispersign_model.training.run_logger import (
+    Journal,
+    about_run,
+    versions,
+    write_metrics,
+    write_recipe,
+)
 from whispersign_model.training.segmentation import aligned_spans
 from whispersign_model.training.stage_trainer import quiet_libraries, stage_trainer
-from whispersign_model.training.windows import Spans
+from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.batching import BucketSampler
+from whispersign_model.training_data.loader import (
+    Clips,
+    loader,
+    suitable_batch_size,
+    training_splits,
+)
+from whispersign_model.training_data.windows import Spans
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from whispersign_model.cli.arguments import checkpoint, config
 from whispersign_model.errors import ConfigError
-from whispersign_ros.assets import DEMO_BAG, DEMO_MODEL
+from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL
 
 SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
 SIGNER = 86  # whom the bundled model has not seen; it reads all signs of that person
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--{given[0]}", "is for --drive", "add --drive")
     if arguments.drive:
         return _drive(arguments)
-    from whispersign_ros.demonstration import DemoOptions, demonstrate
+    from whispersign_ros.demo.graph_demo import DemoOptions, demonstrate
 
     return demonstrate(
         DemoOptions(
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _drive(arguments: argparse.Namespace) -> int:
     from whispersign_model.configuration import config_file
-    from whispersign_ros.driving.demonstration import DriveOptions, drive
+    from whispersign_ros.demo.drive_demo import DriveOptions, drive
 
     for name in ("sign", "signer"):
         if arguments.bag and getattr(arguments, name) is not None:

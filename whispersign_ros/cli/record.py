@@ -82,7 +82,7 @@ def _add_course_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Lead through the session and return its exit code."""
-    from whispersign_ros.recording_session import RecordOptions, record
+    from whispersign_ros.graph.recording_session import RecordOptions, record
 
     session = {
         "glosses": arguments.glosses,

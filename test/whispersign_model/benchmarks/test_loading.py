@@ -6,7 +6,7 @@ from dataclasses import replace
 from whispersign_model.benchmarks import loading
 from whispersign_model.cli import bench
 from whispersign_model.cli.main import main
-from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.training.throughput import LoadingFigures
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from whispersign_model.cli.main import EXIT_USAGE, main
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.features.recipe import Recipe, Smoothing
 from whispersign_model.features.smoothing import Smoother
-from whispersign_model.recordings.bag import BagWriter, write_bag
-from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.recordings.bags.bag import BagWriter, write_bag
 from whispersign_model.recordings.recording import Recording, Segment
 
 

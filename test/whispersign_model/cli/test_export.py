@@ -112,7 +112,7 @@ def test_eight_bits_that_cost_too_much_are_refused(
 
 def test_the_errors_counted_are_those_of_the_runtime(exported, data):
     from whispersign_model.cli.export import _errors
-    from whispersign_model.recordings.dataset import Dataset
+    from whispersign_model.datasets.dataset import Dataset
 
     class Sure:
         """Gives gloss 1 in every clip, and remembers what it read."""

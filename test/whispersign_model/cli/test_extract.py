@@ -8,7 +8,7 @@ import pytest
 
 from whispersign_model.cli.main import main
 from whispersign_model.errors import SensorError
-from whispersign_model.recordings.bag import read_bag
+from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.extraction import ExtractionOptions, record
 from whispersign_model.sensors.picture_files import Excerpt, open_file

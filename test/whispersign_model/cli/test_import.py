@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from whispersign_model.cli.main import EXIT_USAGE, main
-from whispersign_model.recordings.bag import read_bag
-from whispersign_model.recordings.dataset import Dataset
+from whispersign_model.datasets.dataset import Dataset
+from whispersign_model.recordings.bags.bag import read_bag
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_faults_are_one_line(archive, tmp_path, capsys):
 
 
 def test_interrupted_import_leaves_nothing(archive, tmp_path, monkeypatch):
-    from whispersign_model.recordings import bag
+    from whispersign_model.recordings.bags import bag
 
     written = []
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.cli.main import main
-from whispersign_model.recordings.bag import read_bag
+from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.labels import find_labels, labelled
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus

@@ -50,7 +50,7 @@ def test_coordinates_that_no_camera_gives_are_refused(video):
 
 
 def test_recognize_takes_a_video(video, capsys):
-    from whispersign_ros.assets import DEMO_MODEL
+    from whispersign_ros.node.assets import DEMO_MODEL
 
     assert main(["recognize", str(DEMO_MODEL), str(video), "--device", "cpu"]) == 0
     assert "signed: HELLO" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from whispersign_model.cli.main import main
-from whispersign_model.recordings.bag import write_bag
+from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.synthesis.signer import Signer
 
@@ -98,9 +98,7 @@ def test_one_of_an_archive_by_its_name(tmp_path, capsys, monkeypatch):
         )
         for name in ("first", "second")
     ]
-    monkeypatch.setattr(
-        "whispersign_model.recordings.archive.read_archive", lambda path: recordings
-    )
+    monkeypatch.setattr("whispersign_model.datasets.archive.read_archive", lambda path: recordings)
     out = str(tmp_path / "a.png")
     assert main(["view", "a.npz", "--out", out]) == 0
     assert "holds 2 recordings; this is first" in capsys.readouterr().out

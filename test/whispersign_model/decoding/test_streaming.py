@@ -11,7 +11,7 @@ import torch
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
-from whispersign_model.features.ending import with_ending
+from whispersign_model.features.end_padding import with_ending
 from whispersign_model.network.config import DecoderConfig, ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.runtime.torch_backend import TorchBackend

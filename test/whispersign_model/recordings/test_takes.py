@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from whispersign_model.errors import BagError
-from whispersign_model.recordings import messages as ros
 from whispersign_model.recordings import takes
-from whispersign_model.recordings.bag import read_bag
+from whispersign_model.recordings.bags import messages as ros
+from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.takes import (
     Take,
     TakeWriter,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from whispersign_model.decoding.backend import choose_device
 from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.runtime import onnx_backend
-from whispersign_model.runtime.backend import choose_device
 from whispersign_model.runtime.onnx_backend import OnnxBackend
 from whispersign_model.runtime.torch_backend import TorchBackend
 

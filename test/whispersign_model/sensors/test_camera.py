@@ -8,7 +8,7 @@ import pytest
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors import camera as module
 from whispersign_model.sensors.camera import CameraHands, CameraOptions
-from whispersign_model.sensors.pictures import Picture
+from whispersign_model.sensors.frame_source import Picture
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.render import Renderer
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import SensorError
+from whispersign_model.sensors.background_reader import Grabbed
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
-from whispersign_model.sensors.newest import Grabbed
 
 PAGE = Path(__file__).parents[3] / "docs/SENSORS.md"
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.synthesis.hand import HandGeometry, clamp
+from whispersign_model.synthesis.hand_trajectory import GRID, Course
 from whispersign_model.synthesis.performance import (
     PEAK_ACCELERATION,
     PEAK_BEND,
@@ -14,7 +15,6 @@ from whispersign_model.synthesis.performance import (
     transition_samples,
 )
 from whispersign_model.synthesis.rotations import about, angle_between
-from whispersign_model.synthesis.stroke import GRID, Course
 
 
 def still(wrist=(0.0, 0.0, 0.0), turn=0.0, bend=0.0, count=1) -> Course:

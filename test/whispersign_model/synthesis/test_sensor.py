@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whispersign_model.recordings.recording import NANOSECONDS
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import HandGeometry
+from whispersign_model.synthesis.hand_trajectory import Course, Formation
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.performance import Performance
 from whispersign_model.synthesis.sensor import ACQUISITION, SENSORS, SensorModel, in_view
-from whispersign_model.synthesis.stroke import Course, Formation
 from whispersign_model.synthesis.style import SignerStyle
+from whispersign_model.timestamps import NANOSECONDS
 
 IDEAL = SensorModel.ideal(60.0)
 

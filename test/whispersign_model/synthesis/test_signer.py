@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import ConfigError
-from whispersign_model.recordings.recording import NANOSECONDS, Coordinates, Recording
+from whispersign_model.recordings.recording import Coordinates, Recording
 from whispersign_model.skeleton import BONES, LEFT, RIGHT
 from whispersign_model.synthesis.corpus import random_sentence
 from whispersign_model.synthesis.hand import clamp
+from whispersign_model.synthesis.hand_trajectory import GRID
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import AwayItem, HoldItem, IdleItem, Signer, SignItem
-from whispersign_model.synthesis.stroke import GRID
 from whispersign_model.synthesis.style import SignerStyle
+from whispersign_model.timestamps import NANOSECONDS
 
 IDEAL = SensorModel.ideal(100.0)
 SENTENCE = ["HELLO", "GO", "MORE", "AGAIN", "STOP"]

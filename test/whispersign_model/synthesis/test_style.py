@@ -5,10 +5,10 @@ import pytest
 
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import HandGeometry, clamp
+from whispersign_model.synthesis.hand_trajectory import Formation
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
-from whispersign_model.synthesis.stroke import Formation
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
 STANDARD = SignerStyle.standard()

@@ -16,7 +16,8 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training import module as training_module
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.losses import Losses, spotting_loss
-from whispersign_model.training.module import Batch, TrainingModule, warm_up_cosine
+from whispersign_model.training.module import TrainingModule, warm_up_cosine
+from whispersign_model.training_data.batch import Batch
 
 GLOSSES = ("A", "B", "C")
 Make = Callable[..., TrainingModule]

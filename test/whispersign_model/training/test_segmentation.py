@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from whispersign_model.configuration import config_file
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.config import load_model_config
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.training import segmentation
-from whispersign_model.training.augmentation import Augmentation
-from whispersign_model.training.batching import Index
-from whispersign_model.training.data import Clips
 from whispersign_model.training.segmentation import aligned_spans
+from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.batching import Index
+from whispersign_model.training_data.loader import Clips
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 import pytest
 import torch
 
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.features.recipe import Recipe
-from whispersign_model.recordings.dataset import Dataset
-from whispersign_model.training.augmentation import Augmentation
-from whispersign_model.training.data import Clips, loader
 from whispersign_model.training.throughput import (
     FIXED,
     LoadingFigures,
@@ -14,6 +12,8 @@ from whispersign_model.training.throughput import (
     padded_to,
     real_frames_per_s,
 )
+from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.loader import Clips, loader
 
 
 def test_figures_are_of_real_frames(dataset):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.errors import ConfigError, RecipeError
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe
@@ -17,14 +18,13 @@ from whispersign_model.network.checkpoint import CheckpointMetadata, read_metada
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.encoder import Encoder
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.recordings.dataset import Dataset
 from whispersign_model.training import module
-from whispersign_model.training.augmentation import Augmentation
 from whispersign_model.training.callbacks import KeepBest
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.module import TrainingModule
-from whispersign_model.training.resumption import initial_model
+from whispersign_model.training.resume import initial_model
 from whispersign_model.training.trainer import Run, train
+from whispersign_model.training_data.augmentation import Augmentation
 
 GLOSSES = ("A", "B")
 STAGES = (

@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from whispersign_model.cli.main import main
+from whispersign_model.datasets.dataset import Dataset
+from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.recordings.dataset import Dataset
-from whispersign_model.training import takes, trainer
+from whispersign_model.training import trainer
 from whispersign_model.training.config import StageConfig
-from whispersign_model.training.data import Clips
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
-from whispersign_model.training.metrics import GlossErrors
 from whispersign_model.training.module import TrainingModule, warm_up_cosine
+from whispersign_model.training_data import clip_store
+from whispersign_model.training_data.loader import Clips
 
 RECIPE = """
 size: tiny
@@ -139,7 +140,7 @@ def test_a_file_that_vanishes_during_training_is_one_line(
     dataset, tmp_path, capsys, monkeypatch, workers
 ):
     (tmp_path / "recipe.yaml").write_text(RECIPE.replace("workers: 0", f"workers: {workers}"))
-    monkeypatch.setattr(takes, "KEPT", 0)
+    monkeypatch.setattr(clip_store, "KEPT", 0)
     path = Dataset.open(dataset).split("train")[3].features_path
 
     def lose(self):

@@ -16,7 +16,7 @@ import pytest
 from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.recordings.bag import write_bag
+from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.runtime.loading import load_backend
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from whispersign_model.recordings.bag import read_bag
+from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.takes import find_takes
 
 COMMAND = (sys.executable, "-m", "whispersign_model.cli.main", "record")

@@ -1,0 +1,156 @@
+"""Several processes: one network, every clip validated once, one writer, one fault that is told."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from whispersign_model.datasets.dataset import Dataset
+from whispersign_model.errors import ConfigError, DatasetError
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.training import distributed
+from whispersign_model.training.config import StageConfig, TrainingConfig
+from whispersign_model.training.distributed import check_devices, gather, place, together
+from whispersign_model.training.trainer import Run
+
+# What each process runs; it must be importable where it starts.
+WORK = """
+import os
+import sys
+
+import lightning
+import torch
+
+from whispersign_model.errors import DatasetError
+from whispersign_model.training import trainer
+from whispersign_model.training import distributed
+from whispersign_model.training.distributed import place
+
+
+def work(run, config, model_config):
+    modules, written, fit = [], [], lightning.Trainer.fit
+
+    def watch(self, module, *words, **options):
+        modules.append(module)
+        fit(self, module, *words, **options)
+
+    def audit(event, words):
+        changes = event == "open" and words[1] is not None and set(str(words[1])) & set("wax+")
+        path = words[1] if event == "os.rename" else words[0] if changes else ""
+        if isinstance(path, (str, os.PathLike)) and str(path).startswith(str(run.out)):
+            written.append(str(path))
+
+    lightning.Trainer.fit = watch
+    sys.addaudithook(audit)
+    metrics = trainer.train(run, config, model_config)
+    torch.save(
+        {
+            "weights": [module.state_dict() for module in modules],
+            "counted": [(m.errors.sequences, sum(m.errors.pairs.values())) for m in modules],
+            "steps": [module.trainer.global_step for module in modules],
+            "written": written,
+            "metrics": sorted(metrics),
+        },
+        run.data.path.parent / f"rank{place().rank}.pt",
+    )
+
+
+def fail(rank):
+    if place().rank == rank:
+        raise DatasetError("some.npy", f"cannot be read in process {rank}", "copy it again")
+    torch.distributed.init_process_group("gloo")
+    torch.distributed.barrier()
+
+
+def start(rank):
+    distributed.GRACE = 0.5
+    distributed.together(2, fail, rank)
+"""
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What the processes do: a module of its own, which the others can import too."""
+    (tmp_path / "work_of_processes.py").write_text(WORK)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("work_of_processes")
+
+
+def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: ModuleType) -> None:
+    stages = (
+        StageConfig(name="a", epochs=1, rate=1e-2, alpha=1, train=("frontend",), auxiliary=True),
+        StageConfig(name="b", epochs=1, rate=1e-2),
+    )
+    config = TrainingConfig(averaging=0.9, workers=0, batch_size=4, stages=stages)
+    run = Run(Dataset.open(dataset), tmp_path / "run", "cpu", 2, progress=False)
+    together(2, work.work, run, config, ModelConfig())
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    assert first["steps"] == second["steps"] == [4, 4], "8 batches, half for each"
+    for own, others in zip(first["weights"], second["weights"], strict=True):
+        assert own.keys() == others.keys()
+        assert [name for name in own if not torch.equal(own[name], others[name])] == []
+    assert first["counted"] == second["counted"] != []
+    assert {sequences for sequences, _ in first["counted"]} == {6}, "every clip once"
+    assert second["written"] == second["metrics"] == []
+    names = [Path(path).name for path in first["written"]]
+    assert {"last.ckpt", "model.safetensors", "metrics.json", "train.log"} <= set(names)
+    assert first["written"].count(str(tmp_path / "run" / "metrics.json")) == 1
+    assert "2 processes" in (tmp_path / "run" / "train.log").read_text()
+    assert not distributed.part_of_several(), "the variables of torchrun are put back"
+
+
+def test_a_fault_of_the_first_process_ends_the_others(work: ModuleType) -> None:
+    before = set(multiprocessing.active_children())  # of other tests
+    with pytest.raises(DatasetError, match="in process 0"):
+        together(2, work.fail, 0)
+    assert set(multiprocessing.active_children()) <= before
+
+
+def test_a_process_that_fails_is_not_waited_for(tmp_path: Path) -> None:
+    text = "import work_of_processes as work; work.start(1)"
+    ended = subprocess.run(
+        [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    expected = "whispersign: error: some.npy: cannot be read in process 1; copy it again"
+    assert expected in ended.stderr.splitlines()
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_process_alone_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert place() == (0, 1, 1)
+    assert gather("x") == ["x"]
+    monkeypatch.setenv("LOCAL_RANK", "1")  # by what else starts processes
+    assert place() == (0, 1, 1)
+    for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_WORLD_SIZE", "4")):
+        monkeypatch.setenv(name, value)
+    assert place() == (5, 8, 4)
+    check_devices(4, "cpu")
+    with pytest.raises(ConfigError, match="--devices 3: torchrun has started 4 processes"):
+        check_devices(3, "cpu")
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="--devices 0: is below 1"):
+        check_devices(0, "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="--device cuda: finds no GPU"):
+        check_devices(1, "cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_devices(2, "cuda")
+    with pytest.raises(ConfigError, match="--devices 3: is more than the 2 GPUs"):
+        check_devices(3, "auto")
+
+
+def test_each_process_has_its_share_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert [distributed._threads(count) for count in (2, 3, 16)] == [4, 2, 1]

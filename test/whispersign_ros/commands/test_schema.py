@@ -1,0 +1,155 @@
+"""The commands file: what is read, and what is refused in which line."""
+
+from __future__ import annotations
+
+import pytest
+
+from whispersign_model.configuration import config_file
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_ros.commands.message_builder import build
+from whispersign_ros.commands.schema import read_commands
+from whispersign_ros.commands.source_map import CommandsError
+from whispersign_ros.node.assets import DEMO_MODEL
+
+WHOLE = """\
+stop:
+  gloss: [STOP, WAIT]
+  confidence: 0.3
+  publish: {topic: cmd_vel, type: geometry_msgs/msg/Twist}
+arming:
+  gloss: HELLO
+commands:
+  - gloss: ON
+    publish:
+      topic: lamp
+      type: std_msgs/msg/Bool
+      message: {data: true}
+  - sequence: [NO, OFF]
+    mode: hold
+    publish:
+      - {topic: cmd_vel, type: geometry_msgs/msg/Twist}
+  - gloss: YES
+    call: {service: dock, type: std_srvs/srv/Trigger}
+"""
+
+
+def _check(path):
+    file = read_commands(path)
+    build(file)
+    file.check_glosses(read_metadata(DEMO_MODEL).glosses)
+
+
+@pytest.fixture
+def faults(tmp_path):
+    """Return a function that gives each fault of a text as (line, words)."""
+
+    def faults(text):
+        path = tmp_path / "commands.yaml"
+        path.write_text(text)
+        with pytest.raises(CommandsError) as caught:
+            _check(path)
+        lines = str(caught.value).splitlines()
+        assert len(lines) == len(caught.value.faults)
+        assert all(line.startswith(f"{path}:") for line in lines)
+        found = [line.removeprefix(f"{path}:").split(": ", 1) for line in lines]
+        return [(int(number), words) for number, words in found]
+
+    return faults
+
+
+@pytest.fixture
+def fault(faults):
+    """Return a function that changes the whole file and gives its one fault."""
+
+    def fault(old, new):
+        assert WHOLE.count(old) == 1
+        found = faults(WHOLE.replace(old, new))
+        assert len(found) == 1, found
+        return found[0]
+
+    return fault
+
+
+def test_glosses_that_other_readers_take_for_truth_values_stay_glosses(tmp_path):
+    path = tmp_path / "commands.yaml"
+    path.write_text(WHOLE)
+    commands = read_commands(path).commands
+    assert [command.pattern for command in commands.commands] == [("ON",), ("NO", "OFF"), ("YES",)]
+    assert commands.commands[0].publish[0].message == {"data": True}
+    assert commands.stop.gloss == ["STOP", "WAIT"]
+    assert commands.commands[1].topics == {"cmd_vel"}
+
+
+@pytest.mark.parametrize("name", ["commands.yaml", "drive.yaml"])
+def test_the_files_of_the_package_fit_the_bundled_model(name):
+    file = read_commands(config_file(name))
+    built = build(file)
+    file.check_glosses(read_metadata(DEMO_MODEL).glosses)
+    assert len(built) == len(file.commands.commands) + 1
+    assert file.commands.arming.gloss == "HELLO"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("gloss: YES", "gloss: YESS", 17, "'YESS' is not in the vocabulary; did you mean 'YES'?"),
+        ("[NO, OFF]", "[NO, OF]", 13, "commands.1.sequence.1: gloss 'OF' is not in the"),
+        ("gloss: HELLO", "gloss: HELO", 6, "'HELO' is not in the vocabulary"),
+        ("[STOP, WAIT]", "[STOP, WAITT]", 2, "'WAITT' is not in the vocabulary"),
+        ("msg/Bool", "msg/Boool", 11, "has no msg type 'Boool'"),
+        ("std_msgs/msg/Bool", "std_msg/msg/Bool", 11, "'std_msg' is not installed"),
+        ("std_msgs/msg/Bool", "std_msgs/Bool", 11, "String should match pattern"),
+        ("srv/Trigger", "srv/Triger", 18, "has no srv type 'Triger'"),
+        ("{data: true}", "{dat: true}", 12, "commands.0.publish.message.dat: is no field; there"),
+        ("{data: true}", "{data: 1}", 12, "should be true or false, not 1"),
+        (
+            "topic: lamp",
+            "topic: lamp\n      rate: 5.0",
+            11,
+            "publish.rate: is no key that is known here",
+        ),
+        ("gloss: ON", "gloss: 1", 8, "Input should be a valid string"),
+        ("gloss: ON", "gloss: STOP", 8, "STOP stops already"),
+        ("gloss: ON", "gloss: HELLO", 8, "HELLO arms already"),
+        ("gloss: HELLO", "gloss: WAIT", 6, "WAIT stops already"),
+        ("gloss: YES", "gloss: ON", 17, "ON is entry 0 already"),
+        ("gloss: YES", "gloss: YES\n    confidence: 0.2", 18, "is lower than that of stop"),
+        ("confidence: 0.3", "confidence: 1.1", 3, "less than or equal to 1"),
+        ("confidence: 0.3", "confidence: .nan", 3, "finite number"),
+        ("gloss: ON", "gloss: ON\n    mode: hold", 8, "hold on topic 'lamp', where stop publishes"),
+        ("gloss: ON", "gloss: ON\n    rate: 5.0", 8, "'rate' is for mode hold or repeat"),
+        ("gloss: ON", "gloss: ON\n    within: 5.0", 8, "'within' is for a sequence or repeats"),
+        ("mode: hold", "mode: repeat", 13, "'duration' is for mode repeat, which needs it"),
+        ("mode: hold", "mode: hold\n    duration: 1.0", 13, "'duration' is for mode repeat"),
+        ("gloss: YES", "gloss: YES\n    mode: hold", 17, "a service is called only once"),
+        ("gloss: YES", "within: 1.0", 17, "needs 'gloss' or 'sequence'"),
+        ("gloss: YES", "sequence: [YES, GO]\n    gloss: YES", 17, "one of the two"),
+        ("    call: {service: dock, type: std_srvs/srv/Trigger}\n", "", 17, "neither 'publish'"),
+        ("topic: lamp", "topic: cmd_vel", 11, "has type geometry_msgs/msg/Twist elsewhere"),
+        ("gloss: YES", "gloss: YES\n    gloss: NO", 18, "'gloss' stands twice"),
+        ("gloss: HELLO", "gloss: &x HELLO\n  confidence: *x", 7, "a reference (*name)"),
+        ("gloss: HELLO", "gloss: [HELLO", 7, "is not YAML that is read here"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(fault, old, new, line, says):
+    found, words = fault(old, new)
+    assert says in words
+    assert found == line
+
+
+def test_all_faults_are_told_at_once(faults):
+    text = WHOLE.replace("gloss: YES", "gloss: YESS").replace("gloss: HELLO", "gloss: HELO")
+    assert [line for line, _ in faults(text)] == [6, 17]
+
+
+def test_a_file_without_a_stop_is_refused(faults):
+    assert faults(WHOLE[WHOLE.index("arming") :]) == [(1, "stop: is missing")]
+    assert faults("") == [(1, "stop: is missing"), (1, "commands: is missing")]
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
+    with pytest.raises(CommandsError, match=r"missing\.yaml: cannot be read"):
+        read_commands(tmp_path / "missing.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CommandsError, match=r"binary\.yaml: is no UTF-8 text"):
+        read_commands(tmp_path / "binary.yaml")

@@ -1,0 +1,113 @@
+"""Pictures on topics, to and from arrays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from whispersign_model.errors import ConfigError, SensorError
+from whispersign_ros.conversions.images import (
+    ENCODINGS,
+    image_message,
+    read_camera_info,
+    read_compressed,
+    read_image,
+)
+
+COLOUR = (20, 120, 220)  # blue green red
+PLAIN = np.full((6, 8, 3), COLOUR, np.uint8)
+
+
+def message(encoding, pixels, padding=0):
+    rows = pixels.reshape(pixels.shape[0], -1).view(np.uint8)
+    rows = np.pad(rows, ((0, 0), (0, padding)))
+    return Image(
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        step=rows.shape[1],
+        data=rows.tobytes(),
+    )
+
+
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize("encoding", ["bgr8", "rgb8", "bgra8", "rgba8"])
+def test_colours_are_blue_green_red(encoding, padding):
+    order = [0, 1, 2] if encoding.startswith("bgr") else [2, 1, 0]
+    pixels = PLAIN[..., order]
+    if encoding.endswith("a8"):
+        pixels = np.dstack([pixels, np.full((6, 8), 255, np.uint8)])
+    np.testing.assert_array_equal(read_image(message(encoding, pixels, padding)), PLAIN)
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1"])
+def test_grey_pictures(encoding):
+    grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    np.testing.assert_array_equal(read_image(message(encoding, grey)), np.dstack([grey] * 3))
+
+
+@pytest.mark.parametrize("big", [0, 1])
+def test_grey_pictures_of_16_bits_keep_the_upper_ones(big):
+    grey = (np.arange(48, dtype=np.uint16) << 8).reshape(6, 8) + 7
+    sent = message("mono16", grey.byteswap() if big else grey)
+    sent.is_bigendian = big
+    np.testing.assert_array_equal(read_image(sent)[..., 0], grey >> 8)
+
+
+@pytest.mark.parametrize(("encoding", "luma"), [("yuv422", 1), ("yuv422_yuy2", 0)])
+def test_yuv_pictures(encoding, luma):
+    y, u, v = cv2.cvtColor(PLAIN[:1, :1], cv2.COLOR_BGR2YUV)[0, 0]
+    pixels = np.empty((6, 8, 2), np.uint8)
+    pixels[..., luma] = y
+    pixels[:, 0::2, 1 - luma], pixels[:, 1::2, 1 - luma] = u, v
+    np.testing.assert_allclose(
+        read_image(message(encoding, pixels)), PLAIN, atol=40
+    )  # of video range
+
+
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_bayer_pictures(pattern):
+    channel = {"b": 0, "g": 1, "r": 2}
+    raw = np.empty((6, 8), np.uint8)
+    for index, letter in enumerate(pattern):
+        raw[index // 2 :: 2, index % 2 :: 2] = COLOUR[channel[letter]]
+    np.testing.assert_allclose(
+        read_image(message(f"bayer_{pattern}8", raw))[2:-2, 2:-2], PLAIN[2:-2, 2:-2], atol=2
+    )
+
+
+def test_what_was_drawn_is_read_back():
+    sent = image_message(PLAIN, Header(frame_id="hands"))
+    assert sent.header.frame_id == "hands"
+    np.testing.assert_array_equal(read_image(sent), PLAIN)
+
+
+def test_compressed_pictures():
+    data = cv2.imencode(".png", PLAIN)[1].tobytes()
+    np.testing.assert_array_equal(read_compressed(CompressedImage(data=data)), PLAIN)
+    for broken in (b"", b"no picture"):
+        with pytest.raises(SensorError, match=r"bytes are no JPEG or PNG"):
+            read_compressed(CompressedImage(data=broken))
+
+
+def test_faults_of_an_image():
+    with pytest.raises(SensorError, match=r"encoding '32FC1' is unknown; known: bgr8"):
+        read_image(Image(encoding="32FC1", height=1, width=1, step=4, data=bytes(4)))
+    short = message("bgr8", PLAIN)
+    short.height = 7
+    with pytest.raises(SensorError, match=r"144 bytes are no 8x7 bgr8 with 24 bytes a row"):
+        read_image(short)
+    assert set(ENCODINGS) >= {"bgr8", "rgb8", "mono8", "bayer_rggb8", "yuv422_yuy2"}
+
+
+def test_camera_info():
+    info = CameraInfo(width=640, height=480, distortion_model="plumb_bob")
+    info.k = [600.0, 0.0, 320.0, 0.0, 600.0, 240.0, 0.0, 0.0, 1.0]
+    info.d = [-0.1, 0.0, 0.0, 0.0, 0.0]
+    known = read_camera_info(info)
+    assert (known.focal, known.model, known.distortion[0]) == ((600.0, 600.0), "plumb_bob", -0.1)
+    with pytest.raises(ConfigError, match=r"camera_info: holds no calibration"):
+        read_camera_info(CameraInfo())

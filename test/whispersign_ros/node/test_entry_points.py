@@ -1,0 +1,58 @@
+"""Entry points of the executables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from whispersign_ros.node import entry_points
+
+NAMES = (
+    "annotation_node",
+    "camera_node",
+    "command_node",
+    "leap_node",
+    "pipeline",
+    "preprocessing_node",
+    "recognition_node",
+    "replay_node",
+    "robot_node",
+    "smoothing_node",
+    "synthetic_node",
+    "visualization_node",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_runs_its_module(monkeypatch, name):
+    called = []
+
+    class Module:
+        @staticmethod
+        def main():
+            return 7
+
+    monkeypatch.setattr(entry_points, "import_module", lambda path: called.append(path) or Module)
+    monkeypatch.setattr(entry_points.signal, "signal", lambda number, handler: None)
+    assert getattr(entry_points, name)() == 7
+    assert called == [f"whispersign_ros.nodes.{name}"]
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_during_the_imports_ends_it_quietly(number):
+    script = (
+        "import os, signal, time\n"
+        "from whispersign_ros import executables\n"
+        f"entry_points.import_module = lambda path: os.kill(os.getpid(), signal.{number})\n"
+        "entry_points.smoothing_node()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_nothing_heavy_is_imported_before_signals_are_answered():
+    script = "import sys, whispersign_ros.node.entry_points; print('rclpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,170 @@
+"""``preprocessing_node`` alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from whispersign_model.errors import CheckpointError, ConfigError
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.features.smoothing import Smoother
+from whispersign_msgs.msg import HandFeatures, HandFrame
+from whispersign_ros.conversions.messages import read_features
+from whispersign_ros.nodes.preprocessing_node import PreprocessingNode
+
+NEVER = 60.0  # seconds of idle_timeout that do not pass during a test
+
+
+class Bench:
+    """A node with something before and behind it."""
+
+    def __init__(self, graph, model, **parameters):
+        self.graph = graph
+        self.node = graph.start(PreprocessingNode, model=str(model), **parameters)
+        self.heard = graph.listen(HandFeatures, "hands/features")
+        self.publisher = graph.speak(HandFrame, "hands/filtered")
+        graph.heard_from("hands/features")
+
+    def send(self, messages):
+        self.graph.send(self.publisher, messages, self.node)
+
+    def flush(self):
+        """Give out what is held back, and wait until it has come."""
+        self.node.flush()
+        marker = HandFeatures(recipe_id="marker")
+        self.node._publisher.publish(marker)
+        self.graph.until(lambda: self.heard and self.heard[-1].recipe_id == "marker")
+        self.heard.pop()
+
+
+@pytest.fixture
+def bench(graph, model):
+    return Bench(graph, model, idle_timeout=NEVER)
+
+
+@pytest.fixture(scope="session")
+def broken_off(recording):
+    """Return the sentence up to the middle of its first sign, while a hand is tracked."""
+    sign = recording.segments[0]
+    part = recording.between(int(recording.stamps[0]), (sign.start + sign.end) // 2)
+    assert part.confidence[-1].any()
+    return part
+
+
+@pytest.fixture(scope="session")
+def smooth(broken_off, recipe):
+    """Return it as smoothing_node would give it."""
+    return Smoother(recipe.smoothing).smooth(broken_off)
+
+
+@pytest.fixture(scope="session")
+def offline(broken_off, recipe):
+    return Preprocessor(recipe).process(broken_off)
+
+
+def _assert_equal(heard, block):
+    stamps, features = zip(*map(read_features, heard))
+    assert list(stamps) == block.stamps.tolist()
+    np.testing.assert_allclose(features, block.frames, atol=1e-4)
+
+
+def test_live_features_equal_offline_ones(bench, messages, recording, recipe):
+    offline = Preprocessor(recipe).process(recording)
+    bench.send(messages(Smoother(recipe.smoothing).smooth(recording)))
+    bench.flush()
+    _assert_equal(bench.heard, offline)
+    assert [message.sequence for message in bench.heard] == list(range(len(offline)))
+    assert {message.recipe_id for message in bench.heard} == {recipe.id}
+    assert {message.header.frame_id for message in bench.heard} == {"sensor"}
+    assert bench.node.diagnostics.drops == {}
+
+
+def test_raw_frames_are_smoothed_on_the_way(bench, messages, broken_off, offline):
+    bench.send(messages(broken_off))
+    bench.flush()
+    _assert_equal(bench.heard, offline)
+
+
+def test_a_sequence_that_steps_back_finishes_the_stream_and_begins_another(
+    bench, messages, smooth, offline
+):
+    bench.send(messages(smooth) + messages(smooth))
+    bench.flush()
+    assert len(bench.heard) == 2 * len(offline)
+    for half in (bench.heard[: len(offline)], bench.heard[len(offline) :]):
+        _assert_equal(half, offline)
+        assert [message.sequence for message in half] == list(range(len(offline)))
+
+
+def test_a_jump_in_time_begins_another_stream(bench, messages, smooth, offline):
+    later = messages(smooth)
+    for index, message in enumerate(later):
+        message.sequence = len(later) + index
+        message.header.stamp.sec += 1000
+    bench.send(messages(smooth) + later)
+    bench.flush()
+    sequences = [message.sequence for message in bench.heard]
+    assert sequences == 2 * list(range(len(offline)))
+
+
+def test_silence_gives_out_what_is_held_back(graph, model, messages, smooth, offline):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    bench.send(messages(smooth))
+    graph.until(lambda: len(bench.heard) == len(offline))
+    _assert_equal(bench.heard, offline)
+
+
+def test_one_frame_is_a_stream(bench, messages, smooth):
+    bench.send(messages(smooth)[:1] + messages(smooth)[:1])
+    bench.flush()
+    assert [message.sequence for message in bench.heard] == [0, 0]
+
+
+def test_late_repeated_and_bad_frames_do_no_harm(bench, messages, smooth, offline):
+    sent = messages(smooth)
+    for extra in (messages(smooth)[80], messages(smooth)[99]):
+        extra.sequence = 99
+        sent.insert(100, extra)
+    storm = messages(smooth)[100]
+    storm.left_positions = storm.right_positions = np.full(63, np.nan, np.float32)
+    storm.left_tracked = storm.right_tracked = True
+    storm.left_confidence = storm.right_confidence = np.ones(21, np.float32)
+    storm.header.stamp.nanosec -= 2_000_000
+    sent.insert(102, storm)
+    for sequence, message in enumerate(sent):
+        message.sequence = sequence
+    bench.send(sent)
+    bench.flush()
+    assert len(bench.heard) == len(offline)
+    assert all(np.isfinite(read_features(message)[1]).all() for message in bench.heard)
+    assert bench.node.diagnostics.drops == {"frames_out_of_order": 2, "joints_not_finite": 42}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"smoothing": "moving_average(5)"}, "smoothed by moving_average"),
+        ({"coordinates": HandFrame.IMAGE_NORMALISED}, "coordinates are image_normalised"),
+        ({"coordinates": 99}, "coordinates 99 are unknown"),
+    ],
+)
+def test_frames_of_another_recipe_are_refused(bench, messages, smooth, change, reason):
+    wrong = messages(smooth)[:30]
+    for message in wrong:
+        for field, value in change.items():
+            setattr(message, field, value)
+    bench.send(wrong)
+    bench.flush()
+    assert bench.heard == []
+    assert bench.node.diagnostics.drops == {"refused": 30}
+    assert reason in bench.node.diagnostics.refusal
+    bench.send(messages(smooth)[30:60])
+    assert bench.node.diagnostics.refusal == ""
+    assert len(bench.heard) > 10
+
+
+def test_faults_at_the_start(graph, tmp_path):
+    with pytest.raises(CheckpointError, match=r"missing: does not exist"):
+        graph.start(PreprocessingNode, model=str(tmp_path / "missing"))
+    with pytest.raises(ConfigError, match=r"'idle_timeout'.*0.05 to 60"):
+        graph.start(PreprocessingNode, idle_timeout=0.0)

@@ -1,0 +1,310 @@
+"""``recognition_node`` alone."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.srv import ChangeState
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+from whispersign_model.errors import CheckpointError, ConfigError
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.runtime.loading import load_backend
+from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
+from whispersign_ros.conversions.messages import features_message, nanoseconds
+from whispersign_ros.node import qos
+from whispersign_ros.nodes.recognition_node import RecognitionNode
+
+NEVER = 60.0  # seconds of idle_timeout that do not pass during a test
+LATCHED = QoSProfile(
+    depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE
+)
+
+
+def _seen(message):
+    times = nanoseconds(message.start_time), nanoseconds(message.end_time)
+    return message.gloss, *times, pytest.approx(message.confidence, abs=1e-3)
+
+
+@pytest.fixture(scope="session")
+def steps(feature_messages):
+    return feature_messages
+
+
+@pytest.fixture(scope="session")
+def offline(model, recipe, recording):
+    """Return (gloss, start, end, confidence) of the final and partial results offline."""
+    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    results = recognize_recording(recognizer, Preprocessor(recipe), recording)
+    assert any(result.final for result in results)
+    return {
+        final: [
+            (gloss.gloss, gloss.start, gloss.end, gloss.confidence)
+            for result in results
+            if result.final == final
+            for gloss in result.glosses
+        ]
+        for final in (True, False)
+    }
+
+
+class Bench:
+    """A node with something before and behind it."""
+
+    def __init__(self, graph, model, **parameters):
+        self.graph = graph
+        self.node = graph.start(RecognitionNode, model=str(model), device="cpu", **parameters)
+        self.glosses = graph.listen(Gloss, "gloss")
+        self.partials = graph.listen(Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
+        self.publisher = graph.speak(HandFeatures, "hands/features")
+        graph.heard_from("gloss")
+        graph.heard_from("gloss_partial")
+
+    def send(self, messages):
+        self.graph.send(self.publisher, messages, self.node)
+        self.graph.until(lambda: self.node._worker.at_rest)
+
+
+def test_live_glosses_equal_offline_ones(graph, model, steps, offline):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    bench.send(steps)
+    graph.until(lambda: len(bench.glosses) >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses] == offline[True]
+    expected = iter(offline[False])  # best effort: some may be lost, none may be invented
+    assert bench.partials
+    assert all(_seen(message) in expected for message in bench.partials)
+    assert all(message.final for message in bench.glosses)
+    assert not any(message.final for message in bench.partials)
+    first = bench.glosses[0]
+    assert (first.language, first.model_id) == ("xx", read_metadata(model).model_id)
+    assert first.header.frame_id == "sensor"
+    assert nanoseconds(first.header.stamp) == nanoseconds(first.end_time)
+
+
+def test_a_sequence_that_steps_back_finishes_the_utterance(graph, model, steps, offline):
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    tracked = [m for m in steps if m.left_tracked or m.right_tracked]
+    middle = tracked[: len(tracked) // 2]  # the stream breaks off while hands are there
+    bench.send(middle)
+    assert bench.glosses == []
+    bench.send(steps[:1])
+    graph.until(lambda: bench.glosses)
+    assert {message.utterance_id for message in bench.glosses} == {0}
+    assert nanoseconds(bench.glosses[-1].end_time) <= nanoseconds(middle[-1].header.stamp)
+
+
+def test_silence_finishes_the_utterance(graph, model, steps):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    tracked = [m for m in steps if m.left_tracked or m.right_tracked]
+    bench.send(tracked[: len(tracked) // 2])
+    graph.until(lambda: bench.glosses)
+    graph.until(lambda: bench.node.at_rest)
+
+
+def test_the_vocabulary_reaches_late_subscribers(graph, model):
+    node = graph.start(RecognitionNode, model=str(model), device="cpu")
+    graph.until(lambda: node.count_publishers("vocabulary"))
+    heard = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    graph.until(lambda: heard)
+    metadata = read_metadata(model)
+    assert tuple(heard[0].glosses) == metadata.glosses
+    assert (heard[0].language, heard[0].model_id) == ("xx", metadata.model_id)
+
+
+def test_features_of_another_recipe_are_refused(graph, other_model, steps, offline):
+    bench = Bench(graph, other_model, idle_timeout=0.2)
+    bench.send(steps)
+    graph.until(lambda: bench.node.at_rest)
+    assert bench.glosses == bench.partials == []
+    assert bench.node.diagnostics.drops == {"refused": len(steps)}
+    assert steps[0].recipe_id in bench.node.diagnostics.refusal
+    assert read_metadata(other_model).recipe.id in bench.node.diagnostics.refusal
+
+
+def test_refused_steps_are_not_missed(graph, model, steps):
+    bench = Bench(graph, model)
+    sent = copy.deepcopy(steps[:30])
+    for step in sent[1::3]:
+        step.recipe_id = "another"
+    bench.send(sent)
+    assert bench.node.diagnostics.drops == {"refused": 10}
+
+
+def test_bad_steps_are_dropped_and_counted(graph, model, steps, offline, recipe):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    nan = np.full((42, 7), np.nan, np.float32)
+    between = (nanoseconds(steps[99].header.stamp) + nanoseconds(steps[100].header.stamp)) // 2
+    sent = [(nanoseconds(step.header.stamp), np.reshape(step.features, (42, 7))) for step in steps]
+    sent[100:100] = [(between, nan), sent[50]]
+    bench.send(
+        [
+            features_message(stamp, number, frame, frame_id="sensor", recipe_id=recipe.id)
+            for number, (stamp, frame) in enumerate(sent)
+        ]
+    )
+    graph.until(lambda: len(bench.glosses) >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses] == offline[True]
+    assert bench.node.diagnostics.drops == {"steps_not_finite": 1, "steps_out_of_order": 1}
+
+
+def test_another_model_goes_on_without_a_restart(graph, model, other_model, steps, offline):
+    bench = Bench(graph, other_model, idle_timeout=NEVER)
+    vocabularies = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    recipes = graph.listen(Recipe, "recipe", LATCHED)
+    other, this = read_metadata(other_model), read_metadata(model)
+    as_other = [_of_recipe(message, other.recipe.id) for message in steps]
+    tracked = [message for message in as_other if message.left_tracked or message.right_tracked]
+    bench.send(tracked[: len(tracked) // 2])
+    assert bench.glosses == []
+    assert graph.set_parameter(bench.node, "model", str(model)).successful
+    # What was being signed is closed with the model before.
+    graph.until(lambda: bench.glosses and len(bench.glosses) >= bench.glosses[0].utterance_length)
+    assert {message.model_id for message in bench.glosses} == {other.model_id}
+    closed = len(bench.glosses)
+    bench.send(tracked[len(tracked) // 2 :][:3])  # the nodes before have not followed yet
+    assert bench.node.diagnostics.refusal == ""
+    bench.send([*steps, *steps[:1]])
+    graph.until(lambda: len(bench.glosses) - closed >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses[closed:]] == offline[True]
+    assert {message.model_id for message in bench.glosses[closed:]} == {this.model_id}
+    ids = [message.utterance_id for message in bench.glosses]
+    assert ids == sorted(ids)
+    assert ids[closed] > ids[closed - 1]
+    graph.until(lambda: len(recipes) == len(vocabularies) == 2)
+    assert [message.model_id for message in vocabularies] == [other.model_id, this.model_id]
+    assert [message.recipe_id for message in recipes] == [other.recipe.id, this.recipe.id]
+    assert type(this.recipe).from_json(recipes[1].json) == this.recipe
+    assert bench.node.diagnostics.drops == {"steps_of_the_former_model": 3}
+
+
+def test_features_of_the_former_model_are_refused_in_the_end(
+    graph, model, other_model, steps, monkeypatch
+):
+    monkeypatch.setattr("whispersign_ros.node.recipe_sync.MOMENT", 0.0)
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    assert graph.set_parameter(bench.node, "model", str(other_model)).successful
+    bench.send(steps[:3])
+    assert bench.node.diagnostics.drops == {"refused": 3}
+
+
+def test_a_model_that_cannot_be_used_leaves_the_one_before(graph, model, steps, offline, tmp_path):
+    bench = Bench(graph, model, idle_timeout=0.3)
+    answer = graph.set_parameter(bench.node, "model", str(tmp_path / "missing"))
+    assert not answer.successful
+    assert answer.reason.startswith(f"{tmp_path}/missing: does not exist; ")
+    assert "; allowed: text" in answer.reason
+    answer = graph.set_parameter(bench.node, "threads", 2)
+    assert not answer.successful
+    assert bench.node.get_parameter("model").value == bench.node.values["model"] == str(model)
+    bench.send(steps)
+    graph.until(lambda: len(bench.glosses) >= len(offline[True]))
+    assert [_seen(message) for message in bench.glosses] == offline[True]
+
+
+def test_a_model_may_be_changed_in_every_state(graph, model, other_model):
+    node = graph.start(RecognitionNode, model=str(other_model), device="cpu", autostart=False)
+    vocabularies = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    assert graph.set_parameter(node, "model", str(model)).successful
+    assert vocabularies == []
+    assert _change_state(graph, "configure")
+    assert graph.set_parameter(node, "model", str(other_model)).successful
+    assert _change_state(graph, "activate")
+    graph.until(lambda: len(vocabularies) == 2)
+    expected = [read_metadata(path).model_id for path in (model, other_model)]
+    assert [message.model_id for message in vocabularies] == expected
+
+
+def _of_recipe(message, recipe_id):
+    frame = np.reshape(message.features, (42, 7))
+    stamp = nanoseconds(message.header.stamp)
+    return features_message(stamp, message.sequence, frame, frame_id="sensor", recipe_id=recipe_id)
+
+
+def _change_state(graph, label):
+    request = ChangeState.Request()
+    request.transition.label = label
+    return graph.call(ChangeState, "recognition_node/change_state", request).success
+
+
+def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):
+    node = graph.start(
+        RecognitionNode, model=str(model), device="cpu", autostart=False, idle_timeout=0.3
+    )
+    glosses = graph.listen(Gloss, "gloss")
+    assert node.count_subscribers("hands/features") == 0
+    error, given = DiagnosticStatus.ERROR, set()
+    assert node.condition() == (error, "unconfigured: nothing is recognised")
+    for _ in range(2):
+        assert _change_state(graph, "configure")
+        assert node._worker is None
+        assert node.condition() == (error, "inactive: nothing is recognised")
+        assert _change_state(graph, "activate")
+        assert node.condition() is None
+        publisher = graph.speak(HandFeatures, "hands/features")
+        graph.heard_from("gloss")
+        graph.send(publisher, steps, node)
+        graph.until(lambda: len(glosses) >= len(offline[True]))
+        assert [_seen(message) for message in glosses] == offline[True]
+        assert not given & {message.utterance_id for message in glosses}
+        given |= {message.utterance_id for message in glosses}
+        glosses.clear()
+        assert _change_state(graph, "deactivate")
+        assert node._worker is None
+        assert not any(thread.name == "recognition" for thread in threading.enumerate())
+        graph.until(lambda: node.count_subscribers("hands/features") == 0)
+        assert _change_state(graph, "cleanup")
+        graph.probe.destroy_publisher(publisher)
+
+
+def test_a_transition_that_fails_can_be_tried_again(graph, model, tmp_path):
+    path = tmp_path / "model"
+    node = graph.start(RecognitionNode, model=str(path), device="cpu", autostart=False)
+    assert not _change_state(graph, "configure")
+    path.symlink_to(model)
+    assert _change_state(graph, "configure")
+    path.unlink()
+    assert not _change_state(graph, "activate")
+    path.symlink_to(model)
+    assert _change_state(graph, "activate")
+    assert node._worker is not None
+
+
+def test_faults_at_the_start(graph, tmp_path, model, monkeypatch):
+    with pytest.raises(CheckpointError, match=r"missing: does not exist"):
+        graph.start(RecognitionNode, model=str(tmp_path / "missing"))
+    with pytest.raises(ConfigError, match=r"'device'.*allowed: 'auto' or 'cpu' or 'cuda'"):
+        graph.start(RecognitionNode, device="tpu")
+    with pytest.raises(ConfigError, match=r"'threads'.*whole number from 1 to 64"):
+        graph.start(RecognitionNode, threads=0)
+    monkeypatch.setattr("whispersign_model.runtime.loading.find_spec", lambda name: None)
+    with pytest.raises(CheckpointError, match=r"holds no model\.onnx .* whispersign export"):
+        graph.start(RecognitionNode, model=str(model))
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it fails
+import rclpy
+from whispersign_ros.nodes.recognition_node import RecognitionNode
+rclpy.init()
+node = RecognitionNode()
+print(node._worker is not None)
+node.destroy_node()
+rclpy.shutdown()
+"""
+
+
+def test_the_bundled_model_is_recognised_with_without_torch():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "True"

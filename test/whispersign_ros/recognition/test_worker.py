@@ -1,0 +1,231 @@
+"""The thread in which recognition runs, with a recogniser whose pace the test sets."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from whispersign_ros.recognition import worker
+from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
+
+
+class SlowRecognizer:
+    """Notes what it is asked for; works only while the gate is open."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.entered = threading.Event()
+        self.calls = []
+        self.utterance_id = 0
+        self.out_of_order = self.not_finite = self.filled = 0
+
+    def push(self, frames, stamps):
+        assert frames.shape == (len(stamps), 42, 7)
+        self.entered.set()
+        self.gate.wait()
+        self.calls.append(("push", stamps.tolist()))
+        return [f"partial {stamps[-1]}"]
+
+    def finish(self):
+        self.calls.append(("finish",))
+        return ["final"]
+
+    def reset(self):
+        self.calls.append(("reset",))
+
+
+class Counter:
+    def __init__(self):
+        self.drops = 0
+        self.failures = []
+        self.times = []
+        self.losses = []
+        self.shown = {}
+
+    def dropped(self, cause, detail="", count=1):
+        if cause == "utterances_failed":
+            self.failures.append(detail)
+        elif cause == "steps_too_late":
+            self.drops += 1
+        else:
+            self.losses.append((cause, count))
+
+    def show(self, key, value):
+        self.shown[key] = value
+
+    def timed(self, seconds):
+        self.times.append(seconds)
+
+
+class Rig:
+    def __init__(self, capacity=100):
+        self.recognizer, self.counter, self.results = SlowRecognizer(), Counter(), []
+        self.worker = RecognitionWorker(
+            Recognition(self.recognizer, self.results.append), self.counter, capacity
+        )
+
+    def push(self, *stamps, restarts=False):
+        for stamp in stamps:
+            self.worker.push(Step(stamp, np.zeros((42, 7), np.float32), restarts))
+
+    def settle(self):
+        self.recognizer.gate.set()
+        done = threading.Event()
+        while not self.worker.at_rest:
+            done.wait(0.01)
+
+
+@pytest.fixture
+def rig():
+    rig = Rig()
+    yield rig
+    rig.recognizer.gate.set()
+    rig.worker.stop()
+
+
+def test_pushing_does_not_wait_for_the_network(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()  # it works on the first, and does not come back
+    rig.push(2, 3)
+    assert rig.recognizer.calls == []
+    assert not rig.worker.at_rest
+    rig.settle()
+    assert rig.recognizer.calls == [("push", [1]), ("push", [2, 3])]
+    assert rig.results == ["partial 1", "partial 3"]
+    assert len(rig.counter.times) == 2
+
+
+def test_a_seam_finishes_what_came_before_it(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2)
+    rig.push(3, restarts=True)
+    rig.push(4)
+    rig.worker.finish()
+    rig.settle()
+    assert rig.recognizer.calls == [
+        ("push", [1]),
+        ("push", [2]),
+        ("finish",),
+        ("push", [3, 4]),
+        ("finish",),
+    ]
+    assert rig.results == ["partial 1", "partial 2", "final", "partial 4", "final"]
+
+
+def test_too_many_waiting_steps_are_dropped_and_counted_but_no_seam_is_lost():
+    rig = Rig(capacity=2)
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2, 3)
+    rig.push(4, restarts=True)
+    rig.push(5)
+    assert rig.counter.drops == 2
+    rig.settle()
+    rig.push(6)
+    rig.settle()
+    assert rig.recognizer.calls[1:] == [("push", [2, 3]), ("finish",), ("push", [6])]
+    rig.worker.stop()
+
+
+def test_stop_forgets_what_waits(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2, 3)
+    threading.Timer(0.1, rig.recognizer.gate.set).start()
+    rig.worker.stop()
+    assert rig.recognizer.calls == [("push", [1])]
+    assert rig.results == []
+
+
+def test_an_error_of_the_runtime_costs_one_utterance_only(rig):
+    rig.push(float("nan"))  # cannot become an integer stamp: the work on it raises
+    rig.settle()
+    assert len(rig.counter.failures) == 1
+    assert rig.recognizer.calls == [("reset",)]
+    rig.push(2)
+    rig.settle()
+    assert rig.results == ["partial 2"]
+
+
+def test_a_recogniser_that_fails_is_at_fault_until_it_works_again(rig):
+    rig.recognizer.push = None
+    rig.push(1)
+    rig.settle()
+    assert rig.worker.fault.startswith("TypeError: ")
+    del rig.recognizer.push
+    rig.push(2)
+    rig.settle()
+    assert rig.worker.fault == ""
+
+
+def test_a_recogniser_that_hangs_is_at_fault(rig, monkeypatch):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    assert rig.worker.fault == ""
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "BEHIND", -1.0)
+        assert rig.worker.fault == "recognition is 0 s behind"
+    rig.settle()
+    assert rig.worker.fault == ""
+
+
+def test_the_end_of_a_stream_long_after_its_last_step_is_not_behind(rig, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
+    rig.push(1)
+    rig.settle()
+    clock.now = 100.0
+    faults = []
+    rig.recognizer.finish = lambda: faults.append(rig.worker.fault) or []
+    rig.worker.finish()
+    rig.settle()
+    assert faults == [""]
+
+
+def test_another_recogniser_goes_on_after_what_waited(rig):
+    rig.push(1)
+    rig.recognizer.entered.wait()
+    rig.push(2)
+    other, results = SlowRecognizer(), []
+    rig.worker.switch(Recognition(other, results.append))
+    rig.push(3)
+    rig.recognizer.utterance_id = 5
+    other.gate.set()
+    rig.settle()
+    assert rig.recognizer.calls == [("push", [1]), ("push", [2]), ("finish",)]
+    assert rig.results == ["partial 1", "partial 2", "final"]
+    assert other.calls == [("push", [3])]
+    assert results == ["partial 3"]
+    assert other.utterance_id == 5  # ids are never given twice
+
+
+def test_a_recogniser_that_is_replaced_is_freed(rig):
+    freed = weakref.ref(rig.recognizer)
+    other = SlowRecognizer()
+    other.gate.set()
+    rig.worker.switch(Recognition(other, lambda result: None))
+    rig.settle()
+    rig.recognizer = other
+    gc.collect()
+    assert freed() is None
+
+
+def test_what_the_recogniser_lost_is_told_once(rig):
+    rig.recognizer.out_of_order, rig.recognizer.not_finite, rig.recognizer.filled = 1, 2, 3
+    rig.push(1)
+    rig.settle()
+    rig.recognizer.not_finite = 6
+    rig.push(2)
+    rig.settle()
+    assert rig.counter.losses == [
+        ("steps_out_of_order", 1),
+        ("steps_not_finite", 2),
+        ("steps_not_finite", 4),
+    ]
+    assert rig.counter.shown == {"steps_filled_in": 3}

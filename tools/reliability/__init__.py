@@ -1,0 +1,1 @@
+"""Reliability checks: faults injected into the live graph, and soak tests."""

@@ -1,0 +1,147 @@
+"""Nodes that die, are held up, or lose their model."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from functools import partial
+from pathlib import Path
+
+from reliability.live import BrokenError, LiveGraph
+from reliability.scenario import Outcome, Scenario, new_drops, survive
+from whispersign_model.errors import WhisperSignError
+from whispersign_ros.node.entry_points import GRAPH, RESPAWN_DELAY
+
+HELD_UP = 3.0  # seconds
+OVERFLOW = 12.0  # seconds; more than all queues hold
+STALLED = "reliability.stalled"
+
+# Who hears a node: frames go through a node again once its listener reports so.
+LISTENERS = {"smoothing_node": "preprocessing_node", "preprocessing_node": "recognition_node"}
+
+
+def scenarios(model: Path) -> list[Scenario[LiveGraph]]:
+    """Return those of a graph whose nodes have read the network from ``model``."""
+    return [
+        *(
+            Scenario(
+                f"kill -9 of `{node}`, started again after {RESPAWN_DELAY:g} s",
+                "the other nodes go on; signs before the kill are published"
+                if node != "command_node"
+                else "recognition does not notice",
+                partial(_killed, node),
+            )
+            for node in (*GRAPH, "command_node")
+        ),
+        *(
+            Scenario(
+                f"`{node}` gets no time for {HELD_UP:g} s (SIGSTOP, SIGCONT)",
+                "nothing is lost",
+                partial(_held_up, node),
+            )
+            for node in GRAPH
+        ),
+        Scenario(
+            f"`recognition_node` gets no time for {OVERFLOW:g} s: queues overflow",
+            "what the queues do not hold is lost and counted",
+            _overflown,
+        ),
+        Scenario(
+            "a subscriber of all topics that never reads (SIGSTOP)",
+            "nothing is lost",
+            _stalled,
+        ),
+        Scenario(
+            "the network's files are deleted; later `recognition_node` is killed",
+            "recognition goes on without them; a start without it is refused in one line, "
+            "and works when they are back",
+            partial(_model_deleted, model),
+        ),
+    ]
+
+
+def _killed(node: str, graph: LiveGraph) -> Outcome:
+    listener = LISTENERS.get(node, node)
+
+    def fault() -> str:
+        begin = time.monotonic()
+        graph.kill(node)
+        graph.spin(RESPAWN_DELAY)
+        graph.start(node)
+        graph.ready(node)
+        graph.hears(listener)
+        seconds = time.monotonic() - begin
+        return f"the others went on; `{listener}` heard again {seconds:.1f} s after the kill"
+
+    return survive(graph, fault, all_kept=node == "command_node")
+
+
+def _held_up(node: str, graph: LiveGraph) -> Outcome:
+    def fault() -> str:
+        with graph.stopped(node):
+            graph.spin(HELD_UP)
+        return "queues held what came"
+
+    return survive(graph, fault, all_kept=True)
+
+
+def _overflown(graph: LiveGraph) -> Outcome:
+    before = graph.drops()
+
+    def fault() -> str:
+        with graph.stopped("recognition_node"):
+            graph.spin(OVERFLOW)
+        return "the oldest steps fell out of the queues"
+
+    outcome = survive(graph, fault)
+    graph.spin(1.0)  # until it has reported
+    lost = new_drops(graph, before, "recognition_node", "steps_missed")
+    if not lost:
+        raise BrokenError("queues overflowed and nothing was counted")
+    return Outcome(f"{outcome.happened}: {lost} counted", outcome.again, outcome.lost)
+
+
+def _stalled(graph: LiveGraph) -> Outcome:
+    graph.children.start(STALLED, {})
+    graph.until(lambda: "listens" in graph.children.said(STALLED), "the subscriber")
+
+    def fault() -> str:
+        with graph.stopped(STALLED):
+            graph.spin(8.0)
+            graph.again()
+        return "publishers wait for nobody"
+
+    try:
+        return survive(graph, fault, all_kept=True)
+    finally:
+        graph.children.end(STALLED)
+
+
+def _model_deleted(model: Path, graph: LiveGraph) -> Outcome:
+    aside = model.with_name("aside")
+
+    def fault() -> str:
+        shutil.move(model, aside)
+        graph.spin(1.0)
+        graph.again()
+        graph.kill("recognition_node")
+        graph.start("recognition_node")
+        try:
+            graph.until(lambda: graph.children.ended("recognition_node"), "the end of a start")
+        except WhisperSignError as error:
+            said = str(error)
+        else:
+            raise BrokenError("recognition_node ended well without its model")
+        if "exit code 2" not in said or str(model) not in said:
+            raise BrokenError(f"recognition_node without its model: {said}")
+        shutil.move(aside, model)
+        graph.start("recognition_node")
+        graph.ready("recognition_node")
+        graph.hears("recognition_node")
+        return "went on; the start without it ended with exit code 2 and named the file"
+
+    try:
+        return survive(graph, fault)
+    finally:
+        if aside.exists():
+            shutil.move(aside, model)

@@ -1,0 +1,124 @@
+"""Break things around the live graph, and see that it gets over each: ``make faults``.
+
+``python -m reliability.faults [WORD...]`` plays the scenarios whose names contain
+one of the words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from reliability import deaths, sources, streams
+from reliability.document import lines_between, write_between
+from reliability.feed import choose_takes
+from reliability.live import BrokenError, LiveGraph, nodes
+from reliability.scenario import Outcome, Scenario
+from whispersign_model.errors import WhisperSignError
+from whispersign_ros.node.assets import DEMO_MODEL
+
+EXIT_BROKEN = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """A scenario and what came of it; ``broken`` says which promise was not kept."""
+
+    scenario: Scenario[Any]
+    outcome: Outcome | None
+    broken: str = ""
+
+
+def play(words: Sequence[str]) -> Iterator[Row]:
+    """Play the scenarios whose names contain one of the words; all, where none is given."""
+    takes = choose_takes(DEMO_MODEL)
+    with TemporaryDirectory(prefix="whispersign-") as folder:
+        model = Path(folder) / "model"
+        shutil.copytree(DEMO_MODEL, model)
+        shared = _chosen([*streams.scenarios(), *deaths.scenarios(model)], words)
+        if shared:
+            with LiveGraph(nodes(model), takes) as graph:
+                graph.begin()
+                yield from (_row(scenario, graph) for scenario in shared)
+        for scenario in _chosen(sources.scenarios(model, takes, Path(folder)), words):
+            yield _row(scenario, None)
+
+
+def _chosen(scenarios: Sequence[Any], words: Sequence[str]) -> list[Any]:
+    return [each for each in scenarios if not words or any(word in each.name for word in words)]
+
+
+def _row(scenario: Scenario[Any], graph: LiveGraph | None) -> Row:
+    try:
+        return Row(scenario, scenario.play(graph))
+    except (BrokenError, WhisperSignError) as error:
+        if graph is not None:
+            graph.mend()
+        return Row(scenario, None, str(error))
+
+
+def table(rows: Sequence[Row], before: Sequence[str] = ()) -> list[str]:
+    """Return the rows as Markdown.
+
+    Args:
+        rows: what was played.
+        before: a table of before; rows of it that were not played again stay.
+    """
+    lines = [
+        "| fault | promised | what happened | recognised again | lost |",
+        "|---|---|---|---:|---|",
+    ]
+    new = {row.scenario.name: line(row) for row in rows}
+    old = [each for each in before if each.startswith("| ") and each != lines[0]]
+    kept = [new.pop(each[2:].partition(" | ")[0], each) for each in old]
+    return [*lines, *kept, *new.values()]
+
+
+def line(row: Row) -> str:
+    """Return one row as Markdown."""
+    outcome = row.outcome
+    if outcome is None:
+        found = f"NOT AS PROMISED: {row.broken} | |"
+    else:
+        again = "" if outcome.again is None else f"{outcome.again:.1f} s"
+        found = f"{outcome.happened} | {again} | {outcome.lost}"
+    return f"| {row.scenario.name} | {row.scenario.promise} | {found} |"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Play scenarios; return 0 where every row is as promised, else 1."""
+    parser = argparse.ArgumentParser(prog="faults", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only scenarios with one of these in their names")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE.md", help="put the table into this document"
+    )
+    arguments = parser.parse_args(words)
+    begin = time.monotonic()
+    rows = []
+    try:
+        for row in play(arguments.words):
+            rows.append(row)
+            print(line(row), flush=True)
+        minutes = (time.monotonic() - begin) / 60
+        load = f"Load average at the end {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
+        if arguments.write:
+            before = lines_between(arguments.write, "faults") if arguments.words else ()
+            write_between(arguments.write, "faults", [*table(rows, before), "", load])
+    except WhisperSignError as error:
+        print(f"faults: error: {error}", file=sys.stderr)
+        return 2
+    broken = [row for row in rows if row.outcome is None]
+    print(f"{len(rows) - len(broken)} of {len(rows)} as promised, {minutes:.1f} minutes. {load}")
+    return EXIT_BROKEN if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

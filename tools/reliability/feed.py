@@ -1,0 +1,181 @@
+"""A made-up person before a sensor at 60 Hz, whose stream can be spoiled in any way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+
+from rclpy.node import Node
+
+from reliability.watch import Sign
+from whispersign_model.decoding.streaming import (
+    RecognizerOptions,
+    StreamingRecognizer,
+    recognize_recording,
+)
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.runtime.loading import load_backend
+from whispersign_model.synthesis.sensor import SensorModel
+from whispersign_model.synthesis.signer import Signer
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros.conversions.messages import frame_message
+from whispersign_ros.node import qos
+
+RATE = 60.0  # frames a second
+SEED = 5  # a signer whom the bundled network understands
+TAKES = 6  # different ones, played in turn
+SURE = 0.8  # confidence of a gloss that is read the same whatever the moment of its frames
+# Without hands before each take, and after it: longer than any endpoint waits, so that nothing of a
+# sign that was broken off runs into the next.
+LEAD = TAIL = 6 * NANOSECONDS // 10
+
+Spoil = Callable[[HandFrame], Iterable[HandFrame]]
+
+
+def choose_takes(model: Path, rate: float = RATE, count: int = TAKES) -> list[Recording]:
+    """Return takes of one sign each, from before the hands come to after they have gone.
+
+    Each is one that the network recognises for sure when nothing goes wrong.
+
+    Raises:
+        WhisperSignError: the network understands too few.
+    """
+    metadata = read_metadata(model)
+    backend = load_backend(model, "cpu", 1)
+    signer = Signer(SEED, sensor=SensorModel.named("leap", rate))
+    takes: list[Recording] = []
+    for gloss in signer.lexicon.glosses:
+        if gloss not in metadata.glosses:
+            continue
+        take = _trimmed(signer.sign_sentence([gloss], tail=1.0))
+        recognizer = StreamingRecognizer(
+            backend,
+            metadata.glosses,
+            RecognizerOptions(),
+            metadata.recipe.rate,
+            metadata.confidence,
+        )
+        results = recognize_recording(recognizer, Preprocessor(metadata.recipe), take)
+        found = [each for result in results if result.final for each in result.glosses]
+        if [each.gloss for each in found] == [gloss] and found[0].confidence >= SURE:
+            takes.append(take)
+        if len(takes) == count:
+            return takes
+    raise WhisperSignError(
+        model, f"recognises {len(takes)} signs of the signer for sure", "use the bundled network"
+    )
+
+
+def _trimmed(take: Recording) -> Recording:
+    """Leave out what comes long before the hands, and long after them."""
+    tracked = take.stamps[take.confidence.any(axis=1)]
+    return take.between(int(tracked[0]) - LEAD, int(tracked[-1]) + TAIL)
+
+
+def as_it_is(frame: HandFrame) -> Iterable[HandFrame]:
+    """Leave a frame as the sensor gave it."""
+    return [frame]
+
+
+class Feed:
+    """Plays takes one after another in one stream on ``hands/raw``, in a thread of its own.
+
+    Attributes:
+        signed: the signs that were made to their end, with the stamps of their frames.
+        sign: the one that is being made; None between signs.
+        sent: frames so far.
+        spoil: what becomes of each frame; may be set at any time. A sensor gives ``[frame]``.
+
+    Args:
+        node: owns the publisher.
+        takes: of one sign each.
+        clock: the time in nanoseconds that frames are stamped with.
+    """
+
+    def __init__(self, node: Node, takes: Sequence[Recording], clock: Callable[[], int]) -> None:
+        self.signed: list[Sign] = []
+        self.sign: Sign | None = None
+        self.sent = 0
+        self.spoil: Spoil = as_it_is
+        self._takes = takes
+        self._clock = clock
+        self._publisher = qos.publish(node, HandFrame, "hands/raw", qos.HANDS)
+        self._sequence = 0
+        self._stop = threading.Event()
+        self._again = threading.Event()
+        self._run = threading.Event()
+        self._thread = threading.Thread(target=self._play, name="feed", daemon=True)
+        self._thread.start()
+
+    def resume(self) -> None:
+        """Send frames (again), from the beginning of a sign."""
+        self._again.set()
+        self._run.set()
+
+    def pause(self) -> None:
+        """Send nothing, as a sensor that hangs."""
+        self._run.clear()
+
+    def sign_anew(self) -> None:
+        """Begin the next sign at once, whatever is being made."""
+        self._again.set()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._run.set()
+        self._thread.join()
+
+    def _play(self) -> None:
+        last = 0
+        for take in cycle(self._takes):
+            if self._stop.is_set():
+                return
+            self._again.clear()
+            begin = time.monotonic()
+            shift = self._clock() - int(take.stamps[0])
+            for index, sign in self._frames(take, begin, shift):
+                self.sign = sign if sign is not None and sign.start <= last <= sign.end else None
+                last = int(take.stamps[index]) + shift
+                self._send(take, index, last)
+            segment = take.segments[0]
+            start, end = segment.start + shift, segment.end + shift
+            if not (self._again.is_set() or self._stop.is_set()):
+                self.signed.append(Sign(segment.glosses[0], start, end, time.monotonic()))
+
+    def _frames(
+        self, take: Recording, begin: float, shift: int
+    ) -> Iterator[tuple[int, Sign | None]]:
+        """Yield a take's frames when their time has come, until another is to begin."""
+        segment = take.segments[0]
+        sign = Sign(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
+        for index, stamp in enumerate(take.stamps.tolist()):
+            due = begin + (stamp - int(take.stamps[0])) / NANOSECONDS
+            self._stop.wait(max(0.0, due - time.monotonic()))
+            self._run.wait()
+            if self._stop.is_set() or self._again.is_set():
+                return
+            yield index, sign
+
+    def _send(self, take: Recording, index: int, stamp: int) -> None:
+        frame = frame_message(
+            stamp,
+            0,
+            take.positions[index],
+            take.confidence[index],
+            frame_id="hands",
+            coordinates=take.coordinates,
+            source="reliability",
+        )
+        for message in self.spoil(frame):
+            message.sequence = self._sequence
+            self._sequence += 1
+            self._publisher.publish(message)
+            self.sent += 1

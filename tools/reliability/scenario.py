@@ -1,0 +1,107 @@
+"""What a scenario is, what comes of it, and how a fault of a running graph is judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from reliability.live import BrokenError, LiveGraph
+from reliability.watch import Sign
+
+Where = TypeVar("Where")  # what a scenario is played on
+WITHIN = 2.0  # seconds after recovery in which a sign must be recognised
+LAST_GLOSSES = 5.0  # seconds that the final glosses may take after that
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a fault.
+
+    Attributes:
+        happened: what the graph did, in words.
+        again: seconds from recovery to the first gloss of a sign begun then; None where that is
+            not asked.
+        lost: what was lost, in words.
+    """
+
+    happened: str
+    again: float | None
+    lost: str
+
+
+@dataclass(frozen=True)
+class Scenario(Generic[Where]):
+    """One fault.
+
+    Attributes:
+        name: the fault, in words.
+        promise: what is promised, in words.
+        play: does it, and raises ``BrokenError`` where a promise is not kept.
+    """
+
+    name: str
+    promise: str
+    play: Callable[[Where], Outcome]
+
+
+def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) -> Outcome:
+    """Let a fault meet a graph in the middle of a sign, and see that it recognises again.
+
+    Args:
+        graph: that works well.
+        fault: brings the fault about and returns once its cause is over, with what happened.
+        all_kept: signs made meanwhile must be recognised too.
+
+    Raises:
+        BrokenError: a sign made before or after is lost, or it takes too long.
+    """
+    since = time.monotonic()
+    graph.mid_sign()
+    begin = time.monotonic()
+    happened = fault()
+    end = time.monotonic()
+    again = graph.again()
+    if again > WITHIN:
+        raise BrokenError(f"{happened}; recognised again only after {again:.1f} s")
+    wait_for_finals(graph, end)
+    lost = graph.unrecognised(since)
+    meanwhile = [sign for sign in lost if began(sign) < end and sign.at > begin]
+    soon = [sign for sign in lost if end <= began(sign) < end + WITHIN]
+    elsewhere = [sign.gloss for sign in lost if sign not in meanwhile + soon]
+    if elsewhere:
+        raise BrokenError(f"{happened}; lost before or after it: {' '.join(elsewhere)}")
+    made = [s for s in graph.people().signed if s.at > begin and began(s) < end]
+    if all_kept and meanwhile:
+        raise BrokenError(f"{happened}; {len(meanwhile)} of {len(made)} signs lost")
+    return Outcome(happened, again, "nothing" if all_kept else of(len(meanwhile), len(made)))
+
+
+def wait_for_finals(graph: LiveGraph, since: float) -> None:
+    """Wait until a sign begun since then has its final gloss, or for ``LAST_GLOSSES``."""
+
+    def one() -> bool:
+        begun = [sign for sign in graph.people().signed if began(sign) > since]
+        return bool(begun) and not graph.unrecognised(since)
+
+    try:
+        graph.until(one, "final glosses", LAST_GLOSSES)
+    except BrokenError:
+        return  # what is missing is counted by the caller
+
+
+def began(sign: Sign) -> float:
+    """Return when a sign of the feed was begun, ``time.monotonic()``; ``at`` is its end."""
+    return sign.at - (sign.end - sign.start) / 1e9
+
+
+def of(lost: int, made: int) -> str:
+    """Say how many signs were lost."""
+    return f"{lost} of {made} signs made meanwhile" if made else "the sign being made"
+
+
+def new_drops(graph: LiveGraph, before: dict[str, dict[str, int]], node: str, cause: str) -> int:
+    """Return how much more of something a node has lost than before."""
+    now = graph.drops().get(node, {}).get(cause, 0)
+    return now - before.get(node, {}).get(cause, 0)

@@ -1,0 +1,292 @@
+"""A long run of the live graph at 120 frames a second: losses, memory and glosses to the end.
+
+``python -m reliability.soak --minutes 30``, or ``make soak``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+from reliability.document import write_between
+from reliability.watch import Sign, Watch, right_share
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_ros.demo.graph_demo import SPIN, START_LIMIT
+from whispersign_ros.graph.child_processes import Children
+from whispersign_ros.graph.process_usage import Usage
+from whispersign_ros.node.assets import DEMO_MODEL
+from whispersign_ros.node.discovery import isolate
+from whispersign_ros.node.entry_points import GRAPH
+
+EXIT_BROKEN = 1
+SOURCE = "synthetic_node"
+RATE = 120.0  # frames a second
+SEED = 5  # a signer whom the bundled network understands: this is no test of recognition
+WARM_UP = 0.1  # of the time: caches fill, and the allocator finds its size
+WINDOW = 300.0  # seconds of signing at either end whose glosses are compared; at most half the time
+LOOK = 5.0  # seconds between two looks at the processes
+PROGRESS = 60.0  # seconds between two lines about how it goes
+LAST_WORDS = 6.0  # seconds after the last frame in which glosses and diagnostics may come
+STREAM = ("frames_", "steps_", "joints_", "utterances_")  # how causes of losses in it begin
+MOST_GROWTH = 5.0  # MB
+MOST_DECAY = 0.05  # by which the share of right glosses may be lower at the end
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the processes had used at one moment, seconds after the signing began."""
+
+    at: float
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a soak has measured.
+
+    Attributes:
+        minutes: of signing.
+        frames: received by smoothing_node.
+        missed: frames and steps that were sent and did not arrive, or arrived too late, by node
+            and cause.
+        growth_mb: resident memory of the last tenth of the time over that of the tenth after
+            the warm-up, by node; medians.
+        resident_mb: in the end, by node.
+        cpu_percent: of one core, by node, after the warm-up.
+        right_first, right_last: share of right glosses in the first and last ``window`` seconds.
+        signs: signed in all.
+        last_gloss: seconds from the end of the last sign that was recognised to the last frame.
+        load: mean number of processes that ran or waited for a core, on this machine.
+        cores: of this machine.
+    """
+
+    minutes: float
+    frames: int
+    missed: dict[str, dict[str, int]]
+    growth_mb: dict[str, float]
+    resident_mb: dict[str, float]
+    cpu_percent: dict[str, float]
+    window: float
+    right_first: float
+    right_last: float
+    signs: int
+    last_gloss: float
+    load: float
+    cores: int
+
+    @property
+    def broken(self) -> list[str]:
+        """Which promises were not kept, a line each."""
+        lines = [
+            f"{node} missed {causes}"
+            for node, causes in self.missed.items()
+            if any(causes.values())
+        ]
+        lines += [
+            f"{node} grew by {grown:.1f} MB"
+            for node, grown in self.growth_mb.items()
+            if grown > MOST_GROWTH
+        ]
+        if self.right_last < self.right_first - MOST_DECAY:
+            lines.append(f"glosses right: {self.right_first:.1%}, then {self.right_last:.1%}")
+        return lines
+
+
+def soak(minutes: float, model: Path) -> Figures:
+    """Let the synthetic signer sign before the whole graph, and watch it.
+
+    Args:
+        minutes: of signing.
+        model: checkpoint or exported network.
+
+    Raises:
+        WhisperSignError: a node has ended.
+    """
+    isolate(os.environ)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        watch = Watch()
+        with Children() as children:
+            for executable in GRAPH:
+                children.start(executable, {"model": str(model)})
+            children.start("command_node", {})
+            source = {"frame_rate": RATE, "seed": SEED, "sentence_length": 2}
+            waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
+            children.start(SOURCE, {**source, **waits})
+            looks, loads = _follow(watch, children, 60 * minutes)
+        watch.destroy_node()
+    finally:
+        rclpy.shutdown()
+    return figures(watch, looks, loads, minutes)
+
+
+def _follow(watch: Watch, children: Children, seconds: float) -> tuple[list[Look], list[float]]:
+    """Watch until the time is over, stop the source, and take what still comes."""
+    _spin(watch, children, START_LIMIT, until_signed=True)
+    begin = told = time.monotonic()
+    looks, loads = [Look(0.0, Usage.of(children.pids))], [os.getloadavg()[0]]
+    while looks[-1].at < seconds:
+        _spin(watch, children, LOOK)
+        looks.append(Look(time.monotonic() - begin, Usage.of(children.pids)))
+        loads.append(os.getloadavg()[0])
+        if time.monotonic() - told >= PROGRESS:
+            told = time.monotonic()
+            print(_progress(watch, looks), file=sys.stderr, flush=True)
+    children.end(SOURCE)
+    _spin(watch, children, LAST_WORDS)
+    return looks, loads
+
+
+def _spin(watch: Watch, children: Children, seconds: float, until_signed: bool = False) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not (until_signed and watch.signed):
+        rclpy.spin_once(watch, timeout_sec=SPIN)
+        children.check()
+
+
+def _progress(watch: Watch, looks: Sequence[Look]) -> str:
+    resident = ", ".join(f"{k} {v:.0f}" for k, v in looks[-1].usage.resident_mb.items())
+    return (
+        f"{looks[-1].at / 60:4.0f} min: {len(watch.signed)} signs, {len(watch.finals)} glosses; "
+        f"MB: {resident}"
+    )
+
+
+def figures(watch: Watch, looks: Sequence[Look], loads: Sequence[float], minutes: float) -> Figures:
+    """Turn what was seen into figures.
+
+    Raises:
+        WhisperSignError: nothing was signed.
+    """
+    if not watch.signed:
+        raise WhisperSignError("the live graph", "has heard no sign", "try a longer time")
+    window = min(WINDOW, 30 * minutes)
+    begin, end = watch.signed[0].start, watch.signed[-1].end
+    first, last = begin + window * NANOSECONDS, end - window * NANOSECONDS
+    warm, late = (looks[round(share * (len(looks) - 1))] for share in (WARM_UP, 1.0))
+    nodes = list(late.usage.resident_mb)
+    right = [
+        right_share(
+            *(
+                [sign for sign in signs if low <= _middle(sign) < high]
+                for signs in (watch.signed, watch.finals)
+            )
+        )
+        for low, high in ((begin, first), (last, end))
+    ]
+    heard = [sign.end for sign in watch.finals]
+    return Figures(
+        minutes=round(minutes, 1),
+        frames=int(watch.reports["smoothing_node"].values["received"]),
+        missed={node: missed for node in watch.reports if (missed := _missed(watch, node))},
+        growth_mb={node: _growth(looks, node) for node in nodes},
+        resident_mb={node: round(late.usage.resident_mb[node], 1) for node in nodes},
+        cpu_percent={node: _cpu(warm, late, node) for node in nodes},
+        window=window,
+        right_first=right[0],
+        right_last=right[1],
+        signs=len(watch.signed),
+        last_gloss=(end - max(heard, default=begin)) / NANOSECONDS,
+        load=round(sum(loads) / len(loads), 1),
+        cores=os.cpu_count() or 1,
+    )
+
+
+def _missed(watch: Watch, node: str) -> dict[str, int]:
+    """Return what a node has lost of the stream; a service that nobody offers is none of it."""
+    drops = watch.reports[node].drops.items()
+    return {cause: count for cause, count in drops if count and cause.startswith(STREAM)}
+
+
+def _middle(sign: Sign) -> float:
+    return (sign.start + sign.end) / 2
+
+
+def _growth(looks: Sequence[Look], node: str) -> float:
+    """Megabytes by which a node's median of the last tenth exceeds that of the second tenth."""
+    tenth = max(1, len(looks) // 10)
+    early, late = looks[tenth : 2 * tenth], looks[-tenth:]
+    before, after = (
+        median(look.usage.resident_mb[node] for look in part) for part in (early, late)
+    )
+    return round(after - before, 1)
+
+
+def _cpu(begin: Look, end: Look, node: str) -> float:
+    used = end.usage.processor[node] - begin.usage.processor[node]
+    return round(100 * used / (end.at - begin.at), 1)
+
+
+def table(figures: Figures) -> list[str]:
+    """Return the figures as Markdown."""
+    missed = sum(sum(causes.values()) for causes in figures.missed.values())
+    rows = [
+        f"{figures.minutes:g} minutes, {figures.frames} frames, {figures.signs} signs; "
+        f"load average {figures.load:g} on {figures.cores} cores.",
+        "",
+        "| asked | measured |",
+        "|---|---|",
+        f"| no frame or step missed inside the graph | {missed} missed |",
+        f"| no node grows by more than {MOST_GROWTH:g} MB | at most "
+        f"{max(figures.growth_mb.values()):.1f} MB |",
+        f"| glosses right to the end | {figures.right_first:.1%} in the first "
+        f"{figures.window / 60:g} minutes, {figures.right_last:.1%} in the last; the last one "
+        f"recognised ended {figures.last_gloss:.1f} s before the last one signed |",
+        "",
+        "| node | CPU of a core | resident | growth |",
+        "|---|---:|---:|---:|",
+    ]
+    rows += [
+        f"| `{node}` | {figures.cpu_percent[node]:.1f} % | {resident:.0f} MB "
+        f"| {figures.growth_mb[node]:+.1f} MB |"
+        for node, resident in figures.resident_mb.items()
+    ]
+    return rows
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the soak; return 0 where every promise was kept, else 1, or 2 for what cannot be used."""
+    parser = argparse.ArgumentParser(prog="soak", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30.0, help="default: 30")
+    parser.add_argument("--model", type=Path, default=DEMO_MODEL, metavar="CKPT")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE.md", help="put the tables into this document"
+    )
+    arguments = parser.parse_args(words)
+    try:
+        if not arguments.minutes > 0:
+            raise WhisperSignError("--minutes", f"is {arguments.minutes:g}", "give more than 0")
+        found = soak(arguments.minutes, arguments.model)
+        if arguments.json:
+            replace_file(arguments.json, json.dumps(_as_json(found), indent=1).encode())
+        if arguments.write:
+            write_between(arguments.write, "soak", table(found))
+    except WhisperSignError as error:
+        print(f"soak: error: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(table(found)))
+    for line in found.broken:
+        print(f"NOT AS PROMISED: {line}", file=sys.stderr)
+    return EXIT_BROKEN if found.broken else 0
+
+
+def _as_json(found: Figures) -> Mapping[str, Any]:
+    return {**asdict(found), "broken": found.broken}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,253 @@
+"""Sources that die or loop, clocks that jump, full disks, starved pipelines: a graph for each."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from std_srvs.srv import Trigger
+
+from reliability.feed import RATE, SEED
+from reliability.live import BrokenError, LiveGraph, nodes
+from reliability.scenario import LAST_GLOSSES, WITHIN, Outcome, Scenario, survive
+from reliability.watch import right_share
+from whispersign_model.recordings.bags.bag import write_bag
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.recordings.takes import LOCK, find_takes
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import Prompt
+from whispersign_ros.conversions.messages import time_message
+from whispersign_ros.demo.graph_demo import START_LIMIT
+from whispersign_ros.node import qos
+from whispersign_ros.node.entry_points import GRAPH
+
+HOUR = 3600 * NANOSECONDS
+CLOCK_PERIOD = 0.02  # seconds between two messages on /clock
+ROUNDS = 3  # of a looped bag
+STARVING, SHARE, SLICE = 8.0, 0.25, 0.2  # seconds; share of the time; seconds from slice to slice
+FULL = 32768  # bytes that a file may have on a full disk
+
+
+def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Scenario[None]]:
+    """Return those that start a graph of their own.
+
+    Args:
+        model: checkpoint or exported network.
+        takes: what is signed.
+        folder: empty, for bags.
+    """
+    bag = folder / "bags"
+    for number, take in enumerate(takes):
+        write_bag(bag / f"take{number}", take)
+    replay = {"bag": str(bag), "loop": True}
+    whole = {**replay, "source": "replay", "model": str(model)}
+    glosses = [take.glosses[0] for take in takes]
+    synthetic = {"glosses": glosses[:1], "seed": SEED, "frame_rate": RATE}
+    return [
+        Scenario(
+            "`/clock` jumps an hour ahead, later an hour back (`use_sim_time`)",
+            "a new stream begins; signs before each jump are published",
+            partial(_alone, partial(clock_jumps, model, takes)),
+        ),
+        *(
+            Scenario(
+                f"kill -9 of `{executable}`, started again",
+                "a new stream begins; signs before the kill are published",
+                partial(_alone, partial(source_killed, others, executable, parameters)),
+            )
+            for executable, parameters, others in (
+                ("replay_node", replay, nodes(model)),
+                ("synthetic_node", synthetic, nodes(model)),
+                ("pipeline", whole, {}),
+            )
+        ),
+        Scenario(
+            f"a bag is played in a loop, {ROUNDS} rounds, with its own stamps",
+            "each round is a new stream; nothing is lost",
+            partial(_alone, partial(looped, model, replay, ROUNDS * len(takes))),
+        ),
+        Scenario(
+            f"`pipeline` gets {SHARE:.0%} of the time for {STARVING:g} s",
+            "queues hold what comes; nothing is lost",
+            partial(_alone, partial(starved, model, replay)),
+        ),
+        Scenario(
+            "the disk is full while `annotation_node` records",
+            "the session pauses and says so; no half take is left; it goes on when there is room",
+            partial(_alone, partial(disk_full, glosses[0], folder / "takes")),
+        ),
+        Scenario(
+            "kill -9 of `annotation_node` while it records, started again",
+            "whole takes are kept; no half take is left; the session goes on where it was",
+            partial(_alone, partial(recording_killed, glosses[0], folder / "other_takes")),
+        ),
+    ]
+
+
+def _alone(play: Callable[[], Outcome], _: None) -> Outcome:
+    return play()
+
+
+def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
+    """Let ``/clock``, and the stamps with it, jump an hour ahead and back."""
+    with LiveGraph(nodes(model, use_sim_time=True), takes) as graph:
+        ticking = threading.Event()
+        node = Node("clock")
+        thread = threading.Thread(target=_tick, args=(node, graph, ticking), daemon=True)
+        thread.start()
+        try:
+            graph.begin()
+            outcomes = [survive(graph, partial(_jump, graph, by)) for by in (HOUR, -HOUR)]
+        finally:
+            ticking.set()
+            thread.join()
+            node.destroy_node()
+    slowest = max(outcome.again or 0.0 for outcome in outcomes)
+    return Outcome("a new stream began at each jump", slowest, outcomes[0].lost)
+
+
+def _tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
+    publisher = node.create_publisher(Clock, "/clock", 10)
+    while not end.wait(CLOCK_PERIOD):
+        publisher.publish(Clock(clock=time_message(graph.now())))
+
+
+def _jump(graph: LiveGraph, by: int) -> str:
+    graph.offset += by
+    return ""
+
+
+def source_killed(
+    others: dict[str, dict[str, Any]], executable: str, parameters: dict[str, Any]
+) -> Outcome:
+    """Kill a source in the middle of a sign, and start it again as ``respawn`` does."""
+    waits: dict[str, Any] = {"wait_timeout": START_LIMIT}
+    if others:
+        waits["wait_for"] = list(GRAPH)
+    with LiveGraph(others | {executable: parameters | waits}) as graph:
+        watch = graph.watch
+        graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
+        graph.kill(executable)
+        graph.spin(3.0)  # what it had sent comes out
+        watch.signed.clear()
+        watch.finals.clear()
+        graph.start(executable)
+        graph.until(lambda: watch.signed, "a sign after the start", START_LIMIT)
+        sign = watch.signed[0]
+        seconds = graph.until(lambda: graph.recognised(sign), "a gloss after the start")
+        if seconds > WITHIN:
+            raise BrokenError(f"recognised only {seconds:.1f} s after its first sign")
+    return Outcome("the graph began a new stream", seconds, "the sign being made")
+
+
+def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
+    """Play bags in a loop with their own stamps, which step back at every round."""
+    waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
+    player = replay | waits | {"restamp": False}
+    with LiveGraph(nodes(model) | {"replay_node": player}) as graph:
+        watch = graph.watch
+        graph.until(lambda: len(watch.signed) >= wanted, "all rounds", START_LIMIT)
+        graph.children.end("replay_node")
+        graph.spin(LAST_GLOSSES)
+        signed = [sign.gloss for sign in watch.signed]
+        heard = [sign.gloss for sign in watch.finals]
+    if heard[: len(signed)] != signed:
+        raise BrokenError(f"signed {' '.join(signed)}, recognised {' '.join(heard)}")
+    return Outcome(f"{len(signed)} of {len(signed)} signs of {ROUNDS} rounds", None, "nothing")
+
+
+def starved(model: Path, replay: dict[str, Any]) -> Outcome:
+    """Give ``pipeline`` a quarter of the time for a while."""
+    waits = {"wait_timeout": START_LIMIT, "source": "replay"}
+    with LiveGraph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
+        watch = graph.watch
+        graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
+        end = time.monotonic() + STARVING
+        while time.monotonic() < end:
+            with graph.stopped("pipeline"):
+                graph.spin(SLICE * (1 - SHARE))
+            graph.spin(SLICE * SHARE)
+        graph.spin(LAST_GLOSSES)
+        lost = sum(
+            count
+            for report in watch.reports.values()
+            for cause, count in report.drops.items()
+            if cause.endswith(("missed", "too_late"))
+        )
+        signed = [sign for sign in watch.signed if sign.at < time.monotonic() - LAST_GLOSSES]
+        share = right_share(signed, watch.finals[: len(signed)])
+    if lost:
+        raise BrokenError(f"{lost} frames and steps lost")
+    if share < 1:
+        raise BrokenError(f"{share:.0%} of the signs recognised")
+    return Outcome("queues held what came", None, "nothing")
+
+
+def _session(gloss: str, out: Path) -> dict[str, dict[str, Any]]:
+    """Return the nodes of a session of two takes by a made-up person."""
+    session = {"glosses": [gloss], "takes": 2, "signer": "nobody", "out": str(out)}
+    timing = {"countdown": 0.5, "rest": 0.0, "exit_at_end": False, "keys": False}
+    source = {"prompted": True, "seed": SEED}
+    return {"annotation_node": session | timing, "synthetic_node": source}
+
+
+class _Screen:
+    """What a session shows."""
+
+    def __init__(self, graph: LiveGraph) -> None:
+        self._graph = graph
+        self.last = Prompt()
+        qos.subscribe(graph.watch, Prompt, "prompt", qos.STATE, self._show)
+
+    def _show(self, prompt: Prompt) -> None:
+        self.last = prompt
+
+    def until(self, phase: int, done: int, what: str) -> None:
+        """Wait until a phase is shown after so many takes."""
+        shown = (phase, done)
+        self._graph.until(lambda: (self.last.phase, self.last.done) == shown, what, START_LIMIT)
+
+
+def recording_killed(gloss: str, out: Path) -> Outcome:
+    """Kill a session in the middle of a take, and start it again with the same words."""
+    with LiveGraph(_session(gloss, out)) as graph:
+        screen = _Screen(graph)
+        screen.until(Prompt.SIGNING, 1, "the second take")
+        graph.spin(0.5)
+        graph.kill("annotation_node")
+        if len(find_takes(out)) != 1:
+            raise BrokenError(f"left {len(find_takes(out))} takes of one")
+        graph.start("annotation_node")
+        screen.until(Prompt.ENDED, 2, "the second take once more")
+        left = sorted(path.name for path in out.iterdir() if path.name != LOCK)
+        if len(find_takes(out)) != len(left):
+            raise BrokenError(f"left {left}, not all of them takes")
+    return Outcome("went on with the take under way", None, "the take under way")
+
+
+def disk_full(gloss: str, out: Path) -> Outcome:
+    """Let files grow no further in the middle of a take, as on a full disk, then again."""
+    with LiveGraph(_session(gloss, out)) as graph:
+        screen = _Screen(graph)
+        go_on = graph.watch.create_client(Trigger, "annotation_node/pause")
+        screen.until(Prompt.SIGNING, 1, "the second take")
+        pid = graph.children.pids["annotation_node"]
+        _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (FULL, most))
+        screen.until(Prompt.PAUSED, 1, "a pause")
+        said, left = screen.last.text, sorted(path.name for path in out.iterdir())
+        if "cannot be written" not in said or len(find_takes(out)) != 1:
+            raise BrokenError(f"said '{said}', and left {left}")
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+        go_on.call_async(Trigger.Request())
+        screen.until(Prompt.ENDED, 2, "the second take once more")
+        if len(find_takes(out)) != 2:
+            raise BrokenError("the take that came again is not there")
+    return Outcome("paused, and took the take once more", None, "the take under way")

@@ -1,0 +1,34 @@
+"""A process that listens to every topic of the graph, reliably, and never reads."""
+
+from __future__ import annotations
+
+import time
+
+import rclpy
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
+from whispersign_ros.node import qos
+
+TOPICS = (
+    (HandFrame, "hands/raw", qos.HANDS_INPUT),
+    (HandFrame, "hands/filtered", qos.HANDS_INPUT),
+    (HandFeatures, "hands/features", qos.FEATURES_INPUT),
+    (Gloss, "gloss", qos.GLOSS),
+)
+
+
+def main() -> None:
+    """Subscribe, say so, and read nothing until the process is ended."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    node = Node("stalled")
+    for kind, topic, profile in TOPICS:
+        qos.subscribe(node, kind, topic, profile, lambda message: None)
+    print("listens", flush=True)
+    while True:
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Streams of frames that no healthy sensor sends, and publishers that do not belong."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from reliability.feed import Spoil
+from reliability.live import BrokenError, LiveGraph
+from reliability.scenario import Outcome, Scenario, new_drops, survive
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros.conversions.messages import nanoseconds, time_message
+
+MISTYPED = "reliability.mistyped"
+SILENCE = 5.0  # seconds
+STORM = 3.0  # seconds that a spoiled stream lasts
+TIMES = 10  # as many frames in a burst
+HOUR = 3600 * NANOSECONDS
+LATE = NANOSECONDS // 2
+EVERY = 5  # one frame in so many is late
+STEP = NANOSECONDS // 2000  # between the frames of a burst: half a millisecond
+WILD = 60  # one frame in so many comes from the future
+
+
+def scenarios() -> list[Scenario[LiveGraph]]:
+    """Return those of a graph with a feed."""
+    return [
+        Scenario(
+            f"the sensor falls silent for {SILENCE:g} s",
+            "diagnostics say so; signs before it are published",
+            _silent,
+        ),
+        Scenario(
+            f"{STORM:g} s of frames whose every joint is NaN, infinite or 1e30 m away",
+            "they count as not tracked, and are counted",
+            partial(_spoiled, _not_finite, "smoothing_node", "joints_not_finite", False),
+        ),
+        Scenario(
+            f"a burst: {TIMES} times as many frames for {STORM:g} s",
+            "surplus frames are dropped and counted",
+            partial(_spoiled, _burst, "smoothing_node", "frames_out_of_order", False),
+        ),
+        Scenario(
+            f"one frame in {EVERY} comes half a second late, for {STORM:g} s",
+            "late frames are dropped and counted; no sign is lost",
+            partial(_spoiled, _late, "smoothing_node", "frames_out_of_order", True),
+        ),
+        Scenario(
+            f"one frame in {WILD} has a stamp an hour ahead, for {STORM:g} s",
+            "each begins a new stream, and so does the next frame",
+            partial(_spoiled, _wild, "", "", False),
+        ),
+        Scenario(
+            "all stamps jump an hour ahead, later an hour back",
+            "signs before each jump are published",
+            _jumping,
+        ),
+        Scenario(
+            "a publisher of std_msgs/String on hands/raw",
+            "diagnostics name the type; nothing is lost",
+            _wrong_type,
+        ),
+    ]
+
+
+def _silent(graph: LiveGraph) -> Outcome:
+    def fault() -> str:
+        begin = time.monotonic()
+        graph.people().pause()
+        graph.spin(SILENCE)
+        said = "no input on /hands/raw"
+        if not any(said in words and at > begin for words, at in _warnings(graph)):
+            raise BrokenError(f"no node said '{said}'")
+        graph.people().resume()
+        return f"`smoothing_node` warned: {said}"
+
+    return survive(graph, fault)
+
+
+def _warnings(graph: LiveGraph) -> list[tuple[str, float]]:
+    return [(report.message, report.at) for report in graph.watch.reports.values()]
+
+
+def _spoiled(
+    make: Callable[[], Spoil], node: str, cause: str, all_kept: bool, graph: LiveGraph
+) -> Outcome:
+    before = graph.drops()
+    feed = graph.people()
+
+    def fault() -> str:
+        feed.spoil, healthy = make(), feed.spoil
+        graph.spin(STORM)
+        feed.spoil = healthy
+        return "went on"
+
+    outcome = survive(graph, fault, all_kept)
+    if not cause:
+        return outcome
+    graph.spin(1.0)  # until it has reported
+    count = new_drops(graph, before, node, cause)
+    if not count:
+        raise BrokenError(f"{node} counted no {cause}")
+    happened = f"`{node}` counted {count} {cause.replace('_', ' ')}"
+    return Outcome(happened, outcome.again, outcome.lost)
+
+
+def _not_finite() -> Spoil:
+    def spoil(frame: HandFrame) -> Sequence[HandFrame]:
+        value = (math.nan, math.inf, -math.inf, 1e30)[nanoseconds(frame.header.stamp) % 4]
+        frame.left_positions = frame.right_positions = np.full(63, value, np.float32)
+        frame.left_confidence = frame.right_confidence = np.ones(21, np.float32)
+        frame.left_tracked = frame.right_tracked = True
+        return [frame]
+
+    return spoil
+
+
+def _burst() -> Spoil:
+    def spoil(frame: HandFrame) -> Iterator[HandFrame]:
+        first = nanoseconds(frame.header.stamp)
+        for place in range(TIMES):  # sent before the next is asked for
+            frame.header.stamp = time_message(first + place * STEP)
+            yield frame
+
+    return spoil
+
+
+def _late() -> Spoil:
+    return _moved(EVERY, -LATE)
+
+
+def _wild() -> Spoil:
+    return _moved(WILD, HOUR)
+
+
+def _moved(every: int, by: int) -> Spoil:
+    count = 0
+
+    def spoil(frame: HandFrame) -> Sequence[HandFrame]:
+        nonlocal count
+        count += 1
+        if count % every == 0:
+            frame.header.stamp = time_message(nanoseconds(frame.header.stamp) + by)
+        return [frame]
+
+    return spoil
+
+
+def _jumping(graph: LiveGraph) -> Outcome:
+    def jump(by: int) -> Callable[[], str]:
+        def fault() -> str:
+            graph.offset += by
+            return "a new stream began at each jump"
+
+        return fault
+
+    outcomes = [survive(graph, jump(by)) for by in (HOUR, -HOUR)]
+    slowest = max(outcomes, key=lambda outcome: outcome.again or 0.0)
+    return Outcome(slowest.happened, slowest.again, slowest.lost)
+
+
+def _wrong_type(graph: LiveGraph) -> Outcome:
+    said = "a publisher sends std_msgs/msg/String"
+
+    def warned() -> bool:
+        return any(said in words for words, _ in _warnings(graph))
+
+    def fault() -> str:
+        graph.children.start(MISTYPED, {})
+        graph.until(warned, f"a node that says '{said}'")
+        graph.spin(STORM)
+        return f"`smoothing_node` warned: {said}"
+
+    try:
+        return survive(graph, fault, all_kept=True)
+    finally:
+        graph.children.end(MISTYPED)

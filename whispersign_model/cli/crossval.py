@@ -1,0 +1,98 @@
+"""Train and test on published recordings, fold by fold, as a protocol says."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from whispersign_model.cli.arguments import checkpoint, config, seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``whispersign crossval``."""
+    parser.add_argument(
+        "protocol", metavar="NAME", help="a file of config/crossval, such as shrec17, or a path"
+    )
+    parser.add_argument(
+        "--archives", type=Path, required=True, metavar="DIR", help="folder of the archives (.npz)"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of all folds; done ones are kept"
+    )
+    parser.add_argument(
+        "--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)"
+    )
+    parser.add_argument(
+        "--takes",
+        type=_numbers,
+        default=(),
+        metavar="N[,N...]",
+        help="instead: every third sign is learned from N takes, by a network of the others and "
+        "from nothing; tested as in the first of the folds",
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="of the training (default: 0)")
+    parser.add_argument("--config", type=config, help="training recipe (default: the protocol's)")
+    parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
+    parser.add_argument("--init", type=checkpoint, metavar="CKPT", help="start from this network")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no list of numbers such as 1,5") from None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the folds and print the table of all that are done."""
+    from whispersign_model.cli.outputs import check_file, write_json
+    from whispersign_model.configuration import config_file, load_yaml
+    from whispersign_model.crossval import protocol as crossval
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.network.config import SIZES, load_model_config
+    from whispersign_model.training.config import TrainingConfig
+
+    check_file(arguments.json)
+    if arguments.init and arguments.model:
+        raise ConfigError("--model", f"the size is that of {arguments.init}", "leave --model out")
+    given = Path(arguments.protocol)
+    file = given if given.is_file() else config_file(f"crossval/{given}.yaml")
+    protocol = load_yaml(crossval.Protocol, file)
+    recipe = load_yaml(TrainingConfig, arguments.config or config_file(protocol.train))
+    size = arguments.model or recipe.size
+    if size not in SIZES:
+        raise ConfigError(f"--model {size}", "is no size", f"choose {', '.join(SIZES)}")
+    plan = crossval.Plan(
+        protocol=protocol,
+        archive=arguments.archives / protocol.archive,
+        out=arguments.out,
+        folds=arguments.folds,
+        seed=arguments.seed,
+        recipe=recipe,
+        network=load_model_config(config_file(f"model/{size}.yaml")),
+        init=arguments.init,
+        device=arguments.device,
+        progress=not arguments.quiet,
+    )
+    figures: Any
+    if arguments.takes:
+        from whispersign_model.crossval import few_takes
+
+        few_takes.run(plan, arguments.takes, _say)
+        figures = few_takes.summary(arguments.out)
+        lines = few_takes.table(figures)
+    else:
+        crossval.run(plan, _say)
+        figures = crossval.summary(arguments.out)
+        lines = crossval.table(protocol, figures)
+    print(*lines, sep="\n")
+    write_json(arguments.json, figures)
+    return 0

@@ -1,0 +1,1 @@
+"""Cross-validation: recognition measured fold by fold on published recordings."""

@@ -1,0 +1,339 @@
+"""Continuous signing three ways: the whole clip, live, and in windows; and what is no sign at all.
+
+Everything is made up: sentences of signers whom no training has seen, with doubled signs, and
+movements that are no signs (docs/SYNTHESIS.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.backend import Backend
+from whispersign_model.decoding.ctc import prefix_beam_search
+from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.decoding.result import RecognizedGloss, Result
+from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
+from whispersign_model.evaluation.metrics import GlossErrors
+from whispersign_model.features.end_padding import with_ending
+from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.runtime.sliding_window import SlidingWindowInference
+from whispersign_model.runtime.torch_backend import TorchBackend
+from whispersign_model.skeleton import CONFIDENCE
+from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
+from whispersign_model.timestamps import NANOSECONDS
+
+SEED, FIRST_SIGNER = 100, 500  # the bundled model's seed; its signers are 0 to 11
+LENGTH, REPEATS = (4, 7), 0.15  # glosses in a sentence, and the share that follow themselves
+WINDOW = 1.0  # seconds of a window
+HOP = 0.5  # seconds from window to window
+THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)  # of confidence
+WAYS = ("offline", "streaming", "windows", "merged windows")
+SIGNERS, SENTENCES, IDLE = 8, 10, 6  # the last two for each signer
+
+
+@dataclass
+class Tally:
+    """What one way of reading made of all sentences."""
+
+    errors: GlossErrors = field(default_factory=GlossErrors)
+    doubled: int = 0  # inserted glosses that equal their neighbour
+    repeats: int = 0  # glosses signed that follow themselves
+    kept: int = 0  # ... and were recognised, both of them
+
+    def add(self, signed: Sequence[str], heard: Sequence[str]) -> None:
+        """Count one sentence."""
+        self.errors.add(signed, heard)
+        right: dict[int, int] = {}
+        for edit in edits(signed, heard):
+            if edit.hypothesis is None:
+                continue
+            if edit.reference is None:
+                here = edit.hypothesis
+                beside = [*heard[max(here - 1, 0) : here], *heard[here + 1 : here + 2]]
+                self.doubled += heard[here] in beside
+            elif signed[edit.reference] == heard[edit.hypothesis]:
+                right[edit.reference] = edit.hypothesis
+        for index in range(1, len(signed)):
+            if signed[index] == signed[index - 1]:
+                self.repeats += 1
+                self.kept += index in right and index - 1 in right
+
+    def report(self) -> dict[str, Any]:
+        """All figures as plain values, for JSON."""
+        return {
+            "wer": self.errors.wer,
+            "exact": self.errors.accuracy,
+            "insertions": self.errors.insertions,
+            "doubled": self.doubled,
+            "repeats": self.repeats,
+            "repeats_kept": self.kept,
+        }
+
+
+@dataclass
+class Live:
+    """What else is told of live results, over sentences recognised without error."""
+
+    delays: list[float] = field(default_factory=list)  # seconds, last sign's end to final result
+    first_seen: list[float] = field(default_factory=list)  # sign's end to the partial that shows it
+    overlaps: list[float] = field(default_factory=list)  # intersection over union with the truth
+    seconds: float = 0.0  # of signal
+    cost: float = 0.0  # seconds of processor time for all results
+    beam: float = 0.0  # ... of it for the beam search
+    stable: int = 0  # glosses that were stable before the final result
+    revised: int = 0  # ... which said otherwise
+
+    def add(self, recording: Recording, results: Sequence[Result]) -> None:
+        """Take one sentence and its results, those of the end of the recording included."""
+        finals = [result for result in results if result.final]
+        for final in finals:
+            told = [r for r in results if not r.final and r.utterance_id == final.utterance_id]
+            stable = [gloss.gloss for gloss in told[-1].glosses if gloss.stable] if told else []
+            names = [gloss.gloss for gloss in final.glosses]
+            self.stable += len(stable)
+            self.revised += sum(name not in names[at : at + 1] for at, name in enumerate(stable))
+        heard = [gloss for final in finals for gloss in final.glosses]
+        if tuple(gloss.gloss for gloss in heard) != recording.glosses:
+            return
+        ends = [segment.end for segment in recording.segments]
+        done = 0
+        for final in finals:
+            done += len(final.glosses)
+            self.delays.append((final.stamp - ends[done - 1]) / NANOSECONDS)
+        for index, (gloss, segment) in enumerate(zip(heard, recording.segments)):
+            common = min(gloss.end, segment.end) - max(gloss.start, segment.start)
+            extent = max(gloss.end, segment.end) - min(gloss.start, segment.start)
+            self.overlaps.append(max(common, 0) / extent)
+            seen = _first_seen(results, index)
+            self.first_seen.append((seen - segment.end) / NANOSECONDS)
+
+    def report(self) -> dict[str, Any]:
+        """All figures as plain values, for JSON."""
+        return {
+            "delay_s": _quantiles(self.delays),
+            "first_seen_s": _quantiles(self.first_seen),
+            "overlap": float(np.mean(self.overlaps)) if self.overlaps else None,
+            "overlapping": float(np.mean(np.array(self.overlaps) > 0)) if self.overlaps else None,
+            "ms_per_s": 1000 * self.cost / self.seconds if self.seconds else None,
+            "beam_ms_per_s": 1000 * self.beam / self.seconds if self.seconds else None,
+            "stable": self.stable,
+            "stable_revised": self.revised,
+        }
+
+
+def _quantiles(values: Sequence[float]) -> list[float] | None:
+    """Return the median and the 95th percentile."""
+    return np.percentile(values, [50, 95]).tolist() if values else None
+
+
+def _first_seen(results: Sequence[Result], index: int) -> int:
+    """Return the stamp of the first result that shows gloss ``index`` of a recording."""
+    before = 0  # glosses of the utterances that are final
+    for result in results:
+        if before + len(result.glosses) > index:
+            return result.stamp
+        before += len(result.glosses) * result.final
+    raise ValueError(f"no result shows gloss {index}")
+
+
+class Readers:
+    """The same network and the same frames, read in each of the ``WAYS``."""
+
+    def __init__(
+        self, backend: Backend, metadata: CheckpointMetadata, options: RecognizerOptions
+    ) -> None:
+        rate = metadata.recipe.rate
+        self._backend, self._glosses = backend, metadata.glosses
+        self._preprocessor = Preprocessor(metadata.recipe)
+        self._recognizer = StreamingRecognizer(
+            backend, metadata.glosses, options, rate, metadata.confidence
+        )
+        self._decoding = options.decoding.weighed(backend.alpha)
+        self._window, self._hop = round(WINDOW * rate), round(HOP * rate)
+        self._slider = SlidingWindowInference(backend, WINDOW, 1 - HOP / WINDOW, rate)
+
+    def features(self, recording: Recording) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return a recording's features and stamps."""
+        block = self._preprocessor.process(recording)
+        return block.frames, block.stamps
+
+    def live(self, frames: NDArray[np.float32], stamps: NDArray[np.int64]) -> tuple[Result, ...]:
+        """Return all results of a recording, the last one at its end."""
+        self._recognizer.reset()
+        return (*self._recognizer.push(frames, stamps), *self._recognizer.finish())
+
+    def offline(self, frames: NDArray[np.float32]) -> list[str]:
+        """Read the whole clip, from the first to the last hand."""
+        clip = self._backend.encode(with_ending(signed_part(frames)))
+        return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.second_pass).ids)
+
+    def beam_seconds(self, frames: NDArray[np.float32]) -> float:
+        """Return the processor time of the beam search over the rows of the whole clip."""
+        rows = self._backend.encode(signed_part(frames)).log_probs
+        begin = process_time()
+        prefix_beam_search(rows, self._decoding.beam_size, self._decoding.candidates)
+        return process_time() - begin
+
+    def windows(self, frames: NDArray[np.float32]) -> list[str]:
+        """Read every window greedily on its own, and join what they say."""
+        heard: list[str] = []
+        for first in range(0, max(len(frames) - self._window, 0) + 1, self._hop):
+            clip = self._backend.encode(frames[first : first + self._window])
+            ids = decode(clip.log_probs, "greedy", DecodingOptions()).ids
+            heard += self._names(ids)
+        return heard
+
+    def merged_windows(self, frames: NDArray[np.float32]) -> list[str]:
+        """Merge the same windows before they are decoded."""
+        return self._names([span.gloss_id for span in self._slider(frames)])
+
+    def _names(self, ids: Sequence[int]) -> list[str]:
+        return [self._glosses[gloss_id - 1] for gloss_id in ids]
+
+
+def signed_part(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the frames from the first to the last one with a hand."""
+    tracked = np.flatnonzero(frames[..., CONFIDENCE].any(axis=1))
+    return frames[tracked[0] : tracked[-1] + 1] if len(tracked) else frames[:1]
+
+
+def corpus(glosses: Sequence[str], signers: int, sentences: int, idle: int) -> CorpusOptions:
+    """Return what is signed: sentences and other movements, counted per signer."""
+    return CorpusOptions(
+        seed=SEED,
+        signers=signers,
+        first_signer=FIRST_SIGNER,
+        glosses=tuple(glosses),
+        sentences=sentences,
+        length=LENGTH,
+        repeats=REPEATS,
+        idle=idle,
+    )
+
+
+def measure_checkpoint(path: Path, threads: int, advance: Callable[[], None]) -> dict[str, Any]:
+    """Measure a checkpoint that knows signs of the made-up signer, in PyTorch; see :func:`measure`.
+
+    Raises:
+        CheckpointError: when it cannot be used.
+        ConfigError: when it knows a gloss that the made-up signer does not.
+    """
+    model, metadata = WhisperSignModel.load_checkpoint(path)
+    torch.set_num_threads(threads)
+    made = corpus(metadata.glosses, SIGNERS, SENTENCES, IDLE)
+    return measure(TorchBackend(model, "cpu"), metadata, RecognizerOptions(), made, advance)
+
+
+def measure(
+    backend: Backend,
+    metadata: CheckpointMetadata,
+    options: RecognizerOptions,
+    made: CorpusOptions,
+    advance: Callable[[], None],
+) -> dict[str, Any]:
+    """Measure all ways on the recordings of ``made``.
+
+    Args:
+        backend: the network.
+        metadata: of its checkpoint.
+        options: of the live recogniser; it gives out everything, whatever ``min_confidence`` says.
+        made: what is signed.
+        advance: called after each recording.
+
+    Returns:
+        "ways" with the figures of each, "live", and "rejection": for each threshold of confidence
+        the glosses given a minute where nothing is signed, and the WER of the sentences.
+    """
+    readers = Readers(backend, metadata, options.model_copy(update={"min_confidence": 0.0}))
+    tallies = {way: Tally() for way in WAYS}
+    kept = {threshold: GlossErrors() for threshold in THRESHOLDS}
+    live = Live()
+    false: list[RecognizedGloss] = []
+    idle = 0.0
+    for recording, frames, stamps in _featured(readers, made):
+        begin = process_time()
+        results = readers.live(frames, stamps)
+        cost = process_time() - begin
+        heard = [gloss for result in results if result.final for gloss in result.glosses]
+        if not recording.glosses:
+            false += heard
+            idle += recording.duration
+        else:
+            tallies["offline"].add(recording.glosses, readers.offline(frames))
+            tallies["streaming"].add(recording.glosses, [gloss.gloss for gloss in heard])
+            tallies["windows"].add(recording.glosses, readers.windows(frames))
+            tallies["merged windows"].add(recording.glosses, readers.merged_windows(frames))
+            live.add(recording, results)
+            live.seconds += recording.duration
+            live.cost += cost
+            live.beam += readers.beam_seconds(frames)
+            for threshold, errors in kept.items():
+                sure = [gloss.gloss for gloss in heard if gloss.confidence >= threshold]
+                errors.add(recording.glosses, sure)
+        advance()
+    return {
+        "ways": {way: tally.report() for way, tally in tallies.items()},
+        "live": live.report(),
+        "rejection": {
+            "idle_minutes": idle / 60,
+            "false_per_minute": {
+                str(threshold): 60 * sum(g.confidence >= threshold for g in false) / idle
+                for threshold in THRESHOLDS
+                if idle
+            },
+            "wer": {str(threshold): errors.wer for threshold, errors in kept.items()},
+        },
+    }
+
+
+def _featured(
+    readers: Readers, made: CorpusOptions
+) -> Iterator[tuple[Recording, NDArray[np.float32], NDArray[np.int64]]]:
+    for recording in synthesize_corpus(made):
+        yield recording, *readers.features(recording)
+
+
+def table(figures: dict[str, Any]) -> list[str]:
+    """Return the figures as lines of text."""
+    lines = [f"{'':<15} {'WER':>6} {'inserted':>9} {'doubled':>8} {'repeats kept':>13}"]
+    for way, found in figures["ways"].items():
+        kept = f"{found['repeats_kept']} of {found['repeats']}"
+        lines.append(
+            f"{way:<15} {100 * found['wer']:5.1f}% {found['insertions']:>9} "
+            f"{found['doubled']:>8} {kept:>13}"
+        )
+    live = figures["live"]
+    for title, key in (("final result", "delay_s"), ("first seen", "first_seen_s")):
+        if live[key]:
+            median, late = live[key]
+            lines.append(f"{title}: median {median:+.2f} s, 95 % {late:+.2f} s after a sign's end")
+    if live["overlap"] is not None:
+        lines.append(f"mean overlap with the true times: {live['overlap']:.2f}")
+    lines.append(
+        f"stable before the final result: {live['stable']}, revised {live['stable_revised']}"
+    )
+    if live["ms_per_s"] is not None:
+        lines.append(
+            f"processor time for a second of signal: {live['ms_per_s']:.1f} ms, "
+            f"{live['beam_ms_per_s']:.2f} ms of it for the beam"
+        )
+    rejection = figures["rejection"]
+    lines.append(f"{rejection['idle_minutes']:.1f} minutes without a sign:")
+    for threshold, rate in rejection["false_per_minute"].items():
+        wer = 100 * rejection["wer"][threshold]
+        lines.append(
+            f"  confidence {threshold}: {rate:.1f} glosses a minute; sentences' WER {wer:.1f}%"
+        )
+    return lines

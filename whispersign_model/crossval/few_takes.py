@@ -1,0 +1,145 @@
+"""How few takes of a new sign are enough, for a network of other signs and from nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from whispersign_model.crossval.protocol import (
+    RESULT,
+    Plan,
+    chosen_folds,
+    claim,
+    divided,
+    make_dataset,
+    run_fold,
+)
+from whispersign_model.datasets.archive import read_archive
+from whispersign_model.datasets.splits import TEST, TRAIN, VAL, SplitPolicy
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.recording import Recording
+
+NEW = 3  # every so many-th gloss, in order of their names, is a new one
+TUNED, SCRATCH = "fine-tuned", "from nothing"
+STAGE = "joint"  # the stage that fine-tunes; a trained frontend needs no warm-up
+AGAIN = "_again"  # behind the name of a take that validates, too
+
+
+def run(plan: Plan, takes: Sequence[int], say: Callable[[str], None]) -> None:
+    """Train a network of two thirds of the signs, then one of the others by so many takes each.
+
+    The test recordings are those of the first of the plan's folds, of the new signs. No take is
+    kept back: those that train validate, too, as somebody with one take of each sign has to. What
+    is done in the plan's folder is not done again.
+
+    Args:
+        plan: what; its seed also draws the takes.
+        takes: of each new sign.
+        say: told of each network, in one line.
+
+    Raises:
+        WhisperSignError: the archive, the fold or the recipe is at fault.
+    """
+    if min(takes) < 1:
+        raise ConfigError("--takes", f"{min(takes)} is below 1")
+    stages = tuple(stage for stage in plan.recipe.stages if stage.name == STAGE)
+    if not stages:
+        raise ConfigError(f"stage {STAGE}", "is not in the recipe", "fine-tuning needs it")
+    recordings = _split(plan)
+    claim(plan)
+    names = sorted({gloss for each in recordings for gloss in each.glosses})
+    new = frozenset(names[NEW - 1 :: NEW])
+    known = [each for each in recordings if not new.intersection(each.glosses)]
+    base = plan.out / "base"
+    _report(plan, known, base, say)
+    tuning = replace(plan, recipe=plan.recipe.model_copy(update={"stages": stages}), init=base)
+    unknown = [each for each in recordings if new.issuperset(each.glosses)]
+    for count in takes:
+        chosen = list(_chosen(unknown, count, plan.seed))
+        for way, how in ((TUNED, tuning), (SCRATCH, plan)):
+            _report(how, chosen, _folder(plan.out, way, count, plan.seed), say)
+
+
+def summary(out: Path) -> list[dict[str, Any]]:
+    """Return for each number of takes, in order, what each way gave: the results of all seeds.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for file in sorted(out.glob(f"takes*/*/seed*/{RESULT}")):
+        way, count = file.parents[1].name.replace("_", " "), int(file.parents[2].name[5:])
+        found[count][way].append(json.loads(file.read_text(encoding="utf-8"))["accuracy"])
+    if not found:
+        raise ConfigError(out, "holds no result", "run one")
+    return [{"takes": count, **found[count]} for count in sorted(found)]
+
+
+def table(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return a Markdown table of how many test recordings are read exactly: mean, each seed."""
+    lines = [f"| takes of each sign | {TUNED} | {SCRATCH} |", "|---:|---:|---:|"]
+    for row in rows:
+        cells = [_cell(row.get(way, [])) for way in (TUNED, SCRATCH)]
+        lines.append(f"| {row['takes']} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(shares: Sequence[float]) -> str:
+    if not shares:
+        return "-"
+    each = f" ({', '.join(f'{100 * share:.1f}' for share in shares)})" if len(shares) > 1 else ""
+    return f"{100 * mean(shares):.1f} %{each}"
+
+
+def _folder(out: Path, way: str, count: int, seed: int) -> Path:
+    return out / f"takes{count}" / way.replace(" ", "_") / f"seed{seed}"
+
+
+def _report(
+    plan: Plan, recordings: Sequence[Recording], folder: Path, say: Callable[[str], None]
+) -> None:
+    """Train and test, unless it is done."""
+    name = folder.relative_to(plan.out)
+    if (folder / RESULT).exists():
+        say(f"{name}: done before")
+        return
+    data = make_dataset(
+        folder.parent / f"{folder.name}_data", recordings, SplitPolicy(), plan.protocol
+    )
+    result = run_fold(plan, data, folder)
+    say(f"{name}: {100 * result['accuracy']:.1f} % of {result['sequences']}")
+
+
+def _split(plan: Plan) -> list[Recording]:
+    """Return all recordings of one gloss, with the split that they have in the fold."""
+    recordings = read_archive(plan.archive, plan.protocol.label)
+    _, policy = chosen_folds(plan, recordings)[0]
+    return [each for each in divided(recordings, policy) if len(each.glosses) == 1]
+
+
+def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[Recording]:
+    """Yield the test recordings, and ``count`` drawn takes of each sign, to train and to validate.
+
+    The takes of a smaller count are among those of a larger one.
+    """
+    generator = np.random.default_rng(seed)
+    by_gloss: dict[tuple[str, ...], list[Recording]] = defaultdict(list)
+    for each in recordings:
+        if each.split == TEST:
+            yield each
+        else:
+            by_gloss[each.glosses].append(each)
+    for glosses, all_takes in sorted(by_gloss.items()):
+        if len(all_takes) < count:
+            raise ConfigError("--takes", f"of {glosses[0]} there are only {len(all_takes)}")
+        for place in generator.permutation(len(all_takes))[:count]:
+            take = all_takes[place]
+            yield replace(take, split=TRAIN)
+            yield replace(take, split=VAL, name=take.name + AGAIN)

@@ -1,0 +1,342 @@
+"""A protocol of recognition on published recordings: folds, and the figures of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from whispersign_model.datasets.archive import read_archive
+from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
+from whispersign_model.datasets.dataset import Dataset
+from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
+from whispersign_model.decoding.streaming import RecognizerOptions
+from whispersign_model.errors import ConfigError
+from whispersign_model.evaluation.evaluate import (
+    agreement,
+    count_errors,
+    detections,
+    read_live,
+    read_offline,
+    without_nan,
+)
+from whispersign_model.features.recipe import Recipe, Smoothing, SmoothingKind
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.runtime.torch_backend import choose_device
+from whispersign_model.training.config import TrainingConfig
+from whispersign_model.training.resume import RESUME
+from whispersign_model.training.run_logger import METRICS
+from whispersign_model.training.trainer import Run, train
+
+RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
+PLAN = "plan.json"  # what all folds in a folder have in common
+
+
+class Folds(BaseModel):
+    """How recordings are split again and again; exactly one way is given.
+
+    Attributes:
+        signers: so many signers, in order of their names, test in each fold.
+        every: recording ``i`` tests in fold ``i % every + 1``.
+        test: one fold, which these names test (see :class:`SplitPolicy`).
+        given: one fold, the recordings' own splits, as in WLASL.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    signers: Annotated[int, Field(ge=0)] = 0
+    every: Annotated[int, Field(ge=0)] = 0
+    test: tuple[str, ...] = ()
+    given: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Folds:
+        if sum(map(bool, (self.signers, self.every, self.test, self.given))) != 1:
+            raise ValueError("give one of signers, every, test, given")
+        return self
+
+    def policies(self, recordings: Sequence[Recording], val_every: int | None) -> list[SplitPolicy]:
+        """Return the split of each fold, the first fold's first."""
+        if val_every is None:
+            return [SplitPolicy()]
+        if self.every:
+            return [
+                SplitPolicy(
+                    test_every=self.every,
+                    test_offset=fold,
+                    val_every=val_every,
+                    val_offset=fold + 1,
+                )
+                for fold in range(self.every)
+            ]
+        if self.test:
+            return [SplitPolicy(test=self.test, val_every=val_every)]
+        names = sorted({recording.signer for recording in recordings})
+        starts = range(0, len(names), self.signers)
+        groups = [tuple(names[first : first + self.signers]) for first in starts]
+        return [SplitPolicy(test=group, val_every=val_every) for group in groups]
+
+
+class Protocol(BaseModel):
+    """A file of ``config/crossval``.
+
+    Attributes:
+        title: for the table.
+        archive: file name of the recording archive.
+        label: label array of the archive.
+        smoothing: of the raw frames; none, one_euro or moving_average.
+        folds: who tests when.
+        val_every: every so many-th of the other recordings validates; none where splits are given.
+        train: the training recipe, in the config folder.
+        live: how the live recogniser is set.
+        published: figures of others on these recordings, by what they are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    archive: str
+    label: str = "lab"
+    smoothing: SmoothingKind = "none"
+    folds: Folds
+    val_every: Annotated[int, Field(ge=2)] | None = None
+    train: str = "train.yaml"
+    live: RecognizerOptions = RecognizerOptions()
+    published: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _validates(self) -> Protocol:
+        if (self.val_every is None) != self.folds.given:
+            raise ValueError("give val_every, unless folds are given: those name who validates")
+        return self
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
+
+    Attributes:
+        protocol: the protocol.
+        archive: the recordings.
+        out: folder of all folds; what is done there is not done again.
+        folds: which, from 1; () = all.
+        seed: of weights, order and augmentation.
+        recipe: of training.
+        network: the network's shape; its vocabulary follows the recordings.
+        init: a checkpoint to start from, if any.
+        device: auto, cpu or cuda.
+        progress: show progress bars.
+    """
+
+    protocol: Protocol
+    archive: Path
+    out: Path
+    folds: tuple[int, ...]
+    seed: int
+    recipe: TrainingConfig
+    network: ModelConfig
+    init: Path | None = None
+    device: str = "auto"
+    progress: bool = True
+
+
+def run(plan: Plan, say: Callable[[str], None]) -> None:
+    """Run the folds that are not done yet; each writes its result when it is.
+
+    Args:
+        plan: what.
+        say: told of each fold, in one line.
+
+    Raises:
+        WhisperSignError: the archive, a fold or the recipe is at fault.
+    """
+    recordings = read_archive(plan.archive, plan.protocol.label)
+    folds = chosen_folds(plan, recordings)
+    claim(plan)
+    for number, policy in folds:
+        folder = plan.out / f"fold{number}"
+        if (folder / f"seed{plan.seed}" / RESULT).exists():
+            say(f"fold {number}, seed {plan.seed}: done before")
+            continue
+        data = make_dataset(folder / "data", recordings, policy, plan.protocol)
+        result = {"fold": number, **run_fold(plan, data, folder / f"seed{plan.seed}")}
+        say(
+            f"fold {number}, seed {plan.seed}: {100 * result['accuracy']:.1f} % of "
+            f"{result['sequences']}, live {100 * result['live']:.1f} %"
+        )
+
+
+def claim(plan: Plan) -> None:
+    """Let the plan's folder hold results of this protocol, recipe and network alone.
+
+    Raises:
+        ConfigError: it holds others; names what differs.
+    """
+    about = {
+        "protocol": plan.protocol.model_dump(mode="json", exclude={"title", "published"}),
+        "recipe": plan.recipe.model_dump(mode="json", exclude={"seed", "workers"}),
+        "network": plan.network.model_dump(mode="json"),
+        "init": str(plan.init or ""),
+    }
+    file = plan.out / PLAN
+    if not file.exists():
+        plan.out.mkdir(parents=True, exist_ok=True)
+        replace_file(file, json.dumps(about, indent=1).encode())
+        return
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        other = [part for part, now in about.items() if before.get(part) != now]
+    except (ValueError, AttributeError):
+        raise ConfigError(file, "is damaged", "choose another --out") from None
+    if other:
+        what = f"holds results of another {', '.join(other)}"
+        raise ConfigError(plan.out, what, "choose another --out")
+
+
+def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> list[tuple[int, SplitPolicy]]:
+    """Return number and split of each fold that the plan asks for.
+
+    Raises:
+        ConfigError: there is no such fold.
+    """
+    policies = plan.protocol.folds.policies(recordings, plan.protocol.val_every)
+    numbers = plan.folds or range(1, len(policies) + 1)
+    for number in numbers:
+        if not 1 <= number <= len(policies):
+            raise ConfigError("--folds", f"{number} is not one of 1 to {len(policies)}")
+    return [(number, policies[number - 1]) for number in numbers]
+
+
+def divided(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
+    """Return recordings that say themselves which split a policy gives them."""
+    items = [
+        SplitItem(index, each.name, each.signer, each.split, each.glosses)
+        for index, each in enumerate(recordings)
+    ]
+    splits, _ = assign_splits(policy, items)
+    return [replace(each, split=split) for each, split in zip(recordings, splits)]
+
+
+def make_dataset(
+    folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, protocol: Protocol
+) -> Dataset:
+    """Return the dataset of these recordings as the protocol asks, made unless it is there."""
+    if not folder.exists():
+        recipe = Recipe().changed(smoothing=Smoothing(kind=protocol.smoothing))
+        sources = [Source.of(each) for each in recordings]
+        convert(folder, sources, ConversionOptions(recipe=recipe, splits=policy))
+    return Dataset.open(folder)
+
+
+def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
+    """Train on a dataset, or go on with it, and test; write and return what came out."""
+    recipe = plan.recipe.model_copy(update={"seed": plan.seed})
+    if (folder / METRICS).exists():  # trained before, and stopped before it was tested
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    else:
+        resume = folder / RESUME if (folder / RESUME).exists() else None
+        where = Run(data, folder, plan.device, progress=plan.progress)
+        init = None if resume else plan.init
+        metrics = train(where, recipe, plan.network, resume=resume, init=init)
+    model, metadata = WhisperSignModel.load_checkpoint(folder)
+    model.to(choose_device(plan.device)[0])
+    examples = data.split("test")
+    options = plan.protocol.live
+    readings = read_offline(model, metadata, examples, data.glosses, options=options.decoding)
+    live = read_live(model, metadata, examples, data.glosses, options)
+    errors = {method: count_errors(found) for method, found in readings.items()}
+    rescored = errors["rescore"]
+    result = {
+        "seed": plan.seed,
+        "test": sorted({example.signer for example in examples if example.signer}),
+        "sequences": rescored.sequences,
+        "accuracy": rescored.accuracy,
+        "wer": rescored.wer,
+        "greedy": errors["greedy"].accuracy,
+        "beam": errors["beam"].accuracy,
+        "live": count_errors(live).accuracy,
+        "live_wer": count_errors(live).wer,
+        "live_agrees": agreement(readings["rescore"], live),
+        "parameters": model.parameter_count(),
+        "training_seconds": metrics.get("seconds"),
+        "epochs": sum(stage.epochs for stage in recipe.stages),
+    }
+    detected, offline = detections(live), detections(readings["rescore"])
+    streams = any(len(reading.segments) > 1 for reading in live)  # of signs
+    if detected and offline and streams:
+        result["detection"] = without_nan(detected.report())
+        result["detection_offline"] = without_nan(offline.report())
+    replace_file(folder / RESULT, json.dumps(result, indent=1).encode())
+    return result
+
+
+def summary(out: Path) -> dict[str, Any]:
+    """Return the results of all folds and seeds found in a folder, their mean and spread.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    files = sorted(out.glob(f"fold*/seed*/{RESULT}"))
+    if not files:
+        raise ConfigError(out, "holds no result of a fold", "run one")
+    results = [
+        {"fold": int(file.parents[1].name[4:]), **json.loads(file.read_text(encoding="utf-8"))}
+        for file in files
+    ]
+    figures: dict[str, Any] = {"results": results}
+    for key in ("accuracy", "live", "beam", "greedy"):
+        values = [result[key] for result in results]
+        spread = stdev(values) if len(values) > 1 else 0.0
+        figures[key] = {"mean": mean(values), "deviation": spread}
+    return figures
+
+
+def _minutes(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds / 60:.0f} min"
+
+
+def _detection(result: dict[str, Any]) -> str:
+    of, offline = result["detection"], result["detection_offline"]
+    return (
+        f"- fold {result['fold']}, live: WER {result['live_wer']:.3f}, of {of['signed']} signs "
+        f"{of['rate']:.3f} found at their place, false ones a sign {of['false_positives']:.3f}, "
+        f"final {of['delay_median'] or 0.0:.2f} s after a sign's end (median); "
+        f"offline {offline['rate']:.3f} and {offline['false_positives']:.3f}"
+    )
+
+
+def table(protocol: Protocol, figures: dict[str, Any]) -> list[str]:
+    """Return a Markdown table of the results, with the published figures under it."""
+    rows = [
+        "| fold | test | clips | rescored | live | beam | greedy | agree | weights | training |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for each in figures["results"]:
+        shares = [each[key] for key in ("accuracy", "live", "beam", "greedy", "live_agrees")]
+        cells = [f"{100 * share:.1f} %" for share in shares]
+        who = ", ".join(each["test"]) or "-"
+        rows.append(
+            f"| {each['fold']} | {who} | {each['sequences']} | {' | '.join(cells)} "
+            f"| {each['parameters'] / 1e6:.2f} M | {_minutes(each['training_seconds'])} |"
+        )
+    means = [
+        f"**{100 * figures[key]['mean']:.1f}** ± {100 * figures[key]['deviation']:.1f}"
+        for key in ("accuracy", "live", "beam", "greedy")
+    ]
+    rows.append(f"| mean | | | {' | '.join(means)} | | | |")
+    return [
+        f"{protocol.title}",
+        "",
+        *rows,
+        "",
+        *(_detection(each) for each in figures["results"] if "detection" in each),
+        *(f"- {what}: {figure}" for what, figure in protocol.published.items()),
+    ]

@@ -1,0 +1,1 @@
+"""Datasets: archives and processed datasets, their splits and reports."""

@@ -1,0 +1,271 @@
+"""Recording archives: other people's recordings in one ``.npz``, read as recordings."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.errors import ArchiveError
+from whispersign_model.recordings.atomic import safe_name
+from whispersign_model.recordings.recording import Coordinates, Recording, Segment, tracked_frames
+from whispersign_model.skeleton import JOINTS
+from whispersign_model.timestamps import NANOSECONDS
+
+KEYS = ("xyz", "t", "ptr", "lab", "lptr", "classes", "subject", "split", "sid", "seg", "meta")
+LABEL = "lab"  # the label array that `classes` names
+IMAGE_UNITS = "units of image height"  # in `meta`: positions are not metres
+
+
+class _Labels(NamedTuple):
+    """Gloss sequences: those of sequence ``i`` are ``names[values[ptr[i]:ptr[i + 1]]]``."""
+
+    values: NDArray[np.int64]
+    ptr: NDArray[np.int64]
+    names: dict[int, str]
+
+    def of(self, sequence: int) -> tuple[str, ...]:
+        span = self.values[self.ptr[sequence] : self.ptr[sequence + 1]]
+        return tuple(self.names[value] for value in span.tolist())
+
+
+def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
+    """Read all recordings of an archive, named ``INDEX_SID`` in its order.
+
+    ``xyz`` NaN means absent; an infinite coordinate too, and is counted. Times are taken as they
+    are, in nanoseconds, where they repeat or step as well. Each row of ``seg`` becomes a segment
+    of one gloss; where a sequence has not as many rows as labels, one segment over all of it has
+    all its labels. Positions are metres in the sensor's frame, unless ``meta`` has a key
+    ``coordinates`` (a name of ``Coordinates``) or speaks of "units of image height".
+
+    Args:
+        path: the ``.npz``.
+        label: the array to take labels from: ``lab``, or another like it. Another one's names are
+            ``classes`` plus its suffix (``classes28`` for ``label28``) where the archive has
+            them. Else, where it divides the classes of ``lab`` evenly, they are those with a
+            number ("Grab 1", "Grab 2"), and plain numbers where it does not.
+
+    Raises:
+        ArchiveError: naming file and key.
+    """
+    path = Path(path)
+    arrays = _load(path, label)
+    _check_frames(path, arrays)
+    labels = _labels(path, arrays, label)
+    meta = _meta(path, arrays)
+    spans = _spans(path, arrays)
+    ptr, stamps = arrays["ptr"], _stamps(path, arrays)
+    width = len(str(len(ptr) - 2))
+    recordings = []
+    for index, (start, end) in enumerate(zip(ptr[:-1].tolist(), ptr[1:].tolist())):
+        positions, confidence, _ = tracked_frames(arrays["xyz"][start:end])
+        recordings.append(
+            Recording(
+                stamps=stamps[start:end],
+                positions=positions,
+                confidence=confidence,
+                segments=_segments(labels.of(index), stamps[start:end], spans.get(index, [])),
+                name=safe_name(f"{index:0{width}d}_{arrays['sid'][index]}"),
+                signer=str(arrays["subject"][index]),
+                source=path.stem,
+                split=str(arrays["split"][index]),
+                coordinates=_coordinates(path, meta),
+                untrackable=int(np.isinf(arrays["xyz"][start:end]).any(axis=-1).sum()),
+                meta=meta,
+            )
+        )
+    return recordings
+
+
+def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
+    """Read the arrays, never anything that is pickled."""
+    if not path.is_file():
+        raise ArchiveError(path, "is no file" if path.exists() else "does not exist")
+    if not zipfile.is_zipfile(path):
+        raise ArchiveError(path, "is truncated or no .npz archive", _FORMAT)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for key in dict.fromkeys((*KEYS, label)) if key not in archive.files]
+            if missing:
+                held = ", ".join(sorted(archive.files))
+                raise ArchiveError(path, f"key '{missing[0]}' is missing", f"it holds {held}")
+            extra = [name for name in (_class_key(label),) if name in archive.files]
+            return {key: _text(archive[key]) for key in dict.fromkeys((*KEYS, label, *extra))}
+    except ArchiveError:
+        raise
+    except Exception as error:  # the parsers raise nearly anything at bytes they do not expect
+        raise ArchiveError(path, f"is damaged ({error})", _FORMAT) from error
+
+
+def _text(array: NDArray[Any]) -> NDArray[Any]:
+    return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+
+
+_FORMAT = "docs/DATA.md describes the format"
+
+
+def _class_key(label: str) -> str:
+    """``classes28`` for ``label28``, ``classes`` for ``lab``."""
+    return "classes" + label.removeprefix("label").removeprefix("lab")
+
+
+def _check_frames(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    frames = len(arrays["xyz"]) if arrays["xyz"].ndim else 0
+    _require_pointers(path, arrays, "ptr", frames, "frames")
+    sequences = len(arrays["ptr"]) - 1
+    shapes = {
+        "xyz": (frames, JOINTS, 3),
+        "t": (frames,),
+        "subject": (sequences,),
+        "split": (sequences,),
+        "sid": (sequences,),
+        "lptr": (sequences + 1,),
+    }
+    for key, shape in shapes.items():
+        if arrays[key].shape != shape:
+            raise ArchiveError(path, f"key '{key}' is {arrays[key].shape}, not {shape}", _FORMAT)
+    for key in ("xyz", "t"):
+        if not np.issubdtype(arrays[key].dtype, np.floating):
+            raise ArchiveError(path, f"key '{key}' is {arrays[key].dtype}, not float", _FORMAT)
+
+
+def _require_pointers(
+    path: Path, arrays: dict[str, NDArray[Any]], key: str, total: int, what: str
+) -> None:
+    """Refuse a pointer array that does not rise from 0 to ``total``."""
+    pointers = arrays[key]
+    if pointers.ndim != 1 or not len(pointers) or not np.issubdtype(pointers.dtype, np.integer):
+        raise ArchiveError(path, f"key '{key}' is no array of N + 1 integers", _FORMAT)
+    falls = np.flatnonzero(np.diff(pointers.astype(np.int64)) < 0)
+    if len(falls):
+        raise ArchiveError(path, f"key '{key}' falls at sequence {falls[0]}", _FORMAT)
+    if pointers[0] != 0 or pointers[-1] != total:
+        span = f"{pointers[0]} to {pointers[-1]}"
+        raise ArchiveError(path, f"key '{key}' goes from {span}, not 0 to {total} {what}", _FORMAT)
+
+
+def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+    seconds = arrays["t"].astype(np.float64)
+    faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # NaN too
+    if len(faults):
+        sequence = int(np.searchsorted(arrays["ptr"], faults[0], side="right")) - 1
+        value = seconds[faults[0]]
+        raise ArchiveError(path, f"key 't' is {value} in sequence {sequence}", "repair the times")
+    return np.round(seconds * NANOSECONDS).astype(np.int64)
+
+
+def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
+    """Check a label array and give each of its values a name."""
+    main, ptr = arrays[LABEL], arrays["lptr"].astype(np.int64)
+    for key in (LABEL, label):
+        if arrays[key].ndim != 1 or not np.issubdtype(arrays[key].dtype, np.integer):
+            raise ArchiveError(path, f"key '{key}' is no array of integers", _FORMAT)
+    _require_pointers(path, arrays, "lptr", len(main), f"labels of '{LABEL}'")
+    values = arrays[label].astype(np.int64)
+    if len(values) == len(ptr) - 1 != len(main):
+        ptr = np.arange(len(ptr), dtype=np.int64)  # one label a sequence
+    elif len(values) != len(main):
+        raise ArchiveError(
+            path, f"key '{label}' has {len(values)} labels, not {len(main)}", _FORMAT
+        )
+    key = LABEL if label == LABEL else label
+    classes = arrays.get("classes" if label == LABEL else _class_key(label))
+    count = 2**31 if classes is None else len(classes)
+    outside = np.flatnonzero((values < 0) | (values >= count))
+    if len(outside):
+        sequence = int(np.searchsorted(ptr, outside[0], side="right")) - 1
+        value = values[outside[0]]
+        raise ArchiveError(
+            path, f"key '{key}' is {value} in sequence {sequence}", f"it must be in 0..{count - 1}"
+        )
+    if classes is not None:
+        names = {value: str(name) for value, name in enumerate(classes.tolist())}
+    else:
+        names = _divided(values, main.astype(np.int64), arrays["classes"])
+    return _Labels(values, ptr, names)
+
+
+def _divided(
+    values: NDArray[np.int64], main: NDArray[np.int64], classes: NDArray[Any]
+) -> dict[int, str]:
+    """Name labels that divide each class of ``main`` into as many: "Grab 1", "Grab 2", ..."""
+    found = np.unique(values).tolist()
+    parts = -(-(max(found, default=0) + 1) // max(len(classes), 1))
+    if len(values) == len(main) and np.array_equal(values // parts, main):
+        return {value: f"{classes[value // parts]} {value % parts + 1}" for value in found}
+    return {value: str(value) for value in found}
+
+
+def _spans(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[int, list[tuple[int, int]]]:
+    """Return the (first, last) frames of each sequence's rows of ``seg``, one a label of ``lab``.
+
+    Sequences that have not as many rows as labels are left out. A last frame beyond the sequence
+    means its end: hand-made annotations run over it by a frame or two.
+    """
+    seg, lengths = arrays["seg"], np.diff(arrays["ptr"]).tolist()
+    if seg.ndim != 2 or seg.shape[1] != 4 or not np.issubdtype(seg.dtype, np.integer):
+        raise ArchiveError(
+            path, f"key 'seg' is {seg.dtype} {seg.shape}, not (M, 4) integers", _FORMAT
+        )
+    rows: dict[int, list[list[int]]] = {}
+    for number, (sequence, *row) in enumerate(seg.tolist()):
+        if not 0 <= sequence < len(lengths):
+            raise ArchiveError(path, f"key 'seg' row {number} names sequence {sequence}", _FORMAT)
+        if not 0 <= row[1] <= row[2] or row[1] >= max(lengths[sequence], 1):
+            fault = f"key 'seg' row {number} spans frames {row[1]} to {row[2]}"
+            raise ArchiveError(path, fault, f"sequence {sequence} has {lengths[sequence]}")
+        rows.setdefault(sequence, []).append(row)
+    spans = {}
+    for sequence, found in rows.items():
+        labels = arrays[LABEL][arrays["lptr"][sequence] : arrays["lptr"][sequence + 1]].tolist()
+        if len(found) == len(labels):
+            if [row[0] for row in found] != labels:
+                fault = f"keys 'seg' and '{LABEL}' disagree in sequence {sequence}"
+                raise ArchiveError(path, fault, "order the rows of 'seg' by time, as the labels")
+            end = lengths[sequence] - 1
+            spans[sequence] = [(first, min(last, end)) for _, first, last in found]
+    return spans
+
+
+def _segments(
+    glosses: tuple[str, ...], stamps: NDArray[np.int64], spans: list[tuple[int, int]]
+) -> tuple[Segment, ...]:
+    if not glosses:
+        return ()
+    if not len(stamps):
+        return (Segment(glosses, 0, 0),)
+    if len(spans) != len(glosses):
+        return (Segment(glosses, int(stamps.min()), int(stamps.max())),)
+    return tuple(
+        Segment((gloss,), int(stamps[first]), int(stamps[last]))
+        for gloss, (first, last) in zip(glosses, spans)
+    )
+
+
+def _meta(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, str]:
+    """Return the archive's own words about itself; values that are no text as JSON."""
+    try:
+        content = json.loads(str(arrays["meta"]) or "{}")
+    except ValueError as error:
+        raise ArchiveError(path, f"key 'meta' is not JSON ({error})", _FORMAT) from error
+    if not isinstance(content, dict):
+        raise ArchiveError(path, "key 'meta' is not a JSON object", _FORMAT)
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in content.items()}
+
+
+def _coordinates(path: Path, meta: dict[str, str]) -> Coordinates:
+    stated = meta.get("coordinates", "")
+    if stated:
+        try:
+            return Coordinates[stated.upper()]
+        except KeyError as error:
+            names = ", ".join(kind.name for kind in Coordinates)
+            fault = f"key 'meta' gives coordinates '{stated}'"
+            raise ArchiveError(path, fault, f"use one of {names}") from error
+    if any(IMAGE_UNITS in text for text in meta.values()):
+        return Coordinates.IMAGE_NORMALISED
+    return Coordinates.METRIC_SENSOR

@@ -1,0 +1,193 @@
+"""Turn recordings, one at a time, into a processed dataset and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from whispersign_model.datasets.dataset import RecordingEntry
+from whispersign_model.datasets.report import ConversionReport, ReportedExample
+from whispersign_model.datasets.selection import cut_segments, idle_stretches, whole_stretches
+from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
+from whispersign_model.datasets.writer import DatasetWriter, check_target
+from whispersign_model.errors import DatasetError, WhisperSignError
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.recordings.atomic import whole_folder
+from whispersign_model.recordings.recording import Coordinates, Recording
+
+
+class Source(NamedTuple):
+    """A recording to be read when its turn comes, and what it is called in messages."""
+
+    name: str
+    read: Callable[[], Recording]
+
+    @classmethod
+    def of(cls, recording: Recording) -> Source:
+        """One that has been read already."""
+        return cls(recording.name, lambda: recording)
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """How to convert.
+
+    Attributes:
+        recipe: of the features; its coordinates follow the first recording's.
+        splits: who trains and who tests.
+        cut: seconds kept around each segment when each becomes an example; None keeps recordings
+            whole, with all their glosses.
+        keep_unlabelled: take recordings without annotation as well, and with ``cut`` the
+            stretches between segments: as examples in which nothing is signed.
+        language: BCP 47 tag of the glosses.
+        on_error: whether an unreadable recording stops everything or is left out.
+        replace: put the dataset in the place of an existing one.
+    """
+
+    recipe: Recipe = field(default_factory=Recipe)
+    splits: SplitPolicy = field(default_factory=SplitPolicy)
+    cut: float | None = None
+    keep_unlabelled: bool = False
+    language: str = ""
+    on_error: Literal["stop", "skip"] = "stop"
+    replace: bool = False
+
+
+class _Example(NamedTuple):
+    place: int  # of its recording among the sources
+    origin: str
+    entry: RecordingEntry
+
+
+def convert(
+    out: Path | str,
+    sources: Iterable[Source],
+    options: ConversionOptions,
+    progress: Callable[[], None] = lambda: None,
+    warnings: Sequence[str] = (),
+) -> ConversionReport:
+    """Write a dataset that appears whole; memory holds one recording at a time.
+
+    Args:
+        out: the dataset's folder.
+        sources: the recordings, in an order that the policy's turns count.
+        options: how.
+        progress: called after each source.
+        warnings: that the report is to have besides its own.
+
+    Raises:
+        WhisperSignError: a recording cannot be read (when errors stop), none is left, or the
+            dataset cannot be written. Nothing is left at ``out`` then.
+    """
+    report = ConversionReport(warnings=[*warnings])
+    with whole_folder(
+        check_target(out, options.replace), DatasetError, replace=options.replace
+    ) as folder:
+        collector = _Collector(folder, options, report)
+        for place, source in enumerate(sources):
+            try:
+                collector.take(place, source)
+            except WhisperSignError as error:
+                if options.on_error == "stop":
+                    raise
+                report.left_out.append((error.subject, error.fault))
+            progress()
+        collector.finish()
+        report.write(folder)
+    return report
+
+
+class _Collector:
+    """Takes recordings into a dataset whose recipe follows the first one's coordinates."""
+
+    def __init__(self, folder: Path, options: ConversionOptions, report: ConversionReport) -> None:
+        self._folder = folder
+        self._options = options
+        self._report = report
+        self._writer: DatasetWriter | None = None
+        self._items: dict[int, SplitItem] = {}
+        self._examples: list[_Example] = []
+        self._untrackable = 0
+
+    def take(self, place: int, source: Source) -> None:
+        """Read a recording and add its examples."""
+        recording = source.read()
+        parts, reason = self._parts(recording)
+        if reason:
+            self._report.left_out.append((source.name, reason))
+        for part in parts:
+            writer = self._writer = self._writer or self._new_writer(recording)
+            try:
+                entry = writer.add(part)
+            except DatasetError as error:  # there is nothing in it to learn from
+                self._report.left_out.append((part.name, error.fault))
+                continue
+            self._examples.append(_Example(place, source.name, entry))
+            glosses = tuple(gloss for kept in parts for gloss in kept.glosses)
+            self._items[place] = SplitItem(
+                place, recording.name, recording.signer, recording.split, glosses
+            )
+        self._untrackable += recording.untrackable
+
+    def _new_writer(self, first: Recording) -> DatasetWriter:
+        recipe = self._options.recipe
+        if first.coordinates != Coordinates.UNKNOWN:
+            recipe = recipe.changed(coordinates=first.coordinates.name.lower())
+        return DatasetWriter(self._folder, recipe)
+
+    def _parts(self, recording: Recording) -> tuple[list[Recording], str]:
+        """Return what of a recording becomes examples, and why nothing does."""
+        if not len(recording):
+            return [], "it has no frame"
+        keep, cut = self._options.keep_unlabelled, self._options.cut
+        if not recording.segments and (recording.discarded or not keep):
+            return [], "discarded by its annotation" if recording.discarded else "no annotation"
+        if not recording.confidence.any():
+            return [], "no hand is tracked in any frame"
+        if not recording.segments:
+            return [recording], ""
+        parts = whole_stretches(recording) if cut is None else cut_segments(recording, cut)
+        if keep and cut is not None:
+            parts += idle_stretches(recording, cut)
+        parts = [part for part in parts if part.confidence.any()]
+        return parts, "" if parts else "no gloss is left beside what was discarded"
+
+    def finish(self) -> None:
+        """Split the examples, close the dataset and complete the report."""
+        report, options = self._report, self._options
+        if self._writer is None or not self._examples:
+            raise DatasetError(
+                "the recordings given",
+                f"none of {len(report.left_out)} can be used",
+                "; ".join(f"{name}: {reason}" for name, reason in report.left_out[:3]),
+            )
+        splits, warnings = assign_splits(options.splits, list(self._items.values()))
+        split_of = dict(zip(self._items, splits))
+        self._writer.finish([split_of[each.place] for each in self._examples], options.language)
+        report.warnings += warnings
+        report.coordinates = self._writer.recipe.coordinates
+        report.examples += [
+            ReportedExample(
+                name=entry.name,
+                split=split_of[place],
+                signer=entry.signer,
+                source=entry.source,
+                origin=origin,
+                seconds=entry.seconds,
+                frame_rate=entry.frame_rate,
+                tracked=entry.tracked,
+                glosses=tuple(segment.gloss for segment in entry.segments),
+            )
+            for place, origin, entry in self._examples
+        ]
+        preprocessor = self._writer.preprocessor
+        report.counts.update(
+            {
+                "joints without a finite position, taken as not tracked": self._untrackable,
+                "frames out of order or repeated, dropped": preprocessor.out_of_order,
+                "hands too fast to be true, taken as not tracked": preprocessor.implausible,
+                "jumps in time, each the start of a new stream": preprocessor.jumps,
+            }
+        )

@@ -1,0 +1,336 @@
+"""The processed dataset: resampled features and gloss ids on disk, as training reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from whispersign_model.datasets.splits import SPLITS, shared_signers
+from whispersign_model.errors import DatasetError, RecipeError
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.recordings.recording import Segment
+from whispersign_model.skeleton import FEATURES, JOINTS
+from whispersign_model.timestamps import NANOSECONDS
+
+FORMAT = 1  # of the manifest
+MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
+BLOCK = 4096  # frames looked through at once for NaN
+
+
+class VocabularyFile(BaseModel):
+    """``vocabulary.json``: ``glosses[i]`` has id ``i + 1``; 0 is the CTC blank."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    glosses: list[str]
+    language: str = ""
+
+
+class SegmentEntry(BaseModel):
+    """A gloss and its time in seconds from the first frame; equal times: somewhere within."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gloss: str
+    start: float
+    end: float
+
+
+class RecordingEntry(BaseModel):
+    """One example in the manifest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    split: str
+    signer: str = ""
+    source: str = ""
+    frames: int = Field(ge=1)
+    seconds: float = 0
+    frame_rate: float = Field(default=0, description="as recorded, the median; 0 = unknown")
+    tracked: float = Field(default=0, description="share of frames with a hand")
+    restarts: list[int] = Field(default=[0], description="frames at which a stream begins")
+    segments: list[SegmentEntry] = []
+
+
+class ManifestFile(BaseModel):
+    """``manifest.json``: what made the dataset, and who signed what when."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int
+    recipe: dict[str, Any]
+    recordings: list[RecordingEntry]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One recording of a split.
+
+    Attributes:
+        name: of its files, without suffix.
+        signer, source: "" where unknown.
+        features_path: of the ``(T, 42, 7)`` float32 array.
+        frames: T.
+        labels: ``(L,)`` int64 gloss ids from 1; none where nothing is signed.
+        segments: times in nanoseconds from the first frame; empty where unknown.
+        restarts: frames at which a stream begins: the first, and those after jumps in time.
+    """
+
+    name: str
+    signer: str
+    source: str
+    features_path: Path
+    frames: int
+    labels: NDArray[np.int64]
+    segments: tuple[Segment, ...] = ()
+    restarts: tuple[int, ...] = (0,)
+
+    def features(self) -> NDArray[np.float32]:
+        """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only.
+
+        Raises:
+            DatasetError: they cannot be read any more, or have another length.
+        """
+        features = _map_features(self.features_path)
+        if len(features) != self.frames:
+            fault = f"has {len(features)} frames, not {self.frames} as when it was opened"
+            raise DatasetError(self.features_path, fault, "leave a dataset alone while it is read")
+        return features.astype(np.float32, copy=False)
+
+    def restart_mask(self) -> NDArray[np.bool_]:
+        """Return ``(T,)`` True where a stream begins, as ``Normaliser`` takes it."""
+        mask = np.zeros(self.frames, dtype=bool)
+        mask[list(self.restarts)] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A processed dataset, checked whole when it is opened.
+
+    Attributes:
+        path: its folder.
+        glosses: ``glosses[i]`` has id ``i + 1``.
+        language: BCP 47 tag, "" = unknown.
+        recipe: what made the features; scaling is not fitted yet.
+    """
+
+    path: Path
+    glosses: tuple[str, ...]
+    language: str
+    recipe: Recipe
+    splits: dict[str, tuple[Example, ...]]
+
+    @classmethod
+    def open(cls, path: Path | str) -> Dataset:
+        """Open a dataset and check every file of it.
+
+        Folders of ``features/*.npy`` and ``labels/*.npy`` alone load as well: without a
+        vocabulary the glosses are "1", "2", ... and without a manifest the recipe is the default.
+
+        Raises:
+            DatasetError: naming the first file at fault and what is wrong with it: missing,
+                without its partner, truncated, of a wrong shape, holding NaN, or with a label
+                outside the vocabulary.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise DatasetError(path, "is not a folder" if path.exists() else "does not exist")
+        present = [split for split in SPLITS if (path / split).is_dir()]
+        if not present:
+            raise DatasetError(
+                path, f"has none of the folders {', '.join(SPLITS)}", "make it with `convert`"
+            )
+        manifest = _read_json(path / MANIFEST, ManifestFile)
+        vocabulary = _read_json(path / VOCABULARY, VocabularyFile)
+        if manifest is not None and manifest.format != FORMAT:
+            raise DatasetError(
+                path / MANIFEST, f"is of format {manifest.format}, not {FORMAT}", "convert again"
+            )
+        if vocabulary is not None and len(set(vocabulary.glosses)) < len(vocabulary.glosses):
+            raise DatasetError(path / VOCABULARY, "names a gloss twice", "name each once")
+        entries = _entries(path, manifest)
+        splits = {
+            split: tuple(_examples(path / split, entries.get(split), vocabulary))
+            for split in present
+        }
+        return cls(
+            path=path,
+            glosses=_glosses(vocabulary, splits),
+            language=vocabulary.language if vocabulary else "",
+            recipe=_recipe(path, manifest),
+            splits=splits,
+        )
+
+    def warnings(self) -> list[str]:
+        """Return what a person should know before believing figures: signers that splits share."""
+        return shared_signers(
+            (split, example.signer) for split, own in self.splits.items() for example in own
+        )
+
+    def split(self, name: str) -> list[Example]:
+        """Return the examples of a split, by name.
+
+        Raises:
+            DatasetError: when the dataset has no such split, or an empty one.
+        """
+        examples = self.splits.get(name, ())
+        if not examples:
+            held = ", ".join(split for split, found in self.splits.items() if found)
+            raise DatasetError(self.path / name, "holds no examples", f"the dataset has {held}")
+        return list(examples)
+
+
+def _read_json(path: Path, model: type[Any]) -> Any:
+    """Return a validated file, None where it is missing."""
+    if not path.is_file():
+        return None
+    try:
+        return model.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(path, f"cannot be read ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(path, f"{where}: {first['msg']}" if where else first["msg"]) from error
+
+
+def _recipe(path: Path, manifest: ManifestFile | None) -> Recipe:
+    if manifest is None:
+        return Recipe()
+    try:
+        return Recipe.from_json(json.dumps(manifest.recipe), str(path / MANIFEST))
+    except RecipeError as error:
+        raise DatasetError(error.subject, error.fault, error.remedy) from error
+
+
+def _entries(path: Path, manifest: ManifestFile | None) -> dict[str, dict[str, RecordingEntry]]:
+    """Return the manifest's entries by split and name; every split of it, when there is one."""
+    entries: dict[str, dict[str, RecordingEntry]] = {}
+    if manifest is None:
+        return entries
+    for split in SPLITS:
+        entries[split] = {}
+    for entry in manifest.recordings:
+        if entry.split not in SPLITS:
+            fault = f"recording {entry.name} is in split '{entry.split}'"
+            raise DatasetError(path / MANIFEST, fault, f"the splits are {', '.join(SPLITS)}")
+        if entry.name in entries[entry.split]:
+            raise DatasetError(path / MANIFEST, f"names {entry.split}/{entry.name} twice")
+        if not (path / entry.split).is_dir():
+            raise DatasetError(path / entry.split, f"is missing, but {MANIFEST} has it")
+        entries[entry.split][entry.name] = entry
+    return entries
+
+
+def _examples(
+    folder: Path, entries: dict[str, RecordingEntry] | None, vocabulary: VocabularyFile | None
+) -> Iterator[Example]:
+    """Check one split's files in pairs and yield its examples by name."""
+    for part in ("features", "labels"):
+        if not (folder / part).is_dir():
+            raise DatasetError(folder / part, "is missing", "every split has features and labels")
+    features = {file.stem: file for file in (folder / "features").glob("*.npy")}
+    labels = {file.stem: file for file in (folder / "labels").glob("*.npy")}
+    for name in sorted(features.keys() ^ labels.keys()):
+        missing, own = ("labels", features) if name in features else ("features", labels)
+        raise DatasetError(own[name], f"has no partner {missing}/{name}.npy")
+    if entries is not None:
+        for name in sorted(entries.keys() ^ features.keys()):
+            where = folder / "features" / f"{name}.npy"
+            fault = f"is missing, but {MANIFEST} has it"
+            raise DatasetError(where, fault if name in entries else f"is not in {MANIFEST}")
+    for name in sorted(features):
+        entry = entries[name] if entries is not None else None
+        yield _example(features[name], labels[name], entry, vocabulary)
+
+
+def _example(
+    features_path: Path,
+    labels_path: Path,
+    entry: RecordingEntry | None,
+    vocabulary: VocabularyFile | None,
+) -> Example:
+    features = _map_features(features_path)
+    for first in range(0, len(features), BLOCK):
+        if not np.isfinite(features[first : first + BLOCK]).all():
+            raise DatasetError(features_path, "holds NaN or infinity", "convert it again")
+    if entry is not None and entry.frames != len(features):
+        raise DatasetError(
+            features_path, f"has {len(features)} frames, {MANIFEST} says {entry.frames}"
+        )
+    labels = _load_labels(labels_path, len(vocabulary.glosses) if vocabulary else None)
+    return Example(
+        name=features_path.stem,
+        signer=entry.signer if entry else "",
+        source=entry.source if entry else "",
+        features_path=features_path,
+        frames=len(features),
+        labels=labels,
+        segments=tuple(
+            Segment((part.gloss,), round(part.start * NANOSECONDS), round(part.end * NANOSECONDS))
+            for part in (entry.segments if entry else ())
+        ),
+        restarts=_restarts(features_path, entry),
+    )
+
+
+def _restarts(features_path: Path, entry: RecordingEntry | None) -> tuple[int, ...]:
+    if entry is None:
+        return (0,)
+    if not all(0 <= frame < entry.frames for frame in entry.restarts):
+        raise DatasetError(features_path, f"{MANIFEST} has restarts beyond its frames")
+    return tuple(entry.restarts)
+
+
+def _map_features(path: Path) -> NDArray[np.floating]:
+    features = _open_npy(path, mapped=True)
+    if features.dtype.kind != "f" or features.shape[1:] != (JOINTS, FEATURES):
+        raise DatasetError(
+            path, f"is {features.dtype} {features.shape}, not float32 (T, {JOINTS}, {FEATURES})"
+        )
+    if not len(features):
+        raise DatasetError(path, "has no frames", "remove it and its labels")
+    return features
+
+
+def _load_labels(path: Path, glosses: int | None) -> NDArray[np.int64]:
+    labels = _open_npy(path, mapped=False)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise DatasetError(path, f"is {labels.dtype} {labels.shape}, not integers (L,)")
+    outside = labels[(labels < 1) | (labels > (np.inf if glosses is None else glosses))]
+    if len(outside):
+        allowed = "1 or more" if glosses is None else f"1 to {glosses}"
+        raise DatasetError(path, f"label {outside[0]} is outside the vocabulary ({allowed})")
+    return labels.astype(np.int64)
+
+
+def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
+    mode: Literal["r"] | None = "r" if mapped else None
+    try:
+        try:
+            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        except SystemError:  # Python 3.11's parser miscounts once, now and then, after a fork
+            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(path, f"is empty, truncated or no .npy file ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise DatasetError(path, "is no .npy file")
+    return array
+
+
+def _glosses(
+    vocabulary: VocabularyFile | None, splits: dict[str, tuple[Example, ...]]
+) -> tuple[str, ...]:
+    if vocabulary is not None:
+        return tuple(vocabulary.glosses)
+    labels = (ex.labels.max(initial=0) for examples in splits.values() for ex in examples)
+    return tuple(str(number) for number in range(1, int(max(labels, default=0)) + 1))

@@ -1,0 +1,140 @@
+"""What a conversion took, what it left out and why: as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+from whispersign_model.datasets.splits import SPLITS
+from whispersign_model.recordings.atomic import replace_file
+
+TEXT, JSON = "report.txt", "report.json"  # in the dataset's folder
+REASONS_SHOWN = 10  # recordings left out that are named one by one
+
+
+@dataclass(frozen=True)
+class ReportedExample:
+    """One example of the dataset.
+
+    Attributes:
+        name, split, signer, source: as in the manifest.
+        origin: the bag, or the name in an archive, that it comes from.
+        seconds: how long it is.
+        frame_rate: frames per second as recorded, the median; 0 where there is one frame only.
+        tracked: share of its time, 0 to 1, in which a hand is tracked.
+        glosses: in order of signing; none where nothing is signed.
+    """
+
+    name: str
+    split: str
+    signer: str
+    source: str
+    origin: str
+    seconds: float
+    frame_rate: float
+    tracked: float
+    glosses: tuple[str, ...]
+
+
+@dataclass
+class SplitSummary:
+    """One split of a dataset: recordings, seconds, gloss tokens and signers."""
+
+    recordings: int = 0
+    unlabelled: int = 0
+    seconds: float = 0.0
+    glosses: Counter[str] = field(default_factory=Counter)
+    signers: Counter[str] = field(default_factory=Counter)
+
+    def line(self) -> str:
+        """Return it as text."""
+        return (
+            f"{self.recordings} recordings, {self.seconds:.1f} s, "
+            f"{self.glosses.total()} glosses of {len(self.glosses)} kinds"
+            + (f", {len(self.signers)} signers" if self.signers else "")
+            + (f", {self.unlabelled} recordings without glosses" if self.unlabelled else "")
+        )
+
+
+@dataclass
+class ConversionReport:
+    """Filled during a conversion, shown after it.
+
+    Attributes:
+        examples: what the dataset holds.
+        left_out: ``(recording, reason)`` of each that gave no example.
+        warnings: what a person should know.
+        counts: repairs by kind, as frames, joints or jumps.
+        coordinates: of the features, as the recipe names them.
+    """
+
+    examples: list[ReportedExample] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    coordinates: str = ""
+
+    @property
+    def splits(self) -> dict[str, SplitSummary]:
+        """What each split holds."""
+        summaries = {split: SplitSummary() for split in SPLITS}
+        for example in self.examples:
+            summary = summaries[example.split]
+            summary.recordings += 1
+            summary.unlabelled += not example.glosses
+            summary.seconds += example.seconds
+            summary.glosses.update(example.glosses)
+            if example.signer:
+                summary.signers[example.signer] += 1
+        return summaries
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text."""
+        text = [f"{name:>5}: {summary.line()}" for name, summary in self.splits.items()]
+        text += self._spans()
+        text += [f"{count} {kind}" for kind, count in self.counts.items() if count]
+        text += [f"left out {name}: {reason}" for name, reason in self.left_out[:REASONS_SHOWN]]
+        if more := self.left_out[REASONS_SHOWN:]:
+            reasons = Counter(reason for _, reason in more).most_common()
+            text.append(
+                f"left out {len(more)} more: "
+                + ", ".join(f"{reason} ({count})" for reason, count in reasons)
+            )
+        return text + [f"warning: {warning}" for warning in self.warnings]
+
+    def _spans(self) -> list[str]:
+        """Say between what the examples lie."""
+        measures = {
+            "seconds a recording": [example.seconds for example in self.examples],
+            "frames a second": [example.frame_rate for example in self.examples],
+            "% of the time with a hand": [100 * example.tracked for example in self.examples],
+        }
+        return [
+            f"{min(values):.1f} to {max(values):.1f} {what}, median {median(values):.1f}"
+            for what, values in measures.items()
+            if values
+        ]
+
+    def to_json(self) -> str:
+        """Return the whole report as JSON: the splits and each example, and what was left out."""
+        content = {
+            "splits": {name: vars(summary) for name, summary in self.splits.items()},
+            "recordings": [asdict(example) for example in self.examples],
+            "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
+            "warnings": self.warnings,
+            "repairs": self.counts,
+            "coordinates": self.coordinates,
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False)
+
+    def write(self, folder: Path) -> None:
+        """Write ``report.txt`` and ``report.json``.
+
+        Raises:
+            OSError: when they cannot be written.
+        """
+        replace_file(folder / TEXT, "".join(f"{line}\n" for line in self.lines()).encode())
+        replace_file(folder / JSON, f"{self.to_json()}\n".encode())

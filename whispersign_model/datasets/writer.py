@@ -1,0 +1,228 @@
+"""Write a processed dataset: recordings resampled, their labels, vocabulary and manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.format import write_array_header_1_0
+from numpy.typing import NDArray
+
+from whispersign_model.datasets.dataset import (
+    FORMAT,
+    MANIFEST,
+    VOCABULARY,
+    ManifestFile,
+    RecordingEntry,
+    SegmentEntry,
+    VocabularyFile,
+)
+from whispersign_model.datasets.splits import SPLITS
+from whispersign_model.errors import DatasetError
+from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.recordings.atomic import safe_name, unique_name, whole_folder
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+from whispersign_model.timestamps import NANOSECONDS
+
+
+def write_dataset(
+    out: Path | str,
+    recordings: Iterable[tuple[str, Recording]],
+    recipe: Recipe,
+    *,
+    language: str = "",
+    replace: bool = False,
+) -> None:
+    """Write recordings, each with its split, as a dataset that appears whole.
+
+    Raises:
+        DatasetError: see ``DatasetWriter.add`` and ``dataset_folder``.
+        RecipeError: a recording of other coordinates or another smoothing than the recipe's.
+    """
+    splits = []
+    with whole_folder(check_target(out, replace), DatasetError, replace=replace) as folder:
+        writer = DatasetWriter(folder, recipe)
+        for split, recording in recordings:
+            writer.add(recording)
+            splits.append(split)
+        writer.finish(splits, language)
+
+
+def check_target(out: Path | str, replace: bool) -> Path:
+    """Return ``out`` as a path when a dataset may be written there.
+
+    Raises:
+        DatasetError: when it exists and is not to be replaced, or is anything but a dataset.
+    """
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if not (out / MANIFEST).is_file():
+            raise DatasetError(out, "exists and is no dataset", "choose another folder")
+        if not replace:
+            raise DatasetError(out, "exists already", "choose another folder or give --force")
+    return out
+
+
+class DatasetWriter:
+    """Fills an empty folder with a dataset: ``add`` each recording, then ``finish``.
+
+    Attributes:
+        recipe: what turns recordings into features; its scaling is fitted by training.
+        preprocessor: whose counters tell what was dropped so far.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.preprocessor = Preprocessor(recipe)
+        self._folder = folder
+        self._entries: list[RecordingEntry] = []
+        self._glosses: list[tuple[str, ...]] = []
+        self._names: set[str] = set()
+        for split in SPLITS:
+            for part in ("features", "labels"):
+                (folder / split / part).mkdir(parents=True)
+
+    def add(self, recording: Recording) -> RecordingEntry:
+        """Resample a recording and write its features. One without glosses has empty labels.
+
+        Raises:
+            DatasetError: nothing is tracked in it, or it has a gloss without a name.
+            RecipeError: other coordinates or another smoothing than the recipe's.
+        """
+        name = recording.name or "recording"
+        if not all(recording.glosses):
+            raise DatasetError(name, "has an empty gloss")
+        grid = _Grid(self.recipe.rate)
+        beside = self._folder / "features.npy"
+        try:
+            write_frames(beside, map(grid.take, self.preprocessor.resample_blocks(recording)))
+            if not grid.tracked:
+                raise DatasetError(
+                    name, "no hand is tracked in any frame" if grid.frames else "has no frame"
+                )
+            entry = self._entry(name, recording, grid)
+            os.replace(beside, self._features(entry))
+        finally:
+            beside.unlink(missing_ok=True)
+        self._entries.append(entry)
+        self._glosses.append(recording.glosses)
+        return entry
+
+    def _entry(self, name: str, recording: Recording, grid: _Grid) -> RecordingEntry:
+        return RecordingEntry(
+            name=unique_name(safe_name(name), self._names),
+            split=SPLITS[0],  # until finish() tells
+            signer=recording.signer,
+            source=recording.source,
+            frames=grid.frames,
+            seconds=round(grid.frames / self.recipe.rate, 3),
+            frame_rate=round(recording.frame_rate, 2),
+            tracked=round(grid.tracked / grid.frames, 4),
+            restarts=[stream.first for stream in grid.streams],
+            segments=[
+                SegmentEntry(
+                    gloss=gloss, start=grid.seconds(segment.start), end=grid.seconds(segment.end)
+                )
+                for segment in recording.segments
+                for gloss in segment.glosses
+            ],
+        )
+
+    def finish(self, splits: Sequence[str], language: str = "") -> list[str]:
+        """Put each added recording into its split, and write labels, vocabulary and manifest.
+
+        Returns:
+            the vocabulary: all glosses in alphabetical order.
+
+        Raises:
+            DatasetError: when a split is none of train, val and test.
+        """
+        vocabulary = sorted({gloss for glosses in self._glosses for gloss in glosses})
+        ids = {gloss: number for number, gloss in enumerate(vocabulary, start=1)}
+        for position, (entry, split) in enumerate(zip(self._entries, splits, strict=True)):
+            if split not in SPLITS:
+                raise DatasetError(entry.name, f"split '{split}' is none of {', '.join(SPLITS)}")
+            self._entries[position] = placed = entry.model_copy(update={"split": split})
+            os.replace(self._features(entry), self._features(placed))
+            labels: NDArray[np.int64] = np.array(
+                [ids[gloss] for gloss in self._glosses[position]], dtype=np.int64
+            )
+            np.save(self._folder / split / "labels" / f"{entry.name}.npy", labels)
+        manifest = ManifestFile(
+            format=FORMAT,
+            recipe=self.recipe.sensor_half().model_dump(mode="json"),
+            recordings=self._entries,
+        )
+        _write(self._folder / VOCABULARY, VocabularyFile(glosses=vocabulary, language=language))
+        _write(self._folder / MANIFEST, manifest)
+        return vocabulary
+
+    def _features(self, entry: RecordingEntry) -> Path:
+        return self._folder / entry.split / "features" / f"{entry.name}.npy"
+
+
+def _write(path: Path, content: VocabularyFile | ManifestFile) -> None:
+    path.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+class _Stream(NamedTuple):
+    """Frames on one grid, without a jump in time: place of the first, and the outer stamps."""
+
+    first: int
+    start: int
+    end: int
+
+
+class _Grid:
+    """What is to be remembered of features that were written and forgotten.
+
+    Attributes:
+        frames: so far.
+        tracked: those with a hand in them.
+        streams: between jumps in time.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.frames = 0
+        self.tracked = 0
+        self.streams: list[_Stream] = []
+        self._rate = rate
+
+    def take(self, block: FeatureBlock) -> NDArray[np.float32]:
+        """Look at a block and return its frames."""
+        starts = np.flatnonzero(block.restarts).tolist()
+        for first, end in pairwise([0, *starts, len(block)]):
+            if first == end:
+                continue
+            stamps = block.stamps[first:end]
+            stream = _Stream(self.frames + first, int(stamps[0]), int(stamps[-1]))
+            if first not in starts:
+                stream = self.streams.pop()._replace(end=stream.end)
+            self.streams.append(stream)
+        self.frames += len(block)
+        self.tracked += int((block.frames[..., CONFIDENCE] > 0).any(axis=1).sum())
+        return block.frames
+
+    def seconds(self, stamp: int) -> float:
+        """Return the time of a stamp from the first frame, by the stream nearest to it."""
+        near = min(self.streams, key=lambda each: max(each.start - stamp, stamp - each.end, 0))
+        return round(near.first / self._rate + (stamp - near.start) / NANOSECONDS, 6)
+
+
+def write_frames(path: Path, blocks: Iterable[NDArray[np.float32]]) -> None:
+    """Write blocks of frames ``(n, 42, 7)``, end to end, as one ``.npy`` file."""
+    header = {"descr": "<f4", "fortran_order": False}
+    frames = 0
+    with path.open("wb") as file:
+        write_array_header_1_0(file, header | {"shape": (frames, JOINTS, FEATURES)})
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype="<f4").data)
+            frames += len(block)
+        file.seek(0)  # NumPy leaves room in a header for its number of frames to grow
+        write_array_header_1_0(file, header | {"shape": (frames, JOINTS, FEATURES)})

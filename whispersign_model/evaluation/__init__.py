@@ -1,0 +1,1 @@
+"""Evaluation: word error rate, calibration, detection in streams, reports and figures."""

@@ -1,0 +1,178 @@
+"""Calibration: how often a gloss is right that is said to be sure, and a scale that makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from whispersign_model.datasets.dataset import Example
+from whispersign_model.decoding.confidence import ConfidenceScale, log_odds
+from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.errors import DatasetError
+from whispersign_model.evaluation.evaluate import Progress, Reading, read_offline
+from whispersign_model.network.checkpoint import read_metadata, update_metadata
+from whispersign_model.network.model import WhisperSignModel
+
+BINS = 10  # of equal width
+SLOPE_SPREAD, OFFSET_SPREAD, GLOSS_SPREAD = 1.0, 2.0, 1.0  # of the Gaussians that few data bend to
+LEAST_SLOPE = 0.05  # a network that is surer of what is wrong is no reason to turn its order round
+
+
+class Emission(NamedTuple):
+    """One recognised gloss.
+
+    Attributes:
+        gloss: its name.
+        confidence: as the network gave it.
+        right: whether the alignment pairs it with the same gloss.
+    """
+
+    gloss: str
+    confidence: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Recognised glosses of about the same confidence.
+
+    Attributes:
+        low, high: confidences that the bin takes, ``high`` in the last one only.
+        glosses: how many they are.
+        confidence, accuracy: their mean confidence and the share that is right; 0 without any.
+    """
+
+    low: float
+    high: float
+    glosses: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far confidences can be believed.
+
+    Attributes:
+        error: expected calibration error: mean distance of confidence and accuracy over the bins,
+            weighted by their counts (Guo et al. 2017); NaN without glosses.
+        brier: mean squared distance of confidence and being right (1 or 0); NaN without glosses.
+        bins: :data:`BINS` of them.
+    """
+
+    error: float
+    brier: float
+    bins: tuple[Bin, ...]
+
+    def report(self) -> dict[str, Any]:
+        """All figures as plain values, for JSON."""
+        bins = [asdict(each) for each in self.bins]
+        return {"expected_calibration_error": self.error, "brier": self.brier, "bins": bins}
+
+
+def emissions(readings: Sequence[Reading]) -> list[Emission]:
+    """Return every recognised gloss, and whether the alignment calls it right."""
+    found = []
+    for reading in readings:
+        for edit in edits(reading.signed, reading.recognized):
+            if edit.hypothesis is not None:
+                gloss = reading.recognized[edit.hypothesis]
+                right = edit.reference is not None and reading.signed[edit.reference] == gloss
+                found.append(Emission(gloss, reading.confidences[edit.hypothesis], right))
+    return found
+
+
+def reliability(found: Sequence[Emission], scale: ConfidenceScale | None = None) -> Reliability:
+    """Compare confidences, scaled or as they are, with how often they are right."""
+    scale = scale or ConfidenceScale()
+    confidence = np.array([scale(each.gloss, each.confidence) for each in found])
+    right = np.array([each.right for each in found], float)
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = []
+    for number in range(BINS):
+        inside = place == number
+        count = int(inside.sum())
+        means = [float(values[inside].mean()) if count else 0.0 for values in (confidence, right)]
+        bins.append(Bin(number / BINS, (number + 1) / BINS, count, *means))
+    if not found:
+        return Reliability(float("nan"), float("nan"), tuple(bins))
+    distances = sum(each.glosses * abs(each.confidence - each.accuracy) for each in bins)
+    brier = float(np.square(confidence - right).mean())
+    return Reliability(distances / len(found), brier, tuple(bins))
+
+
+def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
+    """Fit the scale under which recognised glosses are right as often as they are confident.
+
+    Logistic regression on the log-odds with an offset for each gloss. Slope, offset and offsets
+    are drawn to 1, 0 and 0, so that few data change little and glosses that are always right
+    do not become certain.
+
+    Raises:
+        DatasetError: there is nothing to fit on.
+    """
+    if not found:
+        raise DatasetError(
+            "confidence", "no gloss was recognised to fit it on", "train longer or on more data"
+        )
+    names = sorted({each.gloss for each in found})
+    gloss = np.searchsorted(names, [each.gloss for each in found])
+    odds = np.array([log_odds(each.confidence) for each in found])
+    right = np.array([each.right for each in found], float)
+    start = np.concatenate([[1.0], np.zeros(1 + len(names))])
+    spread = np.full(len(start), GLOSS_SPREAD)
+    spread[:2] = SLOPE_SPREAD, OFFSET_SPREAD
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scaled = values[0] * odds + values[1] + values[2:][gloss]
+        away = (values - start) / spread
+        residual = np.exp(-np.logaddexp(0, -scaled)) - right
+        per_gloss = np.bincount(gloss, residual, len(names))
+        slope = np.concatenate([[residual @ odds, residual.sum()], per_gloss]) + away / spread
+        return float((np.logaddexp(0, scaled) - right * scaled).sum() + away @ away / 2), slope
+
+    bounds = [(LEAST_SLOPE, None)] + [(None, None)] * (len(start) - 1)
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    offsets = {name: round(float(value), 4) for name, value in zip(names, best[2:])}
+    return ConfidenceScale(
+        slope=round(float(best[0]), 4), offset=round(float(best[1]), 4), glosses=offsets
+    )
+
+
+def calibrate(
+    checkpoint: Path,
+    examples: Sequence[Example],
+    glosses: Sequence[str],
+    device: torch.device | str = "cpu",
+    advance: Progress | None = None,
+) -> ConfidenceScale:
+    """Fit the confidences of a checkpoint to examples it was not trained on, and write them in.
+
+    Args:
+        checkpoint: its ``model.json`` is replaced, its weights stay.
+        examples: to recognise; a validation split.
+        glosses: the dataset's vocabulary.
+        device: that the network runs on.
+        advance: called with the number of clips done.
+
+    Returns:
+        the scale.
+
+    Raises:
+        CheckpointError: when the checkpoint cannot be read or written.
+        DatasetError: when nothing was recognised.
+    """
+    model, metadata = WhisperSignModel.load_checkpoint(checkpoint)
+    readings = read_offline(
+        model.to(device), metadata, examples, glosses, advance=advance, methods=("rescore",)
+    )
+    scale = fit_confidence(emissions(readings["rescore"]))
+    update_metadata(checkpoint, read_metadata(checkpoint).model_copy(update={"confidence": scale}))
+    return scale

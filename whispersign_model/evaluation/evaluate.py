@@ -1,0 +1,234 @@
+"""Evaluation: what a network recognises in a dataset, in whole clips or as a live stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.decoding.result import Result
+from whispersign_model.decoding.search import DecodingOptions, Method, decode
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
+from whispersign_model.errors import DatasetError
+from whispersign_model.evaluation.detection import Detections, Found, detect
+from whispersign_model.evaluation.metrics import GlossErrors
+from whispersign_model.features.normalisation import Normaliser
+from whispersign_model.features.recipe import require_same
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.masking import FULL
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.recording import Segment
+from whispersign_model.runtime.torch_backend import TorchBackend
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_model.training_data.loader import Clips, loader
+
+METHODS: tuple[Method, ...] = get_args(Method)
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was signed in a clip and what was recognised.
+
+    Attributes:
+        name, signer: of the clip; the signer is "" where unknown.
+        signed, recognized: glosses in order.
+        confidences: one for each recognised gloss, in [0, 1].
+        segments: when each sign was signed, nanoseconds from the first frame; () where unknown.
+        found: what was recognised where, and when it was given out: offline when the clip is over.
+    """
+
+    name: str
+    signer: str
+    signed: tuple[str, ...]
+    recognized: tuple[str, ...]
+    confidences: tuple[float, ...]
+    segments: tuple[Segment, ...] = ()
+    found: tuple[Found, ...] = ()
+
+
+def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
+    """Refuse a dataset that the network cannot read.
+
+    Raises:
+        RecipeError: the dataset was converted by another recipe.
+        DatasetError: a gloss of the dataset is not in the network's vocabulary.
+    """
+    require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())
+    unknown = [gloss for gloss in data.glosses if gloss not in metadata.glosses]
+    if unknown:
+        raise DatasetError(
+            data.path,
+            f"holds glosses the network does not know: {', '.join(unknown[:5])}",
+            "evaluate the network that was trained on them",
+        )
+
+
+@torch.inference_mode()
+def read_offline(
+    model: WhisperSignModel,
+    metadata: CheckpointMetadata,
+    examples: Sequence[Example],
+    glosses: Sequence[str],
+    *,
+    options: DecodingOptions | None = None,
+    advance: Progress | None = None,
+    methods: Sequence[Method] = METHODS,
+    chunk: int = FULL,
+    batch_size: int = 16,
+) -> dict[Method, list[Reading]]:
+    """Recognise whole clips by several methods; each clip goes through the encoder once.
+
+    Args:
+        model: the network.
+        metadata: of its checkpoint.
+        examples: of one split.
+        glosses: the dataset's vocabulary.
+        options: of the search.
+        advance: called with the number of clips done.
+        methods: greedy, beam, rescore.
+        chunk: patches that become known together, as in streaming; 0 = the whole clip.
+        batch_size: clips encoded together.
+
+    Returns:
+        by method, readings in the order of ``examples``, with confidences as the network has them.
+    """
+    device = next(model.parameters()).device
+    options = (options or DecodingOptions()).weighed(model.config.decoder.alpha)
+    patch = model.config.frontend.patch_size
+    clips = Clips(examples, metadata.recipe, patch, seed=0)
+    known = {each.name: (each, extent) for each, extent in zip(examples, clips.takes.extents)}
+    step = patch * NANOSECONDS / metadata.recipe.rate
+    found: dict[Method, dict[str, Reading]] = {method: {} for method in methods}
+    for batch in loader(clips, batch_size, workers=0, seed=None):
+        features, lengths = batch.features.to(device), batch.lengths.to(device)
+        encoded = model(features, lengths, chunk)
+        log_probs = encoded.log_probs.cpu().numpy()
+        second_passes = model.second_passes(features, lengths, encoded)
+        rows = zip(batch.names, encoded.lengths.tolist(), second_passes)
+        for row, (name, steps, second_pass) in enumerate(rows):
+            example, extent = known[name]
+            first, over = extent.start / patch, round(extent.stop / patch * step)
+            for method in methods:
+                spans = decode(log_probs[row, :steps], method, options, second_pass).spans
+                recognized = [(metadata.glosses[s.gloss_id - 1], s.confidence) for s in spans]
+                places = [
+                    (round((first + s.start) * step), round((first + s.end) * step)) for s in spans
+                ]
+                finds = tuple(Found(each[0], *at, over) for each, at in zip(recognized, places))
+                found[method][name] = replace(_reading(example, glosses, recognized), found=finds)
+        if advance is not None:
+            advance(len(batch.names))
+    return {
+        method: [readings[example.name] for example in examples]
+        for method, readings in found.items()
+    }
+
+
+def read_live(
+    model: WhisperSignModel,
+    metadata: CheckpointMetadata,
+    examples: Sequence[Example],
+    glosses: Sequence[str],
+    options: RecognizerOptions | None = None,
+    advance: Progress | None = None,
+) -> list[Reading]:
+    """Push each clip through the live recogniser, frame by frame; see :func:`read_offline`.
+
+    Returns:
+        readings in the order of ``examples``, with confidences as a robot sees them: calibrated.
+    """
+    device = str(next(model.parameters()).device)
+    rate = metadata.recipe.rate
+    recognizer = StreamingRecognizer(
+        TorchBackend(model, device), metadata.glosses, options, rate, metadata.confidence
+    )
+    period = NANOSECONDS / rate
+    readings = []
+    for example in examples:
+        frames = Normaliser(metadata.recipe)(example.features(), example.restart_mask())
+        stamps = np.round(np.arange(len(frames)) * period).astype(np.int64)
+        results: list[Result] = []
+        for first, last in pairwise([*example.restarts, len(frames)]):
+            results += recognizer.push(frames[first:last], stamps[first:last])
+            results += recognizer.finish()
+        final = [(gloss, r.stamp) for r in results if r.final for gloss in r.glosses]
+        recognized = [(gloss.gloss, gloss.confidence) for gloss, _ in final]
+        found = tuple(Found(gloss.gloss, gloss.start, gloss.end, at) for gloss, at in final)
+        readings.append(replace(_reading(example, glosses, recognized), found=found))
+        if advance is not None:
+            advance(1)
+    return readings
+
+
+def _reading(
+    example: Example, glosses: Sequence[str], recognized: Sequence[tuple[str, float]]
+) -> Reading:
+    return Reading(
+        name=example.name,
+        signer=example.signer,
+        signed=tuple(glosses[label - 1] for label in example.labels.tolist()),
+        recognized=tuple(gloss for gloss, _ in recognized),
+        confidences=tuple(confidence for _, confidence in recognized),
+        segments=tuple(segment for segment in example.segments if segment.glosses),
+    )
+
+
+def count_errors(readings: Sequence[Reading]) -> GlossErrors:
+    """Count the errors of readings."""
+    errors = GlossErrors()
+    for reading in readings:
+        errors.add(reading.signed, reading.recognized)
+    return errors
+
+
+def by_signer(readings: Sequence[Reading]) -> dict[str, GlossErrors]:
+    """Count the errors of each signer, in order of names; "" is who is unknown."""
+    signers = sorted({reading.signer for reading in readings})
+    return {
+        signer: count_errors([each for each in readings if each.signer == signer])
+        for signer in signers
+    }
+
+
+def agreement(some: Sequence[Reading], others: Sequence[Reading]) -> float:
+    """Return the share of clips in which two ways of reading recognise the same; NaN of none."""
+    same = [one.recognized == other.recognized for one, other in zip(some, others, strict=True)]
+    return sum(same) / len(same) if same else float("nan")
+
+
+def detections(readings: Sequence[Reading]) -> Detections | None:
+    """Count which signs were found at their place; None where no time is known."""
+    timed = all(
+        [each.glosses for each in reading.segments] == [(gloss,) for gloss in reading.signed]
+        for reading in readings
+    )
+    return detect([(each.segments, each.found) for each in readings]) if timed else None
+
+
+def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
+    """Return, clip by clip, what was signed and what was recognised, for JSON."""
+    return [
+        {
+            "name": reading.name,
+            "signer": reading.signer,
+            "signed": list(reading.signed),
+            "recognized": list(reading.recognized),
+            "confidences": [round(confidence, 4) for confidence in reading.confidences],
+        }
+        for reading in readings
+    ]
+
+
+def without_nan(figures: Any) -> Any:
+    """Return figures with None in the place of NaN, which JSON does not know."""
+    if isinstance(figures, Mapping):
+        return {key: without_nan(value) for key, value in figures.items()}
+    if isinstance(figures, (list, tuple)):
+        return [without_nan(value) for value in figures]
+    return None if isinstance(figures, float) and np.isnan(figures) else figures

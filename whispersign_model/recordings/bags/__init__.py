@@ -1,0 +1,1 @@
+"""Bags: recordings as rosbag2 files, read and written without ROS."""

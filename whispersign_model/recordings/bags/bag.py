@@ -1,0 +1,351 @@
+"""Read and write rosbag2 recordings, mcap and sqlite3, without ROS."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from heapq import merge
+from itertools import accumulate, chain, islice, repeat
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapReader
+
+from whispersign_model.errors import BagError
+from whispersign_model.recordings.atomic import safe_name, whole_folder
+from whispersign_model.recordings.bags import messages as ros
+from whispersign_model.recordings.bags.files import (
+    METADATA,
+    RECOVER_HINT,
+    BagMetadata,
+    check_sqlite_path,
+    read_metadata,
+    readable_file,
+    storage_files,
+)
+from whispersign_model.recordings.bags.topics import (
+    ANNOTATION,
+    FILTERED,
+    RAW,
+    check_definition,
+    choose_annotation,
+    choose_hands,
+    damage_told,
+)
+from whispersign_model.recordings.frame_buffer import gather_frames
+from whispersign_model.recordings.recording import Coordinates, Recording
+from whispersign_model.timestamps import NANOSECONDS
+
+STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble reads too
+SPLIT, SIGNER = "split", "signer"  # keys of the metadata's custom_data
+FRAME_ID = "frame_id"  # key of Recording.meta; travels in the messages, not in custom_data
+DEPTHS = {ros.HAND_FRAME: 10, ros.GLOSS_ANNOTATION: 50}  # of the queues our nodes offer
+BATCH = 1024  # messages turned into arrays at once
+
+
+def read_bag(
+    path: Path | str,
+    topic: str | None = None,
+    *,
+    prefer: Sequence[str] = (FILTERED, RAW),
+    recover: bool = False,
+    scratch: Path | None = None,
+) -> Recording:
+    """Read one recording: a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
+
+    Frames come in order of arrival, each with its time of capture (``header.stamp``). Labels come
+    from topic ``annotation``; signer and split from there or from the ``custom_data`` of the bag's
+    metadata, whose other keys become ``Recording.meta``.
+
+    Args:
+        path: the bag.
+        topic: of the frames; one in any namespace fits, unless one has exactly this name.
+        prefer: without ``topic``, the first of these that holds messages.
+        recover: read a file whose recorder was killed as far as it goes, instead of refusing it.
+        scratch: a folder on a disk with room for the frames, 680 bytes each. They are kept there
+            then, mapped into memory, so that a bag of any length takes no more memory than a
+            short one.
+
+    Raises:
+        BagError: naming the file or topic that is missing, damaged, cut short or ambiguous, or
+            whose message definition differs from ours.
+    """
+    path = Path(path)
+    try:
+        metadata = read_metadata(path)
+    except BagError:
+        if not recover:
+            raise
+        metadata = None
+    files = storage_files(path, metadata)
+    annotations: list[Any] = []
+    with ExitStack() as stack:
+        with damage_told(path):
+            copies = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
+            readers = _open(path, files, metadata, recover, Path(copies), stack)
+        connections = [connection for reader in readers for connection in reader.connections]
+        hands = choose_hands(path, connections, (topic,) if topic else prefer)
+        labels = choose_annotation(path, connections, hands)
+        frames = _messages(path, readers, hands, labels, annotations)
+        recording = _assemble(path, hands, frames, annotations, scratch)
+    promised = metadata.counts.get(hands) if metadata and path.is_dir() else None
+    if promised is not None and promised != len(recording) and not recover:
+        raise BagError(
+            path,
+            f"holds {len(recording)} frames where its {METADATA} says {promised}",
+            RECOVER_HINT,
+        )
+    return recording if metadata is None else _with_custom_data(recording, metadata.custom)
+
+
+def _open(
+    path: Path,
+    files: list[Path],
+    metadata: BagMetadata | None,
+    recover: bool,
+    copies: Path,
+    stack: ExitStack,
+) -> list[Reader]:
+    """Open the bag as one, or its files in turn."""
+    if metadata and metadata.compressed:
+        return [stack.enter_context(Reader(path))]
+    # A folder's reader silently drops the messages of a topic whose QoS its metadata tells
+    # differently from its storage, so ask each storage file itself.
+    return [stack.enter_context(Reader(readable_file(file, copies, recover))) for file in files]
+
+
+def _messages(
+    path: Path, readers: list[Reader], hands: str, labels: str | None, annotations: list[Any]
+) -> Iterator[Any]:
+    """Yield the HandFrame objects of all readers; put the annotations into a list."""
+    store = ros.typestore()
+    for reader in readers:
+        wanted = [c for c in reader.connections if c.topic in (hands, labels)]
+        for connection in wanted:
+            check_definition(path, connection)
+        if not wanted:
+            continue  # an empty choice would read every topic
+        with damage_told(path):
+            for connection, _, data in _in_order(reader, wanted):
+                message = store.deserialize_cdr(data, connection.msgtype)
+                if connection.topic == hands:
+                    yield message
+                else:
+                    annotations.append(message)
+
+
+def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
+    """Yield messages in order of arrival: by log time, or as written where there is no index.
+
+    Without an index (a killed recorder, the preset "fastwrite") rosbags refuses log times that
+    step back, as the threads of a recorder make them.
+    """
+    storage = reader.storage
+    if isinstance(storage, McapReader) and not storage.chunks:
+        return storage.messages_scan(wanted)
+    return reader.messages(wanted)
+
+
+def _assemble(
+    path: Path,
+    topic: str,
+    messages: Iterator[Any],
+    annotations: list[Any],
+    scratch: Path | None,
+) -> Recording:
+    """Turn the messages into arrays, in memory or in ``scratch``."""
+    first = next(messages, None)
+    frames = gather_frames(_batches(path, topic, messages, first), scratch)
+    start, end = (int(f(frames.stamps)) if first else 0 for f in (np.min, np.max))
+    segments, discarded = ros.read_annotations(annotations, start, end)
+    for span in (*((segment.start, segment.end) for segment in segments), *discarded):
+        if span[1] < span[0]:
+            raise BagError(
+                path, f"an annotation ends {(span[0] - span[1]) / NANOSECONDS:g} s before it starts"
+            )
+    frame_id = first.header.frame_id if first else ros.DEFAULT_FRAME_ID
+    return Recording(
+        stamps=frames.stamps,
+        positions=frames.positions,
+        confidence=frames.confidence,
+        segments=segments,
+        name=safe_name(path.stem if path.is_file() else path.resolve().name),
+        signer="+".join(sorted({str(label.signer) for label in annotations if label.signer})),
+        source=first.source if first else "",
+        coordinates=_coordinates(path, first),
+        smoothing=first.smoothing if first else "",
+        discarded=discarded,
+        untrackable=frames.untrackable,
+        meta={} if frame_id == ros.DEFAULT_FRAME_ID else {FRAME_ID: frame_id},
+    )
+
+
+def _batches(path: Path, topic: str, messages: Iterator[Any], first: Any) -> Iterator[ros.Frames]:
+    """Yield the first message and those after it as arrays, ``BATCH`` at a time."""
+    messages = chain([first] if first else [], messages)
+    while batch := list(islice(messages, BATCH)):
+        for attribute in ("coordinates", "smoothing"):
+            kinds = {getattr(message, attribute) for message in (first, *batch)}
+            if len(kinds) > 1:
+                raise BagError(
+                    path,
+                    f"topic {topic} mixes frames whose {attribute} are {sorted(kinds)}",
+                    "record one source at a time",
+                )
+        yield ros.read_frames(batch)
+
+
+def _coordinates(path: Path, first: Any) -> Coordinates:
+    if first is None:
+        return Coordinates.UNKNOWN
+    try:
+        return Coordinates(first.coordinates)
+    except ValueError as error:
+        raise BagError(path, f"coordinates are {first.coordinates}, which means nothing") from error
+
+
+def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording:
+    meta = {key: value for key, value in custom.items() if key not in (SPLIT, SIGNER)}
+    return replace(
+        recording,
+        split=custom.get(SPLIT, ""),
+        signer=recording.signer or custom.get(SIGNER, ""),
+        meta=recording.meta | meta,
+    )
+
+
+class BagWriter:
+    """Write a bag with rosbags; it appears, whole, when the ``with`` block ends well.
+
+    Topics are ``/hands/raw``, or ``/hands/filtered`` for a recording that was smoothed, and
+    ``/annotation``. A message's log time is its capture time, pushed forward where stamps repeat
+    or step back, so that reading gives the same order. Several recordings may be written one
+    after the other: each starts a new stream (``sequence`` 0), and reading gives them as one.
+
+    Raises:
+        BagError: when the bag exists already or cannot be written.
+    """
+
+    def __init__(self, path: Path | str, storage: str = "mcap") -> None:
+        if storage not in STORAGES:
+            raise BagError(path, f"storage '{storage}' is unknown", f"use {' or '.join(STORAGES)}")
+        self.path = Path(path)
+        self._storage = STORAGES[storage]
+        self._stack = ExitStack()
+        self._writer: Writer
+        self._connections: dict[str, Connection] = {}
+        self._clock = -1  # the log time of the last message
+
+    def __enter__(self) -> BagWriter:
+        with ExitStack() as stack:
+            if self._storage == StoragePlugin.SQLITE3:
+                check_sqlite_path(self.path)
+            folder = stack.enter_context(whole_folder(self.path, BagError))
+            folder.rmdir()  # rosbags makes it
+            self._writer = stack.enter_context(
+                Writer(folder, version=METADATA_VERSION, storage_plugin=self._storage)
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, recording: Recording) -> None:
+        """Append a recording: frames in order of arrival, and its labels.
+
+        Raises:
+            BagError: when a stamp does not fit a ROS time.
+        """
+        stamps = recording.stamps
+        if len(stamps) and not (
+            ros.SECONDS.start <= stamps.min() // NANOSECONDS
+            and stamps.max() // NANOSECONDS < ros.SECONDS.stop
+        ):
+            raise BagError(self.path, "a stamp does not fit a ROS time (32 bits of seconds)")
+        custom = recording.meta | {SPLIT: recording.split, SIGNER: recording.signer}
+        for key, value in custom.items():
+            if value and key != FRAME_ID:
+                self._writer.set_custom_data(key, value)
+        frames = self._connection(FILTERED if recording.smoothing else RAW, ros.HAND_FRAME)
+        # Strictly increasing: the running maximum of the stamps, but 1 ns a frame at least.
+        steps = np.arange(len(stamps), dtype=np.int64)
+        times = np.maximum.accumulate(np.maximum(stamps, self._clock + 1) - steps) + steps
+        entries = [zip(times.tolist(), repeat(frames), ros.write_frames(recording))]
+        annotations = list(ros.write_annotations(recording))
+        if annotations:
+            labels = self._connection(ANNOTATION, ros.GLOSS_ANNOTATION)
+            ends = (ros.nanoseconds(annotation.end_time) for annotation in annotations)
+            logged = accumulate((max(end, self._clock + 1) for end in ends), max)
+            entries.append(zip(logged, repeat(labels), annotations))
+        for time, connection, message in merge(*entries, key=itemgetter(0)):
+            data = ros.typestore().serialize_cdr(message, connection.msgtype)
+            self._writer.write(connection, time, data)
+            self._clock = time
+
+    def _connection(self, topic: str, message_type: str) -> Connection:
+        if topic not in self._connections:
+            self._connections[topic] = add_connection(self._writer, f"/{topic}", message_type)
+        return self._connections[topic]
+
+
+def add_connection(writer: Writer, topic: str, message_type: str) -> Connection:
+    """Give a bag a topic, with the definition of its type and the QoS our nodes offer."""
+    ours = message_type in (ros.HAND_FRAME, ros.GLOSS_ANNOTATION)
+    store = ros.typestore()
+    return writer.add_connection(
+        topic,
+        message_type,
+        msgdef=(
+            ros.definition_text(message_type) if ours else store.generate_msgdef(message_type, 2)[0]
+        ),
+        rihs01=store.hash_rihs01(message_type),
+        offered_qos_profiles=[_quality(DEPTHS.get(message_type, 5))],
+    )
+
+
+def write_bag(path: Path | str, recording: Recording, storage: str = "mcap") -> None:
+    """Write one recording as a bag that appears whole; see ``BagWriter``.
+
+    Raises:
+        BagError: when the bag exists already or cannot be written.
+    """
+    with BagWriter(path, storage) as bag:
+        bag.write(recording)
+
+
+def _quality(depth: int) -> Qos:
+    """Return the QoS profile our nodes offer: reliable, volatile, the last ``depth`` messages."""
+    forever = QosTime(9223372036, 854775807)
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=depth,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.VOLATILE,
+        deadline=forever,
+        lifespan=forever,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=forever,
+        avoid_ros_namespace_conventions=False,
+    )

@@ -1,0 +1,210 @@
+"""The files of a rosbag2: finding bags, and the metadata and storage files of one."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+from whispersign_model.errors import BagError
+from whispersign_model.recordings.bags.recovery import (
+    apply_journal,
+    close_mcap,
+    has_journal,
+    is_closed_mcap,
+    is_whole_sqlite,
+)
+
+METADATA = "metadata.yaml"
+SUFFIXES = (".mcap", ".db3")
+RECOVER_HINT = "`whispersign convert --recover` takes what is whole"
+# Keeps every scalar the text it is: a signer "007" is no number. In C where libyaml is there.
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
+
+
+@dataclass(frozen=True)
+class BagMetadata:
+    """What ``metadata.yaml`` tells.
+
+    Attributes:
+        files: names of the storage files, in order.
+        compressed: files or messages are compressed, which the folder's reader undoes.
+        counts: messages of each topic.
+        custom: the ``custom_data`` that its writer gave it.
+    """
+
+    files: tuple[str, ...]
+    compressed: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    custom: dict[str, str] = field(default_factory=dict)
+
+
+def read_metadata(path: Path) -> BagMetadata | None:
+    """Read the metadata of a bag folder, or of the folder around a storage file it names.
+
+    Returns:
+        None where there is none.
+
+    Raises:
+        BagError: when ``metadata.yaml`` is not what rosbag2 writes.
+    """
+    file = (path if path.is_dir() else path.parent) / METADATA
+    if not file.is_file():
+        return None
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+        metadata = _parse(content["rosbag2_bagfile_information"])
+    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as fault:
+        raise BagError(file, "is not the metadata of a rosbag2", _reindex(file.parent)) from fault
+    if path.is_dir() or path.name in metadata.files:
+        return metadata
+    return None
+
+
+def _parse(content: dict[str, Any]) -> BagMetadata:
+    custom = content.get("custom_data")  # a mapping, or nothing in one of YAML's ways
+    return BagMetadata(
+        files=tuple(PurePath(name).name for name in content["relative_file_paths"]),
+        compressed=content.get("compression_mode", "").lower() in ("file", "message"),
+        counts={
+            topic["topic_metadata"]["name"]: int(topic["message_count"])
+            for topic in content["topics_with_message_count"]
+        },
+        custom={k: str(v) for k, v in custom.items()} if isinstance(custom, dict) else {},
+    )
+
+
+def _reindex(folder: Path) -> str:
+    return f"remove it, or write it anew with `ros2 bag reindex {folder}`"
+
+
+def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
+    """Return the storage files of a bag in their order.
+
+    Raises:
+        BagError: when ``path`` is no bag, or lacks a file that its metadata names.
+    """
+    if not path.exists():
+        raise BagError(path, "does not exist", "check the path")
+    if path.is_file():
+        if path.suffix in SUFFIXES:
+            return [path]
+        hint = "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
+        raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", hint)
+    if metadata is None:
+        files = _natural(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        if not files:
+            raise BagError(path, "is not a rosbag2", _WANTED)
+        if not _one_recording(path, files):
+            raise BagError(path, f"holds {len(files)} bags", "give one of them")
+        return files
+    files = [path / name for name in metadata.files]
+    for file in files:
+        if not file.is_file():
+            raise BagError(file, f"is missing, but {METADATA} names it", _reindex(path))
+    if not files:
+        raise BagError(path, f"is empty: its {METADATA} names no storage file", "record it again")
+    return files
+
+
+_WANTED = "give a folder with metadata.yaml, or a .mcap or .db3 file"
+
+
+def _one_recording(folder: Path, files: list[Path]) -> bool:
+    """Tell whether storage files without metadata are the parts of one recording."""
+    name = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
+    return len(files) == 1 or all(name.fullmatch(file.stem) for file in files)
+
+
+def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
+    """Return ``file``, or a copy in ``scratch`` that is closed and has its journal applied.
+
+    Raises:
+        BagError: when the file is empty, or ends in the middle and is not to be recovered.
+    """
+    if not file.stat().st_size:
+        raise BagError(file, "is empty", "record it again")
+    copy = scratch / file.name
+    if file.suffix == ".mcap":
+        if is_closed_mcap(file):
+            return file
+        if not recover:
+            raise BagError(file, _CUT, RECOVER_HINT)
+        close_mcap(file, copy)
+        return copy
+    check_sqlite_path(file)
+    if has_journal(file):
+        apply_journal(file, copy)
+        return copy
+    if not is_whole_sqlite(file):
+        raise BagError(file, _CUT, "copy it again, or try the sqlite3 shell's .recover")
+    return file
+
+
+_CUT = "ends in the middle: a killed recorder or a cut copy"
+
+
+def check_sqlite_path(path: Path) -> None:
+    """Refuse what rosbags cannot open.
+
+    Raises:
+        BagError: when the path of a sqlite3 bag holds a character that means something in a URI.
+    """
+    if any(character in str(path) for character in _URI_CHARACTERS):
+        raise BagError(
+            path, f"a sqlite3 bag's path cannot hold any of {_URI_CHARACTERS}", "rename its folder"
+        )
+
+
+def find_bags(paths: Iterable[Path | str]) -> list[Path]:
+    """Find bags: each path is one, or a folder to search through, or a pattern (``*``, ``**``).
+
+    Returns:
+        each bag once, in the order of the paths and natural order of names within each.
+
+    Raises:
+        BagError: when one of the paths leads to no bag.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        matches = [Path(path)]
+        if not Path(path).exists() and glob.has_magic(str(path)):
+            matches = _natural(Path(match) for match in glob.glob(str(path), recursive=True))
+        bags = [bag for match in matches for bag in _bags_in(match)]
+        if not bags:
+            raise BagError(path, "holds no rosbag2" if Path(path).exists() else "does not exist")
+        for bag in bags:
+            found.setdefault(bag.resolve(), bag)
+    return list(found.values())
+
+
+def _bags_in(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path] if path.exists() else []
+    bags: list[Path] = []
+    for folder, folders, names in os.walk(path):
+        files = [Path(folder, name) for name in names if Path(name).suffix in SUFFIXES]
+        if METADATA in names or (files and _one_recording(Path(folder), files)):
+            bags.append(Path(folder))
+            folders.clear()
+        else:
+            bags.extend(files)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return _natural(bags)
+
+
+def _natural(paths: Iterable[Path]) -> list[Path]:
+    """Sort so that ``take_2`` comes before ``take_10``."""
+    return sorted(
+        paths,
+        key=lambda path: [
+            (int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", str(path))
+        ],
+    )

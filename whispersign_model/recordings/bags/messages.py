@@ -1,0 +1,261 @@
+"""Our ROS messages without ROS: their definitions, and HandFrame and GlossAnnotation as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from whispersign_model.recordings.labels import Annotation, settle
+from whispersign_model.recordings.recording import Recording, Segment, tracked_frames
+from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
+from whispersign_model.timestamps import NANOSECONDS
+
+PACKAGE = "whispersign_msgs"
+HAND_FRAME = f"{PACKAGE}/msg/HandFrame"
+GLOSS_ANNOTATION = f"{PACKAGE}/msg/GlossAnnotation"
+KEEP, DISCARD = 0, 1  # GlossAnnotation.status
+DEFAULT_FRAME_ID = "hands"  # header.frame_id where the recording names no other
+SECONDS = range(-(2**31), 2**31)  # what builtin_interfaces/Time can hold
+
+_TEXTS = Path(__file__).parent / "msg"
+_SEPARATOR = "=" * 80 + "\n"  # between the definitions of a message and of those it contains
+
+
+class Frames(NamedTuple):
+    """Consecutive HandFrame messages as arrays.
+
+    Attributes:
+        stamps: ``(n,)`` int64 nanoseconds of capture.
+        positions: ``(n, 42, 3)`` float32, 0 where not tracked.
+        confidence: ``(n, 42)`` float32 in [0, 1].
+        untrackable: joints that claimed to be tracked without a finite position.
+    """
+
+    stamps: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    untrackable: int
+
+
+@cache
+def typestore() -> Typestore:
+    """Return the ROS 2 standard types and all of ours; every distribution has the same."""
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    types: dict[str, Any] = {}
+    for path in sorted(_TEXTS.glob("*.msg")):
+        text = path.read_text(encoding="utf-8")
+        types.update(get_types_from_msg(text, f"{PACKAGE}/msg/{path.stem}"))
+    store.register(types)
+    return store
+
+
+@cache
+def definition_text(message_type: str) -> str:
+    """Return what a bag carries of one of our types: its text, comments too, and its parts'."""
+    text = (_TEXTS / f"{message_type.rpartition('/')[2]}.msg").read_text(encoding="utf-8")
+    _, separator, parts = typestore().generate_msgdef(message_type, 2)[0].partition(_SEPARATOR)
+    return text + separator + parts
+
+
+@lru_cache(maxsize=64)  # thousands of bags carry the same few definitions
+def definition_difference(
+    message_type: str, definition: MessageDefinition, digest: str
+) -> str | None:
+    """Compare the definition a bag carries of one of our types with ours.
+
+    Args:
+        message_type: one of our types.
+        definition: the bag's; of format NONE where it carries none.
+        digest: the bag's type hash (REP 2011), or "".
+
+    Returns:
+        None where they agree or the bag says nothing, else what differs, naming the field.
+
+    Raises:
+        TypesysError: when the bag's definition cannot be parsed.
+    """
+    if definition.format == MessageDefinitionFormat.NONE:
+        same = not digest or digest == typestore().hash_rihs01(message_type)
+        return None if same else f"its type hash is {digest}, not ours"
+    types = dict(_parse(definition, message_type))
+    ours = typestore().fielddefs
+    if message_type not in types:
+        return f"its definition does not define {message_type}"
+    theirs_flat = list(_fields(types, message_type))
+    for mine, theirs in zip_longest(_fields(ours, message_type), theirs_flat):
+        if mine == theirs:
+            continue
+        if mine is not None and mine[0] not in dict(theirs_flat):
+            return f"field '{mine[0]}' is missing"
+        assert theirs is not None
+        if mine is None or mine[0] != theirs[0]:
+            return f"field '{theirs[0]}' is not where ours has '{mine[0] if mine else 'nothing'}'"
+        return f"field '{theirs[0]}' is {theirs[1]}, ours is {mine[1]}"
+    return None
+
+
+def _parse(definition: MessageDefinition, message_type: str) -> Mapping[str, Any]:
+    if definition.format == MessageDefinitionFormat.MSG:
+        return get_types_from_msg(definition.data, message_type)
+    if not definition.data.startswith(f"{_SEPARATOR}IDL: "):
+        return get_types_from_idl(definition.data)
+    types: dict[str, Any] = {}
+    for part in definition.data.split(_SEPARATOR)[1:]:
+        types.update(get_types_from_idl(part.split("\n", 1)[1]))
+    return types
+
+
+def _fields(types: Mapping[str, Any], name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (path, type) of the primitive fields of a message, contained messages opened."""
+    for field, (node, detail) in types[name][1] if name in types else ():
+        if node == Nodetype.NAME:
+            yield from _fields(types, detail, f"{prefix}{field}.")
+        elif node == Nodetype.BASE:
+            yield f"{prefix}{field}", detail[0]
+        else:
+            (_, element), length = detail
+            element = element if isinstance(element, str) else element[0]
+            yield f"{prefix}{field}", f"{element}[{length or ''}]"
+
+
+def read_frames(messages: Sequence[Any]) -> Frames:
+    """Turn HandFrame objects (at least one) into arrays; the hand flags are honoured."""
+    seconds, remainders = (
+        np.array([getattr(message.header.stamp, part) for message in messages], dtype=np.int64)
+        for part in ("sec", "nanosec")
+    )
+    positions, confidence = (
+        np.concatenate(
+            [np.stack([getattr(m, f"{hand}_{part}") for m in messages]) for hand in _HANDS], axis=1
+        )
+        for part in ("positions", "confidence")
+    )
+    for hand, joints in _HANDS.items():
+        tracked = np.array([getattr(message, f"{hand}_tracked") for message in messages])
+        confidence[~tracked, joints] = 0
+    return Frames(
+        seconds * NANOSECONDS + remainders,
+        *tracked_frames(positions.reshape(-1, JOINTS, 3), confidence),
+    )
+
+
+_HANDS = {"left": LEFT, "right": RIGHT}
+
+
+def join_frames(batches: Sequence[Frames]) -> Frames:
+    """Put batches of frames end to end; none gives zero frames."""
+    empty = Frames(
+        np.zeros(0, np.int64),
+        np.zeros((0, JOINTS, 3), np.float32),
+        np.zeros((0, JOINTS), np.float32),
+        0,
+    )
+    stamps, positions, confidence, untrackable = zip(empty, *batches)
+    return Frames(
+        np.concatenate(stamps),
+        np.concatenate(positions),
+        np.concatenate(confidence),
+        sum(untrackable),
+    )
+
+
+def write_frames(recording: Recording) -> Iterator[Any]:
+    """Yield one HandFrame object a frame, ``sequence`` counted from 0."""
+    types = typestore().types
+    frame_type, header_type = types[HAND_FRAME], types["std_msgs/msg/Header"]
+    frame_id = recording.meta.get("frame_id", DEFAULT_FRAME_ID)
+    hands = [
+        (
+            recording.positions[:, joints].reshape(len(recording), -1).astype(np.float32),
+            recording.confidence[:, joints].astype(np.float32),
+            np.any(recording.confidence[:, joints] > 0, axis=1).tolist(),
+        )
+        for joints in _HANDS.values()
+    ]
+    (left, left_confidence, left_tracked), (right, right_confidence, right_tracked) = hands
+    for index, stamp in enumerate(recording.stamps.tolist()):
+        yield frame_type(
+            header=header_type(stamp=_time(stamp), frame_id=frame_id),
+            sequence=index,
+            left_positions=left[index],
+            right_positions=right[index],
+            left_confidence=left_confidence[index],
+            right_confidence=right_confidence[index],
+            left_tracked=left_tracked[index],
+            right_tracked=right_tracked[index],
+            coordinates=int(recording.coordinates),
+            source=recording.source,
+            smoothing=recording.smoothing,
+        )
+
+
+def read_annotations(
+    messages: Sequence[Any], first: int, last: int
+) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
+    """Turn GlossAnnotation objects, in the order they were given, into segments.
+
+    ``start_time == end_time`` means ``first`` to ``last``, the whole recording. ``settle`` says
+    which of several holds.
+
+    Returns:
+        the segments, and the ``(start, end)`` spans that were discarded, each by start.
+    """
+
+    def annotation(message: Any) -> Annotation:
+        start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
+        if start == end:
+            start, end = first, last
+        glosses = tuple(str(gloss) for gloss in message.glosses)
+        return Annotation(start, end, glosses, message.status == DISCARD)
+
+    return settle(map(annotation, messages))
+
+
+def write_annotations(recording: Recording) -> Iterator[Any]:
+    """Yield one GlossAnnotation object a segment and a discarded span."""
+    glosses: dict[tuple[int, int], tuple[str, ...]] = {}
+    for segment in recording.segments:  # one span, one annotation: a second would replace it
+        span = segment.start, segment.end
+        glosses[span] = glosses.get(span, ()) + segment.glosses
+    for (start, end), signed in glosses.items():
+        yield _annotation(recording, start, end, signed, status=KEEP)
+    for start, end in recording.discarded:
+        yield _annotation(recording, start, end, (), status=DISCARD)
+
+
+def _annotation(
+    recording: Recording, start: int, end: int, glosses: tuple[str, ...], status: int
+) -> Any:
+    types = typestore().types
+    if start == end and recording.duration > 0:
+        end += 1  # a span of one frame: equal times would mean the whole recording
+    return types[GLOSS_ANNOTATION](
+        header=types["std_msgs/msg/Header"](
+            stamp=_time(end), frame_id=recording.meta.get("frame_id", DEFAULT_FRAME_ID)
+        ),
+        start_time=_time(start),
+        end_time=_time(end),
+        glosses=list(glosses),
+        signer=recording.signer,
+        take=0,
+        status=status,
+    )
+
+
+def nanoseconds(time: Any) -> int:
+    """Return a ``builtin_interfaces/Time`` object in nanoseconds."""
+    return int(time.sec) * NANOSECONDS + int(time.nanosec)
+
+
+def _time(stamp: int) -> Any:
+    seconds, remainder = divmod(int(stamp), NANOSECONDS)
+    return typestore().types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=remainder)

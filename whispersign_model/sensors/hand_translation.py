@@ -1,0 +1,148 @@
+"""Where a hand is, in metres: the perspective problem of its shape and its picture.
+
+MediaPipe gives the shape of a hand in metres about its own middle, turned as the camera sees it,
+and its landmarks in the picture. Only the translation is unknown: it is the one that puts the
+shape's projection onto the landmarks with the least squared error. Letting the rotation vary too,
+as a general PnP solver does, is worse: the shapes of hands seen from the edge are inexact.
+
+Across the line of sight the place is exact to a centimetre; along it, it is as exact as the shape.
+So the distance is filtered (Kalman, a scalar random walk), and a shape that does not fit its
+picture moves it little.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.skeleton import BONES, MIDDLE_MCP, WRIST
+from whispersign_model.timestamps import NANOSECONDS
+
+Floats = NDArray[np.float64]
+
+MEMORY = 10 * NANOSECONDS  # over which the size of the hands before the camera is averaged
+ITERATIONS = 5  # Gauss-Newton; it converges to micrometres in three
+NEAREST, FARTHEST = 0.05, 10.0  # metres from the camera: no hand is seen elsewhere
+WALK = 0.5  # metres in one second: how far a hand's distance wanders, standard deviation
+LEAST_ERROR = 0.02  # metres, of the distance of a hand whose shape fits
+MISFIT_ERROR = 3.0  # times the distance and the squared misfit: the error of one that does not
+FORGET = NANOSECONDS * 3 // 10  # absence after which a hand may be anywhere
+NO_FIT = 1.0  # misfit from which the shape and the picture are not of the same hand
+HALF_FIT = 0.25  # misfit, relative to the hand's extent, at which confidence is halved
+_FROM, _TO = np.array(BONES).T
+
+
+@dataclass
+class _Distance:
+    """A hand's filtered distance in metres, its variance, and when it was seen."""
+
+    value: float = 0.0
+    variance: float = 0.0
+    stamp: int | None = None
+
+    def see(self, stamp: int, measured: float, error: float) -> float:
+        """Take a measurement with its standard deviation; return the distance."""
+        known = self.stamp is not None and 0 <= stamp - self.stamp <= FORGET
+        if self.stamp is None or not known:
+            self.value, self.variance = measured, error**2
+        else:
+            variance = self.variance + WALK**2 * (stamp - self.stamp) / NANOSECONDS
+            gain = variance / (variance + error**2)
+            self.value += gain * (measured - self.value)
+            self.variance = (1 - gain) * variance
+        self.stamp = stamp
+        return self.value
+
+
+class Placer:
+    """Places the hands of one person before a camera.
+
+    The detector's idea of a hand's size changes from picture to picture by a tenth, and with it
+    the distance from the camera. Hands do not change: the median of the last seconds is used.
+
+    Args:
+        hand_length: metres from wrist to middle knuckle; 0: as the detector says.
+    """
+
+    def __init__(self, hand_length: float = 0.0) -> None:
+        self._hand_length = hand_length
+        self._seen: deque[tuple[int, float, float]] = deque()  # stamp, all bones, wrist to knuckle
+        self._distances: dict[str, _Distance] = {}
+
+    def place(
+        self, side: str, stamp: int, world: Floats, rays: Floats
+    ) -> tuple[Floats, float] | None:
+        """Find a hand's place.
+
+        Args:
+            side: which hand it is, "left" or "right".
+            stamp: capture time, nanoseconds.
+            world: ``(21, 3)`` metres, its shape in the camera's axes (x right, y down, z away).
+            rays: ``(21, 2)`` its landmarks at unit distance, see ``Intrinsics.rays``.
+
+        Returns:
+            its joints ``(21, 3)`` in metres before the camera, each on its landmark's ray, and a
+            factor in (0, 1] that tells how well shape and picture fit; or None where no place in
+            front of the camera explains the picture.
+        """
+        shape = world * self._scale(stamp, world)
+        place = _translation(shape, rays)
+        if place is None:
+            return None
+        joints = shape + place
+        nearest, farthest = joints[:, 2].min(), joints[:, 2].max()
+        if nearest < NEAREST or farthest > FARTHEST:
+            return None
+        away = np.linalg.norm(joints[:, :2] / joints[:, 2:] - rays, axis=1).mean()
+        misfit = float(away / np.linalg.norm(rays - rays.mean(axis=0), axis=1).mean())
+        if not misfit < NO_FIT:
+            return None
+        middle = float(joints[:, 2].mean())
+        error = LEAST_ERROR + MISFIT_ERROR * middle * misfit**2
+        distance = self._distances.setdefault(side, _Distance())
+        depths = joints[:, 2:] + distance.see(stamp, middle, error) - middle
+        return np.concatenate([rays * depths, depths], axis=1), 1 / (1 + (misfit / HALF_FIT) ** 2)
+
+    def _scale(self, stamp: int, world: Floats) -> float:
+        """What makes this shape as large as the hands before this camera are."""
+        bones = float(np.linalg.norm(world[_FROM] - world[_TO], axis=1).sum())
+        palm = float(np.linalg.norm(world[WRIST] - world[MIDDLE_MCP]))
+        if self._seen and not -MEMORY < stamp - self._seen[-1][0] < MEMORY:
+            self._seen.clear()  # another time, perhaps another person
+        self._seen.append((stamp, bones, palm))
+        while stamp - self._seen[0][0] > MEMORY:
+            self._seen.popleft()
+        usual = float(np.median([size for _, size, _ in self._seen]))
+        known = 1.0
+        if self._hand_length:
+            palms = float(np.median([length for *_, length in self._seen]))
+            known = self._hand_length / max(palms, 1e-9)
+        return known * usual / max(bones, 1e-9)
+
+
+def _translation(shape: Floats, rays: Floats) -> Floats | None:
+    """Translation ``(3,)`` of ``shape`` that fits its projection to ``rays``, or None."""
+    # First the linear problem: rays * (z + t_z) = (x, y) + (t_x, t_y).
+    rows = np.zeros((2 * len(rays), 3))
+    rows[0::2, 0] = rows[1::2, 1] = 1
+    rows[:, 2] = -rays.reshape(-1)
+    wanted = (rays * shape[:, 2:] - shape[:, :2]).reshape(-1)
+    try:
+        place = np.linalg.solve(rows.T @ rows, rows.T @ wanted)
+        for _ in range(ITERATIONS):
+            joints = shape + place
+            depths = joints[:, 2:]
+            if depths.min() <= 0:
+                return None
+            seen = joints[:, :2] / depths
+            slopes = np.zeros_like(rows)
+            slopes[0::2, 0] = slopes[1::2, 1] = 1 / depths[:, 0]
+            slopes[:, 2] = -(seen / depths).reshape(-1)
+            error = (rays - seen).reshape(-1)
+            place = place + np.linalg.solve(slopes.T @ slopes, slopes.T @ error)
+    except np.linalg.LinAlgError:
+        return None
+    return np.asarray(place, dtype=np.float64) if np.isfinite(place).all() else None

@@ -1,0 +1,195 @@
+"""Where a training begins: after a stop, if ``last.ckpt`` is its own, or with another network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.errors import CheckpointError, ConfigError
+from whispersign_model.features.recipe import Recipe, require_same
+from whispersign_model.network.checkpoint import METADATA, CheckpointMetadata
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.training.config import TrainingConfig
+from whispersign_model.training_data.windows import Spans
+
+RESUME = "last.ckpt"
+PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
+WHOSE = {  # parts of an identity, as a person knows them
+    "recipe": "another recipe",
+    "glosses": "another vocabulary",
+    "data": "another dataset",
+    "processes": "another number of processes",
+    "stages": "other stages",
+}
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A training that was stopped after an epoch.
+
+    Attributes:
+        path: the file.
+        identity: see :func:`identity_of`.
+        stages: the numbers of those that the training has.
+        stage: the number of the one it was stopped in, from 1; ``epochs`` of it are done.
+        history: what the stages before gave.
+        metadata: shape and preprocessing of the network.
+        spans: where the glosses of each training clip lie, if the network had to find them.
+    """
+
+    path: Path
+    identity: dict[str, str]
+    stages: tuple[int, ...]
+    stage: int
+    epochs: int
+    history: tuple[dict[str, Any], ...]
+    metadata: CheckpointMetadata
+    spans: list[Spans] | None = None
+
+    def require_same(self, identity: dict[str, str]) -> None:
+        """Refuse to go on with another training.
+
+        Args:
+            identity: of the training that would go on.
+
+        Raises:
+            CheckpointError: naming what differs.
+        """
+        for part, whose in WHOSE.items():
+            if self.identity[part] != identity[part]:
+                raise CheckpointError(
+                    self.path,
+                    f"belongs to a training with {whose}{self._difference(part, identity)}",
+                    f"give what it had, or start anew with --init {self.path.parent}",
+                )
+
+    def _difference(self, part: str, identity: dict[str, str]) -> str:
+        """Return what differs, where that can be said in a few words."""
+        before, now = json.loads(self.identity[part]), json.loads(identity[part])
+        if part in ("processes", "stages"):
+            return f" ({before}, not {now})"
+        if part == "recipe":
+            keys = sorted(
+                key for key in before.keys() | now.keys() if before.get(key) != now.get(key)
+            )
+            return f" ({', '.join(keys)} changed)"
+        return ""
+
+
+def identity_of(
+    data: Dataset,
+    examples: Sequence[Example],
+    config: TrainingConfig,
+    metadata: CheckpointMetadata,
+    processes: int,
+    stages: Sequence[int],
+) -> dict[str, str]:
+    """Return what two halves of one training have in common, as JSON by part.
+
+    ``workers`` may differ, since nothing depends on them. What has its default is left out, so that
+    a key that a later version adds makes no difference.
+    """
+    digest = hashlib.sha256()
+    for example in examples:
+        about = (example.name, example.signer, example.frames, example.labels.tolist())
+        digest.update(json.dumps(about).encode())
+    parts = {
+        "recipe": config.model_dump(mode="json", exclude={"workers"}, exclude_defaults=True),
+        "glosses": data.glosses,
+        "data": [digest.hexdigest(), data.recipe.model_dump(mode="json")],
+        "processes": processes,
+        "stages": list(stages),
+        "network": metadata.model_dump(mode="json"),
+    }
+    return {name: json.dumps(part) for name, part in parts.items()}
+
+
+def read_resume(path: Path, out: Path) -> Stopped:
+    """Read what a ``last.ckpt`` says of its training.
+
+    Raises:
+        CheckpointError: when it is missing, damaged, no training state, or not in folder ``out``.
+    """
+    if not path.is_file():
+        raise CheckpointError(path, "is no file", f"give a run's {RESUME}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        state = content["callbacks"]["Stage"]
+        found = Stopped(
+            path,
+            dict(state["identity"]),
+            tuple(json.loads(state["identity"]["stages"])),
+            int(state["record"]["stage"]),
+            int(state["record"]["epochs"]),
+            tuple(state["history"]),
+            CheckpointMetadata.model_validate_json(state["identity"]["network"]),
+            state.get("spans"),
+        )
+    except Exception as error:  # torch raises what its unpickler happens to raise
+        raise CheckpointError(
+            path, "is damaged, or no training state of this program", f"give a run's {RESUME}"
+        ) from error
+    if path.absolute().parent.resolve() != out.absolute().resolve():
+        raise CheckpointError(
+            path, f"is not in the run's folder {out}", f"give --out {path.parent}"
+        )
+    return found
+
+
+def check_folder(out: Path, resume: Path | None) -> None:
+    """Refuse a folder that holds another run, or cannot be written.
+
+    Raises:
+        ConfigError: naming the folder.
+    """
+    for name in (RESUME, METADATA):
+        if resume is None and (out / name).exists():
+            raise ConfigError(
+                out,
+                f"holds a run already ({name})",
+                f"choose another folder, or go on with --resume {out / RESUME}",
+            )
+    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(out, f"cannot be written: {existing} is no writable folder")
+
+
+def how_to_go_on(out: Path) -> str:
+    """Return what a person can do after a stop."""
+    if (out / RESUME).exists():
+        return f"go on with: --resume {out / RESUME}"
+    return "no epoch was done, so there is nothing to go on from"
+
+
+def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
+    """Load a network to go on from, with the dataset's vocabulary, and its preprocessing recipe.
+
+    What belongs to a gloss (rows of the CTC head and of the attention decoder's embedding and
+    output) is kept for the glosses that both know, and new for the others.
+
+    Raises:
+        CheckpointError: when it cannot be read.
+        RecipeError: when the dataset was converted by another recipe.
+    """
+    trained, metadata = WhisperSignModel.load_checkpoint(path)
+    require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())
+    model = WhisperSignModel(metadata.config.with_vocabulary(len(data.glosses)))
+    known = [name for name in data.glosses if name in metadata.glosses]
+    ours = [0, *(data.glosses.index(name) + 1 for name in known)]
+    theirs = [0, *(metadata.glosses.index(name) + 1 for name in known)]
+    state = model.state_dict()
+    for name, value in trained.state_dict().items():
+        if name.startswith(PER_GLOSS):
+            state[name][ours] = value[theirs]
+        else:
+            state[name] = value
+    model.load_state_dict(state)
+    return model, metadata.recipe

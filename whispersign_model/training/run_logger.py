@@ -1,0 +1,119 @@
+"""The run's plain-text log, its copy of the recipe, and its final metrics."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+import yaml
+
+from whispersign_model import __version__
+from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.training.config import StageConfig, TrainingConfig
+from whispersign_model.training.module import TrainingModule
+
+LOG, RECIPE, METRICS = "train.log", "recipe.yaml", "metrics.json"
+
+
+class Journal:
+    """Writes ``train.log``, a line at a time; a process that is not the first writes nothing.
+
+    Args:
+        out: the run's folder.
+        writes: whether this process does.
+        goes_on: keep what an earlier process has written.
+    """
+
+    def __init__(self, out: Path, writes: bool, goes_on: bool) -> None:
+        self._file = out / LOG if writes else None
+        if self._file is not None and not goes_on:
+            self._file.write_text("")
+
+    def write(self, text: str) -> None:
+        """Add a line with the time of day."""
+        if self._file is not None:
+            line = " ".join(text.split())
+            with self._file.open("a", encoding="utf-8") as stream:
+                stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what training runs on."""
+    return {
+        "whispersign": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def about_run(
+    data: Dataset,
+    training: list[Example],
+    validation: list[Example],
+    config: TrainingConfig,
+    model: WhisperSignModel,
+    processes: int,
+) -> list[str]:
+    """Return what is trained on what, as lines of the log."""
+    rate = data.recipe.rate
+    shares = [
+        f"{name}: {len(examples)} clips, {sum(example.frames for example in examples) / rate:.0f} s"
+        f", {len({example.signer for example in examples if example.signer})} signers"
+        for name, examples in (("train", training), ("val", validation))
+    ]
+    return [
+        ", ".join(f"{name} {version}" for name, version in versions().items()),
+        f"data {data.path}: {len(data.glosses)} glosses; {'; '.join(shares)}",
+        f"network: {model.parameter_count():,} weights, d_model {model.config.frontend.d_model}, "
+        f"{model.config.encoder.num_layers} layers",
+        f"seed {config.seed}, precision {config.precision}, {processes} processes, at most "
+        f"{config.batch_size} clips in a batch, {config.accumulate} batches in a step; all of the "
+        f"recipe: {RECIPE}",
+    ]
+
+
+def epoch_line(module: TrainingModule, epoch: int, rate: float, seconds: float, best: bool) -> str:
+    """Return what an epoch gave, as a line of the log; ``epoch`` counts from 1 in its stage."""
+    means, errors = module.means, module.errors
+    stage: StageConfig = module.stage
+    return (
+        f"{stage.name} {epoch}/{stage.epochs}: loss {means['loss']:.4f} (CTC "
+        f"{means['loss_ctc']:.4f}, attention {means['loss_attention']:.4f}), WER {errors.wer:.4f} "
+        f"(S {errors.substitutions} D {errors.deletions} I {errors.insertions}), exact "
+        f"{errors.accuracy:.4f}, rate {rate:.2e}, gradient "
+        f"{means.get('gradient_norm', float('nan')):.2f}, {seconds:.1f} s"
+        f"{', best so far' if best else ''}"
+    )
+
+
+def write_recipe(out: Path, config: TrainingConfig) -> None:
+    """Write the recipe as it is used, with all defaults; ``--config`` reads it again."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    replace_file(out / RECIPE, text.encode())
+
+
+def write_metrics(out: Path, more: dict[str, Any]) -> dict[str, Any]:
+    """Write ``metrics.json``: the figures of the best network, and those of the run.
+
+    Args:
+        out: the run's folder.
+        more: figures of the run.
+
+    Returns:
+        what it holds.
+    """
+    metadata = read_metadata(out)
+    metrics = {"epoch": metadata.epoch, **metadata.losses, **metadata.metrics, **more}
+    replace_file(out / METRICS, json.dumps(metrics, indent=1).encode())
+    return metrics

@@ -1,0 +1,1 @@
+"""Training data: clips to augmented batches."""

@@ -1,0 +1,298 @@
+"""Augmentation: how far training clips are varied, in metres and before normalisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.features.planes import frames_of, planes
+from whispersign_model.skeleton import (
+    FINGERS,
+    HANDS,
+    JOINTS,
+    JOINTS_PER_HAND,
+    LEFT,
+    RIGHT,
+    WRIST,
+)
+from whispersign_model.training_data.variations import (
+    Array,
+    Motion,
+    as_camera,
+    exaggerated,
+    hand_length,
+    linear_map,
+    mirrored,
+    palm_axes,
+    read_at,
+    relabelled,
+)
+
+
+def _in_order(factors: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < factors[0] <= factors[1]:
+        raise ValueError("give the slowest factor, above 0, and then the fastest")
+    return factors
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Spread = Annotated[float, Field(ge=0)]
+Factors = Annotated[tuple[float, float], AfterValidator(_in_order)]
+WRISTS = np.arange(JOINTS) % JOINTS_PER_HAND == WRIST
+
+
+@dataclass(frozen=True)
+class Pace:
+    """At which times a clip is read: drawn from its length alone, before the clip is.
+
+    Attributes:
+        first: fractional frame that the varied clip begins with.
+        span: frames of the clip that it covers.
+        count: frames of the varied clip.
+        bend: share of the span that the middle is shifted by in time.
+        jitter: standard deviation in frames by which each frame is read too early or too late.
+    """
+
+    first: float
+    span: float
+    count: int
+    bend: float
+    jitter: float
+
+    def times(self, generator: np.random.Generator) -> NDArray[np.float64]:
+        """Return the fractional frames ``(count,)`` to read, never back in time."""
+        phase = np.arange(self.count) / max(self.count - 1, 1)
+        times = self.first + self.span * (phase + self.bend * np.sin(np.pi * phase))
+        if self.jitter:
+            times = np.sort(times + generator.normal(0, self.jitter, self.count))
+        return times.clip(self.first, self.first + self.span)
+
+
+class Augmentation(BaseModel):
+    """How far clips are varied; 0 switches a variation off.
+
+    Attributes:
+        rotation: standard deviation of the rotation about each axis, degrees.
+        scale: standard deviation of the logarithm of the size; ``stretch`` the same for each axis.
+        shear: standard deviation of how far each axis slants along each other.
+        shift: standard deviation of the place of both hands together, in hand lengths.
+        hand_shift: the same for each hand alone.
+        build: standard deviation of how far a fingertip lies off, as of another person's hand, in
+            hand lengths, along each axis of the palm, the same in the whole clip; joints nearer to
+            the wrist less.
+        reach: standard deviation of the logarithm of how far each hand goes from the middle of its
+            way; ``bend`` the same of how far its joints go from their mean place at the wrist.
+        speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
+            slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
+            the logarithm.
+        warp: largest local deviation of time, as a share of the clip.
+        jitter: standard deviation of the time of each frame, seconds.
+        crop: largest share of the clip cut from either end.
+        camera: probability that the clip is seen as by a camera of ``camera_rate`` frames a second.
+        noise: standard deviation of the noise on every joint, in hand lengths; positions only.
+        joint_mask: probability that a joint, not a wrist, is hidden in the whole clip.
+        finger_mask: probability that one finger of a hand is hidden in the whole clip.
+        frame_mask: probability that up to ``mask_length`` seconds of a hand are hidden.
+        hand_drop: probability that the hand which is tracked less is left out.
+        mirror: probability that left and right are exchanged.
+        unmirrored: glosses whose clips are never mirrored, since side is what they mean.
+        relabel: probability that one hand is taken for the other, as sensors do it: left and right
+            change slots and stay where they are, throughout or, as often, for some time.
+        sentence: probability that an isolated sign is followed by others of the same signer, up to
+            ``sentence_signs`` together.
+        repeat: probability that such a sign is a recording of the same gloss as the one before.
+        idle: probability, at both ends of such a sentence and between its signs, of a pause of up
+            to ``idle_seconds``, in which the hands rest or are not seen.
+        pieces: probability, at the same places, that the hands pass through one to three stretches
+            of signs of the same signer that are too short to be those signs.
+        window: probability that only a window of ``window_seconds`` is kept of a longer stream, a
+            sentence of a made or a recorded one whose glosses have known times.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    rotation: Spread = 10.0
+    scale: Spread = 0.1
+    stretch: Spread = 0.05
+    shear: Spread = 0.0
+    shift: Spread = 0.3
+    hand_shift: Spread = 0.1
+    build: Spread = 0.0
+    reach: Spread = 0.0
+    bend: Spread = 0.0
+    speed: Spread | Factors = 0.3
+    warp: Annotated[float, Field(ge=0, lt=0.3)] = 0.05
+    jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+    camera: Probability = 0.0
+    camera_rate: Annotated[float, Field(ge=10, le=60)] = 30.0
+    noise: Spread = 0.002
+    joint_mask: Probability = 0.0
+    finger_mask: Probability = 0.1
+    frame_mask: Probability = 0.2
+    mask_length: Annotated[float, Field(gt=0, le=2)] = 0.15
+    hand_drop: Probability = 0.0
+    mirror: Probability = 0.0
+    unmirrored: tuple[str, ...] = ()
+    relabel: Probability = 0.0
+    sentence: Probability = 0.0
+    sentence_signs: Annotated[int, Field(ge=2, le=20)] = 4
+    repeat: Probability = 0.1
+    idle: Probability = 0.0
+    idle_seconds: Annotated[float, Field(gt=0, le=10)] = 1.0
+    pieces: Probability = 0.0
+    window: Probability = 0.0
+    window_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
+
+    def changed(self, **fields: Any) -> Augmentation:
+        """Return an augmentation with some fields replaced, validated like a new one.
+
+        Raises:
+            ConfigError: naming the field and what is allowed.
+        """
+        try:
+            return Augmentation.model_validate({**self.model_dump(), **fields})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ConfigError("augmentation", f"{where}: {first['msg']}") from None
+
+    def __call__(
+        self,
+        positions: Array,
+        confidence: Array,
+        rate: float,
+        generator: np.random.Generator,
+        least_frames: int = 1,
+    ) -> Motion:
+        """Vary one clip on its own.
+
+        Args:
+            positions: ``(T, 42, 3)`` metres, 0 where not tracked.
+            confidence: ``(T, 42)``.
+            rate: frames a second.
+            generator: the only source of chance.
+            least_frames: time is not compressed below this many frames.
+
+        Returns:
+            positions ``(T', 42, 3)`` and confidence ``(T', 42)`` of the varied clip.
+        """
+        pace = self.pace(len(positions), rate, generator, least_frames)
+        positions, confidence = read_at(positions, confidence, pace.times(generator))
+        return self.vary(positions, confidence, rate, generator)
+
+    def pace(
+        self, frames: int, rate: float, generator: np.random.Generator, least_frames: int = 1
+    ) -> Pace:
+        """Draw crop, speed, warp and jitter for a clip of so many frames."""
+        first, last = (self.crop * (frames - 1) * generator.random(2)).tolist()
+        span = frames - 1 - first - last
+        slowest, fastest = self._speeds()
+        speed = math.exp(generator.uniform(math.log(slowest), math.log(fastest)))
+        count = max(least_frames, round(span / speed) + 1)
+        bend = float(generator.uniform(-self.warp, self.warp))
+        return Pace(first, span, count, bend, self.jitter * rate)
+
+    def _speeds(self) -> tuple[float, float]:
+        if isinstance(self.speed, tuple):
+            return self.speed
+        return 1 / (1 + self.speed), 1 + self.speed
+
+    def vary(
+        self,
+        positions: Array,
+        confidence: Array,
+        rate: float,
+        generator: np.random.Generator,
+        may_mirror: bool = True,
+        plane: float = 0.0,
+    ) -> Motion:
+        """Vary everything but time.
+
+        Args:
+            positions: ``(T, 42, 3)`` metres; may be changed in place.
+            confidence: ``(T, 42)``; may be changed in place.
+            rate: frames a second.
+            generator: the only source of chance.
+            may_mirror: whether left and right may be exchanged.
+            plane: x at which they are then reflected, metres.
+        """
+        if self.camera and generator.random() < self.camera and self.camera_rate < rate:
+            positions, confidence = as_camera(
+                positions, confidence, rate, self.camera_rate, generator
+            )
+        positions = self._vary_space(positions, confidence, generator)
+        confidence = self._hide(confidence, rate, generator)
+        if generator.random() < self.mirror and may_mirror:
+            positions, confidence = mirrored(positions, confidence, plane)
+        if generator.random() < self.relabel:
+            first, end = np.sort(generator.integers(len(positions) + 1, size=2)).tolist()
+            mistaken = slice(None) if generator.random() < 0.5 else slice(first, end)
+            positions, confidence = relabelled(positions, confidence, mistaken)
+        seen = (confidence > 0).astype(np.float32)
+        return frames_of(planes(positions) * seen), confidence
+
+    def _vary_space(
+        self, positions: Array, confidence: Array, generator: np.random.Generator
+    ) -> Array:
+        """Rotate, size, slant and shift the hands about their common centre; add noise."""
+        seen = np.count_nonzero(confidence)
+        if not seen:
+            return positions
+        places = planes(positions)
+        if self.reach or self.bend:
+            factors = np.exp(generator.normal(0, (self.reach, self.bend), (len(HANDS), 2)))
+            places = exaggerated(places, confidence, factors.astype(np.float32))
+        centre = places.reshape(3, -1).sum(axis=1, dtype=np.float64) / seen
+        hand = hand_length(positions, confidence)
+        angles = np.deg2rad(generator.normal(0, self.rotation, 3))
+        sizes = np.exp(generator.normal(0, self.scale) + generator.normal(0, self.stretch, 3))
+        matrix = linear_map(angles, generator.normal(0, self.shear, (3, 3)), sizes)
+        shift = generator.normal(0, self.shift, 3) * hand
+        centres = centre - matrix @ centre + shift
+        centres = centres + generator.normal(0, self.hand_shift, (len(HANDS), 3)) * hand
+        moved: Array = (matrix @ places.reshape(3, -1)).reshape(places.shape)
+        if self.build:
+            moved += self._other_hands(moved, np.float32(hand * sizes.mean()), generator)
+        if self.noise:
+            noise = generator.standard_normal(positions.shape, dtype=np.float32)
+            noise *= np.float32(self.noise * hand)
+            for axis, plane in enumerate(moved):
+                plane += noise[..., axis]
+        moved += np.repeat(centres, JOINTS_PER_HAND, axis=0).astype(np.float32).T[:, None]
+        return frames_of(moved)
+
+    def _other_hands(
+        self, places: Array, hand: np.floating[Any], generator: np.random.Generator
+    ) -> Array:
+        """How joints ``(3, T, 42)`` of another person's hands lie off these, along each palm."""
+        offsets = generator.normal(0, self.build / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
+        offsets[:, WRIST] = 0
+        for finger in FINGERS.values():  # each joint lies off from the one before it
+            offsets[:, finger] = offsets[:, finger].cumsum(axis=1)
+        by_hand = np.einsum("axth,hja->xthj", palm_axes(places), offsets.astype(np.float32))
+        return by_hand.reshape(places.shape)
+
+    def _hide(self, confidence: Array, rate: float, generator: np.random.Generator) -> Array:
+        """Hide joints, a finger, a stretch of time, or the other hand."""
+        confidence = confidence.copy()
+        presence = [np.count_nonzero(confidence[:, joints]) for joints in (LEFT, RIGHT)]
+        if min(presence) > 0 and generator.random() < self.hand_drop:
+            confidence[:, (LEFT, RIGHT)[int(np.argmin(presence))]] = 0
+        if self.joint_mask:
+            confidence[:, (generator.random(JOINTS) < self.joint_mask) & ~WRISTS] = 0
+        for start, joints in ((0, LEFT), (JOINTS_PER_HAND, RIGHT)):
+            if generator.random() < self.finger_mask:
+                finger = list(FINGERS.values())[int(generator.integers(len(FINGERS)))]
+                confidence[:, start + finger[0] : start + finger[-1] + 1] = 0
+            if generator.random() < self.frame_mask:
+                length = int(generator.uniform(0, self.mask_length) * rate)
+                first = int(generator.integers(max(1, len(confidence) - length)))
+                confidence[first : first + length, joints] = 0
+        return confidence

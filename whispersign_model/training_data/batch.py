@@ -1,0 +1,28 @@
+"""A batch: clips padded to one length."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Clips of about the same length, padded.
+
+    Attributes:
+        features: ``(B, T, 42, 7)`` normalised.
+        lengths: ``(B,)`` frames.
+        targets: ``(B, L)`` gloss ids, padded with 0.
+        target_lengths: ``(B,)``.
+        names: of the clips.
+        stretches: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
+            only for a network that spots.
+    """
+
+    features: Tensor
+    lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    names: tuple[str, ...]
+    stretches: Tensor

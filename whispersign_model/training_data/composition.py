@@ -1,0 +1,250 @@
+"""Composition: what a training clip is made of, drawn before anything of it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.alignment import required_steps
+from whispersign_model.skeleton import JOINTS
+from whispersign_model.training_data.augmentation import Augmentation, Pace
+from whispersign_model.training_data.clip_store import Takes
+from whispersign_model.training_data.concatenation import TYPICAL, away, join, resting
+from whispersign_model.training_data.variations import Array, Motion, hand_length, read_at
+from whispersign_model.training_data.windows import Span, Window, draw_window
+
+SHORTEST_PAUSE = 0.1  # seconds
+UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
+PIECES = 3  # of signs that are passed through in a row, at most
+PIECE_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
+PIECE_SHARE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A take, at a pace.
+
+    Attributes:
+        take: its number.
+        pace: when it is read.
+        labelled: whether its glosses are signed; not those of a piece too short to be the sign.
+    """
+
+    take: int
+    pace: Pace
+    labelled: bool = True
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Frames in which the hands rest, or are not seen."""
+
+    frames: int
+    seen: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The parts of a clip in order, and the frames of the window that is cut from them.
+
+    Attributes:
+        parts: signs and pauses; there is at least one sign.
+        window: frames, 0 = no window.
+        way: frames that a way between two parts takes typically.
+    """
+
+    parts: tuple[Sign | Pause, ...]
+    window: int
+    way: int
+
+    @property
+    def frames(self) -> int:
+        """Length of the clip: exact for a single take, else but for the ways and the window."""
+        own = sum(p.pace.count if isinstance(p, Sign) else p.frames for p in self.parts)
+        total = own + self.way * (len(self.parts) - 1)
+        return min(total, self.window) if self.window else total
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A clip of one or more signs.
+
+    Attributes:
+        positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
+        labels: ``(L,)`` gloss ids.
+        restarts: frames at which a stream begins.
+        spans: of each gloss its first frame and the frame after its last; None = not known.
+    """
+
+    positions: Array
+    confidence: Array
+    labels: NDArray[np.int64]
+    restarts: NDArray[np.intp]
+    spans: tuple[Span, ...] | None
+
+
+def draw_plan(
+    augmentation: Augmentation,
+    takes: Takes,
+    take: int,
+    rate: float,
+    generator: np.random.Generator,
+) -> Plan:
+    """Draw what the clip that begins with a take is made of."""
+    numbers = _sentence(augmentation, takes, take, generator)
+    parts: list[Sign | Pause] = []
+    for place, number in enumerate(numbers):
+        parts += _between(augmentation, takes, numbers, place, rate, generator)
+        length, least = takes.lengths[number], takes.least_frames[number]
+        parts.append(Sign(number, augmentation.pace(length, rate, generator, least)))
+    parts += _between(augmentation, takes, numbers, len(numbers), rate, generator)
+    window = 0
+    if augmentation.window and generator.random() < augmentation.window:
+        window = round(augmentation.window_seconds * rate)
+    return Plan(tuple(parts), window, round(TYPICAL * rate))
+
+
+def _sentence(
+    augmentation: Augmentation, takes: Takes, take: int, generator: np.random.Generator
+) -> list[int]:
+    """Return the takes of a sentence; only isolated signs are continued."""
+    example = takes.examples[take]
+    isolated = len(example.labels) == 1
+    if not (augmentation.sentence and isolated and generator.random() < augmentation.sentence):
+        return [take]
+    numbers = [take]
+    gloss = int(example.labels[0])
+    for _ in range(int(generator.integers(1, augmentation.sentence_signs))):
+        pool = takes.by_signer[example.signer]
+        if generator.random() < augmentation.repeat:
+            pool = takes.by_gloss[example.signer, gloss]
+        numbers.append(pool[int(generator.integers(len(pool)))])
+        gloss = int(takes.examples[numbers[-1]].labels[0])
+    return numbers
+
+
+def _between(
+    augmentation: Augmentation,
+    takes: Takes,
+    numbers: list[int],
+    place: int,
+    rate: float,
+    generator: np.random.Generator,
+) -> list[Sign | Pause]:
+    """Return what precedes sign ``place`` of a sentence; the sign after the last is its end."""
+    if len(numbers) == 1:
+        return []
+    pause = _pause(augmentation, len(numbers), place, rate, generator)
+    pool = takes.by_signer[takes.examples[numbers[0]].signer]
+    return [*_pieces(augmentation, takes, pool, rate, generator), *pause]
+
+
+def _pieces(
+    augmentation: Augmentation,
+    takes: Takes,
+    pool: list[int],
+    rate: float,
+    generator: np.random.Generator,
+) -> list[Sign]:
+    """Return pieces of signs that the hands pass through, or none."""
+    if not augmentation.pieces or generator.random() >= augmentation.pieces:
+        return []
+    pieces = []
+    for _ in range(int(generator.integers(1, PIECES + 1))):
+        take = pool[int(generator.integers(len(pool)))]
+        last = takes.lengths[take] - 1
+        span = min(generator.uniform(*PIECE_SECONDS) * rate, PIECE_SHARE * last)
+        first = generator.uniform(0, last - span)
+        pace = Pace(first, span, round(span) + 1, 0.0, 0.0)
+        pieces.append(Sign(take, pace, labelled=False))
+    return pieces
+
+
+def _pause(
+    augmentation: Augmentation, signs: int, place: int, rate: float, generator: np.random.Generator
+) -> list[Pause]:
+    """Return a pause, or none, before sign ``place`` of a sentence; sign ``signs`` is its end."""
+    if not augmentation.idle or generator.random() >= augmentation.idle:
+        return []
+    longest = max(SHORTEST_PAUSE, augmentation.idle_seconds)
+    frames = max(1, round(generator.uniform(SHORTEST_PAUSE, longest) * rate))
+    return [Pause(frames, place in (0, signs) or generator.random() >= UNSEEN)]
+
+
+def compose(
+    plan: Plan, takes: Takes, rate: float, patch_size: int, generator: np.random.Generator
+) -> Composed:
+    """Read the takes of a plan at their paces, join them, and cut the window."""
+    signs = [part for part in plan.parts if isinstance(part, Sign)]
+    times = [sign.pace.times(generator) for sign in signs]
+    read = [read_at(*takes.motion(sign.take), at) for sign, at in zip(signs, times)]
+    if len(signs) == 1:
+        positions, confidence = read[0]
+        starts, restarts = [0], np.searchsorted(times[0], takes.restarts(signs[0].take))
+        restarts = restarts[restarts < len(positions)]
+    else:
+        positions, confidence, starts = _joined(plan, read, rate, patch_size, generator)
+        restarts = np.zeros(1, np.intp)
+    labels = np.concatenate([takes.examples[sign.take].labels for sign in signs if sign.labelled])
+    known = [takes.spans[sign.take] if sign.labelled else () for sign in signs]
+    spans = tuple(
+        _retimed(span, at, start)
+        for of_take, at, start in zip(known, times, starts)
+        for span in of_take or ()
+    )
+    if None in known:
+        return Composed(positions, confidence, labels, restarts, None)
+    if plan.window and len(positions) > plan.window:
+        window = draw_window(spans, len(positions), plan.window, generator)
+        kept = labels[list(window.glosses)]
+        if window.last - window.first >= required_steps(kept.tolist()) * patch_size:
+            inside = slice(window.first, window.last)
+            positions, confidence, labels = positions[inside], confidence[inside], kept
+            spans = tuple(_within(spans[number], window) for number in window.glosses)
+            later = restarts[(restarts > window.first) & (restarts < window.last)]
+            restarts = np.append(0, later - window.first)
+    return Composed(positions, confidence, labels, restarts, spans)
+
+
+def _joined(
+    plan: Plan,
+    read: list[Motion],
+    rate: float,
+    patch_size: int,
+    generator: np.random.Generator,
+) -> tuple[Array, Array, list[int]]:
+    """Join the signs read and the plan's pauses; return also where each sign starts."""
+    lengths = [hand_length(*motion) for motion in read]
+    hand = float(np.mean([length for length in lengths if length] or [1.0]))
+    parts: list[Motion] = []
+    places: list[int] = []
+    done = 0
+    for part in plan.parts:
+        if isinstance(part, Sign):
+            places.append(len(parts))
+            parts.append(read[done])
+            done += 1
+        elif not part.seen:
+            parts.append(away(part.frames, JOINTS))
+        else:
+            positions, confidence = read[max(done - 1, 0)]
+            at = -1 if done else 0
+            pose = positions[at], confidence[at]
+            parts.append(resting(pose, part.frames, hand, rate, generator))
+    stream = join(parts, hand, rate, generator, patch_size)
+    return stream.positions, stream.confidence, [stream.starts[place] for place in places]
+
+
+def _retimed(span: Span, times: NDArray[np.float64], start: int) -> Span:
+    """Return the frames of a stream in which a span of a take, read at ``times``, lies."""
+    first = min(int(np.searchsorted(times, span[0])), len(times) - 1)
+    last = max(first + 1, int(np.searchsorted(times, span[1] - 1, side="right")))
+    return start + first, start + last
+
+
+def _within(span: Span, window: Window) -> Span:
+    """Return the frames of a window in which a span of the whole stream lies."""
+    first = max(span[0], window.first)
+    return first - window.first, min(span[1], window.last) - window.first

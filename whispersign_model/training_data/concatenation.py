@@ -1,0 +1,246 @@
+"""Concatenation: isolated signs joined to a stream, with natural ways and pauses between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from whispersign_model.skeleton import LEFT, RIGHT, WRIST
+from whispersign_model.training_data.variations import Array, Motion
+
+# A hand's way from sign to sign is a minimum-jerk reach (Flash and Hogan, J. Neurosci. 1985);
+# its peaks are 1.3 m/s and 14 m/s^2 for a hand of 9 cm from wrist to middle knuckle.
+PEAK_SPEED = 14.0  # hand lengths a second
+PEAK_ACCELERATION = 155.0  # hand lengths a second, a second
+PEAK_TURN = 9.0  # rad/s
+JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a reach of length 1 in time 1
+SHORTEST = 0.14  # seconds
+TEMPO = (0.8, 1.5)  # a way takes this much longer than at the peaks above, drawn for each
+SWING = 0.1  # sideways bend of a way, as a share of its length, standard deviation
+TYPICAL = 0.35  # seconds of a way, for plans
+MEMORY = 3  # frames that the velocity at the end of a sign is taken from
+COASTING = 0.08  # seconds in which a hand that leaves the sensor's sight slows down
+REST_OFFSET = 0.5  # hand lengths between the place of a sign and that of a rest nearby
+DRIFT = 0.01  # hand lengths at each of the frequencies with which a resting hand is unsteady
+DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz
+
+
+@dataclass(frozen=True)
+class End:
+    """How both hands stand and move where a part of a stream ends or begins.
+
+    Attributes:
+        positions: ``(42, 3)`` metres.
+        confidence: ``(42,)``.
+        velocity: ``(42, 3)`` metres a frame, 0 where it is not known.
+    """
+
+    positions: Array
+    confidence: Array
+    velocity: Array
+
+    @classmethod
+    def of(cls, positions: Array, confidence: Array, fastest: float) -> End:
+        """Return the first frame of a clip ``(T, 42, 3)``, ``(T, 42)``; turn it for the last one.
+
+        Args:
+            positions: in the direction that leads away from the end.
+            confidence: likewise.
+            fastest: metres a frame; a wrist is taken for no faster.
+        """
+        memory = min(MEMORY, len(positions) - 1)
+        if not memory:
+            return cls(positions[0], confidence[0], np.zeros_like(positions[0]))
+        known = confidence[: memory + 1].min(axis=0) > 0
+        velocity = (positions[memory] - positions[0]) / np.float32(memory) * known[:, None]
+        speed = np.sqrt(np.square(velocity).sum(axis=-1, keepdims=True))
+        velocity *= np.minimum(1, fastest / np.maximum(speed, 1e-12))
+        return cls(positions[0], confidence[0], velocity)
+
+    def seen(self, hand: slice) -> bool:
+        """Whether a hand is tracked."""
+        return float(self.confidence[hand.start + WRIST]) > 0
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Joined parts.
+
+    Attributes:
+        positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
+        starts: the frame at which each part begins.
+    """
+
+    positions: Array
+    confidence: Array
+    starts: tuple[int, ...]
+
+
+def join(
+    parts: Sequence[Motion],
+    hand: float,
+    rate: float,
+    generator: np.random.Generator,
+    least_frames: int = 1,
+) -> Stream:
+    """Join clips of one signer; between two of them the hands go from pose to pose.
+
+    A hand that both clips show reaches from where and how fast it was to where and how fast it
+    will be, on a smooth curve at a plausible speed, and turns and changes its shape on the way. A
+    hand that only one of them shows slows down and is lost, or is found and gathers speed.
+
+    Args:
+        parts: clips, one or more.
+        hand: hand length in metres, the measure of speed.
+        rate: frames a second.
+        generator: of the tempo and the bend of each way.
+        least_frames: fewest frames of a way.
+    """
+    fastest = PEAK_SPEED / 2 * hand / rate
+    pieces = [parts[0]]
+    starts = [0]
+    length = len(parts[0][0])
+    for before, after in pairwise(parts):
+        turned = End.of(before[0][::-1], before[1][::-1], fastest)
+        leaving = End(turned.positions, turned.confidence, -turned.velocity)
+        arriving = End.of(*after, fastest)
+        tempo = generator.uniform(*TEMPO)
+        seconds = reach_seconds(leaving, arriving, hand) * tempo
+        frames = max(least_frames, round(seconds * rate))
+        pieces += [reach(leaving, arriving, frames, rate, generator), after]
+        starts.append(length + frames)
+        length += frames + len(after[0])
+    positions = np.concatenate([piece[0] for piece in pieces])
+    return Stream(positions, np.concatenate([piece[1] for piece in pieces]), tuple(starts))
+
+
+def reach_seconds(leaving: End, arriving: End, hand: float) -> float:
+    """Return the seconds that the slower hand needs, at the peaks of a hasty signer."""
+    seconds = SHORTEST
+    for joints in (LEFT, RIGHT):
+        if not (leaving.seen(joints) and arriving.seen(joints)):
+            continue
+        turn = float(np.linalg.norm(_turn(leaving, arriving, joints)))
+        span = arriving.positions[joints][WRIST] - leaving.positions[joints][WRIST]
+        distance = float(np.linalg.norm(span)) / hand
+        seconds = max(
+            seconds,
+            JERK_SPEED * distance / PEAK_SPEED,
+            (JERK_ACCELERATION * distance / PEAK_ACCELERATION) ** 0.5,
+            JERK_SPEED * turn / PEAK_TURN,
+        )
+    return seconds
+
+
+def reach(
+    leaving: End, arriving: End, frames: int, rate: float, generator: np.random.Generator
+) -> Motion:
+    """Return the ``frames`` between two ends, which are not repeated."""
+    positions = np.zeros((frames, *leaving.positions.shape), np.float32)
+    confidence = np.zeros((frames, len(leaving.confidence)), np.float32)
+    for joints in (LEFT, RIGHT):
+        goes, comes = leaving.seen(joints), arriving.seen(joints)
+        if goes and comes:
+            swing = generator.normal(0, SWING, 3)
+            positions[:, joints] = _path(leaving, arriving, joints, frames, swing)
+            share = (np.arange(1, frames + 1, dtype=np.float32) / (frames + 1))[:, None]
+            first, last = leaving.confidence[joints], arriving.confidence[joints]
+            both = (first > 0) & (last > 0)
+            confidence[:, joints] = (first + share * (last - first)) * both
+        elif goes or comes:
+            end = leaving if goes else arriving
+            shown = int(generator.integers(frames // 2 + 1))
+            at = slice(shown) if goes else slice(frames - shown, frames)
+            steps = np.arange(1, shown + 1) if goes else np.arange(-shown, 0)
+            positions[at, joints] = _coasting(end, joints, steps, rate)
+            confidence[at, joints] = end.confidence[joints]
+    positions *= (confidence > 0)[..., None]
+    return positions, confidence
+
+
+def resting(
+    pose: Motion, frames: int, hand: float, rate: float, generator: np.random.Generator
+) -> Motion:
+    """Return a stretch in which the hands of one frame rest nearby, never quite still.
+
+    Args:
+        pose: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
+        frames: of the stretch.
+        hand: hand length in metres.
+        rate: frames a second.
+        generator: of the place and the drift.
+    """
+    positions, confidence = pose
+    seconds = np.arange(frames) / rate
+    phase = generator.uniform(0, 2 * np.pi, (len(DRIFT_FREQUENCIES), 6))
+    size = generator.normal(0, DRIFT * hand, phase.shape)
+    turns = 2 * np.pi * DRIFT_FREQUENCIES[:, None] * seconds
+    drift = (size[..., None] * np.sin(turns[:, None] + phase[..., None])).sum(axis=0).T
+    offset = generator.normal(0, REST_OFFSET * hand, 3) + drift.reshape(frames, 2, 3)
+    stays = np.tile(confidence, (frames, 1))
+    moved = positions + np.repeat(offset, len(positions) // 2, axis=1)
+    return (moved * (stays > 0)[..., None]).astype(np.float32), stays
+
+
+def away(frames: int, joints: int) -> Motion:
+    """Return a stretch in which no hand is seen."""
+    return np.zeros((frames, joints, 3), np.float32), np.zeros((frames, joints), np.float32)
+
+
+def _turn(leaving: End, arriving: End, joints: slice) -> NDArray[np.float64]:
+    """Return the rotation vector ``(3,)`` that best turns one pose of a hand into the other.
+
+    Kabsch, Acta Cryst. A 1976, about the wrist, over the joints that both ends track.
+    """
+    both = (leaving.confidence[joints] > 0) & (arriving.confidence[joints] > 0)
+    first = (leaving.positions[joints] - leaving.positions[joints][WRIST])[both]
+    last = (arriving.positions[joints] - arriving.positions[joints][WRIST])[both]
+    left, _, right = np.linalg.svd(last.T.astype(float) @ first)
+    sign = np.sign(np.linalg.det(left @ right)) or 1.0
+    matrix = left * np.array([1, 1, sign]) @ right
+    vector: NDArray[np.float64] = Rotation.from_matrix(matrix).as_rotvec()
+    return vector
+
+
+def _path(
+    leaving: End, arriving: End, joints: slice, frames: int, swing: NDArray[np.floating]
+) -> Array:
+    """Return one hand's joints ``(frames, 21, 3)`` on the way.
+
+    A quintic in time with the ends' velocities and without acceleration there; the hand turns
+    about its wrist and changes its shape with the same course.
+    """
+    phase = np.arange(1, frames + 1) / (frames + 1)
+    course = phase**3 * (10 - 15 * phase + 6 * phase**2)
+    first_slope = (frames + 1) * phase * (1 - phase) ** 3 * (1 + 3 * phase)
+    last_slope = -(frames + 1) * phase**3 * (1 - phase) * (4 - 3 * phase)
+    start, end = leaving.positions[joints], arriving.positions[joints]
+    shape_start, shape_end = start - start[WRIST], end - end[WRIST]
+    vector = _turn(leaving, arriving, joints)
+    whole = Rotation.from_rotvec(vector).as_matrix()
+    turns = Rotation.from_rotvec(course[:, None] * vector).as_matrix()  # (frames, 3, 3)
+    shape = shape_start + course[:, None, None] * (shape_end @ whole - shape_start)
+    span = end[WRIST] - start[WRIST]
+    wrist = start[WRIST] + course[:, None] * span
+    wrist = wrist + np.sin(np.pi * phase)[:, None] ** 2 * swing * np.linalg.norm(span)
+    moved = wrist[:, None] + shape @ turns.transpose(0, 2, 1)
+    moved += first_slope[:, None, None] * leaving.velocity[joints]
+    moved += last_slope[:, None, None] * arriving.velocity[joints]
+    path: Array = moved.astype(np.float32)
+    return path
+
+
+def _coasting(end: End, joints: slice, steps: NDArray[np.intp], rate: float) -> Array:
+    """Return a hand's joints ``steps`` frames after (or, negative, before) an end, slowing down."""
+    horizon = COASTING * rate
+    way = np.sign(steps) * horizon * (1 - np.exp(-np.abs(steps) / horizon))
+    moved: Array = (
+        end.positions[joints]
+        + way[:, None, None].astype(np.float32) * (end.velocity[joints][WRIST])
+    )
+    return moved

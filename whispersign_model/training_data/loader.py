@@ -1,0 +1,300 @@
+"""From a processed dataset to padded batches: trim, augment, normalise, bucket by length."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import Dataset as TorchDataset
+
+from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.errors import ConfigError, DatasetError, WhisperSignError
+from whispersign_model.features.end_padding import ENDING
+from whispersign_model.features.normalisation import Normaliser
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.features.velocity import assemble
+from whispersign_model.skeleton import FEATURES, JOINTS, VELOCITY
+from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.batch import Batch
+from whispersign_model.training_data.batching import BucketSampler, Index
+from whispersign_model.training_data.clip_store import KEPT, Takes
+from whispersign_model.training_data.composition import Plan, compose, draw_plan
+from whispersign_model.training_data.windows import Spans, draw_stretches
+
+LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
+SMALLEST_BATCH = 4  # but not in smaller ones than this
+HOLD_OUT = 8  # every 8th signer, or recording, validates where a dataset has no such split
+
+
+def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
+    """Return the examples to train and to validate on.
+
+    Without a validation split some signers of the training split are held out, or some recordings
+    where there are too few signers; the returned sentence then says which ("" otherwise).
+
+    Raises:
+        DatasetError: when there is nothing to train or to validate on.
+    """
+    training = data.split("train")
+    if not data.glosses:
+        raise DatasetError(data.path, "holds no gloss", "label some of its recordings")
+    if data.splits.get("val"):
+        return training, data.split("val"), ""
+    signers = sorted({example.signer for example in training})
+    held = set(signers[::HOLD_OUT]) if len(signers) > 2 else set()
+    held_out = [
+        example.signer in held if held else index % HOLD_OUT == 0
+        for index, example in enumerate(training)
+    ]
+    if all(held_out):
+        raise DatasetError(data.path / "val", "is missing, and train is too small to share")
+    who = f"signers {', '.join(sorted(held))}" if held else f"every {HOLD_OUT}th recording"
+    return (
+        [example for example, out in zip(training, held_out) if not out],
+        [example for example, out in zip(training, held_out) if out],
+        f"{data.path} has no val split: {who} of train validate instead",
+    )
+
+
+def suitable_batch_size(clips: int, largest: int) -> int:
+    """Return ``largest``, or less where that would make an epoch of too few batches."""
+    return min(largest, max(SMALLEST_BATCH, clips // LEAST_BATCHES))
+
+
+NO_STRETCHES = np.zeros((0, 3), np.int64)
+
+
+class Clip(NamedTuple):
+    """An example, or a variation of it.
+
+    Attributes:
+        features: ``(T, 42, 7)`` normalised.
+        labels: ``(L,)`` gloss ids.
+        name: of the example.
+        stretches: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_stretches`.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    name: str
+    stretches: NDArray[np.int64] = NO_STRETCHES
+
+
+class Clips(TorchDataset[Clip]):
+    """Examples as normalised features; with ``augmentation``, another variation each epoch.
+
+    What a variation is depends on seed, epoch and example only, not on who makes it when.
+
+    Args:
+        examples: of one split.
+        recipe: fitted.
+        patch_size: frames in a CTC step, to keep enough steps for the labels.
+        seed: of the variations.
+        augmentation: None for validation.
+        glosses: the vocabulary, for the glosses that are not mirrored.
+        stretches: patches of the stretches in which a network spots signs; of each variation some
+            are drawn to train it on.
+
+    Raises:
+        DatasetError: an example is too short for its glosses.
+        ConfigError: the augmentation names a gloss that is not in the vocabulary.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        patch_size: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        glosses: Sequence[str] = (),
+        stretches: Sequence[int] = (),
+    ) -> None:
+        self.examples = examples
+        self.recipe = recipe
+        self.patch_size = patch_size
+        self.seed = seed
+        self.augmentation = augmentation
+        self.takes = Takes(examples, recipe.rate, patch_size, keep=augmentation is not None)
+        self.lengths = self.takes.lengths
+        self._glosses = glosses
+        lengths = [patch_size * length for length in stretches]
+        self._stretches = (min(lengths), max(lengths)) if lengths else None
+        self._normaliser = Normaliser(recipe)
+        self._unmirrored = self._ids_of_unmirrored()
+        self._fixed: dict[int, NDArray[np.float32]] = {}  # validation features made before
+        self._room = KEPT
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def varied(self, augmentation: Augmentation | None, seed: int) -> Clips:
+        """Return the same examples, read and checked once, with another augmentation or seed."""
+        other = copy.copy(self)
+        other.augmentation = augmentation
+        other.seed = seed
+        other._unmirrored = other._ids_of_unmirrored()
+        return other
+
+    def located(self, spans: Sequence[Spans | None]) -> Clips:
+        """Return the same examples with the places of their glosses, as windows need them."""
+        other = copy.copy(self)
+        other.takes = copy.copy(self.takes)
+        other.takes.spans = list(spans)
+        return other
+
+    def planned_lengths(self, epoch: int) -> list[int]:
+        """Return the frames of each clip of an epoch, so that like goes with like in a batch."""
+        if self.augmentation is None:
+            return self.lengths
+        return [self._plan(Index(epoch, example))[0].frames for example in range(len(self))]
+
+    def __getitem__(self, index: Index) -> Clip:
+        """Return an example, or its variation in an epoch."""
+        example = self.examples[index.example]
+        if self.augmentation is None:
+            return Clip(self._unvaried(index.example), example.labels, example.name)
+        plan, generator = self._plan(index)
+        rate = self.recipe.rate
+        clip = compose(plan, self.takes, rate, self.patch_size, generator)
+        positions, confidence = self.augmentation.vary(
+            clip.positions,
+            clip.confidence,
+            rate,
+            generator,
+            may_mirror=self._unmirrored.isdisjoint(clip.labels.tolist()),
+            plane=0.0 if self.recipe.coordinates == "metric_sensor" else self.takes.middle,
+        )
+        frames = assemble(positions, confidence, rate)
+        frames[clip.restarts, :, VELOCITY] = 0
+        stretches = NO_STRETCHES
+        if self._stretches and clip.spans is not None:
+            labels = clip.labels.tolist()
+            stretches = draw_stretches(clip.spans, labels, len(frames), self._stretches, generator)
+        features = self._normalised(frames, clip.restarts)
+        return Clip(features, clip.labels, example.name, stretches)
+
+    def __getitems__(self, indices: Sequence[Index]) -> list[Clip] | WhisperSignError:
+        """Return the clips of a batch, or the fault in one: a raised one would lose its type."""
+        try:
+            return [self[index] for index in indices]
+        except WhisperSignError as error:
+            return error
+
+    def _plan(self, index: Index) -> tuple[Plan, np.random.Generator]:
+        """Return what a clip is made of, and the generator of all further chance in it."""
+        assert self.augmentation is not None
+        generator = np.random.default_rng([self.seed, index.epoch, index.example])
+        rate = self.recipe.rate
+        return draw_plan(self.augmentation, self.takes, index.example, rate, generator), generator
+
+    def features(self, number: int) -> NDArray[np.float32]:
+        """Return the features ``(T, 42, 7)`` of an example as it is."""
+        frames = self.examples[number].features()[self.takes.extents[number]]
+        return self._normalised(frames, self.takes.restarts(number))
+
+    def _unvaried(self, number: int) -> NDArray[np.float32]:
+        """Return the features of an example as it is, made once as far as memory goes."""
+        features = self._fixed.get(number)
+        if features is None:
+            features = self.features(number)
+            self._room -= features.nbytes
+            if self._room >= 0:
+                self._fixed[number] = features
+        return features
+
+    def _normalised(
+        self, frames: NDArray[np.float32], restarts: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        mask = np.zeros(len(frames), bool)
+        mask[restarts] = True
+        features = np.zeros((len(frames) + ENDING, *frames.shape[1:]), np.float32)
+        self._normaliser(frames, mask, out=features[: len(frames)])
+        return features
+
+    def _ids_of_unmirrored(self) -> set[int]:
+        names = self.augmentation.unmirrored if self.augmentation else ()
+        for name in names:
+            if name not in self._glosses:
+                raise ConfigError("augmentation", f"unmirrored: no gloss '{name}' in the dataset")
+        return {self._glosses.index(name) + 1 for name in names}
+
+
+@overload
+def collate(clips: Sequence[Clip]) -> Batch: ...
+@overload
+def collate(clips: WhisperSignError) -> WhisperSignError: ...
+def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignError:
+    """Pad clips to the longest of the batch; a fault is handed on."""
+    if isinstance(clips, WhisperSignError):
+        return clips
+    lengths = [len(clip.features) for clip in clips]
+    rows = _shared_zeros((len(clips), max(lengths), JOINTS, FEATURES))
+    for row, clip in zip(rows.numpy(), clips):
+        row[: len(clip.features)] = clip.features
+    targets = [torch.from_numpy(clip.labels) for clip in clips]
+    stretches = [np.insert(clip.stretches, 0, row, axis=1) for row, clip in enumerate(clips)]
+    return Batch(
+        rows,
+        torch.tensor(lengths),
+        torch.nn.utils.rnn.pad_sequence(targets, batch_first=True),
+        torch.tensor([len(target) for target in targets]),
+        tuple(clip.name for clip in clips),
+        torch.from_numpy(np.concatenate(stretches)),
+    )
+
+
+def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
+    """Return zeros, in a loading process where the training reads them without another copy.
+
+    As ``torch.utils.data.default_collate`` does it, which stacks equally long arrays only.
+    """
+    zeros = torch.zeros(0)
+    if get_worker_info() is None:
+        return torch.zeros(shape)
+    storage = zeros._typed_storage()._new_shared(math.prod(shape))
+    return zeros.new(storage).resize_(shape)
+
+
+class Batches(DataLoader[Clip]):
+    """Gives :class:`Batch` after :class:`Batch`.
+
+    Raises:
+        WhisperSignError: in the training process, what was raised in a loading process; and that
+            the system has ended one.
+    """
+
+    def __iter__(self) -> Any:  # of Batch; a benchmark has another collate_fn
+        """Begin an epoch."""
+        return self._batches(super().__iter__())
+
+    @staticmethod
+    def _batches(found: Iterable[Any]) -> Iterator[Any]:
+        try:
+            for batch in found:
+                if isinstance(batch, WhisperSignError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            reason = str(error).splitlines()[0]
+            remedy = "free memory, also in /dev/shm, or set workers: 0"
+            raise DatasetError("a loading process", f"has gone ({reason})", remedy) from error
+
+
+def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> Batches:
+    """Give :class:`Batch` after :class:`Batch` of ``clips``; ``seed`` None keeps a fixed order."""
+    return Batches(
+        clips,
+        batch_sampler=BucketSampler(clips.planned_lengths, batch_size, seed),
+        num_workers=workers,
+        collate_fn=collate,
+        persistent_workers=workers > 0,
+    )

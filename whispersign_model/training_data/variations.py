@@ -1,0 +1,175 @@
+"""Single variations of a clip in metres: other times, places, sizes, sides and frame rates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.features.planes import frames_of, planes
+from whispersign_model.features.recipe import SensorRecipe
+from whispersign_model.features.resampling import Resampler
+from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
+from whispersign_model.timestamps import NANOSECONDS
+
+EXCHANGED = np.r_[RIGHT, LEFT]  # each joint's twin of the other hand
+
+Array = NDArray[np.float32]
+Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
+
+
+def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) -> Motion:
+    """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
+    before = times.astype(np.intp)
+    after = np.minimum(before + 1, len(positions) - 1)
+    weight = (times - before).astype(np.float32)[:, None]
+    places = planes(positions)
+    first, trust = np.take(places, before, axis=1), np.take(confidence, before, axis=0)
+    second, later = np.take(places, after, axis=1), np.take(confidence, after, axis=0)
+    read = second - first
+    read *= weight
+    read += first
+    sure = np.minimum(trust, later)
+    edge = (trust > 0) != (later > 0)
+    if edge.any():
+        for which, nearest, certain in (
+            (edge & (weight < 0.5), first, trust),
+            (edge & (weight >= 0.5), second, later),
+        ):
+            np.copyto(read, nearest, where=which)
+            np.copyto(sure, certain, where=which)
+    return frames_of(read), sure
+
+
+def relabelled(positions: Array, confidence: Array, frames: slice) -> Motion:
+    """Take one hand for the other in some frames: hands change slots and stay where they are."""
+    places, confidence = planes(positions).copy(), confidence.copy()
+    places[:, frames] = places[:, frames][..., EXCHANGED]
+    confidence[frames] = confidence[frames][:, EXCHANGED]
+    return frames_of(places), confidence
+
+
+def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
+    """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
+    positions, confidence = relabelled(positions, confidence, slice(None))
+    flipped = planes(positions)
+    flipped[0] *= -1
+    if plane:
+        flipped[0] += np.float32(2 * plane) * (confidence > 0)
+    return frames_of(flipped), confidence
+
+
+def hand_length(positions: Array, confidence: Array) -> float:
+    """Mean distance from wrist to middle knuckle of tracked hands; the unit of shifts and noise."""
+    wrists, knuckles = (slice(joint, None, JOINTS_PER_HAND) for joint in (WRIST, MIDDLE_MCP))
+    tracked = (confidence[:, wrists] > 0) & (confidence[:, knuckles] > 0)
+    count = np.count_nonzero(tracked)
+    places = planes(positions)
+    lengths = np.sqrt(np.square(places[..., knuckles] - places[..., wrists]).sum(axis=0))
+    return float(lengths[tracked].sum()) / count if count else 0.0
+
+
+def palm_axes(places: Array) -> Array:
+    """Axes of each palm in each frame, unit length: along it, out of it, and across.
+
+    Args:
+        places: ``(3, T, 42)`` metres.
+
+    Returns:
+        ``(3 axes, 3, T, 2)``; 0 where the knuckles give none.
+    """
+    knuckles = (FINGERS["index"][0], MIDDLE_MCP, FINGERS["pinky"][0])
+    wrist, index, middle, pinky = (
+        places[..., joint::JOINTS_PER_HAND] for joint in (WRIST, *knuckles)
+    )
+    along = middle - wrist
+    out = np.cross(along, pinky - index, axis=0)
+    axes = np.stack([along, out, np.cross(out, along, axis=0)])
+    lengths = np.sqrt(np.square(axes).sum(axis=1, keepdims=True))
+    return np.divide(axes, lengths, out=np.zeros_like(axes), where=lengths > 0)
+
+
+def exaggerated(places: Array, confidence: Array, factors: Array) -> Array:
+    """Let hands go farther, or less far, than they do.
+
+    Args:
+        places: ``(3, T, 42)`` metres.
+        confidence: ``(T, 42)``; joints that are not tracked, or their wrist is not, stay.
+        factors: ``(hands, 2)``, by which a wrist goes farther from the middle of its way, and a
+            joint from its mean place at the wrist.
+
+    Returns:
+        ``(3, T, 42)``.
+    """
+    hands = places.reshape(*places.shape[:2], len(factors), JOINTS_PER_HAND)
+    seen = (confidence > 0).reshape(hands.shape[1:])
+    seen &= seen[..., WRIST, None]
+    wrists = hands[..., WRIST, None]
+    shapes = hands - wrists
+    ways, bends = factors.T[..., None] - 1
+    farther = _from_mean(wrists, seen[..., WRIST, None]) * ways
+    farther = (farther + _from_mean(shapes, seen) * bends) * seen
+    return (hands + farther).reshape(places.shape)
+
+
+def _from_mean(values: Array, seen: NDArray[np.bool_]) -> Array:
+    """``(3, T, ...)``, less their mean over the time in which they are seen."""
+    count = np.maximum(seen.sum(axis=0), 1)
+    return values - (values * seen).sum(axis=1, keepdims=True) / count.astype(np.float32)
+
+
+def linear_map(
+    angles: NDArray[np.floating], shear: NDArray[np.floating], sizes: NDArray[np.floating]
+) -> Array:
+    """Return a ``(3, 3)`` matrix that sizes, then shears, then rotates.
+
+    Args:
+        angles: ``(3,)`` radians about the fixed axes x, y, z, in this order.
+        shear: ``(3, 3)`` by how much an axis (row) is moved along with another (column); the
+            diagonal does not count.
+        sizes: ``(3,)`` factors.
+    """
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    rotation = np.array(
+        [
+            [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
+            [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
+            [-sy, sx * cy, cx * cy],
+        ]
+    )
+    slant = np.where(np.eye(3) > 0, 1.0, shear)
+    mapped: Array = (rotation @ slant * sizes).astype(np.float32)
+    return mapped
+
+
+def as_camera(
+    positions: Array,
+    confidence: Array,
+    rate: float,
+    camera_rate: float,
+    generator: np.random.Generator,
+) -> Motion:
+    """Return the clip as a slower camera would have recorded it, resampled back to ``rate``.
+
+    The camera's frames begin with the clip and come unevenly, by up to a tenth of a period. They
+    go through the resampler that every recording goes through, so its cubic and its rules for
+    gaps apply. The clip keeps its length: its last frame is a frame of the camera too.
+
+    Args:
+        positions: ``(T, 42, 3)``.
+        confidence: ``(T, 42)``.
+        rate: frames a second of the clip.
+        camera_rate: frames a second of the camera, below ``rate``.
+        generator: of the unevenness.
+    """
+    step = rate / camera_rate
+    last = len(positions) - 1
+    if last < 2 * step:
+        return positions, confidence
+    times = np.arange(0, last - step / 2, step)
+    times[1:] += generator.uniform(-0.1, 0.1, len(times) - 1) * step
+    times = np.append(times, last)
+    seen, trust = read_at(positions, confidence, times)
+    resampler = Resampler(SensorRecipe(rate=rate))
+    stamps = np.round(times * (NANOSECONDS / rate)).astype(np.int64)
+    parts = (resampler.push(stamps, seen, trust), resampler.flush())
+    return np.concatenate([part[1] for part in parts]), np.concatenate([p[2] for p in parts])

@@ -1,0 +1,115 @@
+"""Windows and stretches of longer streams: what of a stream is trained on, and what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.datasets.dataset import Example
+from whispersign_model.timestamps import NANOSECONDS
+
+Span = tuple[int, int]  # of a gloss: its first frame, and the frame after its last
+Spans = tuple[Span, ...]  # of all glosses of a clip, in order
+PART = 0.25  # a sign of which less than this is left out is whole; of which less is in, absent
+JITTER = 0.25  # a sign's stretch ends off either end of it by up to so much of its length
+ABSENT = 0.45  # share of any sign that may lie in a stretch of nothing; of each clip there are
+NOTHINGS = 2  # of them, where one is found in
+TRIES = 20
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a stream.
+
+    Attributes:
+        first, last: its first frame, and the frame after its last.
+        glosses: the numbers of those whose signs lie in it.
+    """
+
+    first: int
+    last: int
+    glosses: tuple[int, ...]
+
+
+def draw_window(
+    spans: Sequence[Span], frames: int, length: int, generator: np.random.Generator
+) -> Window:
+    """Draw a window that holds at least one sign, where there is one.
+
+    Where its edge would run through the middle of a sign, so that neither its gloss nor silence
+    were right, the window grows to the sign's own edge. A sign of which less than a quarter lies
+    inside stays there without a label.
+
+    Args:
+        spans: of the stream's glosses, in order, none of them empty.
+        frames: of the stream.
+        length: of the window, before it grows.
+        generator: of its place.
+    """
+    length = min(length, frames)
+    start, end = spans[int(generator.integers(len(spans)))] if spans else (0, frames)
+    low, high = sorted((end - length, start))  # a sign longer than the window makes it grow
+    first = int(np.clip(generator.integers(low, high + 1), 0, frames - length))
+    last = first + length
+    for start, end in spans:
+        if PART <= _share((start, end), first, last) < 1 - PART:
+            first, last = min(first, start), max(last, end)
+    kept = [i for i, span in enumerate(spans) if _share(span, first, last) >= 1 - PART]
+    return Window(first, last, tuple(kept))
+
+
+def draw_stretches(
+    spans: Sequence[Span],
+    labels: Sequence[int],
+    frames: int,
+    lengths: tuple[int, int],
+    generator: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Draw stretches of a stream: about each sign, and here and there between and across them.
+
+    Args:
+        spans: of the stream's glosses.
+        labels: their ids.
+        frames: of the stream.
+        lengths: fewest and most frames of a stretch of nothing.
+        generator: of their places.
+
+    Returns:
+        ``(N, 3)``: first frame, frame after the last, and the gloss's id or 0.
+    """
+    drawn = []
+    for (start, end), gloss_id in zip(spans, labels):
+        off = generator.uniform(-JITTER, JITTER, 2) * (end - start)
+        first = int(np.clip(start + off[0], 0, frames - 1))
+        drawn.append((first, int(np.clip(end + off[1], first + 1, frames)), gloss_id))
+    for _ in range(NOTHINGS):
+        for _ in range(TRIES):
+            length = int(generator.integers(lengths[0], lengths[1] + 1))
+            if length > frames:
+                continue
+            first = int(generator.integers(frames - length + 1))
+            if all(_share(span, first, first + length) < ABSENT for span in spans):
+                drawn.append((first, first + length, 0))
+                break
+    return np.array(drawn, np.int64).reshape(-1, 3)
+
+
+def _share(span: Span, first: int, last: int) -> float:
+    """Return how much of a sign lies in the frames from ``first`` to before ``last``."""
+    start, end = span
+    return max(0, min(end, last) - max(start, first)) / (end - start)
+
+
+def known_spans(example: Example, rate: float) -> tuple[Span, ...] | None:
+    """Return the frames of each gloss of an example, None where its segments do not say them."""
+    spans = []
+    for segment in example.segments:
+        start, end = (round(time * rate / NANOSECONDS) for time in (segment.start, segment.end))
+        start, end = max(start, 0), min(end, example.frames)
+        if end <= start:
+            return None
+        spans.append((start, end))
+    return tuple(spans) if len(spans) == len(example.labels) else None

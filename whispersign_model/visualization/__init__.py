@@ -1,0 +1,1 @@
+"""Visualization: skeletons drawn, played back, and shown over their video."""

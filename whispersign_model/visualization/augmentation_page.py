@@ -1,0 +1,176 @@
+"""A page of plots that shows each variation of a clip beside the clip itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from whispersign_model.evaluation.figures import write_figure
+from whispersign_model.skeleton import JOINTS_PER_HAND, WRIST
+from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.clip_store import Takes
+from whispersign_model.training_data.composition import Sign, compose, draw_plan
+from whispersign_model.training_data.variations import Motion
+from whispersign_model.visualization.drawing import draw_bones
+
+OFF = Augmentation().changed(
+    **dict.fromkeys(
+        ("rotation", "scale", "stretch", "shift", "hand_shift", "speed", "warp", "crop"), 0.0
+    ),
+    **dict.fromkeys(("noise", "finger_mask", "frame_mask"), 0.0),
+)
+SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("rotation 10°", {"rotation": 10}),
+    ("scale 0.2", {"scale": 0.2}),
+    ("stretch 0.15", {"stretch": 0.15}),
+    ("shear 0.15", {"shear": 0.15}),
+    ("shift 0.3", {"shift": 0.3}),
+    ("hand_shift 0.3", {"hand_shift": 0.3}),
+    ("build 0.15", {"build": 0.15}),
+    ("reach 0.6", {"reach": 0.6}),
+    ("bend 0.6", {"bend": 0.6}),
+    ("noise 0.03", {"noise": 0.03}),
+    ("mirror", {"mirror": 1}),
+    ("relabel", {"relabel": 1}),
+    ("speed [0.5, 1.5]", {"speed": (0.5, 1.5)}),
+    ("warp 0.2", {"warp": 0.2}),
+    ("jitter 0.02 s", {"jitter": 0.02}),
+    ("crop 0.2", {"crop": 0.2}),
+    ("camera of 12 frames/s", {"camera": 1, "camera_rate": 12}),
+    ("joint_mask 0.2", {"joint_mask": 0.2}),
+    ("finger_mask", {"finger_mask": 1}),
+    ("frame_mask 0.4 s", {"frame_mask": 1, "mask_length": 0.4}),
+    ("hand_drop", {"hand_drop": 1}),
+)
+STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("sentence", {"sentence": 1, "sentence_signs": 4}),
+    ("sentence through pieces of signs", {"sentence": 1, "sentence_signs": 4, "pieces": 0.7}),
+    ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
+    ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
+)
+COLUMNS = 3
+BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colours of the clip, and of both varied hands
+HEIGHT, DEPTH = 1, 2  # axes: y, which curves show, and z, along which hands are seen
+MOMENT = 0.5  # of the clip whose pose is drawn
+
+
+class _Example(NamedTuple):
+    title: str
+    before: Motion | None
+    after: Motion
+    captions: tuple[str, ...]
+
+
+def write_page(
+    path: Path, takes: Takes, take: int, glosses: Sequence[str], rate: float, seed: int = 0
+) -> None:
+    """Draw the page into a picture file that appears whole.
+
+    Args:
+        path: of the picture; its suffix says the format.
+        takes: isolated signs.
+        take: the one that is shown.
+        glosses: the vocabulary.
+        rate: frames a second.
+        seed: of the variations.
+
+    Raises:
+        ConfigError: matplotlib knows no such format, or the file cannot be written.
+    """
+    write_figure(path, draw_page(takes, take, glosses, rate, seed), dpi=90)
+
+
+def draw_page(
+    takes: Takes, take: int, glosses: Sequence[str], rate: float, seed: int = 0
+) -> Figure:
+    """Draw all variations of a take, and sentences that begin with it."""
+    singles = [_single(takes, take, rate, title, fields, seed) for title, fields in SHOWN]
+    streams = [
+        _stream(takes, take, glosses, rate, title, fields, seed) for title, fields in STREAMS
+    ]
+    rows = -(-len(singles) // COLUMNS)
+    figure = Figure(figsize=(15, 2.3 * (rows + len(streams))), layout="constrained")
+    grid = figure.add_gridspec(rows + len(streams), 2 * COLUMNS, width_ratios=[1, 1.6] * COLUMNS)
+    for number, example in enumerate(singles):
+        row, column = divmod(number, COLUMNS)
+        _draw_pose(figure.add_subplot(grid[row, 2 * column]), example)
+        _draw_curves(figure.add_subplot(grid[row, 2 * column + 1]), example, rate)
+    for number, example in enumerate(streams):
+        _draw_curves(figure.add_subplot(grid[rows + number, :]), example, rate)
+    figure.suptitle(
+        f"{takes.examples[take].name}: the clip (grey) and its variations (left hand blue, right "
+        "hand red); pose in the middle, height of wrist and index tip over seconds"
+    )
+    return figure
+
+
+def _single(
+    takes: Takes, take: int, rate: float, title: str, fields: dict[str, Any], seed: int
+) -> _Example:
+    motion = takes.motion(take)
+    varied = OFF.changed(**fields)(*motion, rate, np.random.default_rng([seed, len(title)]))
+    return _Example(title, motion, varied, ())
+
+
+def _stream(
+    takes: Takes,
+    take: int,
+    glosses: Sequence[str],
+    rate: float,
+    title: str,
+    fields: dict[str, Any],
+    seed: int,
+) -> _Example:
+    """Make the richest of a few sentences; a window is cut from the same one as the last."""
+    window = {"window": 1, "window_seconds": 2.0} if title.startswith("window") else {}
+    augmentation = OFF.changed(**fields)
+
+    def variety(candidate: int) -> tuple[int, int]:
+        drawn = np.random.default_rng(candidate)
+        parts = draw_plan(augmentation, takes, take, rate, drawn).parts
+        numbers = [part.take for part in parts if isinstance(part, Sign) and part.labelled]
+        return len({int(takes.examples[number].labels[0]) for number in numbers}), len(parts)
+
+    best = max(range(seed, seed + 20), key=variety)
+    generator = np.random.default_rng(best)
+    plan = draw_plan(augmentation.changed(**window), takes, take, rate, generator)
+    clip = compose(plan, takes, rate, 4, generator)
+    names = tuple(glosses[label - 1] for label in clip.labels.tolist())
+    return _Example(f"{title}: {' '.join(names)}", None, (clip.positions, clip.confidence), names)
+
+
+def _draw_pose(axes: Axes, example: _Example) -> None:
+    """Draw the hands in the middle of the clip, seen along z."""
+    motions = [(example.before, (BEFORE, BEFORE), 2.5), (example.after, AFTER, 1.2)]
+    for motion, colours, width in motions:
+        if motion is not None:
+            positions, confidence = motion
+            at = round(MOMENT * (len(positions) - 1))
+            draw_bones(axes, positions[at, :, :DEPTH], confidence[at] > 0, colours, width)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _draw_curves(axes: Axes, example: _Example, rate: float) -> None:
+    """Draw the height of wrists and index tips over time; nothing where they are not tracked."""
+    for motion, colours, width in (
+        (example.before, (BEFORE, BEFORE), 2.5),
+        (example.after, AFTER, 1.2),
+    ):
+        if motion is None:
+            continue
+        positions, confidence = motion
+        seconds = np.arange(len(positions)) / rate
+        for hand, colour in enumerate(colours):
+            for joint, style in ((WRIST, "-"), (8, ":")):
+                number = hand * JOINTS_PER_HAND + joint
+                height = np.where(confidence[:, number] > 0, positions[:, number, HEIGHT], np.nan)
+                axes.plot(seconds, height, style, color=colour, linewidth=width)
+    axes.set_title(example.title, fontsize=9)
+    axes.tick_params(labelsize=7)

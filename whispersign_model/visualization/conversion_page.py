@@ -1,0 +1,220 @@
+"""A conversion's report as one HTML page: histograms, skeletons, and what was left out."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.datasets.report import ConversionReport, ReportedExample
+from whispersign_model.datasets.splits import SPLITS
+from whispersign_model.errors import DatasetError
+from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.skeleton import CONFIDENCE, POSITION
+from whispersign_model.visualization.drawing import Window, draw_bones, seen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = 30
+NAMED = 50  # bars that get a name; more of them become a curve
+SKELETONS = 6  # recordings drawn
+MOMENTS = 5  # of each
+LISTED = 200  # rows of a table at most
+COLOURS = dict(zip(SPLITS, ("#3b6fb6", "#e8a33d", "#b5485d")))
+_STYLE = (
+    "body{font:15px/1.5 sans-serif;max-width:65rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}"
+    "img{max-width:100%}.warning{color:#a33}"
+)
+
+
+def write_page(path: Path, dataset: Path, report: ConversionReport) -> None:
+    """Write the page; its pictures are in it.
+
+    Args:
+        path: the HTML file, replaced where it exists.
+        dataset: the folder that the report is about.
+        report: of its conversion.
+
+    Raises:
+        DatasetError: when the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, _page(dataset, report).encode())
+    except OSError as error:
+        raise DatasetError(path, f"cannot be written ({error.strerror or error})") from error
+
+
+def _page(dataset: Path, report: ConversionReport) -> str:
+    title = f"Dataset {escape(dataset.resolve().name)}"
+    warnings = "".join(f"<p class=warning>{escape(text)}</p>" for text in report.warnings)
+    splits = _table(
+        ("split", "recordings", "without glosses", "seconds", "glosses", "kinds", "signers"),
+        (
+            (
+                name,
+                each.recordings,
+                each.unlabelled,
+                f"{each.seconds:.1f}",
+                each.glosses.total(),
+                len(each.glosses),
+                len(each.signers),
+            )
+            for name, each in report.splits.items()
+        ),
+    )
+    examples = report.examples
+    least = sorted(examples, key=lambda each: each.tracked)[:10]
+    parts = [
+        f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>{title}</title>",
+        f"<style>{_STYLE}</style><h1>{title}</h1>{warnings}{splits}",
+        "<h2>Recordings</h2>",
+        _picture((11, 3.2), lambda figure: _histograms(figure, examples), "histograms"),
+        "<h2>Glosses</h2>",
+        _picture((11, 3.2), lambda figure: _bars(figure, _tokens(examples)), "glosses"),
+        "<h2>Signers, in recordings</h2>",
+        _picture((11, 3.2), lambda figure: _bars(figure, _signers(examples)), "signers"),
+        "<h2>Hands</h2><p>Some recordings, each at moments from its first hand to its last.</p>",
+        _skeletons(dataset, report),
+        "<h2>Fewest frames with a hand</h2>",
+        _table(
+            ("recording", "from", "tracked", "frames a second", "seconds"),
+            (
+                (
+                    each.name,
+                    each.origin,
+                    f"{each.tracked:.0%}",
+                    f"{each.frame_rate:.1f}",
+                    f"{each.seconds:.1f}",
+                )
+                for each in least
+            ),
+        ),
+        "<h2>Repaired</h2>",
+        _table(("count", "what"), ((n, kind) for kind, n in report.counts.items() if n)),
+        f"<h2>Left out: {len(report.left_out)}</h2>",
+        _table(("recordings", "reason"), _reasons(report)),
+        _table(("recording", "reason"), report.left_out[:LISTED]),
+    ]
+    return "\n".join(parts) + "</html>\n"
+
+
+def _reasons(report: ConversionReport) -> list[tuple[int, str]]:
+    reasons = Counter(reason for _, reason in report.left_out)
+    return [(count, reason) for reason, count in reasons.most_common()]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
+    if not lines:
+        return "<p>none</p>"
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _picture(size: tuple[float, float], draw: Callable[[Figure], None], name: str) -> str:
+    """Return a figure as an image that is part of the page."""
+    from matplotlib.figure import Figure  # heavy, and no part of what a robot needs
+
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    data = base64.b64encode(content.getvalue()).decode()
+    return f'<img alt="{name}" src="data:image/png;base64,{data}">'
+
+
+def _histograms(figure: Figure, examples: Sequence[ReportedExample]) -> None:
+    measures: dict[str, Callable[[ReportedExample], float]] = {
+        "seconds": lambda each: each.seconds,
+        "frames a second, as recorded": lambda each: each.frame_rate,
+        "% of the time with a hand": lambda each: 100 * each.tracked,
+    }
+    for axes, (title, measure) in zip(figure.subplots(1, len(measures)), measures.items()):
+        values = [[measure(each) for each in examples if each.split == split] for split in SPLITS]
+        axes.hist(values, BINS, stacked=True, color=COLOURS.values(), label=SPLITS)
+        axes.set(xlabel=title, ylabel="recordings")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=len(SPLITS))
+
+
+def _tokens(examples: Sequence[ReportedExample]) -> dict[str, Counter[str]]:
+    """Return how often each gloss is signed in each split."""
+    counts = {split: Counter[str]() for split in SPLITS}
+    for example in examples:
+        counts[example.split].update(example.glosses)
+    return counts
+
+
+def _signers(examples: Sequence[ReportedExample]) -> dict[str, Counter[str]]:
+    counts = {split: Counter[str]() for split in SPLITS}
+    for example in examples:
+        counts[example.split][example.signer or "unknown"] += 1
+    return counts
+
+
+def _bars(figure: Figure, counts: dict[str, Counter[str]]) -> None:
+    """Draw counts by name, the most frequent first, the splits on top of each other."""
+    total = sum(counts.values(), Counter[str]())
+    names = [name for name, _ in total.most_common()]
+    axes = figure.subplots()
+    places, below = np.arange(len(names)), np.zeros(len(names))
+    for split, own in counts.items():
+        heights = np.array([own[name] for name in names], dtype=float)
+        axes.bar(places, heights, 0.8, below, color=COLOURS[split], label=split)
+        below += heights
+    if len(names) <= NAMED:
+        axes.set_xticks(places, [name[:20] for name in names], rotation=60, ha="right")
+    else:
+        axes.set_xlabel(f"{len(names)} of them, the most frequent first")
+    axes.legend()
+
+
+def _skeletons(dataset: Path, report: ConversionReport) -> str:
+    chosen = _chosen(report.examples)
+    flat = report.coordinates == "image_normalised"
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(chosen), MOMENTS, squeeze=False)
+        for row, example in zip(grid, chosen):
+            frames = np.load(
+                dataset / example.split / "features" / f"{example.name}.npy",
+                mmap_mode="r",
+                allow_pickle=False,
+            )
+            tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
+            picked = tracked[np.linspace(0, len(tracked) - 1, MOMENTS).astype(int)]
+            draw_hands(row, frames[picked], flat)
+            glosses = " ".join(example.glosses) or "nothing signed"
+            row[0].set_title(f"{glosses[:40]}   ({example.name[:40]})", loc="left", fontsize=9)
+
+    return _picture((11, 2.4 * len(chosen)), draw, "skeletons")
+
+
+def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
+    """Return a few examples of different glosses, evenly from all of them."""
+    first: dict[tuple[str, ...], ReportedExample] = {}
+    for example in examples:
+        first.setdefault(example.glosses, example)
+    ordered = [first[glosses] for glosses in sorted(first)]
+    places = np.linspace(0, len(ordered) - 1, min(SKELETONS, len(ordered))).astype(int)
+    return [ordered[place] for place in places.tolist()]
+
+
+def draw_hands(row: Sequence[Axes], frames: NDArray[np.float32], flat: bool) -> None:
+    """Draw frames ``(n, 42, 7)`` side by side on the same scale; ``flat`` as for ``seen``."""
+    points = seen(frames[..., POSITION], flat)
+    tracked = frames[..., CONFIDENCE] > 0
+    window = Window.around(points, tracked)
+    for axes, joints, there in zip(row, points, tracked):
+        draw_bones(axes, joints, there)
+        window.fit(axes)

@@ -1,0 +1,106 @@
+"""Videos to look at, with the hands that were found in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from whispersign_model.errors import SensorError
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.sensors.camera import CameraSensor, turned_round
+from whispersign_model.sensors.collection import Clip, Labelling, find_clips
+from whispersign_model.sensors.extraction import (
+    Advance,
+    ExtractionOptions,
+    labelled_as,
+    record,
+)
+from whispersign_model.sensors.frame_source import Picture
+from whispersign_model.sensors.overlay import Landmarks, draw_hands
+from whispersign_model.sensors.picture_files import Excerpt, open_file
+from whispersign_model.skeleton import JOINTS
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_model.visualization.viewer import DPI
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Overlay:
+    """A ``Scene`` of a video's pictures with the hands in them.
+
+    The hands are looked for once; the pictures are read again when they are shown.
+
+    Args:
+        path: a video file or a folder of images.
+        options: how pictures become skeletons.
+        start, duration: seconds, what part of it.
+        advance: told of each picture.
+
+    Raises:
+        SensorError: the file or the detector is at fault.
+        LabelError: a table of labels beside it has a fault.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        options: ExtractionOptions,
+        start: float = 0.0,
+        duration: float | None = None,
+        advance: Advance | None = None,
+    ) -> None:
+        clips, _ = find_clips(path, Labelling())
+        if len(clips) > 1:
+            raise SensorError(path, "is a folder of several videos", "name one of them")
+        file = open_file(path, options.rate)
+        self._pictures = Excerpt(file, start, duration)
+        self._mirrored = options.camera.mirrored
+        self._landmarks: list[Landmarks] = []
+        self._next = 0  # the picture that would be read next
+
+        def looked(done: int, sensor: CameraSensor) -> None:
+            self._landmarks.append(sensor.landmarks())
+            if advance is not None:
+                advance(done, file.number)
+
+        self.recording = _labelled(clips[0], record(self._pictures, options, str(path), looked))
+        self._pictures.open()
+        self._picture = self._read()
+        height, width = self._picture.pixels.shape[:2]
+        self.size = width / DPI, height / DPI
+
+    def draw(self, axes: Axes, moment: int) -> None:
+        """Show a picture; an earlier one than the last begins to read anew."""
+        if moment < self._next - 1:
+            self._pictures.close()
+            self._pictures.open()
+            self._next = 0
+        while self._next <= moment:
+            self._picture = self._read()
+        pixels = self._picture.pixels
+        pixels = turned_round(pixels) if self._mirrored else pixels
+        axes.imshow(draw_hands(pixels, self._landmarks[moment])[..., ::-1])
+        axes.set(xticks=[], yticks=[])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pictures.close()
+
+    def _read(self) -> Picture:
+        self._next += 1
+        picture = self._pictures.read(0.0)
+        assert picture is not None  # files wait for nothing
+        return picture
+
+
+def _labelled(clip: Clip, excerpt: Recording) -> Recording:
+    """Return a part of a clip with the labels of the whole clip, which count from its beginning."""
+    ends = [round(row.span[1] * NANOSECONDS) for row in clip.rows if row.span]
+    stamps = np.array([0, max([int(excerpt.stamps[-1]), *ends])])
+    nothing = np.zeros((2, JOINTS, 3), np.float32)
+    whole = Recording(stamps, nothing, nothing[..., 0], name=excerpt.name)
+    return replace(excerpt, segments=labelled_as(clip, whole).segments)

@@ -1,0 +1,1 @@
+"""What ``whispersign bench`` measures on the ROS graph."""

@@ -1,0 +1,237 @@
+"""How soon a stop sign stops a robot: ``whispersign bench --only stop``.
+
+Made-up signers sign GO and STOP in turn before the real nodes, with ``command_node`` among them. A
+listener in the place of the robot notes when the stop messages come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Twist
+
+from whispersign_model.decoding.result import Result
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.bags.bag import write_bag
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.synthesis.sensor import SensorModel
+from whispersign_model.synthesis.signer import Signer
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import GlossAnnotation
+from whispersign_ros.benchmarks.graph import (
+    LISTENER,
+    MS,
+    TAIL,
+    Listener,
+    play,
+    quantiles,
+    recognised,
+)
+from whispersign_ros.conversions.messages import nanoseconds
+from whispersign_ros.node import qos
+from whispersign_ros.node.assets import DEMO_MODEL
+from whispersign_ros.node.entry_points import GRAPH
+
+ROUNDS = 1  # graphs measured
+RATE = 60  # frames a second
+SIGNERS = (901, 902, 903)  # whom the bundled model has not seen
+STOPS = 10  # of each signer; every other one at the end of a sentence of two signs
+GO, STOP = "GO", "STOP"
+CONFIDENCE = 0.3  # of the stop entry, as in config/commands.yaml
+LATE = 250  # milliseconds after the sign's end
+PATIENCE = 3 * NANOSECONDS  # after the sign's end up to which a message is its stop
+COMMANDS = f"""\
+stop:
+  gloss: {STOP}
+  confidence: {CONFIDENCE}
+  publish: {{topic: cmd_vel, type: geometry_msgs/msg/Twist}}
+commands:
+  - gloss: {GO}
+    mode: hold
+    publish:
+      topic: cmd_vel
+      type: geometry_msgs/msg/Twist
+      message: {{linear: {{x: 0.2}}}}
+"""
+# A machine that is too busy shall be measured, not stopped by its own lateness.
+PATIENT = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
+
+Span = tuple[int, int]  # from the beginning of a sign to its end, nanoseconds
+Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, frame that told of it, message
+
+
+class _Robot(Listener):
+    """Hears what a robot hears.
+
+    Attributes:
+        stops: arrivals of messages by which it is told to stand, nanoseconds.
+        signs: the labels of the stop signs, on the clock of the frames.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops: list[int] = []
+        self.signs: list[Span] = []
+        qos.subscribe(self, Twist, "cmd_vel", qos.COMMAND_INPUT, self._drive)
+        qos.subscribe(self, GlossAnnotation, "annotation", qos.ANNOTATION, self._label)
+
+    def _drive(self, message: Twist) -> None:
+        if not message.linear.x:
+            self.stops.append(self.arrival())
+
+    def _label(self, message: GlossAnnotation) -> None:
+        if list(message.glosses) == [STOP]:
+            self.signs.append((nanoseconds(message.start_time), nanoseconds(message.end_time)))
+
+
+def measure(
+    model: Path | None,
+    done: Callable[[], None],
+    signers: Sequence[int] = SIGNERS,
+    stops: int = STOPS,
+) -> dict[str, Any]:
+    """Measure how late stop messages are, with the graph as five processes at 60 frames a second.
+
+    Args:
+        model: checkpoint or exported network that knows GO and STOP; None for the bundled one.
+        done: called at the end.
+        signers: who signs.
+        stops: how many each of them signs; about 6 seconds each.
+
+    Returns:
+        ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame by which the recogniser
+        knew of the sign to the arrival of the stop message: the way through the graph),
+        ``from_end_ms_p50`` and ``_p95`` (from the capture of the sign's last frame; below 0 where
+        the robot was stopped while the sign was still made), ``from_begin_ms_p50`` and ``_p95``
+        (from the sign's first frame: how long the robot goes on), ``stops`` signed, ``missed``
+        ones, which are in no time, ``false`` messages that no sign asked for, and the ``late``
+        share of stops whose message came more than ``LATE`` after the sign's end.
+
+    Raises:
+        WhisperSignError: the model cannot be used, or a node failed.
+    """
+    model = model or DEMO_MODEL
+    glosses = read_metadata(model).glosses
+    for gloss in (GO, STOP):
+        if gloss not in glosses:
+            raise WhisperSignError(model, f"does not know {gloss}", "measure with one that does")
+    robots: list[_Robot] = []
+
+    def robot() -> _Robot:
+        robots.append(_Robot())
+        return robots[-1]
+
+    with TemporaryDirectory(prefix="whispersign-") as folder:
+        recording = _signing(signers, stops, [each for each in glosses if each not in (GO, STOP)])
+        write_bag(Path(folder) / "signing", recording)
+        commands = Path(folder) / "commands.yaml"
+        commands.write_text(COMMANDS)
+        executables: dict[str, dict[str, Any]] = {
+            **{executable: {"model": str(model)} for executable in GRAPH},
+            "command_node": {"commands_file": str(commands), **PATIENT},
+            "replay_node": {
+                "bag": str(Path(folder) / "signing"),
+                "wait_for": [*GRAPH, "command_node", LISTENER],
+            },
+        }
+        heard = play(executables, recording, robot)
+    done()
+    (heard_by,) = robots
+    results = list(recognised(heard, model))
+    return _figures(*_matched(heard_by.signs, heard_by.stops, results))
+
+
+def table(figures: Mapping[str, Any]) -> list[str]:
+    """Return the figures as a Markdown table."""
+    rows = ["| from | to the stop message, p50 | p95 |", "|---|---:|---:|"]
+    for name, words in (
+        ("from_frame", "the frame by which the sign is known"),
+        ("from_end", "the sign's last frame"),
+        ("from_begin", "the sign's first frame"),
+    ):
+        times = (figures[f"{name}_ms_p{percent}"] for percent in (50, 95))
+        cells = " | ".join("-" if time is None else f"{time:.0f} ms" for time in times)
+        rows.append(f"| {words} | {cells} |")
+    return [
+        *rows,
+        "",
+        f"{figures['stops']} stop signs, {figures['missed']} missed, {figures['late']:.0%} stopped "
+        f"more than {LATE} ms after their end; {figures['false']} stops that nobody signed",
+    ]
+
+
+def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recording:
+    """GO and STOP in turn; the hands leave the view between them."""
+    recordings = []
+    for seed in signers:
+        signer = Signer(seed, sensor=SensorModel.named("leap", float(RATE)))
+        known = sorted(set(others) & set(signer.lexicon.glosses))
+        chosen = np.random.default_rng(seed).choice(known, stops) if known else [STOP] * stops
+        sentences = []
+        for number, other in enumerate(map(str, chosen)):
+            sentences += [[GO], [other, STOP] if number % 2 and known else [STOP]]
+        recordings.append(signer.sign_sentences(sentences, tail=TAIL))
+    return _joined(recordings)
+
+
+def _joined(recordings: Sequence[Recording]) -> Recording:
+    """Return recordings as one, each a frame after the one before."""
+    parts: list[Recording] = []
+    end = 0
+    for each in recordings:
+        shift = end - int(each.stamps[0])
+        segments = tuple(
+            replace(segment, start=segment.start + shift, end=segment.end + shift)
+            for segment in each.segments
+        )
+        parts.append(replace(each, stamps=each.stamps + shift, segments=segments))
+        end = int(parts[-1].stamps[-1]) + NANOSECONDS // RATE
+    return replace(
+        parts[0],
+        stamps=np.concatenate([part.stamps for part in parts]),
+        positions=np.concatenate([part.positions for part in parts]),
+        confidence=np.concatenate([part.confidence for part in parts]),
+        segments=tuple(segment for part in parts for segment in part.segments),
+    )
+
+
+def _matched(
+    signs: Sequence[Span], messages: Sequence[int], results: Sequence[Result]
+) -> tuple[Stops, int]:
+    """Return for each stop sign what told of it and its message, and how many messages are left."""
+    frames = [
+        (result.stamp, gloss.end)
+        for result in results
+        for gloss in result.glosses
+        if gloss.gloss == STOP and gloss.confidence >= CONFIDENCE
+    ]
+    left = list(messages)
+    stops = []
+    for start, end in signs:
+        told = next((stamp for stamp, last in frames if start < last and stamp > start), None)
+        there = next((each for each in left if start < each < end + PATIENCE), None)
+        if there is not None:
+            left.remove(there)
+        stops.append(((start, end), told, there))
+    return stops, len(left)
+
+
+def _figures(stops: Stops, false: int) -> dict[str, Any]:
+    """Turn stops into figures."""
+    done = [(span, told, there) for span, told, there in stops if there is not None]
+    after = [(there - end) / MS for (_, end), _, there in done]
+    return {
+        **quantiles("from_frame", [(there - told) / MS for _, told, there in done if told]),
+        **quantiles("from_end", after),
+        **quantiles("from_begin", [(there - start) / MS for (start, _), _, there in done]),
+        "stops": len(stops),
+        "missed": len(stops) - len(done),
+        "late": sum(time > LATE for time in after) / len(after) if after else 0.0,
+        "false": false,
+    }

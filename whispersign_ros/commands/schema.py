@@ -1,0 +1,283 @@
+"""The commands file: which glosses do what, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from whispersign_ros.commands.source_map import CommandsError, Located, Place, read_located
+
+DEFAULT_RATE = 10.0  # Hz; drivers of bases usually stop after 0.5 s without a command
+DEFAULT_WITHIN = 5.0  # seconds
+LOWEST_RATE, HIGHEST_RATE = 0.1, 100.0
+
+_IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is no key that is known here"}
+
+Item = TypeVar("Item")
+Word = Annotated[str, Field(min_length=1)]
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+Some = Annotated[list[Item], Field(min_length=1), BeforeValidator(_listed)]  # or just one
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Publish(_Section):
+    """A message for a topic.
+
+    Attributes:
+        topic: relative to the node's namespace, and remappable, without a slash before it.
+        type: such as ``geometry_msgs/msg/Twist``.
+        message: its fields, nested; what is left out is zero, and stamps of a header are filled in.
+    """
+
+    topic: Word
+    type: Annotated[str, Field(pattern=r"^[a-z]\w*/msg/[A-Z]\w*$")]
+    message: dict[str, Any] = {}
+
+
+class Call(_Section):
+    """A call of a service.
+
+    Attributes:
+        service: its name.
+        type: such as ``std_srvs/srv/Trigger``.
+        request: its fields.
+    """
+
+    service: Word
+    type: Annotated[str, Field(pattern=r"^[a-z]\w*/srv/[A-Z]\w*$")]
+    request: dict[str, Any] = {}
+
+
+Action = Publish | Call
+
+
+class _Actions(_Section):
+    publish: Some[Publish] | None = None
+    call: Some[Call] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> _Actions:
+        if not self.actions:
+            raise ValueError("neither 'publish' nor 'call' says what to do")
+        return self
+
+    @property
+    def actions(self) -> list[Action]:
+        """What is done, in this order."""
+        return [*(self.publish or ()), *(self.call or ())]
+
+    @property
+    def topics(self) -> set[str]:
+        """Where is published."""
+        return {publish.topic for publish in self.publish or ()}
+
+
+class Stop(_Actions):
+    """What ends every command.
+
+    Attributes:
+        gloss: the sign, or a list of which each one stops.
+        confidence: from which on it counts; no command's may be lower.
+        disarms: the arming sign must be made again.
+    """
+
+    gloss: Some[Word]
+    confidence: Confidence = 0.3
+    disarms: bool = True
+
+
+class Arming(_Section):
+    """The sign without which no other one but a stop does anything.
+
+    Attributes:
+        gloss: the sign.
+        confidence: from which on it counts.
+        timeout: seconds after the last accepted sign at which commands end and are ignored again.
+    """
+
+    gloss: Word
+    confidence: Confidence = 0.8
+    timeout: Seconds = 30.0
+
+
+class Command(_Actions):
+    """One thing that signs make a robot do.
+
+    Attributes:
+        gloss, sequence: the sign, or the signs one after the other; one of the two.
+        repeats: how often all that must be made, without another sign between.
+        within: seconds from the beginning of the first sign to the end of the last.
+        confidence: that each of them must have.
+        cooldown: seconds after it, between the ends of signs, in which it is ignored.
+        mode: once; hold: again and again until another command or a stop; repeat: for a duration.
+        rate: messages a second of hold and repeat.
+        duration: seconds of repeat.
+    """
+
+    gloss: Word | None = None
+    sequence: Annotated[list[Word], Field(min_length=2, max_length=10)] | None = None
+    repeats: Annotated[int, Field(ge=1, le=5)] = 1
+    within: Seconds = DEFAULT_WITHIN
+    confidence: Confidence = 0.8
+    cooldown: Annotated[float, Field(ge=0.0, le=3600.0)] = 0.0
+    mode: Literal["once", "hold", "repeat"] = "once"
+    rate: Annotated[float, Field(ge=LOWEST_RATE, le=HIGHEST_RATE)] = DEFAULT_RATE
+    duration: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Command:
+        given = self.model_fields_set
+        if (self.gloss is None) == (self.sequence is None):
+            raise ValueError("needs 'gloss' or 'sequence', one of the two")
+        if "within" in given and len(self.pattern) == 1:
+            raise ValueError("'within' is for a sequence or repeats")
+        if "rate" in given and self.mode == "once":
+            raise ValueError("'rate' is for mode hold or repeat")
+        if (self.duration is not None) != (self.mode == "repeat"):
+            raise ValueError("'duration' is for mode repeat, which needs it")
+        if self.mode != "once" and not self.publish:
+            raise ValueError(f"mode {self.mode} needs 'publish': a service is called only once")
+        return self
+
+    @property
+    def pattern(self) -> tuple[str, ...]:
+        """The glosses that must have been signed one after the other."""
+        glosses = [self.gloss] if self.gloss else self.sequence or []
+        return tuple(glosses) * self.repeats
+
+    @property
+    def name(self) -> str:
+        """Its glosses, as the state tells them."""
+        return " ".join(self.pattern)
+
+
+class Commands(_Section):
+    """All of a commands file."""
+
+    stop: Stop
+    arming: Arming | None = None
+    commands: Annotated[list[Command], Field(min_length=1)]
+
+    def placed_glosses(self) -> Iterator[tuple[Place, str]]:
+        """Yield every gloss with its place."""
+        for index, gloss in enumerate(self.stop.gloss):
+            yield ("stop", "gloss", index), gloss
+        if self.arming:
+            yield ("arming", "gloss"), self.arming.gloss
+        for index, command in enumerate(self.commands):
+            if command.gloss:
+                yield ("commands", index, "gloss"), command.gloss
+            for position, gloss in enumerate(command.sequence or ()):
+                yield ("commands", index, "sequence", position), gloss
+
+    def placed_actions(self) -> Iterator[tuple[Place, Action]]:
+        """Yield every action with its place."""
+        sections: list[tuple[Place, _Actions]] = [(("stop",), self.stop)]
+        sections += [(("commands", index), each) for index, each in enumerate(self.commands)]
+        for place, section in sections:
+            for position, publish in enumerate(section.publish or ()):
+                yield (*place, "publish", position), publish
+            for position, call in enumerate(section.call or ()):
+                yield (*place, "call", position), call
+
+
+@dataclass(frozen=True)
+class CommandsFile:
+    """A commands file that is right in itself; types and vocabulary are not known here.
+
+    Attributes:
+        commands: what it says.
+        located: where it says so.
+    """
+
+    commands: Commands
+    located: Located
+
+    def check_glosses(self, vocabulary: Collection[str]) -> None:
+        """Refuse glosses that are never recognised.
+
+        Raises:
+            CommandsError: a gloss is not in the vocabulary.
+        """
+        faults = []
+        for place, gloss in self.commands.placed_glosses():
+            if gloss not in vocabulary:
+                near = get_close_matches(gloss.upper(), vocabulary, n=1)
+                remedy = f"did you mean '{near[0]}'?" if near else "use a gloss the model knows"
+                fault = f"gloss '{gloss}' is not in the vocabulary"
+                faults.append(self.located.fault(place, fault, remedy))
+        if faults:
+            raise CommandsError(faults)
+
+
+def read_commands(path: Path) -> CommandsFile:
+    """Read and check a commands file.
+
+    Raises:
+        CommandsError: with every fault that was found, its file and line.
+    """
+    located = read_located(path)
+    try:
+        commands = Commands.model_validate(located.content)
+    except ValidationError as error:
+        faults = [
+            located.fault(each["loc"], _words(each["type"], each["msg"])) for each in error.errors()
+        ]
+        raise CommandsError(faults) from error
+    found = [located.fault(place, fault) for place, fault in _contradictions(commands)]
+    if found:
+        raise CommandsError(found)
+    return CommandsFile(commands, located)
+
+
+def _words(kind: str, message: str) -> str:
+    """Return what pydantic says, in our words."""
+    return _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
+
+
+def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong between the entries of a file."""
+    reserved = dict.fromkeys(commands.stop.gloss, "stops")
+    if commands.arming:
+        if commands.arming.gloss in reserved:
+            yield ("arming", "gloss"), f"{commands.arming.gloss} stops already"
+        reserved.setdefault(commands.arming.gloss, "arms")
+    seen: dict[tuple[str, ...], int] = {}
+    for index, command in enumerate(commands.commands):
+        place: Place = ("commands", index)
+        for gloss in sorted(set(command.pattern) & set(reserved)):
+            yield place, f"{gloss} {reserved[gloss]} already"
+        if command.pattern in seen:
+            yield place, f"{command.name} is entry {seen[command.pattern]} already"
+        seen.setdefault(command.pattern, index)
+        if command.confidence < commands.stop.confidence:
+            yield (*place, "confidence"), "is lower than that of stop, which must be the lowest"
+        for topic in sorted(command.topics - commands.stop.topics):
+            if command.mode != "once":
+                yield place, f"{command.mode} on topic '{topic}', where stop publishes nothing"
+    yield from _types(commands)
+
+
+def _types(commands: Commands) -> Iterator[tuple[Place, str]]:
+    """Yield topics and services that have two types."""
+    types: dict[tuple[type, str], str] = {}
+    for place, action in commands.placed_actions():
+        name = action.topic if isinstance(action, Publish) else action.service
+        known = types.setdefault((type(action), name), action.type)
+        if known != action.type:
+            yield (*place, "type"), f"'{name}' has type {known} elsewhere in this file"

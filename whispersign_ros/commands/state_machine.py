@@ -1,0 +1,266 @@
+"""The rules by which signs become commands: a state machine that is given the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from whispersign_model.timestamps import CLOCK_JUMP_BACK, NANOSECONDS
+from whispersign_ros.commands.schema import Action, Command, Commands
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A recognised gloss.
+
+    Attributes:
+        gloss: its name.
+        confidence: in [0, 1].
+        start, end: capture times, nanoseconds.
+    """
+
+    gloss: str
+    confidence: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What the machine tells of itself.
+
+    Attributes:
+        armed: signs are acted upon.
+        active: the command that is held or repeated; "" where none is.
+        last_gloss: the last final gloss, or a partial one that stopped.
+        last_command: the last command that was carried out.
+        ignored: why the last gloss did nothing; "" where it did something.
+        stopped: why the stop action was last carried out.
+    """
+
+    armed: bool
+    active: str = ""
+    last_gloss: str = ""
+    last_command: str = ""
+    ignored: str = ""
+    stopped: str = ""
+
+
+@dataclass
+class _Active:
+    command: Command
+    period: int
+    due: int
+    until: int | None
+
+
+class CommandMachine:
+    """Decides what is done, and when.
+
+    What lies between two signs (sequences, cool-down, signs before a stop) is decided on their
+    stamps. What passes without signs (rates, durations, time-outs) goes by ``now``: nanoseconds of
+    a clock that never jumps, so that a robot is stopped even where the time on ``/clock`` stands
+    still. Every method that may have to do something returns the actions, in order.
+
+    Args:
+        commands: from the commands file.
+        inputs: what must be heard for a command to go on, with the longest silence in seconds.
+        max_age: seconds after its end at which a sign is too old to act upon; 0: never.
+    """
+
+    def __init__(
+        self, commands: Commands, inputs: Mapping[str, float], max_age: float = 0.0
+    ) -> None:
+        self._commands = commands
+        self._stop = commands.stop
+        self._arming = commands.arming
+        self._inputs = {name: _nanoseconds(timeout) for name, timeout in inputs.items()}
+        self._max_age = max_age
+        self._longest = max(len(command.pattern) for command in commands.commands)
+        self._heard: dict[str, int] = {}
+        self._armed_until = 0
+        self._active: _Active | None = None
+        self.state = State(armed=self._arming is None)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._signs: list[Sign] = []
+        self._done: dict[str, int] = {}  # command: end of the sign that last did it
+        self._last_end: int | None = None
+        self._stopped_until: int | None = None  # end of the last stop sign
+
+    def alive(self, name: str, now: int) -> None:
+        """An input has been heard."""
+        self._heard[name] = now
+
+    def hear(self, sign: Sign, now: int, age: float = 0.0) -> list[Action]:
+        """Take a final gloss, ``age`` seconds after its end."""
+        actions = self._lapse(now)
+        if self._last_end is not None and sign.end < self._last_end - CLOCK_JUMP_BACK:
+            actions += self.reset("a jump in time")
+        self._last_end = max(sign.end, self._last_end or sign.end)
+        self._show(last_gloss=sign.gloss, ignored="")
+        if sign.gloss in self._stop.gloss:
+            return actions + self._hear_stop(sign)
+        reason = self._objection(sign, age)
+        if reason:
+            self._show(ignored=reason)
+            return actions
+        if self._arming and sign.gloss == self._arming.gloss:
+            self._signs.clear()
+            self._arm(now)
+            return actions
+        return actions + self._follow(sign, now)
+
+    def glimpse(self, sign: Sign, now: int) -> list[Action]:
+        """Take a gloss that may still change: only a stop counts."""
+        actions = self._lapse(now)
+        if sign.gloss in self._stop.gloss:
+            self._show(last_gloss=sign.gloss, ignored="")
+            actions += self._hear_stop(sign)
+        return actions
+
+    def tick(self, now: int) -> list[Action]:
+        """Do what has become due; to be called more often than the highest rate."""
+        actions = self._lapse(now)
+        active = self._active
+        if active is None:
+            return actions
+        silent = self._silent(now)
+        if silent:
+            return actions + self.stop(f"{silent} is silent")
+        if active.until is not None and now >= active.until:
+            self._end_active()
+            self._show(stopped=f"the end of {active.command.name}")
+            self._arm(now)
+            return actions + self._stop.actions
+        if now >= active.due:
+            late = now - active.due >= active.period
+            active.due = active.period + (now if late else active.due)
+            actions += active.command.publish or []
+        return actions
+
+    def stop(self, cause: str) -> list[Action]:
+        """End what is active and do what the stop entry says, whatever the state."""
+        self._end_active()
+        self._signs.clear()
+        armed = self.state.armed and not (self._arming and self._stop.disarms)
+        self._show(armed=armed, stopped=cause)
+        return self._stop.actions
+
+    def reset(self, cause: str) -> list[Action]:
+        """Forget all signs and disarm; what is active is stopped."""
+        actions = self.stop(cause) if self._active else []
+        self._forget()
+        self._show(armed=self._arming is None)
+        return actions
+
+    def _hear_stop(self, sign: Sign) -> list[Action]:
+        """A sign seen before, as it was partial, does not stop twice: services are called once."""
+        if not sign.confidence >= self._stop.confidence:
+            self._show(ignored=_too_unsure(sign, self._stop.confidence))
+            return []
+        until = self._stopped_until
+        known = until is not None and sign.start < until and not self._active
+        self._stopped_until = max(sign.end, until or sign.end)
+        return [] if known else self.stop(sign.gloss)
+
+    def _objection(self, sign: Sign, age: float) -> str:
+        """Return why a sign that is no stop counts for nothing, "" where it counts."""
+        if self._stopped_until is not None and sign.start < self._stopped_until:
+            return f"{sign.gloss} was signed before the stop"
+        if self._max_age and age > self._max_age:
+            return f"{sign.gloss} is {age:.1f} s old"
+        if self._arming and sign.gloss == self._arming.gloss:
+            sure = sign.confidence >= self._arming.confidence
+            return "" if sure else _too_unsure(sign, self._arming.confidence)
+        return "" if self.state.armed else f"not armed when {sign.gloss} was signed"
+
+    def _follow(self, sign: Sign, now: int) -> list[Action]:
+        """Add a sign to those before, and do what they mean together."""
+        self._signs = [*self._signs, sign][-self._longest :]
+        ending = [each for each in self._commands.commands if self._ends_with(each.pattern)]
+        reason = "" if ending else f"{sign.gloss} completes no command"
+        for command in sorted(ending, key=lambda each: -len(each.pattern)):
+            signs = self._signs[-len(command.pattern) :]
+            objection = self._hindrance(command, signs, now)
+            if not objection:
+                if len(signs) > 1:
+                    self._signs.clear()
+                self._done[command.name] = sign.end
+                return self._begin(command, now)
+            reason = reason or objection
+        self._show(ignored=reason)
+        return []
+
+    def _ends_with(self, pattern: Sequence[str]) -> bool:
+        return tuple(sign.gloss for sign in self._signs[-len(pattern) :]) == tuple(pattern)
+
+    def _hindrance(self, command: Command, signs: Sequence[Sign], now: int) -> str:
+        """Return why signs that fit a command do not bring it about, "" where they do."""
+        for sign in signs:
+            if not sign.confidence >= command.confidence:
+                return _too_unsure(sign, command.confidence)
+        if any(later.end <= earlier.end for earlier, later in pairwise(signs)):
+            return f"the signs of {command.name} did not follow one another"
+        if len(signs) > 1 and signs[-1].end - signs[0].start > _nanoseconds(command.within):
+            return f"{command.name} took longer than {command.within:g} s"
+        done = self._done.get(command.name)
+        if done is not None and signs[-1].end - done < _nanoseconds(command.cooldown):
+            return f"{command.name} came less than {command.cooldown:g} s after the last time"
+        silent = self._silent(now) if command.mode != "once" else ""
+        return f"{silent} is silent, so {command.name} cannot go on" if silent else ""
+
+    def _begin(self, command: Command, now: int) -> list[Action]:
+        """Carry out a command; stop first what it does not replace."""
+        actions: list[Action] = []
+        if self._active and not self._active.command.topics <= command.topics:
+            self._show(stopped=f"{command.name} instead of {self._active.command.name}")
+            actions += self._stop.actions
+        self._end_active()
+        if command.mode != "once":
+            period = _nanoseconds(1 / command.rate)
+            until = now + _nanoseconds(command.duration) if command.duration else None
+            self._active = _Active(command, period, now + period, until)
+            self._show(active=command.name)
+        self._show(last_command=command.name)
+        self._arm(now)
+        return actions + command.actions
+
+    def _arm(self, now: int) -> None:
+        if self._arming:
+            self._armed_until = now + _nanoseconds(self._arming.timeout)
+            self._show(armed=True)
+
+    def _lapse(self, now: int) -> list[Action]:
+        """Disarm when nothing was signed for too long, and stop what is still active."""
+        if not self._arming or not self.state.armed or now < self._armed_until:
+            return []
+        actions = self.stop("nothing signed for too long") if self._active else []
+        self._signs.clear()
+        self._show(armed=False)
+        return actions
+
+    def _silent(self, now: int) -> str:
+        """Return the input that has not been heard for too long, "" while all are."""
+        for name, timeout in self._inputs.items():
+            heard = self._heard.get(name)
+            if timeout and (heard is None or now - heard > timeout):
+                return name
+        return ""
+
+    def _end_active(self) -> None:
+        self._active = None
+        self._show(active="")
+
+    def _show(self, **changes: str | bool) -> None:
+        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * NANOSECONDS)
+
+
+def _too_unsure(sign: Sign, wanted: float) -> str:
+    return f"{sign.gloss} is unsure: {sign.confidence:.2f}, at least {wanted:.2f} is needed"

@@ -1,0 +1,176 @@
+"""Pictures on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from whispersign_model.errors import ConfigError, SensorError
+from whispersign_model.sensors.intrinsics import Intrinsics
+from whispersign_ros.conversions.messages import nanoseconds
+from whispersign_ros.node import qos
+
+Pixels = NDArray[np.uint8]  # (H, W, 3), blue green red
+
+# Encoding: bytes a pixel, and OpenCV's conversion to blue green red ("" for none).
+ENCODINGS = {
+    "bgr8": (3, ""),
+    "8UC3": (3, ""),
+    "rgb8": (3, "COLOR_RGB2BGR"),
+    "bgra8": (4, "COLOR_BGRA2BGR"),
+    "8UC4": (4, "COLOR_BGRA2BGR"),
+    "rgba8": (4, "COLOR_RGBA2BGR"),
+    "mono8": (1, "COLOR_GRAY2BGR"),
+    "8UC1": (1, "COLOR_GRAY2BGR"),
+    "mono16": (2, "COLOR_GRAY2BGR"),
+    "16UC1": (2, "COLOR_GRAY2BGR"),
+    "yuv422": (2, "COLOR_YUV2BGR_UYVY"),
+    "uyvy": (2, "COLOR_YUV2BGR_UYVY"),
+    "yuv422_yuy2": (2, "COLOR_YUV2BGR_YUY2"),
+    "yuyv": (2, "COLOR_YUV2BGR_YUY2"),
+    # OpenCV names a Bayer pattern by its second row.
+    "bayer_rggb8": (1, "COLOR_BayerBG2BGR"),
+    "bayer_bggr8": (1, "COLOR_BayerRG2BGR"),
+    "bayer_gbrg8": (1, "COLOR_BayerGR2BGR"),
+    "bayer_grbg8": (1, "COLOR_BayerGB2BGR"),
+}
+SIXTEEN_BITS = ("mono16", "16UC1")
+
+
+def read_image(message: Image) -> Pixels:
+    """Turn an Image into an array.
+
+    Raises:
+        SensorError: the encoding is unknown, or the data do not fit the size.
+    """
+    import cv2
+
+    if message.encoding not in ENCODINGS:
+        known = ", ".join(ENCODINGS)
+        raise SensorError("image", f"encoding '{message.encoding}' is unknown", f"known: {known}")
+    depth, conversion = ENCODINGS[message.encoding]
+    data = np.frombuffer(message.data, dtype=np.uint8)
+    row = message.width * depth
+    if not row or message.step < row or len(data) < message.step * message.height:
+        raise SensorError(
+            "image",
+            f"{len(data)} bytes are no {message.width}x{message.height} {message.encoding}"
+            f" with {message.step} bytes a row",
+        )
+    rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :row]
+    if message.encoding in SIXTEEN_BITS:
+        rows = rows.reshape(message.height, message.width, 2)[..., 0 if message.is_bigendian else 1]
+        depth = 1
+    shape = (message.height, message.width, depth)[: 2 if depth == 1 else 3]
+    pixels = np.ascontiguousarray(rows.reshape(shape))
+    return np.asarray(cv2.cvtColor(pixels, getattr(cv2, conversion)) if conversion else pixels)
+
+
+def read_compressed(message: CompressedImage) -> Pixels:
+    """Turn a CompressedImage (JPEG, PNG) into an array.
+
+    Raises:
+        SensorError: it cannot be decoded.
+    """
+    import cv2
+
+    data = np.frombuffer(message.data, dtype=np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    if pixels is None:
+        raise SensorError("image/compressed", f"{len(data)} bytes are no JPEG or PNG")
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def image_message(pixels: Pixels, header: Header) -> Image:
+    """Build an Image, ``bgr8``."""
+    height, width = pixels.shape[:2]
+    message = Image(height=height, width=width, encoding="bgr8", step=3 * width, header=header)
+    message.data = np.ascontiguousarray(pixels).tobytes()
+    return message
+
+
+def read_camera_info(message: CameraInfo) -> Intrinsics:
+    """Turn a CameraInfo into intrinsics.
+
+    Raises:
+        ConfigError: the camera is not calibrated.
+    """
+    return Intrinsics.calibrated(
+        (message.width, message.height),
+        tuple(float(value) for value in message.k),
+        message.distortion_model,
+        tuple(float(value) for value in message.d),
+        "camera_info",
+    )
+
+
+class TopicPictures:
+    """``Pictures`` of a topic, with the stamps of its messages; see there for the methods.
+
+    Args:
+        node: owns the subscriptions.
+        compressed: listen to ``image/compressed`` instead of ``image``.
+    """
+
+    host_clock = False
+
+    def __init__(self, node: Node, compressed: bool) -> None:
+        from whispersign_model.sensors.background_reader import Newest
+
+        self._node = node
+        self._compressed = compressed
+        self._newest: Newest[Any] = Newest()
+        self._intrinsics: Intrinsics | None = None
+        self._unreadable: Counter[str] = Counter()
+        self._subscriptions: list[Any] = []
+
+    @property
+    def drops(self) -> Counter[str]:
+        """Pictures lost, by cause."""
+        return self._unreadable + Counter(pictures_too_fast=self._newest.dropped)
+
+    def open(self) -> None:
+        """Begin to listen."""
+        kind, topic = (
+            (CompressedImage, "image/compressed") if self._compressed else (Image, "image")
+        )
+        self._subscriptions = [
+            qos.subscribe(self._node, kind, topic, qos.IMAGES_INPUT, self._newest.put),
+            qos.subscribe(
+                self._node, CameraInfo, "camera_info", qos.IMAGES_INPUT, self._take_camera_info
+            ),
+        ]
+
+    def read(self, timeout: float) -> Any:
+        """Return the newest picture; one that cannot be read is counted."""
+        from whispersign_model.sensors.frame_source import Picture
+
+        message = self._newest.take(timeout)
+        if message is None:
+            return None
+        try:
+            pixels = read_compressed(message) if self._compressed else read_image(message)
+        except SensorError as error:
+            self._unreadable["unreadable_pictures"] += 1
+            self._node.get_logger().warning(str(error), throttle_duration_sec=10.0)
+            return None
+        return Picture(nanoseconds(message.header.stamp), pixels, self._intrinsics)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+
+    def _take_camera_info(self, message: CameraInfo) -> None:
+        try:
+            self._intrinsics = read_camera_info(message)
+        except ConfigError as error:
+            self._intrinsics = None
+            self._node.get_logger().warning(f"{error}", throttle_duration_sec=60.0)

@@ -1,0 +1,1 @@
+"""The demos: glosses from a bundled recording, and a simulated robot driven by them."""

@@ -1,0 +1,121 @@
+"""What signs should make a robot do: the rules of command_node, applied to labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_ros.commands.schema import Command, Commands, Publish
+from whispersign_ros.commands.state_machine import CommandMachine, Sign, State
+
+TYPES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
+APART = NANOSECONDS // 2  # without a hand, between two utterances
+PAUSE = 2 * NANOSECONDS  # between two recordings; final results come before it is over
+TICK = NANOSECONDS // 20
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a robot was told.
+
+    Attributes:
+        name: of the command; or of the sign that stopped, or why it was stopped.
+        begins: a command begins; else the stop action was carried out.
+    """
+
+    name: str
+    begins: bool
+
+    def __str__(self) -> str:
+        return self.name if self.begins or " " not in self.name else f"({self.name})"
+
+
+def changes(before: State, after: State) -> Iterator[Event]:
+    """Yield what a change of the state of command_node says that the robot was told.
+
+    What a duration ended, or another command, is no event: whether it comes before the next sign
+    is a matter of how long the recogniser takes.
+    """
+    ended = bool(before.active) and not after.active
+    again = before.armed and not after.armed and after.last_gloss == after.stopped
+    natural = after.stopped.startswith("the end of ") or " instead of " in after.stopped
+    if (ended or again or after.stopped != before.stopped) and not natural:
+        yield Event(after.stopped, begins=False)
+    if after.active and after.active != before.active:
+        yield Event(after.active, begins=True)
+    elif after.last_command != before.last_command and not after.active:
+        yield Event(after.last_command, begins=True)
+
+
+def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]:
+    """Return what command_node should do when recordings are played one after the other.
+
+    Every label is recognised, surely; the glosses of an utterance come when the hands have left,
+    but for a stop, which counts as soon as it is signed.
+    """
+    machine = CommandMachine(commands, {})
+    events: list[Event] = []
+    last = machine.state
+
+    def look() -> None:
+        nonlocal last
+        events.extend(changes(last, machine.state))
+        last = machine.state
+
+    now = 0
+    for recording in recordings:
+        begin, shift = now, now - int(recording.stamps[0])
+        for moment, sign, final in _heard(commands, recording, shift):
+            for tick in range(begin, moment, TICK):
+                machine.tick(tick)
+                look()
+            begin = moment
+            (machine.hear if final else machine.glimpse)(sign, moment)
+            look()
+        now = max(begin, int(recording.stamps[-1]) + shift) + PAUSE
+    return events
+
+
+def _heard(commands: Commands, recording: Recording, shift: int) -> list[tuple[int, Sign, bool]]:
+    """Return when each sign of a recording is heard, in order, and whether it is then final."""
+    heard: list[tuple[int, Sign, bool]] = []
+    for signs in _utterances(recording):
+        end = signs[-1].end + APART
+        for sign in signs:
+            moved = Sign(sign.gloss, sign.confidence, sign.start + shift, sign.end + shift)
+            if moved.gloss in commands.stop.gloss:
+                heard.append((moved.end, moved, False))
+            heard.append((end + shift, moved, True))
+    return sorted(heard, key=lambda each: each[0])
+
+
+def _utterances(recording: Recording) -> list[list[Sign]]:
+    """Return the labelled signs, those together between which the hands do not leave."""
+    there = recording.stamps[recording.confidence.any(axis=1)]
+    gaps = np.flatnonzero(np.diff(there) >= APART)
+    ends = there[gaps]
+    utterances: dict[int, list[Sign]] = {}
+    for segment in sorted(recording.segments, key=lambda each: each.start):
+        count = len(segment.glosses)
+        edges = np.linspace(segment.start, segment.end, count + 1).astype(np.int64).tolist()
+        for gloss, start, end in zip(segment.glosses, edges, edges[1:]):
+            number = int(np.searchsorted(ends, start))
+            utterances.setdefault(number, []).append(Sign(gloss, 1.0, start, end))
+    return list(utterances.values())
+
+
+def drives(command: Command) -> Publish | None:
+    """Return the first message of a command that moves a base, None where none does."""
+    moving = [each for each in command.publish or () if each.type in TYPES]
+    return moving[0] if moving else None
+
+
+def speeds(publish: Publish) -> tuple[float, float]:
+    """Return the metres and radians a second that a message asks for."""
+    twist = publish.message.get("twist", {}) if publish.type == TYPES[1] else publish.message
+    linear, angular = twist.get("linear", {}), twist.get("angular", {})
+    return float(linear.get("x", 0.0)), float(angular.get("z", 0.0))

@@ -1,1 +1,0 @@
-"""A simulated robot: how it moves, what signs should make it do, and pictures of its way."""

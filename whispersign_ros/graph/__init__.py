@@ -1,0 +1,1 @@
+"""The running graph, seen from outside: start it, watch it, measure it."""

@@ -1,0 +1,149 @@
+"""Nodes as child processes, none of which outlives the block that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import yaml
+
+from whispersign_model.errors import WhisperSignError
+
+GRACE = 3.0  # seconds to end after SIGTERM, before SIGKILL
+PR_SET_PDEATHSIG = 1  # of Linux' prctl
+
+
+class Children:
+    """Starts executables of this package; to be used as ``with Children() as children``.
+
+    Within the block SIGTERM interrupts as Ctrl-C does.
+
+    Args:
+        verbose: let them log to this process's stderr, instead of keeping it for error messages.
+    """
+
+    def __init__(self, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: dict[str, IO[bytes]] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="whispersign-")
+
+    def __enter__(self) -> Children:
+        self._previous = signal.signal(signal.SIGTERM, _interrupt)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        running = [process for process in self._processes.values() if process.poll() is None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for log in self._logs.values():
+            log.close()
+        self._folder.cleanup()
+        signal.signal(signal.SIGTERM, self._previous)
+
+    def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
+        """Start an executable with parameters; it ends when this process does."""
+        self._forget(executable)
+        folder = Path(self._folder.name)
+        file = folder / f"{executable}.yaml"
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
+        log = self._logs[executable] = (folder / f"{executable}.log").open("w+b")
+        self._processes[executable] = subprocess.Popen(
+            [
+                *(sys.executable, "-m", f"whispersign_ros.nodes.{executable}"),
+                *("--ros-args", "--params-file", str(file)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=None if self._verbose else log,
+            stderr=None if self._verbose else log,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+
+    def end(self, executable: str, number: int = signal.SIGTERM) -> None:
+        """Send a signal that ends an executable, wait a little, and see to it that it is gone."""
+        process = self._processes[executable]
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        self._forget(executable)
+
+    def send(self, executable: str, number: int) -> None:
+        """Send a signal to an executable."""
+        self._processes[executable].send_signal(number)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of each executable."""
+        return {executable: process.pid for executable, process in self._processes.items()}
+
+    def ended(self, executable: str) -> bool:
+        """Tell whether an executable has ended by itself, and well.
+
+        Raises:
+            WhisperSignError: it ended with a fault; gives its last line.
+        """
+        code = self._processes[executable].poll()
+        if code:
+            raise WhisperSignError(
+                executable, f"ended with exit code {code}", self._last_line(executable)
+            )
+        return code == 0
+
+    def check(self) -> None:
+        """Look after all of them.
+
+        Raises:
+            WhisperSignError: one ended with a fault.
+        """
+        for executable in self._processes:
+            self.ended(executable)
+
+    def _forget(self, executable: str) -> None:
+        """Look after an executable no more: it is to end, or to be started anew."""
+        process = self._processes.pop(executable, None)
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+        if log := self._logs.pop(executable, None):
+            log.close()
+
+    def running(self, executable: str) -> bool:
+        """Tell whether an executable was started and has not ended, in whatever way."""
+        process = self._processes.get(executable)
+        return process is not None and process.poll() is None
+
+    def said(self, executable: str) -> str:
+        """Return what an executable has logged since it was started; "" where ``verbose``."""
+        return Path(self._logs[executable].name).read_text(errors="replace")
+
+    def _last_line(self, executable: str) -> str:
+        lines = self.said(executable).strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this child when its parent dies, however it dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

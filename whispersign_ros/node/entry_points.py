@@ -1,0 +1,42 @@
+"""Entry points of the executables: they answer to Ctrl-C before anything else is imported.
+
+Importing a node takes about a second. A signal in that time ends the process quietly: nothing has
+been started yet. From then on :mod:`whispersign_ros.node.runner` answers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from importlib import import_module
+
+GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for them
+RESPAWN_DELAY = 2.0  # seconds after which the launch files start a node that has died again
+
+
+def _entry(module: str) -> Callable[[], int]:
+    def main() -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: os._exit(0))
+        code: int = import_module(f"whispersign_ros.nodes.{module}").main()
+        return code
+
+    main.__doc__ = f"Run the executable ``{module}`` and return its exit code."
+    return main
+
+
+annotation_node = _entry("annotation_node")
+camera_node = _entry("camera_node")
+command_node = _entry("command_node")
+leap_node = _entry("leap_node")
+pipeline = _entry("pipeline")
+preprocessing_node = _entry("preprocessing_node")
+recognition_node = _entry("recognition_node")
+replay_node = _entry("replay_node")
+robot_node = _entry("robot_node")
+smoothing_node = _entry("smoothing_node")
+synthetic_node = _entry("synthetic_node")
+visualization_node = _entry("visualization_node")
+
+NODES = tuple(name for name in globals() if name.endswith("_node") or name == "pipeline")

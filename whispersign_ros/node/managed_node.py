@@ -1,0 +1,138 @@
+"""Lifecycle nodes that start themselves, and say in one line why a transition failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_ros.node.diagnostics import Condition
+from whispersign_ros.node.parameters import Change, Setting, declare
+
+ACTIVE = "active"
+AUTOSTART = Setting("autostart", True, "configure and activate at the start, without a manager")
+
+
+class ManagedNode(LifecycleNode):
+    """A node that holds a resource: a device, or a network.
+
+    A subclass has ``AUTOSTART`` in its table of parameters, says with ``_configure``, ``_activate``
+    and ``_release`` what the transitions do, and calls ``begin`` once it is whole. Whatever one of
+    these raises becomes a log line, and the transition fails; what it took is freed.
+
+    Attributes:
+        values: of the parameters, by name.
+
+    Args:
+        name: of the node.
+        table: all its parameters.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        ConfigError: a parameter is at fault.
+    """
+
+    def __init__(
+        self, name: str, table: Sequence[Setting], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        self._fault: WhisperSignError | None = None
+        self._starting = False
+        super().__init__(name, automatically_declare_parameters_from_overrides=True, **arguments)
+        self.values = declare(self, table, also_known, self._changes())
+
+    def begin(self) -> None:
+        """Configure and activate, where ``autostart`` says so.
+
+        Raises:
+            WhisperSignError: what made that fail.
+        """
+        if not self.values["autostart"]:
+            return
+        self._starting = True
+        for trigger in (self.trigger_configure, self.trigger_activate):
+            if trigger() != TransitionCallbackReturn.SUCCESS:
+                assert self._fault is not None
+                raise self._fault
+        self._starting = False
+
+    @property
+    def state(self) -> str:
+        """The state that the node is in, such as ``active``."""
+        return str(self._state_machine.current_state[1])
+
+    def condition(self) -> Condition | None:
+        """For diagnostics: that the node does not work, where it does not."""
+        return None if self.state == ACTIVE else (DiagnosticStatus.OK, self.state)
+
+    def _changes(self) -> Mapping[str, Change]:
+        """Return, by name, what to do when a parameter is set while the node runs."""
+        return {}
+
+    def _configure(self) -> None:
+        """Learn what the resource is, without holding it."""
+        raise NotImplementedError
+
+    def _activate(self) -> None:
+        """Take the resource and begin to work."""
+        raise NotImplementedError
+
+    def _release(self) -> None:
+        """Stop working and free the resource; does nothing where none is held.
+
+        rclpy may destroy a node whose construction has failed: what this looks at must be there
+        before the constructor of this class is called.
+        """
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Forget what ``_configure`` learned."""
+        raise NotImplementedError
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unconfigured to inactive."""
+        return self._attempt(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Inactive to active."""
+        result = self._attempt(self._activate)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self._release()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Active to inactive."""
+        return self._attempt(self._release)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Inactive to unconfigured."""
+        return self._attempt(self._forget)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """To the end, from anywhere."""
+        return self._attempt(self._release)
+
+    def destroy_node(self) -> None:
+        """Stop working, then free the node, and the services of its states, which rclpy leaves."""
+        self._release()
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
+    def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
+        """Call ``action`` and return what a transition callback must return."""
+        self._fault = None
+        try:
+            action()
+        except WhisperSignError as error:
+            self._fault = error
+        except Exception as error:  # rclpy would swallow it
+            fault = f"{type(error).__name__}: {error}"
+            self._fault = WhisperSignError(self.get_name(), fault, "correct what it names")
+        if self._fault is None:
+            return TransitionCallbackReturn.SUCCESS
+        if not self._starting:  # else the caller of begin says it
+            self.get_logger().error(str(self._fault))
+        return TransitionCallbackReturn.FAILURE

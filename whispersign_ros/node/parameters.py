@@ -1,0 +1,215 @@
+"""Declare a node's parameters from one table: description, range, and what a rejection says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from whispersign_model.bundled import DEMO
+from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_ros.node.entry_points import NODES
+from whispersign_ros.node.parameter_files import parameters_of, shared_parameters
+
+Value = bool | int | float | str | list[str]
+
+# Parameters that rclpy itself gives to every node, in one distribution or another.
+BUILT_IN = ("use_sim_time", "start_type_description_service")
+QOS_OVERRIDES = "qos_overrides."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One parameter of a node.
+
+    Attributes:
+        name: as in the parameter file.
+        default: also gives the type; a number with a decimal point is a double.
+        description: what it does, with its unit.
+        minimum, maximum: inclusive range of a number.
+        choices: the words a string may be.
+        one_or_many: a string may also be given as a list of strings.
+        or_number: a string that may look like a whole number, and be given as one.
+        changes: it may be set while the node runs; others are fixed once it does.
+    """
+
+    name: str
+    default: Value
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    one_or_many: bool = False
+    or_number: bool = False
+    changes: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """What a value may be, in words."""
+        if self.choices:
+            return " or ".join(f"'{choice}'" for choice in self.choices)
+        kinds = {bool: "true or false", int: "a whole number", float: "a number such as 1.0"}
+        kind = kinds.get(type(self.default), "text" if isinstance(self.default, str) else "a list")
+        if self.one_or_many:
+            kind += " or a list of texts"
+        if self.or_number:
+            kind += " or a whole number"
+        if self.minimum is not None:
+            kind += f" from {self.minimum:g} to {self.maximum:g}"
+        return kind
+
+    def descriptor(self) -> ParameterDescriptor:
+        """Return what ``ros2 param describe`` shows."""
+        descriptor = ParameterDescriptor(
+            description=self.description,
+            additional_constraints=f"allowed: {self.allowed}",
+            read_only=not self.changes,
+            dynamic_typing=self.one_or_many or self.or_number,
+        )
+        if self.minimum is not None and self.maximum is not None:
+            if isinstance(self.default, int):
+                descriptor.integer_range = [
+                    IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum))
+                ]
+            else:
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=float(self.minimum), to_value=float(self.maximum))
+                ]
+        return descriptor
+
+
+MODEL = Setting(
+    "model",
+    DEMO,
+    "exported network (.onnx), checkpoint folder or weights file, or the name of a bundled one; "
+    "may be set while the node runs",
+    changes=True,
+)
+Change = Callable[[Any], None]
+
+
+def declare(
+    node: Node,
+    table: Sequence[Setting],
+    also_known: Collection[str] = (),
+    changes: Mapping[str, Change] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Declare a table of parameters and return their values by name.
+
+    The node must have been created with ``automatically_declare_parameters_from_overrides``, so
+    that names that nothing reads are seen and refused.
+
+    Args:
+        node: the node that owns the parameters.
+        table: its parameters.
+        also_known: names given to the whole process that other nodes in it read.
+        changes: by the name of a parameter that may be set while the node runs, what to do with the
+            new value; a WhisperSignError leaves the old one in force, and is the answer.
+
+    Raises:
+        ConfigError: a value is not allowed, or a given name is unknown; says what is allowed.
+    """
+    given = [name for name in node.get_parameters_by_prefix("") if not _is_built_in(name)]
+    for name in given:
+        node.undeclare_parameter(name)
+    _refuse_unknown(node, given, [setting.name for setting in table], also_known)
+    settings = {setting.name: setting for setting in table}
+    values: dict[str, Any] = {}
+
+    def check(parameters: list[Parameter]) -> SetParametersResult:
+        for parameter in parameters:
+            setting = settings.get(parameter.name)
+            if setting and not _is_choice(setting, parameter.value):
+                return SetParametersResult(successful=False, reason=f"allowed: {setting.allowed}")
+        if len(values) < len(settings):
+            return SetParametersResult(successful=True)  # being declared
+        return _change([parameter for parameter in parameters if parameter.name in changes])
+
+    def _change(parameters: list[Parameter]) -> SetParametersResult:
+        if len(parameters) > 1:
+            names = " and ".join(parameter.name for parameter in parameters)
+            return SetParametersResult(successful=False, reason=f"set {names} one after the other")
+        for parameter in parameters:
+            try:
+                changes[parameter.name](parameter.value)
+            except WhisperSignError as error:
+                allowed = settings[parameter.name].allowed
+                return SetParametersResult(successful=False, reason=f"{error}; allowed: {allowed}")
+            values[parameter.name] = parameter.value
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(check)
+    values.update({setting.name: _declare_one(node, setting) for setting in table})
+    return values
+
+
+def table_text(table: Sequence[Setting]) -> str:
+    """Return a table of parameters as Markdown, as the documentation shows it."""
+    rows = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
+    for setting in table:
+        default = json.dumps(setting.default)
+        rows.append(
+            f"| `{setting.name}` | `{default}` | {setting.allowed} | {setting.description} |"
+        )
+    return "\n".join(rows)
+
+
+def _is_built_in(name: str) -> bool:
+    return name in BUILT_IN or name.startswith(QOS_OVERRIDES)
+
+
+def _is_choice(setting: Setting, value: object) -> bool:
+    if setting.one_or_many:
+        return isinstance(value, str) or (
+            isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+        )
+    if setting.or_number:
+        return isinstance(value, (str, int)) and not isinstance(value, bool)
+    return not setting.choices or value in setting.choices
+
+
+def _declare_one(node: Node, setting: Setting) -> object:
+    try:
+        value = node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
+    except ParameterException as error:
+        raise ConfigError(
+            f"parameter '{setting.name}' of {node.get_name()}",
+            str(error),
+            f"allowed: {setting.allowed}",
+        ) from error
+    return str(value) if setting.or_number else value
+
+
+def _is_for_others(name: str) -> bool:
+    """Whether a parameter file sets this for all nodes, and one of ours reads it."""
+    return name in shared_parameters(sys.argv) and any(
+        name in parameters_of(node) for node in NODES
+    )
+
+
+def _refuse_unknown(
+    node: Node, given: Sequence[str], known: Sequence[str], also_known: Collection[str]
+) -> None:
+    for name in given:
+        if name in known or name in also_known or _is_for_others(name):
+            continue
+        near = get_close_matches(name, known, n=1)
+        raise ConfigError(
+            f"parameter '{name}' of {node.get_name()}",
+            "is not known",
+            f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}",
+        )

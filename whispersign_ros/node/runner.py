@@ -1,0 +1,158 @@
+"""What every executable does around its nodes: start, spin, stop on a signal, exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.exceptions import NameValidationException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_ros.node.diagnostics import Seldom
+from whispersign_ros.node.entry_points import NODES
+from whispersign_ros.node.parameter_files import check_files
+from whispersign_ros.node.parameters import Setting, table_text
+
+EXIT_FAULT = 2
+SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
+
+Create = Callable[[Callable[[], None]], Sequence[Node]]
+
+
+def run(name: str, create: Create, summary: str, table: Sequence[Setting]) -> int:
+    """Run the nodes of one executable and return its exit code.
+
+    Ends with 0 on SIGINT, SIGTERM or when a node asks for it, and with 2 and one line on stderr
+    when a file or parameter is at fault.
+
+    Args:
+        name: of the executable.
+        create: makes the nodes; it is given a function that ends the process when called.
+        summary: what ``--help`` prints about it.
+        table: the parameters that ``--help`` prints.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        words = _other_arguments()
+        if {"-h", "--help"} & set(words):
+            print(f"{name}: {summary}\n\n{table_text(table)}")
+            return 0
+        if words:
+            raise WhisperSignError(
+                f"argument '{words[0]}'", "is not known", "use --ros-args -p NAME:=VALUE"
+            )
+        check_files(sys.argv, NODES)
+        _spin(create, stop)
+    except WhisperSignError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return EXIT_FAULT
+    return 0
+
+
+def _other_arguments() -> list[str]:
+    """Return the words on the command line that are not for ROS, and check those that are."""
+    try:
+        return remove_ros_args(sys.argv)[1:]
+    except RuntimeError as error:  # rclpy's own errors derive from it
+        raise WhisperSignError("--ros-args", str(error), "correct the arguments") from error
+
+
+def _spin(create: Create, stop: threading.Event) -> None:
+    try:
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        raise WhisperSignError("--ros-args", str(error), "correct the argument or file") from error
+    nodes: Sequence[Node] = ()
+    threads: list[threading.Thread] = []
+    faults: list[WhisperSignError] = []
+    try:
+        with refusals_told():
+            nodes = create(stop.set)
+        threads = [
+            threading.Thread(target=_serve, args=(node, stop, faults), name=node.get_name())
+            for node in nodes
+        ]
+        for thread in threads:
+            thread.start()
+        while not stop.is_set():
+            stop.wait(SIGNAL_POLL)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for node in nodes:
+            node.destroy_node()
+        if rclpy.ok():
+            rclpy.shutdown()
+    if faults:
+        raise faults[0]
+
+
+def _serve(node: Node, stop: threading.Event, faults: list[WhisperSignError]) -> None:
+    try:
+        serve(node, stop)
+    except WhisperSignError as error:
+        faults.append(error)
+
+
+def serve(node: Node, stop: threading.Event) -> None:
+    """Call back one node until ``stop``; what a callback raises is logged, and the node goes on.
+
+    Each node has an executor of its own: to wait for one message an executor looks at everything
+    that it may be called back for, and of the nodes of a pipeline that is some 150 things.
+
+    Raises:
+        WhisperSignError: a callback says that a file or parameter is at fault; all nodes end.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    told = Seldom()
+    try:
+        while not stop.is_set():
+            try:
+                executor.spin_once(timeout_sec=SIGNAL_POLL)
+            except ExternalShutdownException:
+                stop.set()  # somebody else shut the context down: end as if asked to
+            except WhisperSignError:
+                stop.set()
+                raise
+            except Exception as error:  # whatever it is, the next message may do better
+                if not rclpy.ok():
+                    stop.set()
+                elif told.may_tell(f"{type(error).__name__}: {error}"):
+                    node.get_logger().error(f"a callback failed: {traceback.format_exc()}")
+    finally:
+        executor.shutdown()
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Say in one line what ROS refuses while nodes are made: an enclave, a name, an empty list.
+
+    Raises:
+        WhisperSignError: something was refused.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, NameValidationException) as error:  # RCLError is the first
+        raise WhisperSignError("ROS", " ".join(str(error).split()), _remedy(error)) from error
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if "PARAMETER_NOT_SET" in text:
+        return 'write [""] for a list without words'
+    if "enclave" in text or "security" in text or "context" in text:
+        return "check the environment variables ROS_* and RMW_*"
+    return "correct the parameter, name or qos_overrides that it speaks of"

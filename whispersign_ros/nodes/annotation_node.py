@@ -1,0 +1,243 @@
+"""Node ``annotation_node``: leads through a recording session, and writes a bag for each take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+from std_srvs.srv import Trigger
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.recordings.takes import Take, find_takes, session_folder
+from whispersign_msgs.msg import GlossAnnotation, HandFrame, Prompt
+from whispersign_ros.conversions.messages import nanoseconds, read_frame
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.runner import run
+from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.session import ENDED, Course, Shown, Timing
+from whispersign_ros.recording.take_recorder import TakeRecorder
+from whispersign_ros.recording.terminal import Terminal
+
+TICK = 0.05  # seconds between two looks at the clock and the keyboard
+SHOWN_EVERY = 0.2  # seconds between two prompts while time runs
+SENSORS = ("camera_node", "leap_node")  # say why they give nothing before they publish
+COMMANDS = ("repeat", "discard", "pause", "next", "stop")
+TABLE = (
+    Setting(
+        "glosses",
+        "",
+        "what is signed: a list, or names with commas between; A|B is a sentence of A and B",
+        one_or_many=True,
+    ),
+    Setting("takes", 6, "how often each is signed, by this signer", 1, 1000),
+    Setting("signer", "", "who signs; the split by signer goes by this"),
+    Setting("out", "recordings", "folder of the bags; a session goes on with what lies there"),
+    Setting("shuffle", True, "each round of all glosses in another order; false: as given"),
+    Setting("seed", 0, "of that order", 0, 2**31 - 1),
+    Setting("countdown", 2.0, "seconds to get ready for each take", 0.0, 60.0),
+    Setting("signing", 4.0, "seconds that a sign may take", 0.5, 60.0),
+    Setting("away", 0.6, "seconds without a hand that end a take early; 0.0: never", 0.0, 10.0),
+    Setting("rest", 1.0, "seconds after each take", 0.0, 60.0),
+    Setting("silence", 2.0, "seconds without a frame after which it waits", 0.2, 60.0),
+    Setting(
+        "images",
+        "",
+        "topic of pictures to record too, e.g. hands/image or image/compressed; empty: none",
+    ),
+    Setting("keys", True, "take single keys where it runs on a terminal"),
+    Setting("exit_at_end", True, "end the process after the last take; false: stay idle"),
+)
+
+
+class AnnotationNode(Node):
+    """Publishes ``prompt`` and ``annotation``, listens to ``hands/raw``, and serves commands.
+
+    Args:
+        on_end: called after the last take when ``exit_at_end`` is set.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        WhisperSignError: a parameter is at fault, or the folder of bags cannot be used.
+    """
+
+    def __init__(
+        self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        self._held = ExitStack()  # rclpy may destroy a node that was never whole
+        self._recorder: TakeRecorder | None = None
+        super().__init__(
+            "annotation_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE, also_known)
+        self._on_end = on_end if values["exit_at_end"] else lambda: None
+        out = Path(values["out"]).expanduser()
+        unfinished = self._held.enter_context(session_folder(out))
+        found = find_takes(out)
+        seed = values["seed"] if values["shuffle"] else None
+        names = _names(values["glosses"])
+        self.plan = Plan(names, values["takes"], values["signer"], found, seed)
+        self._prompts = qos.publish(self, Prompt, "prompt", qos.STATE)
+        annotations = qos.publish(self, GlossAnnotation, "annotation", qos.ANNOTATION)
+        topic, labels = map(self.resolve_topic_name, ("hands/raw", "annotation"))
+        self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
+        recorder = TakeRecorder(out, topic, labels, annotations.publish, self._now)
+        timing = Timing(*(values[name] for name in Timing.__dataclass_fields__))
+        self.course = Course(self.plan, timing, recorder, topic, time.monotonic())
+        self._terminal = self._held.enter_context(Terminal(values["keys"]))
+        self._terminal.welcome(self.plan, out, unfinished)
+        self._shown: Shown | None = None
+        self._shown_at = 0.0
+        self._offered = [
+            self.create_service(Trigger, f"~/{name}", partial(self._serve, name))
+            for name in COMMANDS
+        ]
+        self._recorder = recorder
+        self._listen(values["images"])
+        self._show()
+
+    def destroy_node(self) -> None:
+        """Leave no take unfinished, tell who records too, then free the node."""
+        if self._recorder is not None:
+            if rclpy.ok():
+                self.stop()
+            self._recorder.close()
+        self._held.close()
+        super().destroy_node()
+
+    def stop(self) -> None:
+        """End the session, and say so."""
+        if self.course.phase != ENDED:
+            self.course.stop()
+            self._show()
+
+    def _listen(self, images: str) -> None:
+        self._hands = qos.HandsInput(self, "hands/raw", self._take_frame)
+        qos.subscribe(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._hear)
+        if images:
+            kind, name = (
+                (CompressedImage, "sensor_msgs/msg/CompressedImage")
+                if images.endswith("/compressed")
+                else (Image, "sensor_msgs/msg/Image")
+            )
+            take = partial(self._take_picture, self.resolve_topic_name(images), name)
+            qos.subscribe(self, kind, images, qos.IMAGES_INPUT, take, raw=True)
+        self._ticks = self.create_timer(
+            TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def _take_frame(self, message: HandFrame) -> None:
+        assert self._recorder is not None
+        self.diagnostics.arrived(nanoseconds(message.header.stamp))
+        try:
+            self._recorder.take_frame(message)
+        except WhisperSignError as error:
+            self.course.fail(error)
+        frame = read_frame(message)
+        self.course.frame(frame.stamp, frame.sequence, frame.hands_tracked, time.monotonic())
+        self._show()
+
+    def _take_picture(self, topic: str, kind: str, data: bytes) -> None:
+        assert self._recorder is not None
+        try:
+            self._recorder.take_bytes(topic, kind, data)
+        except WhisperSignError as error:
+            self.course.fail(error)
+
+    def _hear(self, message: DiagnosticArray) -> None:
+        """Note why a sensor gives nothing: the one that this node hears, or one beside it."""
+        for status in message.status:
+            if status.level == DiagnosticStatus.ERROR and status.name in self._sensors():
+                name = status.name.rpartition("/")[2]
+                self.course.trouble = f"{name}: {status.message}"
+
+    def _sensors(self) -> set[str]:
+        heard = self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
+        beside = {f"{self.get_namespace().rstrip('/')}/{name}" for name in SENSORS}
+        return beside | {f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in heard}
+
+    def _tick(self) -> None:
+        for command in self._terminal.commands():
+            self._terminal.tell(self._do(command)[1])
+        self.course.tick(time.monotonic())
+        self._show()
+
+    def _serve(
+        self, command: str, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        response.success, response.message = self._do(command)
+        self._show()
+        return response
+
+    def _do(self, command: str) -> tuple[bool, str]:
+        """Carry out a command; return whether it was possible, and what is said about it."""
+        now = time.monotonic()
+        actions: dict[str, Callable[[], str]] = {
+            "repeat": lambda: self.course.repeat(now),
+            "discard": lambda: self.course.discard(now),
+            "pause": lambda: self.course.pause(now),
+            "next": lambda: self.course.skip(now),
+            "stop": self.course.stop,
+        }
+        try:
+            return True, actions[command]()
+        except WhisperSignError as error:
+            return False, str(error)
+
+    def _show(self) -> None:
+        """Publish the prompt where it has changed, and now and then while time runs."""
+        shown, now = self.course.shown, time.monotonic()
+        left = self.course.seconds_left(now)
+        changed = shown != self._shown
+        if not changed and not (left and now - self._shown_at >= SHOWN_EVERY):
+            return
+        self._shown, self._shown_at = shown, now
+        self._prompts.publish(self._message(shown, left))
+        self._terminal.show(shown, left)
+        self.diagnostics.show("done", f"{shown.done} of {shown.total}")
+        if changed and shown.phase == ENDED:
+            self._terminal.farewell(self.plan)
+            self._on_end()
+
+    def _message(self, shown: Shown, left: float) -> Prompt:
+        take = shown.take or Take("", 0, self.plan.signer)
+        message = Prompt(
+            phase=shown.phase,
+            gloss=take.gloss,
+            take=take.number,
+            next_gloss=shown.following,
+            signer=take.signer,
+            text=shown.text,
+            seconds_left=left,
+            done=shown.done,
+            total=shown.total,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        return message
+
+    def _now(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+
+def _names(given: str | Sequence[str]) -> list[str]:
+    return given.split(",") if isinstance(given, str) else list(given)
+
+
+def main() -> int:
+    """Run the executable ``annotation_node``."""
+    return run("annotation_node", lambda end: [AnnotationNode(end)], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,224 @@
+"""Node ``camera_node``: hands in the pictures of a camera, a file or a topic, on ``hands/raw``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from whispersign_model.bundled import find_checkpoint
+from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.sensors.detector import DetectorOptions, find_bundle
+from whispersign_model.sensors.intrinsics import read_calibration
+from whispersign_model.sensors.sensor import Observation, Sensor
+from whispersign_ros.conversions.images import TopicPictures, image_message
+from whispersign_ros.conversions.messages import time_message
+from whispersign_ros.node import qos
+from whispersign_ros.node.parameters import MODEL, Change, Setting
+from whispersign_ros.node.recipe_sync import FOLLOW, follow
+from whispersign_ros.node.runner import run
+from whispersign_ros.nodes.sensor_base import SETTINGS, SensorNode
+from whispersign_ros.playback.player import wait_for_listeners
+
+if TYPE_CHECKING:
+    from whispersign_model.sensors.camera import CameraSensor
+    from whispersign_model.sensors.frame_source import Pictures
+
+TOPICS = ("topic", "compressed_topic")
+TABLE = (
+    MODEL,
+    FOLLOW,
+    Setting(
+        "input",
+        "0",
+        "a camera (number or path such as /dev/v4l/by-id/...), a video file, a folder of images, "
+        "or 'topic' (image, camera_info) or 'compressed_topic' (image/compressed, camera_info)",
+        or_number=True,
+    ),
+    Setting("width", 1280, "pixels to ask a camera for; 0: as it likes", 0, 16384),
+    Setting("height", 720, "pixels to ask a camera for; 0: as it likes", 0, 16384),
+    Setting("rate", 30.0, "pictures a second: of a camera, of a folder of images", 1.0, 240.0),
+    Setting("pixel_format", "MJPG", "four letters to ask a camera for; empty: as it likes"),
+    Setting("mirrored", False, "the pictures are mirror images"),
+    Setting(
+        "coordinates",
+        "model",
+        "metres before the camera, or image heights; model: what the model was trained on",
+        choices=("model", "metric_sensor", "image_normalised"),
+    ),
+    Setting(
+        "field_of_view",
+        60.0,
+        "degrees along the longer side of the picture, where nothing is calibrated",
+        10.0,
+        170.0,
+    ),
+    Setting("calibration", "", "file of ROS's camera_calibration; camera_info has precedence"),
+    Setting(
+        "hand_length",
+        0.0,
+        "metres from the signer's wrist to the middle knuckle; 0.0: as the detector thinks",
+        0.0,
+        0.2,
+    ),
+    Setting("model_file", "", "hand_landmarker.task; empty: the one that `make setup` prepared"),
+    Setting("detection", 0.5, "least confidence of a hand in the whole picture", 0.05, 1.0),
+    Setting("presence", 0.5, "least confidence of a hand that is followed", 0.05, 1.0),
+    Setting("tracking", 0.5, "least overlap of a hand from picture to picture", 0.05, 1.0),
+    Setting(
+        "search",
+        0.1,
+        "seconds between looks for a hand that has long been away; 0.0: every picture",
+        0.0,
+        10.0,
+    ),
+    Setting("every_frame", False, "a file waits for the detector; false: as fast as it was taken"),
+    Setting("exit_at_end", True, "end the process after the last picture; false: stay idle"),
+    Setting("wait_for", [""], "a file waits until these nodes listen, e.g. recognition_node"),
+    Setting("wait_timeout", 60.0, "seconds to wait for them", 0.0, 3600.0),
+    *SETTINGS,
+)
+
+
+class CameraNode(SensorNode):
+    """Detects hands in pictures off the executor; the newest picture wins, and drops are counted.
+
+    Unless ``coordinates`` says otherwise, hands are measured as the model was trained, and as the
+    recogniser's model was where it is changed.
+
+    Args:
+        on_end: called after the last picture of a file when ``exit_at_end`` is set.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        WhisperSignError: a parameter is at fault; with ``autostart`` also a missing file or model.
+    """
+
+    def __init__(
+        self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        self._camera: CameraSensor | None = None
+        self._is_file = False
+        super().__init__("camera_node", TABLE, on_end, also_known, **arguments)
+        self._as_model = self.values["coordinates"] == "model"
+        self._coordinates = "" if self._as_model else self.values["coordinates"]
+        if self._as_model and self.values["follow"]:
+            follow(self, self.diagnostics, lambda recipe, _: self._hear(recipe.coordinates))
+        self._pictures = qos.publish(self, Image, "hands/image", qos.IMAGES)
+        if not self.values["exit_at_end"]:
+            self.on_end = lambda: None
+        self.begin()
+
+    def make_sensor(self) -> Sensor:
+        """Make a camera with a detector from the parameters."""
+        values = self.values
+        find_bundle(values["model_file"])
+        if len(values["pixel_format"]) not in (0, 4):
+            raise ConfigError("parameter 'pixel_format'", "has not four letters", "such as MJPG")
+        calibration = Path(values["calibration"]).expanduser() if values["calibration"] else None
+        try:
+            from whispersign_model.sensors.camera import CameraOptions, CameraSensor, to_measure_in
+        except ModuleNotFoundError as error:
+            raise WhisperSignError(
+                self.get_name(),
+                f"the Python package '{error.name}' is missing",
+                "install the extra 'camera' of whispersign_ros",
+            ) from error
+        if not self._coordinates:
+            self._coordinates = _wanted_by(values["model"])
+        to_measure_in(self._coordinates, self.get_name())
+        options = CameraOptions(
+            detector=DetectorOptions(
+                values["model_file"],
+                values["detection"],
+                values["presence"],
+                values["tracking"],
+                values["search"],
+            ),
+            coordinates=self._coordinates,
+            mirrored=values["mirrored"],
+            field_of_view=values["field_of_view"],
+            hand_length=values["hand_length"],
+            calibration=read_calibration(calibration) if calibration else None,
+        )
+        self._camera = CameraSensor(self._make_pictures(), options)
+        return self._camera
+
+    def _changes(self) -> Mapping[str, Change]:
+        return {"model": self._change_model}
+
+    def _change_model(self, value: str) -> None:
+        coordinates = _wanted_by(value)
+        if self._as_model:
+            self._measure_in(coordinates)
+
+    def _hear(self, coordinates: str) -> None:
+        try:
+            self._measure_in(coordinates)
+        except ConfigError as error:
+            self.diagnostics.dropped("recipes_unusable", str(error))
+
+    def _measure_in(self, coordinates: str) -> None:
+        """Give other coordinates from the next picture on."""
+        if self._camera is not None:
+            from whispersign_model.sensors.camera import to_measure_in
+
+            self._camera.measure_in(to_measure_in(coordinates, self.get_name()))
+        self._coordinates = coordinates
+
+    def opened(self) -> None:
+        """Begin a new stream; a file waits for those who want to hear it."""
+        super().opened()
+        if self._is_file:
+            names = set(filter(None, self.values["wait_for"]))
+            wait_for_listeners(self, names, self.values["wait_timeout"], self.stopping)
+
+    def observed(self, observation: Observation) -> None:
+        """Publish hands and, for whoever looks, the picture with them drawn in."""
+        super().observed(observation)
+        assert self._camera is not None
+        self.diagnostics.timed(self._camera.seconds)
+        if self._pictures.get_subscription_count():
+            header = Header(stamp=time_message(self.last_stamp), frame_id=self.values["frame_id"])
+            self._pictures.publish(image_message(self._camera.drawn(), header))
+
+    def _make_pictures(self) -> Pictures:
+        from whispersign_model.sensors.background_reader import Grabbed
+        from whispersign_model.sensors.picture_device import Device, DeviceOptions
+        from whispersign_model.sensors.picture_files import Played, open_file
+
+        values = self.values
+        given = values["input"]
+        path = Path(given).expanduser()
+        self._is_file = False
+        if given in TOPICS:
+            return TopicPictures(self, compressed=given == "compressed_topic")
+        if path.is_file() or path.is_dir():
+            self._is_file = True
+            file = open_file(path, values["rate"])
+            return Played(file, paced=False) if values["every_frame"] else Grabbed(Played(file))
+        if not given.isdecimal() and not given.startswith("/dev/"):
+            raise ConfigError("parameter 'input'", f"there is no file {given}", "check the path")
+        options = DeviceOptions(
+            values["width"], values["height"], values["rate"], values["pixel_format"]
+        )
+        return Grabbed(Device(given, options))
+
+
+def _wanted_by(model: str) -> str:
+    """Return the coordinates that a model was trained on."""
+    return read_metadata(find_checkpoint(model)).recipe.coordinates
+
+
+def main() -> int:
+    """Run the executable ``camera_node``."""
+    return run("camera_node", lambda end: [CameraNode(end)], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

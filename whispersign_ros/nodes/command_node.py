@@ -1,0 +1,294 @@
+"""Node ``command_node``: glosses turned into commands, as a commands file says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.client import Client
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.exceptions import NameValidationException
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.task import Future
+
+from whispersign_model.configuration import find_config
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
+from whispersign_ros.commands.message_builder import build, is_stamped
+from whispersign_ros.commands.schema import Action, Publish, read_commands
+from whispersign_ros.commands.source_map import CommandsError
+from whispersign_ros.commands.state_machine import CommandMachine, Sign
+from whispersign_ros.conversions.messages import nanoseconds
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.runner import run
+from whispersign_ros.node.stream_monitor import JUMP
+
+LONGEST_TICK = 0.05  # seconds between two looks whether something is due
+ANSWER = 10.0  # seconds after which a service that has not answered a call is given up
+FAREWELL = 0.5  # seconds that the stop action may take to arrive before the node ends
+TABLE = (
+    Setting(
+        "commands_file",
+        "config/commands.yaml",
+        "which glosses do what; a file of config is the package's, where there is no other",
+    ),
+    Setting(
+        "input_timeout",
+        1.0,
+        "seconds without hands/features that stop what is held; 0.0: however long",
+        0.0,
+        60.0,
+    ),
+    Setting(
+        "recognizer",
+        "recognition_node",
+        "node whose diagnostics prove that it would notice a stop; empty: none",
+    ),
+    Setting(
+        "recognizer_timeout",
+        3.0,
+        "seconds without them that stop what is held; they come once a second",
+        1.5,
+        60.0,
+    ),
+    Setting(
+        "max_age",
+        5.0,
+        "seconds after its end at which a sign is too old to act upon; 0.0: never",
+        0.0,
+        60.0,
+    ),
+)
+
+
+class CommandNode(Node):
+    """Publishes messages and calls services for glosses, and ``command_state``.
+
+    Raises:
+        ConfigError: a parameter or the commands file is at fault.
+    """
+
+    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+        self._machine: CommandMachine | None = None
+        super().__init__(
+            "command_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE, also_known)
+        path = find_config(values["commands_file"])
+        self._file = read_commands(path)
+        built = build(self._file)
+        self._recognizer = self._full_name(values["recognizer"])
+        self._features = self.resolve_topic_name("hands/features")
+        inputs = {self._features: values["input_timeout"]}
+        if self._recognizer:
+            inputs[self._recognizer] = values["recognizer_timeout"]
+        self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
+        self._model_id = ""  # of the recogniser, once its vocabulary is known
+        self._lacking = False  # whether that vocabulary has not all our glosses
+        self._commanders: dict[str, Publisher | Client] = {}
+        self._calls: dict[Future, tuple[Client, int]] = {}  # unanswered, and when they were made
+        self._performers = self._prepare(built)
+        self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
+        machine = CommandMachine(self._file.commands, inputs, values["max_age"])
+        self._listen()
+        self._begin(machine)
+        self.get_logger().info(f"{len(self._file.commands.commands)} commands from {path}")
+
+    def destroy_node(self) -> None:
+        """Carry out the stop action, let it arrive, then free the node."""
+        machine, self._machine = self._machine, None
+        if machine is not None:
+            self._perform(machine.stop("the node ends"))
+            for publisher in self._commanders.values():
+                if isinstance(publisher, Publisher):
+                    publisher.wait_for_all_acked(Duration(seconds=FAREWELL))
+        super().destroy_node()
+
+    def _full_name(self, name: str) -> str:
+        """Return a node's name with its namespace; a relative one is beside this node."""
+        namespace = self.get_namespace().rstrip("/")
+        return name if name.startswith("/") or not name else f"{namespace}/{name}"
+
+    def _listen(self) -> None:
+        qos.subscribe(self, HandFeatures, "hands/features", qos.HEARTBEAT, self._hear_features)
+        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._hear)
+        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._glimpse)
+        qos.subscribe(self, Vocabulary, "vocabulary", qos.VOCABULARY, self._check)
+        if self._recognizer:
+            qos.subscribe(
+                self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._hear_diagnostics
+            )
+
+    def _begin(self, machine: CommandMachine) -> None:
+        self._machine = machine
+        self._shown = machine.state
+        self._show()
+        rates = [each.rate for each in self._file.commands.commands if each.mode != "once"]
+        self._ticks = self.create_timer(
+            min([LONGEST_TICK, *(0.5 / rate for rate in rates)]),
+            lambda: self._tick(machine),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+        self._jumps = self.get_clock().create_jump_callback(
+            JUMP, post_callback=lambda _: self._do(machine.reset("a jump in time"))
+        )
+
+    def _prepare(self, built: Mapping[int, Any]) -> dict[int, Callable[[], None]]:
+        """Return, by ``id`` of each action, what carries it out."""
+        performers, faults = {}, []
+        for place, action in self._file.commands.placed_actions():
+            try:
+                performers[id(action)] = self._performer(action, built)
+            except NameValidationException as error:
+                name = "topic" if isinstance(action, Publish) else "service"
+                fault = " ".join(str(error).split())
+                faults.append(self._file.located.fault((*place, name), fault))
+        if faults:
+            raise CommandsError(faults)
+        return performers
+
+    def _performer(self, action: Action, built: Mapping[int, Any]) -> Callable[[], None]:
+        """Return what carries out one action; a name has one publisher or client."""
+        kind, message = built[id(action)]
+        name = action.topic if isinstance(action, Publish) else action.service
+        if isinstance(action, Publish):
+            publisher = self._commanders.get(f"topic {name}")
+            if publisher is None:
+                publisher = qos.publish(self, kind, name, qos.COMMAND)
+                self._commanders[f"topic {name}"] = publisher
+            return partial(self._send, publisher, message, is_stamped(message))
+        client = self._commanders.get(f"service {name}")
+        if client is None:
+            client = self._commanders[f"service {name}"] = self.create_client(kind, name)
+        return partial(self._call, client, message)
+
+    def _send(self, publisher: Publisher, message: Any, stamped: bool) -> None:
+        if stamped:
+            message.header.stamp = self.get_clock().now().to_msg()
+        publisher.publish(message)
+
+    def _call(self, client: Client, request: Any) -> None:
+        if not client.service_is_ready():
+            self.diagnostics.dropped("calls", f"nobody offers {client.srv_name}")
+            return
+        answer = client.call_async(request)
+        self._calls[answer] = client, _now()
+        answer.add_done_callback(partial(self._answered, client.srv_name))
+
+    def _give_up_calls(self) -> None:
+        """Forget calls that were not answered in time: their service may have died meanwhile."""
+        for answer, (client, begin) in list(self._calls.items()):
+            if _now() - begin >= ANSWER * NANOSECONDS:
+                del self._calls[answer]
+                client.remove_pending_request(answer)
+                fault = f"{client.srv_name} has not answered for {ANSWER:g} s"
+                self.diagnostics.dropped("calls_unanswered", fault)
+
+    def _answered(self, service: str, answer: Future) -> None:
+        """Say so where an answer like that of Trigger or SetBool tells of a failure."""
+        self._calls.pop(answer, None)
+        response = answer.result() if answer.exception() is None else None
+        if not getattr(response, "success", response is not None):
+            why = getattr(response, "message", "") or answer.exception() or "no reason given"
+            self.diagnostics.dropped("calls_refused", f"{service}: {why}")
+
+    def _hear_features(self, message: HandFeatures) -> None:
+        self.diagnostics.arrived(nanoseconds(message.header.stamp))
+        if self._machine is not None:
+            self._machine.alive(self._features, _now())
+
+    def _hear_diagnostics(self, message: DiagnosticArray) -> None:
+        """Take the recogniser's word that it runs, unless it also says that it cannot read."""
+        for status in message.status:
+            well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
+            if status.name == self._recognizer and well and self._machine is not None:
+                self._machine.alive(self._recognizer, _now())
+
+    def _check(self, message: Vocabulary) -> None:
+        """Refuse a vocabulary without our glosses: at first at all, later all but a stop of it.
+
+        Raises:
+            CommandsError: the first vocabulary lacks glosses of the commands file.
+        """
+        first, changed = self._model_id == "", message.model_id != self._model_id
+        try:
+            self._file.check_glosses(message.glosses)
+            self._lacking = False
+            self.diagnostics.accept()
+        except CommandsError as error:
+            if first:
+                raise
+            self._lacking = True
+            faults = "; ".join(map(str, error.faults))
+            self.diagnostics.fail(f"of the recogniser's new model only a stop counts: {faults}")
+        self._model_id = message.model_id
+        self.diagnostics.show("vocabulary", message.model_id)
+        if changed and not first and self._machine is not None:
+            self._do(self._machine.reset("another model"))
+
+    def _hear(self, message: Gloss) -> None:
+        """Take what is final; what is not has been sent to the wrong topic."""
+        if not message.final or self._lacking:
+            self._glimpse(message)
+        elif self._machine is not None:
+            sign = _sign(message)
+            age = (self.get_clock().now().nanoseconds - sign.end) / NANOSECONDS
+            self._do(self._machine.hear(sign, _now(), age))
+
+    def _glimpse(self, message: Gloss) -> None:
+        if self._machine is not None:
+            self._do(self._machine.glimpse(_sign(message), _now()))
+
+    def _tick(self, machine: CommandMachine) -> None:
+        self._do(machine.tick(_now()))
+        self._give_up_calls()
+
+    def _do(self, actions: Sequence[Action]) -> None:
+        self._perform(actions)
+        if self._machine is not None and self._machine.state != self._shown:
+            self._shown = self._machine.state
+            self._show()
+
+    def _perform(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            self._performers[id(action)]()
+
+    def _show(self) -> None:
+        """Publish the state, and tell of it in the log."""
+        state = self._shown
+        status = DiagnosticStatus(level=DiagnosticStatus.OK, name=self.get_fully_qualified_name())
+        status.message = (
+            f"doing {state.active}" if state.active else "armed" if state.armed else "not armed"
+        )
+        status.values = [
+            KeyValue(key=key, value=str(value).lower() if isinstance(value, bool) else value)
+            for key, value in vars(state).items()
+        ]
+        self._state.publish(status)
+        self.diagnostics.show("state", status.message)
+        self.diagnostics.show("ignored", state.ignored)
+
+
+def _now() -> int:
+    return time.monotonic_ns()
+
+
+def _sign(message: Gloss) -> Sign:
+    start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
+    return Sign(message.gloss, message.confidence, start, end)
+
+
+def main() -> int:
+    """Run the executable ``command_node``."""
+    return run("command_node", lambda end: [CommandNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,80 @@
+"""Node ``leap_node``: hands before a Leap Motion, on ``hands/raw``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from whispersign_model.errors import SensorError, WhisperSignError
+from whispersign_model.sensors.leap_hands import MODES
+from whispersign_model.sensors.sensor import Sensor
+from whispersign_ros.node.parameters import Setting
+from whispersign_ros.node.runner import run
+from whispersign_ros.nodes.sensor_base import SETTINGS, SensorNode
+
+TABLE = (
+    Setting(
+        "transport",
+        "auto",
+        "how to reach the tracking service: leapc, Ultraleap's Python bindings; websocket; "
+        "auto: leapc where the bindings are there",
+        choices=("auto", "leapc", "websocket"),
+    ),
+    Setting("url", "ws://127.0.0.1:6437/v6.json", "of the WebSocket service"),
+    Setting(
+        "tracking_mode",
+        "desktop",
+        "where the device is: on a desk, on a forehead, or upside down above a screen",
+        choices=MODES,
+    ),
+    *SETTINGS,
+)
+
+
+class LeapNode(SensorNode):
+    """Publishes each frame of a Leap Motion, with hands or without.
+
+    Args:
+        on_end: never called: a device has no end.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        WhisperSignError: a parameter is at fault; with ``autostart`` also missing bindings.
+    """
+
+    def __init__(
+        self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        super().__init__("leap_node", TABLE, on_end, also_known, **arguments)
+        self.begin()
+
+    def make_sensor(self) -> Sensor:
+        """Make the transport that the parameters ask for."""
+        transport, mode = self.values["transport"], self.values["tracking_mode"]
+        if transport != "websocket":
+            from whispersign_model.sensors.leap_leapc import LeapCLeap
+
+            try:
+                return LeapCLeap(mode)
+            except SensorError:
+                if transport == "leapc":
+                    raise
+        try:
+            from whispersign_model.sensors.leap_websocket import WebSocketLeap
+        except ModuleNotFoundError as error:
+            raise WhisperSignError(
+                self.get_name(),
+                f"the Python package '{error.name}' is missing",
+                "install the extra 'leap' of whispersign_ros",
+            ) from error
+        return WebSocketLeap(self.values["url"], mode)
+
+
+def main() -> int:
+    """Run the executable ``leap_node``."""
+    return run("leap_node", lambda end: [LeapNode(end)], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,172 @@
+"""Node ``preprocessing_node``: ``hands/filtered`` turned into ``hands/features``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rclpy.node import Node
+
+from whispersign_model.bundled import find_checkpoint
+from whispersign_model.errors import RecipeError
+from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_model.recordings.recording import Coordinates
+from whispersign_msgs.msg import HandFeatures, HandFrame
+from whispersign_ros.conversions.messages import features_message, read_frame
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import MODEL, Setting, declare
+from whispersign_ros.node.recipe_sync import FOLLOW, Former, follow
+from whispersign_ros.node.runner import run
+from whispersign_ros.node.stream_monitor import Seams, Silence
+
+TABLE = (
+    MODEL,
+    FOLLOW,
+    Setting(
+        "idle_timeout",
+        1.0,
+        "seconds without a message after which what is still held back is published",
+        0.05,
+        60.0,
+    ),
+)
+
+
+class PreprocessingNode(Node):
+    """Resamples, normalises and scales hands exactly as the model's recipe says.
+
+    Frames of other coordinates, or smoothed by another filter than the recipe's, are refused;
+    frames not smoothed yet are smoothed here.
+
+    Raises:
+        CheckpointError, ConfigError: the model or a parameter is at fault.
+    """
+
+    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+        super().__init__(
+            "preprocessing_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE, also_known, {"model": self._change_model})
+        metadata = read_metadata(find_checkpoint(values["model"]))
+        self._seams = Seams()
+        self._former = Former()  # filter
+        self._sequence = 0
+        self._frame_id = ""
+        self._topic = self.resolve_topic_name("hands/filtered")
+        self.diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
+        self._publisher = qos.publish(self, HandFeatures, "hands/features", qos.FEATURES)
+        self._use(metadata.recipe, metadata.model_id)
+        self._silence = Silence(self, values["idle_timeout"], self.flush)
+        self._input = qos.HandsInput(self, "hands/filtered", self._process)
+        if values["follow"]:
+            follow(self, self.diagnostics, self._adopt)
+
+    def _use(self, recipe: Recipe, model_id: str) -> None:
+        self._recipe, self._recipe_id = recipe, recipe.id
+        self._preprocessor = Preprocessor(recipe)
+        self._out_of_order = 0
+        self.diagnostics.show("recipe", self._recipe_id)
+        self.get_logger().info(f"preprocessing for {model_id}, recipe {self._recipe_id}")
+
+    def _change_model(self, value: str) -> None:
+        metadata = read_metadata(find_checkpoint(value))
+        self._adopt(metadata.recipe, metadata.model_id)
+
+    def _adopt(self, recipe: Recipe, model_id: str) -> None:
+        """Go on with another recipe, in a new stream."""
+        if recipe.id != self._recipe_id:
+            self.flush()
+            self._former.becomes(self._recipe.smoothing.name)
+            self._use(recipe, model_id)
+
+    @property
+    def at_rest(self) -> bool:
+        """No frames have come for ``idle_timeout`` and everything is published."""
+        return not self._silence.waiting
+
+    def flush(self) -> None:
+        """Publish what is still held back; the next frame begins a new stream."""
+        self._publish(self._preprocessor.flush())
+
+    def _process(self, message: HandFrame) -> None:
+        frame = read_frame(message)
+        self.diagnostics.arrived(frame.stamp)
+        self._silence.broken()
+        seam = self._seams.at(frame.sequence)
+        if self._seams.missed:
+            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
+        if seam:
+            self.flush()
+        if not self._accepts(message):
+            return
+        if frame.untrackable:
+            self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
+        begin = time.perf_counter()
+        self._frame_id = message.header.frame_id
+        self._publish(
+            self._preprocessor.push(
+                frame.stamp, frame.positions, frame.confidence, message.smoothing
+            )
+        )
+        self.diagnostics.timed(time.perf_counter() - begin)
+        self._count_drops()
+        self.diagnostics.show("hands_tracked", frame.hands_tracked)
+
+    def _accepts(self, message: HandFrame) -> bool:
+        try:
+            self._check(message)
+        except RecipeError as error:
+            if message.smoothing and self._former.was(message.smoothing):
+                self.diagnostics.dropped("frames_of_the_former_model")
+                return False
+            self.diagnostics.refuse(str(error))
+            return False
+        self.diagnostics.accept()
+        return True
+
+    def _check(self, message: HandFrame) -> None:
+        """Raise RecipeError for frames that the recipe was not made for."""
+        try:
+            coordinates = Coordinates(message.coordinates)
+        except ValueError as error:
+            raise RecipeError(
+                self._topic, f"coordinates {message.coordinates} are unknown", "see HandFrame.msg"
+            ) from error
+        self._recipe.check_source(self._topic, coordinates, message.smoothing)
+
+    def _publish(self, block: FeatureBlock) -> None:
+        for stamp, features, restarts in zip(
+            block.stamps.tolist(), block.frames, block.restarts.tolist()
+        ):
+            if restarts:
+                self._sequence = 0
+            self._publisher.publish(
+                features_message(
+                    stamp,
+                    self._sequence,
+                    features,
+                    frame_id=self._frame_id,
+                    recipe_id=self._recipe_id,
+                )
+            )
+            self._sequence += 1
+
+    def _count_drops(self) -> None:
+        dropped = self._preprocessor.out_of_order - self._out_of_order
+        if dropped:
+            self._out_of_order += dropped
+            self.diagnostics.dropped("frames_out_of_order", count=dropped)
+        self.diagnostics.show("implausible_hands", self._preprocessor.implausible)
+
+
+def main() -> int:
+    """Run the executable ``preprocessing_node``."""
+    return run("preprocessing_node", lambda end: [PreprocessingNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

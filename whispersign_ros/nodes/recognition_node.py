@@ -1,0 +1,294 @@
+"""Node ``recognition_node``: ``hands/features`` turned into glosses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.subscription import Subscription
+
+from whispersign_model.bundled import find_checkpoint
+from whispersign_model.decoding.result import Result
+from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
+from whispersign_model.errors import CheckpointError
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
+from whispersign_model.runtime.loading import load_backend
+from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
+from whispersign_ros.conversions.messages import (
+    gloss_messages,
+    read_features,
+    recipe_message,
+    vocabulary_message,
+)
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Condition, Diagnostics
+from whispersign_ros.node.managed_node import ACTIVE, AUTOSTART, ManagedNode
+from whispersign_ros.node.parameters import MODEL, Change, Setting
+from whispersign_ros.node.recipe_sync import Former
+from whispersign_ros.node.runner import run
+from whispersign_ros.node.stream_monitor import Seams, Silence
+from whispersign_ros.recognition.action_server import RecognizeServer
+from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
+
+_DEFAULTS = RecognizerOptions()
+
+# Parameters with the names of RecognizerOptions.
+ENDPOINTS = (
+    Setting(
+        "sure_absent_timeout",
+        _DEFAULTS.sure_absent_timeout,
+        "seconds without a hand that end an utterance the network is sure of",
+        0.05,
+        10.0,
+    ),
+    Setting(
+        "sure_rest_timeout",
+        _DEFAULTS.sure_rest_timeout,
+        "seconds of resting hands that end an utterance the network is sure of",
+        0.05,
+        10.0,
+    ),
+    Setting(
+        "absent_timeout",
+        _DEFAULTS.absent_timeout,
+        "seconds without a hand that end an utterance",
+        0.05,
+        10.0,
+    ),
+    Setting(
+        "blank_timeout",
+        _DEFAULTS.blank_timeout,
+        "seconds of resting hands and no gloss, after at least one, that end an utterance",
+        0.05,
+        10.0,
+    ),
+    Setting(
+        "max_length",
+        _DEFAULTS.max_length,
+        "seconds after which an utterance is cut between two glosses",
+        1.5,
+        60.0,
+    ),
+    Setting(
+        "chunk", _DEFAULTS.chunk, "steps of 4 frames read at a time for partial results", 1, 64
+    ),
+    Setting(
+        "min_confidence",
+        _DEFAULTS.min_confidence,
+        "a gloss with less confidence is not published on gloss",
+        0.0,
+        1.0,
+    ),
+)
+TABLE = (
+    MODEL,
+    Setting(
+        "device",
+        "auto",
+        "where the network runs; auto: a GPU where there is one (an .onnx: onnxruntime-gpu)",
+        choices=("auto", "cpu", "cuda"),
+    ),
+    Setting("threads", 1, "CPU threads of the network", 1, 64),
+    *ENDPOINTS,
+    Setting(
+        "idle_timeout",
+        2.0,
+        "seconds without features that end an utterance; longer than that of preprocessing_node",
+        0.05,
+        60.0,
+    ),
+    Setting("queue_size", 1200, "steps of features that may wait for the network", 60, 100_000),
+    AUTOSTART,
+)
+
+
+class RecognitionNode(ManagedNode):
+    """Publishes final glosses on ``gloss``, changing ones on ``gloss_partial``.
+
+    Configured it has read what the model says of itself and publishes vocabulary and recipe; active
+    it holds the network, recognises, and serves the action ``recognize``.
+
+    Raises:
+        WhisperSignError: a parameter is at fault or, with ``autostart``, the model.
+    """
+
+    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+        self._worker: RecognitionWorker | None = None
+        self._subscription: Subscription | None = None
+        self._silence: Silence | None = None
+        self._server: RecognizeServer | None = None
+        super().__init__("recognition_node", TABLE, also_known, **arguments)
+        self._topic = self.resolve_topic_name("hands/features")
+        self.diagnostics = Diagnostics(
+            self, "hands/features", "whispersign_msgs/msg/HandFeatures", self.condition
+        )
+        self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
+        self._partial = qos.publish(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
+        self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
+        self._recipe = qos.publish(self, Recipe, "recipe", qos.RECIPE)
+        self._metadata: CheckpointMetadata | None = None
+        self._former = Former()  # recipe
+        self._frame_id = ""
+        self._seams = Seams()
+        self._seam_owed = False  # a stream began with features that were refused
+        self._utterances = 0  # of earlier activations
+        self._server = RecognizeServer(self, self._recognisable)
+        self.begin()
+
+    @property
+    def at_rest(self) -> bool:
+        """No features have come for ``idle_timeout`` and everything is published."""
+        heard = self._silence is not None and self._silence.waiting
+        return not heard and (self._worker is None or self._worker.at_rest)
+
+    def condition(self) -> Condition | None:
+        """An error while nothing is recognised: who relies on a stop sign must know."""
+        if self.state != ACTIVE:
+            return DiagnosticStatus.ERROR, f"{self.state}: nothing is recognised"
+        worker = self._worker
+        fault = worker.fault if worker is not None else ""
+        return (DiagnosticStatus.ERROR, fault) if fault else None
+
+    def destroy_node(self) -> None:
+        """Stop working, then free the node."""
+        if self._server is not None:
+            self._server.destroy()
+        super().destroy_node()
+
+    def _changes(self) -> dict[str, Change]:
+        return {"model": self._change_model}
+
+    def _change_model(self, value: str) -> None:
+        """Go on with another model; what is being signed is closed with the one before.
+
+        Raises:
+            CheckpointError: it cannot be used; the one before stays.
+        """
+        path = find_checkpoint(value)
+        metadata = read_metadata(path)
+        if self._worker is not None:
+            self._worker.switch(self._load(path, metadata))
+        if self._metadata is not None:
+            self._former.becomes(self._metadata.recipe.id)
+            self._metadata = metadata
+            self._announce(metadata)
+
+    def _recognisable(self) -> Collection[str] | None:
+        return self._metadata.glosses if self._worker and self._metadata else None
+
+    def _configure(self) -> None:
+        self._metadata = read_metadata(find_checkpoint(self.values["model"]))
+        self._announce(self._metadata)
+
+    def _announce(self, metadata: CheckpointMetadata) -> None:
+        """Tell everybody what the model can say, and the nodes before it what it reads."""
+        now = self.get_clock().now().to_msg()
+        self._vocabulary.publish(
+            vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
+        )
+        self._recipe.publish(recipe_message(now, metadata.recipe, metadata.model_id))
+        self.diagnostics.show("model", metadata.model_id)
+        if self._server is not None:
+            self._server.changed(metadata.glosses)
+
+    def _activate(self) -> None:
+        metadata, path = self._metadata, find_checkpoint(self.values["model"])
+        assert metadata is not None
+        if read_metadata(path) != metadata:
+            raise CheckpointError(path, "has changed since it was read", "configure again")
+        recognition = self._load(path, metadata)
+        recognition.recognizer.utterance_id = self._utterances
+        self._worker = RecognitionWorker(recognition, self.diagnostics, self.values["queue_size"])
+        self._seams, self._seam_owed = Seams(), True
+        self._silence = Silence(self, self.values["idle_timeout"], self._worker.finish)
+        self._subscription = qos.subscribe(
+            self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._take
+        )
+
+    def _load(self, path: Path, metadata: CheckpointMetadata) -> Recognition:
+        """Load a network for recognition."""
+        options = RecognizerOptions(
+            **{setting.name: self.values[setting.name] for setting in ENDPOINTS}
+        )
+        backend = load_backend(path, self.values["device"], self.values["threads"])
+        if backend.notice:
+            self.get_logger().warning(backend.notice)
+        self.diagnostics.show("device", backend.device)
+        self.get_logger().info(
+            f"recognising {len(metadata.glosses)} glosses with {metadata.model_id} "
+            f"on {backend.device}"
+        )
+        recognizer = StreamingRecognizer(
+            backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
+        )
+        return Recognition(recognizer, partial(self._publish, metadata))
+
+    def _release(self) -> None:
+        if self._subscription is not None:
+            self.destroy_subscription(self._subscription)
+        if self._silence is not None:
+            self._silence.destroy()
+        if self._worker is not None:
+            self._utterances = self._worker.stop()
+        if self._server is not None:
+            self._server.stop(f"{self.get_name()} has been deactivated")
+        self._subscription = self._silence = self._worker = None
+
+    def _forget(self) -> None:
+        self._metadata = None
+
+    def _take(self, message: HandFeatures) -> None:
+        worker, silence, server = self._worker, self._silence, self._server
+        if worker is None or silence is None or server is None:
+            return
+        stamp, features = read_features(message)
+        self.diagnostics.arrived(stamp)
+        seam = self._seams.at(message.sequence)
+        if self._seams.missed:
+            self.diagnostics.dropped("steps_missed", count=self._seams.missed)
+        if not self._accepts(message):
+            self._seam_owed |= seam
+            return
+        seam, self._seam_owed = seam or self._seam_owed, False
+        silence.broken()
+        self._frame_id = message.header.frame_id
+        self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
+        server.heard(stamp, seam)
+        worker.push(Step(stamp, features, seam))
+
+    def _accepts(self, message: HandFeatures) -> bool:
+        """Whether features are what the model reads; old ones still come right after a change."""
+        assert self._metadata is not None
+        wanted = self._metadata.recipe.id
+        if message.recipe_id == wanted:
+            self.diagnostics.accept()
+            return True
+        if self._former.was(message.recipe_id):
+            self.diagnostics.dropped("steps_of_the_former_model")
+        else:
+            self.diagnostics.refuse(
+                f"{self._topic}: features of recipe {message.recipe_id}, the model's is "
+                f"{wanted}; give preprocessing_node the same model"
+            )
+        return False
+
+    def _publish(self, metadata: CheckpointMetadata, result: Result) -> None:
+        """Publish a result; called by the worker."""
+        publisher = self._gloss if result.final else self._partial
+        messages = gloss_messages(result, self._frame_id, metadata.language, metadata.model_id)
+        for message in messages:
+            publisher.publish(message)
+        if self._server is not None:
+            self._server.give(result.final, messages)
+
+
+def main() -> int:
+    """Run the executable ``recognition_node``."""
+    return run("recognition_node", lambda end: [RecognitionNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,128 @@
+"""Node ``replay_node``: recorded bags on ``hands/raw`` and ``annotation``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rclpy.node import Node
+
+from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.bags.bag import read_bag
+from whispersign_model.recordings.bags.files import find_bags
+from whispersign_model.recordings.bags.topics import FILTERED, RAW
+from whispersign_model.recordings.recording import Recording
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.runner import run
+from whispersign_ros.playback.clock_publisher import PlayedClock
+from whispersign_ros.playback.player import SETTINGS, Player, PlayerOptions, shared_options
+
+TABLE = (
+    Setting(
+        "bag",
+        "",
+        "bag to play, or a folder of bags (played in order of their names), or a list of these",
+        one_or_many=True,
+    ),
+    Setting("loop", False, "begin again after the last bag"),
+    Setting(
+        "restamp",
+        True,
+        "move the stamps of each bag to the time it is sent, spacing kept; false: as recorded",
+    ),
+    Setting(
+        "clock",
+        0.0,
+        "times a second to publish the time of what is played on /clock; 0.0: not at all",
+        0.0,
+        1000.0,
+    ),
+    Setting("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
+    Setting("exit_at_end", True, "end the process after the last frame; false: stay idle"),
+    *SETTINGS,
+)
+
+
+class ReplayNode(Node):
+    """Publishes recorded hands at the recorded pace; each bag is a new stream from sequence 0.
+
+    Args:
+        on_end: called after the last frame when ``exit_at_end`` is set.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        BagError, ConfigError: a bag or parameter is at fault.
+    """
+
+    def __init__(
+        self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        super().__init__(
+            "replay_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        self._player: Player | None = None  # rclpy may destroy a node that was never whole
+        values = declare(self, TABLE, also_known)
+        given = [values["bag"]] if isinstance(values["bag"], str) else values["bag"]
+        if not any(given):
+            raise ConfigError("parameter 'bag'", "is empty", "set it to a bag or folder of bags")
+        if values["clock"] and self.get_parameter("use_sim_time").value:
+            raise ConfigError(
+                "parameter 'clock'",
+                "this node would take the time from the clock that it gives",
+                "set use_sim_time to false for it",
+            )
+        bags = find_bags(Path(path).expanduser() for path in given)
+        first = read_hands(bags[0])  # a bag that cannot be read is a fault at the start
+        self.diagnostics = Diagnostics(self)
+        options = PlayerOptions(
+            restamp=values["restamp"],
+            one_stream=False,
+            pause=values["pause"],
+            **shared_options(values),
+        )
+        self._player = Player(
+            self,
+            options,
+            _recordings(first, bags, values["loop"]),
+            self.diagnostics,
+            on_end if values["exit_at_end"] else lambda: None,
+            PlayedClock(self, values["clock"]),
+        )
+        self._player.start()
+
+    def destroy_node(self) -> None:
+        """Stop playing, then free the node."""
+        if self._player is not None:
+            self._player.stop()
+        super().destroy_node()
+
+
+def read_hands(bag: Path) -> Recording:
+    """Read a bag's raw hands or, where there are none, its filtered ones.
+
+    Raises:
+        BagError: the bag cannot be read.
+    """
+    return read_bag(bag, prefer=(RAW, FILTERED))
+
+
+def _recordings(
+    first: Recording, bags: Sequence[Path], loop: bool
+) -> Iterator[Callable[[], Recording]]:
+    yield lambda: first
+    yield from (partial(read_hands, bag) for bag in bags[1:])
+    while loop:
+        yield from (partial(read_hands, bag) for bag in bags)
+
+
+def main() -> int:
+    """Run the executable ``replay_node``."""
+    return run("replay_node", lambda end: [ReplayNode(end)], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

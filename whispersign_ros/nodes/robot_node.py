@@ -1,0 +1,94 @@
+"""Node ``robot_node``: a simulated mobile base, for trials of commands without a robot."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.runner import run
+from whispersign_ros.simulation.unicycle import Pose, Unicycle
+
+TABLE = (
+    Setting("stamped", False, "cmd_vel carries TwistStamped; false: Twist"),
+    Setting(
+        "command_timeout",
+        0.5,
+        "seconds after the last command at which the robot stops by itself",
+        0.05,
+        60.0,
+    ),
+    Setting("rate", 20.0, "poses a second", 1.0, 200.0),
+    Setting("frame_id", "odom", "frame_id of the poses: x ahead at the beginning, y to the left"),
+)
+
+
+class RobotNode(Node):
+    """Drives as ``cmd_vel`` says, without inertia, and publishes ``robot_pose``.
+
+    Its time is a clock that never jumps.
+
+    Attributes:
+        robot: what moves.
+
+    Raises:
+        ConfigError: a parameter is at fault.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(
+            "robot_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE)
+        self.robot = Unicycle(values["command_timeout"], time.monotonic())
+        self._frame_id: str = values["frame_id"]
+        kind = TwistStamped if values["stamped"] else Twist
+        self.diagnostics = Diagnostics(self)
+        self._poses = qos.publish(self, PoseStamped, "robot_pose", qos.POSE)
+        self._commands = qos.subscribe(self, kind, "cmd_vel", qos.COMMAND_INPUT, self._drive)
+        self._ticks = self.create_timer(
+            1 / values["rate"], self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def _drive(self, message: Twist | TwistStamped) -> None:
+        twist = message.twist if isinstance(message, TwistStamped) else message
+        speed, rate = float(twist.linear.x), float(twist.angular.z)
+        if not (math.isfinite(speed) and math.isfinite(rate)):
+            self.diagnostics.dropped("commands_not_finite")
+            return
+        self.robot.command(speed, rate, time.monotonic())
+        self.diagnostics.arrived(self.get_clock().now().nanoseconds)
+
+    def _tell(self) -> None:
+        pose = self.robot.advance(time.monotonic())
+        message = _pose_message(pose)
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = self._frame_id
+        self._poses.publish(message)
+        self.diagnostics.show("x", f"{pose.x:.2f}")
+        self.diagnostics.show("y", f"{pose.y:.2f}")
+        self.diagnostics.show("heading_degrees", f"{math.degrees(pose.heading):.0f}")
+
+
+def _pose_message(pose: Pose) -> PoseStamped:
+    message = PoseStamped()
+    message.pose.position.x, message.pose.position.y = pose.x, pose.y
+    message.pose.orientation.z = math.sin(pose.heading / 2)
+    message.pose.orientation.w = math.cos(pose.heading / 2)
+    return message
+
+
+def main() -> int:
+    """Run the executable ``robot_node``."""
+    return run("robot_node", lambda end: [RobotNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,189 @@
+"""What the nodes of all sensors share: a reader's observations on ``hands/raw``, from a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.duration import Duration
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.sensors.reader import Patience, Reader
+from whispersign_model.sensors.sensor import Observation, Sensor
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros.conversions.messages import frame_message
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.managed_node import AUTOSTART, ManagedNode
+from whispersign_ros.node.parameters import Setting
+
+# Parameters that every sensor's node has.
+SETTINGS = (
+    Setting("frame_id", "hands", "frame_id of the headers: x to the signer's right, y up, z back"),
+    Setting("retry", 0.5, "seconds until a lost sensor is looked for again", 0.05, 60.0),
+    Setting("longest_retry", 8.0, "the wait doubles with every attempt, up to this", 0.05, 600.0),
+    Setting("silence", 2.0, "seconds without a frame after which it is called silent", 0.2, 60.0),
+    AUTOSTART,
+)
+DRIFT = NANOSECONDS // 20  # by which the node's clock may leave the host's before it is followed
+NEW_TIME = NANOSECONDS  # a step back by more than this begins a new stream
+LEAST_STEP = NANOSECONDS // 1000  # between two frames, where simulated time goes slower than they
+LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
+
+
+class HostClock:
+    """Turns the host's monotonic time into the node's time, with its spacing kept.
+
+    Simulated time has a pace of its own, so there each stamp goes by what ``/clock`` says now.
+
+    Args:
+        now: the node's clock, nanoseconds; follows ``/clock`` where the node does.
+        simulated: whether it does.
+    """
+
+    def __init__(self, now: Callable[[], int], simulated: Callable[[], bool]) -> None:
+        self._now = now
+        self._simulated = simulated
+        self._offset: int | None = None
+        self._last = 0
+
+    def ros(self, stamp: int) -> int:
+        """A stamp of ``time.monotonic_ns()`` in the node's time."""
+        offset, simulated = self._now() - time.monotonic_ns(), self._simulated()
+        if simulated or self._offset is None or abs(offset - self._offset) > DRIFT:
+            self._offset = offset
+        found = stamp + self._offset
+        if simulated and 0 <= self._last - found < NEW_TIME:
+            found = self._last + LEAST_STEP
+        self._last = found
+        return found
+
+
+class SensorNode(ManagedNode):
+    """Publishes what a sensor observes. Configured it has the sensor; active it reads it.
+
+    A subclass has a table of parameters, makes the sensor from their values, and calls ``begin``
+    once it is whole.
+
+    Args:
+        name: of the node.
+        table: all its parameters, ``SETTINGS`` among them.
+        on_end: called after the last frame of a sensor that ends.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        ConfigError: a parameter is at fault.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        table: Sequence[Setting],
+        on_end: Callable[[], None],
+        also_known: Sequence[str] = (),
+        **arguments: Any,
+    ) -> None:
+        self._reader: Reader | None = None
+        self.sensor: Sensor | None = None
+        self.stopping = threading.Event()
+        self.on_end = on_end
+        super().__init__(name, table, also_known, **arguments)
+        self.diagnostics = Diagnostics(self, condition=self.condition)
+        self.frames = qos.publish(self, HandFrame, "hands/raw", qos.HANDS)
+        clock = self.get_clock()
+        self._host_clock = HostClock(
+            lambda: int(clock.now().nanoseconds), lambda: bool(clock.ros_time_is_active)
+        )
+        self._sequence = 0
+        self.last_stamp = 0
+        self._told: Counter[str] = Counter()
+
+    def make_sensor(self) -> Sensor:
+        """Make the sensor from ``values``.
+
+        Raises:
+            WhisperSignError: it can never work like this.
+        """
+        raise NotImplementedError
+
+    def observed(self, observation: Observation) -> None:
+        """Publish an observation; called by the reader."""
+        sensor = self.sensor
+        assert sensor is not None
+        self.diagnostics.accept()
+        self._tell_drops(sensor)
+        stamp = self._host_clock.ros(observation.stamp) if sensor.host_clock else observation.stamp
+        if stamp <= self.last_stamp and self.last_stamp - stamp <= NEW_TIME:
+            self.diagnostics.dropped("frames_out_of_order")
+            return
+        if stamp < 0:
+            self.diagnostics.dropped("frames_before_the_clock", "nothing has come on /clock yet")
+            return
+        if stamp < self.last_stamp:
+            self._sequence = 0
+        self.last_stamp = stamp
+        self.frames.publish(
+            frame_message(
+                stamp,
+                self._sequence,
+                observation.positions,
+                observation.confidence,
+                frame_id=self.values["frame_id"],
+                coordinates=sensor.coordinates,
+                source=sensor.source,
+            )
+        )
+        self._sequence += 1
+        self.diagnostics.arrived(stamp)
+        self.diagnostics.show("hands_tracked", observation.hands_tracked)
+        for key, value in sensor.values().items():
+            self.diagnostics.show(key, value)
+
+    def opened(self) -> None:
+        """Begin a new stream; called by the reader."""
+        self._sequence = 0
+
+    def lost(self, error: WhisperSignError) -> None:
+        """Say why nothing comes; called by the reader."""
+        self.diagnostics.fail(str(error))
+
+    def ended(self) -> None:
+        """Wait until the last frames are delivered, then say so; called by the reader."""
+        if self.sensor is not None:
+            self._tell_drops(self.sensor)
+        self.frames.wait_for_all_acked(timeout=LAST_DELIVERY)
+        self.get_logger().info(f"the end after {self.diagnostics.received} frames")
+        if not self.stopping.is_set():
+            self.on_end()
+
+    def _tell_drops(self, sensor: Sensor) -> None:
+        for cause, count in sensor.drops().items():
+            if new := count - self._told[cause]:
+                self._told[cause] = count
+                self.diagnostics.dropped(cause, sensor.source, new)
+
+    def _configure(self) -> None:
+        self.sensor = self.make_sensor()
+        self._told = Counter()
+
+    def _activate(self) -> None:
+        assert self.sensor is not None
+        self.stopping.clear()
+        values = self.values
+        patience = Patience(values["retry"], values["longest_retry"], values["silence"])
+        self._reader = Reader(self.sensor, self, patience)
+        self._reader.start()
+
+    def _release(self) -> None:
+        self.stopping.set()
+        if self._reader is not None:
+            self._reader.stop()
+        self._reader = None
+
+    def _forget(self) -> None:
+        self.sensor = None

@@ -1,0 +1,118 @@
+"""Node ``smoothing_node``: ``hands/raw`` filtered to ``hands/filtered``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+
+from whispersign_model.bundled import find_checkpoint
+from whispersign_model.features.recipe import Smoothing
+from whispersign_model.features.smoothing import Smoother
+from whispersign_model.network.checkpoint import read_metadata
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros.conversions.messages import read_frame, set_hands
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import MODEL, Setting, declare
+from whispersign_ros.node.recipe_sync import FOLLOW, follow
+from whispersign_ros.node.runner import run
+from whispersign_ros.node.stream_monitor import Seams
+
+FIELDS = ("min_cutoff", "beta", "d_cutoff", "window_size")  # of Smoothing, taken as parameters
+
+
+def _field(name: str, description: str, minimum: float, maximum: float) -> Setting:
+    return Setting(name, getattr(Smoothing(), name), description, minimum, maximum)
+
+
+TABLE = (
+    MODEL,
+    FOLLOW,
+    Setting(
+        "kind",
+        "model",
+        "the filter; model: the one the model was trained with, other parameters then unused",
+        choices=("model", "none", "one_euro", "moving_average"),
+    ),
+    _field("min_cutoff", "one_euro: cut-off frequency of a hand at rest, Hz", 0.01, 100.0),
+    _field("beta", "one_euro: rise of the cut-off frequency with speed, Hz per (m/s)", 0.0, 1000.0),
+    _field("d_cutoff", "one_euro: cut-off frequency of the speed itself, Hz", 0.01, 100.0),
+    _field("window_size", "moving_average: frames in the mean", 1, 100),
+)
+
+
+class SmoothingNode(Node):
+    """Filters positions; header, sequence and confidence pass unchanged.
+
+    Frames that are smoothed already (``HandFrame.smoothing`` is not empty) pass as they are.
+
+    Raises:
+        CheckpointError, ConfigError: the model or a parameter is at fault.
+    """
+
+    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+        super().__init__(
+            "smoothing_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE, also_known, {"model": self._change_model})
+        self._as_model = values["kind"] == "model"
+        if self._as_model:
+            smoothing = read_metadata(find_checkpoint(values["model"])).recipe.smoothing
+        else:
+            smoothing = Smoothing(kind=values["kind"], **{field: values[field] for field in FIELDS})
+        self._seams = Seams()
+        self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
+        self._use(smoothing)
+        self._publisher = qos.publish(self, HandFrame, "hands/filtered", qos.HANDS)
+        self._input = qos.HandsInput(self, "hands/raw", self._filter)
+        if self._as_model and values["follow"]:
+            follow(self, self.diagnostics, lambda recipe, _: self._adopt(recipe.smoothing))
+
+    def _use(self, smoothing: Smoothing) -> None:
+        self._filter_name = smoothing.name
+        self._smoother = Smoother(smoothing)
+        self.diagnostics.show("smoothing", self._filter_name or "none")
+        self.get_logger().info(f"smoothing: {self._filter_name or 'none'}")
+
+    def _change_model(self, value: str) -> None:
+        smoothing = read_metadata(find_checkpoint(value)).recipe.smoothing
+        if self._as_model:
+            self._adopt(smoothing)
+
+    def _adopt(self, smoothing: Smoothing) -> None:
+        """Go on with another filter, which knows nothing yet."""
+        if smoothing.name != self._filter_name:
+            self._use(smoothing)
+
+    def _filter(self, message: HandFrame) -> None:
+        frame = read_frame(message)
+        self.diagnostics.arrived(frame.stamp)
+        if frame.untrackable:
+            self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
+        if self._seams.at(frame.sequence):
+            self._smoother.reset()
+        if self._seams.missed:
+            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
+        positions: NDArray[np.float32] | None = frame.positions
+        if not message.smoothing:
+            positions = self._smoother.push(frame.stamp, frame.positions, frame.confidence)
+            message.smoothing = self._filter_name
+        if positions is None:
+            self.diagnostics.dropped("frames_out_of_order")
+            return
+        set_hands(message, positions, frame.confidence)
+        self.diagnostics.show("hands_tracked", frame.hands_tracked)
+        self._publisher.publish(message)
+
+
+def main() -> int:
+    """Run the executable ``smoothing_node``."""
+    return run("smoothing_node", lambda end: [SmoothingNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,172 @@
+"""Node ``synthetic_node``: a made-up person who signs, on ``hands/raw`` and ``annotation``.
+
+In a recording session the person signs what is asked for, and leaves the labels to the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from whispersign_model.recordings.labels import BETWEEN
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.synthesis.sensor import SENSORS, SensorModel
+from whispersign_model.synthesis.signer import AwayItem, Signer
+from whispersign_msgs.msg import Prompt
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.runner import run
+from whispersign_ros.playback.player import SETTINGS, Player, PlayerOptions, shared_options
+
+REACTION = 0.2  # seconds without hands before and after a sign that was asked for
+AWAY = 0.1  # seconds between two looks whether one is
+TABLE = (
+    Setting(
+        "glosses",
+        "",
+        "gloss to sign, or a list: one sentence, signed again and again; empty: random sentences",
+        one_or_many=True,
+    ),
+    Setting("sentence_length", 3, "glosses in a random sentence", 1, 20),
+    Setting("sentences", 0, "sentences to sign; 0: without end", 0, 1_000_000),
+    Setting("seed", 0, "decides the person and everything that varies", 0, 2**31 - 1),
+    Setting("sensor", "leap", "what the person signs before; ideal: the truth", choices=SENSORS),
+    Setting("frame_rate", 60.0, "frames the sensor gives a second, Hz", 5.0, 240.0),
+    Setting(
+        "noise",
+        -1.0,
+        "standard deviation of a joint's position, metres; below 0: the sensor's own",
+        -1.0,
+        0.1,
+    ),
+    Setting(
+        "prompted",
+        False,
+        "sign what topic prompt asks for, when it does, and nothing else; glosses and sentences "
+        "are then unused",
+    ),
+    Setting("exit_at_end", True, "end the process after the last sentence; false: stay idle"),
+    *SETTINGS,
+)
+
+
+class SyntheticNode(Node):
+    """Signs sentences, one after the other, in one stream; the hands leave the view in between.
+
+    Args:
+        on_end: called after the last sentence when ``exit_at_end`` is set.
+        also_known: parameter names of other nodes in the process.
+        arguments: for ``rclpy.node.Node``.
+
+    Raises:
+        ConfigError: a parameter is at fault, or names a gloss that the lexicon lacks.
+    """
+
+    def __init__(
+        self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
+    ) -> None:
+        super().__init__(
+            "synthetic_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        self._player: Player | None = None  # rclpy may destroy a node that was never whole
+        values = declare(self, TABLE, also_known)
+        sensor = SensorModel.named(values["sensor"], values["frame_rate"])
+        if values["noise"] >= 0:
+            sensor = replace(sensor, noise=values["noise"])
+        signer = Signer(values["seed"], sensor=sensor)
+        glosses = [values["glosses"]] if isinstance(values["glosses"], str) else values["glosses"]
+        sentence = [gloss for gloss in glosses if gloss]
+        for gloss in sentence:
+            signer.lexicon.sign(gloss)
+        self.diagnostics = Diagnostics(self)
+        options = PlayerOptions(
+            restamp=True,
+            one_stream=True,
+            pause=1.0 / values["frame_rate"],
+            **shared_options(values),
+        )
+        if values["prompted"]:
+            recordings = Prompted(self, signer).recordings()
+        else:
+            length, number = values["sentence_length"], values["sentences"]
+            recordings = _sentences(signer, sentence, length, number)
+        self._player = Player(
+            self,
+            options,
+            recordings,
+            self.diagnostics,
+            on_end if values["exit_at_end"] else lambda: None,
+        )
+        self._player.start()
+
+    def destroy_node(self) -> None:
+        """Stop signing, then free the node."""
+        if self._player is not None:
+            self._player.stop()
+        super().destroy_node()
+
+
+def _sentences(
+    signer: Signer, sentence: Sequence[str], length: int, number: int
+) -> Iterator[Callable[[], Recording]]:
+    """Yield what makes each sentence: the given one, or random ones of ``length`` glosses."""
+    rng = np.random.default_rng(signer.seed)
+    for take in range(number) if number else count():
+        chosen = sentence or rng.choice(signer.lexicon.glosses, size=length).tolist()
+        yield partial(signer.sign_sentence, chosen, take)
+
+
+class Prompted:
+    """What a person signs who follows the prompts of a session: hands away but for the signs.
+
+    Args:
+        node: listens to ``prompt``.
+        signer: the person.
+    """
+
+    def __init__(self, node: Node, signer: Signer) -> None:
+        self._signer = signer
+        self._asked: SimpleQueue[tuple[str, int]] = SimpleQueue()
+        self._last: tuple[int, str, int] | None = None
+        qos.subscribe(node, Prompt, "prompt", qos.STATE, self._hear)
+
+    def recordings(self) -> Iterator[Callable[[], Recording]]:
+        """Yield what makes the next recording, without end."""
+        while True:
+            try:
+                gloss, take = self._asked.get_nowait()
+            except Empty:
+                yield self._away
+            else:
+                yield partial(self._sign, gloss.split(BETWEEN), take)
+
+    def _hear(self, message: Prompt) -> None:
+        """Sign once when signing begins; the prompt comes again while time runs."""
+        now = (message.phase, message.gloss, message.take)
+        if message.phase == Prompt.SIGNING and now != self._last:
+            self._asked.put((message.gloss, message.take))
+        self._last = now
+
+    def _sign(self, glosses: Sequence[str], take: int) -> Recording:
+        signed = self._signer.sign_sentence(glosses, take, lead=REACTION, tail=REACTION)
+        return replace(signed, segments=())
+
+    def _away(self) -> Recording:
+        return self._signer.record([AwayItem(AWAY)])
+
+
+def main() -> int:
+    """Run the executable ``synthetic_node``."""
+    return run("synthetic_node", lambda end: [SyntheticNode(end)], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

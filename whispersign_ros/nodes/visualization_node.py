@@ -1,0 +1,199 @@
+"""Node ``visualization_node``: hands and glosses as markers, drawn only while somebody looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from whispersign_model.skeleton import HANDS
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import Gloss, HandFrame
+from whispersign_ros.conversions.markers import (
+    SIDES,
+    Anchor,
+    clearing,
+    hand_markers,
+    sizes,
+    text_marker,
+    upright,
+)
+from whispersign_ros.conversions.messages import read_frame
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.runner import run
+from whispersign_ros.node.stream_monitor import Silence
+
+LOOK = 0.25  # seconds between two looks whether anybody listens
+SHORTEST = 0.9  # of the time between two pictures: a frame that is a little early is drawn
+LINE = 1.5  # heights of text from a line to the next
+TABLE = (
+    Setting("hands", "filtered", "which hands are drawn", choices=("filtered", "raw")),
+    Setting(
+        "rate", 30.0, "pictures a second, at most; frames in between are not drawn", 1.0, 240.0
+    ),
+    Setting("gloss_time", 3.0, "seconds for which the last glosses are shown", 0.1, 3600.0),
+    Setting(
+        "hands_timeout",
+        1.0,
+        "seconds without a frame after which everything is taken away",
+        0.1,
+        60.0,
+    ),
+)
+
+
+class Sentence:
+    """The glosses of one utterance, put together from their messages.
+
+    Attributes:
+        utterance: its number; -1 before the first.
+    """
+
+    def __init__(self) -> None:
+        self.utterance = -1
+        self._glosses: list[str] = []
+
+    def take(self, message: Gloss) -> None:
+        """Add a gloss; it replaces what was at its place and after it."""
+        if message.utterance_id != self.utterance:
+            self._glosses = []
+        self.utterance = int(message.utterance_id)
+        self._glosses[message.position :] = [message.gloss]
+
+    def clear(self) -> None:
+        """Forget all glosses."""
+        self._glosses = []
+
+    @property
+    def text(self) -> str:
+        """The glosses, with spaces between."""
+        return " ".join(self._glosses)
+
+
+class VisualizationNode(Node):
+    """Publishes ``markers``; subscribes to hands and glosses only while somebody listens to them.
+
+    Raises:
+        ConfigError: a parameter is at fault.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(
+            "visualization_node", automatically_declare_parameters_from_overrides=True, **arguments
+        )
+        values = declare(self, TABLE)
+        self._topic = f"hands/{values['hands']}"
+        self._pause = round(SHORTEST / values["rate"] * NANOSECONDS)
+        self._gloss_time: float = values["gloss_time"]
+        self._inputs: list[Callable[[], None]] = []  # what ends each subscription
+        self._forget()
+        self.diagnostics = Diagnostics(self, self._topic, "whispersign_msgs/msg/HandFrame")
+        self.diagnostics.rest("nobody listens to the markers")
+        self._markers = qos.publish(self, MarkerArray, "markers", qos.MARKERS)
+        self._silence = Silence(self, values["hands_timeout"], self._clear)
+        self._looks = self.create_timer(
+            LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    @property
+    def drawing(self) -> bool:
+        """Somebody listens to the markers."""
+        return bool(self._inputs)
+
+    def _forget(self) -> None:
+        self._header = Header()
+        self._anchor = Anchor()
+        self._final, self._partial = Sentence(), Sentence()
+        self._final_arrival = 0.0  # seconds on a clock that never jumps
+        self._drawn = 0  # nanoseconds: when the last frame was
+
+    def _look(self) -> None:
+        """Begin to listen when somebody looks, and end when nobody does."""
+        wanted = self._markers.get_subscription_count() > 0
+        if wanted and not self._inputs:
+            self.listen()
+        elif not wanted and self._inputs:
+            for end in self._inputs:
+                end()
+            self._inputs = []
+            self._forget()
+            self.diagnostics.rest("nobody listens to the markers")
+
+    def listen(self) -> None:
+        """Begin to hear hands and glosses."""
+        hands = qos.HandsInput(self, self._topic, self._draw)
+        glosses = [
+            qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._hear),
+            qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._hear),
+        ]
+        self._inputs = [
+            hands.destroy,
+            *(lambda each=each: self.destroy_subscription(each) for each in glosses),
+        ]
+        self.diagnostics.rest("")
+
+    def _hear(self, message: Gloss) -> None:
+        """Note a gloss; final ones end what was partial, and what of that comes late."""
+        if not message.final:
+            if message.utterance_id != self._final.utterance:
+                self._partial.take(message)
+            return
+        self._partial.clear()
+        self._final.take(message)
+        self._final_arrival = time.monotonic()
+
+    def _draw(self, message: HandFrame) -> None:
+        """Publish a frame's markers, unless the last ones were published just before."""
+        now = time.monotonic_ns()
+        frame = read_frame(message)
+        self.diagnostics.arrived(frame.stamp)
+        self._silence.broken()
+        if now - self._drawn < self._pause:
+            return
+        self._drawn = now
+        self._header = message.header
+        size = sizes(message.coordinates)
+        positions = upright(frame.positions, message.coordinates)
+        markers = [
+            marker
+            for hand in HANDS
+            for marker in hand_markers(
+                hand,
+                self._header,
+                positions[SIDES[hand]],
+                frame.confidence[SIDES[hand]],
+                size,
+            )
+        ]
+        place = self._anchor.follow(positions, frame.confidence).copy()
+        for namespace, text in (("partial", self._partial.text), ("gloss", self._last_glosses())):
+            place[1] += size.above if namespace == "partial" else LINE * size.text
+            markers.append(text_marker(namespace, self._header, text, place, size))
+        self._markers.publish(MarkerArray(markers=markers))
+        self.diagnostics.show("hands_tracked", frame.hands_tracked)
+
+    def _last_glosses(self) -> str:
+        """Return the final glosses while they are to be shown."""
+        old = time.monotonic() - self._final_arrival > self._gloss_time
+        return "" if old else self._final.text
+
+    def _clear(self) -> None:
+        """Take everything away: no hands come any more."""
+        self._markers.publish(MarkerArray(markers=clearing(self._header)))
+        self._partial.clear()
+
+
+def main() -> int:
+    """Run the executable ``visualization_node``."""
+    return run("visualization_node", lambda end: [VisualizationNode()], __doc__ or "", TABLE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

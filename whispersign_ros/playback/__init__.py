@@ -1,0 +1,1 @@
+"""Playback of recordings in real time."""

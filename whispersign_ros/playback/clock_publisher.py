@@ -1,0 +1,57 @@
+"""The time of what is played, on ``/clock``, for nodes that take the time from there."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock as ClockMessage
+
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_ros.conversions.messages import time_message
+from whispersign_ros.node import qos
+
+
+class PlayedClock:
+    """Publishes the time that a recording has reached, again and again.
+
+    Nothing is published before the first recording. After a recording the time stands still until
+    the next one begins, which may be earlier: that is a jump in time.
+
+    Args:
+        node: owns the publisher.
+        rate: messages a second; 0 for none.
+    """
+
+    def __init__(self, node: Node, rate: float) -> None:
+        self._lock = threading.Lock()
+        self._begin = self._end = 0  # stamps, nanoseconds
+        self._speed = 0.0
+        self._begun: float | None = None
+        if rate:
+            self._publisher = qos.publish(node, ClockMessage, "/clock", qos.CLOCK)
+            node.create_timer(
+                1 / rate, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
+
+    def begin(self, begin: int, end: int, speed: float) -> None:
+        """A recording begins now; called from the thread that plays it.
+
+        Args:
+            begin: stamp of its first frame, as it is sent; nanoseconds.
+            end: that of its last frame.
+            speed: seconds of the recording in one second.
+        """
+        with self._lock:
+            self._begin, self._end, self._speed = begin, end, speed
+            self._begun = time.monotonic()
+
+    def _publish(self) -> None:
+        with self._lock:
+            if self._begun is None:
+                return
+            played = round((time.monotonic() - self._begun) * self._speed * NANOSECONDS)
+            now = min(self._begin + played, self._end)
+        self._publisher.publish(ClockMessage(clock=time_message(now)))

@@ -1,0 +1,280 @@
+"""Play recordings on ``hands/raw`` and ``annotation`` at their own pace, from a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.duration import Duration
+from rclpy.node import Node
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.recordings.recording import Recording
+from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import GlossAnnotation, HandFrame
+from whispersign_ros.conversions.messages import annotation_message, frame_message
+from whispersign_ros.node import qos
+from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.parameters import Setting
+from whispersign_ros.node.stream_monitor import JUMP
+from whispersign_ros.playback.clock_publisher import PlayedClock
+
+# Parameters that every node with a player has.
+SETTINGS = (
+    Setting("rate", 1.0, "speed of playing, 1 = as recorded", 0.01, 100.0),
+    Setting("frame_id", "", "frame_id of the headers; empty: that of the recording, or 'hands'"),
+    Setting(
+        "wait_for",
+        [""],
+        "nodes that must listen to hands/* before the first frame is sent, e.g. recognition_node; "
+        "in any case somebody must listen to hands/raw",
+    ),
+    Setting(
+        "wait_timeout", 60.0, "seconds to wait for them; playing then starts anyway", 0.0, 3600.0
+    ),
+    Setting("start_delay", 0.5, "seconds between finding them and the first frame", 0.0, 3600.0),
+)
+STAGES = ("hands/raw", "hands/filtered", "hands/features")
+GRAPH_POLL = 0.1  # seconds between two looks at who subscribes
+UNREADABLE_PAUSE = 1.0  # seconds; a loop over nothing readable must not spin
+LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
+
+
+@dataclass(frozen=True)
+class PlayerOptions:
+    """How recordings are played.
+
+    Attributes:
+        rate: speed; stamps keep the recorded spacing at any rate.
+        restamp: the first stamp of a recording becomes the time at which it is sent.
+        one_stream: recordings follow each other as one stream; otherwise each begins at
+            sequence 0, which resets every node downstream.
+        pause: seconds between two recordings.
+        frame_id, wait_for, wait_timeout, start_delay: see ``SETTINGS``.
+    """
+
+    rate: float
+    restamp: bool
+    one_stream: bool
+    pause: float
+    frame_id: str
+    wait_for: tuple[str, ...]
+    wait_timeout: float
+    start_delay: float
+
+
+def shared_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of ``PlayerOptions`` that ``SETTINGS`` give."""
+    shared = {name: values[name] for name in (setting.name for setting in SETTINGS)}
+    return shared | {"wait_for": tuple(filter(None, shared["wait_for"]))}
+
+
+class Player:
+    """Publishes recordings frame by frame.
+
+    Attributes:
+        sent: frames published so far.
+
+    Args:
+        node: owns the publishers.
+        options: see ``PlayerOptions``.
+        recordings: called in order, each for the recording to play next; may be endless.
+        diagnostics: told what is played and what fails.
+        on_end: called once after the last frame has been delivered.
+        clock: told when a recording begins.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        options: PlayerOptions,
+        recordings: Iterable[Callable[[], Recording]],
+        diagnostics: Diagnostics,
+        on_end: Callable[[], None],
+        clock: PlayedClock | None = None,
+    ) -> None:
+        self._clock = clock
+        self._node = node
+        self._options = options
+        self._recordings = recordings
+        self._diagnostics = diagnostics
+        self._on_end = on_end
+        self._frames = qos.publish(node, HandFrame, "hands/raw", qos.HANDS)
+        self._annotations = qos.publish(node, GlossAnnotation, "annotation", qos.ANNOTATION)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+        self._sequence = 0
+        self._last_stamp = 0
+        self._jumped = threading.Event()  # the clock: stamps follow it, as another stream
+        self._jumps = node.get_clock().create_jump_callback(
+            JUMP, post_callback=lambda _: self._jumped.set()
+        )
+        self.sent = 0
+
+    def start(self) -> None:
+        """Begin to wait for subscribers, then to play."""
+        self._thread.start()
+
+    @property
+    def playing(self) -> bool:
+        """Something is still to be played."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End playing and wait for the thread."""
+        self._stop.set()
+        self._jumps.unregister()
+        if self.playing:
+            self._thread.join()
+
+    def _run(self) -> None:
+        options = self._options
+        wait_for_listeners(self._node, options.wait_for, options.wait_timeout, self._stop)
+        self._stop.wait(options.start_delay)
+        for recording in self._read_on():
+            if self._stop.is_set():
+                return
+            self._play(recording)
+            if self._stop.wait(self._options.pause):
+                return
+        self._frames.wait_for_all_acked(timeout=LAST_DELIVERY)
+        self._annotations.wait_for_all_acked(timeout=LAST_DELIVERY)
+        self._node.get_logger().info(f"played to the end: {self.sent} frames")
+        if not self._stop.is_set():
+            self._on_end()
+
+    def _read_on(self) -> Iterator[Recording]:
+        """Yield recordings; one that cannot be read is reported and left out."""
+        for read in self._recordings:
+            try:
+                recording = read()
+            except Exception as error:  # whatever a reader raises: the next one may do better
+                told = str(error) if isinstance(error, WhisperSignError) else repr(error)
+                self._diagnostics.dropped("unreadable_recordings", told)
+                self._stop.wait(UNREADABLE_PAUSE)
+            else:
+                yield recording
+
+    def _play(self, recording: Recording) -> None:
+        name = recording.name or recording.source
+        if not len(recording):
+            self._node.get_logger().warning(f"{name}: holds no frame, nothing to play")
+            return
+        self._diagnostics.show("recording", name)
+        if not self._options.one_stream:
+            self._sequence = 0
+        if self._jumped.is_set():
+            self._follow_clock()
+        shift = self._shift(recording)
+        labels = _labels(recording, shift, self._frame_id(recording))
+        if self._clock is not None:
+            first, last = (int(recording.stamps[place]) + shift for place in (0, -1))
+            self._clock.begin(first, last, self._options.rate)
+        begin = time.monotonic()
+        for index, stamp in enumerate(recording.stamps.tolist()):
+            elapsed = (stamp - int(recording.stamps[0])) / NANOSECONDS / self._options.rate
+            if self._stop.wait(max(0.0, begin + elapsed - time.monotonic())):
+                return
+            if self._jumped.is_set() and self._options.restamp:
+                self._follow_clock()
+                shift = self._now() - stamp
+                labels = [
+                    label
+                    for label in _labels(recording, shift, self._frame_id(recording))
+                    if label[0] >= stamp
+                ]
+            while labels and labels[0][0] < stamp:
+                self._annotations.publish(labels.pop(0)[1])
+            self._send(recording, index, shift)
+        for _, label in labels:
+            self._annotations.publish(label)
+
+    def _now(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _follow_clock(self) -> None:
+        """Begin another stream: what was sent before the clock jumped counts for nothing."""
+        self._jumped.clear()
+        self._sequence = self._last_stamp = 0
+
+    def _frame_id(self, recording: Recording) -> str:
+        return self._options.frame_id or recording.meta.get("frame_id", "hands")
+
+    def _shift(self, recording: Recording) -> int:
+        """Nanoseconds to add to the recorded stamps; stamps never step back when restamping."""
+        if not self._options.restamp:
+            return 0
+        now = self._now()
+        pause = max(1, int(self._options.pause * NANOSECONDS))
+        start = max(now, self._last_stamp + pause) if self.sent else now
+        return start - int(recording.stamps[0])
+
+    def _send(self, recording: Recording, index: int, shift: int) -> None:
+        stamp = int(recording.stamps[index]) + shift
+        self._frames.publish(
+            frame_message(
+                stamp,
+                self._sequence,
+                recording.positions[index],
+                recording.confidence[index],
+                frame_id=self._frame_id(recording),
+                coordinates=recording.coordinates,
+                source=recording.source,
+                smoothing=recording.smoothing,
+            )
+        )
+        self._sequence += 1
+        self.sent += 1
+        self._last_stamp = stamp
+        self._diagnostics.show("frames_sent", self.sent)
+
+
+def wait_for_listeners(
+    node: Node, names: Collection[str], timeout: float, stop: threading.Event
+) -> None:
+    """Wait until somebody listens to ``hands/raw`` and all these nodes to one of ``STAGES``.
+
+    After ``timeout`` seconds a warning says who is missing; ``stop`` ends the wait at once.
+    """
+    deadline = time.monotonic() + timeout
+    while (missing := _missing(node, names)) and time.monotonic() < deadline:
+        if stop.wait(GRAPH_POLL):
+            return
+    if missing:
+        node.get_logger().warning(f"{missing} after {timeout:g} s; playing anyway")
+
+
+def _missing(node: Node, names: Collection[str]) -> str:
+    """Say who does not listen yet, "" when nobody is missing."""
+    listeners = {
+        topic: {info.node_name for info in node.get_subscriptions_info_by_topic(topic)}
+        for topic in map(node.resolve_topic_name, STAGES)
+    }
+    first = next(iter(listeners))
+    if not listeners[first]:
+        return f"nobody listens to {first}"
+    missing = set(names).difference(*listeners.values())
+    return f"{', '.join(sorted(missing))} not listening" if missing else ""
+
+
+def _labels(recording: Recording, shift: int, frame_id: str) -> list[tuple[int, GlossAnnotation]]:
+    """Return a recording's annotations, its discarded spans too, with their ends, by end."""
+    spans = [(segment.end, segment.start, segment.glosses) for segment in recording.segments]
+    spans += [(end, start, ()) for start, end in recording.discarded]
+    return [
+        (
+            end,
+            annotation_message(
+                start + shift,
+                end + shift,
+                glosses,
+                frame_id=frame_id,
+                signer=recording.signer,
+                keep=bool(glosses),
+            ),
+        )
+        for end, start, glosses in sorted(spans)
+    ]

@@ -1,0 +1,1 @@
+"""Recognition off the executor: the worker thread and the action server."""

@@ -1,0 +1,168 @@
+"""Action ``recognize``: the next utterance, or time out, for whoever asks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.task import Future
+
+from whispersign_msgs.action import Recognize
+from whispersign_msgs.msg import Gloss
+from whispersign_ros.conversions.messages import nanoseconds
+
+LOOK = 0.05  # seconds between two looks for what has run out or was cancelled
+MOST = 32  # goals that may wait at a time
+SHORTEST, LONGEST = 0.1, 3600.0  # seconds, of a goal's timeout
+
+Result = Recognize.Result
+
+
+@dataclass
+class _Waiting:
+    """A goal that waits.
+
+    Attributes:
+        goal: the client's.
+        deadline: by the monotonic clock, seconds.
+        after: capture time, nanoseconds; what counts ends after it.
+        answer: set once, with the result.
+    """
+
+    goal: ServerGoalHandle
+    deadline: float
+    after: int
+    answer: Future
+
+    def counts(self, gloss: Gloss) -> bool:
+        wanted = self.goal.request.glosses
+        return nanoseconds(gloss.end_time) > self.after and (not wanted or gloss.gloss in wanted)
+
+
+class RecognizeServer:
+    """Gives each goal the first utterance in which something that counts is signed after it came.
+
+    Goals wait beside each other; each has its own time-out and may be cancelled.
+
+    Args:
+        node: owns the server.
+        vocabulary: returns the glosses that can be recognised now; None while nothing can be.
+    """
+
+    def __init__(self, node: Node, vocabulary: Callable[[], Collection[str] | None]) -> None:
+        self._node = node
+        self._vocabulary = vocabulary
+        self._waiting: list[_Waiting] = []
+        self._results: deque[tuple[bool, Sequence[Gloss]]] = deque()
+        self._newest = 0
+        self._arrival = node.create_guard_condition(self._hand_out)
+        self._timer = node.create_timer(
+            LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._timer.cancel()
+        self._server = ActionServer(
+            node,
+            Recognize,
+            "recognize",
+            self._execute,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+
+    def heard(self, stamp: int, restarts: bool) -> None:
+        """Take the capture time (ns) of the newest step; at a restart all that follows counts."""
+        self._newest = stamp
+        if restarts:
+            for waiting in self._waiting:
+                waiting.after = 0
+
+    def give(self, final: bool, glosses: Sequence[Gloss]) -> None:
+        """Take what was recognised; may be called from any thread."""
+        if self._waiting:
+            self._results.append((final, glosses))
+            self._arrival.trigger()
+
+    def stop(self, why: str) -> None:
+        """Nothing more will be recognised: abort what waits."""
+        for waiting in list(self._waiting):
+            self._answer(waiting, Result(outcome=Result.STOPPED, message=why))
+
+    def changed(self, vocabulary: Collection[str]) -> None:
+        """Abort goals for glosses that another model does not know."""
+        for waiting in list(self._waiting):
+            lacking = sorted(set(waiting.goal.request.glosses) - set(vocabulary))
+            if lacking:
+                message = f"the model was changed and does not know {', '.join(lacking)}"
+                self._answer(waiting, Result(outcome=Result.STOPPED, message=message))
+
+    def destroy(self) -> None:
+        """Free the server; whoever still waits sees it vanish."""
+        self._waiting.clear()
+        self._server.destroy()
+
+    async def _execute(self, goal: ServerGoalHandle) -> Recognize.Result:
+        fault = self._fault(goal.request)
+        if fault:
+            self._node.get_logger().warning(f"recognize: refused: {fault}")
+            goal.abort()
+            return Result(outcome=Result.REFUSED, message=fault)
+        waiting = _Waiting(
+            goal,
+            time.monotonic() + goal.request.timeout,
+            self._newest,
+            Future(executor=self._node.executor),
+        )
+        self._waiting.append(waiting)
+        self._timer.reset()
+        result: Recognize.Result = await waiting.answer
+        ends = {Result.RECOGNISED: goal.succeed, Result.CANCELED: goal.canceled}
+        ends.get(result.outcome, goal.abort)()
+        return result
+
+    def _fault(self, request: Recognize.Goal) -> str:
+        """Say why a goal cannot be taken, "" where it can."""
+        vocabulary = self._vocabulary()
+        if vocabulary is None:
+            return f"{self._node.get_name()} is not active; activate it first"
+        if not (math.isfinite(request.timeout) and SHORTEST <= request.timeout <= LONGEST):
+            return f"timeout {request.timeout:g}; allowed: {SHORTEST:g} to {LONGEST:g} seconds"
+        for gloss in request.glosses:
+            if gloss not in vocabulary:
+                near = get_close_matches(gloss, vocabulary, n=1, cutoff=0.5)
+                hint = f"did you mean '{near[0]}'?" if near else "see the topic vocabulary"
+                return f"gloss '{gloss}' is not in the vocabulary; {hint}"
+        if len(self._waiting) >= MOST:
+            return f"{MOST} goals wait already; cancel some"
+        return ""
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for waiting in list(self._waiting):
+            if waiting.goal.is_cancel_requested:
+                self._answer(waiting, Result(outcome=Result.CANCELED, message="cancelled"))
+            elif now >= waiting.deadline:
+                message = f"nothing in {waiting.goal.request.timeout:g} s"
+                self._answer(waiting, Result(outcome=Result.TIMED_OUT, message=message))
+        if not self._waiting:
+            self._timer.cancel()
+
+    def _hand_out(self) -> None:
+        while self._results:
+            final, glosses = self._results.popleft()
+            for waiting in list(self._waiting):
+                counted = [gloss for gloss in glosses if waiting.counts(gloss)]
+                if counted and final:
+                    self._answer(waiting, Result(outcome=Result.RECOGNISED, glosses=counted))
+                elif counted:
+                    waiting.goal.publish_feedback(Recognize.Feedback(glosses=counted))
+
+    def _answer(self, waiting: _Waiting, result: Recognize.Result) -> None:
+        self._waiting.remove(waiting)
+        waiting.answer.set_result(result)

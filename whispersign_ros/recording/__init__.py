@@ -1,0 +1,1 @@
+"""Guided recording sessions: prompts, takes, and the terminal that shows them."""

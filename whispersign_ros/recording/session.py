@@ -1,0 +1,330 @@
+"""The course of a session: prompts, countdowns and takes, by frames, by time and by commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.recordings.takes import Take
+from whispersign_model.timestamps import NANOSECONDS, is_clock_jump
+from whispersign_msgs.msg import Prompt
+from whispersign_ros.node.stream_monitor import Seams
+from whispersign_ros.recording.prompt_plan import Plan, glosses_of
+
+WAITING, COUNTDOWN, SIGNING = Prompt.WAITING, Prompt.COUNTDOWN, Prompt.SIGNING
+KEPT, PAUSED, ENDED = Prompt.KEPT, Prompt.PAUSED, Prompt.ENDED
+LEAST = NANOSECONDS // 10  # for which a hand must be seen, or it is no sign
+NO_FRAMES = "nothing comes on {topic}: is the sensor connected?"
+NO_HANDS = "no hand was seen: hold one over the sensor to go on"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds.
+
+    Attributes:
+        countdown: before each take.
+        signing: for one gloss; a sentence has so many more for each further gloss.
+        away: without a hand, after one was seen, that end a take; 0 waits for its full time.
+        rest: after each take.
+        silence: without a frame after which the session waits.
+    """
+
+    countdown: float
+    signing: float
+    away: float
+    rest: float
+    silence: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a prompt shows besides the time left."""
+
+    phase: int
+    take: Take | None
+    following: str
+    text: str
+    done: int
+    total: int
+
+
+class Recorder(Protocol):
+    """What a session does with its takes; each method may raise WhisperSignError."""
+
+    def begin(self, take: Take) -> None:
+        """Frames belong to this take from now on."""
+
+    def keep(self, start: int, end: int) -> None:
+        """The take is good; signed between these capture times."""
+
+    def abandon(self, start: int, end: int) -> None:
+        """The take is none; it lasted from the one capture time to the other."""
+
+    def discard(self, take: Take, start: int, end: int) -> None:
+        """A take that was kept went wrong."""
+
+
+@dataclass
+class _Window:
+    """What came while a take was signed: capture times in nanoseconds, 0 = none yet."""
+
+    first: int = 0
+    last: int = 0
+    seen_first: int = 0
+    seen_last: int = 0
+    frames: int = 0
+
+    def add(self, stamp: int, hands: int) -> None:
+        self.first = self.first or stamp
+        self.last = max(self.last, stamp)
+        self.frames += 1
+        if hands:
+            self.seen_first = self.seen_first or stamp
+            self.seen_last = max(self.seen_last, stamp)
+
+    def jumps(self, stamp: int) -> bool:
+        return bool(self.frames) and is_clock_jump(stamp - self.last)
+
+
+class Course:
+    """Leads through a plan.
+
+    Attributes:
+        trouble: why the sensor gives nothing, as far as somebody has said so.
+
+    Args:
+        plan: what is signed.
+        timing: how long everything takes.
+        recorder: told what becomes of the takes.
+        topic: of the frames, as messages name it.
+        now: seconds, of a clock that never jumps.
+    """
+
+    def __init__(
+        self, plan: Plan, timing: Timing, recorder: Recorder, topic: str, now: float
+    ) -> None:
+        self._plan = plan
+        self._timing = timing
+        self._recorder = recorder
+        self._topic = topic
+        self._window = _Window()
+        self._seams = Seams()
+        self._last: tuple[Take, int, int] | None = None  # that can be discarded
+        self._heard = now  # when the last frame came
+        self._awaited = ""  # "frames" or "hands", while waiting
+        self._deadline = 0.0
+        self.trouble = ""
+        self._shown = Shown(WAITING, plan.current, plan.following, "", plan.done, plan.total)
+        if plan.current is None:
+            self._end(f"all {plan.total} takes are there")
+        else:
+            self._wait("frames", self._no_frames())
+
+    @property
+    def shown(self) -> Shown:
+        """What the prompt shows."""
+        return self._shown
+
+    @property
+    def phase(self) -> int:
+        """One of the constants of ``Prompt``."""
+        return self._shown.phase
+
+    def seconds_left(self, now: float) -> float:
+        """Until the phase ends; 0 where only an event ends it."""
+        timed = self.phase in (COUNTDOWN, SIGNING, KEPT)
+        return max(0.0, self._deadline - now) if timed else 0.0
+
+    def frame(self, stamp: int, sequence: int, hands: int, now: float) -> None:
+        """A frame has come; of a take it is written already."""
+        anew = self._seams.at(sequence)
+        self._heard, self.trouble = now, ""
+        if self.phase == WAITING:
+            if self._awaited == "frames" or hands:
+                self._count_down(now)
+        elif self.phase == SIGNING:
+            if anew or self._window.jumps(stamp):
+                self._abandon()
+                self._count_down(now, "the sensor began anew: once more")
+                return
+            self._window.add(stamp, hands)
+            gone = stamp - self._window.seen_last if self._window.seen_last else 0
+            if self._timing.away and gone >= self._timing.away * NANOSECONDS:
+                self._finish(now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed; to be called many times a second."""
+        timed = self.phase in (COUNTDOWN, SIGNING)
+        if timed and now - self._heard > self._timing.silence:
+            self._abandon()
+            self._wait("frames", self._no_frames())
+        elif self.phase == WAITING and self._awaited == "frames":
+            self._show(WAITING, self._no_frames())
+        elif now < self._deadline:
+            return
+        elif self.phase == COUNTDOWN:
+            self._sign(now)
+        elif self.phase == SIGNING:
+            self._finish(now)
+        elif self.phase == KEPT:
+            self._advance(now)
+
+    def repeat(self, now: float) -> str:
+        """Sign the take under way, or the one before it, once more; say what happens.
+
+        Raises:
+            WhisperSignError: there is none, or its bag cannot be written.
+        """
+        if self.phase == SIGNING:
+            self._abandon()
+        else:
+            self._plan.discarded(self._discard_last(), now=True)
+        self._resume(now)
+        assert self._plan.current is not None
+        return f"{self._plan.current.gloss} once more"
+
+    def discard(self, now: float) -> str:
+        """Throw the take under way, or the one before it, away; its gloss comes at the end.
+
+        Raises:
+            WhisperSignError: there is none, or its bag cannot be written.
+        """
+        if self.phase == SIGNING:
+            assert self._plan.current is not None
+            gloss = self._plan.current.gloss
+            self._abandon()
+            self._plan.later()
+            self._count_down(now)
+        else:
+            take = self._discard_last()
+            gloss = take.gloss
+            self._plan.discarded(take, now=False)
+            self._show(self.phase, f"{gloss} was discarded, and will come again")
+        return f"{gloss} was discarded, and will come again"
+
+    def pause(self, now: float) -> str:
+        """Wait until this is called again; say what happens."""
+        self._refuse_at_the_end()
+        if self.phase == PAUSED:
+            self._advance(now)
+            return "going on"
+        self._abandon()
+        self._show(PAUSED, "paused")
+        return "paused"
+
+    def skip(self, now: float) -> str:
+        """Leave the take out; after a kept take, rest no longer. Say what comes."""
+        self._refuse_at_the_end()
+        if self.phase != KEPT:
+            self._abandon()
+            self._plan.skip()
+        if self.phase in (WAITING, PAUSED) and self._plan.current is not None:
+            self._show(self.phase, self._shown.text)
+        else:
+            self._advance(now)
+        current = self._plan.current
+        return f"next is {current.gloss}" if current else self._shown.text
+
+    def stop(self) -> str:
+        """End the session."""
+        self._refuse_at_the_end()
+        self._abandon()
+        self._end("stopped")
+        return "stopped"
+
+    def fail(self, error: WhisperSignError) -> None:
+        """The take under way could not be written, and is gone: pause."""
+        self._window = _Window()
+        self._show(PAUSED, f"{error}; free the place, then go on: the take will come again")
+
+    def _refuse_at_the_end(self) -> None:
+        if self.phase == ENDED:
+            raise WhisperSignError("the session", "has ended")
+
+    def _no_frames(self) -> str:
+        return self.trouble or NO_FRAMES.format(topic=self._topic)
+
+    def _count_down(self, now: float, text: str = "") -> None:
+        self._deadline = now + self._timing.countdown
+        self._show(COUNTDOWN, text)
+
+    def _sign(self, now: float) -> None:
+        take = self._plan.current
+        assert take is not None
+        self._window = _Window()
+        try:
+            self._recorder.begin(take)
+        except WhisperSignError as error:
+            self.fail(error)
+            return
+        self._deadline = now + self._timing.signing * len(glosses_of(take.gloss))
+        self._show(SIGNING, "")
+
+    def _finish(self, now: float) -> None:
+        """The take is over: keep it, if there was a sign."""
+        window, take = self._window, self._plan.current
+        assert take is not None
+        if window.seen_last - window.seen_first < LEAST:
+            self._abandon()
+            self._wait("hands", NO_HANDS)
+            return
+        start, end = window.seen_first, window.seen_last
+        try:
+            self._recorder.keep(start, end)
+        except WhisperSignError as error:
+            self.fail(error)
+            return
+        self._last = take, start, end
+        self._plan.kept()
+        self._deadline = now + self._timing.rest
+        rate = window.frames / max((window.last - window.first) / NANOSECONDS, 1e-3)
+        seconds = (end - start) / NANOSECONDS
+        self._show(KEPT, f"{seconds:.1f} s with hands, {rate:.0f} frames a second")
+        self._window = _Window()
+
+    def _abandon(self) -> None:
+        """Leave the take under way, if there is one."""
+        if self.phase == SIGNING:
+            self._recorder.abandon(self._window.first, self._window.last)
+            self._window = _Window()
+
+    def _advance(self, now: float) -> None:
+        if self._plan.current is not None:
+            self._count_down(now)
+        elif self._plan.missing:
+            self._end("the end; some takes were left out")
+        else:
+            self._end(f"all {self._plan.total} takes are there")
+
+    def _resume(self, now: float) -> None:
+        """Count down anew, unless something must come first."""
+        if self.phase in (WAITING, PAUSED):
+            self._show(self.phase, self._shown.text)
+        else:
+            self._count_down(now)
+
+    def _discard_last(self) -> Take:
+        self._refuse_at_the_end()
+        if self._last is None:
+            raise WhisperSignError("the session", "has no take that could be discarded")
+        take, start, end = self._last
+        self._recorder.discard(take, start, end)
+        self._last = None
+        return take
+
+    def _wait(self, awaited: str, text: str) -> None:
+        self._awaited = awaited
+        self._show(WAITING, text)
+
+    def _end(self, text: str) -> None:
+        self._show(ENDED, text)
+
+    def _show(self, phase: int, text: str) -> None:
+        plan, take, following = self._plan, self._plan.current, self._plan.following
+        if phase == KEPT and self._last is not None:
+            take, following = self._last[0], take.gloss if take else ""
+        elif phase == ENDED:
+            take, following = None, ""
+        self._shown = Shown(phase, take, following, text, plan.done, plan.total)

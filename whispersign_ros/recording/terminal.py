@@ -1,0 +1,164 @@
+"""A session on a terminal: prompts that change in place, single keys; plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from whispersign_ros.recording.next_steps import next_steps
+from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.session import (
+    COUNTDOWN,
+    ENDED,
+    KEPT,
+    PAUSED,
+    SIGNING,
+    WAITING,
+    Shown,
+)
+
+KEYS = {"r": "repeat", "d": "discard", "p": "pause", " ": "pause", "n": "next", "q": "stop"}
+HELP = "r repeat   d discard the last   p pause   n next   q stop"
+STYLES = {SIGNING: "bold green", COUNTDOWN: "yellow", KEPT: "blue", ENDED: "blue"}
+
+
+class Terminal:
+    """Shows the prompts on standard output, and reads keys from standard input.
+
+    To be used as ``with Terminal() as terminal``: the terminal is left as it was found.
+
+    Args:
+        keys: read keys, where standard input is a terminal that this process has.
+        console: where to write.
+    """
+
+    def __init__(self, keys: bool = True, console: Console | None = None) -> None:
+        self._console = console or Console(soft_wrap=True, highlight=False)
+        self._wants_keys = keys
+        self._stack = ExitStack()
+        self._keyboard: int | None = None
+        self._live: Live | None = None
+        self._about: tuple[object, ...] = ()  # what the last prompt was about
+        self._told = ""
+        self._out = Path()
+
+    def __enter__(self) -> Terminal:
+        with ExitStack() as stack:
+            self._keyboard = _own_keyboard() if self._wants_keys else None
+            if self._keyboard is not None:
+                before = termios.tcgetattr(self._keyboard)
+                stack.callback(termios.tcsetattr, self._keyboard, termios.TCSADRAIN, before)
+                tty.setcbreak(self._keyboard)
+            if self._console.is_terminal:
+                live = Live(console=self._console, auto_refresh=False)
+                self._live = stack.enter_context(live)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._keyboard = self._live = None
+        self._stack.close()
+
+    def commands(self) -> list[str]:
+        """Return the commands whose keys were pressed since the last call."""
+        if self._keyboard is None or not select.select([self._keyboard], [], [], 0)[0]:
+            return []
+        typed = os.read(self._keyboard, 64).decode(errors="replace")
+        return [KEYS[key] for key in typed.lower() if key in KEYS]
+
+    def welcome(self, plan: Plan, out: Path, unfinished: int) -> None:
+        """Say what the session is about."""
+        self._out = out
+        who = f" by {plan.signer}" if plan.signer else ""
+        self._console.print(
+            f"{len(plan.glosses)} glosses, {plan.takes} takes of each{who}, to {out}: "
+            f"{plan.done} of {plan.total} are there"
+        )
+        if unfinished:
+            self._console.print(
+                f"{unfinished} unfinished take of a session that was cut off was removed: "
+                "it comes again"
+            )
+
+    def tell(self, text: str) -> None:
+        """Say something besides the prompt, until the prompt changes."""
+        self._told = text
+        if self._live is None:
+            self._console.print(text)
+
+    def show(self, shown: Shown, left: float) -> None:
+        """Show a prompt: in place, or, where that cannot be, a line for each change."""
+        about = (shown.phase, shown.take, shown.text)
+        new, self._about = about != self._about, about
+        if self._live is not None:
+            self._told = "" if new else self._told
+            self._live.update(self._panel(shown, left), refresh=True)
+        elif new:
+            self._console.print(_line(shown, left))
+
+    def farewell(self, plan: Plan) -> None:
+        """Say what there is, what is missing, and how to go on."""
+        if self._live is not None:
+            self._live.stop()
+        for line in ["", *plan.summary(), "", *next_steps(self._out, plan)]:
+            self._console.print(line)
+
+    def _panel(self, shown: Shown, left: float) -> Panel:
+        head = Text(_headline(shown, left), style=STYLES.get(shown.phase, "bold red"))
+        bar = ProgressBar(total=max(shown.total, 1), completed=shown.done, width=72)
+        after = f"   then {shown.following}" if shown.following else ""
+        count = Text(f"{shown.done} of {shown.total}{after}", style="dim")
+        keys = [Text(HELP, style="dim")] if self._keyboard is not None else []
+        return Panel(
+            Group(head, Text(self._told or shown.text), bar, count, *keys),
+            width=76,
+            title="recording",
+        )
+
+
+def _headline(shown: Shown, left: float) -> str:
+    gloss = shown.take.gloss.replace("|", " ") if shown.take else ""
+    return {
+        WAITING: "waiting",
+        COUNTDOWN: f"get ready: {gloss}   {left:.0f}",
+        SIGNING: f"SIGN NOW: {gloss}",
+        KEPT: f"kept: {gloss}",
+        PAUSED: "paused",
+        ENDED: "the end",
+    }[shown.phase]
+
+
+def _line(shown: Shown, left: float) -> str:
+    """Return a plain line about a prompt."""
+    place = f"{shown.done}/{shown.total}"
+    words = [f"{place:>7}", _headline(shown, left)]
+    if shown.text:
+        words.append(f"- {shown.text}")
+    return "  ".join(words)
+
+
+def _own_keyboard() -> int | None:
+    """Return the descriptor of the terminal on standard input, if this process may read it."""
+    try:
+        descriptor = sys.stdin.fileno()
+    except (AttributeError, OSError):  # there is no standard input
+        return None
+    in_front = os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
+    return descriptor if in_front else None
