@@ -20,13 +20,13 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from beginnings import BEGINNINGS, beginning
+from pretraining import BEGINNINGS, beginning
 from torch import Tensor, nn
 
 from whispersign_model.configuration import config_file, load_yaml
 from whispersign_model.crossval.protocol import (
     RESULT,
-    Plan,
+    CrossvalRun,
     Protocol,
     chosen_folds,
     make_dataset,
@@ -54,7 +54,7 @@ class Variation:
         smoothing: of the raw frames, if not the protocol's.
         seed: of the training.
         network: leaves a part out of every network that is made while it lasts.
-        begins: with what the network begins, a name of tools/beginnings.py; "" with nothing.
+        begins: with what the network begins, a name of tools/pretraining.py; "" with nothing.
     """
 
     recipe: Changes = field(default_factory=dict)
@@ -163,9 +163,9 @@ VARIATIONS = {
     "+ location entry": Variation(features={"location": "entry"}),
     "+ scaling none": Variation(features={"scaling": "none"}),
     "+ scaling motion": Variation(features={"scaling": "motion"}),
-    "+ build": Variation(augmentation={"build": 0.06}),
-    "+ reach, bend": Variation(augmentation={"reach": 0.25, "bend": 0.2}),
-    "+ relabel": Variation(augmentation={"relabel": 0.2}),
+    "+ hand_shape_jitter": Variation(augmentation={"hand_shape_jitter": 0.06}),
+    "+ reach, pose_scale": Variation(augmentation={"trajectory_scale": 0.25, "pose_scale": 0.2}),
+    "+ swap_hands": Variation(augmentation={"swap_hands": 0.2}),
     "+ One Euro filter": Variation(smoothing="one_euro"),
     **{f"+ {kind} before": Variation(begins=kind, stages=NO_WARM_UP) for kind in BEGINNINGS},
 }
@@ -231,7 +231,7 @@ def main(words: Sequence[str]) -> None:
     given = arguments(words)
     protocol = load_yaml(Protocol, config_file(f"crossval/{given.protocol}.yaml"))
     recipe = load_yaml(TrainingConfig, config_file(given.config))
-    plan = Plan(
+    plan = CrossvalRun(
         protocol=protocol,
         archive=given.archives / protocol.archive,
         out=given.out,

@@ -26,12 +26,16 @@ def main(out: str, *runs: str) -> None:
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for color, run in zip(("C0", "C1", "C2", "C3"), runs):
         label, _, folder = run.partition("=")
-        course = epochs(Path(folder) / "train.log")
-        wers = [min(wer, 1.2) for _, _, wer, _ in course]
-        minutes = [sum(each[3] for each in course[: n + 1]) / 60 for n in range(len(course))]
-        by_epoch.plot(range(1, len(course) + 1), wers, color=color, label=label)
+        state_of_run = epochs(Path(folder) / "train.log")
+        wers = [min(wer, 1.2) for _, _, wer, _ in state_of_run]
+        minutes = [
+            sum(each[3] for each in state_of_run[: n + 1]) / 60 for n in range(len(state_of_run))
+        ]
+        by_epoch.plot(range(1, len(state_of_run) + 1), wers, color=color, label=label)
         by_time.plot(minutes, wers, color=color)
-        changes = [n for n in range(1, len(course)) if course[n][0] != course[n - 1][0]]
+        changes = [
+            n for n in range(1, len(state_of_run)) if state_of_run[n][0] != state_of_run[n - 1][0]
+        ]
         for change in changes:
             by_epoch.axvline(change + 0.5, color=color, linewidth=0.6, linestyle=":")
             by_time.axvline(minutes[change - 1], color=color, linewidth=0.6, linestyle=":")

@@ -134,7 +134,7 @@ class Robot:
 
         self.graph.until(live)
 
-    def settle(self, steering=None):
+    def finalize(self, steering=None):
         """Let a few more messages come."""
         count = len(self.heard)
         self.until(lambda: len(self.heard) > count + 5, steering)
@@ -145,7 +145,7 @@ def test_signs_drive_while_nobody_uses_the_joystick(robot):
     robot.sign("GO")
     robot.until(lambda: robot.speed == 0.2)
     robot.until(lambda: robot.speed == 0.7, steering=0.7)
-    robot.settle(steering=0.7)
+    robot.finalize(steering=0.7)
     assert {twist.linear.x for twist in robot.heard[-5:]} == {0.7}
     robot.until(lambda: robot.speed == 0.2)  # the joystick is let go
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reliability import deaths, sources, streams
+from reliability import node_failures, sources, streams
 from reliability.document import lines_between, write_between
 from reliability.feed import choose_takes
 from reliability.live import BrokenError, LiveGraph, nodes
@@ -43,7 +43,7 @@ def play(words: Sequence[str]) -> Iterator[Row]:
     with TemporaryDirectory(prefix="whispersign-") as folder:
         model = Path(folder) / "model"
         shutil.copytree(DEMO_MODEL, model)
-        shared = _chosen([*streams.scenarios(), *deaths.scenarios(model)], words)
+        shared = _chosen([*streams.scenarios(), *node_failures.scenarios(model)], words)
         if shared:
             with LiveGraph(nodes(model), takes) as graph:
                 graph.begin()
@@ -61,7 +61,7 @@ def _row(scenario: Scenario[Any], graph: LiveGraph | None) -> Row:
         return Row(scenario, scenario.play(graph))
     except (BrokenError, WhisperSignError) as error:
         if graph is not None:
-            graph.mend()
+            graph.recover()
         return Row(scenario, None, str(error))
 
 

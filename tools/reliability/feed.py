@@ -1,4 +1,4 @@
-"""A made-up person before a sensor at 60 Hz, whose stream can be spoiled in any way."""
+"""A made-up person before a sensor at 60 Hz, whose stream can be corrupted in any way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from reliability.watch import Sign
+from reliability.watch import RecognizedSign
 from whispersign_model.decoding.streaming import (
     RecognizerOptions,
     StreamingRecognizer,
@@ -91,7 +91,7 @@ class Feed:
         signed: the signs that were made to their end, with the stamps of their frames.
         sign: the one that is being made; None between signs.
         sent: frames so far.
-        spoil: what becomes of each frame; may be set at any time. A sensor gives ``[frame]``.
+        corrupt: what becomes of each frame; may be set at any time. A sensor gives ``[frame]``.
 
     Args:
         node: owns the publisher.
@@ -100,10 +100,10 @@ class Feed:
     """
 
     def __init__(self, node: Node, takes: Sequence[Recording], clock: Callable[[], int]) -> None:
-        self.signed: list[Sign] = []
-        self.sign: Sign | None = None
+        self.signed: list[RecognizedSign] = []
+        self.sign: RecognizedSign | None = None
         self.sent = 0
-        self.spoil: Spoil = as_it_is
+        self.corrupt: Spoil = as_it_is
         self._takes = takes
         self._clock = clock
         self._publisher = qos.publish(node, HandFrame, "hands/raw", qos.HANDS)
@@ -148,14 +148,14 @@ class Feed:
             segment = take.segments[0]
             start, end = segment.start + shift, segment.end + shift
             if not (self._again.is_set() or self._stop.is_set()):
-                self.signed.append(Sign(segment.glosses[0], start, end, time.monotonic()))
+                self.signed.append(RecognizedSign(segment.glosses[0], start, end, time.monotonic()))
 
     def _frames(
         self, take: Recording, begin: float, shift: int
-    ) -> Iterator[tuple[int, Sign | None]]:
+    ) -> Iterator[tuple[int, RecognizedSign | None]]:
         """Yield a take's frames when their time has come, until another is to begin."""
         segment = take.segments[0]
-        sign = Sign(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
+        sign = RecognizedSign(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
         for index, stamp in enumerate(take.stamps.tolist()):
             due = begin + (stamp - int(take.stamps[0])) / NANOSECONDS
             self._stop.wait(max(0.0, due - time.monotonic()))
@@ -174,7 +174,7 @@ class Feed:
             coordinates=take.coordinates,
             source="reliability",
         )
-        for message in self.spoil(frame):
+        for message in self.corrupt(frame):
             message.sequence = self._sequence
             self._sequence += 1
             self._publisher.publish(message)

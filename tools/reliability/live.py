@@ -1,4 +1,4 @@
-"""The live graph as processes with a person before it, to be spoiled and watched."""
+"""The live graph as processes with a person before it, to be corrupted and watched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from reliability.feed import Feed, as_it_is
-from reliability.watch import Sign, Watch
+from reliability.watch import RecognizedSign, Watch
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.timestamps import NANOSECONDS
@@ -154,7 +154,7 @@ class LiveGraph:
         report = self.watch.reports.get(executable)
         return int(report.values["received"]) if report is not None else 0
 
-    def mid_sign(self) -> Sign:
+    def mid_sign(self) -> RecognizedSign:
         """Wait until a sign is half made, so that a fault meets every node at work."""
         feed = self.people()
 
@@ -167,7 +167,7 @@ class LiveGraph:
         return sign if sign is not None else self.mid_sign()
 
     def again(self) -> float:
-        """Sign anew, and return the seconds until a sign begun since is recognised.
+        """RecognizedSign anew, and return the seconds until a sign begun since is recognised.
 
         A partial gloss counts: it is what a stop acts upon.
 
@@ -184,12 +184,12 @@ class LiveGraph:
 
         return self.until(one, "a gloss after recovery")
 
-    def recognised(self, sign: Sign | None, finals_only: bool = False) -> bool:
+    def recognised(self, sign: RecognizedSign | None, finals_only: bool = False) -> bool:
         """Tell whether a gloss has come for a sign."""
         heard = [*self.watch.finals] + ([] if finals_only else [*self.watch.partials])
         return sign is not None and any(_same(sign, each) for each in heard)
 
-    def unrecognised(self, since: float) -> list[Sign]:
+    def unrecognised(self, since: float) -> list[RecognizedSign]:
         """Return the signs made since then (``time.monotonic()``) that no final gloss came for."""
         made = [sign for sign in self.people().signed if sign.at >= since]
         return [sign for sign in made if not self.recognised(sign, finals_only=True)]
@@ -207,10 +207,10 @@ class LiveGraph:
         finally:
             self.children.send(executable, signal.SIGCONT)
 
-    def mend(self) -> None:
+    def recover(self) -> None:
         """Make a graph whole that a broken promise has left in pieces."""
         feed = self.people()
-        feed.spoil = as_it_is
+        feed.corrupt = as_it_is
         for executable in self._nodes:
             if not self.children.running(executable):
                 self.start(executable)
@@ -229,6 +229,6 @@ def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
     return {**with_model, "command_node": dict(everywhere)}
 
 
-def _same(sign: Sign, heard: Sign) -> bool:
+def _same(sign: RecognizedSign, heard: RecognizedSign) -> bool:
     apart = heard.end < sign.start - NEAR or heard.start > sign.end + NEAR
     return sign.gloss == heard.gloss and not apart

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reliability.live import BrokenError, LiveGraph
-from reliability.watch import Sign
+from reliability.watch import RecognizedSign
 
 Where = TypeVar("Where")  # what a scenario is played on
 WITHIN = 2.0  # seconds after recovery in which a sign must be recognised
@@ -91,7 +91,7 @@ def wait_for_finals(graph: LiveGraph, since: float) -> None:
         return  # what is missing is counted by the caller
 
 
-def began(sign: Sign) -> float:
+def began(sign: RecognizedSign) -> float:
     """Return when a sign of the feed was begun, ``time.monotonic()``; ``at`` is its end."""
     return sign.at - (sign.end - sign.start) / 1e9
 

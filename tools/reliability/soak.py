@@ -20,7 +20,7 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 
 from reliability.document import write_between
-from reliability.watch import Sign, Watch, right_share
+from reliability.watch import RecognizedSign, Watch, right_share
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.timestamps import NANOSECONDS
@@ -211,7 +211,7 @@ def _missed(watch: Watch, node: str) -> dict[str, int]:
     return {cause: count for cause, count in drops if count and cause.startswith(STREAM)}
 
 
-def _middle(sign: Sign) -> float:
+def _middle(sign: RecognizedSign) -> float:
     return (sign.start + sign.end) / 2
 
 

@@ -18,7 +18,7 @@ from whispersign_ros.conversions.messages import nanoseconds, time_message
 
 MISTYPED = "reliability.mistyped"
 SILENCE = 5.0  # seconds
-STORM = 3.0  # seconds that a spoiled stream lasts
+STORM = 3.0  # seconds that a corrupted stream lasts
 TIMES = 10  # as many frames in a burst
 HOUR = 3600 * NANOSECONDS
 LATE = NANOSECONDS // 2
@@ -38,22 +38,22 @@ def scenarios() -> list[Scenario[LiveGraph]]:
         Scenario(
             f"{STORM:g} s of frames whose every joint is NaN, infinite or 1e30 m away",
             "they count as not tracked, and are counted",
-            partial(_spoiled, _not_finite, "smoothing_node", "joints_not_finite", False),
+            partial(_corrupted, _not_finite, "smoothing_node", "joints_not_finite", False),
         ),
         Scenario(
             f"a burst: {TIMES} times as many frames for {STORM:g} s",
             "surplus frames are dropped and counted",
-            partial(_spoiled, _burst, "smoothing_node", "frames_out_of_order", False),
+            partial(_corrupted, _burst, "smoothing_node", "frames_out_of_order", False),
         ),
         Scenario(
             f"one frame in {EVERY} comes half a second late, for {STORM:g} s",
             "late frames are dropped and counted; no sign is lost",
-            partial(_spoiled, _late, "smoothing_node", "frames_out_of_order", True),
+            partial(_corrupted, _late, "smoothing_node", "frames_out_of_order", True),
         ),
         Scenario(
             f"one frame in {WILD} has a stamp an hour ahead, for {STORM:g} s",
             "each begins a new stream, and so does the next frame",
-            partial(_spoiled, _wild, "", "", False),
+            partial(_corrupted, _wild, "", "", False),
         ),
         Scenario(
             "all stamps jump an hour ahead, later an hour back",
@@ -86,16 +86,16 @@ def _warnings(graph: LiveGraph) -> list[tuple[str, float]]:
     return [(report.message, report.at) for report in graph.watch.reports.values()]
 
 
-def _spoiled(
+def _corrupted(
     make: Callable[[], Spoil], node: str, cause: str, all_kept: bool, graph: LiveGraph
 ) -> Outcome:
     before = graph.drops()
     feed = graph.people()
 
     def fault() -> str:
-        feed.spoil, healthy = make(), feed.spoil
+        feed.corrupt, healthy = make(), feed.corrupt
         graph.spin(STORM)
-        feed.spoil = healthy
+        feed.corrupt = healthy
         return "went on"
 
     outcome = survive(graph, fault, all_kept)
@@ -110,24 +110,24 @@ def _spoiled(
 
 
 def _not_finite() -> Spoil:
-    def spoil(frame: HandFrame) -> Sequence[HandFrame]:
+    def corrupt(frame: HandFrame) -> Sequence[HandFrame]:
         value = (math.nan, math.inf, -math.inf, 1e30)[nanoseconds(frame.header.stamp) % 4]
         frame.left_positions = frame.right_positions = np.full(63, value, np.float32)
         frame.left_confidence = frame.right_confidence = np.ones(21, np.float32)
         frame.left_tracked = frame.right_tracked = True
         return [frame]
 
-    return spoil
+    return corrupt
 
 
 def _burst() -> Spoil:
-    def spoil(frame: HandFrame) -> Iterator[HandFrame]:
+    def corrupt(frame: HandFrame) -> Iterator[HandFrame]:
         first = nanoseconds(frame.header.stamp)
         for place in range(TIMES):  # sent before the next is asked for
             frame.header.stamp = time_message(first + place * STEP)
             yield frame
 
-    return spoil
+    return corrupt
 
 
 def _late() -> Spoil:
@@ -141,14 +141,14 @@ def _wild() -> Spoil:
 def _moved(every: int, by: int) -> Spoil:
     count = 0
 
-    def spoil(frame: HandFrame) -> Sequence[HandFrame]:
+    def corrupt(frame: HandFrame) -> Sequence[HandFrame]:
         nonlocal count
         count += 1
         if count % every == 0:
             frame.header.stamp = time_message(nanoseconds(frame.header.stamp) + by)
         return [frame]
 
-    return spoil
+    return corrupt
 
 
 def _jumping(graph: LiveGraph) -> Outcome:

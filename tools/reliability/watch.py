@@ -20,7 +20,7 @@ PARTIALS = 1000  # the last ones are kept
 
 
 @dataclass(frozen=True)
-class Sign:
+class RecognizedSign:
     """One gloss, signed or recognised.
 
     Attributes:
@@ -70,24 +70,24 @@ class Watch(Node):
 
     def __init__(self) -> None:
         super().__init__(LISTENER)
-        self.signed: list[Sign] = []
-        self.finals: list[Sign] = []
-        self.partials: deque[Sign] = deque(maxlen=PARTIALS)
+        self.signed: list[RecognizedSign] = []
+        self.finals: list[RecognizedSign] = []
+        self.partials: deque[RecognizedSign] = deque(maxlen=PARTIALS)
         self.reports: dict[str, Report] = {}
         self.messages: dict[tuple[str, str], float] = {}
         qos.subscribe(self, GlossAnnotation, "annotation", qos.ANNOTATION, self._note)
-        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._hear)
-        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._hear)
+        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._on_gloss)
+        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._on_gloss)
         qos.subscribe(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._read)
 
     def _note(self, message: GlossAnnotation) -> None:
         start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
         for gloss in message.glosses:
-            self.signed.append(Sign(gloss, start, end, time.monotonic()))
+            self.signed.append(RecognizedSign(gloss, start, end, time.monotonic()))
 
-    def _hear(self, message: Gloss) -> None:
+    def _on_gloss(self, message: Gloss) -> None:
         start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
-        sign = Sign(message.gloss, start, end, time.monotonic())
+        sign = RecognizedSign(message.gloss, start, end, time.monotonic())
         (self.finals if message.final else self.partials).append(sign)
 
     def _read(self, message: DiagnosticArray) -> None:
@@ -101,7 +101,7 @@ class Watch(Node):
                 self.messages.setdefault((name, status.message), now)
 
 
-def right_share(signed: Sequence[Sign], recognised: Sequence[Sign]) -> float:
+def right_share(signed: Sequence[RecognizedSign], recognised: Sequence[RecognizedSign]) -> float:
     """Return the share of signs that were recognised, less what was recognised beside them.
 
     1 - (substitutions + deletions + insertions) / signs, both sides in order of signing.

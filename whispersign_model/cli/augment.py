@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import FrontendConfig
     from whispersign_model.synthesis.corpus import CorpusOptions
-    from whispersign_model.training_data.clip_store import Takes
+    from whispersign_model.training_data.clip_store import ClipStore
     from whispersign_model.visualization.augmentation_page import write_page
 
     with ExitStack() as stack:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         if len(examples[names.index(wanted)].labels) != 1:
             raise ConfigError(f"--example {wanted}", "is not one sign alone", "name another")
-        takes = Takes(examples, data.recipe.rate, FrontendConfig().patch_size)
+        takes = ClipStore(examples, data.recipe.rate, FrontendConfig().patch_size)
         write_page(
             arguments.out,
             takes,

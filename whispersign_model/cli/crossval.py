@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     size = arguments.model or recipe.size
     if size not in SIZES:
         raise ConfigError(f"--model {size}", "is no size", f"choose {', '.join(SIZES)}")
-    plan = crossval.Plan(
+    plan = crossval.CrossvalRun(
         protocol=protocol,
         archive=arguments.archives / protocol.archive,
         out=arguments.out,

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.errors import ConfigError, WhisperSignError
     from whispersign_model.network.config import SIZES, load_model_config
     from whispersign_model.training.config import TrainingConfig
-    from whispersign_model.training.distributed import place
+    from whispersign_model.training.distributed import distributed_info
     from whispersign_model.training.resume import RESUME, how_to_go_on
     from whispersign_model.training.trainer import Run, train
 
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
         raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
-    first = place().rank == 0  # the others of torchrun say nothing
+    first = distributed_info().rank == 0  # the others of torchrun say nothing
     try:
         data = Dataset.open(arguments.data)
         out, quiet = arguments.out, arguments.quiet

@@ -23,7 +23,7 @@ from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.evaluation.metrics import GlossErrors
-from whispersign_model.features.end_padding import with_ending
+from whispersign_model.features.end_padding import with_end_padding
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.model import WhisperSignModel
@@ -176,7 +176,7 @@ class Readers:
 
     def offline(self, frames: NDArray[np.float32]) -> list[str]:
         """Read the whole clip, from the first to the last hand."""
-        clip = self._backend.encode(with_ending(signed_part(frames)))
+        clip = self._backend.encode(with_end_padding(signed_part(frames)))
         return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.second_pass).ids)
 
     def beam_seconds(self, frames: NDArray[np.float32]) -> float:

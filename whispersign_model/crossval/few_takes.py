@@ -14,10 +14,10 @@ import numpy as np
 
 from whispersign_model.crossval.protocol import (
     RESULT,
-    Plan,
+    CrossvalRun,
+    apply_splits,
     chosen_folds,
-    claim,
-    divided,
+    lock_output_dir,
     make_dataset,
     run_fold,
 )
@@ -32,7 +32,7 @@ STAGE = "joint"  # the stage that fine-tunes; a trained frontend needs no warm-u
 AGAIN = "_again"  # behind the name of a take that validates, too
 
 
-def run(plan: Plan, takes: Sequence[int], say: Callable[[str], None]) -> None:
+def run(plan: CrossvalRun, takes: Sequence[int], say: Callable[[str], None]) -> None:
     """Train a network of two thirds of the signs, then one of the others by so many takes each.
 
     The test recordings are those of the first of the plan's folds, of the new signs. No take is
@@ -53,7 +53,7 @@ def run(plan: Plan, takes: Sequence[int], say: Callable[[str], None]) -> None:
     if not stages:
         raise ConfigError(f"stage {STAGE}", "is not in the recipe", "fine-tuning needs it")
     recordings = _split(plan)
-    claim(plan)
+    lock_output_dir(plan)
     names = sorted({gloss for each in recordings for gloss in each.glosses})
     new = frozenset(names[NEW - 1 :: NEW])
     known = [each for each in recordings if not new.intersection(each.glosses)]
@@ -103,7 +103,7 @@ def _folder(out: Path, way: str, count: int, seed: int) -> Path:
 
 
 def _report(
-    plan: Plan, recordings: Sequence[Recording], folder: Path, say: Callable[[str], None]
+    plan: CrossvalRun, recordings: Sequence[Recording], folder: Path, say: Callable[[str], None]
 ) -> None:
     """Train and test, unless it is done."""
     name = folder.relative_to(plan.out)
@@ -117,11 +117,11 @@ def _report(
     say(f"{name}: {100 * result['accuracy']:.1f} % of {result['sequences']}")
 
 
-def _split(plan: Plan) -> list[Recording]:
+def _split(plan: CrossvalRun) -> list[Recording]:
     """Return all recordings of one gloss, with the split that they have in the fold."""
     recordings = read_archive(plan.archive, plan.protocol.label)
     _, policy = chosen_folds(plan, recordings)[0]
-    return [each for each in divided(recordings, policy) if len(each.glosses) == 1]
+    return [each for each in apply_splits(recordings, policy) if len(each.glosses) == 1]
 
 
 def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[Recording]:

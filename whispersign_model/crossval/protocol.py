@@ -120,7 +120,7 @@ class Protocol(BaseModel):
 
 
 @dataclass(frozen=True)
-class Plan:
+class CrossvalRun:
     """What is to be run.
 
     Attributes:
@@ -148,7 +148,7 @@ class Plan:
     progress: bool = True
 
 
-def run(plan: Plan, say: Callable[[str], None]) -> None:
+def run(plan: CrossvalRun, say: Callable[[str], None]) -> None:
     """Run the folds that are not done yet; each writes its result when it is.
 
     Args:
@@ -160,7 +160,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
     """
     recordings = read_archive(plan.archive, plan.protocol.label)
     folds = chosen_folds(plan, recordings)
-    claim(plan)
+    lock_output_dir(plan)
     for number, policy in folds:
         folder = plan.out / f"fold{number}"
         if (folder / f"seed{plan.seed}" / RESULT).exists():
@@ -174,7 +174,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         )
 
 
-def claim(plan: Plan) -> None:
+def lock_output_dir(plan: CrossvalRun) -> None:
     """Let the plan's folder hold results of this protocol, recipe and network alone.
 
     Raises:
@@ -201,7 +201,9 @@ def claim(plan: Plan) -> None:
         raise ConfigError(plan.out, what, "choose another --out")
 
 
-def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> list[tuple[int, SplitPolicy]]:
+def chosen_folds(
+    plan: CrossvalRun, recordings: Sequence[Recording]
+) -> list[tuple[int, SplitPolicy]]:
     """Return number and split of each fold that the plan asks for.
 
     Raises:
@@ -215,7 +217,7 @@ def chosen_folds(plan: Plan, recordings: Sequence[Recording]) -> list[tuple[int,
     return [(number, policies[number - 1]) for number in numbers]
 
 
-def divided(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
+def apply_splits(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
     """Return recordings that say themselves which split a policy gives them."""
     items = [
         SplitItem(index, each.name, each.signer, each.split, each.glosses)
@@ -236,7 +238,7 @@ def make_dataset(
     return Dataset.open(folder)
 
 
-def run_fold(plan: Plan, data: Dataset, folder: Path) -> dict[str, Any]:
+def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
     """Train on a dataset, or go on with it, and test; write and return what came out."""
     recipe = plan.recipe.model_copy(update={"seed": plan.seed})
     if (folder / METRICS).exists():  # trained before, and stopped before it was tested

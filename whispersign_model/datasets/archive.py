@@ -185,11 +185,11 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
     if classes is not None:
         names = {value: str(name) for value, name in enumerate(classes.tolist())}
     else:
-        names = _divided(values, main.astype(np.int64), arrays["classes"])
+        names = _split_names(values, main.astype(np.int64), arrays["classes"])
     return _Labels(values, ptr, names)
 
 
-def _divided(
+def _split_names(
     values: NDArray[np.int64], main: NDArray[np.int64], classes: NDArray[Any]
 ) -> dict[int, str]:
     """Name labels that divide each class of ``main`` into as many: "Grab 1", "Grab 2", ..."""

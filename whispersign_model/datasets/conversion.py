@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from whispersign_model.datasets.dataset import RecordingEntry
 from whispersign_model.datasets.report import ConversionReport, ReportedExample
-from whispersign_model.datasets.selection import cut_segments, idle_stretches, whole_stretches
+from whispersign_model.datasets.selection import cut_segments, idle_parts, labelled_parts
 from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
 from whispersign_model.datasets.writer import DatasetWriter, check_target
 from whispersign_model.errors import DatasetError, WhisperSignError
@@ -100,7 +100,7 @@ def convert(
 
 
 class _Collector:
-    """Takes recordings into a dataset whose recipe follows the first one's coordinates."""
+    """ClipStore recordings into a dataset whose recipe follows the first one's coordinates."""
 
     def __init__(self, folder: Path, options: ConversionOptions, report: ConversionReport) -> None:
         self._folder = folder
@@ -148,9 +148,9 @@ class _Collector:
             return [], "no hand is tracked in any frame"
         if not recording.segments:
             return [recording], ""
-        parts = whole_stretches(recording) if cut is None else cut_segments(recording, cut)
+        parts = labelled_parts(recording) if cut is None else cut_segments(recording, cut)
         if keep and cut is not None:
-            parts += idle_stretches(recording, cut)
+            parts += idle_parts(recording, cut)
         parts = [part for part in parts if part.confidence.any()]
         return parts, "" if parts else "no gloss is left beside what was discarded"
 

@@ -10,7 +10,7 @@ from whispersign_model.timestamps import NANOSECONDS
 IDLE_LEAST = 1.0  # seconds; a shorter stretch between two segments is no example of its own
 
 
-def whole_stretches(recording: Recording) -> list[Recording]:
+def labelled_parts(recording: Recording) -> list[Recording]:
     """Return a recording without its discarded takes: the labelled stretches between them."""
     if not recording.discarded or not len(recording):
         return [] if recording.discarded else [recording]
@@ -36,7 +36,7 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
     """
     edge = round(margin * NANOSECONDS)
     cuts = []
-    for stretch in whole_stretches(recording):
+    for stretch in labelled_parts(recording):
         for segment in stretch.segments:
             others = [other for other in stretch.segments if other != segment]
             before = [other.end + 1 for other in others if other.end <= segment.start]
@@ -47,7 +47,7 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
     return _named(recording.name, cuts)
 
 
-def idle_stretches(recording: Recording, margin: float) -> list[Recording]:
+def idle_parts(recording: Recording, margin: float) -> list[Recording]:
     """Return the stretches between and around a recording's segments, in which nothing is signed.
 
     Args:

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPass
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -54,21 +54,21 @@ class Backend(Protocol):
         notice: a sentence for the user when ``device`` is not what was asked for, else "".
         frames_per_step: frames that one row of ``log_probs`` stands for.
         alpha: weight of CTC in rescoring that the network was made for.
-        stretches: steps of the stretches in which it spots signs, see :meth:`spotter`; () of a
-            network that rescores.
+        candidate_segments: lengths in steps of the segments in which it detects signs, see
+            :meth:`segment_scorer`; () for a network that rescores.
     """
 
     device: str
     notice: str
     frames_per_step: int
     alpha: float
-    stretches: tuple[int, ...]
+    candidate_segments: tuple[int, ...]
 
     def encode(self, features: NDArray[np.float32]) -> EncodedClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1, all of it at once."""
 
-    def spotter(self, features: NDArray[np.float32]) -> Spotter:
-        """Return what a network that spots says of stretches of a clip ``(T, 42, 7)``."""
+    def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
+        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
 
     def stream(self, chunk: int) -> EncoderStream:
         """Begin a clip whose steps become known ``chunk`` (1 or more) at a time."""

@@ -13,23 +13,23 @@ class EndpointOptions(BaseModel):
     """When an utterance ends; all times in seconds.
 
     Attributes:
-        sure_absent_timeout: no hand for so long ends an utterance that the network is sure of: it
+        early_absent_timeout: no hand for so long ends an utterance that the network is sure of: it
             reads the same glosses whether the utterance ends there or goes on.
-        sure_rest_timeout: hands at rest for so long end such an utterance.
-        sure_confidence: the least confidence of the last gloss of such an utterance.
+        early_rest_timeout: hands at rest for so long end such an utterance.
+        early_confidence: the least confidence of the last gloss of such an utterance.
         absent_timeout: no hand for so long ends it in any case.
-        blank_timeout: hands at rest and no further gloss for so long end it.
+        trailing_silence_timeout: hands at rest and no further gloss for so long end it.
         rest_share: hands rest while they are slower than this share of the utterance's top speed.
         max_length: after so long it is cut between two glosses.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sure_absent_timeout: float = Field(default=0.25, gt=0, le=10)
-    sure_rest_timeout: float = Field(default=0.5, gt=0, le=10)
-    sure_confidence: float = Field(default=0.8, ge=0, le=1)
+    early_absent_timeout: float = Field(default=0.25, gt=0, le=10)
+    early_rest_timeout: float = Field(default=0.5, gt=0, le=10)
+    early_confidence: float = Field(default=0.8, ge=0, le=1)
     absent_timeout: float = Field(default=0.5, gt=0, le=10)
-    blank_timeout: float = Field(default=1.5, gt=0, le=10)
+    trailing_silence_timeout: float = Field(default=1.5, gt=0, le=10)
     rest_share: float = Field(default=0.1, ge=0, lt=1)
     max_length: float = Field(default=20.0, gt=1, le=60)
 

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whispersign_model.decoding.alignment import align
 from whispersign_model.decoding.ctc import greedy_search, prefix_beam_search
+from whispersign_model.decoding.detection import SegmentScorer, detect
 from whispersign_model.decoding.edit_distance import edits
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
-from whispersign_model.decoding.spotting import Spotter, spot
 
 Method = Literal["greedy", "beam", "rescore"]
 Rescorer = Callable[[Sequence[tuple[int, ...]]], NDArray[np.floating]]
-SecondPass = Rescorer | Spotter
+SecondPass = Rescorer | SegmentScorer
 
 
 class DecodingOptions(BaseModel):
@@ -57,20 +57,20 @@ def decode(
         method: "greedy", "beam" (CTC only) or "rescore" (both passes).
         options: beam size, and the weights, which "rescore" needs.
         second_pass: for "rescore": of a network that rescores the attention decoder's
-            log-probability of each sequence; of one that spots its :class:`Spotter`, which needs
-            no first pass.
+            log-probability of each sequence; of one that detects signs its :class:`SegmentScorer`,
+            which needs no first pass.
 
     Returns:
         the best hypothesis, with spans and n-best.
     """
     if method == "greedy":
         return with_spans(log_probs, [greedy_search(log_probs)])
-    if method == "rescore" and isinstance(second_pass, Spotter):
-        return spot(len(log_probs), second_pass)
+    if method == "rescore" and isinstance(second_pass, SegmentScorer):
+        return detect(len(log_probs), second_pass)
     n_best = prefix_beam_search(log_probs, options.beam_size, options.candidates)
     if method == "rescore" and len(n_best) > 1:
         assert second_pass is not None
-        assert not isinstance(second_pass, Spotter)
+        assert not isinstance(second_pass, SegmentScorer)
         assert options.alpha is not None, "decode with options.weighed(the network's alpha)"
         attention = second_pass([hypothesis.ids for hypothesis in n_best])
         combined = [

@@ -12,15 +12,15 @@ from pydantic import Field
 from whispersign_model.decoding.alignment import extents
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.confidence import ConfidenceScale
+from whispersign_model.decoding.detection import StreamingDetector
 from whispersign_model.decoding.edit_distance import continuation
 from whispersign_model.decoding.endpoint import EndpointOptions, Hands
-from whispersign_model.decoding.gaps import bridge
+from whispersign_model.decoding.gap_filling import interpolate_gap
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.search import DecodingOptions, decode
-from whispersign_model.decoding.spotting import Spotting
 from whispersign_model.decoding.utterance import Utterance
-from whispersign_model.features.end_padding import with_ending
+from whispersign_model.features.end_padding import with_end_padding
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.recordings.recording import Recording
@@ -28,7 +28,7 @@ from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS, seconds
 
 SLACK = 1.0  # seconds beyond the lead-in after which it is trimmed: not in every frame
-LOOK = 0.5  # seconds from look to look for signs that are settled: small batches are dear
+LOOK = 0.5  # seconds from look to look for signs that are finalized: small batches are dear
 UNDER_WAY = 0.5  # seconds since its end for which a gloss may be unfinished at the maximum length
 
 
@@ -57,7 +57,7 @@ class StreamingRecognizer:
     Two passes: a growing clip and a beam give partial results while the hands sign; at an endpoint
     the network reads the utterance once more as a whole, and the attention decoder rescores what
     the beam finds in it. So a final result is what the same frames give offline. A network that
-    spots signs waits for no endpoint: what no stretch to come can change is final.
+    spots signs waits for no endpoint: what no segment to come can change is final.
 
     Every decision depends on single frames and their stamps: the same features give the same
     results however they are cut into pushes. Late and repeated frames are left out; a jump in time
@@ -96,8 +96,8 @@ class StreamingRecognizer:
         self._clock = StreamClock()
         self._stream = backend.stream(self.options.chunk)
         lead_in = min(self.options.lead_in, self.options.max_length / 2)
-        if backend.stretches:
-            longest = max(backend.stretches) * backend.frames_per_step
+        if backend.candidate_segments:
+            longest = max(backend.candidate_segments) * backend.frames_per_step
             lead_in = max(lead_in, seconds(longest * self._period) + LOOK)
         self._lead_in = lead_in
         self.reset()
@@ -122,12 +122,12 @@ class StreamingRecognizer:
         """Know nothing of glosses and pauses, as at the beginning of an utterance."""
         self._told: tuple[tuple[int, ...], int] = ((), 0)  # glosses and stable ones last reported
         self._asked = False  # whether the network was sure in this pause
-        self._pause = 0  # how long the hands have paused: 0, 1 (sure), 2 (blank_timeout)
+        self._pause = 0  # how long the hands have paused: 0, 1 (sure), 2 (trailing_silence_timeout)
         self._best: tuple[int, ...] = ()  # glosses read when it was last asked
         self._supposed = Hypothesis((), 0.0)  # ... what would be read if the utterance ended
         self._given: tuple[int, ...] = ()  # glosses that are final while the utterance stays open
         self._given_at = 0  # ... frames that they were read from
-        self._spotting = Spotting()  # in the utterance
+        self._spotting = StreamingDetector()  # in the utterance
 
     def push(
         self, frames: NDArray[np.float32], stamps: NDArray[np.int64] | Sequence[int]
@@ -175,7 +175,9 @@ class StreamingRecognizer:
             elif self._utterance:
                 missing = max(round((stamp - last) / self._period) - 1, 0)
                 self.filled += missing
-                for number, filled in enumerate(bridge(before, frame, missing, self._period), 1):
+                for number, filled in enumerate(
+                    interpolate_gap(before, frame, missing, self._period), 1
+                ):
                     results += self._take(filled, last + (stamp - last) * number // (missing + 1))
         self._before = frame.copy(), stamp
         return results + self._take(frame, stamp)
@@ -197,7 +199,7 @@ class StreamingRecognizer:
         if seconds(stamp - utterance.stamps[0]) >= options.max_length:
             return self._cut(utterance, stamp)
         if read:
-            utterance.settle(stamp, round(options.stable_after * NANOSECONDS))
+            utterance.finalize(stamp, round(options.stable_after * NANOSECONDS))
         return self._look(utterance, stamp, read)
 
     def _begins(self, frame: NDArray[np.float32], stamp: int) -> bool:
@@ -222,9 +224,9 @@ class StreamingRecognizer:
             if not read:
                 return []
             results: list[Result] = []
-            if self.backend.stretches and seconds(stamp - self._spotting.looked) >= LOOK:
+            if self.backend.candidate_segments and seconds(stamp - self._spotting.looked) >= LOOK:
                 glosses = self._reread(utterance, ended=False)
-                results = self._give(utterance, glosses[: self._spotting.settled])
+                results = self._give(utterance, glosses[: self._spotting.finalized])
             if not (utterance.best() or self._spotting.found.ids):
                 self._trim(utterance, stamp)
             return results + self._report(utterance, None)
@@ -249,15 +251,15 @@ class StreamingRecognizer:
         hands, options = self._hands, self.options
         assert hands is not None
         quiet = seconds(stamp - hands.moving)
-        if quiet >= options.blank_timeout:
+        if quiet >= options.trailing_silence_timeout:
             return 2
-        gone = seconds(stamp - hands.tracked) >= options.sure_absent_timeout
-        return int(gone or quiet >= options.sure_rest_timeout)
+        gone = seconds(stamp - hands.tracked) >= options.early_absent_timeout
+        return int(gone or quiet >= options.early_rest_timeout)
 
     def _is_sure(self) -> bool:
         """Whether there are new glosses that are the same if the utterance ends or goes on."""
         ids = self._supposed.ids
-        certain = bool(ids) and self._supposed.spans[-1].confidence >= self.options.sure_confidence
+        certain = bool(ids) and self._supposed.spans[-1].confidence >= self.options.early_confidence
         return certain and ids == self._best and continuation(self._given, ids) < len(ids)
 
     def _is_blank(self, utterance: Utterance, stamp: int) -> bool:
@@ -267,7 +269,7 @@ class StreamingRecognizer:
         if last.start * patch >= utterance.signed:
             return True
         end = utterance.stamps[min(last.end * patch, utterance.signed) - 1]
-        return seconds(stamp - end) >= self.options.blank_timeout
+        return seconds(stamp - end) >= self.options.trailing_silence_timeout
 
     def _trim(self, utterance: Utterance, stamp: int) -> None:
         """Forget what lies far back while nothing is signed."""
@@ -341,10 +343,13 @@ class StreamingRecognizer:
     def _reread(self, utterance: Utterance, ended: bool) -> tuple[RecognizedGloss, ...]:
         """The second pass: the whole utterance up to the last frame with a hand in it."""
         frames = np.stack(utterance.frames[: utterance.signed])
-        frames = with_ending(frames) if ended else frames
-        if self.backend.stretches:
-            spotter, stamps = self.backend.spotter(frames), utterance.stamps[: utterance.signed]
-            hypothesis = self._spotting.look(spotter, len(frames), stamps, ended)
+        frames = with_end_padding(frames) if ended else frames
+        if self.backend.candidate_segments:
+            segment_scorer, stamps = (
+                self.backend.segment_scorer(frames),
+                utterance.stamps[: utterance.signed],
+            )
+            hypothesis = self._spotting.look(segment_scorer, len(frames), stamps, ended)
         else:
             clip = self.backend.encode(frames)
             hypothesis = decode(clip.log_probs, "rescore", self._decoding, clip.second_pass)

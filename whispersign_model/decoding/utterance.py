@@ -9,11 +9,11 @@ from whispersign_model.decoding.backend import EncoderStream
 from whispersign_model.decoding.ctc import PrefixBeam, common_prefix
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, with_spans
-from whispersign_model.features.end_padding import ENDING
+from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
 MARGIN = float(np.log(300))  # hypotheses less probable than a 300th of the best have no say
-NO_HANDS = np.zeros((ENDING, JOINTS, FEATURES), np.float32)
+NO_HANDS = np.zeros((END_PADDING, JOINTS, FEATURES), np.float32)
 
 
 class Utterance:
@@ -88,7 +88,7 @@ class Utterance:
         n_best = beam.hypotheses()
         return with_spans(np.stack(rows) if rows else np.empty((0, 1)), n_best)
 
-    def settle(self, stamp: int, after: int) -> None:
+    def finalize(self, stamp: int, after: int) -> None:
         """Make stable what all hypotheses have begun with for ``after`` nanoseconds.
 
         What is stable stays: hypotheses that begin otherwise are given up.
@@ -98,11 +98,11 @@ class Utterance:
         common = common_prefix(alive)
         same = len(common_prefix([common, tuple(gloss_id for gloss_id, _ in self._agreed)]))
         self._agreed[same:] = [(gloss_id, stamp) for gloss_id in common[same:]]
-        settled = len(self.stable)
-        while settled < len(common) and stamp - self._agreed[settled][1] >= after:
-            settled += 1
-        if settled > len(self.stable):
-            self.stable = common[:settled]
+        finalized = len(self.stable)
+        while finalized < len(common) and stamp - self._agreed[finalized][1] >= after:
+            finalized += 1
+        if finalized > len(self.stable):
+            self.stable = common[:finalized]
             self._beam.keep(self.stable)
 
     def forget_before(self, stamp: int) -> None:

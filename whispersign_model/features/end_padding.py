@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-ENDING = 8  # frames without a hand, two patches; 0.13 s at 60 Hz
+END_PADDING = 8  # frames without a hand, two patches; 0.13 s at 60 Hz
 
 
-def with_ending(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return normalised features ``(T, 42, 7)`` with ``ENDING`` frames without hands behind."""
-    return np.pad(frames, ((0, ENDING), (0, 0), (0, 0)))
+def with_end_padding(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Append ``END_PADDING`` frames without hands to normalised features ``(T, 42, 7)``."""
+    return np.pad(frames, ((0, END_PADDING), (0, 0), (0, 0)))

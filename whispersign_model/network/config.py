@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.configuration import load_yaml, validate
-from whispersign_model.decoding.spotting import Reader, Spotter
+from whispersign_model.decoding.detection import Reader, SegmentScorer
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
@@ -53,9 +53,9 @@ class DecoderConfig(_Section):
 
     With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
     utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
-    the weight of CTC against the decoder in the score of a hypothesis. With ``stretches`` as well,
-    patches, it does not rescore: it spots signs in stretches of these lengths of an utterance,
-    those of at least ``least_probability``.
+    the weight of CTC against the decoder in the score of a hypothesis. With ``segments`` as well,
+    patches, it does not rescore: it spots signs in segments of these lengths of an utterance,
+    those of at least ``score_threshold``.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
@@ -64,18 +64,18 @@ class DecoderConfig(_Section):
     dropout: Rate = 0.1
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.8
-    stretches: tuple[Positive, ...] = ()
-    least_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+    candidate_segments: tuple[Positive, ...] = ()
+    score_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     @property
-    def spots(self) -> bool:
+    def detects(self) -> bool:
         """Whether the second pass spots signs."""
-        return bool(self.stretches)
+        return bool(self.candidate_segments)
 
     @model_validator(mode="after")
-    def _reads_what_it_spots(self) -> DecoderConfig:
-        if self.stretches and not self.utterance_frames:
-            raise ValueError("stretches need utterance_frames, the frames each is brought to")
+    def _scorer_needs_frames(self) -> DecoderConfig:
+        if self.candidate_segments and not self.utterance_frames:
+            raise ValueError("segments need utterance_frames, the frames each is brought to")
         return self
 
 
@@ -105,10 +105,10 @@ class ModelConfig(_Section):
             raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is no multiple of {GROUPS}")
         return self
 
-    def spotter(self, read: Reader) -> Spotter:
-        """Return the second pass over a clip of which ``read`` tells single stretches."""
+    def segment_scorer(self, read: Reader) -> SegmentScorer:
+        """Return the second pass over a clip of which ``read`` tells single segments."""
         decoder, patch = self.decoder, self.frontend.patch_size
-        return Spotter(decoder.stretches, decoder.least_probability, patch, read)
+        return SegmentScorer(decoder.candidate_segments, decoder.score_threshold, patch, read)
 
     @property
     def part_channels(self) -> int:

@@ -68,9 +68,9 @@ class AttentionDecoder(nn.Module):
     """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
 
     It reads the encoder's states and, if the configuration says so, the whole utterance: each on
-    its own, which makes two opinions. In a network that spots, it says instead of single stretches
+    its own, which makes two opinions. In a network that detects, it says instead of single segments
     of the utterance what is signed there. Id 0, CTC's blank, is free here and stands for both start
-    and end of the sequence: of a stretch in which nothing is signed that is all.
+    and end of the sequence: of a segment in which nothing is signed that is all.
     """
 
     BOUNDARY = 0
@@ -85,7 +85,7 @@ class AttentionDecoder(nn.Module):
         self.norm = nn.LayerNorm(self.channels)
         self.project = nn.Linear(self.channels, config.decoder.vocab_size)
         self.utterance = UtteranceEncoder(config) if config.decoder.utterance_frames else None
-        self.spots = config.decoder.spots
+        self.detects = config.decoder.detects
 
     def memories(
         self, features: Tensor, lengths: Tensor, states: Tensor, steps: Tensor
@@ -102,31 +102,31 @@ class AttentionDecoder(nn.Module):
             of each opinion the memory ``(B, S, d)`` and its lengths ``(B,)``: the states, and
             tokens of the whole utterance if it is read.
         """
-        if self.utterance is None or self.spots:
+        if self.utterance is None or self.detects:
             return [(states, steps)]
         tokens = self.utterance(features, whole(lengths))
         return [(states, steps), (tokens, torch.full_like(steps, tokens.shape[1]))]
 
-    def read_stretches(self, features: Tensor, stretches: Tensor) -> Tensor:
-        """Return ``(N, V)``: log-probabilities of what is signed in each stretch, 0 = nothing.
+    def read_segments(self, features: Tensor, segments: Tensor) -> Tensor:
+        """Return ``(N, V)``: log-probabilities of what is signed in each segment, 0 = nothing.
 
         Args:
             features: ``(B, T, 42, 7)`` normalised features.
-            stretches: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the
+            segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the
                 last.
         """
         assert self.utterance is not None, "a network without decoder.utterance_frames"
-        tokens = self.utterance(features, stretches)
-        lengths = torch.full_like(stretches[:, 0], tokens.shape[1])
-        start = torch.full_like(stretches[:, :1], self.BOUNDARY)
+        tokens = self.utterance(features, segments)
+        lengths = torch.full_like(segments[:, 0], tokens.shape[1])
+        start = torch.full_like(segments[:, :1], self.BOUNDARY)
         first: Tensor = self(tokens, lengths, start)[:, 0]
         return first
 
-    def spot(self, features: Tensor, stretches: Tensor) -> Tensor:
-        """Return :meth:`read_stretches`; where hardly a hand is seen nothing is signed."""
-        said = self.read_stretches(features, stretches)
-        frames = (stretches[:, 2] - stretches[:, 1]).clamp(min=1)
-        shown = frames_seen(features, stretches).sum(dim=1) >= LEAST_SEEN * frames
+    def score_segments(self, features: Tensor, segments: Tensor) -> Tensor:
+        """Return :meth:`read_segments`; where hardly a hand is seen nothing is signed."""
+        said = self.read_segments(features, segments)
+        frames = (segments[:, 2] - segments[:, 1]).clamp(min=1)
+        shown = frames_seen(features, segments).sum(dim=1) >= LEAST_SEEN * frames
         nothing = torch.full_like(said, -math.inf)
         nothing[:, self.BOUNDARY] = 0
         return torch.where(shown[:, None], said, nothing)

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, Method, SecondPass, decode
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
@@ -118,18 +118,18 @@ class WhisperSignModel(nn.Module):
         self, features: Tensor, lengths: Tensor, encoded: Encoded
     ) -> list[SecondPass]:
         """Return what the second pass asks the network of each clip; see :meth:`memories`."""
-        if not self.config.decoder.spots:
+        if not self.config.decoder.detects:
             return [
                 partial(self.rescore, each) for each in self.memories(features, lengths, encoded)
             ]
         return [
-            self.spotter(features[row : row + 1, :frames])
+            self.segment_scorer(features[row : row + 1, :frames])
             for row, frames in enumerate(lengths.tolist())
         ]
 
-    def spotter(self, features: Tensor) -> Spotter:
-        """Return what a network that spots says of stretches of a clip ``(1, T, 42, 7)``."""
-        return self.config.spotter(partial(self.spot, features))
+    def segment_scorer(self, features: Tensor) -> SegmentScorer:
+        """Return what a network that spots says of segments of a clip ``(1, T, 42, 7)``."""
+        return self.config.segment_scorer(partial(self.score_segments, features))
 
     def memories(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
@@ -168,15 +168,15 @@ class WhisperSignModel(nn.Module):
         return self.decoder.mean_score(repeated, targets, lengths).cpu().numpy()
 
     @torch.inference_mode()
-    def spot(self, features: Tensor, stretches: NDArray[np.int64]) -> Scores:
-        """Return ``(N, V)`` log-probabilities of what is signed in stretches, column 0 = nothing.
+    def score_segments(self, features: Tensor, segments: NDArray[np.int64]) -> Scores:
+        """Return ``(N, V)`` log-probabilities of what is signed in segments, column 0 = nothing.
 
         Args:
             features: ``(1, T, 42, 7)`` of one clip.
-            stretches: ``(N, 2)``, the first frame and the frame after the last.
+            segments: ``(N, 2)``, the first frame and the frame after the last.
         """
-        places = functional.pad(torch.from_numpy(stretches).to(features.device), (1, 0))
-        return self.decoder.spot(features, places).cpu().numpy()
+        places = functional.pad(torch.from_numpy(segments).to(features.device), (1, 0))
+        return self.decoder.score_segments(features, places).cpu().numpy()
 
     def freeze(self, component: Component) -> None:
         """Stop training a component; it keeps its weights and its BatchNorm statistics."""

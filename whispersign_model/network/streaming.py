@@ -112,15 +112,15 @@ class UtteranceRescorer(Rescorer):
 
 
 class StretchReader(nn.Module):
-    """What is signed in stretches of one clip."""
+    """What is signed in segments of one clip."""
 
     def __init__(self, model: WhisperSignModel) -> None:
         super().__init__()
         self.decoder = model.decoder
 
-    def forward(self, features: Tensor, stretches: Tensor) -> Tensor:
-        """Return ``(N, V)``; see :meth:`WhisperSignModel.spot`; ``features (T, 42, 7)``."""
-        return self.decoder.spot(features[None], functional.pad(stretches, (1, 0)))
+    def forward(self, features: Tensor, segments: Tensor) -> Tensor:
+        """Return ``(N, V)`` for ``features (T, 42, 7)``; see :meth:`WhisperSignModel.score_segments`."""
+        return self.decoder.score_segments(features[None], functional.pad(segments, (1, 0)))
 
 
 class SplitLinear(nn.Module):

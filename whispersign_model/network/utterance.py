@@ -1,4 +1,4 @@
-"""A stretch of an utterance at a glance: centred, brought to a fixed length, read by convolutions.
+"""A segment of an utterance at a glance: centred, brought to a fixed length, read by convolutions.
 
 What is known only when a sign is over, how long it took and where its middle lies, comes too late
 for a frame-by-frame encoder, and in time for the attention decoder.
@@ -18,28 +18,28 @@ DROPOUT = 0.3  # of what the convolutions found: they soon know training clips b
 
 
 def whole(lengths: Tensor) -> Tensor:
-    """Return the stretches ``(B, 3)`` that are each clip of a batch; see :func:`stretched`."""
+    """Return the segments ``(B, 3)`` that are each clip of a batch; see :func:`stretched`."""
     clips = torch.arange(lengths.shape[0], device=lengths.device)
     return torch.stack([clips, torch.zeros_like(lengths), lengths], dim=1)
 
 
-def frames_seen(features: Tensor, stretches: Tensor) -> Tensor:
-    """Return ``(N, T)``: which frames of its clip lie in a stretch and show a hand."""
+def frames_seen(features: Tensor, segments: Tensor) -> Tensor:
+    """Return ``(N, T)``: which frames of its clip lie in a segment and show a hand."""
     time = torch.arange(features.shape[1], device=features.device)
-    inside = (time >= stretches[:, 1:2]) & (time < stretches[:, 2:3])
+    inside = (time >= segments[:, 1:2]) & (time < segments[:, 2:3])
     hands = features[..., CONFIDENCE].amax(dim=-1) > 0
-    return hands.index_select(0, stretches[:, 0]) & inside
+    return hands.index_select(0, segments[:, 0]) & inside
 
 
-def stretched(features: Tensor, stretches: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Bring each stretch, from its first to its last hand, to the same number of frames.
+def stretched(features: Tensor, segments: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """Bring each segment, from its first to its last hand, to the same number of frames.
 
     Linear between two frames in which a joint is tracked; where one of them lacks it, the nearer
     frame decides whether it is there.
 
     Args:
         features: ``(B, T, 42, 7)`` normalised features.
-        stretches: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
+        segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
         frames: of the result.
 
     Returns:
@@ -48,7 +48,7 @@ def stretched(features: Tensor, stretches: Tensor, frames: int) -> tuple[Tensor,
     """
     longest = features.shape[1]
     time = torch.arange(longest, device=features.device)
-    seen = frames_seen(features, stretches)
+    seen = frames_seen(features, segments)
     last = torch.where(seen, time, -1).amax(dim=1).clamp(min=0)
     first = torch.where(seen, time, longest).amin(dim=1).minimum(last)
     way = torch.linspace(0, 1, frames, device=features.device)
@@ -56,7 +56,7 @@ def stretched(features: Tensor, stretches: Tensor, frames: int) -> tuple[Tensor,
     before = place.floor().long()
     after = (before + 1).minimum(last[:, None])
     share = (place - before)[..., None, None].to(features.dtype)
-    row = stretches[:, :1] * longest
+    row = segments[:, :1] * longest
     flat = features.flatten(0, 1)
     one, other = (
         flat.index_select(0, (row + which).flatten()).unflatten(0, (-1, frames))
@@ -70,7 +70,7 @@ def stretched(features: Tensor, stretches: Tensor, frames: int) -> tuple[Tensor,
 
 
 def centred(positions: Tensor, tracked: Tensor) -> Tensor:
-    """Give every joint its place from the mean place of all wrists of the stretch.
+    """Give every joint its place from the mean place of all wrists of the segment.
 
     Args:
         positions: ``(N, F, 42, 3)``, joints from their wrist, as normalised features have them.
@@ -103,7 +103,7 @@ class _Convolution(nn.Sequential):
 
 
 class UtteranceEncoder(nn.Module):
-    """Tokens of a stretch of an utterance, as many however long it took and wherever it lay.
+    """Tokens of a segment of an utterance, as many however long it took and wherever it lay.
 
     After DD-Net (Yang et al. 2019, arXiv:1907.09658), with places of the joints in the stead of
     their distances: three ways read where the joints are, how they move, and how they move at half
@@ -134,9 +134,9 @@ class UtteranceEncoder(nn.Module):
         self.project = nn.Linear(8 * width, config.frontend.d_model)
         self.norm = nn.LayerNorm(config.frontend.d_model)
 
-    def forward(self, features: Tensor, stretches: Tensor) -> Tensor:
+    def forward(self, features: Tensor, segments: Tensor) -> Tensor:
         """Return ``(N, tokens, d_model)``; see :func:`stretched`."""
-        positions, tracked = stretched(features, stretches, self.frames)
+        positions, tracked = stretched(features, segments, self.frames)
         places = centred(positions, tracked)
         slow = movements(places, tracked)
         fast = movements(places[:, ::2], tracked[:, ::2])

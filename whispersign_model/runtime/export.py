@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPass
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.model import WhisperSignModel
@@ -50,9 +50,9 @@ from whispersign_model.runtime.onnx_backend import (
     PATCHES,
     SAID,
     SCORES,
+    SEGMENTS,
     SEQUENCES,
     STATES,
-    STRETCHES,
     UTTERANCE,
     OnnxBackend,
 )
@@ -73,7 +73,7 @@ class Parity:
     Attributes:
         whole: of whole clips.
         streams: of streams, over all sizes of chunks.
-        second: of what the second pass says: sequences' scores, or of stretches' probabilities.
+        second: of what the second pass says: sequences' scores, or of segments' probabilities.
     """
 
     whole: float
@@ -206,12 +206,12 @@ def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:
 
 
 def second_graph(model: WhisperSignModel) -> onnx.ModelProto:
-    """Return the second pass: for any number of sequences of any length, or of stretches."""
-    if model.config.decoder.spots:
+    """Return the second pass: for any number of sequences of any length, or of segments."""
+    if model.config.decoder.detects:
         return _graph(
             StretchReader(with_plain_products(model)),
             (torch.ones(20, JOINTS, FEATURES), torch.tensor([[0, 9], [4, 20], [3, 7]])),
-            [UTTERANCE, STRETCHES],
+            [UTTERANCE, SEGMENTS],
             [SAID],
             ({0: torch.export.Dim("frames", min=1)}, {0: torch.export.Dim("count", min=1)}),
         )
@@ -277,7 +277,7 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
 
 def _asked(second_pass: SecondPass, frames: int) -> NDArray[np.floating]:
     """Return what a second pass says of a clip."""
-    if isinstance(second_pass, Spotter):
+    if isinstance(second_pass, SegmentScorer):
         said = second_pass.read(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
         return np.exp(said)
     return second_pass(HYPOTHESES)

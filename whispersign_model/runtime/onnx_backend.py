@@ -12,8 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.backend import choose_device
+from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPass
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
@@ -26,7 +26,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's level of severity
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
 UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads them too
-STRETCHES, SAID = "stretches", "said"
+SEGMENTS, SAID = "segments", "said"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
 
@@ -69,7 +69,7 @@ class OnnxBackend:
         self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
         self.frames_per_step = metadata.config.frontend.patch_size
         self.alpha = metadata.config.decoder.alpha
-        self.stretches = metadata.config.decoder.stretches
+        self.candidate_segments = metadata.config.decoder.candidate_segments
         self._labels = metadata.config.decoder.vocab_size
         self._config = metadata.config
         state = [each for each in self._encoder.get_inputs() if each.name != PATCHES]
@@ -87,16 +87,16 @@ class OnnxBackend:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
-        if self.stretches:
-            return OnnxClip(log_probs.numpy(), self.spotter(features))
+        if self.candidate_segments:
+            return OnnxClip(log_probs.numpy(), self.segment_scorer(features))
         memory = {STATES: states.numpy()}
         if self._config.decoder.utterance_frames:
             memory[UTTERANCE] = features
         return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
 
-    def spotter(self, features: NDArray[np.float32]) -> Spotter:
-        """Return what a network that spots says of stretches of a clip ``(T, 42, 7)``."""
-        return self._config.spotter(partial(self._spot, features))
+    def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
+        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
+        return self._config.segment_scorer(partial(self._score_segments, features))
 
     def _rescore(
         self, memory: dict[str, NDArray[np.float32]], hypotheses: Sequence[tuple[int, ...]]
@@ -110,11 +110,11 @@ class OnnxBackend:
         scores: NDArray[np.float32] = self._second.run([SCORES], feed)[0]
         return scores
 
-    def _spot(
-        self, features: NDArray[np.float32], stretches: NDArray[np.int64]
+    def _score_segments(
+        self, features: NDArray[np.float32], segments: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return ``(N, V)`` log-probabilities of what is signed in stretches of a clip."""
-        feed = {UTTERANCE: features, STRETCHES: stretches}
+        """Return ``(N, V)`` log-probabilities of what is signed in segments of a clip."""
+        feed = {UTTERANCE: features, SEGMENTS: segments}
         said: NDArray[np.float32] = self._second.run([SAID], feed)[0]
         return said
 

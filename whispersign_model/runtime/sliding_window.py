@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.ctc import BLANK
 from whispersign_model.decoding.hypothesis import Span
-from whispersign_model.features.end_padding import with_ending
+from whispersign_model.features.end_padding import with_end_padding
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class SlidingWindowInference:
         """The stream has ended; return the remaining glosses, and let the next frame begin anew."""
         spans: list[Span] = []
         if len(self._frames):
-            rows = self._backend.encode(with_ending(self._frames)).log_probs
+            rows = self._backend.encode(with_end_padding(self._frames)).log_probs
             self._add(rows)
             spans = self._decode(len(rows))
         last = [self._open] if self._open else []

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from whispersign_model.decoding import backend
+from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPass
-from whispersign_model.decoding.spotting import Spotter
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
 from whispersign_model.runtime.chunks import ChunkStream
@@ -44,7 +44,7 @@ class TorchBackend:
         self.model = model.to(chosen).eval()
         self.frames_per_step = model.config.frontend.patch_size
         self.alpha = model.config.decoder.alpha
-        self.stretches = model.config.decoder.stretches
+        self.candidate_segments = model.config.decoder.candidate_segments
         self._encoder_step = EncoderStep(self.model)
 
     @torch.inference_mode()
@@ -56,9 +56,9 @@ class TorchBackend:
         second_pass = self.model.second_passes(data, lengths, encoded)[0]
         return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
-    def spotter(self, features: NDArray[np.float32]) -> Spotter:
-        """Return what a network that spots says of stretches of a clip ``(T, 42, 7)``."""
-        return self.model.spotter(self._batch(features))
+    def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
+        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
+        return self.model.segment_scorer(self._batch(features))
 
     def _batch(self, features: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)

@@ -6,12 +6,12 @@ import threading
 from collections import Counter
 from typing import Generic, TypeVar
 
-from whispersign_model.sensors.frame_source import Picture, Pictures
+from whispersign_model.sensors.frame_source import FrameSource, Picture
 
 Item = TypeVar("Item")
 
 
-class Newest(Generic[Item]):
+class LatestValue(Generic[Item]):
     """A place for one picture or message: the newest wins, those that nobody took are counted."""
 
     def __init__(self) -> None:
@@ -44,13 +44,13 @@ class Newest(Generic[Item]):
             return item
 
 
-class Grabbed:
+class BackgroundReader:
     """Pictures read in a thread of their own, so that a slow detector gets the newest one."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: FrameSource) -> None:
         self._pictures = pictures
         self.host_clock = pictures.host_clock
-        self._newest: Newest[Picture] = Newest()
+        self._newest: LatestValue[Picture] = LatestValue()
         self._too_fast = 0  # of earlier openings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -63,7 +63,7 @@ class Grabbed:
 
     def open(self) -> None:
         """Open the source; it is read from the first ``read`` on."""
-        self._newest = Newest()
+        self._newest = LatestValue()
         self._pictures.open()
 
     def read(self, timeout: float) -> Picture | None:
@@ -81,7 +81,7 @@ class Grabbed:
             self._thread.join()
         self._thread = None
         self._too_fast += self._newest.dropped
-        self._newest = Newest()
+        self._newest = LatestValue()
         self._pictures.close()
 
     def _run(self) -> None:

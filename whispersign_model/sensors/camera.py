@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
-from whispersign_model.sensors.frame_source import Picture, Pictures
-from whispersign_model.sensors.hand_translation import Placer
-from whispersign_model.sensors.handedness import Sides
+from whispersign_model.sensors.frame_source import FrameSource, Picture
+from whispersign_model.sensors.hand_translation import HandTranslationEstimator
+from whispersign_model.sensors.handedness import HandednessTracker
 from whispersign_model.sensors.intrinsics import Intrinsics
 from whispersign_model.sensors.overlay import Landmarks, draw_hands
 from whispersign_model.sensors.sensor import Hand, Observation
@@ -89,8 +89,8 @@ class CameraHands:
     def __init__(self, options: CameraOptions | None = None) -> None:
         self._options = options or CameraOptions()
         self._detector = HandDetector(self._options.detector)
-        self._sides = Sides()
-        self._placer = Placer(self._options.hand_length)
+        self._sides = HandednessTracker()
+        self._placer = HandTranslationEstimator(self._options.hand_length)
         self.pixels: Image | None = None
         self.left: Detection | None = None
         self.right: Detection | None = None
@@ -160,7 +160,7 @@ class CameraSensor:
 
     source = SOURCE
 
-    def __init__(self, pictures: Pictures, options: CameraOptions | None = None) -> None:
+    def __init__(self, pictures: FrameSource, options: CameraOptions | None = None) -> None:
         options = options or CameraOptions()
         self.coordinates = self._wanted = COORDINATES[options.coordinates]
         self.host_clock = pictures.host_clock

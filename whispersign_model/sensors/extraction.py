@@ -21,7 +21,7 @@ from whispersign_model.recordings.labels import labelled
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 from whispersign_model.sensors.collection import Clip, Labelling, find_clips
-from whispersign_model.sensors.frame_source import Pictures
+from whispersign_model.sensors.frame_source import FrameSource
 from whispersign_model.sensors.picture_files import (
     ASSUMED_RATE,
     Excerpt,
@@ -105,7 +105,7 @@ def extract(
 
 
 def record(
-    pictures: Pictures,
+    pictures: FrameSource,
     options: ExtractionOptions,
     name: str,
     looked: Callable[[int, CameraSensor], object] = lambda done, sensor: None,

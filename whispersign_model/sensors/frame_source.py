@@ -28,7 +28,7 @@ class Picture:
     intrinsics: Intrinsics | None = None
 
 
-class Pictures(Protocol):
+class FrameSource(Protocol):
     """A source of pictures.
 
     Attributes:

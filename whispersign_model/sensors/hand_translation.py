@@ -57,7 +57,7 @@ class _Distance:
         return self.value
 
 
-class Placer:
+class HandTranslationEstimator:
     """Places the hands of one person before a camera.
 
     The detector's idea of a hand's size changes from picture to picture by a tenth, and with it

@@ -62,7 +62,7 @@ class _Followed:
         self.centre, self.stamp = detection.pixels.mean(axis=0), stamp
 
 
-class Sides:
+class HandednessTracker:
     """Assigns detections to the left and the right slot."""
 
     def __init__(self) -> None:

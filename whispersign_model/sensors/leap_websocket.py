@@ -72,7 +72,7 @@ class WebSocketLeap:
             raise SensorError(
                 self._url,
                 f"no Leap service answers ({type(error).__name__})",
-                "start the tracking service, or its WebSocket bridge",
+                "start the tracking service, or its WebSocket interpolate_gap",
             ) from error
         except ValueError as error:
             raise SensorError(self._url, "is not a Leap service: no JSON comes") from error

@@ -1,4 +1,4 @@
-"""The thread that reads a sensor and, when it is gone, opens it again with growing patience."""
+"""The thread that reads a sensor and, when it is gone, opens it again with growing retry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ_TIMEOUT = 0.2  # seconds; a stop is noticed after this long, with a stalled
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Seconds to wait.
 
     Attributes:
@@ -27,7 +27,7 @@ class Patience:
     silence: float = 2.0
 
 
-class Audience(Protocol):
+class ReaderCallbacks(Protocol):
     """Whoever the reader tells; every method is called in the reader's thread."""
 
     def observed(self, observation: Observation) -> None:
@@ -48,16 +48,16 @@ class Reader:
 
     Args:
         sensor: used by this thread alone from now on.
-        audience: told what happens.
-        patience: how long to wait for what.
+        callbacks: told what happens.
+        retry: how long to wait for what.
     """
 
     def __init__(
-        self, sensor: Sensor, audience: Audience, patience: Patience | None = None
+        self, sensor: Sensor, callbacks: ReaderCallbacks, retry: RetryPolicy | None = None
     ) -> None:
         self._sensor = sensor
-        self._audience = audience
-        self._patience = patience or Patience()
+        self._callbacks = callbacks
+        self._retry = retry or RetryPolicy()
         self._stop = threading.Event()
         self._fruitful = False  # the open sensor has given something
         self._thread = threading.Thread(target=self._run, name="sensor", daemon=True)
@@ -73,26 +73,26 @@ class Reader:
             self._thread.join()
 
     def _run(self) -> None:
-        wait = self._patience.first
+        wait = self._retry.first
         while not self._stop.is_set():
             self._fruitful = False
             try:
                 self._sensor.open()
-                self._audience.opened()
+                self._callbacks.opened()
                 self._read()
             except SensorEndError:
-                self._audience.ended()
+                self._callbacks.ended()
                 return
             except WhisperSignError as error:
-                self._audience.lost(error)
+                self._callbacks.lost(error)
             except Exception as error:  # whatever a driver raises: the next attempt may do better
                 fault = f"failed with {type(error).__name__}: {error}"
-                self._audience.lost(SensorError(self._sensor.source, fault))
+                self._callbacks.lost(SensorError(self._sensor.source, fault))
             finally:
                 self._close()
-            wait = self._patience.first if self._fruitful else wait
+            wait = self._retry.first if self._fruitful else wait
             self._stop.wait(wait)
-            wait = min(2 * wait, self._patience.longest)
+            wait = min(2 * wait, self._retry.longest)
 
     def _close(self) -> None:
         """Close the sensor; a driver that cannot even do that must not end the thread."""
@@ -100,7 +100,7 @@ class Reader:
             self._sensor.close()
         except Exception as error:
             fault = f"cannot be closed: {type(error).__name__}: {error}"
-            self._audience.lost(SensorError(self._sensor.source, fault))
+            self._callbacks.lost(SensorError(self._sensor.source, fault))
 
     def _read(self) -> None:
         """Read until stopped, and say when an open sensor is silent."""
@@ -110,10 +110,10 @@ class Reader:
             observation = self._sensor.read(READ_TIMEOUT)
             if observation is not None:
                 self._fruitful = True
-                self._audience.observed(observation)
+                self._callbacks.observed(observation)
                 last, silent = time.monotonic(), False
-            elif not silent and time.monotonic() - last > self._patience.silence:
+            elif not silent and time.monotonic() - last > self._retry.silence:
                 silent = True
-                fault = f"is connected but has sent nothing for {self._patience.silence:g} s"
+                fault = f"is connected but has sent nothing for {self._retry.silence:g} s"
                 remedy = "check that the device is plugged in and not in use elsewhere"
-                self._audience.lost(SensorError(self._sensor.source, fault, remedy))
+                self._callbacks.lost(SensorError(self._sensor.source, fault, remedy))

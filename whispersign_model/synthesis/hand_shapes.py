@@ -1,4 +1,4 @@
-"""The flesh of a hand: the round shapes around its joints that make up its picture."""
+"""The shapes of a hand: the round shapes around its joints that make up its picture."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Plate:
 
 
 @dataclass
-class Flesh:
+class HandShapes:
     """Points ``(n, 3)`` metres with radii ``(n,)`` and the shapes between them."""
 
     points: list[Floats] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Flesh:
             self.plates.append(Plate((one[k], other[k + 1], one[k + 1]), np.stack([a, b, b])))
 
 
-def flesh_of(joints: Floats, hand: str) -> Flesh:
+def flesh_of(joints: Floats, hand: str) -> HandShapes:
     """The shapes of one hand with its forearm.
 
     Args:
@@ -99,54 +99,54 @@ def flesh_of(joints: Floats, hand: str) -> Flesh:
         hand: "left" or "right".
     """
     size = float(np.linalg.norm(joints[9] - joints[WRIST])) / ADULT_PALM
-    flesh = Flesh(back=_back_of_hand(joints, hand))
-    flesh.add(joints, RADII * size)
+    shapes = HandShapes(back=_back_of_hand(joints, hand))
+    shapes.add(joints, RADII * size)
     across = normalise(joints[17] - joints[5])
-    skin = partial(Bone, material=SKIN, back=_vector(flesh.back))
-    _add_fingers(flesh, joints)
-    _add_palm(flesh, joints, across, size, skin)
-    _add_arm(flesh, joints, across, size, hand, skin)
-    return flesh
+    skin = partial(Bone, material=SKIN, back=_vector(shapes.back))
+    _add_fingers(shapes, joints)
+    _add_palm(shapes, joints, across, size, skin)
+    _add_arm(shapes, joints, across, size, hand, skin)
+    return shapes
 
 
-def _add_fingers(flesh: Flesh, joints: Floats) -> None:
-    thumb_back = normalise(flesh.back + 1.2 * normalise(joints[5] - joints[17]))
+def _add_fingers(shapes: HandShapes, joints: Floats) -> None:
+    thumb_back = normalise(shapes.back + 1.2 * normalise(joints[5] - joints[17]))
     for finger, chain in enumerate(FINGERS.values()):
-        back = flesh.back if finger else thumb_back
+        back = shapes.back if finger else thumb_back
         before = normalise(joints[chain[0]] - joints[WRIST])
         for first, second in pairwise(chain):
             direction = normalise(joints[second] - joints[first])
             back = _carried(back, before, direction)
             before = direction
             nail = second == chain[-1]
-            flesh.bones.append(Bone(first, second, SKIN, _vector(back), creased=True, nail=nail))
+            shapes.bones.append(Bone(first, second, SKIN, _vector(back), creased=True, nail=nail))
 
 
 def _add_palm(
-    flesh: Flesh, joints: Floats, across: Floats, size: float, skin: partial[Bone]
+    shapes: HandShapes, joints: Floats, across: Floats, size: float, skin: partial[Bone]
 ) -> None:
     knuckles = joints[KNUCKLES]
     heels = joints[WRIST] + HEEL * (knuckles - knuckles.mean(axis=0))
-    heel = flesh.add(heels, np.full(4, HEEL_RADIUS * size))
+    heel = shapes.add(heels, np.full(4, HEEL_RADIUS * size))
     webs = knuckles + WEB * (joints[[6, 10, 14, 18]] - knuckles)
-    web = flesh.add(webs, np.full(4, WEB_RADIUS * size))
+    web = shapes.add(webs, np.full(4, WEB_RADIUS * size))
     tilts = TILTS[:, None] * across
-    flesh.bones += [skin(*ends) for ends in zip(heel, KNUCKLES)]
-    flesh.bones.append(skin(heel[0], 1))
-    flesh.strip(heel, KNUCKLES, tilts)
-    flesh.strip(KNUCKLES, web, tilts * 0.5)
+    shapes.bones += [skin(*ends) for ends in zip(heel, KNUCKLES)]
+    shapes.bones.append(skin(heel[0], 1))
+    shapes.strip(heel, KNUCKLES, tilts)
+    shapes.strip(KNUCKLES, web, tilts * 0.5)
     level = np.zeros((3, 3))
-    flesh.plates += [Plate((heel[0], 1, 2), level), Plate((heel[0], 2, 5), level)]
+    shapes.plates += [Plate((heel[0], 1, 2), level), Plate((heel[0], 2, 5), level)]
     for line in PALM_LINES:
         spots = np.array([_on_palm(heels, knuckles, *spot) for spot in line])
         thick = np.array([HEEL_RADIUS + along * (RADII[9] - HEEL_RADIUS) for _, along in line])
-        spots = spots - (size * (thick - 0.5 * LINE_RADIUS))[:, None] * flesh.back
-        numbers = flesh.add(spots, np.full(len(spots), LINE_RADIUS * size))
-        flesh.bones += [Bone(*ends, material=LINE) for ends in pairwise(numbers)]
+        spots = spots - (size * (thick - 0.5 * LINE_RADIUS))[:, None] * shapes.back
+        numbers = shapes.add(spots, np.full(len(spots), LINE_RADIUS * size))
+        shapes.bones += [Bone(*ends, material=LINE) for ends in pairwise(numbers)]
 
 
 def _add_arm(
-    flesh: Flesh, joints: Floats, across: Floats, size: float, hand: str, skin: partial[Bone]
+    shapes: HandShapes, joints: Floats, across: Floats, size: float, hand: str, skin: partial[Bone]
 ) -> None:
     side = -1.0 if hand == "left" else 1.0
     wrist = joints[WRIST]
@@ -157,10 +157,10 @@ def _add_arm(
     sleeve, elbow = (wrist + length * direction for length in FOREARM)
     points = np.stack([wrist - half, wrist + half, sleeve - half, sleeve + half, sleeve, elbow])
     radii = np.repeat(FOREARM_RADII, 2) * size
-    inner, outer, inner_sleeve, outer_sleeve, cuff, end = flesh.add(points, radii)
-    flesh.bones += [skin(inner, inner_sleeve), skin(outer, outer_sleeve)]
-    flesh.strip([inner, outer], [inner_sleeve, outer_sleeve], np.stack([-across, across]) * 0.4)
-    flesh.bones.append(Bone(cuff, end, SLEEVE))
+    inner, outer, inner_sleeve, outer_sleeve, cuff, end = shapes.add(points, radii)
+    shapes.bones += [skin(inner, inner_sleeve), skin(outer, outer_sleeve)]
+    shapes.strip([inner, outer], [inner_sleeve, outer_sleeve], np.stack([-across, across]) * 0.4)
+    shapes.bones.append(Bone(cuff, end, SLEEVE))
 
 
 def _on_palm(heels: Floats, knuckles: Floats, across: float, along: float) -> Floats:

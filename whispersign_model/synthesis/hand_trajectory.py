@@ -36,7 +36,7 @@ WRIST_AXES = {"twist": (0.0, 0.0, 1.0), "nod": (1.0, 0.0, 0.0), "wave": (0.0, 1.
 
 
 @dataclass(frozen=True)
-class Course:
+class HandTrajectory:
     """What one hand does on the grid, in dominant space.
 
     Attributes:
@@ -53,7 +53,7 @@ class Course:
         return len(self.wrist)
 
     @classmethod
-    def joined(cls, parts: list[Course]) -> Course:
+    def joined(cls, parts: list[HandTrajectory]) -> HandTrajectory:
         """One course after the other."""
         return cls(
             np.concatenate([part.wrist for part in parts]),
@@ -61,13 +61,13 @@ class Course:
             np.concatenate([part.angles for part in parts]),
         )
 
-    def first(self, count: int) -> Course:
+    def first(self, count: int) -> HandTrajectory:
         """The first ``count`` samples."""
-        return Course(self.wrist[:count], self.rotation[:count], self.angles[:count])
+        return HandTrajectory(self.wrist[:count], self.rotation[:count], self.angles[:count])
 
-    def held(self, last: int, count: int) -> Course:
+    def held(self, last: int, count: int) -> HandTrajectory:
         """``count`` copies of sample ``last`` (-1 the end, 0 the beginning)."""
-        return Course(
+        return HandTrajectory(
             np.repeat(self.wrist[last][None], count, axis=0),
             np.repeat(self.rotation[last][None], count, axis=0),
             np.repeat(self.angles[last][None], count, axis=0),
@@ -88,7 +88,7 @@ def even_pace(phase: Floats) -> Floats:
     return np.asarray(progress / (1 - RAMP))
 
 
-class Formation:
+class SignAnimator:
     """Turns signs of a lexicon into courses for one signer."""
 
     def __init__(self, lexicon: Lexicon, style: SignerStyle) -> None:
@@ -96,7 +96,9 @@ class Formation:
         self.style = style
         self._relaxed = lexicon.handshapes["relaxed"].radians()
 
-    def stroke(self, sign: Sign, variation: Variation) -> tuple[Course, Course | None]:
+    def stroke(
+        self, sign: Sign, variation: Variation
+    ) -> tuple[HandTrajectory, HandTrajectory | None]:
         """The courses of the dominant and, in two-handed signs, of the other hand."""
         samples = max(round(sign.duration / (self.style.tempo * variation.tempo) * GRID), 8)
         phase = np.linspace(0.0, 1.0, samples)
@@ -110,12 +112,12 @@ class Formation:
 
     def posture(
         self, handshape: str, palm: str, fingers: str, location: str, samples: int
-    ) -> Course:
+    ) -> HandTrajectory:
         """A hand that keeps still."""
         rotation = self._rotation(palm, fingers, np.zeros(3))
         wrist = self._wrist_at(self._point(location), rotation)
         angles = self._angles(handshape, np.zeros((5, 4)))
-        return Course(wrist[None], rotation[None], angles[None]).held(0, samples)
+        return HandTrajectory(wrist[None], rotation[None], angles[None]).held(0, samples)
 
     def _moving(
         self,
@@ -125,7 +127,7 @@ class Formation:
         variation: Variation,
         hand: int,
         shift: float = 0.0,
-    ) -> Course:
+    ) -> HandTrajectory:
         nominal = self._rotation(sign.palm, sign.fingers, variation.tilt[hand])
         point = self._point(sign.location) + variation.offset[hand]
         path = self._path(movement, phase, self.style.amplitude * variation.amplitude, shift)
@@ -141,9 +143,11 @@ class Formation:
         angles = first + change * (second - first)
         if movement.fingers == "wiggle":
             angles = angles + _wiggle(phase, movement.repeats)
-        return Course(wrist, rotation, clamp(angles))
+        return HandTrajectory(wrist, rotation, clamp(angles))
 
-    def _base(self, sign: Sign, base: BaseHand, phase: Floats, variation: Variation) -> Course:
+    def _base(
+        self, sign: Sign, base: BaseHand, phase: Floats, variation: Variation
+    ) -> HandTrajectory:
         rotation = self._rotation(base.palm, base.fingers, variation.tilt[1])
         wrist = self._wrist_at(self._point(base.location) + variation.offset[1], rotation)
         path = np.zeros((len(phase), 3))
@@ -151,7 +155,7 @@ class Formation:
             scale = self.style.amplitude * variation.amplitude
             path = self._path(sign.movement, phase, scale, 0.0)
         angles = self._angles(base.handshape, variation.fingers[1])
-        return Course(
+        return HandTrajectory(
             wrist + path,
             np.repeat(rotation[None], len(phase), axis=0),
             np.repeat(angles[None], len(phase), axis=0),

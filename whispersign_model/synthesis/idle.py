@@ -6,7 +6,7 @@ import numpy as np
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import LIMITS, clamp
-from whispersign_model.synthesis.hand_trajectory import GRID, Course, Formation
+from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, SignAnimator
 from whispersign_model.synthesis.performance import transition, transition_samples
 from whispersign_model.synthesis.rotations import normalise
 
@@ -18,8 +18,8 @@ SCRATCH_RATE = 4.0  # Hz
 
 
 def idle_courses(
-    kind: str, seconds: float, formation: Formation, rng: np.random.Generator
-) -> tuple[Course, Course]:
+    kind: str, seconds: float, formation: SignAnimator, rng: np.random.Generator
+) -> tuple[HandTrajectory, HandTrajectory]:
     """The courses of both hands (dominant, other) during a non-sign movement.
 
     Raises:
@@ -36,7 +36,9 @@ def idle_courses(
     raise ConfigError(kind, "is not an idle movement", f"choose from {', '.join(IDLE_KINDS)}")
 
 
-def _scratch(samples: int, formation: Formation, rng: np.random.Generator) -> tuple[Course, Course]:
+def _scratch(
+    samples: int, formation: SignAnimator, rng: np.random.Generator
+) -> tuple[HandTrajectory, HandTrajectory]:
     """One hand's bent fingers scratch the back of the other."""
     base = formation.posture("relaxed", "down", "in", "base", samples)
     hand = formation.posture("claw", "down", "forward", "above", samples)
@@ -45,19 +47,19 @@ def _scratch(samples: int, formation: Formation, rng: np.random.Generator) -> tu
     turns = 2 * np.pi * SCRATCH_RATE * rng.uniform(0.8, 1.2) * seconds
     angles = hand.angles.copy()
     angles[:, 1:, 2] += (fade * SCRATCH_BEND * np.sin(turns))[:, None]
-    return Course(hand.wrist, hand.rotation, clamp(angles)), base
+    return HandTrajectory(hand.wrist, hand.rotation, clamp(angles)), base
 
 
-def _random(samples: int, formation: Formation, rng: np.random.Generator) -> Course:
+def _random(samples: int, formation: SignAnimator, rng: np.random.Generator) -> HandTrajectory:
     """From one random place, orientation and posture to the next."""
     relaxed = formation.lexicon.handshapes["relaxed"].radians()
-    parts: list[Course] = []
+    parts: list[HandTrajectory] = []
     total = 0
     while total < samples:
         loose = relaxed + rng.uniform(0.2, 0.9) * (
             rng.uniform(LIMITS[..., 0], LIMITS[..., 1]) - relaxed
         )
-        place = Course(
+        place = HandTrajectory(
             rng.uniform(RANDOM_LOW, RANDOM_HIGH)[None],
             normalise(rng.normal(size=4))[None],
             clamp(loose)[None],
@@ -69,4 +71,4 @@ def _random(samples: int, formation: Formation, rng: np.random.Generator) -> Cou
             )
         parts.append(place)
         total = sum(len(part) for part in parts)
-    return Course.joined(parts).first(samples)
+    return HandTrajectory.joined(parts).first(samples)

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
-from whispersign_model.synthesis.hand_trajectory import GRID, Course, minimum_jerk
+from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, minimum_jerk
 from whispersign_model.synthesis.rotations import (
     Floats,
     about,
@@ -36,7 +36,7 @@ DRIFT_FINGERS = np.deg2rad(0.6)
 
 
 @dataclass(frozen=True)
-class Stroke:
+class Motion:
     """One gloss with the seconds of its stroke, from the start of the performance."""
 
     gloss: str
@@ -54,9 +54,9 @@ class Performance:
         strokes: the labels, in order.
     """
 
-    courses: tuple[Course, Course]
+    courses: tuple[HandTrajectory, HandTrajectory]
     geometry: HandGeometry
-    strokes: tuple[Stroke, ...]
+    strokes: tuple[Motion, ...]
 
     @property
     def duration(self) -> float:
@@ -76,7 +76,7 @@ class Performance:
         return np.stack(hands, axis=1)
 
 
-def _sampled(course: Course, times: Floats) -> Course:
+def _sampled(course: HandTrajectory, times: Floats) -> HandTrajectory:
     """The course at seconds ``(T,)``, linear between the samples of the grid."""
     place = np.clip(times * GRID, 0, len(course) - 1)
     before = np.minimum(place.astype(np.int64), max(len(course) - 2, 0))
@@ -87,10 +87,10 @@ def _sampled(course: Course, times: Floats) -> Course:
         + weight.reshape(-1, *[1] * (values.ndim - 1)) * values[after]
         for values in (course.wrist, course.rotation, course.angles)
     ]
-    return Course(mixed[0], normalise(mixed[1]), mixed[2])
+    return HandTrajectory(mixed[0], normalise(mixed[1]), mixed[2])
 
 
-def transition_samples(first: Course, second: Course, tempo: float) -> int:
+def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: float) -> int:
     """Samples that the hand needs from the end of one course to the beginning of the next."""
     distance = float(np.linalg.norm(second.wrist[0] - first.wrist[-1]))
     bend = float(np.abs(second.angles[0] - first.angles[-1]).max())
@@ -105,7 +105,9 @@ def transition_samples(first: Course, second: Course, tempo: float) -> int:
     return int(np.ceil(seconds / tempo * GRID))
 
 
-def transition(first: Course, second: Course, samples: int, swing: Floats | None = None) -> Course:
+def transition(
+    first: HandTrajectory, second: HandTrajectory, samples: int, swing: Floats | None = None
+) -> HandTrajectory:
     """A minimum-jerk reach of ``samples`` from the end of ``first`` to the start of ``second``.
 
     Args:
@@ -120,10 +122,10 @@ def transition(first: Course, second: Course, samples: int, swing: Floats | None
     if swing is not None:
         wrist = wrist + (np.sin(np.pi * phase) ** 2)[:, None] * swing
     angles = first.angles[-1] + reach[:, None, None] * (second.angles[0] - first.angles[-1])
-    return Course(wrist, slerp(first.rotation[-1], second.rotation[0], reach), angles)
+    return HandTrajectory(wrist, slerp(first.rotation[-1], second.rotation[0], reach), angles)
 
 
-def blended(course: Course, seconds: float) -> Course:
+def blended(course: HandTrajectory, seconds: float) -> HandTrajectory:
     """Let neighbouring postures run into each other: a Gaussian of this deviation over time."""
 
     def smooth(values: Floats) -> Floats:
@@ -135,7 +137,7 @@ def blended(course: Course, seconds: float) -> Course:
     )
 
 
-def drifting(course: Course, rng: np.random.Generator, amount: float) -> Course:
+def drifting(course: HandTrajectory, rng: np.random.Generator, amount: float) -> HandTrajectory:
     """Add the slow unsteadiness of a living hand; ``amount`` 0 leaves the course as it is."""
     if amount == 0:
         return course
@@ -154,4 +156,4 @@ def drifting(course: Course, rng: np.random.Generator, amount: float) -> Course:
     for axis, direction in enumerate(np.eye(3)):
         rotation = multiply(about(direction, tilt[:, axis]), rotation)
     angles = course.angles + wander(20, DRIFT_FINGERS).reshape(count, 5, 4)
-    return Course(course.wrist + wander(3, DRIFT_WRIST), rotation, clamp(angles))
+    return HandTrajectory(course.wrist + wander(3, DRIFT_WRIST), rotation, clamp(angles))

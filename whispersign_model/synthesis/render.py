@@ -93,18 +93,18 @@ class Renderer:
         return self._shade(canvas)
 
     def _hand(self, canvas: Canvas, joints: Floats, name: str) -> None:
-        flesh = flesh_of(joints, name)
-        placed = to_screen(self.camera, np.array(flesh.points), np.array(flesh.radii))
+        shapes = flesh_of(joints, name)
+        placed = to_screen(self.camera, np.array(shapes.points), np.array(shapes.radii))
         if placed is None:
             return
         points, radii = placed
-        for bone in flesh.bones:
+        for bone in shapes.bones:
             nail = NAIL if bone.nail else 0
             paint = Paint(bone.material, _on_screen(bone.back), float(bone.creased), nail)
             ends = (float(radii[bone.first]), float(radii[bone.second]))
             canvas.bone(points[bone.first], points[bone.second], ends, paint)
-        palm = Paint(SKIN, _on_screen(flesh.back))
-        for plate in flesh.plates:
+        palm = Paint(SKIN, _on_screen(shapes.back))
+        for plate in shapes.plates:
             corners = list(plate.corners)
             tilts = plate.tilts * TO_SCREEN
             canvas.plate(points[corners], radii[corners], tilts, palm)

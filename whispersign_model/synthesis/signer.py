@@ -12,12 +12,12 @@ from zlib import crc32
 import numpy as np
 
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment
-from whispersign_model.synthesis.hand_trajectory import GRID, Course, Formation
+from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, SignAnimator
 from whispersign_model.synthesis.idle import idle_courses
 from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon
 from whispersign_model.synthesis.performance import (
+    Motion,
     Performance,
-    Stroke,
     blended,
     drifting,
     transition,
@@ -70,17 +70,17 @@ Item = SignItem | HoldItem | AwayItem | IdleItem
 class _Take:
     """What has been performed so far: parts of the dominant and the other hand's courses."""
 
-    parts: tuple[list[Course], list[Course]]
-    strokes: list[Stroke] = field(default_factory=list)
+    parts: tuple[list[HandTrajectory], list[HandTrajectory]]
+    strokes: list[Motion] = field(default_factory=list)
     samples: int = 0
 
-    def append(self, courses: Sequence[Course]) -> None:
+    def append(self, courses: Sequence[HandTrajectory]) -> None:
         for parts, course in zip(self.parts, courses):
             parts.append(course)
         self.samples += len(courses[0])
 
     @property
-    def last(self) -> tuple[Course, Course]:
+    def last(self) -> tuple[HandTrajectory, HandTrajectory]:
         return self.parts[0][-1], self.parts[1][-1]
 
 
@@ -111,7 +111,7 @@ class Signer:
         self.sensor = sensor or SensorModel()
         self.name = name or f"synthetic{seed}"
         self.naturalness = naturalness
-        self._formation = Formation(self.lexicon, self.style)
+        self._formation = SignAnimator(self.lexicon, self.style)
 
     def sign_sentence(
         self,
@@ -215,7 +215,7 @@ class Signer:
             before = before if isinstance(item, HoldItem) else item
         hands = [
             drifting(
-                blended(Course.joined(parts), self.style.coarticulation / self.style.tempo),
+                blended(HandTrajectory.joined(parts), self.style.coarticulation / self.style.tempo),
                 rng,
                 self.naturalness,
             )
@@ -234,7 +234,7 @@ class Signer:
             begin = self._reach_one_handed(main, performed, rng)
         else:
             begin = self._reach((main, other), performed, rng)
-        performed.strokes.append(Stroke(gloss, begin / GRID, (begin + len(main) - 1) / GRID))
+        performed.strokes.append(Motion(gloss, begin / GRID, (begin + len(main) - 1) / GRID))
         self._hold(self.style.hold, performed)
 
     def _retract(self, performed: _Take, both: bool) -> None:
@@ -246,7 +246,7 @@ class Signer:
             end = last.held(-1, max(round(RETRACTION_REST / self.style.tempo * GRID), 1))
             if moves:
                 angles = end.angles + RETRACTION_RELAXES * (relaxed - end.angles)
-                end = Course(end.wrist + RETRACTION, end.rotation, angles)
+                end = HandTrajectory(end.wrist + RETRACTION, end.rotation, angles)
             targets.append(end)
         samples = transition_samples(performed.last[0], targets[0], self.style.tempo)
         performed.append(
@@ -255,7 +255,10 @@ class Signer:
         performed.append(targets)
 
     def _reach(
-        self, courses: tuple[Course, Course], performed: _Take, rng: np.random.Generator
+        self,
+        courses: tuple[HandTrajectory, HandTrajectory],
+        performed: _Take,
+        rng: np.random.Generator,
     ) -> int:
         """Bring both hands to the beginning of courses, make them; the sample they begin at."""
         samples = max(
@@ -272,7 +275,9 @@ class Signer:
         performed.append(courses)
         return begin
 
-    def _reach_one_handed(self, main: Course, performed: _Take, rng: np.random.Generator) -> int:
+    def _reach_one_handed(
+        self, main: HandTrajectory, performed: _Take, rng: np.random.Generator
+    ) -> int:
         """The same for one hand; meanwhile the other goes to its resting place at leisure."""
         last, other_last = performed.last
         location = "ready" if self.style.ready_hand else "lap"
@@ -284,8 +289,8 @@ class Signer:
         total = samples + len(main)
         after = resting.held(0, max(total - other_samples, 1))
         begin = performed.samples + samples
-        other = Course.joined([way, after]).first(total)
-        performed.append([Course.joined([reach, main]), other])
+        other = HandTrajectory.joined([way, after]).first(total)
+        performed.append([HandTrajectory.joined([reach, main]), other])
         return begin
 
     def _hold(self, seconds: float, performed: _Take) -> None:
@@ -293,7 +298,9 @@ class Signer:
         if samples:
             performed.append([last.held(-1, samples) for last in performed.last])
 
-    def _aside(self, first: Course, second: Course, rng: np.random.Generator) -> Floats:
+    def _aside(
+        self, first: HandTrajectory, second: HandTrajectory, rng: np.random.Generator
+    ) -> Floats:
         """By how much the way between two courses bends aside: ``(3,)`` metres."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))

@@ -19,7 +19,7 @@ from whispersign_model.evaluation.figures import confusion_figure
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.training.module import Sample, TrainingModule
-from whispersign_model.training.run_logger import Journal, epoch_line
+from whispersign_model.training.run_logger import RunLogger, epoch_line
 from whispersign_model.training_data.windows import Spans
 
 
@@ -87,7 +87,7 @@ class StageState(Callback):
         number: of the stage, from 1.
         identity: what a training that goes on must have in common with the one that stopped.
         history: :attr:`record` of the stages before.
-        journal: the run's log.
+        logger: the run's log.
         spans: where the glosses of each training clip lie, if the network had to find them.
     """
 
@@ -98,12 +98,12 @@ class StageState(Callback):
         number: int,
         identity: dict[str, str],
         history: Sequence[dict[str, Any]],
-        journal: Journal,
+        logger: RunLogger,
         spans: Sequence[Spans] | None = None,
     ) -> None:
         self.identity = identity
         self.history = list(history)
-        self.journal = journal
+        self.logger = logger
         self.spans = None if spans is None else list(spans)
         self.record: dict[str, Any] = {
             "stage": number,
@@ -137,7 +137,7 @@ class StageState(Callback):
         least = min((value for value in earlier if value is not None), default=wer)
         best = record["best_epoch"] == record["epochs"] and wer <= least
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.journal.write(epoch_line(module, record["epochs"], rate, seconds, best))
+        self.logger.write(epoch_line(module, record["epochs"], rate, seconds, best))
 
     def state_dict(self) -> dict[str, Any]:
         """The stage, those before it, whose training it is, and where its glosses lie."""
@@ -153,7 +153,7 @@ class StageState(Callback):
         self.record = dict(state["record"])
 
 
-class Patience(EarlyStopping):
+class StopWhenStalled(EarlyStopping):
     """Ends a stage that gets no better, once for all: not one epoch more after a resume."""
 
     def __init__(self, epochs: int) -> None:
@@ -165,7 +165,7 @@ class Patience(EarlyStopping):
             trainer.should_stop = True
 
 
-class Pictures(Callback):
+class LogHypotheses(Callback):
     """Logs to TensorBoard what was recognised in some clips, and at the end what is confused."""
 
     def on_validation_end(
@@ -209,7 +209,7 @@ class StageBar(RichProgressBar):
         return {"stage": self.stage, **metrics}
 
 
-class WholeFiles(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Saves training states beside where they belong, so that a kill never leaves half of one."""
 
     def save_checkpoint(

@@ -21,13 +21,13 @@ from whispersign_model.errors import ConfigError, WhisperSignError
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
-ENDING = 60.0  # seconds that the others have to end after the first process has
+END_PADDING = 60.0  # seconds that the others have to end after the first process has
 EXIT_FAILED = 2
 TRACKER = "ignore:resource_tracker"  # it warns of what it clears away behind ended processes
 GRACE = 10.0  # seconds in which the first process must have noticed that another has failed
 
 
-class Place(NamedTuple):
+class DistributedInfo(NamedTuple):
     """Where among the processes that train together this one is.
 
     Attributes:
@@ -41,16 +41,16 @@ class Place(NamedTuple):
     here: int
 
 
-def place() -> Place:
-    """Return this process's place, by the variables that torchrun and :func:`together` set."""
+def distributed_info() -> DistributedInfo:
+    """Return this process's place, from the environment of torchrun or :func:`launch_processes`."""
     count = int(os.environ.get("WORLD_SIZE", 1)) if part_of_several() else 1
     if count == 1:
-        return Place(0, 1, 1)
-    return Place(int(os.environ["RANK"]), count, int(os.environ["LOCAL_WORLD_SIZE"]))
+        return DistributedInfo(0, 1, 1)
+    return DistributedInfo(int(os.environ["RANK"]), count, int(os.environ["LOCAL_WORLD_SIZE"]))
 
 
 def part_of_several() -> bool:
-    """Whether torchrun or :func:`together` started this process."""
+    """Whether torchrun or :func:`launch_processes` started this process."""
     return {"RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE"} <= os.environ.keys()
 
 
@@ -63,13 +63,13 @@ def check_devices(devices: int, device: str) -> None:
     option = f"--devices {devices}"
     if devices < 1:
         raise ConfigError(option, "is below 1")
-    if part_of_several() and devices not in (1, place().here):
-        fault = f"torchrun has started {place().here} processes on this machine"
+    if part_of_several() and devices not in (1, distributed_info().here):
+        fault = f"torchrun has started {distributed_info().here} processes on this machine"
         raise ConfigError(option, fault, "leave --devices out")
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda", "finds no GPU", "leave it out, or take --device cpu")
     found = torch.cuda.device_count() if device != "cpu" else 0
-    if found and max(devices, place().here) > found:
+    if found and max(devices, distributed_info().here) > found:
         raise ConfigError(option, f"is more than the {found} GPUs here", f"give at most {found}")
 
 
@@ -82,12 +82,12 @@ def gather(value: Value) -> list[Value]:
     return values
 
 
-def together(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
+def launch_processes(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
     """Run a function in ``count`` processes on this machine, of which this one is the first.
 
     Args:
         count: processes.
-        function: what each runs, with its :func:`place`; it must be importable.
+        function: what each runs, with its :func:`distributed_info`; it must be importable.
         arguments: for it; they must be picklable.
 
     Returns:
@@ -120,7 +120,7 @@ def together(count: int, function: Callable[..., Result], *arguments: Any) -> Re
         with _environment(**shared, RANK="0", LOCAL_RANK="0"):
             torch.set_num_threads(int(shared["OMP_NUM_THREADS"]))
             result = function(*arguments)
-            _await(others, ENDING)
+            _await(others, END_PADDING)
             return result
     except RuntimeError:  # what torch raises when another process has gone
         _await(others, 1.0)

@@ -92,16 +92,16 @@ def decoder_loss(
     return torch.stack(losses).mean()
 
 
-def spotting_loss(
-    decoder: AttentionDecoder, features: Tensor, stretches: Tensor, smoothing: float
+def detection_loss(
+    decoder: AttentionDecoder, features: Tensor, segments: Tensor, smoothing: float
 ) -> Tensor:
-    """Cross entropy of what is signed in stretches, with label smoothing, mean over them.
+    """Cross entropy of what is signed in segments, with label smoothing, mean over them.
 
     Args:
         decoder: of a network that spots.
         features: ``(B, T, 42, 7)``.
-        stretches: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
+        segments: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
         smoothing: probability spread evenly over the vocabulary.
     """
-    said = decoder.read_stretches(features, stretches[:, :3])
-    return _smoothed(said, stretches[:, 3], smoothing).mean()
+    said = decoder.read_segments(features, segments[:, :3])
+    return _smoothed(said, segments[:, 3], smoothing).mean()

@@ -25,8 +25,8 @@ from whispersign_model.training.losses import (
     Losses,
     ctc_loss,
     decoder_loss,
+    detection_loss,
     hybrid_loss,
-    spotting_loss,
 )
 from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import process
@@ -116,9 +116,9 @@ class TrainingModule(lightning.LightningModule):
             batch.target_lengths,
             self.config.label_smoothing,
         )
-        if len(batch.stretches):
-            spotting = spotting_loss(
-                self.model.decoder, batch.features, batch.stretches, self.config.label_smoothing
+        if len(batch.segments):
+            spotting = detection_loss(
+                self.model.decoder, batch.features, batch.segments, self.config.label_smoothing
             )
             attention = (attention + spotting) / 2
         return hybrid_loss(ctc, attention, self.stage.alpha)

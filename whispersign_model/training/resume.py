@@ -32,7 +32,7 @@ WHOSE = {  # parts of an identity, as a person knows them
 
 
 @dataclass(frozen=True)
-class Stopped:
+class ResumeState:
     """A training that was stopped after an epoch.
 
     Attributes:
@@ -112,7 +112,7 @@ def identity_of(
     return {name: json.dumps(part) for name, part in parts.items()}
 
 
-def read_resume(path: Path, out: Path) -> Stopped:
+def read_resume(path: Path, out: Path) -> ResumeState:
     """Read what a ``last.ckpt`` says of its training.
 
     Raises:
@@ -123,7 +123,7 @@ def read_resume(path: Path, out: Path) -> Stopped:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["callbacks"]["Stage"]
-        found = Stopped(
+        found = ResumeState(
             path,
             dict(state["identity"]),
             tuple(json.loads(state["identity"]["stages"])),

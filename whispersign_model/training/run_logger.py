@@ -24,7 +24,7 @@ from whispersign_model.training.module import TrainingModule
 LOG, RECIPE, METRICS = "train.log", "recipe.yaml", "metrics.json"
 
 
-class Journal:
+class RunLogger:
     """Writes ``train.log``, a line at a time; a process that is not the first writes nothing.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.alignment import align
-from whispersign_model.features.end_padding import ENDING
+from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training_data.loader import Clips
 from whispersign_model.training_data.windows import Spans
@@ -43,7 +43,7 @@ def _edges(
 
     There is at least one frame between two of them.
     """
-    frames = len(features) - ENDING
+    frames = len(features) - END_PADDING
     device = next(model.parameters()).device
     clip = torch.from_numpy(features)[None].to(device)
     with torch.inference_mode():

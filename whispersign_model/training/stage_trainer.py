@@ -13,9 +13,9 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
-from whispersign_model.training.callbacks import Patience, StageBar, WholeFiles
+from whispersign_model.training.callbacks import AtomicCheckpointIO, StageBar, StopWhenStalled
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.distributed import place
+from whispersign_model.training.distributed import distributed_info
 
 
 def stage_trainer(
@@ -47,8 +47,8 @@ def stage_trainer(
     if progress:
         callbacks.append(StageBar(f"{number} of {len(config.stages)} ({stage.name})"))
     if config.patience and not stage.auxiliary:
-        callbacks.append(Patience(config.patience))
-    _, count, here = place()
+        callbacks.append(StopWhenStalled(config.patience))
+    _, count, here = distributed_info()
     several = DDPStrategy(
         broadcast_buffers=False,  # see TrainingModule.average
         cluster_environment=TorchElasticEnvironment(),
@@ -62,7 +62,7 @@ def stage_trainer(
         accumulate_grad_batches=config.accumulate,
         max_epochs=stage.epochs,
         callbacks=callbacks,
-        plugins=[WholeFiles()],
+        plugins=[AtomicCheckpointIO()],
         logger=TensorBoardLogger(out, name="", version=f"stage{number}-{stage.name}"),
         enable_progress_bar=progress,
         enable_model_summary=False,

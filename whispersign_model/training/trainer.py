@@ -20,20 +20,20 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.callbacks import (
     KeepBest,
-    Pictures,
+    LogHypotheses,
     StageState,
 )
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.distributed import (
     check_devices,
+    distributed_info,
     gather,
+    launch_processes,
     part_of_several,
-    place,
-    together,
 )
 from whispersign_model.training.module import SAMPLES, TrainingModule
 from whispersign_model.training.resume import (
-    Stopped,
+    ResumeState,
     check_folder,
     how_to_go_on,
     identity_of,
@@ -41,7 +41,7 @@ from whispersign_model.training.resume import (
     read_resume,
 )
 from whispersign_model.training.run_logger import (
-    Journal,
+    RunLogger,
     about_run,
     versions,
     write_metrics,
@@ -115,18 +115,20 @@ def train(
         stages = [(number, stage) for number, stage in stages if number in stopped.stages]
     check_folder(run.out, resume)
     if run.devices > 1 and not part_of_several():
-        return together(run.devices, train, run, config, model_config, only_stage, resume, init)
+        return launch_processes(
+            run.devices, train, run, config, model_config, only_stage, resume, init
+        )
     quiet_libraries()
     lightning.seed_everything(config.seed, verbose=False)
-    course = prepare(run, config, model_config, stages, stopped, init)
+    training_run = prepare(run, config, model_config, stages, stopped, init)
     try:
-        course.run_stages(resume)
-        return course.finish()
+        training_run.run_stages(resume)
+        return training_run.finish()
     except (KeyboardInterrupt, SystemExit):  # Lightning answers Ctrl-C with the latter
-        course.journal.write(f"stopped; {how_to_go_on(run.out)}")
+        training_run.logger.write(f"stopped; {how_to_go_on(run.out)}")
         raise KeyboardInterrupt from None
     except WhisperSignError as error:
-        course.journal.write(f"error: {error}")
+        training_run.logger.write(f"error: {error}")
         raise
     except BrokenPipeError:  # who read the progress has gone
         raise
@@ -135,7 +137,7 @@ def train(
         fault = f"cannot be written or read ({error.strerror or error})"
         told = CheckpointError(where, fault, how_to_go_on(run.out))
         with suppress(OSError):
-            course.journal.write(f"error: {told}")
+            training_run.logger.write(f"error: {told}")
         raise told from error
 
 
@@ -166,7 +168,7 @@ def check_precision(config: TrainingConfig, device: str) -> None:
 
 
 @dataclass
-class Course:
+class TrainingRun:
     """A training that is ready to run: everything has been read and checked.
 
     Attributes:
@@ -177,7 +179,7 @@ class Course:
         metadata: of its checkpoint.
         training, validation: clips.
         identity: what a resume must have in common with this training.
-        journal: the log.
+        logger: the log.
         history: what the stages before have given.
         recognises: the network was trained before this training.
     """
@@ -185,13 +187,13 @@ class Course:
     run: Run
     config: TrainingConfig
     stages: list[tuple[int, StageConfig]]
-    stopped: Stopped | None
+    stopped: ResumeState | None
     model: WhisperSignModel
     metadata: CheckpointMetadata
     training: Clips
     validation: Clips
     identity: dict[str, str]
-    journal: Journal
+    logger: RunLogger
     history: list[dict[str, Any]]
     recognises: bool
 
@@ -212,14 +214,14 @@ class Course:
         self, number: int, stage: StageConfig, keep: KeepBest, resume: Path | None
     ) -> float:
         """Train one stage; return the best validation WER so far."""
-        config, processes = self.config, place().processes
+        config, processes = self.config, distributed_info().processes
         every = max(1, len(self.validation) // SAMPLES)
         sampled = [example.name for example in self.validation.examples[::every]][:SAMPLES]
         module = TrainingModule(self.model, stage, config, self.metadata.glosses, sampled)
         together = processes * config.accumulate  # batches in a step
         size = suitable_batch_size(len(self.training) // together, config.batch_size)
         share = min(config.batch_size, len(self.validation) // processes)  # a batch for each
-        self.journal.write(
+        self.logger.write(
             f"stage {number} of {len(config.stages)} ({stage.name}): {stage.epochs} epochs, rate "
             f"{stage.rate:g}, at most {size} clips in a batch"
         )
@@ -228,12 +230,12 @@ class Course:
             spans = self.stopped.spans
         else:
             spans = self._spans(augmentation, self.recognises or keep.best_wer < float("inf"))
-        state = StageState(number, self.identity, self.history, self.journal, spans)
+        state = StageState(number, self.identity, self.history, self.logger, spans)
         trainer = stage_trainer(
             self.run.out,
             config,
             number,
-            [state, keep, Pictures()],
+            [state, keep, LogHypotheses()],
             self.run.device,
             self.run.progress,
         )
@@ -261,15 +263,13 @@ class Course:
         missing = self.training.takes.spans.count(None)
         if not (missing and recognises and augmentation is not None and augmentation.window):
             return None
-        self.journal.write(
-            f"the network says where the glosses of {missing} clips lie, for windows"
-        )
+        self.logger.write(f"the network says where the glosses of {missing} clips lie, for windows")
         found: list[Spans] = gather(aligned_spans(self.model, self.training))[0]
         return found
 
     def finish(self) -> dict[str, Any]:
         """Write ``metrics.json`` and the last line of the log; return the metrics."""
-        if place().rank:
+        if distributed_info().rank:
             return {}
         self._calibrate()
         metrics = write_metrics(
@@ -282,11 +282,11 @@ class Course:
                 "training_clips": len(self.training),
                 "validation_clips": len(self.validation),
                 "glosses": len(self.metadata.glosses),
-                "processes": place().processes,
+                "processes": distributed_info().processes,
                 "versions": versions(),
             },
         )
-        self.journal.write(
+        self.logger.write(
             f"finished: best WER {metrics['val_wer']:.4f} in epoch {metrics['epoch']} of "
             f"{sum(record['epochs'] for record in self.history)}, {metrics['seconds']:.0f} s"
         )
@@ -301,9 +301,9 @@ class Course:
             device, _ = choose_device(self.run.device)
             scale = calibrate(self.run.out, self.validation.examples, self.metadata.glosses, device)
         except DatasetError as error:
-            self.journal.write(f"confidences are not calibrated: {error}")
+            self.logger.write(f"confidences are not calibrated: {error}")
         else:
-            self.journal.write(
+            self.logger.write(
                 f"confidences calibrated: slope {scale.slope:.2f}, offset {scale.offset:+.2f}"
             )
 
@@ -313,9 +313,9 @@ def prepare(
     config: TrainingConfig,
     model_config: ModelConfig,
     stages: list[tuple[int, StageConfig]],
-    stopped: Stopped | None,
+    stopped: ResumeState | None,
     init: Path | None,
-) -> Course:
+) -> TrainingRun:
     """Read and check all that training needs, and open the run's folder.
 
     Raises:
@@ -327,11 +327,11 @@ def prepare(
         raise DatasetError(
             validation[0].features_path.parents[1], "has no gloss to validate on", "label some"
         )
-    processes = place().processes
+    processes = distributed_info().processes
     if len(validation) < processes:
         few = f"{processes} processes cannot share {len(validation)} clips to validate on"
         raise ConfigError("--devices", few, f"give {len(validation)} at most")
-    first = place().rank == 0
+    first = distributed_info().rank == 0
     if stopped is not None:
         model, recipe = WhisperSignModel(stopped.metadata.config), stopped.metadata.recipe
     elif init is not None:
@@ -353,27 +353,27 @@ def prepare(
     if stopped is not None:
         stopped.require_same(identity)
     patch = model.config.frontend.patch_size
-    stretches = model.config.decoder.stretches
+    segments = model.config.decoder.candidate_segments
     varied = config.augmentation
-    clips = Clips(training, recipe, patch, config.seed, varied, run.data.glosses, stretches)
+    clips = Clips(training, recipe, patch, config.seed, varied, run.data.glosses, segments)
     fixed = Clips(validation, recipe, patch, config.seed)
     try:
         run.out.mkdir(parents=True, exist_ok=True)
         if first:
             write_recipe(run.out, config)
-        journal = Journal(run.out, writes=first, goes_on=stopped is not None)
+        logger = RunLogger(run.out, writes=first, goes_on=stopped is not None)
     except OSError as error:
         raise ConfigError(run.out, f"cannot be written ({error.strerror})") from error
     if stopped is not None:
-        journal.write(f"goes on after {stopped.epochs} epochs of stage {stopped.stage}")
+        logger.write(f"goes on after {stopped.epochs} epochs of stage {stopped.stage}")
     for line in about_run(run.data, training, validation, config, model, processes):
-        journal.write(line)
+        logger.write(line)
     for warning in filter(None, [note, sentences(model, clips), *run.data.warnings()]):
-        journal.write(f"warning: {warning}")
+        logger.write(f"warning: {warning}")
         if first:
             print(f"warning: {warning}")
     history = [] if stopped is None else list(stopped.history)
-    return Course(
+    return TrainingRun(
         run,
         config,
         stages,
@@ -383,7 +383,7 @@ def prepare(
         clips,
         fixed,
         identity,
-        journal,
+        logger,
         history,
         recognises=init is not None,
     )
@@ -393,18 +393,18 @@ def sentences(model: WhisperSignModel, clips: Clips) -> str:
     """Return what to say of clips that do not fit what the second pass is made for, or ""."""
     training = clips.examples
     several = sum(len(example.labels) > 1 for example in training)
-    if model.decoder.spots:
+    if model.decoder.detects:
         augmentation, untimed = clips.augmentation, clips.takes.spans.count(None)
         if untimed:
             return (
                 f"{untimed} of {len(training)} training clips do not say when their glosses are "
-                "signed: spotting (network.decoder.stretches) learns nothing from these"
+                "signed: spotting (network.decoder.candidate_segments) learns nothing from these"
             )
         if several or (augmentation is not None and augmentation.sentence):
             return ""
         return (
             "all training clips are single signs and augmentation.sentence is 0: spotting "
-            "(network.decoder.stretches) does not learn what is no sign"
+            "(network.decoder.candidate_segments) does not learn what is no sign"
         )
     if model.decoder.utterance is None or not several:
         return ""

@@ -24,14 +24,14 @@ from whispersign_model.skeleton import (
 from whispersign_model.training_data.variations import (
     Array,
     Motion,
-    as_camera,
-    exaggerated,
     hand_length,
+    interpolate,
     linear_map,
     mirrored,
     palm_axes,
-    read_at,
-    relabelled,
+    scale_motion,
+    simulate_frame_rate,
+    swapped_hands,
 )
 
 
@@ -83,11 +83,12 @@ class Augmentation(BaseModel):
         shear: standard deviation of how far each axis slants along each other.
         shift: standard deviation of the place of both hands together, in hand lengths.
         hand_shift: the same for each hand alone.
-        build: standard deviation of how far a fingertip lies off, as of another person's hand, in
-            hand lengths, along each axis of the palm, the same in the whole clip; joints nearer to
-            the wrist less.
-        reach: standard deviation of the logarithm of how far each hand goes from the middle of its
-            way; ``bend`` the same of how far its joints go from their mean place at the wrist.
+        hand_shape_jitter: standard deviation of a fingertip's offset along each axis of the palm,
+            in hand lengths, as on another person's hand; constant in a clip, smaller towards
+            the wrist.
+        trajectory_scale: standard deviation of the logarithm of a factor on each hand's distance
+            from the middle of its trajectory.
+        pose_scale: the same for the joints' distance from their mean place at the wrist.
         speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
             slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
             the logarithm.
@@ -102,15 +103,15 @@ class Augmentation(BaseModel):
         hand_drop: probability that the hand which is tracked less is left out.
         mirror: probability that left and right are exchanged.
         unmirrored: glosses whose clips are never mirrored, since side is what they mean.
-        relabel: probability that one hand is taken for the other, as sensors do it: left and right
-            change slots and stay where they are, throughout or, as often, for some time.
+        swap_hands: probability that the sensor confuses the hands: left and right exchange slots
+            and keep their positions, in the whole clip or, equally often, in a part of it.
         sentence: probability that an isolated sign is followed by others of the same signer, up to
             ``sentence_signs`` together.
         repeat: probability that such a sign is a recording of the same gloss as the one before.
         idle: probability, at both ends of such a sentence and between its signs, of a pause of up
             to ``idle_seconds``, in which the hands rest or are not seen.
-        pieces: probability, at the same places, that the hands pass through one to three stretches
-            of signs of the same signer that are too short to be those signs.
+        distractor_segments: probability, at the same places, of one to three fragments of signs of
+            the same signer, too short to be recognised as those signs.
         window: probability that only a window of ``window_seconds`` is kept of a longer stream, a
             sentence of a made or a recorded one whose glosses have known times.
     """
@@ -123,9 +124,9 @@ class Augmentation(BaseModel):
     shear: Spread = 0.0
     shift: Spread = 0.3
     hand_shift: Spread = 0.1
-    build: Spread = 0.0
-    reach: Spread = 0.0
-    bend: Spread = 0.0
+    hand_shape_jitter: Spread = 0.0
+    trajectory_scale: Spread = 0.0
+    pose_scale: Spread = 0.0
     speed: Spread | Factors = 0.3
     warp: Annotated[float, Field(ge=0, lt=0.3)] = 0.05
     jitter: Annotated[float, Field(ge=0, le=0.1)] = 0.0
@@ -140,13 +141,13 @@ class Augmentation(BaseModel):
     hand_drop: Probability = 0.0
     mirror: Probability = 0.0
     unmirrored: tuple[str, ...] = ()
-    relabel: Probability = 0.0
+    swap_hands: Probability = 0.0
     sentence: Probability = 0.0
     sentence_signs: Annotated[int, Field(ge=2, le=20)] = 4
     repeat: Probability = 0.1
     idle: Probability = 0.0
     idle_seconds: Annotated[float, Field(gt=0, le=10)] = 1.0
-    pieces: Probability = 0.0
+    distractor_segments: Probability = 0.0
     window: Probability = 0.0
     window_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
 
@@ -184,7 +185,7 @@ class Augmentation(BaseModel):
             positions ``(T', 42, 3)`` and confidence ``(T', 42)`` of the varied clip.
         """
         pace = self.pace(len(positions), rate, generator, least_frames)
-        positions, confidence = read_at(positions, confidence, pace.times(generator))
+        positions, confidence = interpolate(positions, confidence, pace.times(generator))
         return self.vary(positions, confidence, rate, generator)
 
     def pace(
@@ -224,17 +225,17 @@ class Augmentation(BaseModel):
             plane: x at which they are then reflected, metres.
         """
         if self.camera and generator.random() < self.camera and self.camera_rate < rate:
-            positions, confidence = as_camera(
+            positions, confidence = simulate_frame_rate(
                 positions, confidence, rate, self.camera_rate, generator
             )
         positions = self._vary_space(positions, confidence, generator)
         confidence = self._hide(confidence, rate, generator)
         if generator.random() < self.mirror and may_mirror:
             positions, confidence = mirrored(positions, confidence, plane)
-        if generator.random() < self.relabel:
+        if generator.random() < self.swap_hands:
             first, end = np.sort(generator.integers(len(positions) + 1, size=2)).tolist()
             mistaken = slice(None) if generator.random() < 0.5 else slice(first, end)
-            positions, confidence = relabelled(positions, confidence, mistaken)
+            positions, confidence = swapped_hands(positions, confidence, mistaken)
         seen = (confidence > 0).astype(np.float32)
         return frames_of(planes(positions) * seen), confidence
 
@@ -246,9 +247,11 @@ class Augmentation(BaseModel):
         if not seen:
             return positions
         places = planes(positions)
-        if self.reach or self.bend:
-            factors = np.exp(generator.normal(0, (self.reach, self.bend), (len(HANDS), 2)))
-            places = exaggerated(places, confidence, factors.astype(np.float32))
+        if self.trajectory_scale or self.pose_scale:
+            factors = np.exp(
+                generator.normal(0, (self.trajectory_scale, self.pose_scale), (len(HANDS), 2))
+            )
+            places = scale_motion(places, confidence, factors.astype(np.float32))
         centre = places.reshape(3, -1).sum(axis=1, dtype=np.float64) / seen
         hand = hand_length(positions, confidence)
         angles = np.deg2rad(generator.normal(0, self.rotation, 3))
@@ -258,7 +261,7 @@ class Augmentation(BaseModel):
         centres = centre - matrix @ centre + shift
         centres = centres + generator.normal(0, self.hand_shift, (len(HANDS), 3)) * hand
         moved: Array = (matrix @ places.reshape(3, -1)).reshape(places.shape)
-        if self.build:
+        if self.hand_shape_jitter:
             moved += self._other_hands(moved, np.float32(hand * sizes.mean()), generator)
         if self.noise:
             noise = generator.standard_normal(positions.shape, dtype=np.float32)
@@ -272,7 +275,9 @@ class Augmentation(BaseModel):
         self, places: Array, hand: np.floating[Any], generator: np.random.Generator
     ) -> Array:
         """How joints ``(3, T, 42)`` of another person's hands lie off these, along each palm."""
-        offsets = generator.normal(0, self.build / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
+        offsets = (
+            generator.normal(0, self.hand_shape_jitter / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
+        )
         offsets[:, WRIST] = 0
         for finger in FINGERS.values():  # each joint lies off from the one before it
             offsets[:, finger] = offsets[:, finger].cumsum(axis=1)

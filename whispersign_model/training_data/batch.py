@@ -16,7 +16,7 @@ class Batch(NamedTuple):
         targets: ``(B, L)`` gloss ids, padded with 0.
         target_lengths: ``(B,)``.
         names: of the clips.
-        stretches: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
+        segments: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
             only for a network that spots.
     """
 
@@ -25,4 +25,4 @@ class Batch(NamedTuple):
     targets: Tensor
     target_lengths: Tensor
     names: tuple[str, ...]
-    stretches: Tensor
+    segments: Tensor

@@ -1,4 +1,4 @@
-"""Takes: examples trimmed to where hands are seen, checked, and kept ready to be varied."""
+"""ClipStore: examples trimmed to where hands are seen, checked, and kept ready to be varied."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tracked_span(frames: NDArray[np.float32]) -> slice:
     return slice(int(tracked[0]), int(tracked[-1]) + 1) if len(tracked) else slice(0, len(frames))
 
 
-class Takes:
+class ClipStore:
     """Trimmed examples; all times count from a take's first frame.
 
     Args:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.alignment import required_steps
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.training_data.augmentation import Augmentation, Pace
-from whispersign_model.training_data.clip_store import Takes
+from whispersign_model.training_data.clip_store import ClipStore
 from whispersign_model.training_data.concatenation import TYPICAL, away, join, resting
-from whispersign_model.training_data.variations import Array, Motion, hand_length, read_at
-from whispersign_model.training_data.windows import Span, Window, draw_window
+from whispersign_model.training_data.variations import Array, Motion, hand_length, interpolate
+from whispersign_model.training_data.windows import Span, StreamWindow, draw_window
 
 SHORTEST_PAUSE = 0.1  # seconds
 UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
@@ -23,7 +23,7 @@ PIECE_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
-class Sign:
+class PlacedSign:
     """A take, at a pace.
 
     Attributes:
@@ -46,7 +46,7 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Composition:
     """The parts of a clip in order, and the frames of the window that is cut from them.
 
     Attributes:
@@ -55,14 +55,14 @@ class Plan:
         way: frames that a way between two parts takes typically.
     """
 
-    parts: tuple[Sign | Pause, ...]
+    parts: tuple[PlacedSign | Pause, ...]
     window: int
     way: int
 
     @property
     def frames(self) -> int:
         """Length of the clip: exact for a single take, else but for the ways and the window."""
-        own = sum(p.pace.count if isinstance(p, Sign) else p.frames for p in self.parts)
+        own = sum(p.pace.count if isinstance(p, PlacedSign) else p.frames for p in self.parts)
         total = own + self.way * (len(self.parts) - 1)
         return min(total, self.window) if self.window else total
 
@@ -85,29 +85,29 @@ class Composed:
     spans: tuple[Span, ...] | None
 
 
-def draw_plan(
+def draw_composition(
     augmentation: Augmentation,
-    takes: Takes,
+    takes: ClipStore,
     take: int,
     rate: float,
     generator: np.random.Generator,
-) -> Plan:
+) -> Composition:
     """Draw what the clip that begins with a take is made of."""
     numbers = _sentence(augmentation, takes, take, generator)
-    parts: list[Sign | Pause] = []
+    parts: list[PlacedSign | Pause] = []
     for place, number in enumerate(numbers):
         parts += _between(augmentation, takes, numbers, place, rate, generator)
         length, least = takes.lengths[number], takes.least_frames[number]
-        parts.append(Sign(number, augmentation.pace(length, rate, generator, least)))
+        parts.append(PlacedSign(number, augmentation.pace(length, rate, generator, least)))
     parts += _between(augmentation, takes, numbers, len(numbers), rate, generator)
     window = 0
     if augmentation.window and generator.random() < augmentation.window:
         window = round(augmentation.window_seconds * rate)
-    return Plan(tuple(parts), window, round(TYPICAL * rate))
+    return Composition(tuple(parts), window, round(TYPICAL * rate))
 
 
 def _sentence(
-    augmentation: Augmentation, takes: Takes, take: int, generator: np.random.Generator
+    augmentation: Augmentation, takes: ClipStore, take: int, generator: np.random.Generator
 ) -> list[int]:
     """Return the takes of a sentence; only isolated signs are continued."""
     example = takes.examples[take]
@@ -127,12 +127,12 @@ def _sentence(
 
 def _between(
     augmentation: Augmentation,
-    takes: Takes,
+    takes: ClipStore,
     numbers: list[int],
     place: int,
     rate: float,
     generator: np.random.Generator,
-) -> list[Sign | Pause]:
+) -> list[PlacedSign | Pause]:
     """Return what precedes sign ``place`` of a sentence; the sign after the last is its end."""
     if len(numbers) == 1:
         return []
@@ -143,13 +143,16 @@ def _between(
 
 def _pieces(
     augmentation: Augmentation,
-    takes: Takes,
+    takes: ClipStore,
     pool: list[int],
     rate: float,
     generator: np.random.Generator,
-) -> list[Sign]:
+) -> list[PlacedSign]:
     """Return pieces of signs that the hands pass through, or none."""
-    if not augmentation.pieces or generator.random() >= augmentation.pieces:
+    if (
+        not augmentation.distractor_segments
+        or generator.random() >= augmentation.distractor_segments
+    ):
         return []
     pieces = []
     for _ in range(int(generator.integers(1, PIECES + 1))):
@@ -158,7 +161,7 @@ def _pieces(
         span = min(generator.uniform(*PIECE_SECONDS) * rate, PIECE_SHARE * last)
         first = generator.uniform(0, last - span)
         pace = Pace(first, span, round(span) + 1, 0.0, 0.0)
-        pieces.append(Sign(take, pace, labelled=False))
+        pieces.append(PlacedSign(take, pace, labelled=False))
     return pieces
 
 
@@ -174,12 +177,16 @@ def _pause(
 
 
 def compose(
-    plan: Plan, takes: Takes, rate: float, patch_size: int, generator: np.random.Generator
+    plan: Composition,
+    takes: ClipStore,
+    rate: float,
+    patch_size: int,
+    generator: np.random.Generator,
 ) -> Composed:
     """Read the takes of a plan at their paces, join them, and cut the window."""
-    signs = [part for part in plan.parts if isinstance(part, Sign)]
+    signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
     times = [sign.pace.times(generator) for sign in signs]
-    read = [read_at(*takes.motion(sign.take), at) for sign, at in zip(signs, times)]
+    read = [interpolate(*takes.motion(sign.take), at) for sign, at in zip(signs, times)]
     if len(signs) == 1:
         positions, confidence = read[0]
         starts, restarts = [0], np.searchsorted(times[0], takes.restarts(signs[0].take))
@@ -209,7 +216,7 @@ def compose(
 
 
 def _joined(
-    plan: Plan,
+    plan: Composition,
     read: list[Motion],
     rate: float,
     patch_size: int,
@@ -222,7 +229,7 @@ def _joined(
     places: list[int] = []
     done = 0
     for part in plan.parts:
-        if isinstance(part, Sign):
+        if isinstance(part, PlacedSign):
             places.append(len(parts))
             parts.append(read[done])
             done += 1
@@ -244,7 +251,7 @@ def _retimed(span: Span, times: NDArray[np.float64], start: int) -> Span:
     return start + first, start + last
 
 
-def _within(span: Span, window: Window) -> Span:
+def _within(span: Span, window: StreamWindow) -> Span:
     """Return the frames of a window in which a span of the whole stream lies."""
     first = max(span[0], window.first)
     return first - window.first, min(span[1], window.last) - window.first

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from whispersign_model.datasets.dataset import Dataset, Example
 from whispersign_model.errors import ConfigError, DatasetError, WhisperSignError
-from whispersign_model.features.end_padding import ENDING
+from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.features.velocity import assemble
@@ -23,9 +23,9 @@ from whispersign_model.skeleton import FEATURES, JOINTS, VELOCITY
 from whispersign_model.training_data.augmentation import Augmentation
 from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import BucketSampler, Index
-from whispersign_model.training_data.clip_store import KEPT, Takes
-from whispersign_model.training_data.composition import Plan, compose, draw_plan
-from whispersign_model.training_data.windows import Spans, draw_stretches
+from whispersign_model.training_data.clip_store import KEPT, ClipStore
+from whispersign_model.training_data.composition import Composition, compose, draw_composition
+from whispersign_model.training_data.windows import Spans, draw_segments
 
 LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
 SMALLEST_BATCH = 4  # but not in smaller ones than this
@@ -67,7 +67,7 @@ def suitable_batch_size(clips: int, largest: int) -> int:
     return min(largest, max(SMALLEST_BATCH, clips // LEAST_BATCHES))
 
 
-NO_STRETCHES = np.zeros((0, 3), np.int64)
+NO_SEGMENTS = np.zeros((0, 3), np.int64)
 
 
 class Clip(NamedTuple):
@@ -77,13 +77,13 @@ class Clip(NamedTuple):
         features: ``(T, 42, 7)`` normalised.
         labels: ``(L,)`` gloss ids.
         name: of the example.
-        stretches: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_stretches`.
+        segments: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_segments`.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
     name: str
-    stretches: NDArray[np.int64] = NO_STRETCHES
+    segments: NDArray[np.int64] = NO_SEGMENTS
 
 
 class Clips(TorchDataset[Clip]):
@@ -98,7 +98,8 @@ class Clips(TorchDataset[Clip]):
         seed: of the variations.
         augmentation: None for validation.
         glosses: the vocabulary, for the glosses that are not mirrored.
-        stretches: patches of the stretches in which a network spots signs; of each variation some
+        candidate_segments: patches of the segments in which a network detects signs; of each
+            variation some
             are drawn to train it on.
 
     Raises:
@@ -114,18 +115,18 @@ class Clips(TorchDataset[Clip]):
         seed: int,
         augmentation: Augmentation | None = None,
         glosses: Sequence[str] = (),
-        stretches: Sequence[int] = (),
+        candidate_segments: Sequence[int] = (),
     ) -> None:
         self.examples = examples
         self.recipe = recipe
         self.patch_size = patch_size
         self.seed = seed
         self.augmentation = augmentation
-        self.takes = Takes(examples, recipe.rate, patch_size, keep=augmentation is not None)
+        self.takes = ClipStore(examples, recipe.rate, patch_size, keep=augmentation is not None)
         self.lengths = self.takes.lengths
         self._glosses = glosses
-        lengths = [patch_size * length for length in stretches]
-        self._stretches = (min(lengths), max(lengths)) if lengths else None
+        lengths = [patch_size * length for length in candidate_segments]
+        self._segments = (min(lengths), max(lengths)) if lengths else None
         self._normaliser = Normaliser(recipe)
         self._unmirrored = self._ids_of_unmirrored()
         self._fixed: dict[int, NDArray[np.float32]] = {}  # validation features made before
@@ -173,12 +174,12 @@ class Clips(TorchDataset[Clip]):
         )
         frames = assemble(positions, confidence, rate)
         frames[clip.restarts, :, VELOCITY] = 0
-        stretches = NO_STRETCHES
-        if self._stretches and clip.spans is not None:
+        segments = NO_SEGMENTS
+        if self._segments and clip.spans is not None:
             labels = clip.labels.tolist()
-            stretches = draw_stretches(clip.spans, labels, len(frames), self._stretches, generator)
+            segments = draw_segments(clip.spans, labels, len(frames), self._segments, generator)
         features = self._normalised(frames, clip.restarts)
-        return Clip(features, clip.labels, example.name, stretches)
+        return Clip(features, clip.labels, example.name, segments)
 
     def __getitems__(self, indices: Sequence[Index]) -> list[Clip] | WhisperSignError:
         """Return the clips of a batch, or the fault in one: a raised one would lose its type."""
@@ -187,12 +188,14 @@ class Clips(TorchDataset[Clip]):
         except WhisperSignError as error:
             return error
 
-    def _plan(self, index: Index) -> tuple[Plan, np.random.Generator]:
+    def _plan(self, index: Index) -> tuple[Composition, np.random.Generator]:
         """Return what a clip is made of, and the generator of all further chance in it."""
         assert self.augmentation is not None
         generator = np.random.default_rng([self.seed, index.epoch, index.example])
         rate = self.recipe.rate
-        return draw_plan(self.augmentation, self.takes, index.example, rate, generator), generator
+        return draw_composition(
+            self.augmentation, self.takes, index.example, rate, generator
+        ), generator
 
     def features(self, number: int) -> NDArray[np.float32]:
         """Return the features ``(T, 42, 7)`` of an example as it is."""
@@ -214,7 +217,7 @@ class Clips(TorchDataset[Clip]):
     ) -> NDArray[np.float32]:
         mask = np.zeros(len(frames), bool)
         mask[restarts] = True
-        features = np.zeros((len(frames) + ENDING, *frames.shape[1:]), np.float32)
+        features = np.zeros((len(frames) + END_PADDING, *frames.shape[1:]), np.float32)
         self._normaliser(frames, mask, out=features[: len(frames)])
         return features
 
@@ -239,14 +242,14 @@ def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignErro
     for row, clip in zip(rows.numpy(), clips):
         row[: len(clip.features)] = clip.features
     targets = [torch.from_numpy(clip.labels) for clip in clips]
-    stretches = [np.insert(clip.stretches, 0, row, axis=1) for row, clip in enumerate(clips)]
+    segments = [np.insert(clip.segments, 0, row, axis=1) for row, clip in enumerate(clips)]
     return Batch(
         rows,
         torch.tensor(lengths),
         torch.nn.utils.rnn.pad_sequence(targets, batch_first=True),
         torch.tensor([len(target) for target in targets]),
         tuple(clip.name for clip in clips),
-        torch.from_numpy(np.concatenate(stretches)),
+        torch.from_numpy(np.concatenate(segments)),
     )
 
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
 
 
-def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) -> Motion:
+def interpolate(positions: Array, confidence: Array, times: NDArray[np.floating]) -> Motion:
     """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
     before = times.astype(np.intp)
     after = np.minimum(before + 1, len(positions) - 1)
@@ -40,7 +40,7 @@ def read_at(positions: Array, confidence: Array, times: NDArray[np.floating]) ->
     return frames_of(read), sure
 
 
-def relabelled(positions: Array, confidence: Array, frames: slice) -> Motion:
+def swapped_hands(positions: Array, confidence: Array, frames: slice) -> Motion:
     """Take one hand for the other in some frames: hands change slots and stay where they are."""
     places, confidence = planes(positions).copy(), confidence.copy()
     places[:, frames] = places[:, frames][..., EXCHANGED]
@@ -50,7 +50,7 @@ def relabelled(positions: Array, confidence: Array, frames: slice) -> Motion:
 
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
     """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
-    positions, confidence = relabelled(positions, confidence, slice(None))
+    positions, confidence = swapped_hands(positions, confidence, slice(None))
     flipped = planes(positions)
     flipped[0] *= -1
     if plane:
@@ -88,7 +88,7 @@ def palm_axes(places: Array) -> Array:
     return np.divide(axes, lengths, out=np.zeros_like(axes), where=lengths > 0)
 
 
-def exaggerated(places: Array, confidence: Array, factors: Array) -> Array:
+def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
     """Let hands go farther, or less far, than they do.
 
     Args:
@@ -141,7 +141,7 @@ def linear_map(
     return mapped
 
 
-def as_camera(
+def simulate_frame_rate(
     positions: Array,
     confidence: Array,
     rate: float,
@@ -168,7 +168,7 @@ def as_camera(
     times = np.arange(0, last - step / 2, step)
     times[1:] += generator.uniform(-0.1, 0.1, len(times) - 1) * step
     times = np.append(times, last)
-    seen, trust = read_at(positions, confidence, times)
+    seen, trust = interpolate(positions, confidence, times)
     resampler = Resampler(SensorRecipe(rate=rate))
     stamps = np.round(times * (NANOSECONDS / rate)).astype(np.int64)
     parts = (resampler.push(stamps, seen, trust), resampler.flush())

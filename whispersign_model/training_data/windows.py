@@ -1,4 +1,4 @@
-"""Windows and stretches of longer streams: what of a stream is trained on, and what lies in it."""
+"""Windows and segments of longer streams: what of a stream is trained on, and what lies in it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from whispersign_model.timestamps import NANOSECONDS
 Span = tuple[int, int]  # of a gloss: its first frame, and the frame after its last
 Spans = tuple[Span, ...]  # of all glosses of a clip, in order
 PART = 0.25  # a sign of which less than this is left out is whole; of which less is in, absent
-JITTER = 0.25  # a sign's stretch ends off either end of it by up to so much of its length
-ABSENT = 0.45  # share of any sign that may lie in a stretch of nothing; of each clip there are
+JITTER = 0.25  # a sign's segment ends off either end of it by up to so much of its length
+ABSENT = 0.45  # share of any sign that may lie in a segment of nothing; of each clip there are
 NOTHINGS = 2  # of them, where one is found in
 TRIES = 20
 
 
 @dataclass(frozen=True)
-class Window:
+class StreamWindow:
     """A part of a stream.
 
     Attributes:
@@ -36,7 +36,7 @@ class Window:
 
 def draw_window(
     spans: Sequence[Span], frames: int, length: int, generator: np.random.Generator
-) -> Window:
+) -> StreamWindow:
     """Draw a window that holds at least one sign, where there is one.
 
     Where its edge would run through the middle of a sign, so that neither its gloss nor silence
@@ -58,23 +58,23 @@ def draw_window(
         if PART <= _share((start, end), first, last) < 1 - PART:
             first, last = min(first, start), max(last, end)
     kept = [i for i, span in enumerate(spans) if _share(span, first, last) >= 1 - PART]
-    return Window(first, last, tuple(kept))
+    return StreamWindow(first, last, tuple(kept))
 
 
-def draw_stretches(
+def draw_segments(
     spans: Sequence[Span],
     labels: Sequence[int],
     frames: int,
     lengths: tuple[int, int],
     generator: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw stretches of a stream: about each sign, and here and there between and across them.
+    """Draw segments of a stream: about each sign, and here and there between and across them.
 
     Args:
         spans: of the stream's glosses.
         labels: their ids.
         frames: of the stream.
-        lengths: fewest and most frames of a stretch of nothing.
+        lengths: fewest and most frames of a segment of nothing.
         generator: of their places.
 
     Returns:

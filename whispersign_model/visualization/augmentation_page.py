@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from whispersign_model.evaluation.figures import write_figure
 from whispersign_model.skeleton import JOINTS_PER_HAND, WRIST
 from whispersign_model.training_data.augmentation import Augmentation
-from whispersign_model.training_data.clip_store import Takes
-from whispersign_model.training_data.composition import Sign, compose, draw_plan
+from whispersign_model.training_data.clip_store import ClipStore
+from whispersign_model.training_data.composition import PlacedSign, compose, draw_composition
 from whispersign_model.training_data.variations import Motion
 from whispersign_model.visualization.drawing import draw_bones
 
@@ -31,12 +31,12 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("shear 0.15", {"shear": 0.15}),
     ("shift 0.3", {"shift": 0.3}),
     ("hand_shift 0.3", {"hand_shift": 0.3}),
-    ("build 0.15", {"build": 0.15}),
-    ("reach 0.6", {"reach": 0.6}),
-    ("bend 0.6", {"bend": 0.6}),
+    ("hand_shape_jitter 0.15", {"hand_shape_jitter": 0.15}),
+    ("trajectory_scale 0.6", {"trajectory_scale": 0.6}),
+    ("pose_scale 0.6", {"pose_scale": 0.6}),
     ("noise 0.03", {"noise": 0.03}),
     ("mirror", {"mirror": 1}),
-    ("relabel", {"relabel": 1}),
+    ("swap_hands", {"swap_hands": 1}),
     ("speed [0.5, 1.5]", {"speed": (0.5, 1.5)}),
     ("warp 0.2", {"warp": 0.2}),
     ("jitter 0.02 s", {"jitter": 0.02}),
@@ -49,7 +49,10 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sentence", {"sentence": 1, "sentence_signs": 4}),
-    ("sentence through pieces of signs", {"sentence": 1, "sentence_signs": 4, "pieces": 0.7}),
+    (
+        "sentence through pieces of signs",
+        {"sentence": 1, "sentence_signs": 4, "distractor_segments": 0.7},
+    ),
     ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
     ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
 )
@@ -67,7 +70,7 @@ class _Example(NamedTuple):
 
 
 def write_page(
-    path: Path, takes: Takes, take: int, glosses: Sequence[str], rate: float, seed: int = 0
+    path: Path, takes: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> None:
     """Draw the page into a picture file that appears whole.
 
@@ -86,7 +89,7 @@ def write_page(
 
 
 def draw_page(
-    takes: Takes, take: int, glosses: Sequence[str], rate: float, seed: int = 0
+    takes: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> Figure:
     """Draw all variations of a take, and sentences that begin with it."""
     singles = [_single(takes, take, rate, title, fields, seed) for title, fields in SHOWN]
@@ -110,7 +113,7 @@ def draw_page(
 
 
 def _single(
-    takes: Takes, take: int, rate: float, title: str, fields: dict[str, Any], seed: int
+    takes: ClipStore, take: int, rate: float, title: str, fields: dict[str, Any], seed: int
 ) -> _Example:
     motion = takes.motion(take)
     varied = OFF.changed(**fields)(*motion, rate, np.random.default_rng([seed, len(title)]))
@@ -118,7 +121,7 @@ def _single(
 
 
 def _stream(
-    takes: Takes,
+    takes: ClipStore,
     take: int,
     glosses: Sequence[str],
     rate: float,
@@ -132,13 +135,13 @@ def _stream(
 
     def variety(candidate: int) -> tuple[int, int]:
         drawn = np.random.default_rng(candidate)
-        parts = draw_plan(augmentation, takes, take, rate, drawn).parts
-        numbers = [part.take for part in parts if isinstance(part, Sign) and part.labelled]
+        parts = draw_composition(augmentation, takes, take, rate, drawn).parts
+        numbers = [part.take for part in parts if isinstance(part, PlacedSign) and part.labelled]
         return len({int(takes.examples[number].labels[0]) for number in numbers}), len(parts)
 
     best = max(range(seed, seed + 20), key=variety)
     generator = np.random.default_rng(best)
-    plan = draw_plan(augmentation.changed(**window), takes, take, rate, generator)
+    plan = draw_composition(augmentation.changed(**window), takes, take, rate, generator)
     clip = compose(plan, takes, rate, 4, generator)
     names = tuple(glosses[label - 1] for label in clip.labels.tolist())
     return _Example(f"{title}: {' '.join(names)}", None, (clip.positions, clip.confidence), names)

@@ -18,7 +18,7 @@ from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.errors import DatasetError
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.skeleton import CONFIDENCE, POSITION
-from whispersign_model.visualization.drawing import Window, draw_bones, seen
+from whispersign_model.visualization.drawing import Viewport, draw_bones, seen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,7 +214,7 @@ def draw_hands(row: Sequence[Axes], frames: NDArray[np.float32], flat: bool) -> 
     """Draw frames ``(n, 42, 7)`` side by side on the same scale; ``flat`` as for ``seen``."""
     points = seen(frames[..., POSITION], flat)
     tracked = frames[..., CONFIDENCE] > 0
-    window = Window.around(points, tracked)
+    window = Viewport.around(points, tracked)
     for axes, joints, there in zip(row, points, tracked):
         draw_bones(axes, joints, there)
         window.fit(axes)

@@ -34,14 +34,14 @@ def seen(positions: Floats, flat: bool) -> Floats:
     return np.stack([across, -positions[..., 1] if flat else up], axis=-1)
 
 
-class Window(NamedTuple):
+class Viewport(NamedTuple):
     """The square of the paper that is shown."""
 
     middle: Floats  # (2,)
     reach: float
 
     @classmethod
-    def around(cls, points: Floats, tracked: NDArray[np.bool_]) -> Window:
+    def around(cls, points: Floats, tracked: NDArray[np.bool_]) -> Viewport:
         """The window that holds all tracked of the points ``(..., 2)``."""
         shown = points[tracked] if tracked.any() else np.zeros((1, 2))
         middle = (shown.min(axis=0) + shown.max(axis=0)) / 2

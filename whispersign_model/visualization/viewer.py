@@ -17,7 +17,7 @@ from whispersign_model.errors import ConfigError, RecordingError
 from whispersign_model.recordings.atomic import whole_file
 from whispersign_model.recordings.recording import Coordinates, Recording
 from whispersign_model.timestamps import NANOSECONDS
-from whispersign_model.visualization.drawing import Window, draw_bones, seen
+from whispersign_model.visualization.drawing import Viewport, draw_bones, seen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ class Skeletons:
         flat = recording.coordinates is Coordinates.IMAGE_NORMALISED
         self._points = seen(recording.positions, flat)
         self._tracked = recording.confidence > 0
-        self._window = Window.around(self._points, self._tracked)
+        self._window = Viewport.around(self._points, self._tracked)
 
     def draw(self, axes: Axes, moment: int) -> None:
         """Draw the hands of a frame."""

@@ -248,8 +248,8 @@ class Listener(Node):
         self.received: dict[str, int] = {}
         self._glosses: dict[bool, list[Gloss]] = {False: [], True: []}
         qos.subscribe(self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._follow)
-        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._take)
-        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._take)
+        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._on_gloss)
+        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._on_gloss)
         qos.subscribe(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._read)
 
     @property
@@ -267,7 +267,7 @@ class Listener(Node):
         stamp, features = read_features(message)
         self.features.append((int(message.sequence), stamp, now, features))
 
-    def _take(self, message: Gloss) -> None:
+    def _on_gloss(self, message: Gloss) -> None:
         """Put the glosses of a result together; it has come when its last one has."""
         now = self.arrival()
         glosses = self._glosses[message.final]

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("recordings"),
         help="folder of the bags (default: %(default)s)",
     )
-    _add_course_arguments(parser.add_argument_group("course"))
+    _add_course_arguments(parser.add_argument_group("session"))
     parser.add_argument(
         "--input", metavar="CAMERA", help="source camera: number or path (default: 0)"
     )

@@ -60,7 +60,7 @@ def build(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
         faults += fill(message, values, (*place, "message" if publish else "request"))
         built[id(action)] = kind, message
     if faults:
-        raise CommandsError([file.located.fault(place, fault) for place, fault in faults])
+        raise CommandsError([file.source_map.fault(place, fault) for place, fault in faults])
     return built
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from whispersign_ros.commands.source_map import CommandsError, Located, Place, read_located
+from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_located
 
 DEFAULT_RATE = 10.0  # Hz; drivers of bases usually stop after 0.5 s without a command
 DEFAULT_WITHIN = 5.0  # seconds
@@ -202,11 +202,11 @@ class CommandsFile:
 
     Attributes:
         commands: what it says.
-        located: where it says so.
+        source_map: where it says so.
     """
 
     commands: Commands
-    located: Located
+    source_map: SourceMap
 
     def check_glosses(self, vocabulary: Collection[str]) -> None:
         """Refuse glosses that are never recognised.
@@ -220,7 +220,7 @@ class CommandsFile:
                 near = get_close_matches(gloss.upper(), vocabulary, n=1)
                 remedy = f"did you mean '{near[0]}'?" if near else "use a gloss the model knows"
                 fault = f"gloss '{gloss}' is not in the vocabulary"
-                faults.append(self.located.fault(place, fault, remedy))
+                faults.append(self.source_map.fault(place, fault, remedy))
         if faults:
             raise CommandsError(faults)
 
@@ -231,18 +231,19 @@ def read_commands(path: Path) -> CommandsFile:
     Raises:
         CommandsError: with every fault that was found, its file and line.
     """
-    located = read_located(path)
+    source_map = read_located(path)
     try:
-        commands = Commands.model_validate(located.content)
+        commands = Commands.model_validate(source_map.content)
     except ValidationError as error:
         faults = [
-            located.fault(each["loc"], _words(each["type"], each["msg"])) for each in error.errors()
+            source_map.fault(each["loc"], _words(each["type"], each["msg"]))
+            for each in error.errors()
         ]
         raise CommandsError(faults) from error
-    found = [located.fault(place, fault) for place, fault in _contradictions(commands)]
+    found = [source_map.fault(place, fault) for place, fault in _contradictions(commands)]
     if found:
         raise CommandsError(found)
-    return CommandsFile(commands, located)
+    return CommandsFile(commands, source_map)
 
 
 def _words(kind: str, message: str) -> str:

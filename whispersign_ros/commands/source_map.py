@@ -45,7 +45,7 @@ _Loader.add_implicit_resolver(_BOOL, re.compile("^(?:true|false)$"), ["t", "f"])
 
 
 @dataclass(frozen=True)
-class Located:
+class SourceMap:
     """The content of a YAML file.
 
     Attributes:
@@ -85,7 +85,7 @@ class Located:
         return ConfigError(where, f"{key}: {fault}" if key else fault, remedy)
 
 
-def read_located(path: Path) -> Located:
+def read_located(path: Path) -> SourceMap:
     """Read a YAML file.
 
     Raises:
@@ -116,7 +116,7 @@ def read_located(path: Path) -> Located:
         raise CommandsError(
             [ConfigError(f"{path}:{line}", f"'{key}' stands twice") for key, line in repeated]
         )
-    return Located(path, content, root)
+    return SourceMap(path, content, root)
 
 
 def _repeated(node: yaml.Node | None) -> list[tuple[str, int]]:

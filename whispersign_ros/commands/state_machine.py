@@ -11,7 +11,7 @@ from whispersign_ros.commands.schema import Action, Command, Commands
 
 
 @dataclass(frozen=True)
-class Sign:
+class RecognizedSign:
     """A recognised gloss.
 
     Attributes:
@@ -85,7 +85,7 @@ class CommandMachine:
         self._forget()
 
     def _forget(self) -> None:
-        self._signs: list[Sign] = []
+        self._signs: list[RecognizedSign] = []
         self._done: dict[str, int] = {}  # command: end of the sign that last did it
         self._last_end: int | None = None
         self._stopped_until: int | None = None  # end of the last stop sign
@@ -94,7 +94,7 @@ class CommandMachine:
         """An input has been heard."""
         self._heard[name] = now
 
-    def hear(self, sign: Sign, now: int, age: float = 0.0) -> list[Action]:
+    def hear(self, sign: RecognizedSign, now: int, age: float = 0.0) -> list[Action]:
         """Take a final gloss, ``age`` seconds after its end."""
         actions = self._lapse(now)
         if self._last_end is not None and sign.end < self._last_end - CLOCK_JUMP_BACK:
@@ -113,7 +113,7 @@ class CommandMachine:
             return actions
         return actions + self._follow(sign, now)
 
-    def glimpse(self, sign: Sign, now: int) -> list[Action]:
+    def glimpse(self, sign: RecognizedSign, now: int) -> list[Action]:
         """Take a gloss that may still change: only a stop counts."""
         actions = self._lapse(now)
         if sign.gloss in self._stop.gloss:
@@ -156,7 +156,7 @@ class CommandMachine:
         self._show(armed=self._arming is None)
         return actions
 
-    def _hear_stop(self, sign: Sign) -> list[Action]:
+    def _hear_stop(self, sign: RecognizedSign) -> list[Action]:
         """A sign seen before, as it was partial, does not stop twice: services are called once."""
         if not sign.confidence >= self._stop.confidence:
             self._show(ignored=_too_unsure(sign, self._stop.confidence))
@@ -166,7 +166,7 @@ class CommandMachine:
         self._stopped_until = max(sign.end, until or sign.end)
         return [] if known else self.stop(sign.gloss)
 
-    def _objection(self, sign: Sign, age: float) -> str:
+    def _objection(self, sign: RecognizedSign, age: float) -> str:
         """Return why a sign that is no stop counts for nothing, "" where it counts."""
         if self._stopped_until is not None and sign.start < self._stopped_until:
             return f"{sign.gloss} was signed before the stop"
@@ -177,7 +177,7 @@ class CommandMachine:
             return "" if sure else _too_unsure(sign, self._arming.confidence)
         return "" if self.state.armed else f"not armed when {sign.gloss} was signed"
 
-    def _follow(self, sign: Sign, now: int) -> list[Action]:
+    def _follow(self, sign: RecognizedSign, now: int) -> list[Action]:
         """Add a sign to those before, and do what they mean together."""
         self._signs = [*self._signs, sign][-self._longest :]
         ending = [each for each in self._commands.commands if self._ends_with(each.pattern)]
@@ -197,7 +197,7 @@ class CommandMachine:
     def _ends_with(self, pattern: Sequence[str]) -> bool:
         return tuple(sign.gloss for sign in self._signs[-len(pattern) :]) == tuple(pattern)
 
-    def _hindrance(self, command: Command, signs: Sequence[Sign], now: int) -> str:
+    def _hindrance(self, command: Command, signs: Sequence[RecognizedSign], now: int) -> str:
         """Return why signs that fit a command do not bring it about, "" where they do."""
         for sign in signs:
             if not sign.confidence >= command.confidence:
@@ -262,5 +262,5 @@ def _nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
 
 
-def _too_unsure(sign: Sign, wanted: float) -> str:
+def _too_unsure(sign: RecognizedSign, wanted: float) -> str:
     return f"{sign.gloss} is unsure: {sign.confidence:.2f}, at least {wanted:.2f} is needed"

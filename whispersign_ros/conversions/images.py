@@ -1,4 +1,4 @@
-"""Pictures on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
+"""FrameSource on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
 
 from __future__ import annotations
 
@@ -121,11 +121,11 @@ class TopicPictures:
     host_clock = False
 
     def __init__(self, node: Node, compressed: bool) -> None:
-        from whispersign_model.sensors.background_reader import Newest
+        from whispersign_model.sensors.background_reader import LatestValue
 
         self._node = node
         self._compressed = compressed
-        self._newest: Newest[Any] = Newest()
+        self._newest: LatestValue[Any] = LatestValue()
         self._intrinsics: Intrinsics | None = None
         self._unreadable: Counter[str] = Counter()
         self._subscriptions: list[Any] = []
@@ -143,7 +143,7 @@ class TopicPictures:
         self._subscriptions = [
             qos.subscribe(self._node, kind, topic, qos.IMAGES_INPUT, self._newest.put),
             qos.subscribe(
-                self._node, CameraInfo, "camera_info", qos.IMAGES_INPUT, self._take_camera_info
+                self._node, CameraInfo, "camera_info", qos.IMAGES_INPUT, self._on_camera_info
             ),
         ]
 
@@ -168,7 +168,7 @@ class TopicPictures:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
 
-    def _take_camera_info(self, message: CameraInfo) -> None:
+    def _on_camera_info(self, message: CameraInfo) -> None:
         try:
             self._intrinsics = read_camera_info(message)
         except ConfigError as error:

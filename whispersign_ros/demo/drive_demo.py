@@ -46,7 +46,7 @@ from whispersign_ros.demo.graph_demo import (
     LISTENER,
     SPIN,
     START_LIMIT,
-    Patience,
+    CompletionTimeout,
     read_labelled,
 )
 from whispersign_ros.demo.trajectory_plot import Mark, draw, text_map
@@ -189,7 +189,7 @@ def _witness(
     bags: Sequence[Path],
     recordings: Sequence[Recording],
     base: Publish,
-) -> _Witness:
+) -> DriveMonitor:
     """Start the nodes, and watch until nothing more can happen."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
@@ -198,7 +198,7 @@ def _witness(
             cli_args=["--ros-args", "-r", f"cmd_vel:={base.topic}"],
             parameter_overrides=[Parameter("stamped", value=base.type == TYPES[1])],
         )
-        witness = _Witness(robot, recordings)
+        witness = DriveMonitor(robot, recordings)
         executor.add_node(robot)
         executor.add_node(witness)
         for executable in GRAPH:
@@ -225,7 +225,7 @@ def _witness(
     return witness
 
 
-class _Witness(Node):
+class DriveMonitor(Node):
     """Prints what the robot is told, and remembers when.
 
     Attributes:
@@ -238,9 +238,11 @@ class _Witness(Node):
         self._told: list[tuple[float, Event]] = []
         self._last: State | None = None
         self._origin: float | None = None  # seconds: the first frame came
-        self._patience = Patience(recordings, BETWEEN)
+        self._patience = CompletionTimeout(recordings, BETWEEN)
         qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
-        qos.subscribe(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE, self._hear)
+        qos.subscribe(
+            self, DiagnosticStatus, "command_state", qos.COMMAND_STATE, self._on_diagnostics
+        )
 
     def settled(self, source_ended: bool) -> bool:
         """Tell whether the robot stands and nothing more is to be waited for.
@@ -263,7 +265,7 @@ class _Witness(Node):
         if self._origin is None:
             self._origin = time.monotonic()
 
-    def _hear(self, message: DiagnosticStatus) -> None:
+    def _on_diagnostics(self, message: DiagnosticStatus) -> None:
         """Take a change of the state of command_node."""
         now = self._patience.renewed()
         state = _state(message)
@@ -284,7 +286,7 @@ def _state(message: DiagnosticStatus) -> State:
 
 
 def _report(
-    wanted: Sequence[Event], legs: Sequence[Leg], witness: _Witness, commands: Commands
+    wanted: Sequence[Event], legs: Sequence[Leg], witness: DriveMonitor, commands: Commands
 ) -> bool:
     """Print what was to be done and what was done; return whether they agree."""
     told = [leg.event for leg in legs]

@@ -10,7 +10,7 @@ import numpy as np
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_ros.commands.schema import Command, Commands, Publish
-from whispersign_ros.commands.state_machine import CommandMachine, Sign, State
+from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign, State
 
 TYPES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
 APART = NANOSECONDS // 2  # without a hand, between two utterances
@@ -80,31 +80,35 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
     return events
 
 
-def _heard(commands: Commands, recording: Recording, shift: int) -> list[tuple[int, Sign, bool]]:
+def _heard(
+    commands: Commands, recording: Recording, shift: int
+) -> list[tuple[int, RecognizedSign, bool]]:
     """Return when each sign of a recording is heard, in order, and whether it is then final."""
-    heard: list[tuple[int, Sign, bool]] = []
+    heard: list[tuple[int, RecognizedSign, bool]] = []
     for signs in _utterances(recording):
         end = signs[-1].end + APART
         for sign in signs:
-            moved = Sign(sign.gloss, sign.confidence, sign.start + shift, sign.end + shift)
+            moved = RecognizedSign(
+                sign.gloss, sign.confidence, sign.start + shift, sign.end + shift
+            )
             if moved.gloss in commands.stop.gloss:
                 heard.append((moved.end, moved, False))
             heard.append((end + shift, moved, True))
     return sorted(heard, key=lambda each: each[0])
 
 
-def _utterances(recording: Recording) -> list[list[Sign]]:
+def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
     """Return the labelled signs, those together between which the hands do not leave."""
     there = recording.stamps[recording.confidence.any(axis=1)]
     gaps = np.flatnonzero(np.diff(there) >= APART)
     ends = there[gaps]
-    utterances: dict[int, list[Sign]] = {}
+    utterances: dict[int, list[RecognizedSign]] = {}
     for segment in sorted(recording.segments, key=lambda each: each.start):
         count = len(segment.glosses)
         edges = np.linspace(segment.start, segment.end, count + 1).astype(np.int64).tolist()
         for gloss, start, end in zip(segment.glosses, edges, edges[1:]):
             number = int(np.searchsorted(ends, start))
-            utterances.setdefault(number, []).append(Sign(gloss, 1.0, start, end))
+            utterances.setdefault(number, []).append(RecognizedSign(gloss, 1.0, start, end))
     return list(utterances.values())
 
 

@@ -27,7 +27,7 @@ from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.node import qos
 from whispersign_ros.node.discovery import isolate
 from whispersign_ros.node.entry_points import GRAPH
-from whispersign_ros.node.stream_monitor import Seams
+from whispersign_ros.node.stream_monitor import SequenceTracker
 from whispersign_ros.nodes.replay_node import read_hands
 
 EXIT_WRONG = 1
@@ -149,7 +149,7 @@ def _listen(
     return listener.glosses
 
 
-class Patience:
+class CompletionTimeout:
     """How long to wait for a graph that plays recordings.
 
     Args:
@@ -193,8 +193,8 @@ class _Listener(Node):
         self._expected = sum(len(recording.glosses) for recording in recordings)
         self._heard: list[tuple[int, str]] = []  # start of the gloss, and its name
         self._origins: list[int] = []  # stamps at which the recordings began
-        self._seams = Seams()
-        self._patience = Patience(recordings)
+        self._sequence = SequenceTracker()
+        self._patience = CompletionTimeout(recordings)
         qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
         qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._show)
 
@@ -216,7 +216,7 @@ class _Listener(Node):
 
     def _follow(self, message: HandFrame) -> None:
         """Note when each recording begins."""
-        if self._seams.at(message.sequence) or not self._origins:
+        if self._sequence.at(message.sequence) or not self._origins:
             self._origins.append(nanoseconds(message.header.stamp))
 
     def _place(self, start: int) -> int:

@@ -22,7 +22,7 @@ MOST_KINDS = 100  # of faults that are remembered
 Condition = tuple[bytes, str]  # a level of DiagnosticStatus, and what it is about
 
 
-class Seldom:
+class LogThrottle:
     """Says yes to each kind of fault at most every ``WARNING_PERIOD``."""
 
     def __init__(self) -> None:
@@ -73,7 +73,10 @@ class Diagnostics:
         self._period_times: list[float] = []
         self._last_stamp: int | None = None
         self._last_arrival = self._last_report = time.monotonic()
-        self._warned, self._reasons = Seldom(), Seldom()  # of drops and of refusals in the log
+        self._warned, self._reasons = (
+            LogThrottle(),
+            LogThrottle(),
+        )  # of drops and of refusals in the log
         self._publisher = qos.publish(node, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._timer = node.create_timer(
             PERIOD, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)

@@ -10,10 +10,12 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.diagnostics import Condition
-from whispersign_ros.node.parameters import Change, Setting, declare
+from whispersign_ros.node.parameters import Change, ParameterSpec, declare
 
 ACTIVE = "active"
-AUTOSTART = Setting("autostart", True, "configure and activate at the start, without a manager")
+AUTOSTART = ParameterSpec(
+    "autostart", True, "configure and activate at the start, without a manager"
+)
 
 
 class ManagedNode(LifecycleNode):
@@ -37,7 +39,11 @@ class ManagedNode(LifecycleNode):
     """
 
     def __init__(
-        self, name: str, table: Sequence[Setting], also_known: Sequence[str] = (), **arguments: Any
+        self,
+        name: str,
+        table: Sequence[ParameterSpec],
+        also_known: Sequence[str] = (),
+        **arguments: Any,
     ) -> None:
         self._fault: WhisperSignError | None = None
         self._starting = False

@@ -33,7 +33,7 @@ QOS_OVERRIDES = "qos_overrides."
 
 
 @dataclass(frozen=True)
-class Setting:
+class ParameterSpec:
     """One parameter of a node.
 
     Attributes:
@@ -92,7 +92,7 @@ class Setting:
         return descriptor
 
 
-MODEL = Setting(
+MODEL = ParameterSpec(
     "model",
     DEMO,
     "exported network (.onnx), checkpoint folder or weights file, or the name of a bundled one; "
@@ -104,7 +104,7 @@ Change = Callable[[Any], None]
 
 def declare(
     node: Node,
-    table: Sequence[Setting],
+    table: Sequence[ParameterSpec],
     also_known: Collection[str] = (),
     changes: Mapping[str, Change] = MappingProxyType({}),
 ) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def declare(
     return values
 
 
-def table_text(table: Sequence[Setting]) -> str:
+def table_text(table: Sequence[ParameterSpec]) -> str:
     """Return a table of parameters as Markdown, as the documentation shows it."""
     rows = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
     for setting in table:
@@ -172,7 +172,7 @@ def _is_built_in(name: str) -> bool:
     return name in BUILT_IN or name.startswith(QOS_OVERRIDES)
 
 
-def _is_choice(setting: Setting, value: object) -> bool:
+def _is_choice(setting: ParameterSpec, value: object) -> bool:
     if setting.one_or_many:
         return isinstance(value, str) or (
             isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
@@ -182,7 +182,7 @@ def _is_choice(setting: Setting, value: object) -> bool:
     return not setting.choices or value in setting.choices
 
 
-def _declare_one(node: Node, setting: Setting) -> object:
+def _declare_one(node: Node, setting: ParameterSpec) -> object:
     try:
         value = node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
     except ParameterException as error:

@@ -12,28 +12,28 @@ from whispersign_model.features.recipe import Recipe
 from whispersign_msgs.msg import Recipe as RecipeMessage
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting
+from whispersign_ros.node.parameters import ParameterSpec
 
 MOMENT = 2.0  # seconds in which the other nodes may follow a change of the model
-FOLLOW = Setting(
+FOLLOW = ParameterSpec(
     "follow", True, "take the recipe that the recogniser tells of, also when its model is changed"
 )
 
 
-class Former:
+class GracePeriod:
     """Remembers for a moment what was right before the last change."""
 
     def __init__(self) -> None:
-        self._former: str | None = None
+        self._grace_period: str | None = None
         self._changed = 0.0
 
     def becomes(self, former: str) -> None:
         """Something else than ``former`` is right from now on."""
-        self._former, self._changed = former, time.monotonic()
+        self._grace_period, self._changed = former, time.monotonic()
 
     def was(self, value: str) -> bool:
         """Whether a value is only the rest of what was right a moment ago."""
-        return value == self._former and time.monotonic() - self._changed < MOMENT
+        return value == self._grace_period and time.monotonic() - self._changed < MOMENT
 
 
 def follow(node: Node, diagnostics: Diagnostics, adopt: Callable[[Recipe, str], None]) -> None:

@@ -17,10 +17,10 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
-from whispersign_ros.node.diagnostics import Seldom
+from whispersign_ros.node.diagnostics import LogThrottle
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import check_files
-from whispersign_ros.node.parameters import Setting, table_text
+from whispersign_ros.node.parameters import ParameterSpec, table_text
 
 EXIT_FAULT = 2
 SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
@@ -28,7 +28,7 @@ SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
 Create = Callable[[Callable[[], None]], Sequence[Node]]
 
 
-def run(name: str, create: Create, summary: str, table: Sequence[Setting]) -> int:
+def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:
     """Run the nodes of one executable and return its exit code.
 
     Ends with 0 on SIGINT, SIGTERM or when a node asks for it, and with 2 and one line on stderr
@@ -117,7 +117,7 @@ def serve(node: Node, stop: threading.Event) -> None:
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    told = Seldom()
+    told = LogThrottle()
     try:
         while not stop.is_set():
             try:

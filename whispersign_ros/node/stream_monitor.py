@@ -19,7 +19,7 @@ JUMP = JumpThreshold(
 LOOKS = 5  # in one timeout; silence is noticed at most a fifth of it too late
 
 
-class Seams:
+class SequenceTracker:
     """Tells where a new stream begins: where ``sequence`` does not increase.
 
     Attributes:
@@ -38,7 +38,7 @@ class Seams:
         return begins
 
 
-class Silence:
+class InputWatchdog:
     """Calls back once when no message has come for a while, by a clock that never jumps.
 
     It counts looks, not seconds: a process that was held up for long finds its messages waiting

@@ -22,10 +22,10 @@ from whispersign_msgs.msg import GlossAnnotation, HandFrame, Prompt
 from whispersign_ros.conversions.messages import nanoseconds, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
-from whispersign_ros.recording.prompt_plan import Plan
-from whispersign_ros.recording.session import ENDED, Course, Shown, Timing
+from whispersign_ros.recording.prompt_plan import PromptPlan
+from whispersign_ros.recording.session import ENDED, RecordingSession, Shown, Timing
 from whispersign_ros.recording.take_recorder import TakeRecorder
 from whispersign_ros.recording.terminal import Terminal
 
@@ -33,30 +33,34 @@ TICK = 0.05  # seconds between two looks at the clock and the keyboard
 SHOWN_EVERY = 0.2  # seconds between two prompts while time runs
 SENSORS = ("camera_node", "leap_node")  # say why they give nothing before they publish
 COMMANDS = ("repeat", "discard", "pause", "next", "stop")
-TABLE = (
-    Setting(
+PARAMETERS = (
+    ParameterSpec(
         "glosses",
         "",
         "what is signed: a list, or names with commas between; A|B is a sentence of A and B",
         one_or_many=True,
     ),
-    Setting("takes", 6, "how often each is signed, by this signer", 1, 1000),
-    Setting("signer", "", "who signs; the split by signer goes by this"),
-    Setting("out", "recordings", "folder of the bags; a session goes on with what lies there"),
-    Setting("shuffle", True, "each round of all glosses in another order; false: as given"),
-    Setting("seed", 0, "of that order", 0, 2**31 - 1),
-    Setting("countdown", 2.0, "seconds to get ready for each take", 0.0, 60.0),
-    Setting("signing", 4.0, "seconds that a sign may take", 0.5, 60.0),
-    Setting("away", 0.6, "seconds without a hand that end a take early; 0.0: never", 0.0, 10.0),
-    Setting("rest", 1.0, "seconds after each take", 0.0, 60.0),
-    Setting("silence", 2.0, "seconds without a frame after which it waits", 0.2, 60.0),
-    Setting(
+    ParameterSpec("takes", 6, "how often each is signed, by this signer", 1, 1000),
+    ParameterSpec("signer", "", "who signs; the split by signer goes by this"),
+    ParameterSpec(
+        "out", "recordings", "folder of the bags; a session goes on with what lies there"
+    ),
+    ParameterSpec("shuffle", True, "each round of all glosses in another order; false: as given"),
+    ParameterSpec("seed", 0, "of that order", 0, 2**31 - 1),
+    ParameterSpec("countdown", 2.0, "seconds to get ready for each take", 0.0, 60.0),
+    ParameterSpec("signing", 4.0, "seconds that a sign may take", 0.5, 60.0),
+    ParameterSpec(
+        "away", 0.6, "seconds without a hand that end a take early; 0.0: never", 0.0, 10.0
+    ),
+    ParameterSpec("rest", 1.0, "seconds after each take", 0.0, 60.0),
+    ParameterSpec("silence", 2.0, "seconds without a frame after which it waits", 0.2, 60.0),
+    ParameterSpec(
         "images",
         "",
         "topic of pictures to record too, e.g. hands/image or image/compressed; empty: none",
     ),
-    Setting("keys", True, "take single keys where it runs on a terminal"),
-    Setting("exit_at_end", True, "end the process after the last take; false: stay idle"),
+    ParameterSpec("keys", True, "take single keys where it runs on a terminal"),
+    ParameterSpec("exit_at_end", True, "end the process after the last take; false: stay idle"),
 )
 
 
@@ -80,21 +84,21 @@ class AnnotationNode(Node):
         super().__init__(
             "annotation_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE, also_known)
+        values = declare(self, PARAMETERS, also_known)
         self._on_end = on_end if values["exit_at_end"] else lambda: None
         out = Path(values["out"]).expanduser()
         unfinished = self._held.enter_context(session_folder(out))
         found = find_takes(out)
         seed = values["seed"] if values["shuffle"] else None
         names = _names(values["glosses"])
-        self.plan = Plan(names, values["takes"], values["signer"], found, seed)
+        self.plan = PromptPlan(names, values["takes"], values["signer"], found, seed)
         self._prompts = qos.publish(self, Prompt, "prompt", qos.STATE)
         annotations = qos.publish(self, GlossAnnotation, "annotation", qos.ANNOTATION)
         topic, labels = map(self.resolve_topic_name, ("hands/raw", "annotation"))
         self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
         recorder = TakeRecorder(out, topic, labels, annotations.publish, self._now)
         timing = Timing(*(values[name] for name in Timing.__dataclass_fields__))
-        self.course = Course(self.plan, timing, recorder, topic, time.monotonic())
+        self.course = RecordingSession(self.plan, timing, recorder, topic, time.monotonic())
         self._terminal = self._held.enter_context(Terminal(values["keys"]))
         self._terminal.welcome(self.plan, out, unfinished)
         self._shown: Shown | None = None
@@ -123,21 +127,21 @@ class AnnotationNode(Node):
             self._show()
 
     def _listen(self, images: str) -> None:
-        self._hands = qos.HandsInput(self, "hands/raw", self._take_frame)
-        qos.subscribe(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._hear)
+        self._hands = qos.HandsInput(self, "hands/raw", self._on_frame)
+        qos.subscribe(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._on_diagnostics)
         if images:
             kind, name = (
                 (CompressedImage, "sensor_msgs/msg/CompressedImage")
                 if images.endswith("/compressed")
                 else (Image, "sensor_msgs/msg/Image")
             )
-            take = partial(self._take_picture, self.resolve_topic_name(images), name)
+            take = partial(self._on_picture, self.resolve_topic_name(images), name)
             qos.subscribe(self, kind, images, qos.IMAGES_INPUT, take, raw=True)
         self._ticks = self.create_timer(
             TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
-    def _take_frame(self, message: HandFrame) -> None:
+    def _on_frame(self, message: HandFrame) -> None:
         assert self._recorder is not None
         self.diagnostics.arrived(nanoseconds(message.header.stamp))
         try:
@@ -148,14 +152,14 @@ class AnnotationNode(Node):
         self.course.frame(frame.stamp, frame.sequence, frame.hands_tracked, time.monotonic())
         self._show()
 
-    def _take_picture(self, topic: str, kind: str, data: bytes) -> None:
+    def _on_picture(self, topic: str, kind: str, data: bytes) -> None:
         assert self._recorder is not None
         try:
             self._recorder.take_bytes(topic, kind, data)
         except WhisperSignError as error:
             self.course.fail(error)
 
-    def _hear(self, message: DiagnosticArray) -> None:
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
         """Note why a sensor gives nothing: the one that this node hears, or one beside it."""
         for status in message.status:
             if status.level == DiagnosticStatus.ERROR and status.name in self._sensors():
@@ -236,7 +240,7 @@ def _names(given: str | Sequence[str]) -> list[str]:
 
 def main() -> int:
     """Run the executable ``annotation_node``."""
-    return run("annotation_node", lambda end: [AnnotationNode(end)], __doc__ or "", TABLE)
+    return run("annotation_node", lambda end: [AnnotationNode(end)], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

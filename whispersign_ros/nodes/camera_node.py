@@ -18,69 +18,77 @@ from whispersign_model.sensors.sensor import Observation, Sensor
 from whispersign_ros.conversions.images import TopicPictures, image_message
 from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.node import qos
-from whispersign_ros.node.parameters import MODEL, Change, Setting
+from whispersign_ros.node.parameters import MODEL, Change, ParameterSpec
 from whispersign_ros.node.recipe_sync import FOLLOW, follow
 from whispersign_ros.node.runner import run
-from whispersign_ros.nodes.sensor_base import SETTINGS, SensorNode
+from whispersign_ros.nodes.sensor_base import SHARED_PARAMETERS, SensorNode
 from whispersign_ros.playback.player import wait_for_listeners
 
 if TYPE_CHECKING:
     from whispersign_model.sensors.camera import CameraSensor
-    from whispersign_model.sensors.frame_source import Pictures
+    from whispersign_model.sensors.frame_source import FrameSource
 
 TOPICS = ("topic", "compressed_topic")
-TABLE = (
+PARAMETERS = (
     MODEL,
     FOLLOW,
-    Setting(
+    ParameterSpec(
         "input",
         "0",
         "a camera (number or path such as /dev/v4l/by-id/...), a video file, a folder of images, "
         "or 'topic' (image, camera_info) or 'compressed_topic' (image/compressed, camera_info)",
         or_number=True,
     ),
-    Setting("width", 1280, "pixels to ask a camera for; 0: as it likes", 0, 16384),
-    Setting("height", 720, "pixels to ask a camera for; 0: as it likes", 0, 16384),
-    Setting("rate", 30.0, "pictures a second: of a camera, of a folder of images", 1.0, 240.0),
-    Setting("pixel_format", "MJPG", "four letters to ask a camera for; empty: as it likes"),
-    Setting("mirrored", False, "the pictures are mirror images"),
-    Setting(
+    ParameterSpec("width", 1280, "pixels to ask a camera for; 0: as it likes", 0, 16384),
+    ParameterSpec("height", 720, "pixels to ask a camera for; 0: as it likes", 0, 16384),
+    ParameterSpec(
+        "rate", 30.0, "pictures a second: of a camera, of a folder of images", 1.0, 240.0
+    ),
+    ParameterSpec("pixel_format", "MJPG", "four letters to ask a camera for; empty: as it likes"),
+    ParameterSpec("mirrored", False, "the pictures are mirror images"),
+    ParameterSpec(
         "coordinates",
         "model",
         "metres before the camera, or image heights; model: what the model was trained on",
         choices=("model", "metric_sensor", "image_normalised"),
     ),
-    Setting(
+    ParameterSpec(
         "field_of_view",
         60.0,
         "degrees along the longer side of the picture, where nothing is calibrated",
         10.0,
         170.0,
     ),
-    Setting("calibration", "", "file of ROS's camera_calibration; camera_info has precedence"),
-    Setting(
+    ParameterSpec(
+        "calibration", "", "file of ROS's camera_calibration; camera_info has precedence"
+    ),
+    ParameterSpec(
         "hand_length",
         0.0,
         "metres from the signer's wrist to the middle knuckle; 0.0: as the detector thinks",
         0.0,
         0.2,
     ),
-    Setting("model_file", "", "hand_landmarker.task; empty: the one that `make setup` prepared"),
-    Setting("detection", 0.5, "least confidence of a hand in the whole picture", 0.05, 1.0),
-    Setting("presence", 0.5, "least confidence of a hand that is followed", 0.05, 1.0),
-    Setting("tracking", 0.5, "least overlap of a hand from picture to picture", 0.05, 1.0),
-    Setting(
+    ParameterSpec(
+        "model_file", "", "hand_landmarker.task; empty: the one that `make setup` prepared"
+    ),
+    ParameterSpec("detection", 0.5, "least confidence of a hand in the whole picture", 0.05, 1.0),
+    ParameterSpec("presence", 0.5, "least confidence of a hand that is followed", 0.05, 1.0),
+    ParameterSpec("tracking", 0.5, "least overlap of a hand from picture to picture", 0.05, 1.0),
+    ParameterSpec(
         "search",
         0.1,
         "seconds between looks for a hand that has long been away; 0.0: every picture",
         0.0,
         10.0,
     ),
-    Setting("every_frame", False, "a file waits for the detector; false: as fast as it was taken"),
-    Setting("exit_at_end", True, "end the process after the last picture; false: stay idle"),
-    Setting("wait_for", [""], "a file waits until these nodes listen, e.g. recognition_node"),
-    Setting("wait_timeout", 60.0, "seconds to wait for them", 0.0, 3600.0),
-    *SETTINGS,
+    ParameterSpec(
+        "every_frame", False, "a file waits for the detector; false: as fast as it was taken"
+    ),
+    ParameterSpec("exit_at_end", True, "end the process after the last picture; false: stay idle"),
+    ParameterSpec("wait_for", [""], "a file waits until these nodes listen, e.g. recognition_node"),
+    ParameterSpec("wait_timeout", 60.0, "seconds to wait for them", 0.0, 3600.0),
+    *SHARED_PARAMETERS,
 )
 
 
@@ -104,11 +112,13 @@ class CameraNode(SensorNode):
     ) -> None:
         self._camera: CameraSensor | None = None
         self._is_file = False
-        super().__init__("camera_node", TABLE, on_end, also_known, **arguments)
+        super().__init__("camera_node", PARAMETERS, on_end, also_known, **arguments)
         self._as_model = self.values["coordinates"] == "model"
         self._coordinates = "" if self._as_model else self.values["coordinates"]
         if self._as_model and self.values["follow"]:
-            follow(self, self.diagnostics, lambda recipe, _: self._hear(recipe.coordinates))
+            follow(
+                self, self.diagnostics, lambda recipe, _: self._on_coordinates(recipe.coordinates)
+            )
         self._pictures = qos.publish(self, Image, "hands/image", qos.IMAGES)
         if not self.values["exit_at_end"]:
             self.on_end = lambda: None
@@ -157,7 +167,7 @@ class CameraNode(SensorNode):
         if self._as_model:
             self._measure_in(coordinates)
 
-    def _hear(self, coordinates: str) -> None:
+    def _on_coordinates(self, coordinates: str) -> None:
         try:
             self._measure_in(coordinates)
         except ConfigError as error:
@@ -187,8 +197,8 @@ class CameraNode(SensorNode):
             header = Header(stamp=time_message(self.last_stamp), frame_id=self.values["frame_id"])
             self._pictures.publish(image_message(self._camera.drawn(), header))
 
-    def _make_pictures(self) -> Pictures:
-        from whispersign_model.sensors.background_reader import Grabbed
+    def _make_pictures(self) -> FrameSource:
+        from whispersign_model.sensors.background_reader import BackgroundReader
         from whispersign_model.sensors.picture_device import Device, DeviceOptions
         from whispersign_model.sensors.picture_files import Played, open_file
 
@@ -201,13 +211,17 @@ class CameraNode(SensorNode):
         if path.is_file() or path.is_dir():
             self._is_file = True
             file = open_file(path, values["rate"])
-            return Played(file, paced=False) if values["every_frame"] else Grabbed(Played(file))
+            return (
+                Played(file, paced=False)
+                if values["every_frame"]
+                else BackgroundReader(Played(file))
+            )
         if not given.isdecimal() and not given.startswith("/dev/"):
             raise ConfigError("parameter 'input'", f"there is no file {given}", "check the path")
         options = DeviceOptions(
             values["width"], values["height"], values["rate"], values["pixel_format"]
         )
-        return Grabbed(Device(given, options))
+        return BackgroundReader(Device(given, options))
 
 
 def _wanted_by(model: str) -> str:
@@ -217,7 +231,7 @@ def _wanted_by(model: str) -> str:
 
 def main() -> int:
     """Run the executable ``camera_node``."""
-    return run("camera_node", lambda end: [CameraNode(end)], __doc__ or "", TABLE)
+    return run("camera_node", lambda end: [CameraNode(end)], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

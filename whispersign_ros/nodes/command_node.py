@@ -22,43 +22,43 @@ from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros.commands.message_builder import build, is_stamped
 from whispersign_ros.commands.schema import Action, Publish, read_commands
 from whispersign_ros.commands.source_map import CommandsError
-from whispersign_ros.commands.state_machine import CommandMachine, Sign
+from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign
 from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import JUMP
 
 LONGEST_TICK = 0.05  # seconds between two looks whether something is due
 ANSWER = 10.0  # seconds after which a service that has not answered a call is given up
 FAREWELL = 0.5  # seconds that the stop action may take to arrive before the node ends
-TABLE = (
-    Setting(
+PARAMETERS = (
+    ParameterSpec(
         "commands_file",
         "config/commands.yaml",
         "which glosses do what; a file of config is the package's, where there is no other",
     ),
-    Setting(
+    ParameterSpec(
         "input_timeout",
         1.0,
         "seconds without hands/features that stop what is held; 0.0: however long",
         0.0,
         60.0,
     ),
-    Setting(
+    ParameterSpec(
         "recognizer",
         "recognition_node",
         "node whose diagnostics prove that it would notice a stop; empty: none",
     ),
-    Setting(
+    ParameterSpec(
         "recognizer_timeout",
         3.0,
         "seconds without them that stop what is held; they come once a second",
         1.5,
         60.0,
     ),
-    Setting(
+    ParameterSpec(
         "max_age",
         5.0,
         "seconds after its end at which a sign is too old to act upon; 0.0: never",
@@ -80,7 +80,7 @@ class CommandNode(Node):
         super().__init__(
             "command_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE, also_known)
+        values = declare(self, PARAMETERS, also_known)
         path = find_config(values["commands_file"])
         self._file = read_commands(path)
         built = build(self._file)
@@ -117,13 +117,13 @@ class CommandNode(Node):
         return name if name.startswith("/") or not name else f"{namespace}/{name}"
 
     def _listen(self) -> None:
-        qos.subscribe(self, HandFeatures, "hands/features", qos.HEARTBEAT, self._hear_features)
-        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._hear)
-        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._glimpse)
+        qos.subscribe(self, HandFeatures, "hands/features", qos.HEARTBEAT, self._on_features)
+        qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._on_gloss)
+        qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._on_partial)
         qos.subscribe(self, Vocabulary, "vocabulary", qos.VOCABULARY, self._check)
         if self._recognizer:
             qos.subscribe(
-                self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._hear_diagnostics
+                self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS, self._on_diagnostics
             )
 
     def _begin(self, machine: CommandMachine) -> None:
@@ -149,7 +149,7 @@ class CommandNode(Node):
             except NameValidationException as error:
                 name = "topic" if isinstance(action, Publish) else "service"
                 fault = " ".join(str(error).split())
-                faults.append(self._file.located.fault((*place, name), fault))
+                faults.append(self._file.source_map.fault((*place, name), fault))
         if faults:
             raise CommandsError(faults)
         return performers
@@ -199,12 +199,12 @@ class CommandNode(Node):
             why = getattr(response, "message", "") or answer.exception() or "no reason given"
             self.diagnostics.dropped("calls_refused", f"{service}: {why}")
 
-    def _hear_features(self, message: HandFeatures) -> None:
+    def _on_features(self, message: HandFeatures) -> None:
         self.diagnostics.arrived(nanoseconds(message.header.stamp))
         if self._machine is not None:
             self._machine.alive(self._features, _now())
 
-    def _hear_diagnostics(self, message: DiagnosticArray) -> None:
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
         """Take the recogniser's word that it runs, unless it also says that it cannot read."""
         for status in message.status:
             well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
@@ -236,13 +236,13 @@ class CommandNode(Node):
     def _hear(self, message: Gloss) -> None:
         """Take what is final; what is not has been sent to the wrong topic."""
         if not message.final or self._lacking:
-            self._glimpse(message)
+            self._on_partial(message)
         elif self._machine is not None:
             sign = _sign(message)
             age = (self.get_clock().now().nanoseconds - sign.end) / NANOSECONDS
             self._do(self._machine.hear(sign, _now(), age))
 
-    def _glimpse(self, message: Gloss) -> None:
+    def _on_partial(self, message: Gloss) -> None:
         if self._machine is not None:
             self._do(self._machine.glimpse(_sign(message), _now()))
 
@@ -280,14 +280,14 @@ def _now() -> int:
     return time.monotonic_ns()
 
 
-def _sign(message: Gloss) -> Sign:
+def _sign(message: Gloss) -> RecognizedSign:
     start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
-    return Sign(message.gloss, message.confidence, start, end)
+    return RecognizedSign(message.gloss, message.confidence, start, end)
 
 
 def main() -> int:
     """Run the executable ``command_node``."""
-    return run("command_node", lambda end: [CommandNode()], __doc__ or "", TABLE)
+    return run("command_node", lambda end: [CommandNode()], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

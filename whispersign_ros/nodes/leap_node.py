@@ -8,26 +8,26 @@ from typing import Any
 from whispersign_model.errors import SensorError, WhisperSignError
 from whispersign_model.sensors.leap_hands import MODES
 from whispersign_model.sensors.sensor import Sensor
-from whispersign_ros.node.parameters import Setting
+from whispersign_ros.node.parameters import ParameterSpec
 from whispersign_ros.node.runner import run
-from whispersign_ros.nodes.sensor_base import SETTINGS, SensorNode
+from whispersign_ros.nodes.sensor_base import SHARED_PARAMETERS, SensorNode
 
-TABLE = (
-    Setting(
+PARAMETERS = (
+    ParameterSpec(
         "transport",
         "auto",
         "how to reach the tracking service: leapc, Ultraleap's Python bindings; websocket; "
         "auto: leapc where the bindings are there",
         choices=("auto", "leapc", "websocket"),
     ),
-    Setting("url", "ws://127.0.0.1:6437/v6.json", "of the WebSocket service"),
-    Setting(
+    ParameterSpec("url", "ws://127.0.0.1:6437/v6.json", "of the WebSocket service"),
+    ParameterSpec(
         "tracking_mode",
         "desktop",
         "where the device is: on a desk, on a forehead, or upside down above a screen",
         choices=MODES,
     ),
-    *SETTINGS,
+    *SHARED_PARAMETERS,
 )
 
 
@@ -46,7 +46,7 @@ class LeapNode(SensorNode):
     def __init__(
         self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
     ) -> None:
-        super().__init__("leap_node", TABLE, on_end, also_known, **arguments)
+        super().__init__("leap_node", PARAMETERS, on_end, also_known, **arguments)
         self.begin()
 
     def make_sensor(self) -> Sensor:
@@ -73,7 +73,7 @@ class LeapNode(SensorNode):
 
 def main() -> int:
     """Run the executable ``leap_node``."""
-    return run("leap_node", lambda end: [LeapNode(end)], __doc__ or "", TABLE)
+    return run("leap_node", lambda end: [LeapNode(end)], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
 from whispersign_ros.nodes import (
     camera_node,
@@ -22,12 +22,12 @@ from whispersign_ros.nodes import (
 )
 
 SOURCES = {
-    "camera": (camera_node.CameraNode, camera_node.TABLE),
-    "leap": (leap_node.LeapNode, leap_node.TABLE),
-    "replay": (replay_node.ReplayNode, replay_node.TABLE),
-    "synthetic": (synthetic_node.SyntheticNode, synthetic_node.TABLE),
+    "camera": (camera_node.CameraNode, camera_node.PARAMETERS),
+    "leap": (leap_node.LeapNode, leap_node.PARAMETERS),
+    "replay": (replay_node.ReplayNode, replay_node.PARAMETERS),
+    "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
-TABLE = (Setting("source", "replay", "where hands come from", choices=tuple(SOURCES)),)
+PARAMETERS = (ParameterSpec("source", "replay", "where hands come from", choices=tuple(SOURCES)),)
 REST_CHECK = 0.2  # seconds between two looks whether everything has come out
 
 
@@ -53,7 +53,7 @@ class Pipeline(Node):
         super().__init__(
             "pipeline", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        self.source: str = declare(self, TABLE, also_known)["source"]
+        self.source: str = declare(self, PARAMETERS, also_known)["source"]
         self.source_ended = threading.Event()
 
     def end_at_rest(self, stages: Sequence[Stage], end: Callable[[], None]) -> None:
@@ -97,10 +97,10 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
 def _all_names() -> list[str]:
     """Names of all parameters: given to the process without a node's name, all nodes see them."""
     tables = [
-        TABLE,
-        recognition_node.TABLE,
-        preprocessing_node.TABLE,
-        smoothing_node.TABLE,
+        PARAMETERS,
+        recognition_node.PARAMETERS,
+        preprocessing_node.PARAMETERS,
+        smoothing_node.PARAMETERS,
         *(table for _, table in SOURCES.values()),
     ]
     return [setting.name for table in tables for setting in table]
@@ -108,7 +108,7 @@ def _all_names() -> list[str]:
 
 def main() -> int:
     """Run the executable ``pipeline``."""
-    return run("pipeline", create, __doc__ or "", TABLE)
+    return run("pipeline", create, __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -18,15 +18,15 @@ from whispersign_msgs.msg import HandFeatures, HandFrame
 from whispersign_ros.conversions.messages import features_message, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import MODEL, Setting, declare
-from whispersign_ros.node.recipe_sync import FOLLOW, Former, follow
+from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
+from whispersign_ros.node.recipe_sync import FOLLOW, GracePeriod, follow
 from whispersign_ros.node.runner import run
-from whispersign_ros.node.stream_monitor import Seams, Silence
+from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 
-TABLE = (
+PARAMETERS = (
     MODEL,
     FOLLOW,
-    Setting(
+    ParameterSpec(
         "idle_timeout",
         1.0,
         "seconds without a message after which what is still held back is published",
@@ -50,17 +50,17 @@ class PreprocessingNode(Node):
         super().__init__(
             "preprocessing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE, also_known, {"model": self._change_model})
+        values = declare(self, PARAMETERS, also_known, {"model": self._change_model})
         metadata = read_metadata(find_checkpoint(values["model"]))
-        self._seams = Seams()
-        self._former = Former()  # filter
+        self._input_sequence = SequenceTracker()
+        self._grace_period = GracePeriod()  # filter
         self._sequence = 0
         self._frame_id = ""
         self._topic = self.resolve_topic_name("hands/filtered")
         self.diagnostics = Diagnostics(self, "hands/filtered", "whispersign_msgs/msg/HandFrame")
         self._publisher = qos.publish(self, HandFeatures, "hands/features", qos.FEATURES)
         self._use(metadata.recipe, metadata.model_id)
-        self._silence = Silence(self, values["idle_timeout"], self.flush)
+        self._watchdog = InputWatchdog(self, values["idle_timeout"], self.flush)
         self._input = qos.HandsInput(self, "hands/filtered", self._process)
         if values["follow"]:
             follow(self, self.diagnostics, self._adopt)
@@ -80,13 +80,13 @@ class PreprocessingNode(Node):
         """Go on with another recipe, in a new stream."""
         if recipe.id != self._recipe_id:
             self.flush()
-            self._former.becomes(self._recipe.smoothing.name)
+            self._grace_period.becomes(self._recipe.smoothing.name)
             self._use(recipe, model_id)
 
     @property
     def at_rest(self) -> bool:
         """No frames have come for ``idle_timeout`` and everything is published."""
-        return not self._silence.waiting
+        return not self._watchdog.waiting
 
     def flush(self) -> None:
         """Publish what is still held back; the next frame begins a new stream."""
@@ -95,10 +95,10 @@ class PreprocessingNode(Node):
     def _process(self, message: HandFrame) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._silence.broken()
-        seam = self._seams.at(frame.sequence)
-        if self._seams.missed:
-            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
+        self._watchdog.broken()
+        seam = self._input_sequence.at(frame.sequence)
+        if self._input_sequence.missed:
+            self.diagnostics.dropped("frames_missed", count=self._input_sequence.missed)
         if seam:
             self.flush()
         if not self._accepts(message):
@@ -120,7 +120,7 @@ class PreprocessingNode(Node):
         try:
             self._check(message)
         except RecipeError as error:
-            if message.smoothing and self._former.was(message.smoothing):
+            if message.smoothing and self._grace_period.was(message.smoothing):
                 self.diagnostics.dropped("frames_of_the_former_model")
                 return False
             self.diagnostics.refuse(str(error))
@@ -165,7 +165,7 @@ class PreprocessingNode(Node):
 
 def main() -> int:
     """Run the executable ``preprocessing_node``."""
-    return run("preprocessing_node", lambda end: [PreprocessingNode()], __doc__ or "", TABLE)
+    return run("preprocessing_node", lambda end: [PreprocessingNode()], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ from whispersign_ros.conversions.messages import (
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Condition, Diagnostics
 from whispersign_ros.node.managed_node import ACTIVE, AUTOSTART, ManagedNode
-from whispersign_ros.node.parameters import MODEL, Change, Setting
-from whispersign_ros.node.recipe_sync import Former
+from whispersign_ros.node.parameters import MODEL, Change, ParameterSpec
+from whispersign_ros.node.recipe_sync import GracePeriod
 from whispersign_ros.node.runner import run
-from whispersign_ros.node.stream_monitor import Seams, Silence
+from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 from whispersign_ros.recognition.action_server import RecognizeServer
 from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
 
@@ -37,45 +37,45 @@ _DEFAULTS = RecognizerOptions()
 
 # Parameters with the names of RecognizerOptions.
 ENDPOINTS = (
-    Setting(
-        "sure_absent_timeout",
-        _DEFAULTS.sure_absent_timeout,
+    ParameterSpec(
+        "early_absent_timeout",
+        _DEFAULTS.early_absent_timeout,
         "seconds without a hand that end an utterance the network is sure of",
         0.05,
         10.0,
     ),
-    Setting(
-        "sure_rest_timeout",
-        _DEFAULTS.sure_rest_timeout,
+    ParameterSpec(
+        "early_rest_timeout",
+        _DEFAULTS.early_rest_timeout,
         "seconds of resting hands that end an utterance the network is sure of",
         0.05,
         10.0,
     ),
-    Setting(
+    ParameterSpec(
         "absent_timeout",
         _DEFAULTS.absent_timeout,
         "seconds without a hand that end an utterance",
         0.05,
         10.0,
     ),
-    Setting(
-        "blank_timeout",
-        _DEFAULTS.blank_timeout,
+    ParameterSpec(
+        "trailing_silence_timeout",
+        _DEFAULTS.trailing_silence_timeout,
         "seconds of resting hands and no gloss, after at least one, that end an utterance",
         0.05,
         10.0,
     ),
-    Setting(
+    ParameterSpec(
         "max_length",
         _DEFAULTS.max_length,
         "seconds after which an utterance is cut between two glosses",
         1.5,
         60.0,
     ),
-    Setting(
+    ParameterSpec(
         "chunk", _DEFAULTS.chunk, "steps of 4 frames read at a time for partial results", 1, 64
     ),
-    Setting(
+    ParameterSpec(
         "min_confidence",
         _DEFAULTS.min_confidence,
         "a gloss with less confidence is not published on gloss",
@@ -83,24 +83,26 @@ ENDPOINTS = (
         1.0,
     ),
 )
-TABLE = (
+PARAMETERS = (
     MODEL,
-    Setting(
+    ParameterSpec(
         "device",
         "auto",
         "where the network runs; auto: a GPU where there is one (an .onnx: onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
-    Setting("threads", 1, "CPU threads of the network", 1, 64),
+    ParameterSpec("threads", 1, "CPU threads of the network", 1, 64),
     *ENDPOINTS,
-    Setting(
+    ParameterSpec(
         "idle_timeout",
         2.0,
         "seconds without features that end an utterance; longer than that of preprocessing_node",
         0.05,
         60.0,
     ),
-    Setting("queue_size", 1200, "steps of features that may wait for the network", 60, 100_000),
+    ParameterSpec(
+        "queue_size", 1200, "steps of features that may wait for the network", 60, 100_000
+    ),
     AUTOSTART,
 )
 
@@ -118,9 +120,9 @@ class RecognitionNode(ManagedNode):
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
         self._worker: RecognitionWorker | None = None
         self._subscription: Subscription | None = None
-        self._silence: Silence | None = None
+        self._watchdog: InputWatchdog | None = None
         self._server: RecognizeServer | None = None
-        super().__init__("recognition_node", TABLE, also_known, **arguments)
+        super().__init__("recognition_node", PARAMETERS, also_known, **arguments)
         self._topic = self.resolve_topic_name("hands/features")
         self.diagnostics = Diagnostics(
             self, "hands/features", "whispersign_msgs/msg/HandFeatures", self.condition
@@ -130,9 +132,9 @@ class RecognitionNode(ManagedNode):
         self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
         self._recipe = qos.publish(self, Recipe, "recipe", qos.RECIPE)
         self._metadata: CheckpointMetadata | None = None
-        self._former = Former()  # recipe
+        self._grace_period = GracePeriod()  # recipe
         self._frame_id = ""
-        self._seams = Seams()
+        self._sequence = SequenceTracker()
         self._seam_owed = False  # a stream began with features that were refused
         self._utterances = 0  # of earlier activations
         self._server = RecognizeServer(self, self._recognisable)
@@ -141,7 +143,7 @@ class RecognitionNode(ManagedNode):
     @property
     def at_rest(self) -> bool:
         """No features have come for ``idle_timeout`` and everything is published."""
-        heard = self._silence is not None and self._silence.waiting
+        heard = self._watchdog is not None and self._watchdog.waiting
         return not heard and (self._worker is None or self._worker.at_rest)
 
     def condition(self) -> Condition | None:
@@ -172,7 +174,7 @@ class RecognitionNode(ManagedNode):
         if self._worker is not None:
             self._worker.switch(self._load(path, metadata))
         if self._metadata is not None:
-            self._former.becomes(self._metadata.recipe.id)
+            self._grace_period.becomes(self._metadata.recipe.id)
             self._metadata = metadata
             self._announce(metadata)
 
@@ -202,10 +204,10 @@ class RecognitionNode(ManagedNode):
         recognition = self._load(path, metadata)
         recognition.recognizer.utterance_id = self._utterances
         self._worker = RecognitionWorker(recognition, self.diagnostics, self.values["queue_size"])
-        self._seams, self._seam_owed = Seams(), True
-        self._silence = Silence(self, self.values["idle_timeout"], self._worker.finish)
+        self._sequence, self._seam_owed = SequenceTracker(), True
+        self._watchdog = InputWatchdog(self, self.values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
-            self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._take
+            self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._on_features
         )
 
     def _load(self, path: Path, metadata: CheckpointMetadata) -> Recognition:
@@ -229,26 +231,26 @@ class RecognitionNode(ManagedNode):
     def _release(self) -> None:
         if self._subscription is not None:
             self.destroy_subscription(self._subscription)
-        if self._silence is not None:
-            self._silence.destroy()
+        if self._watchdog is not None:
+            self._watchdog.destroy()
         if self._worker is not None:
             self._utterances = self._worker.stop()
         if self._server is not None:
             self._server.stop(f"{self.get_name()} has been deactivated")
-        self._subscription = self._silence = self._worker = None
+        self._subscription = self._watchdog = self._worker = None
 
     def _forget(self) -> None:
         self._metadata = None
 
     def _take(self, message: HandFeatures) -> None:
-        worker, silence, server = self._worker, self._silence, self._server
+        worker, silence, server = self._worker, self._watchdog, self._server
         if worker is None or silence is None or server is None:
             return
         stamp, features = read_features(message)
         self.diagnostics.arrived(stamp)
-        seam = self._seams.at(message.sequence)
-        if self._seams.missed:
-            self.diagnostics.dropped("steps_missed", count=self._seams.missed)
+        seam = self._sequence.at(message.sequence)
+        if self._sequence.missed:
+            self.diagnostics.dropped("steps_missed", count=self._sequence.missed)
         if not self._accepts(message):
             self._seam_owed |= seam
             return
@@ -266,7 +268,7 @@ class RecognitionNode(ManagedNode):
         if message.recipe_id == wanted:
             self.diagnostics.accept()
             return True
-        if self._former.was(message.recipe_id):
+        if self._grace_period.was(message.recipe_id):
             self.diagnostics.dropped("steps_of_the_former_model")
         else:
             self.diagnostics.refuse(
@@ -287,7 +289,7 @@ class RecognitionNode(ManagedNode):
 
 def main() -> int:
     """Run the executable ``recognition_node``."""
-    return run("recognition_node", lambda end: [RecognitionNode()], __doc__ or "", TABLE)
+    return run("recognition_node", lambda end: [RecognitionNode()], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

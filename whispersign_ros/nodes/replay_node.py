@@ -15,34 +15,34 @@ from whispersign_model.recordings.bags.files import find_bags
 from whispersign_model.recordings.bags.topics import FILTERED, RAW
 from whispersign_model.recordings.recording import Recording
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
-from whispersign_ros.playback.clock_publisher import PlayedClock
-from whispersign_ros.playback.player import SETTINGS, Player, PlayerOptions, shared_options
+from whispersign_ros.playback.clock_publisher import ClockPublisher
+from whispersign_ros.playback.player import SHARED_PARAMETERS, Player, PlayerOptions, shared_options
 
-TABLE = (
-    Setting(
+PARAMETERS = (
+    ParameterSpec(
         "bag",
         "",
         "bag to play, or a folder of bags (played in order of their names), or a list of these",
         one_or_many=True,
     ),
-    Setting("loop", False, "begin again after the last bag"),
-    Setting(
+    ParameterSpec("loop", False, "begin again after the last bag"),
+    ParameterSpec(
         "restamp",
         True,
         "move the stamps of each bag to the time it is sent, spacing kept; false: as recorded",
     ),
-    Setting(
+    ParameterSpec(
         "clock",
         0.0,
         "times a second to publish the time of what is played on /clock; 0.0: not at all",
         0.0,
         1000.0,
     ),
-    Setting("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
-    Setting("exit_at_end", True, "end the process after the last frame; false: stay idle"),
-    *SETTINGS,
+    ParameterSpec("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
+    ParameterSpec("exit_at_end", True, "end the process after the last frame; false: stay idle"),
+    *SHARED_PARAMETERS,
 )
 
 
@@ -65,7 +65,7 @@ class ReplayNode(Node):
             "replay_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
         self._player: Player | None = None  # rclpy may destroy a node that was never whole
-        values = declare(self, TABLE, also_known)
+        values = declare(self, PARAMETERS, also_known)
         given = [values["bag"]] if isinstance(values["bag"], str) else values["bag"]
         if not any(given):
             raise ConfigError("parameter 'bag'", "is empty", "set it to a bag or folder of bags")
@@ -90,7 +90,7 @@ class ReplayNode(Node):
             _recordings(first, bags, values["loop"]),
             self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
-            PlayedClock(self, values["clock"]),
+            ClockPublisher(self, values["clock"]),
         )
         self._player.start()
 
@@ -121,7 +121,7 @@ def _recordings(
 
 def main() -> int:
     """Run the executable ``replay_node``."""
-    return run("replay_node", lambda end: [ReplayNode(end)], __doc__ or "", TABLE)
+    return run("replay_node", lambda end: [ReplayNode(end)], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

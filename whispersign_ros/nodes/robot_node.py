@@ -12,21 +12,23 @@ from rclpy.node import Node
 
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
-TABLE = (
-    Setting("stamped", False, "cmd_vel carries TwistStamped; false: Twist"),
-    Setting(
+PARAMETERS = (
+    ParameterSpec("stamped", False, "cmd_vel carries TwistStamped; false: Twist"),
+    ParameterSpec(
         "command_timeout",
         0.5,
         "seconds after the last command at which the robot stops by itself",
         0.05,
         60.0,
     ),
-    Setting("rate", 20.0, "poses a second", 1.0, 200.0),
-    Setting("frame_id", "odom", "frame_id of the poses: x ahead at the beginning, y to the left"),
+    ParameterSpec("rate", 20.0, "poses a second", 1.0, 200.0),
+    ParameterSpec(
+        "frame_id", "odom", "frame_id of the poses: x ahead at the beginning, y to the left"
+    ),
 )
 
 
@@ -46,7 +48,7 @@ class RobotNode(Node):
         super().__init__(
             "robot_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE)
+        values = declare(self, PARAMETERS)
         self.robot = Unicycle(values["command_timeout"], time.monotonic())
         self._frame_id: str = values["frame_id"]
         kind = TwistStamped if values["stamped"] else Twist
@@ -87,7 +89,7 @@ def _pose_message(pose: Pose) -> PoseStamped:
 
 def main() -> int:
     """Run the executable ``robot_node``."""
-    return run("robot_node", lambda end: [RobotNode()], __doc__ or "", TABLE)
+    return run("robot_node", lambda end: [RobotNode()], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 from rclpy.duration import Duration
 
 from whispersign_model.errors import WhisperSignError
-from whispersign_model.sensors.reader import Patience, Reader
+from whispersign_model.sensors.reader import Reader, RetryPolicy
 from whispersign_model.sensors.sensor import Observation, Sensor
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
@@ -19,14 +19,20 @@ from whispersign_ros.conversions.messages import frame_message
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.managed_node import AUTOSTART, ManagedNode
-from whispersign_ros.node.parameters import Setting
+from whispersign_ros.node.parameters import ParameterSpec
 
 # Parameters that every sensor's node has.
-SETTINGS = (
-    Setting("frame_id", "hands", "frame_id of the headers: x to the signer's right, y up, z back"),
-    Setting("retry", 0.5, "seconds until a lost sensor is looked for again", 0.05, 60.0),
-    Setting("longest_retry", 8.0, "the wait doubles with every attempt, up to this", 0.05, 600.0),
-    Setting("silence", 2.0, "seconds without a frame after which it is called silent", 0.2, 60.0),
+SHARED_PARAMETERS = (
+    ParameterSpec(
+        "frame_id", "hands", "frame_id of the headers: x to the signer's right, y up, z back"
+    ),
+    ParameterSpec("retry", 0.5, "seconds until a lost sensor is looked for again", 0.05, 60.0),
+    ParameterSpec(
+        "longest_retry", 8.0, "the wait doubles with every attempt, up to this", 0.05, 600.0
+    ),
+    ParameterSpec(
+        "silence", 2.0, "seconds without a frame after which it is called silent", 0.2, 60.0
+    ),
     AUTOSTART,
 )
 DRIFT = NANOSECONDS // 20  # by which the node's clock may leave the host's before it is followed
@@ -71,7 +77,7 @@ class SensorNode(ManagedNode):
 
     Args:
         name: of the node.
-        table: all its parameters, ``SETTINGS`` among them.
+        table: all its parameters, ``PARAMETERS`` among them.
         on_end: called after the last frame of a sensor that ends.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
@@ -83,7 +89,7 @@ class SensorNode(ManagedNode):
     def __init__(
         self,
         name: str,
-        table: Sequence[Setting],
+        table: Sequence[ParameterSpec],
         on_end: Callable[[], None],
         also_known: Sequence[str] = (),
         **arguments: Any,
@@ -175,8 +181,8 @@ class SensorNode(ManagedNode):
         assert self.sensor is not None
         self.stopping.clear()
         values = self.values
-        patience = Patience(values["retry"], values["longest_retry"], values["silence"])
-        self._reader = Reader(self.sensor, self, patience)
+        retry = RetryPolicy(values["retry"], values["longest_retry"], values["silence"])
+        self._reader = Reader(self.sensor, self, retry)
         self._reader.start()
 
     def _release(self) -> None:

@@ -17,22 +17,22 @@ from whispersign_msgs.msg import HandFrame
 from whispersign_ros.conversions.messages import read_frame, set_hands
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import MODEL, Setting, declare
+from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
 from whispersign_ros.node.recipe_sync import FOLLOW, follow
 from whispersign_ros.node.runner import run
-from whispersign_ros.node.stream_monitor import Seams
+from whispersign_ros.node.stream_monitor import SequenceTracker
 
 FIELDS = ("min_cutoff", "beta", "d_cutoff", "window_size")  # of Smoothing, taken as parameters
 
 
-def _field(name: str, description: str, minimum: float, maximum: float) -> Setting:
-    return Setting(name, getattr(Smoothing(), name), description, minimum, maximum)
+def _field(name: str, description: str, minimum: float, maximum: float) -> ParameterSpec:
+    return ParameterSpec(name, getattr(Smoothing(), name), description, minimum, maximum)
 
 
-TABLE = (
+PARAMETERS = (
     MODEL,
     FOLLOW,
-    Setting(
+    ParameterSpec(
         "kind",
         "model",
         "the filter; model: the one the model was trained with, other parameters then unused",
@@ -58,13 +58,13 @@ class SmoothingNode(Node):
         super().__init__(
             "smoothing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE, also_known, {"model": self._change_model})
+        values = declare(self, PARAMETERS, also_known, {"model": self._change_model})
         self._as_model = values["kind"] == "model"
         if self._as_model:
             smoothing = read_metadata(find_checkpoint(values["model"])).recipe.smoothing
         else:
             smoothing = Smoothing(kind=values["kind"], **{field: values[field] for field in FIELDS})
-        self._seams = Seams()
+        self._sequence = SequenceTracker()
         self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
         self._use(smoothing)
         self._publisher = qos.publish(self, HandFrame, "hands/filtered", qos.HANDS)
@@ -93,10 +93,10 @@ class SmoothingNode(Node):
         self.diagnostics.arrived(frame.stamp)
         if frame.untrackable:
             self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
-        if self._seams.at(frame.sequence):
+        if self._sequence.at(frame.sequence):
             self._smoother.reset()
-        if self._seams.missed:
-            self.diagnostics.dropped("frames_missed", count=self._seams.missed)
+        if self._sequence.missed:
+            self.diagnostics.dropped("frames_missed", count=self._sequence.missed)
         positions: NDArray[np.float32] | None = frame.positions
         if not message.smoothing:
             positions = self._smoother.push(frame.stamp, frame.positions, frame.confidence)
@@ -111,7 +111,7 @@ class SmoothingNode(Node):
 
 def main() -> int:
     """Run the executable ``smoothing_node``."""
-    return run("smoothing_node", lambda end: [SmoothingNode()], __doc__ or "", TABLE)
+    return run("smoothing_node", lambda end: [SmoothingNode()], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -22,39 +22,41 @@ from whispersign_model.synthesis.signer import AwayItem, Signer
 from whispersign_msgs.msg import Prompt
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
-from whispersign_ros.playback.player import SETTINGS, Player, PlayerOptions, shared_options
+from whispersign_ros.playback.player import SHARED_PARAMETERS, Player, PlayerOptions, shared_options
 
 REACTION = 0.2  # seconds without hands before and after a sign that was asked for
 AWAY = 0.1  # seconds between two looks whether one is
-TABLE = (
-    Setting(
+PARAMETERS = (
+    ParameterSpec(
         "glosses",
         "",
         "gloss to sign, or a list: one sentence, signed again and again; empty: random sentences",
         one_or_many=True,
     ),
-    Setting("sentence_length", 3, "glosses in a random sentence", 1, 20),
-    Setting("sentences", 0, "sentences to sign; 0: without end", 0, 1_000_000),
-    Setting("seed", 0, "decides the person and everything that varies", 0, 2**31 - 1),
-    Setting("sensor", "leap", "what the person signs before; ideal: the truth", choices=SENSORS),
-    Setting("frame_rate", 60.0, "frames the sensor gives a second, Hz", 5.0, 240.0),
-    Setting(
+    ParameterSpec("sentence_length", 3, "glosses in a random sentence", 1, 20),
+    ParameterSpec("sentences", 0, "sentences to sign; 0: without end", 0, 1_000_000),
+    ParameterSpec("seed", 0, "decides the person and everything that varies", 0, 2**31 - 1),
+    ParameterSpec(
+        "sensor", "leap", "what the person signs before; ideal: the truth", choices=SENSORS
+    ),
+    ParameterSpec("frame_rate", 60.0, "frames the sensor gives a second, Hz", 5.0, 240.0),
+    ParameterSpec(
         "noise",
         -1.0,
         "standard deviation of a joint's position, metres; below 0: the sensor's own",
         -1.0,
         0.1,
     ),
-    Setting(
+    ParameterSpec(
         "prompted",
         False,
         "sign what topic prompt asks for, when it does, and nothing else; glosses and sentences "
         "are then unused",
     ),
-    Setting("exit_at_end", True, "end the process after the last sentence; false: stay idle"),
-    *SETTINGS,
+    ParameterSpec("exit_at_end", True, "end the process after the last sentence; false: stay idle"),
+    *SHARED_PARAMETERS,
 )
 
 
@@ -77,7 +79,7 @@ class SyntheticNode(Node):
             "synthetic_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
         self._player: Player | None = None  # rclpy may destroy a node that was never whole
-        values = declare(self, TABLE, also_known)
+        values = declare(self, PARAMETERS, also_known)
         sensor = SensorModel.named(values["sensor"], values["frame_rate"])
         if values["noise"] >= 0:
             sensor = replace(sensor, noise=values["noise"])
@@ -136,7 +138,7 @@ class Prompted:
         self._signer = signer
         self._asked: SimpleQueue[tuple[str, int]] = SimpleQueue()
         self._last: tuple[int, str, int] | None = None
-        qos.subscribe(node, Prompt, "prompt", qos.STATE, self._hear)
+        qos.subscribe(node, Prompt, "prompt", qos.STATE, self._on_prompt)
 
     def recordings(self) -> Iterator[Callable[[], Recording]]:
         """Yield what makes the next recording, without end."""
@@ -148,7 +150,7 @@ class Prompted:
             else:
                 yield partial(self._sign, gloss.split(BETWEEN), take)
 
-    def _hear(self, message: Prompt) -> None:
+    def _on_prompt(self, message: Prompt) -> None:
         """Sign once when signing begins; the prompt comes again while time runs."""
         now = (message.phase, message.gloss, message.take)
         if message.phase == Prompt.SIGNING and now != self._last:
@@ -165,7 +167,7 @@ class Prompted:
 
 def main() -> int:
     """Run the executable ``synthetic_node``."""
-    return run("synthetic_node", lambda end: [SyntheticNode(end)], __doc__ or "", TABLE)
+    return run("synthetic_node", lambda end: [SyntheticNode(end)], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -26,20 +26,20 @@ from whispersign_ros.conversions.markers import (
 from whispersign_ros.conversions.messages import read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting, declare
+from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
-from whispersign_ros.node.stream_monitor import Silence
+from whispersign_ros.node.stream_monitor import InputWatchdog
 
 LOOK = 0.25  # seconds between two looks whether anybody listens
 SHORTEST = 0.9  # of the time between two pictures: a frame that is a little early is drawn
 LINE = 1.5  # heights of text from a line to the next
-TABLE = (
-    Setting("hands", "filtered", "which hands are drawn", choices=("filtered", "raw")),
-    Setting(
+PARAMETERS = (
+    ParameterSpec("hands", "filtered", "which hands are drawn", choices=("filtered", "raw")),
+    ParameterSpec(
         "rate", 30.0, "pictures a second, at most; frames in between are not drawn", 1.0, 240.0
     ),
-    Setting("gloss_time", 3.0, "seconds for which the last glosses are shown", 0.1, 3600.0),
-    Setting(
+    ParameterSpec("gloss_time", 3.0, "seconds for which the last glosses are shown", 0.1, 3600.0),
+    ParameterSpec(
         "hands_timeout",
         1.0,
         "seconds without a frame after which everything is taken away",
@@ -88,7 +88,7 @@ class VisualizationNode(Node):
         super().__init__(
             "visualization_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, TABLE)
+        values = declare(self, PARAMETERS)
         self._topic = f"hands/{values['hands']}"
         self._pause = round(SHORTEST / values["rate"] * NANOSECONDS)
         self._gloss_time: float = values["gloss_time"]
@@ -97,7 +97,7 @@ class VisualizationNode(Node):
         self.diagnostics = Diagnostics(self, self._topic, "whispersign_msgs/msg/HandFrame")
         self.diagnostics.rest("nobody listens to the markers")
         self._markers = qos.publish(self, MarkerArray, "markers", qos.MARKERS)
-        self._silence = Silence(self, values["hands_timeout"], self._clear)
+        self._watchdog = InputWatchdog(self, values["hands_timeout"], self._clear)
         self._looks = self.create_timer(
             LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -130,8 +130,8 @@ class VisualizationNode(Node):
         """Begin to hear hands and glosses."""
         hands = qos.HandsInput(self, self._topic, self._draw)
         glosses = [
-            qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._hear),
-            qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._hear),
+            qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._on_gloss),
+            qos.subscribe(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL, self._on_gloss),
         ]
         self._inputs = [
             hands.destroy,
@@ -139,7 +139,7 @@ class VisualizationNode(Node):
         ]
         self.diagnostics.rest("")
 
-    def _hear(self, message: Gloss) -> None:
+    def _on_gloss(self, message: Gloss) -> None:
         """Note a gloss; final ones end what was partial, and what of that comes late."""
         if not message.final:
             if message.utterance_id != self._final.utterance:
@@ -154,7 +154,7 @@ class VisualizationNode(Node):
         now = time.monotonic_ns()
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._silence.broken()
+        self._watchdog.broken()
         if now - self._drawn < self._pause:
             return
         self._drawn = now
@@ -192,7 +192,7 @@ class VisualizationNode(Node):
 
 def main() -> int:
     """Run the executable ``visualization_node``."""
-    return run("visualization_node", lambda end: [VisualizationNode()], __doc__ or "", TABLE)
+    return run("visualization_node", lambda end: [VisualizationNode()], __doc__ or "", PARAMETERS)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.node import qos
 
 
-class PlayedClock:
+class ClockPublisher:
     """Publishes the time that a recording has reached, again and again.
 
     Nothing is published before the first recording. After a recording the time stands still until

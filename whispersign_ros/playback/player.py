@@ -18,24 +18,28 @@ from whispersign_msgs.msg import GlossAnnotation, HandFrame
 from whispersign_ros.conversions.messages import annotation_message, frame_message
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
-from whispersign_ros.node.parameters import Setting
+from whispersign_ros.node.parameters import ParameterSpec
 from whispersign_ros.node.stream_monitor import JUMP
-from whispersign_ros.playback.clock_publisher import PlayedClock
+from whispersign_ros.playback.clock_publisher import ClockPublisher
 
 # Parameters that every node with a player has.
-SETTINGS = (
-    Setting("rate", 1.0, "speed of playing, 1 = as recorded", 0.01, 100.0),
-    Setting("frame_id", "", "frame_id of the headers; empty: that of the recording, or 'hands'"),
-    Setting(
+SHARED_PARAMETERS = (
+    ParameterSpec("rate", 1.0, "speed of playing, 1 = as recorded", 0.01, 100.0),
+    ParameterSpec(
+        "frame_id", "", "frame_id of the headers; empty: that of the recording, or 'hands'"
+    ),
+    ParameterSpec(
         "wait_for",
         [""],
         "nodes that must listen to hands/* before the first frame is sent, e.g. recognition_node; "
         "in any case somebody must listen to hands/raw",
     ),
-    Setting(
+    ParameterSpec(
         "wait_timeout", 60.0, "seconds to wait for them; playing then starts anyway", 0.0, 3600.0
     ),
-    Setting("start_delay", 0.5, "seconds between finding them and the first frame", 0.0, 3600.0),
+    ParameterSpec(
+        "start_delay", 0.5, "seconds between finding them and the first frame", 0.0, 3600.0
+    ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
 GRAPH_POLL = 0.1  # seconds between two looks at who subscribes
@@ -53,7 +57,7 @@ class PlayerOptions:
         one_stream: recordings follow each other as one stream; otherwise each begins at
             sequence 0, which resets every node downstream.
         pause: seconds between two recordings.
-        frame_id, wait_for, wait_timeout, start_delay: see ``SETTINGS``.
+        frame_id, wait_for, wait_timeout, start_delay: see ``PARAMETERS``.
     """
 
     rate: float
@@ -67,8 +71,8 @@ class PlayerOptions:
 
 
 def shared_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of ``PlayerOptions`` that ``SETTINGS`` give."""
-    shared = {name: values[name] for name in (setting.name for setting in SETTINGS)}
+    """Return the fields of ``PlayerOptions`` that ``PARAMETERS`` give."""
+    shared = {name: values[name] for name in (setting.name for setting in SHARED_PARAMETERS)}
     return shared | {"wait_for": tuple(filter(None, shared["wait_for"]))}
 
 
@@ -94,7 +98,7 @@ class Player:
         recordings: Iterable[Callable[[], Recording]],
         diagnostics: Diagnostics,
         on_end: Callable[[], None],
-        clock: PlayedClock | None = None,
+        clock: ClockPublisher | None = None,
     ) -> None:
         self._clock = clock
         self._node = node

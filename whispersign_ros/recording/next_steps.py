@@ -7,10 +7,10 @@ from itertools import count
 from pathlib import Path
 
 from whispersign_model.bundled import DEMO
-from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.prompt_plan import PromptPlan
 
 
-def next_steps(out: Path, plan: Plan) -> list[str]:
+def next_steps(out: Path, plan: PromptPlan) -> list[str]:
     """Return the lines that a session ends with."""
     if not plan.done:
         return ["nothing was recorded"]

@@ -11,7 +11,7 @@ from whispersign_model.recordings.labels import BETWEEN
 from whispersign_model.recordings.takes import Take
 
 
-class Plan:
+class PromptPlan:
     """Prompts in rounds, each with every gloss that it still lacks.
 
     What lies in the folder counts, so that a session goes on where an earlier one ended.
@@ -72,12 +72,12 @@ class Plan:
 
     @property
     def done(self) -> int:
-        """Takes that are kept; no more of a gloss than are wanted."""
+        """ClipStore that are kept; no more of a gloss than are wanted."""
         return sum(min(self._kept[gloss], self.takes) for gloss in self.glosses)
 
     @property
     def total(self) -> int:
-        """Takes that are wanted."""
+        """ClipStore that are wanted."""
         return len(self.glosses) * self.takes
 
     @property

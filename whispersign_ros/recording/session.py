@@ -1,4 +1,4 @@
-"""The course of a session: prompts, countdowns and takes, by frames, by time and by commands."""
+"""The session of a session: prompts, countdowns and takes, by frames, by time and by commands."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.takes import Take
 from whispersign_model.timestamps import NANOSECONDS, is_clock_jump
 from whispersign_msgs.msg import Prompt
-from whispersign_ros.node.stream_monitor import Seams
-from whispersign_ros.recording.prompt_plan import Plan, glosses_of
+from whispersign_ros.node.stream_monitor import SequenceTracker
+from whispersign_ros.recording.prompt_plan import PromptPlan, glosses_of
 
 WAITING, COUNTDOWN, SIGNING = Prompt.WAITING, Prompt.COUNTDOWN, Prompt.SIGNING
 KEPT, PAUSED, ENDED = Prompt.KEPT, Prompt.PAUSED, Prompt.ENDED
@@ -67,7 +67,7 @@ class Recorder(Protocol):
 
 
 @dataclass
-class _Window:
+class _TakeWindow:
     """What came while a take was signed: capture times in nanoseconds, 0 = none yet."""
 
     first: int = 0
@@ -88,7 +88,7 @@ class _Window:
         return bool(self.frames) and is_clock_jump(stamp - self.last)
 
 
-class Course:
+class RecordingSession:
     """Leads through a plan.
 
     Attributes:
@@ -103,14 +103,14 @@ class Course:
     """
 
     def __init__(
-        self, plan: Plan, timing: Timing, recorder: Recorder, topic: str, now: float
+        self, plan: PromptPlan, timing: Timing, recorder: Recorder, topic: str, now: float
     ) -> None:
         self._plan = plan
         self._timing = timing
         self._recorder = recorder
         self._topic = topic
-        self._window = _Window()
-        self._seams = Seams()
+        self._window = _TakeWindow()
+        self._sequence = SequenceTracker()
         self._last: tuple[Take, int, int] | None = None  # that can be discarded
         self._heard = now  # when the last frame came
         self._awaited = ""  # "frames" or "hands", while waiting
@@ -139,7 +139,7 @@ class Course:
 
     def frame(self, stamp: int, sequence: int, hands: int, now: float) -> None:
         """A frame has come; of a take it is written already."""
-        anew = self._seams.at(sequence)
+        anew = self._sequence.at(sequence)
         self._heard, self.trouble = now, ""
         if self.phase == WAITING:
             if self._awaited == "frames" or hands:
@@ -236,7 +236,7 @@ class Course:
 
     def fail(self, error: WhisperSignError) -> None:
         """The take under way could not be written, and is gone: pause."""
-        self._window = _Window()
+        self._window = _TakeWindow()
         self._show(PAUSED, f"{error}; free the place, then go on: the take will come again")
 
     def _refuse_at_the_end(self) -> None:
@@ -253,7 +253,7 @@ class Course:
     def _sign(self, now: float) -> None:
         take = self._plan.current
         assert take is not None
-        self._window = _Window()
+        self._window = _TakeWindow()
         try:
             self._recorder.begin(take)
         except WhisperSignError as error:
@@ -282,13 +282,13 @@ class Course:
         rate = window.frames / max((window.last - window.first) / NANOSECONDS, 1e-3)
         seconds = (end - start) / NANOSECONDS
         self._show(KEPT, f"{seconds:.1f} s with hands, {rate:.0f} frames a second")
-        self._window = _Window()
+        self._window = _TakeWindow()
 
     def _abandon(self) -> None:
         """Leave the take under way, if there is one."""
         if self.phase == SIGNING:
             self._recorder.abandon(self._window.first, self._window.last)
-            self._window = _Window()
+            self._window = _TakeWindow()
 
     def _advance(self, now: float) -> None:
         if self._plan.current is not None:

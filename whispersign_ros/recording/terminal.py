@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from whispersign_ros.recording.next_steps import next_steps
-from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.prompt_plan import PromptPlan
 from whispersign_ros.recording.session import (
     COUNTDOWN,
     ENDED,
@@ -83,7 +83,7 @@ class Terminal:
         typed = os.read(self._keyboard, 64).decode(errors="replace")
         return [KEYS[key] for key in typed.lower() if key in KEYS]
 
-    def welcome(self, plan: Plan, out: Path, unfinished: int) -> None:
+    def welcome(self, plan: PromptPlan, out: Path, unfinished: int) -> None:
         """Say what the session is about."""
         self._out = out
         who = f" by {plan.signer}" if plan.signer else ""
@@ -113,7 +113,7 @@ class Terminal:
         elif new:
             self._console.print(_line(shown, left))
 
-    def farewell(self, plan: Plan) -> None:
+    def farewell(self, plan: PromptPlan) -> None:
         """Say what there is, what is missing, and how to go on."""
         if self._live is not None:
             self._live.stop()

@@ -10,7 +10,7 @@ from reliability import faults, scenario
 from reliability.faults import Row, line, main, play, table
 from reliability.live import BrokenError
 from reliability.scenario import Outcome, Scenario, survive
-from reliability.watch import Sign
+from reliability.watch import RecognizedSign
 
 SECOND = 10**9
 
@@ -22,12 +22,12 @@ class Staged:
         self.clock = 0.0
         self.missing = missing
         self.seconds = again
-        self.made: list[Sign] = []
+        self.made: list[RecognizedSign] = []
         monkeypatch.setattr(scenario.time, "monotonic", lambda: self.clock)
 
     def _sign(self, gloss):
         self.clock += 1.0
-        self.made.append(Sign(gloss, 0, SECOND // 2, self.clock))
+        self.made.append(RecognizedSign(gloss, 0, SECOND // 2, self.clock))
 
     def people(self):
         return SimpleNamespace(signed=self.made)
@@ -121,7 +121,7 @@ def test_a_scenario_that_breaks_leaves_the_graph_whole():
         raise BrokenError("it fell")
 
     mended = []
-    graph = SimpleNamespace(mend=lambda: mended.append(True))
+    graph = SimpleNamespace(recover=lambda: mended.append(True))
     row = faults._row(Scenario("a", "b", breaks), graph)
     assert (row.outcome, row.broken, mended) == (None, "it fell", [True])
 

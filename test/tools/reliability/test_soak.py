@@ -9,7 +9,7 @@ import pytest
 
 from reliability import soak
 from reliability.soak import Look, figures, main, table
-from reliability.watch import Report, Sign
+from reliability.watch import RecognizedSign, Report
 from whispersign_ros.graph.process_usage import Usage
 
 SECOND = 10**9
@@ -17,7 +17,7 @@ MINUTES = 2.0
 
 
 def _sign(gloss, second):
-    return Sign(gloss, second * SECOND, (second + 1) * SECOND, 0.0)
+    return RecognizedSign(gloss, second * SECOND, (second + 1) * SECOND, 0.0)
 
 
 def _watch(last_wrong=0):

@@ -194,7 +194,7 @@ def test_the_live_recogniser_is_set_as_the_protocol_says(archives, tmp_path, mon
     policy = protocol.folds.policies(recordings, protocol.val_every)[0]
     data = benchmark.make_dataset(tmp_path / "data", recordings, policy, protocol)
     recipe = load_yaml(TrainingConfig, CONFIG.parent / "train.yaml")
-    plan = benchmark.Plan(protocol, archives, tmp_path, (1,), 3, recipe, ModelConfig())
+    plan = benchmark.CrossvalRun(protocol, archives, tmp_path, (1,), 3, recipe, ModelConfig())
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "metrics.json").write_text('{"seconds": 1.0}')  # it is trained
     model, metadata = WhisperSignModel.load_checkpoint(BUNDLED)

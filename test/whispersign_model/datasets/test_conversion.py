@@ -95,7 +95,7 @@ def test_nothing_signed_is_a_label_too(tmp_path, make_recording):
     assert [each.labels.dtype for each in examples] == [np.int64] * 3
 
 
-def test_stretches_between_segments_are_kept_on_demand(tmp_path, make_recording):
+def test_segments_between_segments_are_kept_on_demand(tmp_path, make_recording):
     stamps = make_recording(900).stamps.tolist()
     segments = tuple(
         Segment((gloss,), stamps[first], stamps[last])

@@ -1,10 +1,10 @@
-"""Stretches of recordings: without discarded takes, and cut into segments."""
+"""Segments of recordings: without discarded takes, and cut into segments."""
 
 from __future__ import annotations
 
 import pytest
 
-from whispersign_model.datasets.selection import cut_segments, whole_stretches
+from whispersign_model.datasets.selection import cut_segments, labelled_parts
 from whispersign_model.recordings.recording import Segment
 
 
@@ -25,24 +25,24 @@ def discard(sentence, make_recording, first, last):
 
 
 def test_recording_without_discarded_takes_stays(sentence):
-    assert whole_stretches(sentence) == [sentence]
+    assert labelled_parts(sentence) == [sentence]
 
 
-def test_stretches_between_discarded_takes(sentence, make_recording):
-    stretches = whole_stretches(discard(sentence, make_recording, 250, 450))
-    assert [stretch.name for stretch in stretches] == ["take-1", "take-2"]
-    assert [stretch.glosses for stretch in stretches] == [("A",), ("C",)]
-    assert [len(stretch) for stretch in stretches] == [250, 549]
-    assert not any(stretch.discarded for stretch in stretches)
+def test_segments_between_discarded_takes(sentence, make_recording):
+    segments = labelled_parts(discard(sentence, make_recording, 250, 450))
+    assert [segment.name for segment in segments] == ["take-1", "take-2"]
+    assert [segment.glosses for segment in segments] == [("A",), ("C",)]
+    assert [len(segment) for segment in segments] == [250, 549]
+    assert not any(segment.discarded for segment in segments)
 
 
 def test_everything_discarded(sentence, make_recording):
-    assert whole_stretches(discard(sentence, make_recording, 0, 999)) == []
+    assert labelled_parts(discard(sentence, make_recording, 0, 999)) == []
 
 
 def test_one_stretch_keeps_the_name(sentence, make_recording):
-    (stretch,) = whole_stretches(discard(sentence, make_recording, 450, 999))
-    assert (stretch.name, stretch.glosses) == ("take", ("A", "B"))
+    (segment,) = labelled_parts(discard(sentence, make_recording, 450, 999))
+    assert (segment.name, segment.glosses) == ("take", ("A", "B"))
 
 
 def test_cut_with_a_margin(sentence):

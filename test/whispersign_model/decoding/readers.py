@@ -15,7 +15,7 @@ from whispersign_model.decoding.streaming import RecognizerOptions
 GLOSSES = ("HELLO", "YES")
 PERIOD = 16_666_667  # nanoseconds at 60 Hz
 PATCH = 4
-NEVER_SURE = {"sure_absent_timeout": 10.0, "sure_rest_timeout": 10.0}
+NEVER_SURE = {"early_absent_timeout": 10.0, "early_rest_timeout": 10.0}
 PATIENT = RecognizerOptions(**NEVER_SURE)  # the network is never sure soon enough
 
 Frames = NDArray[np.float32]
@@ -68,7 +68,7 @@ class Reader:
     """A backend that reads the gloss id from the right wrist's x of each frame."""
 
     device, notice, frames_per_step, alpha = "cpu", "", PATCH, 0.8
-    stretches: tuple[int, ...] = ()
+    candidate_segments: tuple[int, ...] = ()
 
     def __init__(self) -> None:
         self.encoded = 0  # frames read by the second pass

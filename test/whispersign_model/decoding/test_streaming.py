@@ -11,14 +11,14 @@ import torch
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
-from whispersign_model.features.end_padding import with_ending
+from whispersign_model.features.end_padding import with_end_padding
 from whispersign_model.network.config import DecoderConfig, ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.runtime.torch_backend import TorchBackend
 
 from .readers import GLOSSES, NEVER_SURE, PATIENT, PERIOD, Reader, final, sharp, signal
 
-UNSURE = RecognizerOptions(sure_confidence=1.0)
+UNSURE = RecognizerOptions(early_confidence=1.0)
 
 
 def recognize(frames, cuts=(), options=None, stamps=None):
@@ -346,18 +346,18 @@ def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
 
 
 @pytest.mark.parametrize(
-    ("utterance_frames", "alpha", "stretches"),
+    ("utterance_frames", "alpha", "segments"),
     [(0, 0.8, ()), (0, 0.0, ()), (16, 0.0, ()), (16, 0.8, (8, 16))],
 )
 def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(
-    utterance_frames, alpha, stretches
+    utterance_frames, alpha, segments
 ):
     torch.manual_seed(0)
     decoder = DecoderConfig(
         vocab_size=len(GLOSSES) + 1,
         utterance_frames=utterance_frames,
         alpha=alpha,
-        stretches=stretches,
+        candidate_segments=segments,
     )
     config = ModelConfig(decoder=decoder)
     backend = TorchBackend(WhisperSignModel(config), "cpu")
@@ -365,9 +365,9 @@ def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(
     frames = generator.normal(size=(150, 42, 7)).astype(np.float32)
     frames[..., 6] = 1
     frames[60:70] = frames[120:] = 0  # a moment without hands, and the end
-    clip = backend.encode(with_ending(frames[:120]))
+    clip = backend.encode(with_end_padding(frames[:120]))
     whole = decode(clip.log_probs, "rescore", DecodingOptions(alpha=alpha), clip.second_pass)
     results = StreamingRecognizer(backend, GLOSSES).push(frames, np.arange(150) * PERIOD)
     given = [result.glosses for result in results if result.final]
-    assert len(given) == 1 or stretches
+    assert len(given) == 1 or segments
     assert tuple(gloss.gloss_id for glosses in given for gloss in glosses) == whole.ids != ()

@@ -33,7 +33,7 @@ def test_what_is_stable_stays_when_something_else_becomes_likelier(
     free = reading(RerunStream(script, 1), frames)
     assert free.best() == (2,)
     bound = reading(RerunStream(script, 1), frames[:4])
-    bound.settle(0, after=0)
+    bound.finalize(0, after=0)
     assert bound.stable == (1,)
     for index in range(4, 8):
         bound.append(frames[index], index * PERIOD, 1.0)

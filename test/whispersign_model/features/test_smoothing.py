@@ -81,9 +81,9 @@ def test_a_hand_at_rest_gets_calmer_and_stays_where_it_is(
     still = np.repeat(recording.positions[:1], len(recording), axis=0)
     shaky = noisy(Recording(recording.stamps, still, recording.confidence), 0.001)
     smooth = Smoother(smoothing).smooth(shaky).positions
-    settled = slice(rate // 2, None)
-    before = np.sqrt(np.square(shaky.positions - still)[settled].mean())
-    after = np.sqrt(np.square(smooth - still)[settled].mean())
+    finalized = slice(rate // 2, None)
+    before = np.sqrt(np.square(shaky.positions - still)[finalized].mean())
+    after = np.sqrt(np.square(smooth - still)[finalized].mean())
     assert after < 0.7 * before
     np.testing.assert_array_equal(smooth[0], shaky.positions[0])
 

@@ -46,8 +46,8 @@ def test_changed_keys_leave_the_others_and_are_validated():
     for keys, says in (
         ({"decoder": {"utterance_frames": 20}}, r"decoder.utterance_frames: .*multiple of 8"),
         ({"decoder": {"frames": 8}}, "decoder.frames"),
-        ({"decoder": {"stretches": [8]}}, "decoder: .*stretches need utterance_frames"),
-        ({"decoder": {"utterance_frames": 16, "stretches": [0]}}, "decoder.stretches.0"),
+        ({"decoder": {"segments": [8]}}, "decoder: .*segments need utterance_frames"),
+        ({"decoder": {"utterance_frames": 16, "segments": [0]}}, "decoder.candidate_segments.0"),
         ({"decoders": {}}, "decoders"),
     ):
         with pytest.raises(ConfigError, match=f"network: {says}"):

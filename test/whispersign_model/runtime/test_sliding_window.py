@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from whispersign_model.decoding.ctc import collapse, greedy_search
-from whispersign_model.features.end_padding import with_ending
+from whispersign_model.features.end_padding import with_end_padding
 from whispersign_model.features.smoothing import MovingAverageSmoothing
 from whispersign_model.network.config import DecoderConfig, ModelConfig
 from whispersign_model.network.model import WhisperSignModel
@@ -103,7 +103,7 @@ def test_the_last_window_has_the_ending_and_one_window_is_the_whole_clip() -> No
     smoother = MovingAverageSmoothing(window_size=5)
     frames = smoother.smooth(np.random.default_rng(0).normal(size=(90, 42, 7)).astype(np.float32))
     slider = SlidingWindowInference(model, window_duration=2.0, overlap=0.5)
-    whole = TorchBackend(model, "cpu").encode(with_ending(frames)).log_probs
+    whole = TorchBackend(model, "cpu").encode(with_end_padding(frames)).log_probs
     assert tuple(span.gloss_id for span in slider(frames)) == greedy_search(whole).ids
     assert collapse(whole.argmax(axis=1)) == greedy_search(whole).ids
 

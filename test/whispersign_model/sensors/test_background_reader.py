@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import SensorError
-from whispersign_model.sensors.background_reader import Grabbed, Newest
+from whispersign_model.sensors.background_reader import BackgroundReader, LatestValue
 from whispersign_model.sensors.frame_source import Picture
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
 
 
 def test_the_newest_picture_wins():
-    newest = Newest()
+    newest = LatestValue()
     for number in (1, 2, 3):
         newest.put(number)
     assert newest.take(1.0) == 3
@@ -30,7 +30,7 @@ def test_the_newest_picture_wins():
 
 
 class Endless:
-    """Pictures as fast as they are asked for, until it fails."""
+    """FrameSource as fast as they are asked for, until it fails."""
 
     host_clock = True
 
@@ -54,7 +54,7 @@ class Endless:
 
 def test_a_slow_reader_gets_new_pictures_and_the_count_of_those_it_missed():
     source = Endless()
-    grabbed = Grabbed(source)
+    grabbed = BackgroundReader(source)
     grabbed.open()
     seen = []
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_a_slow_reader_gets_new_pictures_and_the_count_of_those_it_missed():
 
 def test_what_the_source_raises_reaches_the_reader():
     source = Endless()
-    grabbed = Grabbed(source)
+    grabbed = BackgroundReader(source)
     grabbed.open()
     assert grabbed.read(5.0) is not None
     source.error = SensorError("camera 0", "gives no picture")

@@ -1,4 +1,4 @@
-"""Pictures of every kind, as detectors want them."""
+"""FrameSource of every kind, as detectors want them."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from whispersign_model.sensors.hand_translation import Placer
+from whispersign_model.sensors.hand_translation import HandTranslationEstimator
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
 from whispersign_model.timestamps import NANOSECONDS
@@ -20,7 +20,7 @@ def view(positions, hand):
 
 
 def test_exact_shapes_are_placed_to_a_tenth_of_a_millimetre(truth):
-    placer = Placer()
+    placer = HandTranslationEstimator()
     errors = []
     for stamp, positions in zip(truth.stamps.tolist(), truth.positions):
         for side, hand in (("left", LEFT), ("right", RIGHT)):
@@ -32,7 +32,7 @@ def test_exact_shapes_are_placed_to_a_tenth_of_a_millimetre(truth):
 
 
 def test_a_hand_that_the_detector_sees_too_large_now_and_then_stays_where_it_is(truth):
-    placer = Placer()
+    placer = HandTranslationEstimator()
     shape, rays, before = view(truth.positions[20], RIGHT)
     places = []
     for number in range(60):
@@ -44,20 +44,25 @@ def test_a_hand_that_the_detector_sees_too_large_now_and_then_stays_where_it_is(
 def test_a_known_hand_length_decides_the_distance(truth):
     shape, rays, before = view(truth.positions[20], RIGHT)
     length = np.linalg.norm(shape[0] - shape[9])
-    joints, _ = Placer(hand_length=length).place("right", 0, shape * 0.8, rays)
+    joints, _ = HandTranslationEstimator(hand_length=length).place("right", 0, shape * 0.8, rays)
     np.testing.assert_allclose(joints, before, atol=1e-4)
-    nearer, _ = Placer().place("right", 0, shape * 0.8, rays)
+    nearer, _ = HandTranslationEstimator().place("right", 0, shape * 0.8, rays)
     assert nearer[:, 2].mean() < 0.9 * before[:, 2].mean()
 
 
 def test_a_hand_without_extent_is_no_hand():
-    assert Placer(0.09).place("left", 0, np.zeros((21, 3)), np.zeros((21, 2))) is None
+    assert (
+        HandTranslationEstimator(0.09).place("left", 0, np.zeros((21, 3)), np.zeros((21, 2)))
+        is None
+    )
 
 
 def test_every_joint_lies_on_its_ray(truth):
     shape, rays, _ = view(truth.positions[20], RIGHT)
     rng = np.random.default_rng(0)
-    joints, fit = Placer().place("right", 0, shape + rng.normal(0, 0.01, shape.shape), rays)
+    joints, fit = HandTranslationEstimator().place(
+        "right", 0, shape + rng.normal(0, 0.01, shape.shape), rays
+    )
     np.testing.assert_allclose(joints[:, :2] / joints[:, 2:], rays, atol=1e-12)
     assert 0.2 < fit < 0.99
 
@@ -65,10 +70,10 @@ def test_every_joint_lies_on_its_ray(truth):
 def test_a_shape_that_does_not_fit_moves_the_distance_little(truth):
     shape, rays, before = view(truth.positions[20], RIGHT)
     flat = shape * (0.3, 1.0, 0.3)  # as if seen from the edge
-    placer = Placer(hand_length=float(np.linalg.norm(shape[0] - shape[9])))
+    placer = HandTranslationEstimator(hand_length=float(np.linalg.norm(shape[0] - shape[9])))
     for number in range(10):
         placer.place("right", number * 33_000_000, shape, rays)
-    alone = Placer(hand_length=0.09).place("right", 0, flat, rays)[0][:, 2].mean()
+    alone = HandTranslationEstimator(hand_length=0.09).place("right", 0, flat, rays)[0][:, 2].mean()
     after = placer.place("right", 330_000_000, flat, rays)[0][:, 2].mean()
     true = before[:, 2].mean()
     assert abs(after - true) < 0.3 * abs(alone - true)
@@ -76,7 +81,7 @@ def test_a_shape_that_does_not_fit_moves_the_distance_little(truth):
 
 def test_the_distance_is_found_anew_after_an_absence(truth):
     shape, rays, before = view(truth.positions[20], RIGHT)
-    placer = Placer()
+    placer = HandTranslationEstimator()
     placer.place("right", 0, shape, rays)
     farther, _ = placer.place("right", NANOSECONDS, shape, rays / 2)
     assert farther[:, 2].mean() == pytest.approx(2 * before[:, 2].mean(), rel=0.05)
@@ -85,4 +90,4 @@ def test_the_distance_is_found_anew_after_an_absence(truth):
 @pytest.mark.parametrize("rays", [np.zeros((21, 2)), np.full((21, 2), 0.3)])
 def test_a_picture_that_no_hand_explains_gives_no_hand(truth, rays):
     shape, _, _ = view(truth.positions[20], RIGHT)
-    assert Placer().place("right", 0, shape, rays) is None
+    assert HandTranslationEstimator().place("right", 0, shape, rays) is None

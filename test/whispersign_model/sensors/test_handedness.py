@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.sensors.detector import Detection
-from whispersign_model.sensors.handedness import Sides
+from whispersign_model.sensors.handedness import HandednessTracker
 from whispersign_model.skeleton import LEFT, RIGHT
 
 from .conftest import perfect
@@ -32,17 +32,17 @@ def moved(hand: Detection, x: float) -> Detection:
 
 def test_hands_go_where_the_detector_says(pair):
     left, right = pair
-    assert Sides().assign(0, [left, right]) == (left, right)
-    assert Sides().assign(0, [right, left]) == (left, right)
-    assert Sides().assign(0, [right]) == (None, right)
-    assert Sides().assign(0, []) == (None, None)
+    assert HandednessTracker().assign(0, [left, right]) == (left, right)
+    assert HandednessTracker().assign(0, [right, left]) == (left, right)
+    assert HandednessTracker().assign(0, [right]) == (None, right)
+    assert HandednessTracker().assign(0, []) == (None, None)
 
 
 def test_two_left_hands_are_a_left_and_a_right_one(pair):
     left, right = pair
     surer, other = named(left, 0.02), named(right, 0.3)
-    assert Sides().assign(0, [surer, other]) == (surer, other)
-    sides = Sides()
+    assert HandednessTracker().assign(0, [surer, other]) == (surer, other)
+    sides = HandednessTracker()
     for number in range(10):
         assert sides.assign(number * FRAME, [right, left]) == (left, right)
     for number in range(10, 20):
@@ -52,7 +52,7 @@ def test_two_left_hands_are_a_left_and_a_right_one(pair):
 
 def test_a_moment_of_error_does_not_change_the_side(pair):
     _, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(30):
         hand = named(moved(right, 3.0 * number), 0.1 if 15 <= number < 20 else 0.95)
         assert sides.assign(number * FRAME, [hand])[1] is hand
@@ -60,7 +60,7 @@ def test_a_moment_of_error_does_not_change_the_side(pair):
 
 def test_a_wrong_beginning_is_corrected(pair):
     _, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     assert sides.assign(0, [named(right, 0.3)])[0] is not None
     for number in range(1, 60):
         sides.assign(number * FRAME, [right])
@@ -70,7 +70,7 @@ def test_a_wrong_beginning_is_corrected(pair):
 def test_hands_that_cross_stay_the_same_hands(pair):
     left, right = pair
     apart = left.pixels.mean(axis=0)[0] - right.pixels.mean(axis=0)[0]
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(31):
         share = number / 30
         unsure = 0.5 if 0.3 < share < 0.7 else 0.95
@@ -86,12 +86,12 @@ def test_hands_that_cross_stay_the_same_hands(pair):
 def test_one_hand_detected_twice_is_one_hand(pair):
     _, right = pair
     again = named(moved(right, 5.0), 0.2)
-    assert Sides().assign(0, [again, right]) == (None, right)
+    assert HandednessTracker().assign(0, [again, right]) == (None, right)
 
 
 def test_a_hand_that_was_away_is_recognised_anew(pair):
     left, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(30):
         sides.assign(number * FRAME, [right])
     other = replace(left, pixels=right.pixels)
@@ -100,7 +100,7 @@ def test_a_hand_that_was_away_is_recognised_anew(pair):
 
 def test_time_that_steps_back_forgets_everything(pair):
     left, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     sides.assign(10 * FRAME, [right])
     other = replace(left, pixels=np.array(right.pixels))
     assert sides.assign(0, [other]) == (other, None)
@@ -108,7 +108,7 @@ def test_time_that_steps_back_forgets_everything(pair):
 
 def test_a_quick_hand_that_is_found_anew_beside_itself_is_one_hand(pair):
     _, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(10):
         assert sides.assign(number * FRAME, [right])[1] is right
     for number in range(10, 13):
@@ -119,7 +119,7 @@ def test_a_quick_hand_that_is_found_anew_beside_itself_is_one_hand(pair):
 
 def test_two_hands_with_one_name_beside_each_other_stay_two(pair):
     left, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(10):
         sides.assign(number * FRAME, [left, right])
     shift = right.pixels.mean(axis=0) - left.pixels.mean(axis=0) + np.array([right.extent, 0.0])
@@ -129,7 +129,7 @@ def test_two_hands_with_one_name_beside_each_other_stay_two(pair):
 
 def test_hands_side_by_side_are_not_crossed_when_the_detector_cannot_tell(pair):
     left, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(20):
         wrong = number % 2  # now both right, now the wrong way round
         hands = [named(left, 0.97), named(right, 0.9 - 0.5 * wrong)]
@@ -143,12 +143,12 @@ def test_hands_held_crossed_are_believed_when_the_detector_is_sure(pair):
         replace(left, pixels=right.pixels, right=0.02),
         replace(right, pixels=left.pixels, right=0.98),
     ]
-    assert Sides().assign(0, crossed) == tuple(crossed)
+    assert HandednessTracker().assign(0, crossed) == tuple(crossed)
 
 
 def test_the_first_votes_count_alike(pair):
     _, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     sides.assign(0, [named(right, 0.4)])
     sides.assign(FRAME, [named(right, 0.35)])
     sure = named(right, 0.99)
@@ -157,7 +157,7 @@ def test_the_first_votes_count_alike(pair):
 
 def test_a_ghost_seen_once_does_not_take_over(pair):
     _, right = pair
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(20):
         sides.assign(number * FRAME, [right])
     ghost = named(moved(right, 0.7 * right.extent), 0.2)
@@ -170,7 +170,7 @@ def test_the_one_hand_seen_where_two_meet_is_told_by_its_name(pair):
     left, right = pair
     meeting = right.pixels.mean(axis=0) - left.pixels.mean(axis=0) + np.array([right.extent, 0.0])
     left = replace(left, pixels=left.pixels + meeting)
-    sides = Sides()
+    sides = HandednessTracker()
     for number in range(20):
         assert sides.assign(number * FRAME, [left, right]) == (left, right)
     between = replace(left, pixels=left.pixels - np.array([0.6 * right.extent, 0.0]))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import SensorError
-from whispersign_model.sensors.background_reader import Grabbed
+from whispersign_model.sensors.background_reader import BackgroundReader
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 
 PAGE = Path(__file__).parents[3] / "docs/SENSORS.md"
@@ -82,7 +82,7 @@ def test_its_pictures_come_with_times_of_the_host_and_a_lens(realsense, device):
 
 
 def test_hands_are_found_in_them(realsense, one_hand):
-    sensor = CameraSensor(Grabbed(realsense("123")), CameraOptions())
+    sensor = CameraSensor(BackgroundReader(realsense("123")), CameraOptions())
     sensor.open()
     try:
         observation = None

@@ -1,4 +1,4 @@
-"""Pictures of a camera, with the times of its driver."""
+"""FrameSource of a camera, with the times of its driver."""
 
 from __future__ import annotations
 

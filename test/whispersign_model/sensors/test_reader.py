@@ -1,4 +1,4 @@
-"""The reader's thread: streams, losses, silence, patience and the end."""
+"""The reader's thread: streams, losses, silence, retry and the end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from whispersign_model.errors import SensorError
 from whispersign_model.recordings.recording import Coordinates
-from whispersign_model.sensors.reader import Patience, Reader
+from whispersign_model.sensors.reader import Reader, RetryPolicy
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 
-QUICK = Patience(first=0.001, longest=0.004, silence=0.02)
+QUICK = RetryPolicy(first=0.001, longest=0.004, silence=0.02)
 NOTHING = Observation(0, np.zeros((42, 3), np.float32), np.zeros(42, np.float32))
 
 
@@ -49,7 +49,7 @@ class Scripted:
         return {}
 
 
-class Audience:
+class ReaderCallbacks:
     def __init__(self):
         self.heard, self.over = [], threading.Event()
 
@@ -68,12 +68,12 @@ class Audience:
 
 
 def run(*openings):
-    sensor, audience = Scripted(*openings), Audience()
-    reader = Reader(sensor, audience, QUICK)
+    sensor, callbacks = Scripted(*openings), ReaderCallbacks()
+    reader = Reader(sensor, callbacks, QUICK)
     reader.start()
-    assert audience.over.wait(60)
+    assert callbacks.over.wait(60)
     reader.stop()
-    return sensor, audience.heard
+    return sensor, callbacks.heard
 
 
 def test_a_sensor_is_read_to_its_end():
@@ -108,26 +108,26 @@ def test_silence_is_said_once_and_nothing_is_invented():
 
 def test_patience_grows_and_is_forgotten_after_success():
     waits = []
-    sensor, audience = (
+    sensor, callbacks = (
         Scripted(*[["absent"]] * 4, [NOTHING, SensorError("s", "gone")], []),
-        Audience(),
+        ReaderCallbacks(),
     )
-    reader = Reader(sensor, audience, Patience(first=0.5, longest=2.0))
+    reader = Reader(sensor, callbacks, RetryPolicy(first=0.5, longest=2.0))
     reader._stop.wait = lambda seconds: waits.append(seconds)
     reader.start()
-    assert audience.over.wait(60)
+    assert callbacks.over.wait(60)
     assert waits == [0.5, 1.0, 2.0, 2.0, 0.5]
 
 
 def test_stop_closes_the_sensor():
-    sensor, audience = Scripted([None] * 100_000), Audience()
-    reader = Reader(sensor, audience, QUICK)
+    sensor, callbacks = Scripted([None] * 100_000), ReaderCallbacks()
+    reader = Reader(sensor, callbacks, QUICK)
     reader.start()
-    while not audience.heard:
+    while not callbacks.heard:
         time.sleep(0.001)
     reader.stop()
     assert sensor.closed == 1
-    assert "ended" not in audience.heard
+    assert "ended" not in callbacks.heard
 
 
 def test_a_driver_that_cannot_close_is_opened_again_all_the_same():
@@ -137,9 +137,9 @@ def test_a_driver_that_cannot_close_is_opened_again_all_the_same():
             if self.closed == 1:
                 raise OSError("stuck")
 
-    sensor, audience = Stuck([SensorError("s", "gone")], [NOTHING]), Audience()
-    reader = Reader(sensor, audience, QUICK)
+    sensor, callbacks = Stuck([SensorError("s", "gone")], [NOTHING]), ReaderCallbacks()
+    reader = Reader(sensor, callbacks, QUICK)
     reader.start()
-    assert audience.over.wait(60)
-    assert "scripted: cannot be closed: OSError: stuck" in audience.heard
-    assert audience.heard[-2:] == ["observed", "ended"]
+    assert callbacks.over.wait(60)
+    assert "scripted: cannot be closed: OSError: stuck" in callbacks.heard
+    assert callbacks.heard[-2:] == ["observed", "ended"]

@@ -18,9 +18,9 @@ def joints(handshape: str = "flat") -> np.ndarray:
 @pytest.mark.parametrize("hand", ["left", "right"])
 def test_the_back_of_a_hand_lying_palm_down_looks_up(hand: str) -> None:
     shown = joints() if hand == "right" else mirrored(joints())
-    flesh = flesh_of(shown, hand)
-    assert flesh.back[1] > 0.98
-    for bone in flesh.bones:
+    shapes = flesh_of(shown, hand)
+    assert shapes.back[1] > 0.98
+    for bone in shapes.bones:
         if bone.nail and bone.first != 3:
             assert bone.back[1] > 0.95
 
@@ -37,15 +37,15 @@ def test_the_back_is_carried_along_a_bent_finger() -> None:
 
 
 def test_five_nails_three_palm_lines_and_a_sleeve() -> None:
-    flesh = flesh_of(joints(), "right")
-    assert {bone.second for bone in flesh.bones if bone.nail} == {c[-1] for c in FINGERS.values()}
-    lines = [bone for bone in flesh.bones if bone.material == LINE]
+    shapes = flesh_of(joints(), "right")
+    assert {bone.second for bone in shapes.bones if bone.nail} == {c[-1] for c in FINGERS.values()}
+    lines = [bone for bone in shapes.bones if bone.material == LINE]
     assert len(lines) == 3 + 2 + 3
-    points = np.array(flesh.points)
+    points = np.array(shapes.points)
     palm = points[[0, 5, 17]].mean(axis=0)[1]
     assert all(points[bone.first, 1] < palm - 0.008 for bone in lines)  # on the palm's side
-    assert sum(bone.material == SLEEVE for bone in flesh.bones) == 1
-    assert NAIL not in {bone.material for bone in flesh.bones}
+    assert sum(bone.material == SLEEVE for bone in shapes.bones) == 1
+    assert NAIL not in {bone.material for bone in shapes.bones}
 
 
 def test_a_larger_hand_has_thicker_fingers() -> None:

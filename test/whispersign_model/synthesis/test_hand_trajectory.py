@@ -3,8 +3,8 @@ import pytest
 
 from whispersign_model.synthesis.hand_trajectory import (
     GRID,
-    Course,
-    Formation,
+    HandTrajectory,
+    SignAnimator,
     even_pace,
     minimum_jerk,
 )
@@ -13,25 +13,25 @@ from whispersign_model.synthesis.rotations import to_matrices
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
 LEXICON = default_lexicon()
-FORMATION = Formation(LEXICON, SignerStyle.standard())
+FORMATION = SignAnimator(LEXICON, SignerStyle.standard())
 
 
-def stroke(gloss: str) -> Course:
+def stroke(gloss: str) -> HandTrajectory:
     return FORMATION.stroke(LEXICON.sign(gloss), Variation.none())[0]
 
 
-def palm_centres(course: Course) -> np.ndarray:
+def palm_centres(course: HandTrajectory) -> np.ndarray:
     centre = SignerStyle.standard().geometry.palm_centre
     return course.wrist + to_matrices(course.rotation) @ centre
 
 
-def turning(course: Course) -> np.ndarray:
+def turning(course: HandTrajectory) -> np.ndarray:
     """The rotation since the first sample."""
     matrices = to_matrices(course.rotation)
     return np.swapaxes(matrices[:1], 1, 2) @ matrices
 
 
-def path(course: Course) -> np.ndarray:
+def path(course: HandTrajectory) -> np.ndarray:
     return course.wrist - course.wrist[0]
 
 
@@ -129,7 +129,7 @@ def test_fingers_wiggle_one_after_the_other() -> None:
 
 
 def test_the_second_hand_mirrors_alternates_or_holds() -> None:
-    def both(gloss: str) -> tuple[Course, Course]:
+    def both(gloss: str) -> tuple[HandTrajectory, HandTrajectory]:
         main, other = FORMATION.stroke(LEXICON.sign(gloss), Variation.none())
         assert other is not None
         return main, other

@@ -5,14 +5,14 @@ from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import clamp
-from whispersign_model.synthesis.hand_trajectory import GRID, Formation
+from whispersign_model.synthesis.hand_trajectory import GRID, SignAnimator
 from whispersign_model.synthesis.idle import IDLE_KINDS, idle_courses
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import SignerStyle
 
-FORMATION = Formation(default_lexicon(), SignerStyle.standard())
+FORMATION = SignAnimator(default_lexicon(), SignerStyle.standard())
 
 
 def courses(kind: str, seed: int = 0):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.synthesis.hand import HandGeometry, clamp
-from whispersign_model.synthesis.hand_trajectory import GRID, Course
+from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory
 from whispersign_model.synthesis.performance import (
     PEAK_ACCELERATION,
     PEAK_BEND,
@@ -17,25 +17,25 @@ from whispersign_model.synthesis.performance import (
 from whispersign_model.synthesis.rotations import about, angle_between
 
 
-def still(wrist=(0.0, 0.0, 0.0), turn=0.0, bend=0.0, count=1) -> Course:
+def still(wrist=(0.0, 0.0, 0.0), turn=0.0, bend=0.0, count=1) -> HandTrajectory:
     angles = np.zeros((1, 5, 4))
     angles[0, 1, 2] = bend
-    return Course(np.array([wrist], dtype=float), about((0, 1, 0), np.array([turn])), angles).held(
-        0, count
-    )
+    return HandTrajectory(
+        np.array([wrist], dtype=float), about((0, 1, 0), np.array([turn])), angles
+    ).held(0, count)
 
 
-def moved(first: Course, second: Course) -> Course:
+def moved(first: HandTrajectory, second: HandTrajectory) -> HandTrajectory:
     samples = transition_samples(first, second, 1.0)
-    return Course.joined([first, transition(first, second, samples), second])
+    return HandTrajectory.joined([first, transition(first, second, samples), second])
 
 
 @pytest.mark.parametrize(
     "target",
     [still((0.3, 0.1, 0.0)), still((0.0, 0.02, 0.0)), still(turn=2.5), still(bend=1.7)],
 )
-def test_transitions_keep_to_the_limits_of_speed_and_acceleration(target: Course) -> None:
-    course = moved(still(count=3), Course.joined([target] * 3))
+def test_transitions_keep_to_the_limits_of_speed_and_acceleration(target: HandTrajectory) -> None:
+    course = moved(still(count=3), HandTrajectory.joined([target] * 3))
     velocity = np.diff(course.wrist, axis=0) * GRID
     assert np.linalg.norm(velocity, axis=1).max() <= PEAK_SPEED * 1.01
     acceleration = np.diff(velocity, axis=0) * GRID
@@ -58,7 +58,9 @@ def test_a_swing_bends_the_way_and_leaves_its_ends() -> None:
 
 
 def test_blending_rounds_a_corner_and_keeps_what_is_steady() -> None:
-    course = Course.joined([still(count=60), still((0.1, 0, 0), turn=1.0, bend=1.0, count=60)])
+    course = HandTrajectory.joined(
+        [still(count=60), still((0.1, 0, 0), turn=1.0, bend=1.0, count=60)]
+    )
     smooth = blended(course, 0.02)
     assert len(smooth) == len(course)
     for before, after in ((course.wrist, smooth.wrist), (course.angles, smooth.angles)):
@@ -72,7 +74,7 @@ def test_blending_does_not_stumble_over_the_sign_of_quaternions() -> None:
     turning = still(count=80)
     rotation = about((0, 1, 0), np.linspace(0.0, 0.8, 80))
     flipped = rotation * np.repeat([1.0, -1.0], 40)[:, None]
-    smooth = blended(Course(turning.wrist, flipped, turning.angles), 0.02)
+    smooth = blended(HandTrajectory(turning.wrist, flipped, turning.angles), 0.02)
     errors = [angle_between(a, b) for a, b in zip(smooth.rotation[12:-12], rotation[12:-12])]
     assert max(errors) < 0.01
 

@@ -5,7 +5,7 @@ import pytest
 
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import HandGeometry
-from whispersign_model.synthesis.hand_trajectory import Course, Formation
+from whispersign_model.synthesis.hand_trajectory import HandTrajectory, SignAnimator
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.performance import Performance
 from whispersign_model.synthesis.sensor import ACQUISITION, SENSORS, SensorModel, in_view
@@ -16,7 +16,7 @@ IDEAL = SensorModel.ideal(60.0)
 
 
 def performance(seconds: float = 20.0, location: str = "neutral") -> Performance:
-    formation = Formation(default_lexicon(), SignerStyle.standard())
+    formation = SignAnimator(default_lexicon(), SignerStyle.standard())
     course = formation.posture("flat", "forward", "up", location, round(seconds * 200) + 1)
     return Performance((course, course), HandGeometry.adult(), ())
 
@@ -95,9 +95,9 @@ def test_hands_below_the_field_of_view_are_not_tracked() -> None:
 
 
 def test_a_hand_that_comes_into_view_is_tracked_a_moment_later() -> None:
-    formation = Formation(default_lexicon(), SignerStyle.standard())
+    formation = SignAnimator(default_lexicon(), SignerStyle.standard())
     away, there = (formation.posture("flat", "forward", "up", p, 200) for p in ("lap", "high"))
-    course = Course.joined([away, there, away])
+    course = HandTrajectory.joined([away, there, away])
     shown = Performance((course, course), HandGeometry.adult(), ())
     stamps, _, confidence = SensorModel.ideal(200.0, bounded=True).observe(
         shown, 0, np.random.default_rng(0)

@@ -5,7 +5,7 @@ import pytest
 
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.hand import HandGeometry, clamp
-from whispersign_model.synthesis.hand_trajectory import Formation
+from whispersign_model.synthesis.hand_trajectory import SignAnimator
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
@@ -84,7 +84,7 @@ def test_strokes_of_odd_hands_keep_to_the_joint_limits() -> None:
     lexicon = default_lexicon()
     stiff = replace(STANDARD, finger_habit=np.full((5, 4), -0.4))
     for gloss in ("WAIT", "YES", "ON"):
-        course, _ = Formation(lexicon, stiff).stroke(lexicon.sign(gloss), Variation.none())
+        course, _ = SignAnimator(lexicon, stiff).stroke(lexicon.sign(gloss), Variation.none())
         np.testing.assert_array_equal(course.angles, clamp(course.angles))
 
 

@@ -11,10 +11,10 @@ from lightning.pytorch.callbacks import RichProgressBar
 
 from whispersign_model.training import callbacks
 from whispersign_model.training.callbacks import (
-    Patience,
+    AtomicCheckpointIO,
     StageBar,
     StageState,
-    WholeFiles,
+    StopWhenStalled,
     hypotheses_table,
     marked,
 )
@@ -43,9 +43,9 @@ def test_hypotheses_are_a_table() -> None:
 
 @pytest.mark.parametrize(("waited", "stops"), [(2, False), (3, True)])
 def test_a_stage_that_had_ended_does_not_go_on(waited: int, stops: bool) -> None:
-    ended = Patience(3)
+    ended = StopWhenStalled(3)
     ended.wait_count = waited
-    again = Patience(3)
+    again = StopWhenStalled(3)
     again.load_state_dict(ended.state_dict())
     trainer = SimpleNamespace(should_stop=False)
     again.on_train_start(trainer, None)
@@ -56,9 +56,9 @@ def test_a_stage_that_had_ended_does_not_go_on(waited: int, stops: bool) -> None
 def test_the_best_so_far_is_better_than_all_stages_before(wer, best, monkeypatch) -> None:
     lines: list[bool] = []
     monkeypatch.setattr(callbacks, "epoch_line", lambda *words: lines.append(words[-1]))
-    journal = SimpleNamespace(write=lambda line: None)
+    logger = SimpleNamespace(write=lambda line: None)
     earlier = [{"best_val_wer": None}, {"best_val_wer": 0.25}]
-    state = StageState(3, {}, earlier, journal)
+    state = StageState(3, {}, earlier, logger)
     module = TrainingModule.__new__(TrainingModule)
     torch.nn.Module.__init__(module)
     module.stage, module.errors = (
@@ -81,12 +81,12 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "last.ckpt"
-    WholeFiles().save_checkpoint({"a": 1}, file)
+    AtomicCheckpointIO().save_checkpoint({"a": 1}, file)
 
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(callbacks, "replace_file", full)
     with pytest.raises(OSError, match="No space"):
-        WholeFiles().save_checkpoint({"a": 2}, file)
+        AtomicCheckpointIO().save_checkpoint({"a": 2}, file)
     assert torch.load(file) == {"a": 1}

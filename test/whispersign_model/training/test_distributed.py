@@ -18,7 +18,12 @@ from whispersign_model.errors import ConfigError, DatasetError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.training import distributed
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.distributed import check_devices, gather, place, together
+from whispersign_model.training.distributed import (
+    check_devices,
+    distributed_info,
+    gather,
+    launch_processes,
+)
 from whispersign_model.training.trainer import Run
 
 # What each process runs; it must be importable where it starts.
@@ -32,7 +37,7 @@ import torch
 from whispersign_model.errors import DatasetError
 from whispersign_model.training import trainer
 from whispersign_model.training import distributed
-from whispersign_model.training.distributed import place
+from whispersign_model.training.distributed import distributed_info
 
 
 def work(run, config, model_config):
@@ -59,12 +64,12 @@ def work(run, config, model_config):
             "written": written,
             "metrics": sorted(metrics),
         },
-        run.data.path.parent / f"rank{place().rank}.pt",
+        run.data.path.parent / f"rank{distributed_info().rank}.pt",
     )
 
 
 def fail(rank):
-    if place().rank == rank:
+    if distributed_info().rank == rank:
         raise DatasetError("some.npy", f"cannot be read in process {rank}", "copy it again")
     torch.distributed.init_process_group("gloo")
     torch.distributed.barrier()
@@ -72,7 +77,7 @@ def fail(rank):
 
 def start(rank):
     distributed.GRACE = 0.5
-    distributed.together(2, fail, rank)
+    distributed.launch_processes(2, fail, rank)
 """
 
 
@@ -91,7 +96,7 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: Mo
     )
     config = TrainingConfig(averaging=0.9, workers=0, batch_size=4, stages=stages)
     run = Run(Dataset.open(dataset), tmp_path / "run", "cpu", 2, progress=False)
-    together(2, work.work, run, config, ModelConfig())
+    launch_processes(2, work.work, run, config, ModelConfig())
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     assert first["steps"] == second["steps"] == [4, 4], "8 batches, half for each"
     for own, others in zip(first["weights"], second["weights"], strict=True):
@@ -110,7 +115,7 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: Mo
 def test_a_fault_of_the_first_process_ends_the_others(work: ModuleType) -> None:
     before = set(multiprocessing.active_children())  # of other tests
     with pytest.raises(DatasetError, match="in process 0"):
-        together(2, work.fail, 0)
+        launch_processes(2, work.fail, 0)
     assert set(multiprocessing.active_children()) <= before
 
 
@@ -126,13 +131,13 @@ def test_a_process_that_fails_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_process_alone_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert place() == (0, 1, 1)
+    assert distributed_info() == (0, 1, 1)
     assert gather("x") == ["x"]
     monkeypatch.setenv("LOCAL_RANK", "1")  # by what else starts processes
-    assert place() == (0, 1, 1)
+    assert distributed_info() == (0, 1, 1)
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_WORLD_SIZE", "4")):
         monkeypatch.setenv(name, value)
-    assert place() == (5, 8, 4)
+    assert distributed_info() == (5, 8, 4)
     check_devices(4, "cpu")
     with pytest.raises(ConfigError, match="--devices 3: torchrun has started 4 processes"):
         check_devices(3, "cpu")

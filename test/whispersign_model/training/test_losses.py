@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from whispersign_model.decoding.ctc import collapse
-from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss, spotting_loss
+from whispersign_model.training.losses import attention_loss, ctc_loss, detection_loss, hybrid_loss
 
 TARGETS, LENGTHS = torch.tensor([[1, 2], [3, 3], [2, 0]]), torch.tensor([2, 2, 1])
 STEPS = torch.tensor([5, 4, 3])
@@ -85,17 +85,17 @@ def test_each_part_has_its_weight_and_its_gradient(alpha: float) -> None:
     assert gradients == pytest.approx([alpha, 1 - alpha])
 
 
-def test_spotting_is_the_cross_entropy_of_each_stretch_s_gloss_or_of_nothing() -> None:
+def test_detection_is_the_cross_entropy_of_each_stretch_s_gloss_or_of_nothing() -> None:
     said = posteriors(3, 4)
-    stretches = torch.tensor([[0, 0, 9, 2], [1, 3, 8, 0], [0, 5, 9, 3]])
+    segments = torch.tensor([[0, 0, 9, 2], [1, 3, 8, 0], [0, 5, 9, 3]])
 
     class Decoder:
-        def read_stretches(self, features: Tensor, places: Tensor) -> Tensor:
-            assert places.tolist() == stretches[:, :3].tolist()
+        def read_segments(self, features: Tensor, places: Tensor) -> Tensor:
+            assert places.tolist() == segments[:, :3].tolist()
             return said
 
     expected = -(said[0, 2] + said[1, 0] + said[2, 3]) / 3
-    loss = spotting_loss(Decoder(), torch.zeros(2, 9, 42, 7), stretches, 0.0)
+    loss = detection_loss(Decoder(), torch.zeros(2, 9, 42, 7), segments, 0.0)
     torch.testing.assert_close(loss, expected)
-    smoothed = spotting_loss(Decoder(), torch.zeros(2, 9, 42, 7), stretches, 0.1)
+    smoothed = detection_loss(Decoder(), torch.zeros(2, 9, 42, 7), segments, 0.1)
     torch.testing.assert_close(smoothed, 0.9 * expected - 0.1 * said.mean())

@@ -15,7 +15,7 @@ from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training import module as training_module
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.losses import Losses, spotting_loss
+from whispersign_model.training.losses import Losses, detection_loss
 from whispersign_model.training.module import TrainingModule, warm_up_cosine
 from whispersign_model.training_data.batch import Batch
 
@@ -95,22 +95,22 @@ def test_each_loss_teaches_its_own_decoder(make: Make, batch: Batch) -> None:
     assert gradients(make(alpha=0.0), batch) == whole - {"ctc"}
 
 
-def test_stretches_teach_the_decoder_to_spot(batch: Batch) -> None:
+def test_segments_teach_the_decoder_to_spot(batch: Batch) -> None:
     """Half of the attention loss is theirs, and the convolutions learn from nothing else."""
     torch.manual_seed(0)
-    spots = {"decoder": {"utterance_frames": 16, "stretches": [2, 4]}}
-    model = WhisperSignModel(ModelConfig().changed(spots).with_vocabulary(len(GLOSSES)))
+    detects = {"decoder": {"utterance_frames": 16, "segments": [2, 4]}}
+    model = WhisperSignModel(ModelConfig().changed(detects).with_vocabulary(len(GLOSSES)))
     stage = StageConfig(name="joint", epochs=1, rate=1e-3)
     module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES).eval()
-    stretches = torch.tensor([[0, 0, 16, 1], [0, 16, 32, 3], [1, 8, 24, 0]])
+    segments = torch.tensor([[0, 0, 16, 1], [0, 16, 32, 3], [1, 8, 24, 0]])
     with torch.no_grad():
         without = module.losses(batch, 0).attention
-        found = module.losses(batch._replace(stretches=stretches), 0).attention
-        spotting = spotting_loss(model.decoder, batch.features, stretches, 0.1)
+        found = module.losses(batch._replace(candidate_segments=segments), 0).attention
+        spotting = detection_loss(model.decoder, batch.features, segments, 0.1)
     torch.testing.assert_close(found, (without + spotting) / 2)
     assert model.decoder.utterance is not None
     weights = list(model.decoder.utterance.parameters())
-    for given, taught in ((batch, False), (batch._replace(stretches=stretches), True)):
+    for given, taught in ((batch, False), (batch._replace(candidate_segments=segments), True)):
         module.losses(given, 0).total.backward()
         assert all((weight.grad is not None) == taught for weight in weights)
 

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from whispersign_model.configuration import load_yaml
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.run_logger import Journal
+from whispersign_model.training.run_logger import RunLogger
 
 
 def test_the_log_says_what_ran_and_how_it_ended(trained: Path) -> None:
@@ -74,12 +74,12 @@ def test_tensorboard_has_curves_hypotheses_and_confusions(trained: Path) -> None
 
 
 def test_only_the_first_process_writes(tmp_path: Path) -> None:
-    Journal(tmp_path, writes=False, goes_on=False).write("nothing")
+    RunLogger(tmp_path, writes=False, goes_on=False).write("nothing")
     assert not list(tmp_path.iterdir())
-    journal = Journal(tmp_path, writes=True, goes_on=False)
-    journal.write("one\nline")
-    Journal(tmp_path, writes=True, goes_on=True).write("more")
+    logger = RunLogger(tmp_path, writes=True, goes_on=False)
+    logger.write("one\nline")
+    RunLogger(tmp_path, writes=True, goes_on=True).write("more")
     lines = (tmp_path / "train.log").read_text().splitlines()
     assert [line[21:] for line in lines] == ["one line", "more"]
-    Journal(tmp_path, writes=True, goes_on=False)
+    RunLogger(tmp_path, writes=True, goes_on=False)
     assert (tmp_path / "train.log").read_text() == ""

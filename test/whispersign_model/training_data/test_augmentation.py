@@ -25,9 +25,9 @@ def test_still_augmentation_changes_nothing(movement):
         {"stretch": 0.3},
         {"shift": 0.5},
         {"hand_shift": 0.5},
-        {"build": 0.2},
-        {"reach": 0.5},
-        {"bend": 0.5},
+        {"hand_shape_jitter": 0.2},
+        {"trajectory_scale": 0.5},
+        {"pose_scale": 0.5},
         {"speed": 0.5},
         {"warp": 0.3},
         {"crop": 0.3},
@@ -76,7 +76,7 @@ def test_the_rarer_hand_is_dropped(movement):
 
 def test_one_hand_is_taken_for_the_other_throughout_or_for_one_stretch(movement):
     clip = movement(1, 0)
-    mistaken = STILL.changed(relabel=1.0)
+    mistaken = STILL.changed(swap_hands=1.0)
     whole = 0
     for seed in range(60):
         _, confidence = mistaken(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(seed))
@@ -85,7 +85,7 @@ def test_one_hand_is_taken_for_the_other_throughout_or_for_one_stretch(movement)
         assert np.array_equal(confidence[:, 0] > 0, confidence[:, 21] == 0)
         whole += len(wrong) == len(clip)
     assert 20 <= whole <= 40
-    seldom = STILL.changed(relabel=0.2)
+    seldom = STILL.changed(swap_hands=0.2)
     moved = [
         seldom(clip[..., :3], clip[..., 6], 60.0, np.random.default_rng(seed))[1][:, 0].any()
         for seed in range(100)
@@ -107,7 +107,7 @@ def test_rotation_keeps_bones(movement):
 def test_other_hands_are_built_otherwise_and_turn_with_the_palm(movement):
     clip = movement(1, 0)
     positions, confidence = clip[..., :3], clip[..., 6]
-    building = STILL.changed(build=0.2)
+    building = STILL.changed(hand_shape_jitter=0.2)
     built, _ = building(positions, confidence, 60.0, np.random.default_rng(0))
     offsets = (built - positions)[:, 21:]
     np.testing.assert_allclose(offsets[:, 0], 0, atol=1e-6)
@@ -122,7 +122,7 @@ def test_a_fingertip_lies_off_by_the_build_and_a_knuckle_by_half_of_it(movement)
     clip = movement(1, 0)
     positions, confidence = clip[:1, :, :3], clip[:1, :, 6]
     hand = np.linalg.norm(positions[0, 30] - positions[0, 21])
-    building = STILL.changed(build=0.2)
+    building = STILL.changed(hand_shape_jitter=0.2)
     offsets = [
         building(positions, confidence, 60.0, np.random.default_rng(seed))[0] - positions
         for seed in range(400)
@@ -140,7 +140,7 @@ def test_reach_and_bend_spread_by_the_logarithm(movement):
         way = places[:, joint] - (places[:, 21] if joint == 30 else 0)
         return np.log(np.linalg.norm(way - way.mean(axis=0)))
 
-    for option, joint, other in (("reach", 21, 30), ("bend", 30, 21)):
+    for option, joint, other in (("trajectory_scale", 21, 30), ("pose_scale", 30, 21)):
         grown = []
         for seed in range(200):
             varied = STILL.changed(**{option: 0.3})

@@ -8,8 +8,8 @@ import pytest
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.training_data.augmentation import Augmentation
-from whispersign_model.training_data.clip_store import Takes
-from whispersign_model.training_data.composition import Pause, Sign, compose, draw_plan
+from whispersign_model.training_data.clip_store import ClipStore
+from whispersign_model.training_data.composition import Pause, PlacedSign, compose, draw_composition
 
 STREAM = Augmentation(sentence=1, sentence_signs=5)
 
@@ -20,17 +20,17 @@ def takes(dataset):
         replace(example, signer="ab"[number % 2])
         for number, example in enumerate(Dataset.open(dataset).split("train"))
     ]
-    return Takes(examples, 60.0, 4)
+    return ClipStore(examples, 60.0, 4)
 
 
 def plans(augmentation, takes, count=25):
     for seed in range(count):
         generator = np.random.default_rng(seed)
-        yield draw_plan(augmentation, takes, 0, 60.0, generator), generator
+        yield draw_composition(augmentation, takes, 0, 60.0, generator), generator
 
 
 def labels(plan, takes):
-    signs = [part for part in plan.parts if isinstance(part, Sign) and part.labelled]
+    signs = [part for part in plan.parts if isinstance(part, PlacedSign) and part.labelled]
     return [int(takes.examples[sign.take].labels[0]) for sign in signs]
 
 
@@ -73,7 +73,9 @@ def test_pauses_carry_no_label_and_hands_are_seen_at_both_ends(takes):
 
 def test_pieces_of_signs_are_short_and_carry_no_label(takes):
     counts = set()
-    for plan, generator in plans(STREAM.changed(pieces=1, window=1, window_seconds=60), takes):
+    for plan, generator in plans(
+        STREAM.changed(distractor_segments=1, window=1, window_seconds=60), takes
+    ):
         pieces = [part for part in plan.parts if not part.labelled]
         whole = labels(plan, takes)
         counts.add(len(pieces) - len(whole) - 1)
@@ -86,7 +88,7 @@ def test_pieces_of_signs_are_short_and_carry_no_label(takes):
         assert clip.labels.tolist() == whole
         assert len(clip.positions) >= sum(part.pace.count for part in plan.parts)
     assert len(counts) > 2
-    lone = STREAM.changed(sentence=0, pieces=1)
+    lone = STREAM.changed(sentence=0, distractor_segments=1)
     assert all(len(plan.parts) == 1 for plan, _ in plans(lone, takes, 3))
 
 
@@ -106,9 +108,9 @@ def test_a_window_keeps_only_the_labels_that_lie_in_it(takes):
 def test_spans_tell_where_each_sign_of_a_sentence_lies(takes):
     """Each take is read as it is, so that its own frames are found again at its span."""
     still = {"speed": 0, "crop": 0, "warp": 0, "jitter": 0}
-    for plan, generator in plans(STREAM.changed(idle=0.7, pieces=0.7, **still), takes):
+    for plan, generator in plans(STREAM.changed(idle=0.7, distractor_segments=0.7, **still), takes):
         clip = compose(plan, takes, 60.0, 4, generator)
-        signs = [part for part in plan.parts if isinstance(part, Sign) and part.labelled]
+        signs = [part for part in plan.parts if isinstance(part, PlacedSign) and part.labelled]
         assert len(clip.spans) == len(clip.labels) == len(signs)
         for (first, last), sign in zip(clip.spans, signs):
             positions, _ = takes.motion(sign.take)
@@ -136,9 +138,9 @@ def test_segments_tell_where_the_signs_of_a_recording_are(takes):
         labels=np.array([1, 2]),
         segments=(Segment(("1",), 0, 250_000_000), Segment(("2",), 300_000_000, 550_000_000)),
     )
-    known = Takes([example], 60.0, 4)
+    known = ClipStore([example], 60.0, 4)
     assert known.spans == [((0, 15), (18, 33))]
-    unknown = Takes([replace(example, segments=())], 60.0, 4)
+    unknown = ClipStore([replace(example, segments=())], 60.0, 4)
     assert unknown.spans == [None]
     plan, generator = next(plans(Augmentation(), unknown))
     assert compose(plan, unknown, 60.0, 4, generator).spans is None

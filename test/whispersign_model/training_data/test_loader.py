@@ -10,7 +10,7 @@ import pytest
 
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.errors import ConfigError, DatasetError
-from whispersign_model.features.end_padding import ENDING
+from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.training_data import clip_store
 from whispersign_model.training_data.augmentation import Augmentation
@@ -56,8 +56,8 @@ def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
     batch = collate(made)
     assert batch.lengths.tolist() == [len(clip.features) for clip in made]
     for clip in made:
-        assert clip.features[-ENDING - 1].any()
-        assert not clip.features[-ENDING:].any()
+        assert clip.features[-END_PADDING - 1].any()
+        assert not clip.features[-END_PADDING:].any()
     assert len(set(batch.lengths.tolist())) > 1
     assert batch.target_lengths.tolist() == [1] * 4
     for row, length in zip(batch.features, batch.lengths):
@@ -65,28 +65,30 @@ def test_clips_vary_by_epoch_and_example_and_never_with_padding(dataset):
         assert row[: int(length)].any()
 
 
-def test_stretches_are_drawn_only_for_a_network_that_spots(dataset):
+def test_segments_are_drawn_only_for_a_network_that_spots(dataset):
     examples = Dataset.open(dataset).split("train")
     augmentation = Augmentation(sentence=1, idle=1)
     plain = Clips(examples, Recipe(), 4, seed=0, augmentation=augmentation)
-    spots = Clips(examples, Recipe(), 4, seed=0, augmentation=augmentation, stretches=[6, 10])
-    made = [spots[Index(0, number)] for number in range(4)]
+    detects = Clips(
+        examples, Recipe(), 4, seed=0, augmentation=augmentation, candidate_segments=[6, 10]
+    )
+    made = [detects[Index(0, number)] for number in range(4)]
     for number, clip in enumerate(made):
         other = plain[Index(0, number)]
         assert np.array_equal(clip.features, other.features)
-        assert other.stretches.shape == (0, 3)
-        glosses = clip.stretches[:, 2]
+        assert other.segments.shape == (0, 3)
+        glosses = clip.segments[:, 2]
         assert glosses[glosses > 0].tolist() == clip.labels.tolist()
-        first, last = clip.stretches[glosses == 0, :2].T
+        first, last = clip.segments[glosses == 0, :2].T
         assert (last - first >= 24).all()
         assert (last - first <= 40).all()
-        assert clip.stretches[:, 1].max() <= len(clip.features) - ENDING
+        assert clip.segments[:, 1].max() <= len(clip.features) - END_PADDING
     batch = collate(made)
-    rows = batch.stretches[:, 0]
+    rows = batch.segments[:, 0]
     assert rows.unique().tolist() == [0, 1, 2, 3]
     for row, clip in enumerate(made):
-        assert batch.stretches[rows == row, 1:].tolist() == clip.stretches.tolist()
-    assert collate([plain[Index(0, 0)]]).stretches.shape == (0, 4)
+        assert batch.segments[rows == row, 1:].tolist() == clip.segments.tolist()
+    assert collate([plain[Index(0, 0)]]).segments.shape == (0, 4)
 
 
 def test_a_clip_does_not_depend_on_who_makes_it_and_when(dataset):
@@ -111,7 +113,7 @@ def test_planned_lengths_are_those_of_the_clips(dataset):
     examples = Dataset.open(dataset).split("train")
     clips = Clips(examples, Recipe(), 4, seed=0, augmentation=Augmentation())
     planned = clips.planned_lengths(3)
-    assert planned == [len(clips[Index(3, i)][0]) - ENDING for i in range(len(clips))]
+    assert planned == [len(clips[Index(3, i)][0]) - END_PADDING for i in range(len(clips))]
     assert planned != clips.planned_lengths(4)
 
 
@@ -119,7 +121,7 @@ def test_velocity_follows_from_the_noisy_positions(dataset):
     examples = Dataset.open(dataset).split("train")
     recipe = Recipe(scaling="none", location="sensor")
     clips = Clips(examples, recipe, 4, seed=0, augmentation=Augmentation(noise=0.1))
-    wrist = clips[Index(0, 0)][0][:-ENDING, 21]
+    wrist = clips[Index(0, 0)][0][:-END_PADDING, 21]
     steps = np.diff(wrist[:, :3], axis=0) * 60
     assert np.corrcoef(steps.ravel(), wrist[1:, 3:6].ravel())[0, 1] > 0.99
     assert not wrist[0, 3:6].any()
@@ -148,7 +150,7 @@ def test_velocity_does_not_run_across_a_jump_in_time(dataset):
     still = Augmentation(speed=0, warp=0, crop=0, frame_mask=0, finger_mask=0)
     recipe = Recipe(scaling="none")
     features = Clips([example], recipe, 4, seed=0, augmentation=still)[Index(0, 0)][0]
-    moving = features[:-ENDING, 21, 3:6].any(axis=1)
+    moving = features[:-END_PADDING, 21, 3:6].any(axis=1)
     assert np.flatnonzero(~moving).tolist() == [0, 18]
 
 

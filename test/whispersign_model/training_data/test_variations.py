@@ -4,10 +4,10 @@ import numpy as np
 
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.training_data.variations import (
-    exaggerated,
+    interpolate,
     mirrored,
-    read_at,
-    relabelled,
+    scale_motion,
+    swapped_hands,
 )
 
 
@@ -22,7 +22,7 @@ def test_mirroring_twice_is_the_same(movement):
 def test_a_hand_taken_for_the_other_stays_where_it_is(movement):
     clip = movement(3, 2)
     given = clip[..., :3].copy(), clip[..., 6].copy()
-    positions, confidence = relabelled(*given, slice(2, 5))
+    positions, confidence = swapped_hands(*given, slice(2, 5))
     for ours, theirs in zip((positions, confidence), given):
         np.testing.assert_array_equal(ours[2:5, :21], theirs[2:5, 21:])
         np.testing.assert_array_equal(ours[2:5, 21:], theirs[2:5, :21])
@@ -37,7 +37,7 @@ def test_reading_between_frames_never_mixes_in_an_untracked_joint():
     confidence = np.zeros((3, 42), np.float32)
     positions[0], confidence[0] = 1, 1
     positions[2], confidence[2] = 3, 1
-    read, sure = read_at(positions, confidence, np.array([0.0, 0.4, 0.6, 1.6, 2.0]))
+    read, sure = interpolate(positions, confidence, np.array([0.0, 0.4, 0.6, 1.6, 2.0]))
     assert read[:, 0, 0].tolist() == [1, 1, 0, 3, 3]
     assert sure[:, 0].tolist() == [1, 1, 0, 1, 1]
 
@@ -47,7 +47,7 @@ def test_hands_exaggerate_their_way_and_their_joints_each_by_its_own_factor(move
     positions, confidence = clip[..., :3], clip[..., 6].copy()
     confidence[:5] = 0
     factors = np.array([[2, 1], [1, 0.5]], np.float32)  # the left way, the right joints
-    farther = frames_of(exaggerated(planes(positions), confidence, factors))
+    farther = frames_of(scale_motion(planes(positions), confidence, factors))
     np.testing.assert_array_equal(farther[:5], positions[:5])
     middle = positions[5:, 0].mean(axis=0)
     for joint in (0, 12):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from whispersign_model.training_data.windows import draw_stretches, draw_window
+from whispersign_model.training_data.windows import draw_segments, draw_window
 
 SPANS = [(10, 50), (60, 100), (130, 190), (200, 240)]
 
@@ -32,7 +32,7 @@ def test_a_stretch_lies_about_each_sign_and_others_hold_hardly_any_of_one():
     nothings = 0
     for seed in range(100):
         generator = np.random.default_rng(seed)
-        drawn = draw_stretches(SPANS, [3, 1, 2, 1], 400, (30, 120), generator).tolist()
+        drawn = draw_segments(SPANS, [3, 1, 2, 1], 400, (30, 120), generator).tolist()
         assert [gloss_id for _, _, gloss_id in drawn[:4]] == [3, 1, 2, 1]
         for (start, end), (first, last, _) in zip(SPANS, drawn):
             assert abs(first - start) <= (end - start) / 4 + 1
@@ -47,10 +47,10 @@ def test_a_stretch_lies_about_each_sign_and_others_hold_hardly_any_of_one():
     assert nothings > 150
 
 
-def test_stretches_stay_in_the_clip_and_need_room_for_nothing():
+def test_segments_stay_in_the_clip_and_need_room_for_nothing():
     for seed in range(20):
-        drawn = draw_stretches([(0, 40)], [5], 40, (30, 50), np.random.default_rng(seed))
+        drawn = draw_segments([(0, 40)], [5], 40, (30, 50), np.random.default_rng(seed))
         ((first, last, gloss_id),) = drawn
         assert 0 <= first < last <= 40
         assert gloss_id == 5
-    assert draw_stretches([], [], 10, (30, 50), np.random.default_rng(0)).shape == (0, 3)
+    assert draw_segments([], [], 10, (30, 50), np.random.default_rng(0)).shape == (0, 3)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from whispersign_model.skeleton import BONES, FINGERS, JOINTS
-from whispersign_model.visualization.drawing import TILT, Window, draw_bones, seen
+from whispersign_model.visualization.drawing import TILT, Viewport, draw_bones, seen
 
 
 def test_a_bone_needs_both_its_ends():
@@ -31,6 +31,6 @@ def test_metres_are_seen_from_a_little_above_and_pictures_as_they_are():
 
 def test_a_window_holds_what_is_tracked():
     points = np.array([[0.0, 0.0], [2.0, 1.0], [50.0, 50.0]])
-    window = Window.around(points, np.array([True, True, False]))
+    window = Viewport.around(points, np.array([True, True, False]))
     assert (window.middle.tolist(), window.reach) == ([1.0, 0.5], pytest.approx(1.1))
-    assert Window.around(points, np.zeros(3, dtype=bool)).reach == 1.0
+    assert Viewport.around(points, np.zeros(3, dtype=bool)).reach == 1.0

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from whispersign_ros.commands.schema import Commands
-from whispersign_ros.commands.state_machine import CommandMachine, Sign
+from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign
 
 SECOND = 1_000_000_000
 TWIST = "geometry_msgs/msg/Twist"
@@ -61,7 +61,7 @@ class Bench:
     def sign(self, gloss, confidence=0.9, after=1.0, length=0.5):
         self.stamp += after
         start, end = self.stamp - length, self.stamp
-        return Sign(gloss, confidence, round(start * SECOND), round(end * SECOND))
+        return RecognizedSign(gloss, confidence, round(start * SECOND), round(end * SECOND))
 
     def hear(self, gloss, confidence=0.9, after=1.0, age=0.0, beat=True, **more):
         self.time += after

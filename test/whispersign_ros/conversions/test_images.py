@@ -1,4 +1,4 @@
-"""Pictures on topics, to and from arrays."""
+"""FrameSource on topics, to and from arrays."""
 
 from __future__ import annotations
 

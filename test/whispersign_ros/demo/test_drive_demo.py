@@ -16,7 +16,7 @@ from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.synthesis.signer import Signer
 from whispersign_ros.commands.schema import read_commands
-from whispersign_ros.demo.drive_demo import Leg, _base, _report, _Witness
+from whispersign_ros.demo.drive_demo import DriveMonitor, Leg, _base, _report
 from whispersign_ros.demo.expected_commands import Event
 from whispersign_ros.node.assets import DEMO_BAG
 from whispersign_ros.nodes.robot_node import RobotNode
@@ -130,7 +130,7 @@ def test_options_of_driving_need_it():
 
 @pytest.fixture
 def witness(graph, recording):
-    return graph.add(_Witness(graph.start(RobotNode), [recording]))
+    return graph.add(DriveMonitor(graph.start(RobotNode), [recording]))
 
 
 def _state(**values):
@@ -145,7 +145,7 @@ def test_a_stop_by_silence_counts_while_signs_are_played_and_not_after(witness):
     witness._hear(_state(last_command="GO", stopped="x is silent"))
     assert [str(leg.event) for leg in witness.legs()] == ["GO", "(x is silent)"]
     witness._hear(_state(active="GO", last_command="GO", stopped="x is silent"))
-    witness.settled(source_ended=True)
+    witness.finalized(source_ended=True)
     witness._hear(_state(last_command="GO", stopped="y is silent"))
     assert [str(leg.event) for leg in witness.legs()] == ["GO", "(x is silent)", "GO"]
 

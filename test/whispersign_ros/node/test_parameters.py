@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 
 from whispersign_model.errors import ConfigError
 from whispersign_ros.node import managed_node, parameters
-from whispersign_ros.node.parameters import Setting, declare, table_text
+from whispersign_ros.node.parameters import ParameterSpec, declare, table_text
 from whispersign_ros.nodes import (
     annotation_node,
     camera_node,
@@ -31,30 +31,30 @@ from whispersign_ros.nodes import (
 
 ROOT = Path(__file__).parents[2]
 TABLES = {
-    "annotation_node": annotation_node.TABLE,
-    "camera_node": camera_node.TABLE,
-    "command_node": command_node.TABLE,
-    "leap_node": leap_node.TABLE,
-    "replay_node": replay_node.TABLE,
-    "synthetic_node": synthetic_node.TABLE,
-    "smoothing_node": smoothing_node.TABLE,
-    "preprocessing_node": preprocessing_node.TABLE,
-    "recognition_node": recognition_node.TABLE,
-    "visualization_node": visualization_node.TABLE,
-    "robot_node": robot_node.TABLE,
-    "pipeline": pipeline.TABLE,
+    "annotation_node": annotation_node.PARAMETERS,
+    "camera_node": camera_node.PARAMETERS,
+    "command_node": command_node.PARAMETERS,
+    "leap_node": leap_node.PARAMETERS,
+    "replay_node": replay_node.PARAMETERS,
+    "synthetic_node": synthetic_node.PARAMETERS,
+    "smoothing_node": smoothing_node.PARAMETERS,
+    "preprocessing_node": preprocessing_node.PARAMETERS,
+    "recognition_node": recognition_node.PARAMETERS,
+    "visualization_node": visualization_node.PARAMETERS,
+    "robot_node": robot_node.PARAMETERS,
+    "pipeline": pipeline.PARAMETERS,
 }
 SENSORS = (
     "camera_node",
     "leap_node",
 )  # read in part only with hardware; test_configuration finds the rest
-TABLE = (
-    Setting("speed", 1.0, "metres per second", 0.5, 2.0),
-    Setting("count", 3, "how many", 1, 5),
-    Setting("kind", "a", "which", choices=("a", "b")),
-    Setting("paths", "", "where", one_or_many=True),
-    Setting("words", ["x"], "some words"),
-    Setting("on", True, "whether"),
+PARAMETERS = (
+    ParameterSpec("speed", 1.0, "metres per second", 0.5, 2.0),
+    ParameterSpec("count", 3, "how many", 1, 5),
+    ParameterSpec("kind", "a", "which", choices=("a", "b")),
+    ParameterSpec("paths", "", "where", one_or_many=True),
+    ParameterSpec("words", ["x"], "some words"),
+    ParameterSpec("on", True, "whether"),
 )
 
 
@@ -70,7 +70,7 @@ def _node(graph, **values):
 
 
 def test_given_values_take_the_place_of_defaults(graph):
-    assert declare(_node(graph), TABLE) == {
+    assert declare(_node(graph), PARAMETERS) == {
         "speed": 1.0,
         "count": 3,
         "kind": "a",
@@ -86,7 +86,7 @@ def test_given_values_take_the_place_of_defaults(graph):
         "words": ["y"],
         "on": False,
     }
-    assert declare(_node(graph, **given), TABLE) == given
+    assert declare(_node(graph, **given), PARAMETERS) == given
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_given_values_take_the_place_of_defaults(graph):
 )
 def test_a_rejection_says_what_is_allowed(graph, name, value, allowed):
     with pytest.raises(ConfigError) as caught:
-        declare(_node(graph, **{name: value}), TABLE)
+        declare(_node(graph, **{name: value}), PARAMETERS)
     assert str(caught.value).startswith(f"parameter '{name}' of tested: ")
     assert str(caught.value).endswith(f"allowed: {allowed}")
     assert "\n" not in str(caught.value)
@@ -114,17 +114,17 @@ def test_a_rejection_says_what_is_allowed(graph, name, value, allowed):
 
 def test_names_that_nothing_reads_are_refused(graph):
     with pytest.raises(ConfigError, match=r"'sped' of tested: is not known; did you mean 'speed'"):
-        declare(_node(graph, sped=1.0), TABLE)
+        declare(_node(graph, sped=1.0), PARAMETERS)
     with pytest.raises(ConfigError, match=r"'zzz' of tested: is not known; known: count, kind"):
-        declare(_node(graph, zzz=1.0), TABLE)
+        declare(_node(graph, zzz=1.0), PARAMETERS)
     known_elsewhere = _node(graph, zzz=1.0, use_sim_time=True)
-    declare(known_elsewhere, TABLE, also_known=["zzz"])
+    declare(known_elsewhere, PARAMETERS, also_known=["zzz"])
     assert known_elsewhere.get_parameter("use_sim_time").value is True
 
 
 def test_descriptors_tell_description_and_range(graph):
     node = _node(graph)
-    declare(node, TABLE)
+    declare(node, PARAMETERS)
     speed = node.describe_parameter("speed")
     assert speed.description == "metres per second"
     assert speed.floating_point_range[0].from_value == 0.5
@@ -135,7 +135,7 @@ def test_descriptors_tell_description_and_range(graph):
 
 def test_parameters_are_fixed_while_the_node_runs(graph):
     node = _node(graph)
-    declare(node, TABLE)
+    declare(node, PARAMETERS)
     result = node.set_parameters([Parameter("speed", value=1.5)])[0]
     assert not result.successful
     assert "read-only" in result.reason
@@ -144,7 +144,7 @@ def test_parameters_are_fixed_while_the_node_runs(graph):
 
 def test_the_table_as_text():
     row = "| `speed` | `1.0` | a number such as 1.0 from 0.5 to 2 | metres per second |"
-    assert row in table_text(TABLE)
+    assert row in table_text(PARAMETERS)
 
 
 @pytest.mark.parametrize("node", TABLES)
@@ -226,9 +226,9 @@ def test_defaults_survive_json():
 
 
 CHANGING = (
-    Setting("name", "a", "which", choices=("a", "b", "c"), changes=True),
-    Setting("other", 1, "how many", 0, 9, changes=True),
-    Setting("fixed", 1, "how many", 0, 9),
+    ParameterSpec("name", "a", "which", choices=("a", "b", "c"), changes=True),
+    ParameterSpec("other", 1, "how many", 0, 9, changes=True),
+    ParameterSpec("fixed", 1, "how many", 0, 9),
 )
 
 

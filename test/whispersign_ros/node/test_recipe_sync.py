@@ -15,7 +15,7 @@ from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame, Recipe
 from whispersign_ros.conversions.messages import nanoseconds, read_features, recipe_message
 from whispersign_ros.node import qos
-from whispersign_ros.node.recipe_sync import Former
+from whispersign_ros.node.recipe_sync import GracePeriod
 from whispersign_ros.nodes.preprocessing_node import PreprocessingNode
 from whispersign_ros.nodes.recognition_node import RecognitionNode
 from whispersign_ros.nodes.smoothing_node import SmoothingNode
@@ -118,7 +118,7 @@ def test_each_takes_a_model_of_its_own_accord(graph, model, other_kind, other, k
 def test_what_was_right_is_remembered_for_a_moment(monkeypatch):
     now = [10.0]
     monkeypatch.setattr("whispersign_ros.node.recipe_sync.time.monotonic", lambda: now[0])
-    former = Former()
+    former = GracePeriod()
     assert not former.was("")
     former.becomes("a")
     assert former.was("a")

@@ -1,4 +1,4 @@
-"""Seams and silence."""
+"""SequenceTracker and silence."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import time
 
 from std_msgs.msg import String
 
-from whispersign_ros.node.stream_monitor import Seams, Silence
+from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 
 
 def test_a_new_stream_begins_where_the_sequence_does_not_increase():
-    seams = Seams()
+    seams = SequenceTracker()
     assert [seams.at(sequence) for sequence in (5, 6, 9, 0, 1, 1, 0, 7)] == [
         False,
         False,
@@ -25,7 +25,7 @@ def test_a_new_stream_begins_where_the_sequence_does_not_increase():
 
 def test_silence_calls_back_once_after_each_message_and_never_before_the_first(graph):
     calls = []
-    silence = Silence(graph.probe, 0.1, lambda: calls.append(True))
+    silence = InputWatchdog(graph.probe, 0.1, lambda: calls.append(True))
     for _ in range(10):
         graph.executor.spin_once(timeout_sec=0.05)
     assert calls == []
@@ -47,7 +47,7 @@ def test_silence_calls_back_once_after_each_message_and_never_before_the_first(g
 def test_messages_that_wait_in_the_queue_are_no_silence(graph):
     """A process that is held up for longer than the timeout must not take that for silence."""
     calls, heard = [], []
-    silence = Silence(graph.probe, 0.2, lambda: calls.append(len(heard)))
+    silence = InputWatchdog(graph.probe, 0.2, lambda: calls.append(len(heard)))
 
     def hear(message):
         heard.append(message)

@@ -73,7 +73,7 @@ class Rig:
         for stamp in stamps:
             self.worker.push(Step(stamp, np.zeros((42, 7), np.float32), restarts))
 
-    def settle(self):
+    def finalize(self):
         self.recognizer.gate.set()
         done = threading.Event()
         while not self.worker.at_rest:
@@ -94,7 +94,7 @@ def test_pushing_does_not_wait_for_the_network(rig):
     rig.push(2, 3)
     assert rig.recognizer.calls == []
     assert not rig.worker.at_rest
-    rig.settle()
+    rig.finalize()
     assert rig.recognizer.calls == [("push", [1]), ("push", [2, 3])]
     assert rig.results == ["partial 1", "partial 3"]
     assert len(rig.counter.times) == 2
@@ -107,7 +107,7 @@ def test_a_seam_finishes_what_came_before_it(rig):
     rig.push(3, restarts=True)
     rig.push(4)
     rig.worker.finish()
-    rig.settle()
+    rig.finalize()
     assert rig.recognizer.calls == [
         ("push", [1]),
         ("push", [2]),
@@ -126,9 +126,9 @@ def test_too_many_waiting_steps_are_dropped_and_counted_but_no_seam_is_lost():
     rig.push(4, restarts=True)
     rig.push(5)
     assert rig.counter.drops == 2
-    rig.settle()
+    rig.finalize()
     rig.push(6)
-    rig.settle()
+    rig.finalize()
     assert rig.recognizer.calls[1:] == [("push", [2, 3]), ("finish",), ("push", [6])]
     rig.worker.stop()
 
@@ -145,22 +145,22 @@ def test_stop_forgets_what_waits(rig):
 
 def test_an_error_of_the_runtime_costs_one_utterance_only(rig):
     rig.push(float("nan"))  # cannot become an integer stamp: the work on it raises
-    rig.settle()
+    rig.finalize()
     assert len(rig.counter.failures) == 1
     assert rig.recognizer.calls == [("reset",)]
     rig.push(2)
-    rig.settle()
+    rig.finalize()
     assert rig.results == ["partial 2"]
 
 
 def test_a_recogniser_that_fails_is_at_fault_until_it_works_again(rig):
     rig.recognizer.push = None
     rig.push(1)
-    rig.settle()
+    rig.finalize()
     assert rig.worker.fault.startswith("TypeError: ")
     del rig.recognizer.push
     rig.push(2)
-    rig.settle()
+    rig.finalize()
     assert rig.worker.fault == ""
 
 
@@ -171,7 +171,7 @@ def test_a_recogniser_that_hangs_is_at_fault(rig, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(worker, "BEHIND", -1.0)
         assert rig.worker.fault == "recognition is 0 s behind"
-    rig.settle()
+    rig.finalize()
     assert rig.worker.fault == ""
 
 
@@ -179,12 +179,12 @@ def test_the_end_of_a_stream_long_after_its_last_step_is_not_behind(rig, monkeyp
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
     rig.push(1)
-    rig.settle()
+    rig.finalize()
     clock.now = 100.0
     faults = []
     rig.recognizer.finish = lambda: faults.append(rig.worker.fault) or []
     rig.worker.finish()
-    rig.settle()
+    rig.finalize()
     assert faults == [""]
 
 
@@ -197,7 +197,7 @@ def test_another_recogniser_goes_on_after_what_waited(rig):
     rig.push(3)
     rig.recognizer.utterance_id = 5
     other.gate.set()
-    rig.settle()
+    rig.finalize()
     assert rig.recognizer.calls == [("push", [1]), ("push", [2]), ("finish",)]
     assert rig.results == ["partial 1", "partial 2", "final"]
     assert other.calls == [("push", [3])]
@@ -210,7 +210,7 @@ def test_a_recogniser_that_is_replaced_is_freed(rig):
     other = SlowRecognizer()
     other.gate.set()
     rig.worker.switch(Recognition(other, lambda result: None))
-    rig.settle()
+    rig.finalize()
     rig.recognizer = other
     gc.collect()
     assert freed() is None
@@ -219,10 +219,10 @@ def test_a_recogniser_that_is_replaced_is_freed(rig):
 def test_what_the_recogniser_lost_is_told_once(rig):
     rig.recognizer.out_of_order, rig.recognizer.not_finite, rig.recognizer.filled = 1, 2, 3
     rig.push(1)
-    rig.settle()
+    rig.finalize()
     rig.recognizer.not_finite = 6
     rig.push(2)
-    rig.settle()
+    rig.finalize()
     assert rig.counter.losses == [
         ("steps_out_of_order", 1),
         ("steps_not_finite", 2),

@@ -13,7 +13,7 @@ from whispersign_model.configuration import load_yaml
 from whispersign_model.recordings.takes import Take
 from whispersign_model.training.config import TrainingConfig
 from whispersign_ros.recording.next_steps import next_steps, training_commands
-from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.prompt_plan import PromptPlan
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def test_the_recipe_is_found_from_any_folder_and_has_that_stage(monkeypatch):
 
 
 def test_what_is_missing_is_said():
-    plan = Plan(["A", "B"], 2, "anna", [Take("A", 0, "anna")], None)
+    plan = PromptPlan(["A", "B"], 2, "anna", [Take("A", 0, "anna")], None)
     assert next_steps(Path("out"), plan)[0].startswith("3 takes are missing: record with the same")
-    nothing = Plan(["A"], 2, "anna", [], None)
+    nothing = PromptPlan(["A"], 2, "anna", [], None)
     assert next_steps(Path("out"), nothing) == ["nothing was recorded"]

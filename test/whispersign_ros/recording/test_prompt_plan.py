@@ -6,7 +6,7 @@ import pytest
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.takes import Take
-from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.prompt_plan import PromptPlan
 
 GLOSSES = ("A", "B", "C")
 
@@ -21,19 +21,19 @@ def drain(plan):
 
 
 def test_rounds_of_all_glosses_in_the_order_given():
-    plan = Plan(GLOSSES, 2, "anna", [], None)
+    plan = PromptPlan(GLOSSES, 2, "anna", [], None)
     assert (plan.done, plan.total, plan.following) == (0, 6, "B")
     assert drain(plan) == [("A", 0), ("B", 0), ("C", 0), ("A", 1), ("B", 1), ("C", 1)]
     assert (plan.done, plan.missing, plan.following) == (6, {}, "")
 
 
 def test_each_round_in_another_order_that_follows_from_the_seed():
-    signed = drain(Plan("ABCDEFGH", 3, "", [], 1))
+    signed = drain(PromptPlan("ABCDEFGH", 3, "", [], 1))
     rounds = [[gloss for gloss, _ in signed[i : i + 8]] for i in (0, 8, 16)]
     assert all(sorted(each) == list("ABCDEFGH") for each in rounds)
     assert rounds[0] != rounds[1] != rounds[2] != sorted(rounds[2])
-    assert drain(Plan("ABCDEFGH", 3, "", [], 1)) == signed
-    assert drain(Plan("ABCDEFGH", 3, "", [], 2)) != signed
+    assert drain(PromptPlan("ABCDEFGH", 3, "", [], 1)) == signed
+    assert drain(PromptPlan("ABCDEFGH", 3, "", [], 2)) != signed
 
 
 def test_a_session_goes_on_with_what_is_there():
@@ -46,7 +46,7 @@ def test_a_session_goes_on_with_what_is_there():
         Take("C", 1, "anna"),
         Take("C", 2, "anna"),
     ]
-    plan = Plan(GLOSSES, 2, "anna", found, None)
+    plan = PromptPlan(GLOSSES, 2, "anna", found, None)
     assert (plan.done, plan.total) == (3, 6)  # a third take of C is no take of A
     assert plan.missing == {"A": 1, "B": 2}
     assert drain(plan) == [("B", 0), ("A", 2), ("B", 1)]  # a discarded take keeps its number
@@ -54,7 +54,7 @@ def test_a_session_goes_on_with_what_is_there():
 
 @pytest.mark.parametrize(("now", "after"), [(True, ["A", "B", "C"]), (False, ["B", "C", "A"])])
 def test_a_discarded_take_comes_again(now, after):
-    plan = Plan(GLOSSES, 1, "", [], None)
+    plan = PromptPlan(GLOSSES, 1, "", [], None)
     take = plan.current
     plan.kept()
     plan.discarded(take, now)
@@ -66,7 +66,7 @@ def test_a_discarded_take_comes_again(now, after):
 
 
 def test_left_out_is_missing_and_later_is_not():
-    plan = Plan(GLOSSES, 1, "", [], None)
+    plan = PromptPlan(GLOSSES, 1, "", [], None)
     plan.skip()
     plan.later()
     assert [gloss for gloss, _ in drain(plan)] == ["C", "B"]
@@ -88,4 +88,4 @@ def test_left_out_is_missing_and_later_is_not():
 )
 def test_faults_of_the_list(glosses, fault):
     with pytest.raises(ConfigError, match=fault.replace("|", r"\|")):
-        Plan(glosses, 1, "", [], None)
+        PromptPlan(glosses, 1, "", [], None)

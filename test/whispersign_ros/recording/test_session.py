@@ -1,4 +1,4 @@
-"""The course of a session, with a clock and frames of our own."""
+"""The session of a session, with a clock and frames of our own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from whispersign_model.errors import BagError, WhisperSignError
 from whispersign_model.timestamps import NANOSECONDS
-from whispersign_ros.recording.prompt_plan import Plan
+from whispersign_ros.recording.prompt_plan import PromptPlan
 from whispersign_ros.recording.session import (
     COUNTDOWN,
     ENDED,
@@ -14,7 +14,7 @@ from whispersign_ros.recording.session import (
     PAUSED,
     SIGNING,
     WAITING,
-    Course,
+    RecordingSession,
     Timing,
 )
 
@@ -53,41 +53,41 @@ def seconds(stamp):
 
 
 class Session:
-    """A course with a clock that frames drive."""
+    """A session with a clock that frames drive."""
 
     def __init__(self, *glosses, takes=1, timing=TIMING, found=()):
         self.recorder = Recorder()
-        self.plan = Plan(glosses or ("A", "B"), takes, "anna", found, None)
+        self.plan = PromptPlan(glosses or ("A", "B"), takes, "anna", found, None)
         self.now = 100.0
         self.sequence = 0
-        self.course = Course(self.plan, timing, self.recorder, "/hands/raw", self.now)
+        self.session = RecordingSession(self.plan, timing, self.recorder, "/hands/raw", self.now)
 
     @property
     def phase(self):
-        return self.course.phase
+        return self.session.phase
 
     @property
     def text(self):
-        return self.course.shown.text
+        return self.session.shown.text
 
     @property
     def gloss(self):
-        return self.course.shown.take.gloss
+        return self.session.shown.take.gloss
 
     def silence(self, span):
         """Let time pass without frames."""
         for _ in range(round(span / STEP)):
             self.now += STEP
-            self.course.tick(self.now)
+            self.session.tick(self.now)
 
     def frames(self, span, hands=0):
         """Let time pass with frames, on the same clock as stamps."""
         for _ in range(round(span / STEP)):
             self.now = round(self.now + STEP, 6)
             stamp = EPOCH + round((self.now - 100.0) * NANOSECONDS)
-            self.course.frame(stamp, self.sequence, hands, self.now)
+            self.session.frame(stamp, self.sequence, hands, self.now)
             self.sequence += 1
-            self.course.tick(self.now)
+            self.session.tick(self.now)
 
     def until(self, phase):
         for _ in range(1000):
@@ -111,10 +111,10 @@ def test_a_take_is_labelled_from_the_first_hand_to_the_last():
     assert (session.phase, session.gloss) == (WAITING, "A")
     session.frames(STEP)
     assert session.phase == COUNTDOWN
-    assert session.course.seconds_left(session.now) == pytest.approx(2.0)
+    assert session.session.seconds_left(session.now) == pytest.approx(2.0)
     session.frames(2.0)
     assert session.phase == SIGNING
-    assert session.course.seconds_left(session.now) == pytest.approx(4.0)
+    assert session.session.seconds_left(session.now) == pytest.approx(4.0)
     session.frames(0.3)
     begin = session.now - 100 + STEP
     session.frames(1.0, hands=1)
@@ -124,8 +124,8 @@ def test_a_take_is_labelled_from_the_first_hand_to_the_last():
     session.frames(STEP)
     assert session.phase == KEPT
     assert session.recorder.told == [("begin", "A", 0), ("keep", round(begin, 3), round(end, 3))]
-    assert (session.gloss, session.course.shown.following) == ("A", "B")
-    assert session.course.shown.done == 1
+    assert (session.gloss, session.session.shown.following) == ("A", "B")
+    assert session.session.shown.done == 1
     session.frames(1.0)
     assert (session.phase, session.gloss) == (COUNTDOWN, "B")
 
@@ -157,7 +157,7 @@ def test_the_end():
     assert session.phase == ENDED
     assert session.text == "all 2 takes are there"
     with pytest.raises(WhisperSignError, match="has ended"):
-        session.course.pause(session.now)
+        session.session.pause(session.now)
 
 
 def test_a_finished_session_ends_at_once():
@@ -199,7 +199,7 @@ def test_a_silent_sensor_is_waited_for_and_told(during):
     assert session.phase == WAITING
     assert session.text == "nothing comes on /hands/raw: is the sensor connected?"
     assert session.words() == (["begin", "abandon"] if during == SIGNING else [])
-    session.course.trouble = "leap_node: no device"
+    session.session.trouble = "leap_node: no device"
     session.silence(STEP)
     assert session.text == "leap_node: no device"
     session.frames(STEP)
@@ -214,7 +214,7 @@ def test_a_take_with_a_jump_in_time_is_none(jump):
     session.until(SIGNING)
     session.frames(0.5, hands=1)
     stamp = EPOCH + round((session.now - 100 + jump) * NANOSECONDS)
-    session.course.frame(stamp, session.sequence, 1, session.now)
+    session.session.frame(stamp, session.sequence, 1, session.now)
     assert session.phase == COUNTDOWN
     assert "began anew" in session.text
     assert session.words() == ["begin", "abandon"]
@@ -234,7 +234,7 @@ def test_repeat_while_signing_begins_the_take_again():
     session = Session()
     session.until(SIGNING)
     session.frames(0.5, hands=1)
-    assert session.course.repeat(session.now) == "A once more"
+    assert session.session.repeat(session.now) == "A once more"
     assert (session.phase, session.gloss) == (COUNTDOWN, "A")
     assert session.words() == ["begin", "abandon"]
 
@@ -245,9 +245,9 @@ def test_repeat_after_a_take_discards_it_and_prompts_it_at_once(phase):
     session.sign()
     session.until(phase)
     kept = session.recorder.told[1][1:]
-    session.course.repeat(session.now)
+    session.session.repeat(session.now)
     assert session.recorder.told[-1] == ("discard", "A", 0, *kept)
-    assert (session.phase, session.gloss, session.course.shown.done) == (COUNTDOWN, "A", 0)
+    assert (session.phase, session.gloss, session.session.shown.done) == (COUNTDOWN, "A", 0)
     session.sign()
     assert ("begin", "A", 1) in session.recorder.told
 
@@ -256,11 +256,11 @@ def test_discard_after_a_take_prompts_it_at_the_end():
     session = Session("A", "B")
     session.sign()
     session.until(COUNTDOWN)
-    session.course.discard(session.now)
+    session.session.discard(session.now)
     assert (session.phase, session.gloss) == (COUNTDOWN, "B")
-    assert session.course.shown.following == "A"
+    assert session.session.shown.following == "A"
     with pytest.raises(WhisperSignError, match="no take that could be discarded"):
-        session.course.discard(session.now)
+        session.session.discard(session.now)
     session.sign()
     session.sign()
     session.frames(1.0)
@@ -272,7 +272,7 @@ def test_discard_while_signing_leaves_the_gloss_for_the_end():
     session = Session("A", "B")
     session.until(SIGNING)
     session.frames(0.5, hands=1)
-    session.course.discard(session.now)
+    session.session.discard(session.now)
     assert (session.phase, session.gloss) == (COUNTDOWN, "B")
     assert session.words() == ["begin", "abandon"]
 
@@ -281,21 +281,21 @@ def test_pause_and_going_on():
     session = Session()
     session.until(SIGNING)
     session.frames(0.5, hands=1)
-    assert session.course.pause(session.now) == "paused"
+    assert session.session.pause(session.now) == "paused"
     session.frames(30.0, hands=1)
     session.silence(30.0)
     assert session.phase == PAUSED
     assert session.words() == ["begin", "abandon"]
-    assert session.course.pause(session.now) == "going on"
+    assert session.session.pause(session.now) == "going on"
     assert (session.phase, session.gloss) == (COUNTDOWN, "A")
 
 
 def test_next_leaves_a_take_out_and_it_is_missing():
     session = Session("A", "B")
     session.until(COUNTDOWN)
-    assert session.course.skip(session.now) == "next is B"
+    assert session.session.skip(session.now) == "next is B"
     session.sign()
-    session.course.skip(session.now)
+    session.session.skip(session.now)
     assert session.phase == ENDED
     assert "left out" in session.text
     assert session.plan.missing == {"A": 1}
@@ -304,7 +304,7 @@ def test_next_leaves_a_take_out_and_it_is_missing():
 def test_next_after_a_take_only_ends_the_rest():
     session = Session("A", "B")
     session.sign()
-    session.course.skip(session.now)
+    session.session.skip(session.now)
     assert (session.phase, session.gloss) == (COUNTDOWN, "B")
     assert session.plan.missing == {"B": 1}
 
@@ -312,7 +312,7 @@ def test_next_after_a_take_only_ends_the_rest():
 def test_stop():
     session = Session()
     session.until(SIGNING)
-    session.course.stop()
+    session.session.stop()
     assert session.phase == ENDED
     assert session.words() == ["begin", "abandon"]
 
@@ -328,7 +328,7 @@ def test_a_full_disk_pauses_and_the_take_comes_again(when):
     assert "free the place, then go on" in session.text
     assert session.plan.missing == {"A": 1}
     session.recorder.full = ""
-    session.course.pause(session.now)
+    session.session.pause(session.now)
     session.sign()
     assert session.plan.missing == {}
 
@@ -338,5 +338,5 @@ def test_a_discarding_that_fails_leaves_the_take():
     session.sign()
     session.recorder.full = "discard"
     with pytest.raises(BagError):
-        session.course.discard(session.now)
+        session.session.discard(session.now)
     assert session.plan.missing == {"B": 1}

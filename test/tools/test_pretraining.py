@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from whispersign_model.crossval.protocol import Folds, Plan, Protocol, chosen_folds
+from whispersign_model.crossval.protocol import CrossvalRun, Folds, Protocol, chosen_folds
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training_data.batch import Batch
-from whispersign_model.training_data.loader import NO_STRETCHES
+from whispersign_model.training_data.loader import NO_SEGMENTS
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
 
 @pytest.fixture
-def beginnings(monkeypatch):
+def pretraining(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
-    module = importlib.import_module("beginnings")
+    module = importlib.import_module("pretraining")
     monkeypatch.setattr(module, "EPOCHS", 1)
     return module
 
@@ -38,7 +38,7 @@ def plan(tmp_path, write_archive):
         StageConfig(name="frontend", epochs=1, rate=1e-3, alpha=1.0, auxiliary=True),
         StageConfig(name="joint", epochs=1, rate=1e-3, chunks=(0, 2)),
     )
-    return Plan(
+    return CrossvalRun(
         protocol=Protocol(title="Mine", archive="own.npz", folds=Folds(signers=1), val_every=4),
         archive=tmp_path / "own.npz",
         out=tmp_path / "out",
@@ -63,8 +63,10 @@ def policy(plan, own):
     return chosen_folds(plan, own)[0][1]
 
 
-def test_what_tests_is_left_out_and_glosses_of_others_are_told_apart(beginnings, plan, own, policy):
-    found = beginnings.recordings_of_all(plan, own, policy)
+def test_what_tests_is_left_out_and_glosses_of_others_are_told_apart(
+    pretraining, plan, own, policy
+):
+    found = pretraining.recordings_of_all(plan, own, policy)
     assert {each.name for each in found if each.source == "own"} == {
         each.name for each in own if each.signer != "s0"
     }
@@ -77,9 +79,9 @@ def test_what_tests_is_left_out_and_glosses_of_others_are_told_apart(beginnings,
 
 @pytest.mark.parametrize("kind", ["other sets", "without labels"])
 def test_a_network_can_begin_from_it_and_it_is_made_once(
-    beginnings, plan, own, policy, kind, tmp_path
+    pretraining, plan, own, policy, kind, tmp_path
 ):
-    folder = beginnings.beginning(plan, own, policy, kind, tmp_path / "start")
+    folder = pretraining.beginning(plan, own, policy, kind, tmp_path / "start")
     model, metadata = WhisperSignModel.load_checkpoint(folder)
     assert set(metadata.glosses) == {"A", "B", "other A", "other C"}
     assert all(weights.isfinite().all() for weights in model.state_dict().values())
@@ -87,15 +89,15 @@ def test_a_network_can_begin_from_it_and_it_is_made_once(
     other = WhisperSignModel(metadata.config).frontend.patches.parts[0].weight
     assert not torch.equal(model.frontend.patches.parts[0].weight, other)
     made = (folder / "model.json").stat().st_mtime_ns
-    assert beginnings.beginning(plan, own, policy, kind, tmp_path / "start") == folder
+    assert pretraining.beginning(plan, own, policy, kind, tmp_path / "start") == folder
     assert (folder / "model.json").stat().st_mtime_ns == made
 
 
 @pytest.fixture
-def restoration(beginnings):
+def restoration(pretraining):
     torch.manual_seed(0)
     config = ModelConfig().changed({"decoder": {"utterance_frames": 32}}).with_vocabulary(3)
-    module = beginnings.Restoration(WhisperSignModel(config), 1e-3, 0.0, (0,))
+    module = pretraining.Restoration(WhisperSignModel(config), 1e-3, 0.0, (0,))
     module.log = lambda *words, **more: None
     return module
 
@@ -104,7 +106,7 @@ def _batch():
     features = torch.randn(2, 60, JOINTS, FEATURES)
     features[..., 6] = 1
     lengths, none = torch.tensor([60, 45]), torch.zeros(2, 1, dtype=torch.long)
-    return Batch(features, lengths, none, none[:, 0], ("a", "b"), torch.from_numpy(NO_STRETCHES))
+    return Batch(features, lengths, none, none[:, 0], ("a", "b"), torch.from_numpy(NO_SEGMENTS))
 
 
 def test_whole_patches_are_hidden_between_the_first_and_the_last_with_a_hand(restoration):

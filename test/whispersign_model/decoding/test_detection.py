@@ -1,19 +1,25 @@
-"""Spotting: signs of any length in other movement, each of them once."""
+"""StreamingDetector: signs of any length in other movement, each of them once."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from whispersign_model.decoding.detection import (
+    SegmentScorer,
+    StreamingDetector,
+    candidate_segments,
+    common,
+    detect,
+)
 from whispersign_model.decoding.search import DecodingOptions, decode
-from whispersign_model.decoding.spotting import Spotter, Spotting, common, spot, stretches
 
 PATCH = 4
 GLOSSES = 3
 
 
-def spotter(*signs, lengths=(5, 10), height=0.9, least=0.0):
-    """A network that is the surer of a sign ``(first step, end, id)`` the better a stretch fits."""
+def segment_scorer(*signs, lengths=(5, 10), height=0.9, least=0.0):
+    """A network that is the surer of a sign ``(first step, end, id)`` the better a segment fits."""
 
     def read(places):
         assert places.dtype == np.int64
@@ -27,7 +33,7 @@ def spotter(*signs, lengths=(5, 10), height=0.9, least=0.0):
         with np.errstate(divide="ignore"):
             return np.log(probabilities)
 
-    return Spotter(lengths, least, PATCH, read)
+    return SegmentScorer(lengths, least, PATCH, read)
 
 
 def spans(found):
@@ -35,7 +41,7 @@ def spans(found):
 
 
 def test_signs_are_found_at_their_place_in_order_and_each_once():
-    found = spot(60, spotter((40, 50, 2), (10, 15, 1), (16, 26, 3)))
+    found = detect(60, segment_scorer((40, 50, 2), (10, 15, 1), (16, 26, 3)))
     assert found.ids == (1, 3, 2)
     assert spans(found) == [(1, 10, 15), (3, 16, 26), (2, 40, 50)]
     assert found.whole
@@ -45,22 +51,22 @@ def test_signs_are_found_at_their_place_in_order_and_each_once():
 
 
 def test_nothing_is_found_where_nothing_is_more_probable():
-    found = spot(60, spotter((20, 30, 1), height=0.49))
+    found = detect(60, segment_scorer((20, 30, 1), height=0.49))
     assert found.ids == ()
     assert found.spans == ()
 
 
 @pytest.mark.parametrize(("least", "ids"), [(0.59, (1,)), (0.61, ())])
 def test_a_sign_is_probable_enough(least, ids):
-    assert spot(60, spotter((20, 30, 1), height=0.6, least=least)).ids == ids
+    assert detect(60, segment_scorer((20, 30, 1), height=0.6, least=least)).ids == ids
 
 
 def test_the_same_sign_twice_is_found_twice():
-    assert spans(spot(40, spotter((4, 14, 1), (14, 24, 1)))) == [(1, 4, 14), (1, 14, 24)]
+    assert spans(detect(40, segment_scorer((4, 14, 1), (14, 24, 1)))) == [(1, 4, 14), (1, 14, 24)]
 
 
 def test_other_glosses_are_told_best_first():
-    found = spot(20, spotter((4, 14, 1), (6, 14, 2), height=0.5))
+    found = detect(20, segment_scorer((4, 14, 1), (6, 14, 2), height=0.5))
     ((span),) = found.spans
     assert span.gloss_id == 1
     assert [other for other, _ in span.alternatives] == [2, 3]
@@ -68,7 +74,7 @@ def test_other_glosses_are_told_best_first():
 
 
 def test_every_place_is_looked_at_and_cut_at_the_end():
-    places = list(stretches(21, (5, 10)))
+    places = list(candidate_segments(21, (5, 10)))
     assert len(set(places)) == len(places)
     assert {end - first for first, end in places} >= {5, 10}
     assert max(end for _, end in places) == 21
@@ -76,38 +82,38 @@ def test_every_place_is_looked_at_and_cut_at_the_end():
         whole = [first for first, end in places if end - first == length]
         assert whole[:3] == [0, 2, 4]
     assert all(end - first >= 3 for first, end in places)  # half of the shortest
-    assert list(stretches(3, (5, 10))) == [(0, 3)]
+    assert list(candidate_segments(3, (5, 10))) == [(0, 3)]
 
 
-def test_of_a_clip_that_goes_on_only_whole_stretches_are_looked_at():
-    assert stretches(12, (5, 10), ended=False) == [
+def test_of_a_clip_that_goes_on_only_whole_segments_are_looked_at():
+    assert candidate_segments(12, (5, 10), ended=False) == [
         (first, first + length)
         for first in (0, 2, 4, 6)
         for length in (5, 10)
         if first <= 12 - length
     ]
-    assert stretches(4, (5, 10), ended=False) == []
-    sign = spotter((8, 15, 1), height=1.0, least=0.5)
-    assert spans(spot(12, sign)) == [(1, 8, 12)]
-    assert spans(spot(12, sign, ended=False)) == []
-    assert spans(spot(15, sign, ended=False)) == [(1, 8, 13)]
-    assert spot(4, sign, ended=False).ids == ()
+    assert candidate_segments(4, (5, 10), ended=False) == []
+    sign = segment_scorer((8, 15, 1), height=1.0, least=0.5)
+    assert spans(detect(12, sign)) == [(1, 8, 12)]
+    assert spans(detect(12, sign, ended=False)) == []
+    assert spans(detect(15, sign, ended=False)) == [(1, 8, 13)]
+    assert detect(4, sign, ended=False).ids == ()
 
 
 def test_a_long_clip_is_read_part_by_part():
     sizes = []
-    whole = spotter((3000, 3010, 2))
+    whole = segment_scorer((3000, 3010, 2))
 
     def read(places):
         sizes.append(len(places))
         return whole.read(places)
 
-    assert spans(spot(6000, replace(whole, read=read))) == [(2, 3000, 3010)]
+    assert spans(detect(6000, replace(whole, read=read))) == [(2, 3000, 3010)]
     assert max(sizes) <= 256
-    assert sum(sizes) == len(list(stretches(6000, whole.lengths)))
+    assert sum(sizes) == len(list(candidate_segments(6000, whole.lengths)))
 
 
-def test_what_two_stretches_have_in_common():
+def test_what_two_segments_have_in_common():
     assert common((0, 10), (8, 12)) == 0.5
     assert common((8, 12), (0, 10)) == 0.5
     assert common((0, 10), (10, 12)) == 0
@@ -124,9 +130,9 @@ def test_of_a_growing_clip_no_stretch_is_read_twice():
             said[:, 1] = -1 / (places + first_stamp).sum(axis=1)  # the sum of both stamps is kept
             return said
 
-        return Spotter((5,), 0.5, PATCH, read)
+        return SegmentScorer((5,), 0.5, PATCH, read)
 
-    clip = Spotting()
+    clip = StreamingDetector()
     clip.look(of(100), 48, range(100, 148), ended=False)
     assert asked == [(first, first + 20) for first in range(100, 129, 8)]
     clip.forget_before(108)
@@ -147,17 +153,17 @@ def test_of_a_growing_clip_no_stretch_is_read_twice():
     assert asked[len(before) :] == [(100, 120)], "it was forgotten"
 
 
-@pytest.mark.parametrize(("frames", "settled"), [(75, 0), (76, 1), (99, 1), (100, 2)])
-def test_a_sign_is_settled_when_no_stretch_to_come_reaches_back_to_it(frames, settled):
-    clip = Spotting()
-    sign = spotter((4, 9, 1), (10, 15, 2), height=1.0)
+@pytest.mark.parametrize(("frames", "finalized"), [(75, 0), (76, 1), (99, 1), (100, 2)])
+def test_a_sign_is_settled_when_no_stretch_to_come_reaches_back_to_it(frames, finalized):
+    clip = StreamingDetector()
+    sign = segment_scorer((4, 9, 1), (10, 15, 2), height=1.0)
     clip.look(sign, frames, range(frames), ended=False)
     assert clip.found.ids == (1, 2)
-    assert clip.settled == settled
+    assert clip.finalized == finalized
 
 
 def test_a_network_that_spots_needs_no_first_pass():
     rows = np.log(np.full((60, GLOSSES + 1), 0.25))
-    found = decode(rows, "rescore", DecodingOptions(), spotter((10, 15, 1)))
+    found = decode(rows, "rescore", DecodingOptions(), segment_scorer((10, 15, 1)))
     assert found.ids == (1,)
     assert decode(rows, "greedy", DecodingOptions()).ids != found.ids

@@ -11,7 +11,7 @@ from whispersign_model.timestamps import NANOSECONDS
 SHORT = 0.1  # seconds; over a longer gap nothing is known of the hands
 
 
-def bridge(
+def interpolate_gap(
     before: NDArray[np.float32], after: NDArray[np.float32], count: int, period: float
 ) -> NDArray[np.float32]:
     """Return ``(count, 42, 7)`` frames evenly between two frames ``(42, 7)``, ``period`` apart.

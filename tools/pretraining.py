@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from whispersign_model.crossval.protocol import Plan, divided, make_dataset
+from whispersign_model.crossval.protocol import CrossvalRun, apply_splits, make_dataset
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.datasets.splits import TEST, TRAIN, SplitPolicy
@@ -41,13 +41,15 @@ TOKEN = 8  # frames that a token of the whole utterance stands for
 COORDINATES = JOINTS * (POSITION.stop - POSITION.start)
 
 
-def recordings_of_all(plan: Plan, own: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
+def recordings_of_all(
+    plan: CrossvalRun, own: Sequence[Recording], policy: SplitPolicy
+) -> list[Recording]:
     """Return a protocol's recordings without those that test, and all of the other archives.
 
     Glosses of other archives are told apart by the archive's name, and all of them train. Units do
     not matter: a network reads hand lengths.
     """
-    found = [each for each in divided(own, policy) if each.split != TEST]
+    found = [each for each in apply_splits(own, policy) if each.split != TEST]
     for archive in sorted(plan.archive.parent.glob("*.npz")):
         if archive.name != plan.archive.name:
             others = (_of_another(each, archive.stem) for each in read_archive(archive))
@@ -69,12 +71,12 @@ def _of_another(recording: Recording, archive: str) -> Recording:
     )
 
 
-def _dataset(plan: Plan, recordings: Sequence[Recording], folder: Path) -> Dataset:
+def _dataset(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> Dataset:
     return make_dataset(folder.with_suffix(".data"), recordings, SplitPolicy(), plan.protocol)
 
 
-def other_sets(plan: Plan, recordings: Sequence[Recording], folder: Path) -> None:
-    """Train a network of the single signs of all sets together, one vocabulary of all of them."""
+def other_sets(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:
+    """Train a network of the single signs of all sets together, in one vocabulary."""
     data = _dataset(plan, [each for each in recordings if len(each.glosses) == 1], folder)
     warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
     stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
@@ -82,7 +84,7 @@ def other_sets(plan: Plan, recordings: Sequence[Recording], folder: Path) -> Non
     train(Run(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
 
 
-def without_labels(plan: Plan, recordings: Sequence[Recording], folder: Path) -> None:
+def without_labels(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:
     """Train a network to say where the joints are that are hidden from it; no label is read."""
     data = _dataset(plan, recordings, folder)
     quiet_libraries()
@@ -111,7 +113,7 @@ def without_labels(plan: Plan, recordings: Sequence[Recording], folder: Path) ->
     model.save_checkpoint(folder, metadata)
 
 
-def _joint(plan: Plan) -> StageConfig:
+def _joint(plan: CrossvalRun) -> StageConfig:
     return next(stage for stage in plan.recipe.stages if not stage.auxiliary)
 
 
@@ -119,7 +121,7 @@ class Restoration(lightning.LightningModule):
     """Says where hidden joints are, from what is left of a clip.
 
     As masked prediction does it for speech and text (Devlin et al. 2019, arXiv:1810.04805; Hu et
-    al. 2021, arXiv:2110.05382, for hands): stretches of both hands are hidden, frontend and encoder
+    al. 2021, arXiv:2110.05382, for hands): segments of both hands are hidden, frontend and encoder
     say of every patch where its joints are, the convolutions for whole utterances of every token.
     """
 
@@ -137,8 +139,8 @@ class Restoration(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the mean square error in the places of hidden joints that are tracked."""
         features, lengths = batch.features, batch.lengths
-        stretches = whole(lengths)
-        hidden = self.hidden(frames_seen(features, stretches))
+        segments = whole(lengths)
+        hidden = self.hidden(frames_seen(features, segments))
         left = features * ~hidden[..., None, None]
         chunk = self.chunks[int(torch.randint(len(self.chunks), ()))]
         encoded = self.model(left, lengths, chunk)
@@ -148,9 +150,9 @@ class Restoration(lightning.LightningModule):
         loss = _error(self.of_patch(encoded.states), patches[..., POSITION], asked)
         utterance = self.model.decoder.utterance
         if utterance is not None:
-            places, tracked = stretched(features, stretches, utterance.frames)
-            _, still = stretched(left, stretches, utterance.frames)
-            tokens = self.of_token(utterance(left, stretches))
+            places, tracked = stretched(features, segments, utterance.frames)
+            _, still = stretched(left, segments, utterance.frames)
+            tokens = self.of_token(utterance(left, segments))
             loss = loss + _error(tokens, centred(places, tracked), tracked * (1 - still))
         self.log("loss", loss, prog_bar=True)
         return loss
@@ -188,7 +190,7 @@ BEGINNINGS = {"other sets": other_sets, "without labels": without_labels}
 
 
 def beginning(
-    plan: Plan, own: Sequence[Recording], policy: SplitPolicy, kind: str, folder: Path
+    plan: CrossvalRun, own: Sequence[Recording], policy: SplitPolicy, kind: str, folder: Path
 ) -> Path:
     """Return a checkpoint to begin from, made unless it is there."""
     if not (folder / "model.json").exists():
