@@ -119,7 +119,7 @@ class StretchReader(nn.Module):
         self.decoder = model.decoder
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return ``(N, V)`` for ``features (T, 42, 7)``; see :meth:`WhisperSignModel.score_segments`."""
+        """Return ``(N, V)`` for ``(T, 42, 7)``; see :meth:`WhisperSignModel.score_segments`."""
         return self.decoder.score_segments(features[None], functional.pad(segments, (1, 0)))
 
 
