@@ -57,7 +57,7 @@ def executables() -> list[str]:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     scripts = config["options.entry_points"]["console_scripts"]
-    return re.findall(r"= whispersign_ros\.executables:(\w+)", scripts)
+    return re.findall(r"= whispersign_ros\.node\.entry_points:(\w+)", scripts)
 
 
 def all_endpoints() -> dict[str, Endpoints]:
@@ -72,7 +72,7 @@ def all_endpoints() -> dict[str, Endpoints]:
 
 @contextmanager
 def _started(name: str) -> Iterator[Node]:
-    module = import_module(f"whispersign_ros.{name}")
+    module = import_module(f"whispersign_ros.nodes.{name}")
     kind = getattr(module, "".join(part.title() for part in name.split("_")))
     with tempfile.TemporaryDirectory() as folder:
         values = {**PARAMETERS.get(name, {}), **_in_folder(name, folder)}

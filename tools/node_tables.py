@@ -38,7 +38,7 @@ def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
         if section is None or PARAMETERS not in section[0]:
             raise ValueError(f"{PAGE.name}: no table of parameters under '## {name}'")
         without = _table(ENDPOINTS).sub("", section[0])
-        parameters = table_text(import_module(f"whispersign_ros.{name}").PARAMETERS)
+        parameters = table_text(import_module(f"whispersign_ros.nodes.{name}").PARAMETERS)
         tables = f"{endpoint_table(points)}{parameters}\n\n"
         written = _table(PARAMETERS).sub(lambda _, tables=tables: tables, without)  # type: ignore[misc]
         text = text.replace(section[0], written)

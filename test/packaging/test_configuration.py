@@ -65,7 +65,7 @@ def test_every_node_parameter_is_read(sources):
         for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Call)
-                and called(node) in ("Setting", "_field")
+                and called(node) in ("ParameterSpec", "_field")
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):

@@ -23,7 +23,8 @@ HEAVY = (
 )
 # The only modules that may need torch; of these, some load without it.
 TORCH = re.compile(
-    r"whispersign_model\.(benchmarks|training|network|runtime\.(export|torch_backend))\b"
+    r"whispersign_model\.(benchmarks|crossval|evaluation|training|training_data|network|"
+    r"runtime\.(export|torch_backend))\b"
 )
 LIGHT = (
     *("whispersign_model.network.checkpoint", "whispersign_model.network.config"),
@@ -33,7 +34,10 @@ LIGHT = (
 # What a robot runs: no module of these folders, loaded, brings in a heavy library.
 ON_A_ROBOT = (
     "whispersign_ros",
-    *(f"whispersign_model/{part}" for part in ("cli", "decoding", "features", "recordings")),
+    *(
+        f"whispersign_model/{part}"
+        for part in ("cli", "decoding", "datasets", "features", "recordings")
+    ),
 )
 # Distributions whose import has another name.
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python", "yaml": "pyyaml"}
@@ -94,7 +98,7 @@ def test_what_nodes_and_recordings_need_loads_without_torch(sources):
 
 def third_party(sources, *folders: str) -> set[str]:
     """Return the distributions that these folders import."""
-    ours = {"whispersign_model", "whispersign_ros", "whispersign_msgs"}
+    ours = {"reliability", "whispersign_model", "whispersign_ros", "whispersign_msgs"}
     for folder_of_modules in ("tools", "test/launch"):
         ours |= {path.stem for path in (sources.root / folder_of_modules).glob("*.py")}
     tops = {name.split(".")[0] for folder in folders for _, name in sources.imports(folder)}

@@ -75,7 +75,7 @@ class DecoderConfig(_Section):
     @model_validator(mode="after")
     def _scorer_needs_frames(self) -> DecoderConfig:
         if self.candidate_segments and not self.utterance_frames:
-            raise ValueError("segments need utterance_frames, the frames each is brought to")
+            raise ValueError("candidate_segments need utterance_frames, their common length")
         return self
 
 

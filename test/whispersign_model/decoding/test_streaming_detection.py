@@ -15,7 +15,7 @@ class StreamingDetector(Reader):
     """It spots two signs of 1 s; the second one's first 12 frames are the first one's last."""
 
     SIGNS = ((1, [24, 84]), (2, [72, 132]))
-    segments = (15,)
+    candidate_segments = (15,)
 
     def __init__(self):
         super().__init__()

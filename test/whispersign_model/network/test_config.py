@@ -46,8 +46,11 @@ def test_changed_keys_leave_the_others_and_are_validated():
     for keys, says in (
         ({"decoder": {"utterance_frames": 20}}, r"decoder.utterance_frames: .*multiple of 8"),
         ({"decoder": {"frames": 8}}, "decoder.frames"),
-        ({"decoder": {"segments": [8]}}, "decoder: .*segments need utterance_frames"),
-        ({"decoder": {"utterance_frames": 16, "segments": [0]}}, "decoder.candidate_segments.0"),
+        ({"decoder": {"candidate_segments": [8]}}, "decoder: .*need utterance_frames"),
+        (
+            {"decoder": {"utterance_frames": 16, "candidate_segments": [0]}},
+            "decoder.candidate_segments.0",
+        ),
         ({"decoders": {}}, "decoders"),
     ):
         with pytest.raises(ConfigError, match=f"network: {says}"):

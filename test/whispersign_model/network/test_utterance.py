@@ -124,7 +124,7 @@ def test_a_stretch_is_read_as_if_it_were_alone(encoder):
 
 def spotting_model() -> WhisperSignModel:
     torch.manual_seed(0)
-    detects = {"decoder": {"utterance_frames": FRAMES, "segments": (5, 10)}}
+    detects = {"decoder": {"utterance_frames": FRAMES, "candidate_segments": (5, 10)}}
     return WhisperSignModel(ModelConfig().changed(detects).with_vocabulary(5)).eval()
 
 
@@ -132,7 +132,7 @@ def test_what_is_signed_in_a_stretch_is_the_first_gloss_or_the_end():
     model = spotting_model()
     data, frames = sign(40), lengths(40)
     tokens = model.decoder.utterance(data, torch.tensor([[0, 4, 30]]))
-    said = model.detect(data, np.array([[4, 30]]))
+    said = model.score_segments(data, np.array([[4, 30]]))
     expected = [model.rescore((tokens,), [()])[0]]
     for gloss_id in range(1, 6):
         first = model.decoder(tokens, torch.tensor([2]), torch.tensor([[0]]))[0, 0, gloss_id]
@@ -147,7 +147,7 @@ def test_what_is_signed_in_a_stretch_is_the_first_gloss_or_the_end():
 def test_without_hands_nothing_is_signed(seen, spotted):
     data = sign(40)
     data[:, seen:] = 0
-    said = spotting_model().detect(data, np.array([[0, 40]]))[0]
+    said = spotting_model().score_segments(data, np.array([[0, 40]]))[0]
     assert np.isfinite(said).all() == spotted
     assert (said[0] == 0) == (not spotted)
 

@@ -18,7 +18,7 @@ GLOSSES = ("HELLO", "YES", "NO")
 SECOND_PASSES = {
     "states": {},
     "utterance": {"utterance_frames": 16},
-    "spots": {"utterance_frames": 16, "segments": (3, 5), "score_threshold": 0.7},
+    "spots": {"utterance_frames": 16, "candidate_segments": (3, 5), "score_threshold": 0.7},
 }
 
 

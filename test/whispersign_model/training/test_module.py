@@ -98,7 +98,7 @@ def test_each_loss_teaches_its_own_decoder(make: Make, batch: Batch) -> None:
 def test_segments_teach_the_decoder_to_spot(batch: Batch) -> None:
     """Half of the attention loss is theirs, and the convolutions learn from nothing else."""
     torch.manual_seed(0)
-    detects = {"decoder": {"utterance_frames": 16, "segments": [2, 4]}}
+    detects = {"decoder": {"utterance_frames": 16, "candidate_segments": [2, 4]}}
     model = WhisperSignModel(ModelConfig().changed(detects).with_vocabulary(len(GLOSSES)))
     stage = StageConfig(name="joint", epochs=1, rate=1e-3)
     module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES).eval()

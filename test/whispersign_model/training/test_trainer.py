@@ -96,7 +96,7 @@ def test_sentences_for_a_network_of_single_signs_are_told_of(dataset: Dataset) -
 def test_a_network_that_spots_learns_from_sentences_what_is_no_sign(
     dataset: Dataset, sentence: float
 ) -> None:
-    changes = {"decoder": {"utterance_frames": 16, "segments": [4, 8]}}
+    changes = {"decoder": {"utterance_frames": 16, "candidate_segments": [4, 8]}}
     varied = Augmentation(sentence=sentence, idle=1.0)
     config = TrainingConfig(workers=0, stages=STAGES, network=changes, augmentation=varied)
     out = dataset.path.parent / "run"
@@ -112,7 +112,7 @@ def test_a_network_that_spots_learns_from_sentences_what_is_no_sign(
 
 def test_sentences_without_times_are_told_of_to_a_network_that_spots(dataset: Dataset) -> None:
     np.save(dataset.path / "train/labels/0.npy", [1, 2])
-    changes = {"decoder": {"utterance_frames": 16, "segments": [4, 8]}}
+    changes = {"decoder": {"utterance_frames": 16, "candidate_segments": [4, 8]}}
     config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
     out = dataset.path.parent / "run"
     train(Run(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
