@@ -49,7 +49,7 @@ class TwistMux:
             node.create_subscription(
                 kind,
                 entry["topic"],
-                partial(self._hear, name),
+                partial(self._on_twist, name),
                 QoSPresetProfiles.SYSTEM_DEFAULT.value,
             )
 
@@ -57,7 +57,7 @@ class TwistMux:
         timeout = self._entries[name]["timeout"]
         return timeout > 0 and time.monotonic() - self._heard[name][0] > timeout
 
-    def _hear(self, name, message):
+    def _on_twist(self, name, message):
         self._heard[name] = (time.monotonic(), getattr(message, "data", False))
         if name in self._locks:
             return

@@ -102,7 +102,7 @@ class CommandMachine:
         self._last_end = max(sign.end, self._last_end or sign.end)
         self._show(last_gloss=sign.gloss, ignored="")
         if sign.gloss in self._stop.gloss:
-            return actions + self._hear_stop(sign)
+            return actions + self._on_stop_sign(sign)
         reason = self._objection(sign, age)
         if reason:
             self._show(ignored=reason)
@@ -118,7 +118,7 @@ class CommandMachine:
         actions = self._lapse(now)
         if sign.gloss in self._stop.gloss:
             self._show(last_gloss=sign.gloss, ignored="")
-            actions += self._hear_stop(sign)
+            actions += self._on_stop_sign(sign)
         return actions
 
     def tick(self, now: int) -> list[Action]:
@@ -156,7 +156,7 @@ class CommandMachine:
         self._show(armed=self._arming is None)
         return actions
 
-    def _hear_stop(self, sign: RecognizedSign) -> list[Action]:
+    def _on_stop_sign(self, sign: RecognizedSign) -> list[Action]:
         """A sign seen before, as it was partial, does not stop twice: services are called once."""
         if not sign.confidence >= self._stop.confidence:
             self._show(ignored=_too_unsure(sign, self._stop.confidence))

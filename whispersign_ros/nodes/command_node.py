@@ -233,7 +233,7 @@ class CommandNode(Node):
         if changed and not first and self._machine is not None:
             self._do(self._machine.reset("another model"))
 
-    def _hear(self, message: Gloss) -> None:
+    def _on_gloss(self, message: Gloss) -> None:
         """Take what is final; what is not has been sent to the wrong topic."""
         if not message.final or self._lacking:
             self._on_partial(message)

@@ -242,7 +242,7 @@ class RecognitionNode(ManagedNode):
     def _forget(self) -> None:
         self._metadata = None
 
-    def _take(self, message: HandFeatures) -> None:
+    def _on_features(self, message: HandFeatures) -> None:
         worker, silence, server = self._worker, self._watchdog, self._server
         if worker is None or silence is None or server is None:
             return

@@ -140,13 +140,13 @@ def _state(**values):
 
 
 def test_a_stop_by_silence_counts_while_signs_are_played_and_not_after(witness):
-    witness._hear(_state())
-    witness._hear(_state(active="GO", last_command="GO"))
-    witness._hear(_state(last_command="GO", stopped="x is silent"))
+    witness._on_diagnostics(_state())
+    witness._on_diagnostics(_state(active="GO", last_command="GO"))
+    witness._on_diagnostics(_state(last_command="GO", stopped="x is silent"))
     assert [str(leg.event) for leg in witness.legs()] == ["GO", "(x is silent)"]
-    witness._hear(_state(active="GO", last_command="GO", stopped="x is silent"))
+    witness._on_diagnostics(_state(active="GO", last_command="GO", stopped="x is silent"))
     witness.finalized(source_ended=True)
-    witness._hear(_state(last_command="GO", stopped="y is silent"))
+    witness._on_diagnostics(_state(last_command="GO", stopped="y is silent"))
     assert [str(leg.event) for leg in witness.legs()] == ["GO", "(x is silent)", "GO"]
 
 

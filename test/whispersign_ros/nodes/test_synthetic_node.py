@@ -80,7 +80,7 @@ def test_who_follows_prompts_signs_each_take_once_and_not_before_it_is_time(grap
 
     def next_glosses(*heard):
         for message in heard:
-            person._hear(message)
+            person._on_prompt(message)
         recording = next(recordings)()
         assert recording.segments == ()  # the session gives the labels
         return recording.name.partition("take")[2]
