@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED = 1
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
-	@echo "make test    ruff, mypy and pytest"
+	@echo "make test    ruff, mypy, import-linter and pytest"
 	@echo "make faults  break things around the live graph; it must get over each"
 	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
 	@echo "make mutants break the sources on purpose; the tests must notice"
@@ -37,6 +37,7 @@ test:
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 	.venv/bin/pytest
 
 faults:

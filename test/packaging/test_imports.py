@@ -45,6 +45,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python", "yaml": "pyyam
 USED_OTHERWISE = {
     "onnxscript": "torch.onnx exports with it",
     "tensorboard": "shows the curves that training writes",
+    "import-linter": "make test runs it",
     "mypy": "make test runs it",
     "ruff": "make test runs it",
     "types-pyyaml": "mypy reads them",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from whispersign_model.benchmarks.streaming import apart
+from whispersign_model.benchmarks.fresh_process import in_fresh_process
 from whispersign_model.configuration import config_file
 from whispersign_model.network.config import SIZES, ModelConfig, load_model_config
 from whispersign_model.network.model import WhisperSignModel
@@ -88,7 +88,7 @@ def measure(
     """
     costs = {}
     for size in sizes:
-        costs[size] = apart(_measure, size, threads, tuple(parts))
+        costs[size] = in_fresh_process(_measure, size, threads, tuple(parts))
         done()
     return costs
 

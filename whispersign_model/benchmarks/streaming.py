@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.benchmarks.fresh_process import in_fresh_process, resident_mb
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.runtime.loading import load_backend
 
@@ -46,10 +44,10 @@ def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dic
     for size in sizes:
         with TemporaryDirectory() as folder:
             exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
-            apart(_export, size, exact, small)
-            costs = apart(_costs, exact, threads)
-            costs["torch_ms_per_s"] = apart(_costs, Path(folder), threads)["ms_per_s"]
-            costs["int8"] = apart(_costs, small, threads)
+            in_fresh_process(_export, size, exact, small)
+            costs = in_fresh_process(_costs, exact, threads)
+            costs["torch_ms_per_s"] = in_fresh_process(_costs, Path(folder), threads)["ms_per_s"]
+            costs["int8"] = in_fresh_process(_costs, small, threads)
         figures[size] = costs
         done()
     return figures
@@ -59,8 +57,8 @@ def measure_memory() -> dict[str, float]:
     """Return the resident memory, in megabytes, after a minute and after an hour of one stream."""
     with TemporaryDirectory() as folder:
         exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
-        apart(_export, MEMORY_SIZE, exact, small)
-        after: list[float] = apart(memory_after, exact, (MINUTE, HOUR))
+        in_fresh_process(_export, MEMORY_SIZE, exact, small)
+        after: list[float] = in_fresh_process(memory_after, exact, (MINUTE, HOUR))
     return {"1 min": after[0], "1 h": after[1]}
 
 
@@ -75,18 +73,6 @@ def memory_after(path: Path, seconds: Sequence[int]) -> list[float]:
             pushed += FRAMES
         found.append(resident_mb())
     return found
-
-
-def resident_mb() -> float:
-    """Return the resident memory of this process in megabytes (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return round(pages * resource.getpagesize() / 1e6, 2)
-
-
-def apart(function: Callable[..., Any], *arguments: object) -> Any:
-    """Call a function in a fresh process."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-        return fresh.submit(function, *arguments).result()
 
 
 def _export(size: str, exact: Path, small: Path) -> None:

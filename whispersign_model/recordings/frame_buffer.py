@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.recordings.bags.messages import Frames, join_frames
+from whispersign_model.skeleton import JOINTS
+
+
+class Frames(NamedTuple):
+    """Consecutive HandFrame messages as arrays.
+
+    Attributes:
+        stamps: ``(n,)`` int64 nanoseconds of capture.
+        positions: ``(n, 42, 3)`` float32, 0 where not tracked.
+        confidence: ``(n, 42)`` float32 in [0, 1].
+        untrackable: joints that claimed to be tracked without a finite position.
+    """
+
+    stamps: NDArray[np.int64]
+    positions: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    untrackable: int
+
+
+def join_frames(batches: Sequence[Frames]) -> Frames:
+    """Put batches of frames end to end; none gives zero frames."""
+    empty = Frames(
+        np.zeros(0, np.int64),
+        np.zeros((0, JOINTS, 3), np.float32),
+        np.zeros((0, JOINTS), np.float32),
+        0,
+    )
+    stamps, positions, confidence, untrackable = zip(empty, *batches)
+    return Frames(
+        np.concatenate(stamps),
+        np.concatenate(positions),
+        np.concatenate(confidence),
+        sum(untrackable),
+    )
 
 
 def gather_frames(batches: Iterable[Frames], folder: Path | None) -> Frames:

@@ -47,7 +47,7 @@ from whispersign_model.recordings.bags.topics import (
     choose_hands,
     damage_told,
 )
-from whispersign_model.recordings.frame_buffer import gather_frames
+from whispersign_model.recordings.frame_buffer import Frames, gather_frames
 from whispersign_model.recordings.recording import Coordinates, Recording
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -196,7 +196,7 @@ def _assemble(
     )
 
 
-def _batches(path: Path, topic: str, messages: Iterator[Any], first: Any) -> Iterator[ros.Frames]:
+def _batches(path: Path, topic: str, messages: Iterator[Any], first: Any) -> Iterator[Frames]:
     """Yield the first message and those after it as arrays, ``BATCH`` at a time."""
     messages = chain([first] if first else [], messages)
     while batch := list(islice(messages, BATCH)):

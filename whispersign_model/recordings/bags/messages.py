@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat, Nodetype
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from whispersign_model.recordings.frame_buffer import Frames
 from whispersign_model.recordings.labels import Annotation, settle
 from whispersign_model.recordings.recording import Recording, Segment, tracked_frames
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
@@ -28,22 +28,6 @@ SECONDS = range(-(2**31), 2**31)  # what builtin_interfaces/Time can hold
 
 _TEXTS = Path(__file__).parent / "msg"
 _SEPARATOR = "=" * 80 + "\n"  # between the definitions of a message and of those it contains
-
-
-class Frames(NamedTuple):
-    """Consecutive HandFrame messages as arrays.
-
-    Attributes:
-        stamps: ``(n,)`` int64 nanoseconds of capture.
-        positions: ``(n, 42, 3)`` float32, 0 where not tracked.
-        confidence: ``(n, 42)`` float32 in [0, 1].
-        untrackable: joints that claimed to be tracked without a finite position.
-    """
-
-    stamps: NDArray[np.int64]
-    positions: NDArray[np.float32]
-    confidence: NDArray[np.float32]
-    untrackable: int
 
 
 @cache
@@ -149,23 +133,6 @@ def read_frames(messages: Sequence[Any]) -> Frames:
 
 
 _HANDS = {"left": LEFT, "right": RIGHT}
-
-
-def join_frames(batches: Sequence[Frames]) -> Frames:
-    """Put batches of frames end to end; none gives zero frames."""
-    empty = Frames(
-        np.zeros(0, np.int64),
-        np.zeros((0, JOINTS, 3), np.float32),
-        np.zeros((0, JOINTS), np.float32),
-        0,
-    )
-    stamps, positions, confidence, untrackable = zip(empty, *batches)
-    return Frames(
-        np.concatenate(stamps),
-        np.concatenate(positions),
-        np.concatenate(confidence),
-        sum(untrackable),
-    )
 
 
 def write_frames(recording: Recording) -> Iterator[Any]:
