@@ -61,15 +61,21 @@ class Children:
         signal.signal(signal.SIGTERM, self._previous)
 
     def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
-        """Start an executable with parameters; it ends when this process does."""
+        """Start an executable with parameters; it ends when this process does.
+
+        Args:
+            executable: one of this package's, or the dotted name of another module to run.
+            parameters: of its node.
+        """
         self._forget(executable)
+        module = executable if "." in executable else f"whispersign_ros.nodes.{executable}"
         folder = Path(self._folder.name)
         file = folder / f"{executable}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
         log = self._logs[executable] = (folder / f"{executable}.log").open("w+b")
         self._processes[executable] = subprocess.Popen(
             [
-                *(sys.executable, "-m", f"whispersign_ros.nodes.{executable}"),
+                *(sys.executable, "-m", module),
                 *("--ros-args", "--params-file", str(file)),
             ],
             stdin=subprocess.DEVNULL,

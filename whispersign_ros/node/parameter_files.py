@@ -50,7 +50,7 @@ def shared_parameters(arguments: Sequence[str]) -> set[str]:
 
 def parameters_of(node: str) -> set[str]:
     """Return the names of the parameters of one of our nodes."""
-    return {setting.name for setting in import_module(f"whispersign_ros.{node}").PARAMETERS}
+    return {setting.name for setting in import_module(f"whispersign_ros.nodes.{node}").PARAMETERS}
 
 
 def _sections(arguments: Sequence[str]) -> Iterator[tuple[Path, str, set[str]]]:

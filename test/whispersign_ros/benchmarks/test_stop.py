@@ -103,7 +103,7 @@ def test_a_robot_without_pytorch_can_measure_it():
     code = (
         "import sys\n"
         "from whispersign_model.cli.main import main\n"
-        "from whispersign_ros import stop_benchmark\n"
+        "from whispersign_ros.benchmarks import stop\n"
         "stop.measure = lambda model, advance: {}\n"
         "stop.table = lambda figures: ['measured']\n"
         "sys.exit(main(['bench', '--only', 'stop']) or 'torch' in sys.modules)"

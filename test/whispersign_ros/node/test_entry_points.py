@@ -44,7 +44,7 @@ def test_each_runs_its_module(monkeypatch, name):
 def test_a_signal_during_the_imports_ends_it_quietly(number):
     script = (
         "import os, signal, time\n"
-        "from whispersign_ros import executables\n"
+        "from whispersign_ros.node import entry_points\n"
         f"entry_points.import_module = lambda path: os.kill(os.getpid(), signal.{number})\n"
         "entry_points.smoothing_node()\n"
     )

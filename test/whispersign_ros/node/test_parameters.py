@@ -29,7 +29,7 @@ from whispersign_ros.nodes import (
     visualization_node,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLES = {
     "annotation_node": annotation_node.PARAMETERS,
     "camera_node": camera_node.PARAMETERS,

@@ -1,0 +1,13 @@
+"""Processes that a test starts find the developer tools, as those of the Makefile do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+TOOLS = str(Path(__file__).parents[3] / "tools")
+
+
+@pytest.fixture(autouse=True)
+def _tools_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", TOOLS, prepend=os.pathsep)
