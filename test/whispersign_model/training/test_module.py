@@ -105,12 +105,12 @@ def test_segments_teach_the_decoder_to_spot(batch: Batch) -> None:
     segments = torch.tensor([[0, 0, 16, 1], [0, 16, 32, 3], [1, 8, 24, 0]])
     with torch.no_grad():
         without = module.losses(batch, 0).attention
-        found = module.losses(batch._replace(candidate_segments=segments), 0).attention
+        found = module.losses(batch._replace(segments=segments), 0).attention
         spotting = detection_loss(model.decoder, batch.features, segments, 0.1)
     torch.testing.assert_close(found, (without + spotting) / 2)
     assert model.decoder.utterance is not None
     weights = list(model.decoder.utterance.parameters())
-    for given, taught in ((batch, False), (batch._replace(candidate_segments=segments), True)):
+    for given, taught in ((batch, False), (batch._replace(segments=segments), True)):
         module.losses(given, 0).total.backward()
         assert all((weight.grad is not None) == taught for weight in weights)
 
