@@ -42,11 +42,11 @@ test:
 
 faults:
 	$(call set-up,)
-	@PYTHONPATH=tools .venv/bin/python -m reliability.faults --write docs/RELIABILITY.md
+	@PYTHONPATH=tools .venv/bin/python -m reliability.faults --write docs/reference/reliability.md
 
 soak:
 	$(call set-up,)
-	@PYTHONPATH=tools .venv/bin/python -m reliability.soak --minutes $(MINUTES) --write docs/RELIABILITY.md
+	@PYTHONPATH=tools .venv/bin/python -m reliability.soak --minutes $(MINUTES) --write docs/reference/reliability.md
 
 mutants:
 	$(call set-up,dev train)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the tables of docs/NODES.md that come from the nodes: endpoints and parameters.
+"""Write the tables of docs/reference/nodes.md that come from the nodes: endpoints and parameters.
 
 node_tables.py           # write them anew
 node_tables.py --check   # say what is stale; exit code 1
@@ -16,7 +16,7 @@ from endpoints import ROOT, Endpoints, all_endpoints
 
 from whispersign_ros.node.parameters import table_text
 
-PAGE = ROOT / "docs" / "NODES.md"
+PAGE = ROOT / "docs/reference/nodes.md"
 PARAMETERS = "| parameter | default | allowed | meaning |"
 ENDPOINTS = "| in the graph | name | type | quality of service |"
 # What every node has, or every lifecycle node: the page says so once.
@@ -77,7 +77,7 @@ def main() -> int:
     elif fresh != text:
         old = set(text.splitlines())
         stale = next((line for line in fresh.splitlines() if line not in old), "a line too many")
-        print(f"docs/NODES.md is stale: run tools/node_tables.py; {stale}", file=sys.stderr)
+        print(f"{PAGE.name} is stale: run tools/node_tables.py; {stale}", file=sys.stderr)
         return 1
     return 0
 

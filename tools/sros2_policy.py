@@ -15,7 +15,7 @@ from endpoints import ROOT, Endpoints, all_endpoints
 
 FILE = ROOT / "config" / "sros2" / "whispersign.policy.xml"
 VERSION = "0.2.0"  # of the schema in sros2
-NOTE = " Written by tools/sros2_policy.py; docs/SECURITY.md says how to use it. "
+NOTE = " Written by tools/sros2_policy.py; docs/explanation/security.md says how to use it. "
 OPERATOR = "operator"  # the enclave of those who look and steer: ros2 topic, param, lifecycle ...
 # What nodes use only with certain parameters, or only while somebody looks.
 FURTHER_INPUT = {

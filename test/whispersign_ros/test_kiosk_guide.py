@@ -1,4 +1,4 @@
-"""The program that KIOSK.md shows, as it stands there."""
+"""The program that docs/how-to/kiosk.md shows, as it stands there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from whispersign_msgs.msg import Gloss, Vocabulary
 from whispersign_ros.node import qos
 
-GUIDE = Path(__file__).parents[2] / "docs/KIOSK.md"
+GUIDE = Path(__file__).parents[2] / "docs/how-to/kiosk.md"
 
 
 @pytest.fixture

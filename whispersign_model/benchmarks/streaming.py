@@ -140,7 +140,7 @@ def made_up_frames() -> NDArray[np.float32]:
 
 
 def table(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as the table of docs/BENCHMARKS.md."""
+    """Return the figures as the table of docs/reference/benchmarks.md."""
     rows = [
         "| size | weights | a second of signal | a step, median | 95 % | windowed | memory |",
         "|---|---|---:|---:|---:|---:|---:|",

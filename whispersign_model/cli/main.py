@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _refuse(
             f"the Python package '{error.name}' is missing; "
-            "run `make setup`, or install the extra that docs/INSTALL.md names"
+            "run `make setup`, or install the extra that docs/how-to/install.md names"
         )
     except KeyboardInterrupt:
         print("whispersign: interrupted", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Continuous signing three ways: the whole clip, live, and in windows; and what is no sign at all.
 
 Everything is made up: sentences of signers whom no training has seen, with doubled signs, and
-movements that are no signs (docs/SYNTHESIS.md).
+movements that are no signs (docs/explanation/synthesis.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sensor that docs/SENSORS.md shows fits the interface and works."""
+"""The sensor that docs/how-to/sensors.md shows fits the interface and works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from whispersign_model.errors import SensorError
 from whispersign_model.sensors.background_reader import BackgroundReader
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
 
-PAGE = Path(__file__).parents[3] / "docs/SENSORS.md"
+PAGE = Path(__file__).parents[3] / "docs/how-to/sensors.md"
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_the_parameter_file_shows_every_parameter_at_its_default(node):
 
 @pytest.mark.parametrize("node", TABLES)
 def test_the_documentation_has_every_table(node):
-    assert table_text(TABLES[node]) in (ROOT / "docs" / "NODES.md").read_text()
+    assert table_text(TABLES[node]) in (ROOT / "docs/reference/nodes.md").read_text()
 
 
 class _Watched(dict):
