@@ -357,7 +357,7 @@ def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(
         vocab_size=len(GLOSSES) + 1,
         utterance_frames=utterance_frames,
         alpha=alpha,
-        segments=segments,
+        candidate_segments=segments,
     )
     config = ModelConfig(decoder=decoder)
     backend = TorchBackend(WhisperSignModel(config), "cpu")
