@@ -56,7 +56,7 @@ class ConversionOptions:
 
 
 class _Example(NamedTuple):
-    place: int  # of its recording among the sources
+    number: int  # of its recording among the sources
     origin: str
     entry: RecordingEntry
 
@@ -86,9 +86,9 @@ def convert(
         check_target(out, options.replace), DatasetError, replace=options.replace
     ) as folder:
         collector = _Collector(folder, options, report)
-        for place, source in enumerate(sources):
+        for number, source in enumerate(sources):
             try:
-                collector.take(place, source)
+                collector.take(number, source)
             except WhisperSignError as error:
                 if options.on_error == "stop":
                     raise
@@ -111,7 +111,7 @@ class _Collector:
         self._examples: list[_Example] = []
         self._untrackable = 0
 
-    def take(self, place: int, source: Source) -> None:
+    def take(self, number: int, source: Source) -> None:
         """Read a recording and add its examples."""
         recording = source.read()
         parts, reason = self._parts(recording)
@@ -124,10 +124,10 @@ class _Collector:
             except DatasetError as error:  # there is nothing in it to learn from
                 self._report.left_out.append((part.name, error.fault))
                 continue
-            self._examples.append(_Example(place, source.name, entry))
+            self._examples.append(_Example(number, source.name, entry))
             glosses = tuple(gloss for kept in parts for gloss in kept.glosses)
-            self._items[place] = SplitItem(
-                place, recording.name, recording.signer, recording.split, glosses
+            self._items[number] = SplitItem(
+                number, recording.name, recording.signer, recording.split, glosses
             )
         self._untrackable += recording.untrackable
 
@@ -165,13 +165,13 @@ class _Collector:
             )
         splits, warnings = assign_splits(options.splits, list(self._items.values()))
         split_of = dict(zip(self._items, splits))
-        self._writer.finish([split_of[each.place] for each in self._examples], options.language)
+        self._writer.finish([split_of[each.number] for each in self._examples], options.language)
         report.warnings += warnings
         report.coordinates = self._writer.recipe.coordinates
         report.examples += [
             ReportedExample(
                 name=entry.name,
-                split=split_of[place],
+                split=split_of[number],
                 signer=entry.signer,
                 source=entry.source,
                 origin=origin,
@@ -180,7 +180,7 @@ class _Collector:
                 tracked=entry.tracked,
                 glosses=tuple(segment.gloss for segment in entry.segments),
             )
-            for place, origin, entry in self._examples
+            for number, origin, entry in self._examples
         ]
         preprocessor = self._writer.preprocessor
         report.counts.update(

@@ -1,4 +1,4 @@
-"""Labels: which of the annotations given holds, and tables of them in CSV files beside bags."""
+"""Labels: annotations resolved into segments, and label tables in CSV files beside bags."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORMAT = "docs/how-to/data.md describes the columns"
 
 
 class Annotation(NamedTuple):
-    """What was said of a span: the glosses signed in it, or that the take went wrong."""
+    """One annotation of a span: the glosses signed in it, or that the take is discarded."""
 
     start: int  # nanoseconds
     end: int
@@ -32,13 +32,13 @@ class Annotation(NamedTuple):
     discard: bool = False
 
 
-def settle(
+def resolve_annotations(
     annotations: Iterable[Annotation],
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
-    """Turn annotations, in the order they were given, into segments.
+    """Turn annotations, in the order they were made, into segments.
 
-    The last word on a span holds: an annotation replaces an earlier one of the same span, and a
-    discarding one also those whose middle it covers.
+    The last annotation of a span wins. A discarding one also removes every annotation whose middle
+    it covers.
 
     Returns:
         the segments, and the ``(start, end)`` spans that were discarded, each by start.
@@ -63,7 +63,7 @@ def settle(
 class LabelRow(NamedTuple):
     """One line of a table; times in seconds from the recording's first frame, None = all of it."""
 
-    place: str  # FILE:LINE
+    where: str  # FILE:LINE
     recording: str
     glosses: tuple[str, ...]
     span: tuple[float, float] | None
@@ -95,13 +95,13 @@ def read_table(path: Path) -> list[LabelRow]:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            place = f"{path}:{reader.line_num}"
+            where = f"{path}:{reader.line_num}"
             if len(cells) != len(columns):
                 fault = f"has {len(cells)} cells where the header has {len(columns)}"
-                raise LabelError(place, fault, "put a cell that holds a separator in quotes")
+                raise LabelError(where, fault, "put a cell that holds a separator in quotes")
             decimal = "." if delimiter == "," else ","
             row = {name: cell.strip() for name, cell in zip(columns, cells)}
-            rows.append(_row(place, row, decimal))
+            rows.append(_row(where, row, decimal))
     except csv.Error as error:
         raise LabelError(f"{path}:{reader.line_num}", f"is not CSV ({error})") from error
     return rows
@@ -129,39 +129,39 @@ def write_table(path: Path, recordings: Iterable[Recording]) -> None:
 
 def _columns(path: Path, header: Sequence[str]) -> list[str]:
     columns = [name.strip().lower() for name in header]
-    place = f"{path}:1"
+    where = f"{path}:1"
     for name in columns:
         if name not in COLUMNS:
             raise LabelError(
-                place, f"has a column '{name}'", f"the columns are {', '.join(COLUMNS)}"
+                where, f"has a column '{name}'", f"the columns are {', '.join(COLUMNS)}"
             )
         if columns.count(name) > 1:
-            raise LabelError(place, f"has column '{name}' twice", _FORMAT)
+            raise LabelError(where, f"has column '{name}' twice", _FORMAT)
     if "glosses" not in columns:
-        raise LabelError(place, "has no column 'glosses'", _FORMAT)
+        raise LabelError(where, "has no column 'glosses'", _FORMAT)
     return columns
 
 
-def _row(place: str, row: dict[str, str], decimal: str) -> LabelRow:
+def _row(where: str, row: dict[str, str], decimal: str) -> LabelRow:
     text = row["glosses"]
     glosses = tuple(gloss.strip() for gloss in text.split(BETWEEN)) if text else ()
     if not all(glosses):
-        raise LabelError(place, f"glosses are '{text}'", "a gloss between two | needs a name")
+        raise LabelError(where, f"glosses are '{text}'", "a gloss between two | needs a name")
     status = row.get("status", "").lower() or KEEP
     if status not in (KEEP, DISCARD):
-        raise LabelError(place, f"status is '{status}'", f"use {KEEP} or {DISCARD}")
+        raise LabelError(where, f"status is '{status}'", f"use {KEEP} or {DISCARD}")
     return LabelRow(
-        place=place,
+        where=where,
         recording=row.get("recording", ""),
         glosses=glosses,
-        span=_span(place, row.get("start", ""), row.get("end", ""), decimal),
+        span=_span(where, row.get("start", ""), row.get("end", ""), decimal),
         signer=row.get("signer", ""),
         split=row.get("split", ""),
         discard=status == DISCARD,
     )
 
 
-def _span(place: str, start: str, end: str, decimal: str) -> tuple[float, float] | None:
+def _span(where: str, start: str, end: str, decimal: str) -> tuple[float, float] | None:
     if not start and not end:
         return None
     values = []
@@ -170,11 +170,11 @@ def _span(place: str, start: str, end: str, decimal: str) -> tuple[float, float]
             values.append(float(text.replace(decimal, ".")))
         except ValueError:
             fault = f"{name} is '{text}', not a number of seconds"
-            raise LabelError(place, fault, "leave both times empty for all of it") from None
+            raise LabelError(where, fault, "leave both times empty for all of it") from None
         if not 0 <= values[-1] < float("inf"):
-            raise LabelError(place, f"{name} is {text}", "count from the recording's first frame")
+            raise LabelError(where, f"{name} is {text}", "count from the recording's first frame")
     if values[1] <= values[0]:
-        raise LabelError(place, f"ends at {end} s, but starts at {start} s", "swap them")
+        raise LabelError(where, f"ends at {end} s, but starts at {start} s", "swap them")
     return values[0], values[1]
 
 
@@ -204,7 +204,7 @@ def find_labels(
             found[bag] = read_table(own)
             for row in found[bag]:
                 if row.recording and not _fits(row.recording, bag):
-                    raise LabelError(row.place, f"speaks of '{row.recording}', not of {bag.name}")
+                    raise LabelError(row.where, f"names '{row.recording}', not {bag.name}")
         beside = bag.parent / FOLDER_TABLE
         if beside.is_file() and (table is None or beside.resolve() != table.resolve()):
             shared.setdefault(beside, []).append(bag)
@@ -225,12 +225,12 @@ def _distribute(
     owners: dict[str, Path | None] = {}
     for row in rows:
         if not row.recording:
-            raise LabelError(row.place, "names no recording", "fill column 'recording'")
+            raise LabelError(row.where, "names no recording", "fill column 'recording'")
         if row.recording not in owners:
             fitting = [bag for bag in bags if _fits(row.recording, bag)]
             if len(fitting) > 1:
                 fault = f"'{row.recording}' fits {fitting[0]} and {fitting[1]}"
-                raise LabelError(row.place, fault, "write more of the path")
+                raise LabelError(row.where, fault, "write more of the path")
             owners[row.recording] = fitting[0] if fitting else None
         owner = owners[row.recording]
         if owner is not None:
@@ -251,14 +251,14 @@ def _fits(name: str, bag: Path) -> bool:
 
 
 def labelled(recording: Recording, rows: Sequence[LabelRow]) -> Recording:
-    """Return a recording with the labels of its rows in the place of its own.
+    """Return a recording with the labels of its rows in the where of its own.
 
     Raises:
         LabelError: naming the line: times beyond the recording or given twice, or two signers.
     """
     if not len(recording):
         return recording
-    segments, discarded = settle(_annotations(recording, rows))
+    segments, discarded = resolve_annotations(_annotations(recording, rows))
     return replace(
         recording,
         segments=segments,
@@ -273,14 +273,14 @@ def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Ann
     seconds = (last - first) / NANOSECONDS
     said: dict[tuple[float, float] | None, str] = {}
     for row in rows:
-        line = row.place.rpartition(":")[2]
+        line = row.where.rpartition(":")[2]
         if said.setdefault(row.span, line) != line:
             fault = f"has the times of line {said[row.span]}"
-            raise LabelError(row.place, fault, "write the glosses of one sentence as A|B")
+            raise LabelError(row.where, fault, "write the glosses of one sentence as A|B")
         start, end = row.span or (0.0, seconds)
         if start > seconds or end > seconds + OVERRUN:
             fault = f"ends at {end:g} s, but {recording.name} lasts {seconds:.2f} s"
-            raise LabelError(row.place, fault, "count seconds from the first frame")
+            raise LabelError(row.where, fault, "count seconds from the first frame")
         yield Annotation(
             first + round(start * NANOSECONDS),
             min(first + round(end * NANOSECONDS), last),
@@ -295,6 +295,6 @@ def _one(rows: Sequence[LabelRow], column: str) -> str:
     for row in rows:
         word = str(getattr(row, column))
         if word and said and word != said:
-            raise LabelError(row.place, f"{column} is '{word}', above it is '{said}'")
+            raise LabelError(row.where, f"{column} is '{word}', above it is '{said}'")
         said = said or word
     return said

@@ -120,7 +120,7 @@ def test_two_bags_of_one_name_need_more_of_the_path(tmp_path, table):
 def test_table_of_one_bag_speaks_of_no_other(tmp_path, table):
     given = bags(tmp_path, "take")
     table("recording,glosses\nother,A\n", "take.csv")
-    with pytest.raises(LabelError, match=r"take.csv:2: speaks of 'other', not of take"):
+    with pytest.raises(LabelError, match=r"take.csv:2: names 'other', not take"):
         find_labels(given, None)
 
 

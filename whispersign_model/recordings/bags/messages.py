@@ -14,7 +14,7 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from rosbags.typesys.store import Typestore
 
 from whispersign_model.recordings.frame_buffer import Frames
-from whispersign_model.recordings.labels import Annotation, settle
+from whispersign_model.recordings.labels import Annotation, resolve_annotations
 from whispersign_model.recordings.recording import Recording, Segment, tracked_frames
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 from whispersign_model.timestamps import NANOSECONDS
@@ -170,8 +170,8 @@ def read_annotations(
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
     """Turn GlossAnnotation objects, in the order they were given, into segments.
 
-    ``start_time == end_time`` means ``first`` to ``last``, the whole recording. ``settle`` says
-    which of several holds.
+    ``start_time == end_time`` means ``first`` to ``last``, the whole recording.
+    :func:`~whispersign_model.recordings.labels.resolve_annotations` decides which one wins.
 
     Returns:
         the segments, and the ``(start, end)`` spans that were discarded, each by start.
@@ -184,7 +184,7 @@ def read_annotations(
         glosses = tuple(str(gloss) for gloss in message.glosses)
         return Annotation(start, end, glosses, message.status == DISCARD)
 
-    return settle(map(annotation, messages))
+    return resolve_annotations(map(annotation, messages))
 
 
 def write_annotations(recording: Recording) -> Iterator[Any]:
