@@ -119,7 +119,7 @@ def _errors(
     from whispersign_model.evaluation.metrics import GlossErrors
     from whispersign_model.training_data.loader import Clips
 
-    errors, options = GlossErrors(), DecodingOptions().weighed(backend.alpha)
+    errors, options = GlossErrors(), DecodingOptions().with_alpha(backend.alpha)
     clips = Clips(examples, metadata.recipe, metadata.config.frontend.patch_size, seed=0)
     for number, example in enumerate(examples):
         clip = backend.encode(clips.features(number))

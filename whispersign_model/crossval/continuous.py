@@ -160,7 +160,7 @@ class Readers:
         self._recognizer = StreamingRecognizer(
             backend, metadata.glosses, options, rate, metadata.confidence
         )
-        self._decoding = options.decoding.weighed(backend.alpha)
+        self._decoding = options.decoding.with_alpha(backend.alpha)
         self._window, self._hop = round(WINDOW * rate), round(HOP * rate)
         self._slider = SlidingWindowInference(backend, WINDOW, 1 - HOP / WINDOW, rate)
 

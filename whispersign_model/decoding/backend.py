@@ -1,4 +1,4 @@
-"""What a runtime offers to the decoder, whatever library computes it."""
+"""The interface between the decoder and a runtime."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.detection import SegmentScorer
-from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
 class EncodedClip(Protocol):
-    """One clip after the encoder; the backend knows what it keeps for the second pass."""
+    """One encoded clip, with what the second pass needs."""
 
     @property
     def log_probs(self) -> NDArray[np.float32]:
         """``(T', V)`` CTC log-probabilities; column 0 is the blank."""
 
     @property
-    def second_pass(self) -> SecondPass:
-        """What the second pass asks of the network; see :func:`decode`."""
+    def second_pass(self) -> SecondPassScorer:
+        """The network's scorer for the second pass; see :func:`decode`."""
 
 
 class EncoderStream(Protocol):
-    """A clip that is still growing: features go in as they come, in pieces of any length.
+    """A growing clip: features go in as they come, in pieces of any length.
 
-    All rows that :meth:`push` gave, and those :meth:`peek` gives for the rest, are what the network
-    gives for the whole clip at once in chunks of the same size. The state has a fixed size.
+    The rows from :meth:`push`, followed by those from :meth:`peek`, equal the rows for the whole
+    clip at once, read in chunks of the same size. The state has a fixed size.
     """
 
     def push(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -39,7 +39,7 @@ class EncoderStream(Protocol):
     def peek(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the rows ``(K, V)`` that would follow if the clip ended with these frames.
 
-        The stream stays as it was: a clip may be read as if it had ended, and go on.
+        The stream stays as it was and can go on.
         """
 
     def reset(self) -> None:
@@ -51,9 +51,9 @@ class Backend(Protocol):
 
     Attributes:
         device: where it computes, e.g. "cpu" or "cuda".
-        notice: a sentence for the user when ``device`` is not what was asked for, else "".
-        frames_per_step: frames that one row of ``log_probs`` stands for.
-        alpha: weight of CTC in rescoring that the network was made for.
+        notice: a sentence for the user if ``device`` is not the requested one, else "".
+        frames_per_step: frames in one row of ``log_probs``.
+        alpha: the network's weight of CTC in rescoring.
         candidate_segments: lengths in steps of the segments in which it detects signs, see
             :meth:`segment_scorer`; () for a network that rescores.
     """
@@ -65,13 +65,13 @@ class Backend(Protocol):
     candidate_segments: tuple[int, ...]
 
     def encode(self, features: NDArray[np.float32]) -> EncodedClip:
-        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1, all of it at once."""
+        """Encode one whole clip of normalised features ``(T, 42, 7)``, T >= 1."""
 
     def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
-        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
+        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
 
     def stream(self, chunk: int) -> EncoderStream:
-        """Begin a clip whose steps become known ``chunk`` (1 or more) at a time."""
+        """Begin a clip that is read ``chunk`` (1 or more) steps at a time."""
 
 
 def choose_device(wanted: str, gpu: bool) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a gloss's confidence is worth: the scale that makes it the share of times it is right."""
+"""Confidence calibration: scaled, a gloss's confidence is the share of times it is right."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EDGE = 1e-3  # certainty is never worth more than this leaves open
+MARGIN = 1e-3  # confidences are clamped to [MARGIN, 1 - MARGIN]
 
 
 class ConfidenceScale(BaseModel):
     """Logistic (Platt 1999) scaling with an offset for each gloss; the default changes nothing.
 
-    A gloss that is often recognised where it is not signed has a negative offset, so that one
-    threshold on the scaled confidence is another threshold on the raw one for every gloss.
+    A gloss that is often recognised where it is not signed has a negative offset. So one threshold
+    on the scaled confidence is a different raw threshold for each gloss.
 
     Attributes:
         slope: of the scaled log-odds over the raw ones.
@@ -36,6 +36,6 @@ class ConfidenceScale(BaseModel):
 
 
 def log_odds(confidence: float) -> float:
-    """Return the log-odds of a confidence, which :data:`EDGE` keeps from 0 and 1."""
-    bounded = min(max(confidence, EDGE), 1 - EDGE)
+    """Return the log-odds of a confidence clamped by :data:`MARGIN`."""
+    bounded = min(max(confidence, MARGIN), 1 - MARGIN)
     return math.log(bounded / (1 - bounded))

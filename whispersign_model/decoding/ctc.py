@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.hypothesis import Hypothesis
 
 BLANK = 0
-NEVER = -np.inf
+LOG_ZERO = -np.inf
 
 
 def collapse(path: Iterable[int]) -> tuple[int, ...]:
@@ -66,11 +66,11 @@ class PrefixBeam:
         self._candidates = candidates
         self._prefixes: list[tuple[int, ...]] = [()]
         self._in_blank = np.zeros(1)  # log-probability of all paths to a prefix that end in blank
-        self._in_gloss = np.full(1, NEVER)  # ... and of those that end in its last gloss
+        self._in_gloss = np.full(1, LOG_ZERO)  # ... and of those that end in its last gloss
 
     def copy(self) -> PrefixBeam:
-        """Return a beam that goes its own way: a clip may be read as if it had ended."""
-        return copy.copy(self)  # a step makes new arrays and lists and changes none
+        """Return a independent beam, to read a clip as if it had ended."""
+        return copy.copy(self)  # a step makes new arrays and lists and changes no old one
 
     def push(self, log_probs: NDArray[np.floating]) -> None:
         """Take the next rows ``(K, V)`` of CTC log-probabilities."""
@@ -89,20 +89,20 @@ class PrefixBeam:
         self._in_blank, self._in_gloss = self._in_blank[kept], self._in_gloss[kept]
 
     def _advance(self, row: NDArray[np.float64]) -> None:
-        """One step: each prefix ends in blank or in its last gloss, or grows by a gloss."""
+        """Take one step: each prefix ends in blank or in its last gloss, or grows by a gloss."""
         candidates = min(self._candidates, len(row) - 1)
         likely = np.sort(np.argpartition(row[1:], -candidates)[-candidates:] + 1)
         last = np.array([ids[-1] if ids else BLANK for ids in self._prefixes])
         total = np.logaddexp(self._in_blank, self._in_gloss)
         in_blank = total + row[BLANK]
-        in_gloss = np.where(last == BLANK, NEVER, self._in_gloss + row[last])
+        in_gloss = np.where(last == BLANK, LOG_ZERO, self._in_gloss + row[last])
         # A gloss may follow itself only after a blank: (prefixes, candidates).
         repeats = last[:, None] == likely
         grown = np.where(repeats, self._in_blank[:, None], total[:, None]) + row[likely]
         self._merge(grown, in_gloss, likely)
         scores = np.concatenate([np.logaddexp(in_blank, in_gloss), grown.ravel()])
         order = np.argsort(-scores, kind="stable")[: self._size]
-        order = order[scores[order] > NEVER]
+        order = order[scores[order] > LOG_ZERO]
         parents = self._prefixes
         held = order < len(parents)
         stays = np.where(held, order, 0)
@@ -113,13 +113,13 @@ class PrefixBeam:
             else (*parents[(index - len(parents)) // candidates], int(likely[grow % candidates]))
             for index, grow in zip(order.tolist(), grows.tolist())
         ]
-        self._in_blank = np.where(held, in_blank[stays], NEVER)
+        self._in_blank = np.where(held, in_blank[stays], LOG_ZERO)
         self._in_gloss = np.where(held, in_gloss[stays], grown.ravel()[grows])
 
     def _merge(
         self, grown: NDArray[np.float64], in_gloss: NDArray[np.float64], likely: NDArray[np.intp]
     ) -> None:
-        """Add what grows into a prefix that is kept already to that prefix."""
+        """Add grown prefixes that equal a kept prefix to that prefix."""
         place = {ids: index for index, ids in enumerate(self._prefixes)}
         column = {label: index for index, label in enumerate(likely.tolist())}
         for index, ids in enumerate(self._prefixes):
@@ -127,11 +127,11 @@ class PrefixBeam:
             label = column.get(ids[-1]) if ids else None
             if parent is not None and label is not None:
                 in_gloss[index] = np.logaddexp(in_gloss[index], grown[parent, label])
-                grown[parent, label] = NEVER
+                grown[parent, label] = LOG_ZERO
 
 
 def common_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Return what all of some sequences (one or more) begin with."""
+    """Return the longest common prefix of one or more sequences."""
     shortest, longest = min(sequences), max(sequences)
     for index, (one, other) in enumerate(zip(shortest, longest)):
         if one != other:

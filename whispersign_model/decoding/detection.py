@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,144 +11,96 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.ctc import BLANK
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
 
-HOP = 2  # steps from segment to segment of the same length
-OVERLAP = 0.2  # share of the shorter of two segments that both may have in common
-ALTERNATIVES = 7  # other glosses named for a sign: with it as many as the beam has hypotheses
-AT_ONCE = 256  # segments read together: 10 MB of joints
-Reader = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+STRIDE = 2  # steps between the starts of two segments of the same length
+MAX_OVERLAP = 0.2  # of two detected signs, as a share of the shorter one
+MAX_ALTERNATIVES = 7  # other glosses of a sign; with its own, as many as the beam has hypotheses
+BATCH_SIZE = 256  # segments scored at a time: 10 MB of joints
+
+ScoreSegments = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
 class SegmentScorer:
-    """What a network says of segments of one clip.
+    """The network's classifier of segments of one clip.
 
     Attributes:
-        lengths: steps of a segment; so long are the signs that it was trained on.
-        least: least probability of a sign.
-        frames_per_step: frames that a step stands for.
-        read: from segments ``(N, 2)``, the first frame and the frame after the last, to ``(N, V)``
-            log-probabilities of what is signed there; column 0 is nothing.
+        lengths: steps of a segment: the lengths of the signs that the network was trained on.
+        score_threshold: least probability of a sign.
+        frames_per_step: frames in a step.
+        score: takes segments ``(N, 2)``, first frame and frame after the last; returns ``(N, V)``
+            log-probabilities of the gloss signed there. Column 0 stands for no sign.
     """
 
     lengths: tuple[int, ...]
-    least: float
+    score_threshold: float
     frames_per_step: int
-    read: Reader
-
-
-class StreamingDetector:
-    """The signs of a growing clip; no segment of it is read twice.
-
-    Attributes:
-        found: when it was looked at last.
-        finalized: number of leading signs that are final: no incomplete segment overlaps them.
-        looked: stamp of the last frame that was looked at.
-    """
-
-    def __init__(self) -> None:
-        self.found = Hypothesis((), 0.0, whole=True)
-        self.finalized = self.looked = 0
-        self._said: dict[tuple[int, int], NDArray[np.floating]] = {}
-
-    def look(
-        self, segment_scorer: SegmentScorer, frames: int, stamps: Sequence[int], ended: bool
-    ) -> Hypothesis:
-        """Find the signs of the clip as it is now; see :func:`spot`.
-
-        Args:
-            segment_scorer: the network's, of the clip.
-            frames: of the clip.
-            stamps: of its frames; a segment that reaches beyond them is read each time.
-            ended: see :func:`spot`.
-        """
-
-        def read(segments: NDArray[np.int64]) -> NDArray[np.floating]:
-            keys = [
-                (stamps[first], stamps[last - 1]) if last <= len(stamps) else None
-                for first, last in segments.tolist()
-            ]
-            new = [index for index, key in enumerate(keys) if key is None or key not in self._said]
-            rows = dict(zip(new, segment_scorer.read(segments[new]))) if new else {}
-            self._said |= {key: rows[index] for index in new if (key := keys[index]) is not None}
-            return np.stack(
-                [rows[i] if key is None else self._said[key] for i, key in enumerate(keys)]
-            )
-
-        steps = frames / segment_scorer.frames_per_step
-        steps = math.ceil(steps) if ended else int(steps)
-        self.found = detect(steps, replace(segment_scorer, read=read), ended)
-        self.looked = stamps[-1]
-        reached = steps - max(segment_scorer.lengths)
-        self.finalized = sum(span.end <= reached for span in self.found.spans)
-        return self.found
-
-    def forget_before(self, stamp: int) -> None:
-        """Let go of segments that begin before ``stamp``."""
-        self._said = {key: row for key, row in self._said.items() if key[0] >= stamp}
+    score: ScoreSegments
 
 
 def detect(steps: int, segment_scorer: SegmentScorer, ended: bool = True) -> Hypothesis:
-    """Find the signs of a clip.
+    """Detect the signs of a clip by non-maximum suppression.
 
-    Of all segments in which a gloss is probable enough, and more so than nothing, the most
-    probable one is a sign, then the next one that does not overlap it, and so on (non-maximum
-    suppression, as for objects in pictures).
+    A segment is a candidate if its most probable class is a gloss and reaches the threshold. The
+    most probable candidate becomes a sign, then the next one that overlaps no sign too much, and so
+    on.
 
     Args:
         steps: of the clip.
         segment_scorer: the network's.
-        ended: the clip is over; else it goes on, and only whole segments are looked at.
+        ended: the clip has ended; otherwise it goes on, and only whole segments are candidates.
 
     Returns:
-        a hypothesis whose spans are whole signs; its score is the sum of their log-probabilities.
+        a hypothesis whose spans cover whole signs; its score is the sum of their log-probabilities.
     """
-    places = candidate_segments(steps, segment_scorer.lengths, ended)
-    if not places:
-        return Hypothesis((), 0.0, whole=True)
-    frames = np.array(places, np.int64) * segment_scorer.frames_per_step
-    parts = [frames[first : first + AT_ONCE] for first in range(0, len(frames), AT_ONCE)]
-    said = np.concatenate([segment_scorer.read(part) for part in parts])
-    best = said.argmax(axis=1)
-    height = said.max(axis=1)
-    signs = np.flatnonzero((best != BLANK) & (np.exp(height) >= segment_scorer.least))
+    segments = candidate_segments(steps, segment_scorer.lengths, ended)
+    if not segments:
+        return Hypothesis((), 0.0, complete_spans=True)
+    frames = np.array(segments, np.int64) * segment_scorer.frames_per_step
+    batches = [frames[first : first + BATCH_SIZE] for first in range(0, len(frames), BATCH_SIZE)]
+    log_probs = np.concatenate([segment_scorer.score(batch) for batch in batches])
+    best = log_probs.argmax(axis=1)
+    scores = log_probs.max(axis=1)
+    signs = np.flatnonzero((best != BLANK) & (np.exp(scores) >= segment_scorer.score_threshold))
     chosen: list[int] = []
-    for index in signs[np.argsort(-height[signs], kind="stable")]:
-        if all(common(places[index], places[other]) <= OVERLAP for other in chosen):
+    for index in signs[np.argsort(-scores[signs], kind="stable")]:
+        if all(overlap(segments[index], segments[other]) <= MAX_OVERLAP for other in chosen):
             chosen.append(int(index))
-    chosen.sort(key=lambda index: places[index])
-    found = Hypothesis(
+    chosen.sort(key=lambda index: segments[index])
+    detected = Hypothesis(
         tuple(int(best[index]) for index in chosen),
-        float(sum(height[index] for index in chosen)),
-        tuple(_span(places[index], said[index]) for index in chosen),
-        whole=True,
+        float(sum(scores[index] for index in chosen)),
+        tuple(_span(segments[index], log_probs[index]) for index in chosen),
+        complete_spans=True,
     )
-    return replace(found, n_best=(found,))
+    return replace(detected, n_best=(detected,))
 
 
 def candidate_segments(
     steps: int, lengths: Sequence[int], ended: bool = True
 ) -> list[tuple[int, int]]:
-    """Return the segments of a clip, first step and step after the last, each of them once.
+    """Return the segments of a clip in order, without repeats: first step, step after the last.
 
-    One that reaches beyond the end of a clip that has ended is cut there, if at least half of it is
-    left; a clip that is shorter than any is one segment.
+    If the clip has ended, a segment that reaches beyond its end is cut there, as long as half of it
+    is left. A clip shorter than every length is one segment.
     """
-    places = {
+    segments = {
         (first, min(first + length, steps))
         for length in lengths
-        for first in range(0, max(steps - length // 2, 1) if ended else steps - length + 1, HOP)
+        for first in range(0, max(steps - length // 2, 1) if ended else steps - length + 1, STRIDE)
     }
-    return sorted(places)
+    return sorted(segments)
 
 
-def common(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """Return the share of the shorter of two segments that lies in both."""
-    overlap = min(one[1], other[1]) - max(one[0], other[0])
-    return max(0, overlap) / min(one[1] - one[0], other[1] - other[0])
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Return the overlap of two segments as a share of the shorter one."""
+    common = min(one[1], other[1]) - max(one[0], other[0])
+    return max(0, common) / min(one[1] - one[0], other[1] - other[0])
 
 
-def _span(place: tuple[int, int], said: NDArray[np.floating]) -> Span:
-    order = [int(gloss_id) for gloss_id in np.argsort(-said, kind="stable") if gloss_id != BLANK]
-    shares = np.exp(said)
-    others = tuple((other, float(shares[other])) for other in order[1 : ALTERNATIVES + 1])
-    return Span(order[0], *place, float(shares[order[0]]), others)
+def _span(segment: tuple[int, int], log_probs: NDArray[np.floating]) -> Span:
+    order = [int(label) for label in np.argsort(-log_probs, kind="stable") if label != BLANK]
+    probabilities = np.exp(log_probs)
+    others = tuple(
+        (other, float(probabilities[other])) for other in order[1 : MAX_ALTERNATIVES + 1]
+    )
+    return Span(order[0], *segment, float(probabilities[order[0]]), others)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Edit(NamedTuple):
-    """One column of an alignment; an index is None where that side has nothing."""
+    """One column of an alignment; the index is None on a side without an item."""
 
     reference: int | None
     hypothesis: int | None
@@ -44,16 +44,17 @@ def edits(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list
 
 
 def continuation(known: Sequence[Hashable], whole: Sequence[Hashable]) -> int:
-    """Return the length of the part of ``whole`` that is most like ``known``, from its beginning.
+    """Return the length of the prefix of ``whole`` with the fewest edits to ``known``.
 
-    Of equally good ones the longest: what may be ``known`` is not taken for what continues it.
+    Of equally good prefixes the longest counts: an item that may belong to ``known`` is not taken
+    for its continuation.
     """
     costs = _costs(known, whole)[-1]
     return len(whole) - int(costs[::-1].argmin())
 
 
 def _costs(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> NDArray[np.int_]:
-    """Return ``(R + 1, H + 1)``: the fewest edits between the first so many of each."""
+    """Return ``(R + 1, H + 1)``: the fewest edits between each pair of prefixes."""
     rows, columns = len(reference), len(hypothesis)
     cost = np.zeros((rows + 1, columns + 1), int)
     cost[:, 0] = np.arange(rows + 1)

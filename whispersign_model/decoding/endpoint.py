@@ -1,26 +1,53 @@
-"""Endpoints: when an utterance ends, decided on what the hands do and on stamps."""
+"""Endpoints: when an utterance starts, and the named rules that end it.
+
+:class:`EndpointDetector` sees the hands' motion, capture times, and what has been decoded. It needs
+no network.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from whispersign_model.decoding.edit_distance import continuation
+from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.skeleton import CONFIDENCE, VELOCITY
+from whispersign_model.timestamps import seconds
+
+
+class Endpoint(Enum):
+    """The rule that made an utterance's glosses final.
+
+    The early rules leave the utterance open: if the hands go on, the second pass decodes it again
+    as a whole. All other rules close it.
+    """
+
+    EARLY_ABSENT = "early absent"  # no hand for early_absent_timeout, and the glosses are certain
+    EARLY_REST = "early rest"  # hands at rest for early_rest_timeout, and the glosses are certain
+    HANDS_ABSENT = "hands absent"  # no hand for absent_timeout
+    TRAILING_SILENCE = "trailing silence"  # hands at rest and no gloss, after at least one
+    MAX_LENGTH = "maximum length"  # cut between two glosses after max_length
+    STREAM_GAP = "stream gap"  # no frame for absent_timeout
+    CLOCK_JUMP = "clock jump"  # far back or far ahead, see timestamps.is_clock_jump
+    END_OF_STREAM = "end of stream"
 
 
 class EndpointOptions(BaseModel):
     """When an utterance ends; all times in seconds.
 
     Attributes:
-        early_absent_timeout: no hand for so long ends an utterance that the network is sure of: it
-            reads the same glosses whether the utterance ends there or goes on.
-        early_rest_timeout: hands at rest for so long end such an utterance.
-        early_confidence: the least confidence of the last gloss of such an utterance.
-        absent_timeout: no hand for so long ends it in any case.
-        trailing_silence_timeout: hands at rest and no further gloss for so long end it.
-        rest_share: hands rest while they are slower than this share of the utterance's top speed.
-        max_length: after so long it is cut between two glosses.
+        early_absent_timeout: no hand for this long makes certain glosses final. Glosses are
+            certain if both passes would read them whether the utterance ends here or goes on.
+        early_rest_timeout: hands at rest for this long make certain glosses final.
+        early_confidence: least confidence of the last of the certain glosses.
+        absent_timeout: no hand for this long ends the utterance in any case.
+        trailing_silence_timeout: hands at rest and no further gloss for this long end it.
+        rest_share: hands are at rest below this share of the utterance's top speed.
+        max_length: the utterance is cut between two glosses after this long.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,31 +61,150 @@ class EndpointOptions(BaseModel):
     max_length: float = Field(default=20.0, gt=1, le=60)
 
 
-class Hands:
-    """What the hands have done since the utterance began.
+class MotionActivity:
+    """The hands' motion since an utterance started.
 
     Attributes:
-        tracked: stamp of the last frame with a hand.
-        moving: stamp of the last frame in which a hand moved.
+        last_tracked: stamp of the last frame with a hand.
+        last_moving: stamp of the last frame in which a hand moved.
     """
 
     def __init__(self, rest_share: float, stamp: int) -> None:
-        self.tracked = self.moving = stamp
+        self.last_tracked = self.last_moving = stamp
         self._rest_share = rest_share
         self._top_speed = 0.0
 
-    def see(self, frame: NDArray[np.float32], stamp: int) -> float:
+    def push(self, frame: NDArray[np.float32], stamp: int) -> float:
         """Take the next frame ``(42, 7)``; return the hands' speed in it."""
         if frame[:, CONFIDENCE].any():
-            self.tracked = stamp
-        pace = speed(frame)
-        self._top_speed = max(self._top_speed, pace)
-        if pace > self._rest_share * self._top_speed:
-            self.moving = stamp
-        return pace
+            self.last_tracked = stamp
+        current = speed(frame)
+        self._top_speed = max(self._top_speed, current)
+        if current > self._rest_share * self._top_speed:
+            self.last_moving = stamp
+        return current
 
 
 def speed(frame: NDArray[np.float32]) -> float:
     """Root mean square of the velocity features of tracked joints in a frame ``(42, 7)``."""
     tracked = frame[frame[:, CONFIDENCE] > 0]
     return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
+
+
+class Pause(IntEnum):
+    """How long the hands have paused."""
+
+    NONE = 0
+    EARLY = 1  # long enough for an early rule
+    LONG = 2  # at rest for trailing_silence_timeout
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What has been decoded when the hands pause.
+
+    Attributes:
+        partial: gloss ids read so far.
+        end_hypothesis: the first pass's reading if the utterance ended here.
+        emitted: gloss ids that are final already.
+        silence: seconds since the last recognised gloss ended, infinite if only the assumed end
+            shows that gloss.
+    """
+
+    partial: tuple[int, ...]
+    end_hypothesis: Hypothesis
+    emitted: tuple[int, ...]
+    silence: float
+
+
+class EndpointDetector:
+    """Decides when an utterance starts, when the hands pause, and which rule ends it."""
+
+    def __init__(self, options: EndpointOptions) -> None:
+        self._options = options
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream: hands in the next frame start an utterance."""
+        self._activity: MotionActivity | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin another utterance; the hands are still the same."""
+        self._emitted_early = False  # in this pause
+
+    def starts(self, frame: NDArray[np.float32], stamp: int) -> bool:
+        """Return whether a frame ``(42, 7)`` starts an utterance.
+
+        It does when hands appear, or when hands that rested move again. A posture held after the
+        end of an utterance starts no second one.
+        """
+        if not frame[:, CONFIDENCE].any():
+            self._activity = None
+            return False
+        if self._activity is not None:
+            self._activity.push(frame, stamp)
+            if self._activity.last_moving != stamp:
+                return False
+        self._activity = MotionActivity(self._options.rest_share, stamp)
+        return True
+
+    def push(self, frame: NDArray[np.float32], stamp: int) -> float:
+        """Take the next frame ``(42, 7)`` of the open utterance; return the hands' speed in it."""
+        assert self._activity is not None
+        return self._activity.push(frame, stamp)
+
+    def from_motion(self, start: int, stamp: int) -> Endpoint | None:
+        """Apply the rules that hold whatever has been decoded.
+
+        Args:
+            start: stamp of the utterance's first frame.
+            stamp: of its last one.
+        """
+        if self._absent(stamp) >= self._options.absent_timeout:
+            return Endpoint.HANDS_ABSENT
+        if seconds(stamp - start) >= self._options.max_length:
+            return Endpoint.MAX_LENGTH
+        return None
+
+    def pause(self, stamp: int) -> Pause:
+        """Return how long the hands have paused at the utterance's last frame."""
+        rest = self._rest(stamp)
+        if rest >= self._options.trailing_silence_timeout:
+            return Pause.LONG
+        absent = self._absent(stamp) >= self._options.early_absent_timeout
+        if absent or rest >= self._options.early_rest_timeout:
+            return Pause.EARLY
+        self._emitted_early = False
+        return Pause.NONE
+
+    def from_glosses(self, stamp: int, evidence: Evidence) -> Endpoint | None:
+        """Apply the rules that need glosses, in a pause after at least one gloss."""
+        timeout = self._options.trailing_silence_timeout
+        if self._rest(stamp) >= timeout and evidence.silence >= timeout:
+            return Endpoint.TRAILING_SILENCE
+        if not self._emitted_early and self._is_certain(evidence):
+            self._emitted_early = True  # once in a pause
+            absent = self._absent(stamp) >= self._options.early_absent_timeout
+            return Endpoint.EARLY_ABSENT if absent else Endpoint.EARLY_REST
+        return None
+
+    def _is_certain(self, evidence: Evidence) -> bool:
+        """Whether new glosses are the same whether the utterance ends here or goes on."""
+        ids, spans = evidence.end_hypothesis.ids, evidence.end_hypothesis.spans
+        return (
+            ids == evidence.partial
+            and bool(spans)
+            and spans[-1].confidence >= self._options.early_confidence
+            and continuation(evidence.emitted, ids) < len(ids)
+        )
+
+    def _absent(self, stamp: int) -> float:
+        """Seconds since the last frame with a hand."""
+        assert self._activity is not None
+        return seconds(stamp - self._activity.last_tracked)
+
+    def _rest(self, stamp: int) -> float:
+        """Seconds since a hand moved."""
+        assert self._activity is not None
+        return seconds(stamp - self._activity.last_moving)

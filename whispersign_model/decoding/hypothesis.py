@@ -1,4 +1,4 @@
-"""A hypothesis: one reading of a clip, with where each gloss lies and how sure we are."""
+"""A hypothesis: one gloss sequence for a clip, with spans and confidences."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Span:
-    """Where one gloss of a hypothesis lies and what else it might be.
+    """One gloss of a hypothesis: its steps, its confidence, and its alternatives.
 
     Attributes:
         gloss_id: from 1.
         start, end: first step of the gloss and the step after its last.
-        confidence: in [0, 1], the share of the n-best that agrees, by their scores, times the
-            gloss's highest CTC probability within the span.
-        alternatives: other gloss ids for this place with their shares, best first.
+        confidence: in [0, 1]. CTC: the share of the n-best, weighted by score, that agrees, times
+            the gloss's highest probability within the span. Detection: the segment's probability.
+        alternatives: other gloss ids for this span with their shares, best first.
     """
 
     gloss_id: int
@@ -30,14 +30,14 @@ class Hypothesis:
 
     Attributes:
         ids: gloss ids in order.
-        score: natural logarithm; CTC's alone, or combined with the attention decoder's.
+        score: natural logarithm, of CTC alone or combined with the attention decoder's.
         spans: one for each id; only the best hypothesis of a decode has them.
-        n_best: all hypotheses, best first, itself included; only the best has them.
-        whole: its spans are whole signs, not the moments in which CTC tells them.
+        n_best: all hypotheses, best first, including this one; only the best has them.
+        complete_spans: spans cover whole signs; CTC's cover only the steps of its peaks.
     """
 
     ids: tuple[int, ...]
     score: float
     spans: tuple[Span, ...] = ()
     n_best: tuple[Hypothesis, ...] = ()
-    whole: bool = False
+    complete_spans: bool = False

@@ -1,8 +1,10 @@
-"""What live recognition gives out: glosses with their times and confidences."""
+"""What live recognition returns: glosses with their times and confidences."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from whispersign_model.decoding.endpoint import Endpoint
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,19 @@ class RecognizedGloss:
 
 @dataclass(frozen=True)
 class Result:
-    """What is known of one utterance.
+    """The glosses recognised in one utterance.
 
     Attributes:
-        final: False while the utterance goes on and what is not stable may change.
+        final: False while the utterance goes on and glosses that are not stable may change.
         utterance_id: counts utterances from 0.
         glosses: in order of signing; the stable ones come first.
         stamp: capture time of the frame that brought the result, nanoseconds.
+        endpoint: the rule that made the glosses final; None in a partial result, and if a detecting
+            network finalized them while the hands moved on.
     """
 
     final: bool
     utterance_id: int
     glosses: tuple[RecognizedGloss, ...]
     stamp: int = 0
+    endpoint: Endpoint | None = None

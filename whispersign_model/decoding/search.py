@@ -1,4 +1,4 @@
-"""Two-pass search: CTC finds the n-best and the attention decoder rescores them, or spots signs."""
+"""Two-pass search: CTC finds the n-best; the second pass rescores them or detects signs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from whispersign_model.decoding.alignment import align
 from whispersign_model.decoding.ctc import greedy_search, prefix_beam_search
 from whispersign_model.decoding.detection import SegmentScorer, detect
 from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.decoding.forced_alignment import align
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
 
 Method = Literal["greedy", "beam", "rescore"]
 Rescorer = Callable[[Sequence[tuple[int, ...]]], NDArray[np.floating]]
-SecondPass = Rescorer | SegmentScorer
+SecondPassScorer = Rescorer | SegmentScorer
 
 
 class DecodingOptions(BaseModel):
@@ -29,8 +29,8 @@ class DecodingOptions(BaseModel):
         beam_size: hypotheses kept by the CTC prefix beam search.
         candidates: glosses considered at each step.
         alpha: weight of CTC against the attention decoder in the combined score; None = the
-            network's own. The attention decoder prefers short sequences: with less than 0.8
-            doubled signs are lost.
+            network's own. The attention decoder prefers short sequences: below 0.8, repeated signs
+            are lost.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,8 +39,8 @@ class DecodingOptions(BaseModel):
     candidates: int = Field(default=16, ge=1)
     alpha: float | None = Field(default=None, ge=0, le=1)
 
-    def weighed(self, alpha: float) -> DecodingOptions:
-        """Return these options with a network's ``alpha``, unless they have one of their own."""
+    def with_alpha(self, alpha: float) -> DecodingOptions:
+        """Return these options with the network's ``alpha`` if they set none."""
         return self if self.alpha is not None else self.model_copy(update={"alpha": alpha})
 
 
@@ -48,17 +48,16 @@ def decode(
     log_probs: NDArray[np.floating],
     method: Method,
     options: DecodingOptions,
-    second_pass: SecondPass | None = None,
+    second_pass: SecondPassScorer | None = None,
 ) -> Hypothesis:
     """Decode one clip.
 
     Args:
         log_probs: ``(T', V)`` CTC log-probabilities without padding.
         method: "greedy", "beam" (CTC only) or "rescore" (both passes).
-        options: beam size, and the weights, which "rescore" needs.
-        second_pass: for "rescore": of a network that rescores the attention decoder's
-            log-probability of each sequence; of one that detects signs its :class:`SegmentScorer`,
-            which needs no first pass.
+        options: beam size and, for "rescore", ``alpha``.
+        second_pass: for "rescore": either the attention decoder's log-probability of each sequence,
+            or the :class:`SegmentScorer` of a detecting network, which needs no first pass.
 
     Returns:
         the best hypothesis, with spans and n-best.
@@ -71,7 +70,7 @@ def decode(
     if method == "rescore" and len(n_best) > 1:
         assert second_pass is not None
         assert not isinstance(second_pass, SegmentScorer)
-        assert options.alpha is not None, "decode with options.weighed(the network's alpha)"
+        assert options.alpha is not None, "decode with options.with_alpha(the network's alpha)"
         attention = second_pass([hypothesis.ids for hypothesis in n_best])
         combined = [
             options.alpha * hypothesis.score + (1 - options.alpha) * float(score)
@@ -85,12 +84,12 @@ def decode(
 
 
 def with_spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> Hypothesis:
-    """Return the first of ``n_best``, best first, with them and with the spans of its glosses."""
+    """Return the best of ``n_best`` (best first) with all of them and the spans of its glosses."""
     return replace(n_best[0], spans=tuple(_spans(log_probs, n_best)), n_best=tuple(n_best))
 
 
 def _spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> list[Span]:
-    """Time spans by forced alignment, confidences as :class:`Span` defines them."""
+    """Return spans by forced alignment, with confidences as :class:`Span` defines them."""
     scores = np.array([hypothesis.score for hypothesis in n_best])
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()

@@ -1,46 +1,56 @@
-"""The utterance under way: its frames, and the first pass over them with a growing clip."""
+"""The open utterance: its frames, and the first pass over them with a growing clip."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.backend import EncoderStream
 from whispersign_model.decoding.ctc import PrefixBeam, common_prefix
-from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.decoding.forced_alignment import extents
+from whispersign_model.decoding.hypothesis import Hypothesis, Span
 from whispersign_model.decoding.search import DecodingOptions, with_spans
 from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+from whispersign_model.timestamps import seconds
 
-MARGIN = float(np.log(300))  # hypotheses less probable than a 300th of the best have no say
-NO_HANDS = np.zeros((END_PADDING, JOINTS, FEATURES), np.float32)
+SCORE_MARGIN = float(np.log(300))  # a hypothesis this far behind the best does not delay stability
+PADDING_FRAMES = np.zeros((END_PADDING, JOINTS, FEATURES), np.float32)
 
 
 class Utterance:
-    """Frames since the utterance began, and their CTC rows and hypotheses so far.
+    """Frames since the utterance started, and the first pass's CTC rows and hypotheses.
 
-    Frames without a hand behind the last one with a hand are kept apart: the network sees them
-    when a hand comes back. Row ``k`` stands for the frames from ``k * frames_per_step``.
+    The network sees trailing frames without a hand only when a hand comes back. Row ``k`` stands
+    for the frames from ``k * frames_per_step`` on.
 
     Args:
-        stream: of the runtime, with its chunk size; reset here.
-        frames_per_step: frames that a row stands for.
+        stream: the runtime's, with its chunk size; reset here.
+        frames_per_step: frames in a row.
         options: of the search.
+
+    Attributes:
+        frames, stamps, speeds: ``(42, 7)`` features, capture time and hand speed of each frame.
+        stable: gloss ids that no later hypothesis of the first pass changes.
+        rescored: frames up to which the second pass has decoded the utterance as if it ended there.
     """
 
     def __init__(
         self, stream: EncoderStream, frames_per_step: int, options: DecodingOptions
     ) -> None:
-        self.frames: list[NDArray[np.float32]] = []
-        self.stamps: list[int] = []
-        self.speeds: list[float] = []
-        self.stable: tuple[int, ...] = ()
         self._stream = stream
         self._patch = frames_per_step
         self._options = options
         self._begin()
 
     def _begin(self) -> None:
+        self.frames: list[NDArray[np.float32]] = []
+        self.stamps: list[int] = []
+        self.speeds: list[float] = []
+        self.stable: tuple[int, ...] = ()
+        self.rescored = 0
         self._stream.reset()
         self._read = 0  # frames that the stream has taken
         self._rows: list[NDArray[np.float32]] = []
@@ -53,33 +63,31 @@ class Utterance:
         return self._read
 
     def append(self, frame: NDArray[np.float32], stamp: int, speed: float) -> bool:
-        """Take the next frame ``(42, 7)``; return whether more of it has been read."""
+        """Take the next frame ``(42, 7)``; return whether the first pass has new rows."""
         self.frames.append(frame.copy())
         self.stamps.append(stamp)
         self.speeds.append(speed)
         if not frame[:, CONFIDENCE].any():
             return False
         count = len(self._rows)
-        for index in range(self._read, len(self.frames)):
-            self._take(self._stream.push(self.frames[index][None]))
+        for unread in self.frames[self._read :]:
+            rows = self._stream.push(unread[None])
+            self._rows.extend(rows)
+            self._beam.push(rows)
         self._read = len(self.frames)
         return len(self._rows) > count
-
-    def _take(self, rows: NDArray[np.float32]) -> None:
-        self._rows.extend(rows)
-        self._beam.push(rows)
 
     def best(self) -> tuple[int, ...]:
         """Return the gloss ids read so far."""
         return self._beam.hypotheses()[0].ids
 
     def hypothesis(self) -> Hypothesis:
-        """Return what is read so far, with spans."""
+        """Return the hypothesis so far, with spans."""
         return self._with_spans(self._rows, self._beam)
 
-    def ended(self) -> Hypothesis:
-        """Return what would be read if the utterance ended with its last hand, with spans."""
-        rows = self._stream.peek(NO_HANDS)
+    def end_hypothesis(self) -> Hypothesis:
+        """Return the hypothesis if the utterance ended with its last hand, with spans."""
+        rows = self._stream.peek(PADDING_FRAMES)
         beam = self._beam.copy()
         beam.push(rows)
         return self._with_spans([*self._rows, *rows], beam)
@@ -88,25 +96,44 @@ class Utterance:
         n_best = beam.hypotheses()
         return with_spans(np.stack(rows) if rows else np.empty((0, 1)), n_best)
 
-    def finalize(self, stamp: int, after: int) -> None:
-        """Make stable what all hypotheses have begun with for ``after`` nanoseconds.
+    def stabilize(self, stamp: int, after: int) -> None:
+        """Make glosses stable that all hypotheses have begun with for ``after`` nanoseconds.
 
-        What is stable stays: hypotheses that begin otherwise are given up.
+        Hypotheses that begin otherwise are dropped.
         """
         hypotheses = self._beam.hypotheses()
-        alive = [h.ids for h in hypotheses if h.score >= hypotheses[0].score - MARGIN]
+        alive = [h.ids for h in hypotheses if h.score >= hypotheses[0].score - SCORE_MARGIN]
         common = common_prefix(alive)
         same = len(common_prefix([common, tuple(gloss_id for gloss_id, _ in self._agreed)]))
         self._agreed[same:] = [(gloss_id, stamp) for gloss_id in common[same:]]
-        finalized = len(self.stable)
-        while finalized < len(common) and stamp - self._agreed[finalized][1] >= after:
-            finalized += 1
-        if finalized > len(self.stable):
-            self.stable = common[:finalized]
+        count = len(self.stable)
+        while count < len(common) and stamp - self._agreed[count][1] >= after:
+            count += 1
+        if count > len(self.stable):
+            self.stable = common[:count]
             self._beam.keep(self.stable)
 
+    def locate(self, hypothesis: Hypothesis) -> list[tuple[int, int]]:
+        """Return the capture times of the first and last frame of each gloss."""
+        places: list[tuple[int, int]] = []
+        limit = self.signed  # a gloss that only the assumed end shows takes the last frames
+        for span in reversed(hypothesis.spans):
+            end = min(span.end * self._patch, limit)
+            limit = min(span.start * self._patch, end - 1)
+            places.insert(0, (limit, end))
+        if not hypothesis.complete_spans:
+            places = extents(places, np.array(self.speeds[: self.signed]))
+        return [(self.stamps[first], self.stamps[last - 1]) for first, last in places]
+
+    def silence_after(self, span: Span) -> float:
+        """Return the seconds since a gloss ended; infinite if only the assumed end shows it."""
+        if span.start * self._patch >= self.signed:
+            return math.inf
+        end = self.stamps[min(span.end * self._patch, self.signed) - 1]
+        return seconds(self.stamps[-1] - end)
+
     def forget_before(self, stamp: int) -> None:
-        """Let go of whole steps before ``stamp``, in which nothing was read; the clip goes on."""
+        """Drop whole steps before ``stamp``, in which nothing was read; the clip goes on."""
         steps = int(np.searchsorted(self.stamps, stamp)) // self._patch
         steps = min(steps, len(self._rows))
         del self._rows[:steps]
@@ -118,9 +145,8 @@ class Utterance:
             del each[: steps * self._patch]
 
     def cut(self, stamp: int) -> None:
-        """Begin anew with the frames from ``stamp`` on."""
+        """Begin another utterance with the frames from ``stamp`` on, at the first with a hand."""
         kept = list(zip(self.frames, self.stamps, self.speeds))
-        self.frames, self.stamps, self.speeds, self.stable = [], [], [], ()
         self._begin()
         for frame, when, speed in kept:
             if when >= stamp and (self.frames or frame[:, CONFIDENCE].any()):

@@ -99,7 +99,7 @@ def read_offline(
         by method, readings in the order of ``examples``, with confidences as the network has them.
     """
     device = next(model.parameters()).device
-    options = (options or DecodingOptions()).weighed(model.config.decoder.alpha)
+    options = (options or DecodingOptions()).with_alpha(model.config.decoder.alpha)
     patch = model.config.frontend.patch_size
     clips = Clips(examples, metadata.recipe, patch, seed=0)
     known = {each.name: (each, extent) for each, extent in zip(examples, clips.takes.extents)}

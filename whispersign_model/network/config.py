@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.configuration import load_yaml, validate
-from whispersign_model.decoding.detection import Reader, SegmentScorer
+from whispersign_model.decoding.detection import ScoreSegments, SegmentScorer
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
@@ -105,10 +105,10 @@ class ModelConfig(_Section):
             raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is no multiple of {GROUPS}")
         return self
 
-    def segment_scorer(self, read: Reader) -> SegmentScorer:
-        """Return the second pass over a clip of which ``read`` tells single segments."""
+    def segment_scorer(self, score: ScoreSegments) -> SegmentScorer:
+        """Return the second pass over a clip whose segments ``score`` classifies."""
         decoder, patch = self.decoder, self.frontend.patch_size
-        return SegmentScorer(decoder.candidate_segments, decoder.score_threshold, patch, read)
+        return SegmentScorer(decoder.candidate_segments, decoder.score_threshold, patch, score)
 
     @property
     def part_channels(self) -> int:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.hypothesis import Hypothesis
-from whispersign_model.decoding.search import DecodingOptions, Method, SecondPass, decode
+from whispersign_model.decoding.search import DecodingOptions, Method, SecondPassScorer, decode
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
@@ -103,10 +103,10 @@ class WhisperSignModel(nn.Module):
         Returns:
             the best hypothesis of each clip; its ``alternatives`` are the n-best.
         """
-        options = (options or DecodingOptions()).weighed(self.config.decoder.alpha)
+        options = (options or DecodingOptions()).with_alpha(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
-        second_passes: Sequence[SecondPass | None] = [None] * len(log_probs)
+        second_passes: Sequence[SecondPassScorer | None] = [None] * len(log_probs)
         if method == "rescore":
             second_passes = self.second_passes(data, lengths, encoded)
         return [
@@ -116,7 +116,7 @@ class WhisperSignModel(nn.Module):
 
     def second_passes(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
-    ) -> list[SecondPass]:
+    ) -> list[SecondPassScorer]:
         """Return what the second pass asks the network of each clip; see :meth:`memories`."""
         if not self.config.decoder.detects:
             return [

@@ -20,7 +20,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from whispersign_model.decoding.detection import SegmentScorer
-from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.model import WhisperSignModel
@@ -275,10 +275,10 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
     return Parity(*(float(np.max(values)) for values in (whole, streams, second)))
 
 
-def _asked(second_pass: SecondPass, frames: int) -> NDArray[np.floating]:
+def _asked(second_pass: SecondPassScorer, frames: int) -> NDArray[np.floating]:
     """Return what a second pass says of a clip."""
     if isinstance(second_pass, SegmentScorer):
-        said = second_pass.read(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
+        said = second_pass.score(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
         return np.exp(said)
     return second_pass(HYPOTHESES)
 

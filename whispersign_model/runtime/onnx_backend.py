@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.decoding.backend import choose_device
 from whispersign_model.decoding.detection import SegmentScorer
-from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
@@ -36,7 +36,7 @@ class OnnxClip:
     """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
 
     log_probs: NDArray[np.float32]
-    second_pass: SecondPass
+    second_pass: SecondPassScorer
 
 
 class OnnxBackend:
@@ -95,7 +95,7 @@ class OnnxBackend:
         return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
 
     def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
-        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
+        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self._config.segment_scorer(partial(self._score_segments, features))
 
     def _rescore(

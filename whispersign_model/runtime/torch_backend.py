@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.decoding import backend
 from whispersign_model.decoding.detection import SegmentScorer
-from whispersign_model.decoding.search import SecondPass
+from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
 from whispersign_model.runtime.chunks import ChunkStream
@@ -32,7 +32,7 @@ class TorchClip:
     """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
 
     log_probs: NDArray[np.float32]
-    second_pass: SecondPass
+    second_pass: SecondPassScorer
 
 
 class TorchBackend:
@@ -57,7 +57,7 @@ class TorchBackend:
         return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
     def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
-        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
+        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self.model.segment_scorer(self._batch(features))
 
     def _batch(self, features: NDArray[np.float32]) -> torch.Tensor:

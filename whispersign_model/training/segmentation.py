@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.alignment import align
+from whispersign_model.decoding.forced_alignment import align
 from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training_data.loader import Clips

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.datasets.dataset import Example
-from whispersign_model.decoding.alignment import required_steps
+from whispersign_model.decoding.forced_alignment import required_steps
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import CONFIDENCE, POSITION

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.alignment import required_steps
+from whispersign_model.decoding.forced_alignment import required_steps
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.training_data.augmentation import Augmentation, Pace
 from whispersign_model.training_data.clip_store import ClipStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from whispersign_model.decoding.confidence import EDGE, ConfidenceScale, log_odds
+from whispersign_model.decoding.confidence import MARGIN, ConfidenceScale, log_odds
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1e-9, 0.3, 0.9999, 1.0])
@@ -23,7 +23,7 @@ def test_order_is_kept_and_nothing_is_certain() -> None:
     scale = ConfidenceScale(slope=0.5, offset=1.0, glosses={"A": -900.0, "B": 900.0})
     values = [scale("C", number / 10) for number in range(11)]
     assert values == sorted(values)
-    assert log_odds(1.0) == pytest.approx(-log_odds(0.0)) == pytest.approx(log_odds(1 - EDGE))
+    assert log_odds(1.0) == pytest.approx(-log_odds(0.0)) == pytest.approx(log_odds(1 - MARGIN))
     assert 0 <= scale("A", 0.0) <= scale("B", 1.0) <= 1
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whispersign_model.decoding.alignment import align, required_steps
 from whispersign_model.decoding.ctc import (
     PrefixBeam,
     collapse,
@@ -15,6 +14,7 @@ from whispersign_model.decoding.ctc import (
     greedy_search,
     prefix_beam_search,
 )
+from whispersign_model.decoding.forced_alignment import align, required_steps
 from whispersign_model.decoding.search import DecodingOptions, decode
 
 

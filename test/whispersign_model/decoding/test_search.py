@@ -109,8 +109,8 @@ def test_two_passes_are_weighed_by_alpha(alpha: float) -> None:
 
 
 def test_alpha_is_the_networks_unless_one_is_given() -> None:
-    assert DecodingOptions(beam_size=3).weighed(0.2) == DecodingOptions(beam_size=3, alpha=0.2)
-    assert DecodingOptions(alpha=0.0).weighed(0.2).alpha == 0
+    assert DecodingOptions(beam_size=3).with_alpha(0.2) == DecodingOptions(beam_size=3, alpha=0.2)
+    assert DecodingOptions(alpha=0.0).with_alpha(0.2).alpha == 0
 
 
 def test_a_sequence_that_does_not_fit_the_steps_is_not_rescored() -> None:

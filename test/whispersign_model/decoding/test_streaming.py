@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from whispersign_model.decoding.confidence import ConfidenceScale
+from whispersign_model.decoding.endpoint import Endpoint
 from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
 from whispersign_model.features.end_padding import with_end_padding
@@ -30,6 +31,33 @@ def recognize(frames, cuts=(), options=None, stamps=None):
     return results + recognizer.finish()
 
 
+@pytest.mark.parametrize(
+    ("parts", "options", "endpoint"),
+    [
+        ([("HELLO", 0.4), ("absent", 0.3)], None, Endpoint.EARLY_ABSENT),
+        ([("HELLO", 0.4), ("rest", 0.6)], None, Endpoint.EARLY_REST),
+        ([("HELLO", 0.4), ("absent", 0.6)], PATIENT, Endpoint.HANDS_ABSENT),
+        ([("HELLO", 0.4), ("rest", 2.0)], PATIENT, Endpoint.TRAILING_SILENCE),
+        ([("HELLO", 0.4), ("move", 2.0)], RecognizerOptions(max_length=1.5), Endpoint.MAX_LENGTH),
+        ([("HELLO", 0.4)], None, Endpoint.END_OF_STREAM),
+    ],
+)
+def test_a_final_result_names_the_rule_that_ended_the_utterance(parts, options, endpoint):
+    results = recognize(signal(*parts), options=options)
+    assert [result.endpoint for result in results if result.final] == [endpoint]
+    assert {result.endpoint for result in results if not result.final} == {None}
+
+
+@pytest.mark.parametrize(
+    ("silence", "endpoint"), [(2.0, Endpoint.STREAM_GAP), (3600.0, Endpoint.CLOCK_JUMP)]
+)
+def test_a_break_in_time_is_named(silence, endpoint):
+    frames = signal(("HELLO", 0.4), ("move", 0.4))
+    stamps = np.arange(len(frames)) * PERIOD
+    results = recognize(frames, stamps=stamps + (np.arange(len(frames)) >= 24) * int(silence * 1e9))
+    assert [result.endpoint for result in results if result.final] == [endpoint]
+
+
 def test_hands_gone_end_an_utterance_at_the_clock():
     frames = signal(("HELLO", 0.4), ("absent", 0.6), ("YES", 0.4), ("absent", 0.3))
     assert final(recognize(frames, options=PATIENT)) == [["HELLO"], ["YES"]]
@@ -48,7 +76,7 @@ def test_a_sure_network_ends_an_utterance_soon(pause, timeout):
         assert (results[-1].stamp - 10**18) / 1e9 == pytest.approx(signed + wait, abs=0.04)
 
 
-def test_what_is_only_seen_at_the_supposed_end_waits_for_the_longer_timeout():
+def test_a_gloss_that_only_the_assumed_end_shows_waits_for_the_longer_timeout():
     frames = signal(("YES", 0.4), ("move", 0.3), ("absent", 0.6))
     recognizer = StreamingRecognizer(SureAtTheEnd(), GLOSSES)
     results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
@@ -152,23 +180,23 @@ def test_results_do_not_depend_on_how_frames_are_cut(seed):
 
 def test_partials_come_before_the_final_and_are_marked():
     results = recognize(signal(("HELLO", 0.5), ("YES", 0.5), ("absent", 0.6)))
-    told = [
+    seen = [
         (result.final, [(gloss.gloss, gloss.stable) for gloss in result.glosses])
         for result in results
     ]
-    assert told[0] == (False, [("HELLO", False)])
-    assert told[-2] == (False, [("HELLO", True), ("YES", False)])
-    assert told[-1] == (True, [("HELLO", True), ("YES", True)])
+    assert seen[0] == (False, [("HELLO", False)])
+    assert seen[-2] == (False, [("HELLO", True), ("YES", False)])
+    assert seen[-1] == (True, [("HELLO", True), ("YES", True)])
     assert [result.final for result in results[:-1]] == [False] * (len(results) - 1)
-    assert all(one != other for one, other in pairwise(told))
+    assert all(one != other for one, other in pairwise(seen))
     assert {result.utterance_id for result in results} == {0}
 
 
 def test_each_utterance_has_its_own_number_and_partials():
     results = recognize(signal(*[("HELLO", 0.5), ("absent", 0.6)] * 2))
-    told = [(result.utterance_id, result.final) for result in results]
-    assert list(dict.fromkeys(told)) == [(0, False), (0, True), (1, False), (1, True)]
-    assert told.count((0, True)) == told.count((1, True)) == 1
+    seen = [(result.utterance_id, result.final) for result in results]
+    assert list(dict.fromkeys(seen)) == [(0, False), (0, True), (1, False), (1, True)]
+    assert seen.count((0, True)) == seen.count((1, True)) == 1
 
 
 def test_unsure_glosses_are_left_out():
@@ -199,15 +227,15 @@ def test_an_unsure_gloss_is_looked_at_again_when_more_of_it_is_seen():
 
     frames = signal(("HELLO", 0.4), ("rest", 0.7), ("move", 0.6), ("absent", 0.6))
     recognizer = StreamingRecognizer(Hesitant(), GLOSSES, RecognizerOptions(min_confidence=0.9))
-    asked = recognizer.push(frames[:66], np.arange(66) * PERIOD)
+    early = recognizer.push(frames[:66], np.arange(66) * PERIOD)
     assert recognizer.backend.encoded > 0
-    assert final(asked) == []
-    assert asked[-1].glosses[0].gloss == "HELLO"
+    assert final(early) == []
+    assert early[-1].glosses[0].gloss == "HELLO"
     rest = recognizer.push(frames[66:], np.arange(66, len(frames)) * PERIOD)
     assert final(rest) == [["HELLO"]]
 
 
-def test_confidences_are_given_as_the_scale_has_them_and_cut_there():
+def test_confidences_are_scaled_and_then_compared_with_the_least():
     frames = signal(("HELLO", 0.4), ("absent", 0.2), ("YES", 0.4), ("absent", 0.6))
     scale = ConfidenceScale(glosses={"YES": -10.0})
     plain, scaled = (
@@ -286,13 +314,13 @@ def test_stable_glosses_are_never_revised_in_later_partials():
         results = StreamingRecognizer(Unsure(), GLOSSES).push(
             signal(*parts), np.arange(144) * PERIOD
         )
-        told: list[str] = []
+        seen: list[str] = []
         for result in results:
             now = [gloss.gloss for gloss in result.glosses if gloss.stable]
             assert [gloss.gloss for gloss in result.glosses][: len(now)] == now
-            assert now[: len(told)] == told
-            told = now
-        stable += len(told)
+            assert now[: len(seen)] == seen
+            seen = now
+        stable += len(seen)
     assert stable > 10
 
 
@@ -323,7 +351,7 @@ def test_an_idle_stream_keeps_and_computes_no_more_as_time_goes_by():
     assert reader.encoded == 0  # the second pass is for utterances
 
 
-def test_what_is_given_early_is_part_of_what_follows_in_the_same_utterance():
+def test_glosses_emitted_early_are_not_emitted_again_when_the_utterance_goes_on():
     class Whole(Reader):
         """Reads nothing after a pause, when it sees what was before."""
 
@@ -368,6 +396,6 @@ def test_a_final_result_is_what_the_network_gives_for_the_whole_clip(
     clip = backend.encode(with_end_padding(frames[:120]))
     whole = decode(clip.log_probs, "rescore", DecodingOptions(alpha=alpha), clip.second_pass)
     results = StreamingRecognizer(backend, GLOSSES).push(frames, np.arange(150) * PERIOD)
-    given = [result.glosses for result in results if result.final]
-    assert len(given) == 1 or segments
-    assert tuple(gloss.gloss_id for glosses in given for gloss in glosses) == whole.ids != ()
+    emitted = [result.glosses for result in results if result.final]
+    assert len(emitted) == 1 or segments
+    assert tuple(gloss.gloss_id for glosses in emitted for gloss in glosses) == whole.ids != ()

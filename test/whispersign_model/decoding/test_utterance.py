@@ -23,7 +23,7 @@ def reading(stream: RerunStream, frames: Frames) -> Utterance:
 def test_what_is_stable_stays_when_something_else_becomes_likelier(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(utterance, "MARGIN", 0.0)  # the best alone has a say
+    monkeypatch.setattr(utterance, "SCORE_MARGIN", 0.0)  # only the best counts
     rows = np.log([[0.05, 0.5, 0.45], [0.3, 0.1, 0.6]]).astype(np.float32)
     frames = signal(("move", 8 / 60))
 
@@ -33,7 +33,7 @@ def test_what_is_stable_stays_when_something_else_becomes_likelier(
     free = reading(RerunStream(script, 1), frames)
     assert free.best() == (2,)
     bound = reading(RerunStream(script, 1), frames[:4])
-    bound.finalize(0, after=0)
+    bound.stabilize(0, after=0)
     assert bound.stable == (1,)
     for index in range(4, 8):
         bound.append(frames[index], index * PERIOD, 1.0)

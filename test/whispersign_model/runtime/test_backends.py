@@ -89,13 +89,9 @@ def test_rescoring(backend, network, clip, hypotheses):
 def test_detection(backend, network, clip):
     segments = np.array([[0, 50], [7, 30], [49, 50], [40, 52]])
     expected = network.score_segments(torch.from_numpy(clip(50)[None]), segments)
-    segment_scorer = backend.encode(clip(50)).second_pass
-    assert (segment_scorer.lengths, segment_scorer.least, segment_scorer.frames_per_step) == (
-        (3, 5),
-        0.7,
-        4,
-    )
-    np.testing.assert_allclose(np.exp(segment_scorer.read(segments)), np.exp(expected), atol=1e-5)
+    scorer = backend.encode(clip(50)).second_pass
+    assert (scorer.lengths, scorer.score_threshold, scorer.frames_per_step) == ((3, 5), 0.7, 4)
+    np.testing.assert_allclose(np.exp(scorer.score(segments)), np.exp(expected), atol=1e-5)
     assert np.exp(expected).sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert abs(expected[0] - expected[1]).max() > 1e-3
 

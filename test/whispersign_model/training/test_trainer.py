@@ -107,7 +107,7 @@ def test_a_network_that_spots_learns_from_sentences_what_is_no_sign(
     assert ("does not learn what is no sign" in log) == (sentence == 0)
     assert "several glosses" not in log
     clip = torch.from_numpy(dataset.split("train")[0].features()[None].copy())
-    assert model.decode(clip, torch.tensor([clip.shape[1]]))[0].whole
+    assert model.decode(clip, torch.tensor([clip.shape[1]]))[0].complete_spans
 
 
 def test_sentences_without_times_are_told_of_to_a_network_that_spots(dataset: Dataset) -> None:

@@ -11,8 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whispersign_model.decoding.alignment import SMOOTH, align, extents, required_steps
 from whispersign_model.decoding.ctc import collapse
+from whispersign_model.decoding.forced_alignment import (
+    SMOOTHING_WINDOW,
+    align,
+    extents,
+    required_steps,
+)
 
 LABELS = 3
 sequences = st.lists(st.integers(1, LABELS - 1), max_size=4)
@@ -76,7 +81,7 @@ def test_signs_reach_to_where_the_hands_are_slowest_before_and_behind_the_way_be
     speeds = np.interp(np.arange(120), corners, paces)
     (start, end), (second_start, second_end) = extents([(28, 32), (88, 92)], speeds)
     for found, expected in ((start, 20), (end, 50), (second_start, 75), (second_end, 100)):
-        assert found == pytest.approx(expected, abs=SMOOTH // 2)
+        assert found == pytest.approx(expected, abs=SMOOTHING_WINDOW // 2)
 
 
 @settings(max_examples=60, deadline=None)

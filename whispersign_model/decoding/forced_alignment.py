@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.decoding.ctc import BLANK
 
-SMOOTH = 7  # frames over which speed is averaged before its least and greatest are looked for
+SMOOTHING_WINDOW = 7  # frames over which speed is averaged before its extremes are found
 
 
 def align(log_probs: NDArray[np.floating], ids: Sequence[int]) -> list[tuple[int, int]]:
@@ -63,12 +63,12 @@ def required_steps(ids: Sequence[int]) -> int:
 def extents(
     peaks: Sequence[tuple[int, int]], speeds: NDArray[np.floating]
 ) -> list[tuple[int, int]]:
-    """From where CTC says a gloss to where the hands make it.
+    """Extend CTC's peaks to the frames in which the hands make the signs.
 
-    CTC needs a moment of a sign to tell it. Between two such moments the hands go from one sign to
-    the next, and somewhere on that way they are fastest; the first sign ends where they are slowest
-    before that, and the second begins where they are slowest after it. Before the first sign and
-    behind the last the hands come and go in the same way.
+    CTC peaks at one moment of a sign. Between two peaks the hands move from one sign to the next,
+    and they are fastest somewhere on the way. The first sign ends at their slowest frame before
+    that, and the second begins at their slowest frame after it. The same holds before the first
+    sign and after the last.
 
     Args:
         peaks: for each gloss its first frame and the frame after its last, in order, apart from
@@ -76,18 +76,18 @@ def extents(
         speeds: ``(T,)`` of the hands in each frame, 0 without hands.
 
     Returns:
-        as ``peaks``; each holds its peak, and none overlaps its neighbour.
+        as ``peaks``; each contains its peak, and neighbours do not overlap.
     """
-    padded = np.pad(speeds, SMOOTH // 2, mode="edge")
-    pace = np.convolve(padded, np.ones(SMOOTH) / SMOOTH, "valid")
+    padded = np.pad(speeds, SMOOTHING_WINDOW // 2, mode="edge")
+    pace = np.convolve(padded, np.ones(SMOOTHING_WINDOW) / SMOOTHING_WINDOW, "valid")
     before = [0, *(end for _, end in peaks)]
     after = [*(start for start, _ in peaks), len(speeds)]
-    ways = [_way(pace[low:high], low) for low, high in zip(before, after)]
-    return [(ways[index][1], ways[index + 1][0]) for index in range(len(peaks))]
+    transitions = [_transition(pace[low:high], low) for low, high in zip(before, after)]
+    return [(transitions[index][1], transitions[index + 1][0]) for index in range(len(peaks))]
 
 
-def _way(pace: NDArray[np.floating], first: int) -> tuple[int, int]:
-    """Return the frames at which a way from sign to sign begins and ends; all of it if empty."""
+def _transition(pace: NDArray[np.floating], first: int) -> tuple[int, int]:
+    """Return the first and last frame of the transition between two signs."""
     if not len(pace):
         return first, first
     fastest = int(pace.argmax())

@@ -1,0 +1,130 @@
+"""The second pass over an utterance: rescoring at its end, or detection while it goes on."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.backend import Backend
+from whispersign_model.decoding.detection import detect
+from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.decoding.search import DecodingOptions, decode
+from whispersign_model.features.end_padding import with_end_padding
+from whispersign_model.timestamps import seconds
+
+DETECTION_INTERVAL = 0.5  # seconds between two detections: a small batch costs more per segment
+
+
+class SecondPass(ABC):
+    """Decodes an utterance as a whole; its glosses are final.
+
+    Attributes:
+        lead_in: seconds before a sign that this pass needs.
+        detected: signs found so far in the open utterance; none while only its end is decoded.
+        finalized: leading signs of ``detected`` that no later frame can change.
+    """
+
+    lead_in = 0.0
+    detected = Hypothesis((), 0.0)
+    finalized = 0
+
+    @abstractmethod
+    def decode(self, frames: NDArray[np.float32], stamps: Sequence[int], ended: bool) -> Hypothesis:
+        """Decode an utterance.
+
+        Args:
+            frames: ``(T, 42, 7)`` up to its last frame with a hand.
+            stamps: their capture times, nanoseconds.
+            ended: the utterance ends here, and end padding follows; otherwise it goes on.
+        """
+
+    def is_due(self, stamp: int) -> bool:
+        """Return whether to decode now, while the hands move, for signs that have become final."""
+        return False
+
+    def forget_before(self, stamp: int) -> None:
+        """Forget what belongs to frames before ``stamp``."""
+        return None
+
+
+class RescoringPass(SecondPass):
+    """Encodes the utterance once more; the attention decoder rescores CTC's n-best."""
+
+    def __init__(self, backend: Backend, options: DecodingOptions) -> None:
+        self._backend = backend
+        self._options = options
+
+    def decode(self, frames: NDArray[np.float32], stamps: Sequence[int], ended: bool) -> Hypothesis:
+        """Rescore an utterance; see :meth:`SecondPass.decode`."""
+        clip = self._backend.encode(with_end_padding(frames) if ended else frames)
+        return decode(clip.log_probs, "rescore", self._options, clip.second_pass)
+
+
+class DetectionPass(SecondPass):
+    """Detects signs in the candidate segments of an utterance; it scores no segment twice.
+
+    A detecting network finalizes a sign as soon as no later window can overlap it. It does not wait
+    for an endpoint.
+    """
+
+    def __init__(self, backend: Backend, period: float) -> None:
+        self._backend = backend
+        longest = max(backend.candidate_segments) * backend.frames_per_step
+        self.lead_in = seconds(longest * period) + DETECTION_INTERVAL
+        self.detected = Hypothesis((), 0.0, complete_spans=True)
+        self._last_run = 0  # stamp of the last frame decoded
+        self._scores: dict[tuple[int, int], NDArray[np.floating]] = {}  # by first and last stamp
+
+    def is_due(self, stamp: int) -> bool:
+        """Return whether ``DETECTION_INTERVAL`` has passed since the last frame decoded."""
+        return seconds(stamp - self._last_run) >= DETECTION_INTERVAL
+
+    def decode(self, frames: NDArray[np.float32], stamps: Sequence[int], ended: bool) -> Hypothesis:
+        """Detect the signs of an utterance; see :meth:`SecondPass.decode`."""
+        padded = with_end_padding(frames) if ended else frames
+        scorer = self._backend.segment_scorer(padded)
+
+        def score(segments: NDArray[np.int64]) -> NDArray[np.floating]:
+            # A segment that reaches into the end padding is scored each time.
+            keys = [
+                (stamps[first], stamps[last - 1]) if last <= len(stamps) else None
+                for first, last in segments.tolist()
+            ]
+            new = [
+                index for index, key in enumerate(keys) if key is None or key not in self._scores
+            ]
+            rows = dict(zip(new, scorer.score(segments[new]))) if new else {}
+            self._scores |= {key: rows[i] for i in new if (key := keys[i]) is not None}
+            return np.stack(
+                [rows[i] if key is None else self._scores[key] for i, key in enumerate(keys)]
+            )
+
+        steps = len(padded) / scorer.frames_per_step
+        whole_steps = math.ceil(steps) if ended else int(steps)
+        self.detected = detect(whole_steps, replace(scorer, score=score), ended)
+        self._last_run = stamps[-1]
+        reached = whole_steps - max(scorer.lengths)
+        self.finalized = sum(span.end <= reached for span in self.detected.spans)
+        return self.detected
+
+    def forget_before(self, stamp: int) -> None:
+        """Forget the scores of segments that begin before ``stamp``."""
+        self._scores = {key: row for key, row in self._scores.items() if key[0] >= stamp}
+
+
+def open_second_pass(backend: Backend, options: DecodingOptions, period: float) -> SecondPass:
+    """Return the second pass over a new utterance: detection if the network detects signs.
+
+    Args:
+        backend: the loaded network.
+        options: of the search.
+        period: nanoseconds between two frames.
+    """
+    if backend.candidate_segments:
+        return DetectionPass(backend, period)
+    return RescoringPass(backend, options)

@@ -1,0 +1,108 @@
+"""Time alignment: a stream of frames in order of time, with short gaps filled in."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whispersign_model.decoding.endpoint import Endpoint
+from whispersign_model.features.streams import Admission, StreamClock
+from whispersign_model.skeleton import CONFIDENCE
+from whispersign_model.timestamps import NANOSECONDS, seconds
+
+MAX_INTERPOLATED_GAP = 0.1  # seconds; in a longer gap the filled frames have no hands
+
+StampedFrame = tuple[NDArray[np.float32], int]
+
+
+class TimeAligner:
+    """Drops late, repeated and non-finite frames, fills short gaps, and reports longer ones.
+
+    Args:
+        period: nanoseconds between two frames.
+        max_gap: seconds without frames that end an utterance.
+
+    Attributes:
+        filled: missing frames filled in so far.
+        not_finite: frames dropped so far because a value is NaN or infinite.
+    """
+
+    def __init__(self, period: float, max_gap: float) -> None:
+        self.filled = self.not_finite = 0
+        self._period = period
+        self._max_gap = max_gap
+        self._clock = StreamClock()
+        self._previous: StampedFrame | None = None
+
+    @property
+    def out_of_order(self) -> int:
+        """Late and repeated frames dropped so far."""
+        return self._clock.out_of_order
+
+    def reset(self) -> None:
+        """Let the next frame begin a new stream; the counters go on."""
+        self._clock.reset()
+        self._previous = None
+
+    def push(
+        self, frame: NDArray[np.float32], stamp: int, fill: bool
+    ) -> tuple[Endpoint | None, list[StampedFrame]]:
+        """Take the next frame.
+
+        Args:
+            frame: ``(42, 7)`` normalised features.
+            stamp: capture time, nanoseconds.
+            fill: fill the gap before this frame, if it is shorter than ``max_gap``.
+
+        Returns:
+            the endpoint that lies before this frame, if any, and the frames to decode: none, this
+            one, or the filled ones and this one.
+        """
+        if not np.isfinite(frame).all():
+            self.not_finite += 1
+            return None, []
+        admission = self._clock.admit(stamp)
+        if admission is Admission.DROP:
+            return None, []
+        previous, self._previous = self._previous, (frame.copy(), stamp)
+        if previous is None:
+            return None, [(frame, stamp)]
+        if admission is Admission.START:
+            return Endpoint.CLOCK_JUMP, [(frame, stamp)]
+        if seconds(stamp - previous[1]) >= self._max_gap:
+            return Endpoint.STREAM_GAP, [(frame, stamp)]
+        filled = self._fill(*previous, frame, stamp) if fill else []
+        self.filled += len(filled)
+        return None, [*filled, (frame, stamp)]
+
+    def _fill(
+        self, before: NDArray[np.float32], last: int, frame: NDArray[np.float32], stamp: int
+    ) -> list[StampedFrame]:
+        """Return the frames missing between two frames, with evenly spaced stamps."""
+        missing = round((stamp - last) / self._period) - 1
+        if missing <= 0:
+            return []
+        stamps = [last + (stamp - last) * n // (missing + 1) for n in range(1, missing + 1)]
+        return list(zip(interpolate_gap(before, frame, missing, self._period), stamps))
+
+
+def interpolate_gap(
+    before: NDArray[np.float32], after: NDArray[np.float32], count: int, period: float
+) -> NDArray[np.float32]:
+    """Return ``(count, 42, 7)`` evenly spaced frames between two frames ``(42, 7)``.
+
+    In a short gap, joints tracked on both sides move in a straight line. Other joints, and all
+    joints in a longer gap, are not tracked.
+
+    Args:
+        before: the last frame before the gap, normalised features.
+        after: the first frame after it.
+        count: missing frames.
+        period: nanoseconds between two frames.
+    """
+    if (count + 1) * period > MAX_INTERPOLATED_GAP * NANOSECONDS:
+        return np.zeros((count, *before.shape), np.float32)
+    shares = np.linspace(0, 1, count + 2, dtype=np.float32)[1:-1, None, None]
+    tracked = np.minimum(before[:, CONFIDENCE], after[:, CONFIDENCE])[:, None] > 0
+    filled: NDArray[np.float32] = (before + shares * (after - before)) * tracked
+    return filled
