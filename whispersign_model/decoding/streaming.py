@@ -75,6 +75,9 @@ class StreamingRecognizer:
         rate: frames a second, the recipe's.
         scale: turns the network's confidences into calibrated ones, from its checkpoint. One
             threshold on the scaled confidence is a different raw threshold for each gloss.
+
+    Attributes:
+        aligner: counts dropped and filled frames.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class StreamingRecognizer:
         self.options = options or RecognizerOptions()
         self._decoding = self.options.decoding.with_alpha(backend.alpha)
         self._period = NANOSECONDS / rate
-        self._aligner = TimeAligner(self._period, self.options.absent_timeout)
+        self.aligner = TimeAligner(self._period, self.options.absent_timeout)
         self._endpoints = EndpointDetector(self.options)
         self._stream = backend.stream(self.options.chunk)
         self._emitter = ResultEmitter(
@@ -106,24 +109,9 @@ class StreamingRecognizer:
     def utterance_id(self, number: int) -> None:
         self._emitter.utterance_id = number
 
-    @property
-    def out_of_order(self) -> int:
-        """Late and repeated frames dropped so far."""
-        return self._aligner.out_of_order
-
-    @property
-    def not_finite(self) -> int:
-        """Frames dropped so far because a value is NaN or infinite."""
-        return self._aligner.not_finite
-
-    @property
-    def filled(self) -> int:
-        """Missing frames filled in so far."""
-        return self._aligner.filled
-
     def reset(self) -> None:
         """Discard the open utterance without a result; the next frame begins a new stream."""
-        self._aligner.reset()
+        self.aligner.reset()
         self._endpoints.reset()
         self._utterance: Utterance | None = None
 
@@ -147,13 +135,14 @@ class StreamingRecognizer:
             raise ValueError(f"frames are {frames.shape}, not {expected} as there are stamps")
         results: list[Result] = []
         for frame, stamp in zip(frames, stamps):
-            fill = self._utterance is not None
-            endpoint, aligned = self._aligner.push(frame, int(stamp), fill)
+            fill_gap = self._utterance is not None
+            endpoint, aligned_frames = self.aligner.push(frame, int(stamp), fill_gap)
             if endpoint:
                 results += self._end(endpoint)
                 self._endpoints.reset()
-            for each in aligned:
-                results += self._recognize(*each)
+            for aligned, its_stamp in aligned_frames:
+                if self._utterance or self._start(aligned, its_stamp):
+                    results += self._decode(aligned, its_stamp)
         return results
 
     def finish(self) -> list[Result]:
@@ -162,16 +151,20 @@ class StreamingRecognizer:
         self.reset()
         return results
 
-    def _recognize(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
-        """Take one aligned frame through segmentation and both passes."""
-        if self._utterance is None:
-            if not self._endpoints.starts(frame, stamp):
-                return []
-            self._utterance = Utterance(
-                self._stream, self.backend.frames_per_step, self.options.decoding
-            )
-            self._begin()
+    def _start(self, frame: NDArray[np.float32], stamp: int) -> bool:
+        """Open an utterance if a frame starts one; return whether it does."""
+        if not self._endpoints.starts(frame, stamp):
+            return False
+        self._utterance = Utterance(
+            self._stream, self.backend.frames_per_step, self.options.decoding
+        )
+        self._reset_utterance()
+        return True
+
+    def _decode(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
+        """Take the next frame of the open utterance through the first pass and the rules."""
         utterance = self._utterance
+        assert utterance is not None
         speed = self._endpoints.push(frame, stamp)
         has_new_rows = utterance.append(frame, stamp, speed)
         endpoint = self._endpoints.from_motion(utterance.stamps[0], stamp)
@@ -187,8 +180,8 @@ class StreamingRecognizer:
         self._pause = Pause.NONE
         return self._decode_motion(utterance) if has_new_rows else []
 
-    def _begin(self) -> None:
-        """Reset the utterance state."""
+    def _reset_utterance(self) -> None:
+        """Reset the state of the utterance, which starts or goes on behind a cut."""
         self._endpoints.restart()
         self._second_pass = open_second_pass(self.backend, self._decoding, self._period)
         self._emitter.reset()
@@ -260,7 +253,7 @@ class StreamingRecognizer:
             return self._end(Endpoint.MAX_LENGTH)
         results = self._emitter.final(utterance, complete, Endpoint.MAX_LENGTH)
         utterance.cut(kept_from)
-        self._begin()
+        self._reset_utterance()
         if not utterance.frames:
             self._utterance = None
         return results

@@ -53,9 +53,9 @@ class DecoderConfig(_Section):
 
     With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
     utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
-    the weight of CTC against the decoder in the score of a hypothesis. With ``segments`` as well,
-    patches, it does not rescore: it spots signs in segments of these lengths of an utterance,
-    those of at least ``score_threshold``.
+    the weight of CTC against the decoder in the score of a hypothesis. With
+    ``candidate_segments`` as well, lengths in patches, it does not rescore. It detects signs of at
+    least ``score_threshold`` in segments of these lengths.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
@@ -69,7 +69,7 @@ class DecoderConfig(_Section):
 
     @property
     def detects(self) -> bool:
-        """Whether the second pass spots signs."""
+        """Whether the second pass detects signs."""
         return bool(self.candidate_segments)
 
     @model_validator(mode="after")

@@ -283,6 +283,9 @@ class RecognitionNode(ManagedNode):
         messages = gloss_messages(result, self._frame_id, metadata.language, metadata.model_id)
         for message in messages:
             publisher.publish(message)
+        if result.final:
+            rule = result.endpoint.value if result.endpoint else "detection"
+            self.get_logger().debug(f"utterance {result.utterance_id} is final: {rule}")
         if self._server is not None:
             self._server.give(result.final, messages)
 

@@ -178,16 +178,16 @@ class RecognitionWorker:
         self._give_out(results)
 
     def _tell_losses(self) -> None:
-        recognizer = self._recognition.recognizer
+        aligner = self._recognition.recognizer.aligner
         losses = {
-            "steps_out_of_order": recognizer.out_of_order,
-            "steps_not_finite": recognizer.not_finite,
+            "steps_out_of_order": aligner.out_of_order,
+            "steps_not_finite": aligner.not_finite,
         }
         for cause, total in losses.items():
             if new := total - self._told[cause]:
                 self._told[cause] = total
                 self._diagnostics.dropped(cause, count=new)
-        self._diagnostics.show("steps_filled_in", recognizer.filled)
+        self._diagnostics.show("steps_filled_in", aligner.filled)
 
     def _give_out(self, results: Sequence[Result]) -> None:
         for result in results:

@@ -285,8 +285,9 @@ def test_lost_frames_are_filled_in_by_the_clock():
     assert recognize(broken[kept], stamps=stamps[kept])[-1] == whole
     recognizer = StreamingRecognizer(Reader(), GLOSSES)
     recognizer.push(broken[kept], stamps[kept])
-    assert recognizer.filled == 7  # with the one that is not finite
-    assert (recognizer.not_finite, recognizer.out_of_order) == (1, 0)
+    aligner = recognizer.aligner
+    assert aligner.filled == 7  # with the one that is not finite
+    assert (aligner.not_finite, aligner.out_of_order) == (1, 0)
 
 
 def test_a_silence_as_long_as_the_absence_of_hands_ends_the_utterance():

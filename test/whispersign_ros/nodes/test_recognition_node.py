@@ -101,12 +101,16 @@ def test_a_sequence_that_steps_back_finishes_the_utterance(graph, model, steps, 
     assert nanoseconds(bench.glosses[-1].end_time) <= nanoseconds(middle[-1].header.stamp)
 
 
-def test_silence_finishes_the_utterance(graph, model, steps):
+def test_silence_finishes_the_utterance(graph, model, steps, monkeypatch):
     bench = Bench(graph, model, idle_timeout=0.3)
+    logged = []
+    monkeypatch.setattr(bench.node.get_logger(), "debug", logged.append)
     tracked = [m for m in steps if m.left_tracked or m.right_tracked]
     bench.send(tracked[: len(tracked) // 2])
     graph.until(lambda: bench.glosses)
     graph.until(lambda: bench.node.at_rest)
+    utterance = bench.glosses[-1].utterance_id
+    assert logged[-1] == f"utterance {utterance} is final: end of stream"
 
 
 def test_the_vocabulary_reaches_late_subscribers(graph, model):

@@ -22,7 +22,7 @@ class SlowRecognizer:
         self.entered = threading.Event()
         self.calls = []
         self.utterance_id = 0
-        self.out_of_order = self.not_finite = self.filled = 0
+        self.aligner = SimpleNamespace(out_of_order=0, not_finite=0, filled=0)
 
     def push(self, frames, stamps):
         assert frames.shape == (len(stamps), 42, 7)
@@ -217,10 +217,10 @@ def test_a_recogniser_that_is_replaced_is_freed(rig):
 
 
 def test_what_the_recogniser_lost_is_told_once(rig):
-    rig.recognizer.out_of_order, rig.recognizer.not_finite, rig.recognizer.filled = 1, 2, 3
+    rig.recognizer.aligner = SimpleNamespace(out_of_order=1, not_finite=2, filled=3)
     rig.push(1)
     rig.finalize()
-    rig.recognizer.not_finite = 6
+    rig.recognizer.aligner.not_finite = 6
     rig.push(2)
     rig.finalize()
     assert rig.counter.losses == [
