@@ -75,7 +75,7 @@ class Backend(Protocol):
 
 
 def choose_device(wanted: str, gpu: bool) -> tuple[str, str]:
-    """Return "cpu" or "cuda" and, when it is not the one asked for, a sentence that says so.
+    """Return "cpu" or "cuda", and a sentence for the user if it is not the requested device.
 
     Args:
         wanted: auto, cpu or cuda.

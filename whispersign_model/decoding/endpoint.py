@@ -35,6 +35,11 @@ class Endpoint(Enum):
     CLOCK_JUMP = "clock jump"  # far back or far ahead, see timestamps.is_clock_jump
     END_OF_STREAM = "end of stream"
 
+    @property
+    def is_early(self) -> bool:
+        """Whether the rule leaves the utterance open."""
+        return self in (Endpoint.EARLY_ABSENT, Endpoint.EARLY_REST)
+
 
 class EndpointOptions(BaseModel):
     """When an utterance ends; all times in seconds.
@@ -108,13 +113,13 @@ class Evidence:
         end_hypothesis: the first pass's reading if the utterance ended here.
         emitted: gloss ids that are final already.
         silence: seconds since the last recognised gloss ended, infinite if only the assumed end
-            shows that gloss.
+            shows that gloss; None without a gloss.
     """
 
     partial: tuple[int, ...]
     end_hypothesis: Hypothesis
     emitted: tuple[int, ...]
-    silence: float
+    silence: float | None
 
 
 class EndpointDetector:
@@ -179,9 +184,10 @@ class EndpointDetector:
         return Pause.NONE
 
     def from_glosses(self, stamp: int, evidence: Evidence) -> Endpoint | None:
-        """Apply the rules that need glosses, in a pause after at least one gloss."""
+        """Apply the rules that need what has been decoded, in a pause."""
         timeout = self._options.trailing_silence_timeout
-        if self._rest(stamp) >= timeout and evidence.silence >= timeout:
+        silent = evidence.silence is not None and evidence.silence >= timeout
+        if silent and self._rest(stamp) >= timeout:
             return Endpoint.TRAILING_SILENCE
         if not self._emitted_early and self._is_certain(evidence):
             self._emitted_early = True  # once in a pause

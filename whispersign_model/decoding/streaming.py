@@ -209,21 +209,16 @@ class StreamingRecognizer:
         spans = self._end_hypothesis.spans or self._second_pass.detected.spans
         if not spans:
             self._trim(utterance)
-            return results
-        evidence = Evidence(
-            self._partial,
-            self._end_hypothesis,
-            self._emitter.emitted,
-            utterance.silence_after(spans[-1]),
-        )
+        silence = utterance.silence_after(spans[-1]) if spans else None
+        evidence = Evidence(self._partial, self._end_hypothesis, self._emitter.emitted, silence)
         endpoint = self._endpoints.from_glosses(utterance.stamps[-1], evidence)
-        if endpoint is Endpoint.TRAILING_SILENCE:
+        if endpoint is None:
+            return results
+        if not endpoint.is_early:
             return results + self._end(endpoint)
-        if endpoint:
-            glosses = self._decode_whole(utterance, ended=True)
-            results += self._emitter.final(utterance, glosses, endpoint)
-            utterance.rescored = utterance.signed
-        return results
+        glosses = self._decode_whole(utterance, ended=True)
+        utterance.rescored = utterance.tracked
+        return results + self._emitter.final(utterance, glosses, endpoint)
 
     def _trim(self, utterance: Utterance) -> None:
         """Drop frames before the lead-in while nothing is signed."""
@@ -261,13 +256,16 @@ class StreamingRecognizer:
     def _end(self, endpoint: Endpoint) -> list[Result]:
         """Close the open utterance, if there is one; return its final result."""
         utterance, self._utterance = self._utterance, None
-        if utterance is None or utterance.rescored >= utterance.signed:
+        if utterance is None or utterance.rescored >= utterance.tracked:
             return []
         return self._emitter.final(utterance, self._decode_whole(utterance, ended=True), endpoint)
 
     def _decode_whole(self, utterance: Utterance, ended: bool) -> tuple[RecognizedGloss, ...]:
         """Run the second pass over the utterance up to its last frame with a hand."""
-        frames, stamps = utterance.frames[: utterance.signed], utterance.stamps[: utterance.signed]
+        frames, stamps = (
+            utterance.frames[: utterance.tracked],
+            utterance.stamps[: utterance.tracked],
+        )
         hypothesis = self._second_pass.decode(np.stack(frames), stamps, ended)
         return self._emitter.recognized(utterance, hypothesis, len(hypothesis.ids))
 

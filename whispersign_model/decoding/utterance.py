@@ -33,6 +33,7 @@ class Utterance:
 
     Attributes:
         frames, stamps, speeds: ``(42, 7)`` features, capture time and hand speed of each frame.
+        tracked: frames up to the last one with a hand; the network has seen these.
         stable: gloss ids that no later hypothesis of the first pass changes.
         rescored: frames up to which the second pass has decoded the utterance as if it ended there.
     """
@@ -52,15 +53,10 @@ class Utterance:
         self.stable: tuple[int, ...] = ()
         self.rescored = 0
         self._stream.reset()
-        self._read = 0  # frames that the stream has taken
+        self.tracked = 0
         self._rows: list[NDArray[np.float32]] = []
         self._beam = PrefixBeam(self._options.beam_size, self._options.candidates)
         self._agreed: list[tuple[int, int]] = []  # gloss id, and the stamp since which all agree
-
-    @property
-    def signed(self) -> int:
-        """Frames up to the last one with a hand."""
-        return self._read
 
     def append(self, frame: NDArray[np.float32], stamp: int, speed: float) -> bool:
         """Take the next frame ``(42, 7)``; return whether the first pass has new rows."""
@@ -70,11 +66,11 @@ class Utterance:
         if not frame[:, CONFIDENCE].any():
             return False
         count = len(self._rows)
-        for unread in self.frames[self._read :]:
+        for unread in self.frames[self.tracked :]:
             rows = self._stream.push(unread[None])
             self._rows.extend(rows)
             self._beam.push(rows)
-        self._read = len(self.frames)
+        self.tracked = len(self.frames)
         return len(self._rows) > count
 
     def best(self) -> tuple[int, ...]:
@@ -116,20 +112,20 @@ class Utterance:
     def locate(self, hypothesis: Hypothesis) -> list[tuple[int, int]]:
         """Return the capture times of the first and last frame of each gloss."""
         places: list[tuple[int, int]] = []
-        limit = self.signed  # a gloss that only the assumed end shows takes the last frames
+        limit = self.tracked  # a gloss that only the assumed end shows takes the last frames
         for span in reversed(hypothesis.spans):
             end = min(span.end * self._patch, limit)
             limit = min(span.start * self._patch, end - 1)
             places.insert(0, (limit, end))
         if not hypothesis.complete_spans:
-            places = extents(places, np.array(self.speeds[: self.signed]))
+            places = extents(places, np.array(self.speeds[: self.tracked]))
         return [(self.stamps[first], self.stamps[last - 1]) for first, last in places]
 
     def silence_after(self, span: Span) -> float:
         """Return the seconds since a gloss ended; infinite if only the assumed end shows it."""
-        if span.start * self._patch >= self.signed:
+        if span.start * self._patch >= self.tracked:
             return math.inf
-        end = self.stamps[min(span.end * self._patch, self.signed) - 1]
+        end = self.stamps[min(span.end * self._patch, self.tracked) - 1]
         return seconds(self.stamps[-1] - end)
 
     def forget_before(self, stamp: int) -> None:
@@ -140,7 +136,7 @@ class Utterance:
         self._beam = PrefixBeam(self._options.beam_size, self._options.candidates)
         if self._rows:
             self._beam.push(np.stack(self._rows))
-        self._read -= steps * self._patch
+        self.tracked -= steps * self._patch
         for each in (self.frames, self.stamps, self.speeds):
             del each[: steps * self._patch]
 

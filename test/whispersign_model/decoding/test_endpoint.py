@@ -100,7 +100,8 @@ def test_trailing_silence():
     assert detector.pause(at(1.49)) is Pause.EARLY
     assert detector.from_glosses(at(1.49), UNCERTAIN) is None
     assert detector.pause(at(1.5)) is Pause.LONG
-    assert detector.from_glosses(at(1.5), replace(UNCERTAIN, silence=1.49)) is None
+    for silence in (None, 1.49):
+        assert detector.from_glosses(at(1.5), replace(UNCERTAIN, silence=silence)) is None
     assert detector.from_glosses(at(1.5), replace(UNCERTAIN, silence=1.5)) is (
         Endpoint.TRAILING_SILENCE
     )
@@ -123,6 +124,11 @@ def test_early_absent():
     assert detector.pause(at(0.24)) is Pause.NONE
     assert detector.pause(at(0.25)) is Pause.EARLY
     assert detector.from_glosses(at(0.25), CERTAIN) is Endpoint.EARLY_ABSENT
+
+
+def test_only_early_rules_leave_the_utterance_open():
+    early = {endpoint for endpoint in Endpoint if endpoint.is_early}
+    assert early == {Endpoint.EARLY_ABSENT, Endpoint.EARLY_REST}
 
 
 def test_an_early_rule_fires_once_in_a_pause():

@@ -46,7 +46,7 @@ def test_what_is_forgotten_leaves_the_rest_in_its_place() -> None:
     before = read.hypothesis().spans[0]
     read.forget_before(30 * PERIOD)
     assert read.stamps[0] == 28 * PERIOD  # whole steps only
-    assert len(read.frames) == len(read.stamps) == len(read.speeds) == read.signed
+    assert len(read.frames) == len(read.stamps) == len(read.speeds) == read.tracked
     after = read.hypothesis().spans[0]
     assert (after.start, after.end) == (before.start - 7, before.end - 7)
 
@@ -58,4 +58,4 @@ def test_a_cut_begins_anew_with_a_hand() -> None:
     assert read.stamps[0] == 36 * PERIOD
     assert read.best() == (2,)
     read.cut(10**12)
-    assert (read.frames, read.signed) == ([], 0)
+    assert (read.frames, read.tracked) == ([], 0)
