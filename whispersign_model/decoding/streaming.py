@@ -135,14 +135,14 @@ class StreamingRecognizer:
             raise ValueError(f"frames are {frames.shape}, not {expected} as there are stamps")
         results: list[Result] = []
         for frame, stamp in zip(frames, stamps):
-            fill_gap = self._utterance is not None
-            endpoint, aligned_frames = self.aligner.push(frame, int(stamp), fill_gap)
+            is_open = self._utterance is not None
+            endpoint, aligned_frames = self.aligner.push(frame, int(stamp), fill=is_open)
             if endpoint:
                 results += self._end(endpoint)
                 self._endpoints.reset()
-            for aligned, its_stamp in aligned_frames:
-                if self._utterance or self._start(aligned, its_stamp):
-                    results += self._decode(aligned, its_stamp)
+            for aligned in aligned_frames:
+                if self._utterance or self._start(*aligned):
+                    results += self._decode(*aligned)
         return results
 
     def finish(self) -> list[Result]:
@@ -162,7 +162,7 @@ class StreamingRecognizer:
         return True
 
     def _decode(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
-        """Take the next frame of the open utterance through the first pass and the rules."""
+        """Take the next frame of the open utterance through both passes and the endpoint rules."""
         utterance = self._utterance
         assert utterance is not None
         speed = self._endpoints.push(frame, stamp)
@@ -181,7 +181,7 @@ class StreamingRecognizer:
         return self._decode_motion(utterance) if has_new_rows else []
 
     def _reset_utterance(self) -> None:
-        """Reset the state of the utterance, which starts or goes on behind a cut."""
+        """Reset the state of the open utterance: it starts, or goes on behind a cut."""
         self._endpoints.restart()
         self._second_pass = open_second_pass(self.backend, self._decoding, self._period)
         self._emitter.reset()
@@ -262,11 +262,9 @@ class StreamingRecognizer:
 
     def _decode_whole(self, utterance: Utterance, ended: bool) -> tuple[RecognizedGloss, ...]:
         """Run the second pass over the utterance up to its last frame with a hand."""
-        frames, stamps = (
-            utterance.frames[: utterance.tracked],
-            utterance.stamps[: utterance.tracked],
-        )
-        hypothesis = self._second_pass.decode(np.stack(frames), stamps, ended)
+        frames = np.stack(utterance.frames[: utterance.tracked])
+        stamps = utterance.stamps[: utterance.tracked]
+        hypothesis = self._second_pass.decode(frames, stamps, ended)
         return self._emitter.recognized(utterance, hypothesis, len(hypothesis.ids))
 
 
