@@ -164,7 +164,9 @@ VARIATIONS = {
     "+ scaling none": Variation(features={"scaling": "none"}),
     "+ scaling motion": Variation(features={"scaling": "motion"}),
     "+ hand_shape_jitter": Variation(augmentation={"hand_shape_jitter": 0.06}),
-    "+ reach, pose_scale": Variation(augmentation={"trajectory_scale": 0.25, "pose_scale": 0.2}),
+    "+ trajectory_scale, pose_scale": Variation(
+        augmentation={"trajectory_scale": 0.25, "pose_scale": 0.2}
+    ),
     "+ swap_hands": Variation(augmentation={"swap_hands": 0.2}),
     "+ One Euro filter": Variation(smoothing="one_euro"),
     **{f"+ {kind} before": Variation(begins=kind, stages=NO_WARM_UP) for kind in BEGINNINGS},

@@ -33,7 +33,7 @@ def test_parts_add_up_to_the_whole():
 
 
 def test_documented_weights_are_the_counted_ones():
-    text = (Path(__file__).parents[3] / "docs/explanation/architecture.md").read_text()
+    text = (Path(__file__).parents[3] / "docs/reference/network.md").read_text()
     rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
     documented = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
     counted = network.parameters_by_part()
