@@ -83,6 +83,9 @@ def test_image_heights_are_those_of_imported_recordings(detector, truth):
     assert module.COORDINATES["image_normalised"] is Coordinates.IMAGE_NORMALISED
 
 
+@pytest.mark.xdist_group(
+    "detector"
+)  # MediaPipe ends a worker that ran the command-line tests before
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_real_detector_finds_rendered_hands(bundle, truth, mirrored, record_property):
     hands = CameraHands(CameraOptions(field_of_view=VIEW, mirrored=mirrored))

@@ -19,6 +19,9 @@ SENTENCE = ["HELLO", "STOP", "TWO", "THANKS", "OPEN", "GOOD"]
 NEAR = 40.0  # pixels: a detection whose mean landmark error is below this is of that hand
 
 
+@pytest.mark.xdist_group(
+    "detector"
+)  # MediaPipe ends a worker that ran the command-line tests before
 @pytest.mark.skipif(not BUNDLE.exists(), reason="no detector model: run tools/hand_landmarker.py")
 def test_mediapipe_finds_the_rendered_hands(record_property) -> None:
     mediapipe = pytest.importorskip("mediapipe")
