@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Show what visitors can sign and what they sign, and ask where recognition is unsure."""
 
 from contextlib import suppress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A source of frames for ``CameraSensor``: the color stream of an Intel RealSense."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A domain of one's own for what the examples start."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kiosk example, beside a publisher that speaks as the recognizer does."""
 
 from __future__ import annotations
