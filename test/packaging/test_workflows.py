@@ -9,8 +9,6 @@ from itertools import chain
 import pytest
 import yaml
 
-TARGETS = re.compile(r"^([a-z][\w-]*):", re.M)
-
 
 @pytest.fixture(scope="module")
 def workflows(sources) -> dict[str, dict]:
@@ -18,8 +16,11 @@ def workflows(sources) -> dict[str, dict]:
     return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
 
 
+def targets(sources) -> set[str]:
+    return set(re.findall(r"^([a-z][\w-]*):", (sources.root / "Makefile").read_text(), re.M))
+
+
 def test_every_make_target_that_a_workflow_runs_exists(sources, workflows):
-    targets = set(TARGETS.findall((sources.root / "Makefile").read_text()))
     jobs = list(chain.from_iterable(workflow["jobs"].values() for workflow in workflows.values()))
     scripts = [step.get("run", "") for job in jobs for step in job["steps"]]
     called = set(
@@ -28,7 +29,13 @@ def test_every_make_target_that_a_workflow_runs_exists(sources, workflows):
     for job in jobs:
         called |= set(job.get("strategy", {}).get("matrix", {}).get("target", ()))
     assert {"test", "demo", "faults"} <= called
-    assert called - targets == set()
+    assert called - targets(sources) == set()
+
+
+def test_every_make_target_that_contributors_are_told_of_exists(sources):
+    told = set(re.findall(r"`make ([\w-]+)`", (sources.root / "CONTRIBUTING.md").read_text()))
+    assert {"test", "lint", "mutants"} <= told
+    assert told - targets(sources) == set()
 
 
 def test_every_supported_python_is_tested(sources, workflows):
