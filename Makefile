@@ -1,13 +1,15 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first.
 PYTHON ?= python3
 MINUTES ?= 30
+WORKERS ?= 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup demo test faults soak mutants format lock clean
+.PHONY: help setup demo lint test test-all faults soak mutants format lock clean
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
-	@echo "make test    ruff, mypy, import-linter and pytest"
+	@echo "make test    ruff, mypy, import-linter and the fast tests"
+	@echo "make test-all  the same with all tests"
 	@echo "make faults  break things around the live graph; it must get over each"
 	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
 	@echo "make mutants break the sources on purpose; the tests must notice"
@@ -15,6 +17,9 @@ help:
 	@echo "make format  let ruff format and mend the sources"
 	@echo "make lock    write requirements/lock.txt anew (needs uv)"
 	@echo "make clean   remove .venv and everything else that was made here"
+
+# A test that takes ten minutes hangs.
+pytest = .venv/bin/pytest --numprocesses $(WORKERS) --dist loadgroup --timeout 600
 
 # $(call set-up,EXTRAS...)
 set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) missing; install:" \
@@ -31,14 +36,19 @@ demo:
 	$(call set-up,)
 	@.venv/bin/whispersign demo
 
-test:
+test: lint
+	$(pytest) -m "not slow" --hypothesis-profile fast
+
+test-all: lint
+	$(pytest)
+
+lint:
 	$(call set-up,camera dev leap train)
 	@.venv/bin/python tools/hand_landmarker.py
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest
 
 faults:
 	$(call set-up,)

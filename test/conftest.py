@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from whispersign_model.skeleton import JOINTS_PER_HAND
+from whispersign_ros.node.discovery import DOMAINS, free_domain, isolate
 
 FRAMES = 12  # of a made-up recording
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -26,8 +27,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # ROS would write its logs into the home folder. Set before any test starts ROS.
 os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="whispersign_test_log_")
 
-settings.register_profile("whispersign", deadline=None)  # a shared machine may be slow
-settings.load_profile("whispersign")
+# No two workers of pytest-xdist may use the same ROS domain. Set before any test starts ROS, and
+# inherited by the processes that tests start.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+isolate(os.environ, free_domain(DOMAINS[WORKER::WORKERS]))
+
+# --hypothesis-profile chooses; a shared machine may be slow, so that no example has a deadline.
+settings.register_profile("all", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.load_profile("all")
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks for the groups in a hook of the same name
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that run ROS nodes on one worker, where they do not starve each other."""
+    for item in items:
+        if "graph" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.graph)
+        if item.get_closest_marker("graph"):
+            item.add_marker(pytest.mark.xdist_group("graph"))
 
 
 @pytest.fixture(scope="session")
