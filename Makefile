@@ -9,7 +9,7 @@ export PYTHONUNBUFFERED = 1
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
 	@echo "make test    ruff, mypy, import-linter and the fast tests"
-	@echo "make test-all  the same with all tests"
+	@echo "make test-all  the same, and the slow tests"
 	@echo "make faults  break things around the live graph; it must get over each"
 	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
 	@echo "make mutants break the sources on purpose; the tests must notice"

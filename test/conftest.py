@@ -17,6 +17,7 @@ from whispersign_model.skeleton import JOINTS_PER_HAND
 from whispersign_ros.node.discovery import DOMAINS, free_domain, isolate
 
 FRAMES = 12  # of a made-up recording
+EXPENSIVE = ("exports", "trained")  # fixtures that a second worker should not make again
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
@@ -39,14 +40,17 @@ settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("all")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks for the groups in a hook of the same name
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's hook, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that run ROS nodes on one worker, where they do not starve each other."""
+    """Keep tests on one worker that run ROS nodes, or that share an expensive fixture."""
     for item in items:
-        if "graph" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "graph" in fixtures:
             item.add_marker(pytest.mark.graph)
         if item.get_closest_marker("graph"):
             item.add_marker(pytest.mark.xdist_group("graph"))
+        elif shared := [name for name in EXPENSIVE if name in fixtures]:
+            item.add_marker(pytest.mark.xdist_group(shared[0]))
 
 
 @pytest.fixture(scope="session")
