@@ -65,7 +65,7 @@ def tests_of(changed: Sequence[str], root: Path) -> list[str]:
     own: list[str] = []
     beside: list[str] = []
     for path in map(PurePosixPath, changed):
-        if path.match("test/**/test_*.py"):
+        if path.match("test_*.py") and path.parts[0] == "test":
             own.append(str(path))
             continue
         folder = path.parent if path.parts[0] == "test" else "test" / path.parent
