@@ -47,6 +47,8 @@ USED_OTHERWISE = {
     "tensorboard": "shows the curves that training writes",
     "import-linter": "make test runs it",
     "mypy": "make test runs it",
+    "pytest-timeout": "make test ends a test that hangs",
+    "pytest-xdist": "make test runs two workers",
     "ruff": "make test runs it",
     "types-pyyaml": "mypy reads them",
 }
