@@ -1,13 +1,15 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first.
 PYTHON ?= python3
 MINUTES ?= 30
+WORKERS ?= 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup demo lint test faults soak mutants format lock clean
+.PHONY: help setup demo lint test test-all faults soak mutants format lock clean
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
-	@echo "make test    make lint, then the tests"
+	@echo "make test    make lint and the fast tests"
+	@echo "make test-all  make lint and all tests"
 	@echo "make lint    ruff, mypy, import-linter, codespell and schemas, as pre-commit runs them"
 	@echo "make faults  break things around the live graph; it must get over each"
 	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
@@ -16,6 +18,9 @@ help:
 	@echo "make format  let ruff format and mend the sources"
 	@echo "make lock    write requirements/lock.txt anew (needs uv)"
 	@echo "make clean   remove .venv and everything else that was made here"
+
+# A test that takes ten minutes hangs.
+pytest = .venv/bin/pytest --numprocesses $(WORKERS) --dist loadgroup --timeout 600
 
 # $(call set-up,EXTRAS...)
 set-up = @command -v $(PYTHON) >/dev/null || { echo "set-up: error: $(PYTHON) missing; install:" \
@@ -33,7 +38,10 @@ demo:
 	@.venv/bin/whispersign demo
 
 test: lint
-	.venv/bin/pytest
+	$(pytest) -m "not slow" --hypothesis-profile fast
+
+test-all: lint
+	$(pytest)
 
 # pre-commit asks git which files there are; an archive of the sources has no git.
 lint:

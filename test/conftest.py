@@ -14,8 +14,10 @@ import pytest
 from hypothesis import settings
 
 from whispersign_model.skeleton import JOINTS_PER_HAND
+from whispersign_ros.node.discovery import DOMAINS, free_domain, isolate
 
 FRAMES = 12  # of a made-up recording
+EXPENSIVE = ("exports", "trained")  # fixtures that a second worker should not make again
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
@@ -26,8 +28,29 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # ROS would write its logs into the home folder. Set before any test starts ROS.
 os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="whispersign_test_log_")
 
-settings.register_profile("whispersign", deadline=None)  # a shared machine may be slow
-settings.load_profile("whispersign")
+# No two workers of pytest-xdist may use the same ROS domain. Set before any test starts ROS, and
+# inherited by the processes that tests start.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+isolate(os.environ, free_domain(DOMAINS[WORKER::WORKERS]))
+
+# --hypothesis-profile chooses; a shared machine may be slow, so that no example has a deadline.
+settings.register_profile("all", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.load_profile("all")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's hook, which reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests on one worker that run ROS nodes, or that share an expensive fixture."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "graph" in fixtures:
+            item.add_marker(pytest.mark.graph)
+        if item.get_closest_marker("graph"):
+            item.add_marker(pytest.mark.xdist_group("graph"))
+        elif shared := [name for name in EXPENSIVE if name in fixtures]:
+            item.add_marker(pytest.mark.xdist_group(shared[0]))
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,8 @@ USED_OTHERWISE = {
     "import-linter": "make lint runs it",
     "mypy": "make lint runs it",
     "pre-commit": "make lint runs it",
+    "pytest-timeout": "make test ends a test that hangs",
+    "pytest-xdist": "make test runs two workers",
     "ruff": "make lint runs it",
     "types-pyyaml": "mypy reads them",
 }

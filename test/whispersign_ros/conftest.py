@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,9 +27,6 @@ from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import HandFeatures, HandFrame
 from whispersign_ros.conversions.messages import features_message, frame_message
-from whispersign_ros.node.discovery import isolate
-
-isolate(os.environ)  # before any test starts ROS; its child processes inherit it
 
 BOUND = 300.0  # seconds after which a condition will not come true any more
 CHUNK = 30  # messages that any queue holds

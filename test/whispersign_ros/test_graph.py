@@ -20,6 +20,7 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
 from whispersign_ros.conversions.messages import nanoseconds, read_features
 
+SLOW = pytest.mark.slow
 GRAPH = ["smoothing_node", "preprocessing_node", "recognition_node"]
 READY = "ready"  # a node that listens once the test hears everybody: replay waits for it too
 RATE = 2.0  # times as fast as recorded: a listener may be held up for a second
@@ -66,7 +67,9 @@ def _parameters(bags, model):
     }
 
 
-@pytest.fixture(params=["pipeline", "processes", "namespace"])
+@pytest.fixture(
+    params=["pipeline", *(pytest.param(each, marks=SLOW) for each in ("processes", "namespace"))]
+)
 def played(request, graph, bags, model, tmp_path, offline):
     """Play both bags through the live graph; return the features and glosses that were heard."""
     space = "/robot" if request.param == "namespace" else ""
@@ -124,6 +127,7 @@ def test_live_equals_offline(played, offline, recipe):
     assert heard == expected
 
 
+@pytest.mark.slow
 def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
     """After kill -9 of preprocessing its successor carries on; nobody else has noticed."""
     glosses = graph.listen(Gloss, "gloss")
@@ -166,6 +170,7 @@ def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
             process.wait()
 
 
+@pytest.mark.slow
 def test_two_robots_beside_each_other_do_not_hear_each_other(graph, bags, model):
     recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
     preprocessor = Preprocessor(read_metadata(model).recipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 
 DOMAINS = range(1, 102)  # the domain ids that are safe on every platform
 RANGES = ("localhost", "subnet", "system_default")  # how far nodes may be found
@@ -43,9 +43,9 @@ def reach(environment: Mapping[str, str], chosen: str = "") -> dict[str, str]:
     return {VARIABLE: chosen.upper(), **silent}
 
 
-def free_domain() -> int:
-    """Return a domain id whose first participant's port nobody on this machine holds."""
-    candidates = random.sample(DOMAINS, len(DOMAINS))
+def free_domain(domains: Sequence[int] = DOMAINS) -> int:
+    """Return one of some domain ids whose first participant's port is free on this machine."""
+    candidates = random.sample(domains, len(domains))
     for domain in candidates:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:

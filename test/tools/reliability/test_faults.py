@@ -126,6 +126,8 @@ def test_a_scenario_that_breaks_leaves_the_graph_whole():
     assert (row.outcome, row.broken, mended) == (None, "it fell", [True])
 
 
+@pytest.mark.graph
+@pytest.mark.slow
 def test_a_killed_node_and_a_mistyped_publisher_for_real(monkeypatch):
     """The graph of the bundled network; how long it takes is for ``make faults`` to judge."""
     monkeypatch.setattr(scenario, "WITHIN", 300.0)

@@ -94,6 +94,8 @@ def test_a_document_without_marks_is_one_line(monkeypatch, tmp_path, capsys):
     assert "has no marks 'soak'; add <!-- soak --> and <!-- /soak -->" in capsys.readouterr().err
 
 
+@pytest.mark.graph
+@pytest.mark.slow
 def test_the_real_graph_is_soaked():
     found = soak.soak(0.2, soak.DEMO_MODEL)
     assert set(found.resident_mb) == {*soak.GRAPH, "command_node", "synthetic_node"}

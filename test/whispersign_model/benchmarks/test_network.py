@@ -60,6 +60,7 @@ def test_median_time_counts_runs_after_the_warm_up(monkeypatch):
     assert len(calls) == network.WARM_UP + network.LEAST_RUNS
 
 
+@pytest.mark.slow
 def test_costs_of_a_size_are_measured_in_a_process_of_its_own():
     done = []
     parts = ("forward_ms", "train_step_ms", "memory_mb")

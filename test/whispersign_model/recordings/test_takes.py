@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 from dataclasses import replace
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_full_disk_leaves_no_part_and_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(BagError, match=r"HELLO_anna_take1: cannot be written \(No space left"):
         writer.write("/a/hands/raw", ros.HAND_FRAME, b"", 3)
     assert [path.name for path in tmp_path.iterdir()] == ["HELLO_anna_take0"]
+
+
+def test_a_bag_that_outgrows_the_place_leaves_no_part_and_is_one_line(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # less than a take
+    try:
+        with pytest.raises(BagError, match=r"HELLO_anna_take0: cannot be written \(File too large"):
+            write(tmp_path).keep("leap")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_is_full_when_a_take_is_closed_leaves_no_part(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """A small network, its checkpoint, and what was exported of it (once for all tests)."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +24,13 @@ SECOND_PASSES = {
 }
 
 
-@pytest.fixture(scope="session", params=SECOND_PASSES)
-def network(request: pytest.FixtureRequest) -> WhisperSignModel:
-    """One block that soon forgets; its biases are not zero; with each kind of second pass."""
+def build(second_pass: str) -> WhisperSignModel:
+    """One block that soon forgets; its biases are not zero; with a kind of second pass."""
     config = ModelConfig.model_validate(
         {
             "frontend": {"d_model": 64},
             "encoder": {"num_layers": 1, "d_ff": 128, "left_context": 6, "max_distance": 3},
-            "decoder": {"vocab_size": len(GLOSSES) + 1, **SECOND_PASSES[request.param]},
+            "decoder": {"vocab_size": len(GLOSSES) + 1, **SECOND_PASSES[second_pass]},
         }
     )
     torch.manual_seed(0)
@@ -43,16 +44,43 @@ def network(request: pytest.FixtureRequest) -> WhisperSignModel:
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, network: WhisperSignModel) -> Path:
+def exports(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], tuple[WhisperSignModel, Path]]:
+    """Return a function that gives a network and its checkpoint, exported at the first call.
+
+    The export takes seconds, and pytest makes a fixture with parameters anew whenever they change.
+    """
+
+    @cache
+    def get(second_pass: str) -> tuple[WhisperSignModel, Path]:
+        network = build(second_pass)
+        path = tmp_path_factory.mktemp("run") / "run"
+        metadata = CheckpointMetadata(
+            name="small", config=network.config, glosses=GLOSSES, recipe=Recipe()
+        )
+        network.save_checkpoint(path, metadata)
+        export(*WhisperSignModel.load_checkpoint(path), path / "model.onnx")
+        return network, path
+
+    return get
+
+
+@pytest.fixture(scope="session", params=SECOND_PASSES)
+def exported(request: pytest.FixtureRequest, exports) -> tuple[WhisperSignModel, Path]:
+    return exports(request.param)
+
+
+@pytest.fixture(scope="session")
+def network(exported) -> WhisperSignModel:
+    """The network with each kind of second pass."""
+    return exported[0]
+
+
+@pytest.fixture(scope="session")
+def checkpoint(exported) -> Path:
     """The network's checkpoint, with ``model.onnx`` and ``model.rescore.onnx`` in its folder."""
-    path = tmp_path_factory.mktemp("run") / "run"
-    metadata = CheckpointMetadata(
-        name="small", config=network.config, glosses=GLOSSES, recipe=Recipe()
-    )
-    network.save_checkpoint(path, metadata)
-    model, metadata = WhisperSignModel.load_checkpoint(path)
-    export(model, metadata, path / "model.onnx")
-    return path
+    return exported[1]
 
 
 @pytest.fixture

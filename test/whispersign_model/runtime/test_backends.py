@@ -74,7 +74,7 @@ def test_two_streams_do_not_disturb_each_other(backend, clip):
     np.testing.assert_allclose(np.concatenate(rows), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("network", ["states", "utterance"], indirect=True)
+@pytest.mark.parametrize("exported", ["states", "utterance"], indirect=True)
 @pytest.mark.parametrize("hypotheses", [[(1, 2, 3), (), (2,)], [()], [(3,)]])
 def test_rescoring(backend, network, clip, hypotheses):
     data, lengths = torch.from_numpy(clip(50)[None]), torch.tensor([50])
@@ -85,7 +85,7 @@ def test_rescoring(backend, network, clip, hypotheses):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("network", ["spots"], indirect=True)
+@pytest.mark.parametrize("exported", ["spots"], indirect=True)
 def test_detection(backend, network, clip):
     segments = np.array([[0, 50], [7, 30], [49, 50], [40, 52]])
     expected = network.score_segments(torch.from_numpy(clip(50)[None]), segments)

@@ -89,6 +89,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("work_of_processes")
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: ModuleType) -> None:
     stages = (
         StageConfig(name="a", epochs=1, rate=1e-2, alpha=1, train=("frontend",), auxiliary=True),
@@ -119,6 +120,7 @@ def test_a_fault_of_the_first_process_ends_the_others(work: ModuleType) -> None:
     assert set(multiprocessing.active_children()) <= before
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_not_waited_for(tmp_path: Path) -> None:
     text = "import work_of_processes as work; work.start(1)"
     ended = subprocess.run(

@@ -78,6 +78,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_as_if_it_had_not_been(dataset, tmp_path):
     changed = RECIPE.replace("epochs: 40", "epochs: 8").replace("workers: 0", "workers: 1")
     changed += "accumulate: 2\npatience: 4\n"

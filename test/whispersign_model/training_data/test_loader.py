@@ -1,5 +1,6 @@
 """From files to batches."""
 
+import gc
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from torch.utils.data import _utils
 
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.errors import ConfigError, DatasetError
@@ -22,6 +24,15 @@ from whispersign_model.training_data.loader import (
     suitable_batch_size,
     training_splits,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_end():
+    """Shorten the five seconds that PyTorch waits for a loading process after a fault."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_utils, "MP_STATUS_CHECK_INTERVAL", 0.1)
+        yield
+        gc.collect()  # ends the processes that an exception's traceback kept
 
 
 def test_recordings_are_held_out_where_there_is_no_validation_split(dataset):

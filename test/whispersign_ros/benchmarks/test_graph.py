@@ -77,6 +77,8 @@ def test_a_result_that_came_and_one_that_did_not_are_told(heard, model, recordin
     assert figures["partials"] + figures["finals"] == len(heard.results) - 1
 
 
+@pytest.mark.graph
+@pytest.mark.slow
 def test_the_real_graph_is_measured(model):
     rounds = []
     figures = graph.measure(model, lambda: rounds.append(1), rates=(30,), sentences=1)

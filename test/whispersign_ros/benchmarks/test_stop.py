@@ -90,6 +90,8 @@ def test_a_model_that_cannot_stop_is_refused(tmp_path, model):
         stop.measure(model, lambda: None)
 
 
+@pytest.mark.graph
+@pytest.mark.slow
 def test_the_real_graph_stops():
     rounds = []
     figures = stop.measure(DEMO_MODEL, lambda: rounds.append(1), signers=[901], stops=2)

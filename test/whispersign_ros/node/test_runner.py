@@ -15,15 +15,17 @@ from whispersign_msgs.msg import HandFrame, Vocabulary
 from whispersign_ros.node import qos
 from whispersign_ros.node.runner import run, serve
 
+pytestmark = pytest.mark.graph
+SLOW = pytest.mark.slow  # starting them all takes half a minute; one node and the pipeline do not
 EXECUTABLES = (
-    "replay_node",
-    "synthetic_node",
     "smoothing_node",
-    "preprocessing_node",
-    "recognition_node",
-    "command_node",
-    "annotation_node",
     "pipeline",
+    pytest.param("replay_node", marks=SLOW),
+    pytest.param("synthetic_node", marks=SLOW),
+    pytest.param("preprocessing_node", marks=SLOW),
+    pytest.param("recognition_node", marks=SLOW),
+    pytest.param("command_node", marks=SLOW),
+    pytest.param("annotation_node", marks=SLOW),
 )
 
 
@@ -197,10 +199,8 @@ def test_faulty_arguments_are_one_line(tmp_path):
     assert "--log-levl" in _fault("smoothing_node", "--ros-args", "--log-levl", "info")
 
 
-@pytest.mark.parametrize(
-    ("executable", "number"),
-    [*((executable, signal.SIGINT) for executable in EXECUTABLES), ("pipeline", signal.SIGTERM)],
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("executable", EXECUTABLES)
 def test_a_signal_ends_a_working_node_with_0(
     graph, start, executable, number, model, bag, tmp_path
 ):

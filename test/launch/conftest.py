@@ -1,9 +1,0 @@
-"""A domain of one's own for what the launch tests start."""
-
-from __future__ import annotations
-
-import os
-
-from whispersign_ros.node.discovery import isolate
-
-isolate(os.environ)

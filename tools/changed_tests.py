@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Run the slow tests of the files that changed lately, within a time budget.
+
+``git log`` lists the files that changed in the 24 hours before the last commit. The test tree
+mirrors the source tree, so a source file names its tests: those of ``a/b/name.py`` are
+``test/a/b/test_name.py`` and after it the rest of ``test/a/b``. Exit status 0: the tests that ran
+passed, or there was nothing to run; 1: a test failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+ROOT = Path(__file__).resolve().parent.parent
+DAY = 24 * 3600
+MARK = "mark.slow"  # in the text of a file that has slow tests
+NO_TESTS = 5  # pytest's exit status where it selects no test
+
+
+def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Run test files until the budget is used up, and return the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=20.0, help="budget (default: 20)")
+    minutes = parser.parse_args(words).minutes
+    deadline = time.monotonic() + 60 * minutes
+    files = [file for file in tests_of(changed_files(root), root) if has_slow(root / file)]
+    print(f"slow tests of the last day's changes: {' '.join(files) or 'none'}", flush=True)
+    failed, left_out = [], []
+    for file in files:
+        if time.monotonic() > deadline:
+            left_out.append(file)
+        elif not passes(file, root):
+            failed.append(file)
+    if left_out:
+        print(f"not run because the {minutes:g} minutes are over: {' '.join(left_out)}")
+    if failed:
+        print(f"failed: {' '.join(failed)}")
+    return int(bool(failed))
+
+
+def changed_files(root: Path) -> list[str]:
+    """Return the files that the last day's commits changed, the latest first.
+
+    A clone without history counts every file as changed by its oldest commit.
+    """
+    last = int(git(root, "log", "-1", "--format=%ct"))
+    names = git(root, "log", f"--since={last - DAY}", "--format=", "--name-only", "--no-renames")
+    return list(dict.fromkeys(filter(None, names.splitlines())))
+
+
+def git(root: Path, *words: str) -> str:
+    """Return what a git command prints."""
+    return subprocess.run(
+        ["git", "-C", str(root), *words], check=True, stdout=subprocess.PIPE, encoding="utf-8"
+    ).stdout
+
+
+def tests_of(changed: Sequence[str], root: Path) -> list[str]:
+    """Return the test files of changed files: their own first, then the rest of their folders."""
+    own: list[str] = []
+    beside: list[str] = []
+    for path in map(PurePosixPath, changed):
+        if path.match("test_*.py") and path.parts[0] == "test":
+            own.append(str(path))
+            continue
+        folder = path.parent if path.parts[0] == "test" else "test" / path.parent
+        own.append(str(folder / f"test_{path.name}"))
+        beside += tests_in(folder, root)
+    return [file for file in dict.fromkeys(own + beside) if (root / file).is_file()]
+
+
+def tests_in(folder: PurePosixPath, root: Path) -> Iterator[str]:
+    """Yield the test files of a folder, by name."""
+    for path in sorted((root / folder).glob("test_*.py")):
+        yield path.relative_to(root).as_posix()
+
+
+def has_slow(path: Path) -> bool:
+    """Tell whether a test file has tests with the mark."""
+    return MARK in path.read_text(encoding="utf-8")
+
+
+def passes(file: str, root: Path) -> bool:
+    """Run the slow tests of a file; tell whether none failed."""
+    command = [sys.executable, "-m", "pytest", "-m", "slow", "--timeout=900", file]
+    return subprocess.run(command, cwd=root, check=False).returncode in (0, NO_TESTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
