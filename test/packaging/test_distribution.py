@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -11,6 +10,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 import whispersign_model
 
@@ -21,10 +21,8 @@ PREFIX = Path(sys.prefix)
 
 
 def test_one_version_everywhere(sources):
-    found = {
-        "distribution": DISTRIBUTION.version,
-        "changelog": re.findall(r"^## (\S+)", (sources.root / "CHANGELOG.md").read_text(), re.M)[0],
-    }
+    citation = yaml.safe_load((sources.root / "CITATION.cff").read_text())
+    found = {"distribution": DISTRIBUTION.version, "CITATION.cff": citation["version"]}
     for name in ("package.xml", "whispersign_msgs/package.xml"):
         found[name] = ElementTree.parse(sources.root / name).findtext("version")
     assert set(found.values()) == {whispersign_model.__version__}, found

@@ -40,16 +40,24 @@ ON_A_ROBOT = (
     ),
 )
 # Distributions whose import has another name.
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "catkin_pkg": "catkin-pkg",
+    "cv2": "opencv-contrib-python",
+    "yaml": "pyyaml",
+}
 # Declared though no module imports them: what uses them, and why.
 USED_OTHERWISE = {
     "onnxscript": "torch.onnx exports with it",
     "tensorboard": "shows the curves that training writes",
-    "import-linter": "make test runs it",
-    "mypy": "make test runs it",
+    "check-jsonschema": "make lint runs it",
+    "codespell": "make lint runs it",
+    "import-linter": "make lint runs it",
+    "mypy": "make lint runs it",
+    "pre-commit": "make lint runs it",
     "pytest-timeout": "make test ends a test that hangs",
     "pytest-xdist": "make test runs two workers",
-    "ruff": "make test runs it",
+    "ruff": "make lint runs it",
     "types-pyyaml": "mypy reads them",
 }
 
