@@ -108,7 +108,9 @@ def without_labels(plan: CrossvalRun, recordings: Sequence[Recording], folder: P
         use_distributed_sampler=False,
     )
     batches = loader(clips, 2 * plan.recipe.batch_size, plan.recipe.workers, plan.seed)
-    trainer.fit(Restoration(model, stage.rate, plan.recipe.weight_decay, stage.chunks), batches)
+    trainer.fit(
+        Restoration(model, stage.learning_rate, plan.recipe.weight_decay, stage.chunks), batches
+    )
     metadata = CheckpointMetadata(config=config, glosses=data.glosses, recipe=recipe)
     model.save_checkpoint(folder, metadata)
 
@@ -126,11 +128,11 @@ class Restoration(lightning.LightningModule):
     """
 
     def __init__(
-        self, model: WhisperSignModel, rate: float, decay: float, chunks: Sequence[int]
+        self, model: WhisperSignModel, learning_rate: float, decay: float, chunks: Sequence[int]
     ) -> None:
         super().__init__()
         self.model = model
-        self.rate, self.decay, self.chunks = rate, decay, chunks
+        self.learning_rate, self.decay, self.chunks = learning_rate, decay, chunks
         self.patch = model.config.frontend.patch_size
         channels = model.config.frontend.d_model
         self.of_patch = nn.Linear(channels, self.patch * COORDINATES)
@@ -173,10 +175,10 @@ class Restoration(lightning.LightningModule):
         return (spans[:, patch] > 0) & (patch > first) & (patch < last)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW, at a rate that rises and falls once."""
-        optimizer = AdamW(self.parameters(), self.rate, weight_decay=self.decay)
+        """Return AdamW, with a learning rate that rises and falls once."""
+        optimizer = AdamW(self.parameters(), self.learning_rate, weight_decay=self.decay)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = OneCycleLR(optimizer, self.rate, steps, pct_start=0.1)
+        schedule = OneCycleLR(optimizer, self.learning_rate, steps, pct_start=0.1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -136,8 +136,8 @@ class StageState(Callback):
         earlier = [stage["best_val_wer"] for stage in self.history]
         least = min((value for value in earlier if value is not None), default=wer)
         best = record["best_epoch"] == record["epochs"] and wer <= least
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.logger.write(epoch_line(module, record["epochs"], rate, seconds, best))
+        learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self.logger.write(epoch_line(module, record["epochs"], learning_rate, seconds, best))
 
     def state_dict(self) -> dict[str, Any]:
         """The stage, those before it, whose training it is, and where its glosses lie."""

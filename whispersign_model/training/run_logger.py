@@ -83,7 +83,9 @@ def about_run(
     ]
 
 
-def epoch_line(module: TrainingModule, epoch: int, rate: float, seconds: float, best: bool) -> str:
+def epoch_line(
+    module: TrainingModule, epoch: int, learning_rate: float, seconds: float, best: bool
+) -> str:
     """Return what an epoch gave, as a line of the log; ``epoch`` counts from 1 in its stage."""
     means, errors = module.means, module.errors
     stage: StageConfig = module.stage
@@ -91,8 +93,8 @@ def epoch_line(module: TrainingModule, epoch: int, rate: float, seconds: float, 
         f"{stage.name} {epoch}/{stage.epochs}: loss {means['loss']:.4f} (CTC "
         f"{means['loss_ctc']:.4f}, attention {means['loss_attention']:.4f}), WER {errors.wer:.4f} "
         f"(S {errors.substitutions} D {errors.deletions} I {errors.insertions}), exact "
-        f"{errors.accuracy:.4f}, rate {rate:.2e}, gradient "
-        f"{means.get('gradient_norm', float('nan')):.2f}, {seconds:.1f} s"
+        f"{errors.accuracy:.4f}, learning rate {learning_rate:.2e}, "
+        f"gradient {means.get('gradient_norm', float('nan')):.2f}, {seconds:.1f} s"
         f"{', best so far' if best else ''}"
     )
 

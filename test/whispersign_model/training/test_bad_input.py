@@ -18,8 +18,8 @@ size: tiny
 batch_size: 8
 workers: 0
 stages:
-  - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
-  - {name: joint, epochs: 1, rate: 1.0e-3}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
+  - {name: joint, epochs: 1, learning_rate: 1.0e-3}
 """
 CLIP = "train/features/2-3.npy"
 
@@ -131,7 +131,11 @@ def a_folder(folder: Path) -> None:
         (change("workers: 0", "surprise: 1"), (), "surprise"),
         (change("workers: 0", "weight_decay: .inf"), (), "weight_decay"),
         (change("workers: 0", "seed: -5"), (), "seed"),
-        (change("rate: 1.0e-3}", "rate: 1.0e-3, chunks: []}"), (), "stages.1.chunks"),
+        (
+            change("learning_rate: 1.0e-3}", "learning_rate: 1.0e-3, chunks: []}"),
+            (),
+            "stages.1.chunks",
+        ),
         (
             change("rate: 1.0e-3}", "rate: 1.0e-3, augment: false, augmentation: {rotatoin: 3}}"),
             (),

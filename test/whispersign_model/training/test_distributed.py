@@ -91,8 +91,10 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: ModuleType) -> None:
     stages = (
-        StageConfig(name="a", epochs=1, rate=1e-2, alpha=1, train=("frontend",), auxiliary=True),
-        StageConfig(name="b", epochs=1, rate=1e-2),
+        StageConfig(
+            name="a", epochs=1, learning_rate=1e-2, alpha=1, train=("frontend",), auxiliary=True
+        ),
+        StageConfig(name="b", epochs=1, learning_rate=1e-2),
     )
     config = TrainingConfig(averaging=0.9, workers=0, batch_size=4, stages=stages)
     run = Run(Dataset.open(dataset), tmp_path / "run", "cpu", 2, progress=False)

@@ -28,8 +28,8 @@ from whispersign_model.training_data.augmentation import Augmentation
 
 GLOSSES = ("A", "B")
 STAGES = (
-    StageConfig(name="first", epochs=1, rate=1e-2),
-    StageConfig(name="second", epochs=2, rate=1e-2),
+    StageConfig(name="first", epochs=1, learning_rate=1e-2),
+    StageConfig(name="second", epochs=2, learning_rate=1e-2),
 )
 
 
@@ -182,7 +182,7 @@ def test_batches_are_put_together_into_steps_of_schedule_and_average(
 
     monkeypatch.setattr(TrainingModule, "average", count)
     monkeypatch.setattr(lightning.Trainer, "fit", watch)
-    stage = StageConfig(name="x", epochs=3, rate=1.0e-2, final_rate=0.5)
+    stage = StageConfig(name="x", epochs=3, learning_rate=1.0e-2, final_learning_rate=0.5)
     config = TrainingConfig(batch_size=2, accumulate=3, workers=0, stages=(stage,))
     train(Run(dataset, dataset.path.parent / "run", "cpu", progress=False), config, ModelConfig())
     assert trainers[0].num_training_batches == 4
@@ -207,7 +207,7 @@ def test_half_the_bits_are_for_the_network_not_for_losses_and_weights(
     forward = Encoder.forward
     monkeypatch.setattr(module, "ctc_loss", watch)
     monkeypatch.setattr(Encoder, "forward", encode)
-    stage = StageConfig(name="x", epochs=1, rate=1e-3)
+    stage = StageConfig(name="x", epochs=1, learning_rate=1e-3)
     out = dataset.path.parent / "run"
     for precision, expected in ((32, torch.float32), ("bf16-mixed", torch.bfloat16)):
         seen.clear()
@@ -224,7 +224,7 @@ def test_what_learns_through_a_head_of_its_own_is_never_kept(tmp_path: Path) -> 
     metadata = CheckpointMetadata(config=model.config, glosses=GLOSSES, recipe=Recipe())
     metrics = {"val_wer": torch.tensor(0.5), "val_accuracy": torch.tensor(0.0)}
     for auxiliary in (True, False):
-        stage = StageConfig(name="x", epochs=1, rate=1e-3, auxiliary=auxiliary)
+        stage = StageConfig(name="x", epochs=1, learning_rate=1e-3, auxiliary=auxiliary)
         module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES)
         keep = KeepBest(tmp_path / "run", metadata, 0)
         trainer = SimpleNamespace(

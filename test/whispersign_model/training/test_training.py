@@ -30,9 +30,9 @@ averaging: 0.9
 augmentation: {crop: 0, rotation: 1, shift: 0, hand_shift: 0, stretch: 0, speed: 0.1, warp: 0,
   finger_mask: 0, frame_mask: 0}
 stages:
-  - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
-  - {name: joint, epochs: 40, rate: 1.0e-3, alpha: 0.5}
-  - {name: realtime, epochs: 2, rate: 1.0e-4, alpha: 0.3, chunks: [0, 4]}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
+  - {name: joint, epochs: 40, learning_rate: 1.0e-3, alpha: 0.5}
+  - {name: realtime, epochs: 2, learning_rate: 1.0e-4, alpha: 0.3, chunks: [0, 4]}
 """
 
 
@@ -106,8 +106,8 @@ def test_windows_of_a_resumed_stage_are_those_of_its_start(dataset, tmp_path, mo
     changed = (
         RECIPE[: RECIPE.index("stages:")]
         + """stages:
-  - {name: joint, epochs: 2, rate: 1.0e-3, alpha: 0.5}
-  - {name: realtime, epochs: 2, rate: 1.0e-3, alpha: 0.5,
+  - {name: joint, epochs: 2, learning_rate: 1.0e-3, alpha: 0.5}
+  - {name: realtime, epochs: 2, learning_rate: 1.0e-3, alpha: 0.5,
      augmentation: {window: 1, window_seconds: 0.1}}
 """
     )
@@ -222,7 +222,10 @@ def test_data_that_cannot_be_trained_on_is_refused_before_the_first_step(dataset
         ("surprise: 1", "surprise"),
         ("batch_size: 0", "batch_size"),
         ("augmentation: {rotation: -1}", "rotation"),
-        ("  - {name: x, epochs: 1, rate: 1, augmentation: {mirror: 2}}", "augmentation: mirror"),
+        (
+            "  - {name: x, epochs: 1, learning_rate: 1, augmentation: {mirror: 2}}",
+            "augmentation: mirror",
+        ),
         ("stages: []", "stages"),
         ("{", "YAML"),
     ],
@@ -241,7 +244,7 @@ def test_recipes_of_the_project_are_valid_and_complete():
     config = load_yaml(TrainingConfig, config_file("train.yaml"))
     assert [stage.name for stage in config.stages] == ["frontend", "joint", "realtime"]
     seed = load_yaml(TrainingConfig, config_file("train/seed.yaml"))
-    assert [(stage.epochs, stage.rate, stage.alpha) for stage in seed.stages] == [
+    assert [(stage.epochs, stage.learning_rate, stage.alpha) for stage in seed.stages] == [
         (30, 1e-3, 1.0),
         (100, 5e-5, 0.3),
         (30, 1e-5, 0.3),
@@ -285,7 +288,7 @@ def test_losses_count_what_exists_only():
 
 
 def test_rate_rises_linearly_and_falls_as_a_cosine():
-    stage = StageConfig(name="x", epochs=1, rate=1.0, warm_up=0.1, final_rate=0.1)
+    stage = StageConfig(name="x", epochs=1, learning_rate=1.0, warm_up=0.1, final_learning_rate=0.1)
     rates = [warm_up_cosine(step, 100, stage) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == 1.0
