@@ -30,7 +30,8 @@ from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.skeleton import CONFIDENCE, JOINTS, POSITION
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.stage_trainer import quiet_libraries
-from whispersign_model.training.trainer import Run, train
+from whispersign_model.training.trainer import train
+from whispersign_model.training.training_run import RunOptions
 from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.loader import Clips, loader, training_splits
 
@@ -81,7 +82,7 @@ def other_sets(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path)
     warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
     stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
     recipe = plan.recipe.model_copy(update={"stages": stages})
-    train(Run(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
+    train(RunOptions(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
 
 
 def without_labels(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:

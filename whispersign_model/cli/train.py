@@ -57,8 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.network.config import SIZES, load_model_config
     from whispersign_model.training.config import TrainingConfig
     from whispersign_model.training.distributed import distributed_info
-    from whispersign_model.training.resume import RESUME, how_to_go_on
-    from whispersign_model.training.trainer import Run, train
+    from whispersign_model.training.resume import RESUME, how_to_resume
+    from whispersign_model.training.trainer import train
+    from whispersign_model.training.training_run import RunOptions
 
     recipe = load_yaml(TrainingConfig, arguments.config)
     if arguments.seed is not None:
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         data = Dataset.open(arguments.data)
         out, quiet = arguments.out, arguments.quiet
         metrics = train(
-            Run(data, out, arguments.device, arguments.devices, progress=not quiet),
+            RunOptions(data, out, arguments.device, arguments.devices, progress=not quiet),
             recipe,
             load_model_config(file),
             arguments.stage,
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except KeyboardInterrupt:
         if first:
-            print(f"stopped; {how_to_go_on(arguments.out)}")
+            print(f"stopped; {how_to_resume(arguments.out)}")
         raise
     except WhisperSignError:
         if first:

@@ -34,7 +34,8 @@ from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training.resume import RESUME
 from whispersign_model.training.run_logger import METRICS
-from whispersign_model.training.trainer import Run, train
+from whispersign_model.training.trainer import train
+from whispersign_model.training.training_run import RunOptions
 
 RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
 PLAN = "plan.json"  # what all folds in a folder have in common
@@ -245,7 +246,7 @@ def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     else:
         resume = folder / RESUME if (folder / RESUME).exists() else None
-        where = Run(data, folder, plan.device, progress=plan.progress)
+        where = RunOptions(data, folder, plan.device, progress=plan.progress)
         init = None if resume else plan.init
         metrics = train(where, recipe, plan.network, resume=resume, init=init)
     model, metadata = WhisperSignModel.load_checkpoint(folder)

@@ -85,7 +85,7 @@ class StageState(Callback):
 
     Args:
         number: of the stage, from 1.
-        identity: what a training that goes on must have in common with the one that stopped.
+        identity: what a resumed training must have in common with this one.
         history: :attr:`record` of the stages before.
         logger: the run's log.
         spans: where the glosses of each training clip lie, if the network had to find them.

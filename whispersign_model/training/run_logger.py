@@ -30,12 +30,12 @@ class RunLogger:
     Args:
         out: the run's folder.
         writes: whether this process does.
-        goes_on: keep what an earlier process has written.
+        append: keep the lines of an earlier process.
     """
 
-    def __init__(self, out: Path, writes: bool, goes_on: bool) -> None:
+    def __init__(self, out: Path, writes: bool, append: bool) -> None:
         self._file = out / LOG if writes else None
-        if self._file is not None and not goes_on:
+        if self._file is not None and not append:
             self._file.write_text("")
 
     def write(self, text: str) -> None:
@@ -44,6 +44,12 @@ class RunLogger:
             line = " ".join(text.split())
             with self._file.open("a", encoding="utf-8") as stream:
                 stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+
+    def warn(self, text: str) -> None:
+        """Add a warning, and print it."""
+        self.write(f"warning: {text}")
+        if self._file is not None:
+            print(f"warning: {text}")
 
 
 def versions() -> dict[str, str]:

@@ -28,7 +28,7 @@ def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
     """
     model.eval()
     found = []
-    for number, known in enumerate(clips.takes.spans):
+    for number, known in enumerate(clips.store.spans):
         if known is None:
             labels = clips.examples[number].labels.tolist()
             known = tuple(pairwise(_edges(model, clips.features(number), labels)))

@@ -18,7 +18,8 @@ size: tiny
 batch_size: 8
 workers: 0
 stages:
-  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend],
+     auxiliary: true}
   - {name: joint, epochs: 1, learning_rate: 1.0e-3}
 """
 CLIP = "train/features/2-3.npy"
@@ -171,7 +172,7 @@ def test_a_full_disk_is_said_and_leaves_what_can_be_gone_on_with(
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert f"{state}: cannot be written or read (No space left on device)" in told
-    assert f"go on with: --resume {state}" in told
+    assert f"resume with: --resume {state}" in told
     assert "error: " in (dataset.parent / "run/train.log").read_text().splitlines()[-1]
     assert train(dataset, "--resume", state) == 0
     assert json.loads((dataset.parent / "run/metrics.json").read_text())["stages"][1]["epochs"] == 1

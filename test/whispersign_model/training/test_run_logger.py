@@ -74,12 +74,12 @@ def test_tensorboard_has_curves_hypotheses_and_confusions(trained: Path) -> None
 
 
 def test_only_the_first_process_writes(tmp_path: Path) -> None:
-    RunLogger(tmp_path, writes=False, goes_on=False).write("nothing")
+    RunLogger(tmp_path, writes=False, append=False).write("nothing")
     assert not list(tmp_path.iterdir())
-    logger = RunLogger(tmp_path, writes=True, goes_on=False)
+    logger = RunLogger(tmp_path, writes=True, append=False)
     logger.write("one\nline")
-    RunLogger(tmp_path, writes=True, goes_on=True).write("more")
+    RunLogger(tmp_path, writes=True, append=True).write("more")
     lines = (tmp_path / "train.log").read_text().splitlines()
     assert [line[21:] for line in lines] == ["one line", "more"]
-    RunLogger(tmp_path, writes=True, goes_on=False)
+    RunLogger(tmp_path, writes=True, append=False)
     assert (tmp_path / "train.log").read_text() == ""

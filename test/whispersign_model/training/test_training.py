@@ -30,7 +30,8 @@ averaging: 0.9
 augmentation: {crop: 0, rotation: 1, shift: 0, hand_shift: 0, stretch: 0, speed: 0.1, warp: 0,
   finger_mask: 0, frame_mask: 0}
 stages:
-  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend],
+     auxiliary: true}
   - {name: joint, epochs: 40, learning_rate: 1.0e-3, alpha: 0.5}
   - {name: realtime, epochs: 2, learning_rate: 1.0e-4, alpha: 0.3, chunks: [0, 4]}
 """
@@ -178,7 +179,7 @@ def test_interrupted_training_says_how_to_go_on(dataset, tmp_path, capsys, monke
     assert train(dataset, tmp_path / "run") == 130
     told = capsys.readouterr()
     state = tmp_path / "run/last.ckpt"
-    hint = "no epoch was done" if stage == "frontend" else f"go on with: --resume {state}"
+    hint = "no epoch was done" if stage == "frontend" else f"resume with: --resume {state}"
     assert hint in told.out
     assert hint in (tmp_path / "run/train.log").read_text().splitlines()[-1]
     assert state.exists() == (stage != "frontend")
