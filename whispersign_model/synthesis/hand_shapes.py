@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from whispersign_model.skeleton import FINGERS, WRIST
-from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.synthesis.vectors import Floats, normalise
 
 SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import LIMITS, clamp
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, SignAnimator
 from whispersign_model.synthesis.performance import transition, transition_samples
-from whispersign_model.synthesis.rotations import normalise
 
 IDLE_KINDS = ("rest", "scratch", "random")
 RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # metres, dominant space: corners of random movement
@@ -61,7 +61,7 @@ def _random(samples: int, formation: SignAnimator, rng: np.random.Generator) -> 
         )
         place = HandTrajectory(
             rng.uniform(RANDOM_LOW, RANDOM_HIGH)[None],
-            normalise(rng.normal(size=4))[None],
+            Rotation.from_quat(np.roll(rng.normal(size=(1, 4)), -1, axis=1)),
             clamp(loose)[None],
         ).held(0, max(round(rng.uniform(0.0, 0.3) * GRID), 1))
         if parts:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import check_limits
-from whispersign_model.synthesis.rotations import Floats
+from whispersign_model.synthesis.vectors import Floats
 
 Direction = Literal["up", "down", "in", "out", "left", "right", "forward", "back"]
 # Sensor frame of a right hand: "in" points at the left hand.

@@ -6,19 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation, Slerp
 
 from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, minimum_jerk
-from whispersign_model.synthesis.rotations import (
-    Floats,
-    about,
-    angle_between,
-    continuous,
-    multiply,
-    normalise,
-    slerp,
-)
+from whispersign_model.synthesis.vectors import Floats
 
 # Limits of a transition made at tempo 1: peaks of a minimum-jerk reach.
 PEAK_SPEED = 1.3  # m/s, wrist
@@ -85,16 +78,16 @@ def _sampled(course: HandTrajectory, times: Floats) -> HandTrajectory:
     mixed = [
         (1 - weight.reshape(-1, *[1] * (values.ndim - 1))) * values[before]
         + weight.reshape(-1, *[1] * (values.ndim - 1)) * values[after]
-        for values in (course.wrist, course.rotation, course.angles)
+        for values in (course.wrist, _quaternions(course.rotation), course.angles)
     ]
-    return HandTrajectory(mixed[0], normalise(mixed[1]), mixed[2])
+    return HandTrajectory(mixed[0], Rotation.from_quat(mixed[1]), mixed[2])
 
 
 def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: float) -> int:
     """Samples that the hand needs from the end of one course to the beginning of the next."""
     distance = float(np.linalg.norm(second.wrist[0] - first.wrist[-1]))
     bend = float(np.abs(second.angles[0] - first.angles[-1]).max())
-    turn = angle_between(first.rotation[-1], second.rotation[0])
+    turn = float((first.rotation[-1].inv() * second.rotation[0]).magnitude())
     seconds = max(
         SHORTEST,
         JERK_SPEED * distance / PEAK_SPEED,
@@ -122,7 +115,8 @@ def transition(
     if swing is not None:
         wrist = wrist + (np.sin(np.pi * phase) ** 2)[:, None] * swing
     angles = first.angles[-1] + reach[:, None, None] * (second.angles[0] - first.angles[-1])
-    return HandTrajectory(wrist, slerp(first.rotation[-1], second.rotation[0], reach), angles)
+    ends = Rotation.concatenate([first.rotation[-1], second.rotation[0]])
+    return HandTrajectory(wrist, Slerp([0, 1], ends)(reach), angles)
 
 
 def blended(course: HandTrajectory, seconds: float) -> HandTrajectory:
@@ -131,10 +125,18 @@ def blended(course: HandTrajectory, seconds: float) -> HandTrajectory:
     def smooth(values: Floats) -> Floats:
         return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
 
-    rotation = normalise(smooth(continuous(course.rotation)))
+    rotation = Rotation.from_quat(smooth(_quaternions(course.rotation)))
     return replace(
         course, wrist=smooth(course.wrist), rotation=rotation, angles=smooth(course.angles)
     )
+
+
+def _quaternions(rotations: Rotation) -> Floats:
+    """Return quaternions ``(N, 4)`` whose signs are chosen so that neighbours lie close."""
+    quaternions = rotations.as_quat()
+    dots = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
+    signs = np.cumprod(np.concatenate([[1.0], np.where(dots < 0, -1.0, 1.0)]))
+    return np.asarray(quaternions * signs[:, None])
 
 
 def drifting(course: HandTrajectory, rng: np.random.Generator, amount: float) -> HandTrajectory:
@@ -151,9 +153,6 @@ def drifting(course: HandTrajectory, rng: np.random.Generator, amount: float) ->
         waves = np.einsum("fc,fn->nc", sizes * np.cos(phases), np.sin(turns))
         return np.asarray(waves + np.einsum("fc,fn->nc", sizes * np.sin(phases), np.cos(turns)))
 
-    tilt = wander(3, DRIFT_TURN)
-    rotation = course.rotation
-    for axis, direction in enumerate(np.eye(3)):
-        rotation = multiply(about(direction, tilt[:, axis]), rotation)
+    rotation = Rotation.from_euler("xyz", wander(3, DRIFT_TURN)) * course.rotation
     angles = course.angles + wander(20, DRIFT_FINGERS).reshape(count, 5, 4)
     return HandTrajectory(course.wrist + wander(3, DRIFT_WRIST), rotation, clamp(angles))

@@ -17,7 +17,7 @@ from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
 from whispersign_model.synthesis.hand_shapes import NAIL, SKIN, flesh_of
 from whispersign_model.synthesis.raster import Canvas, Paint, to_screen
-from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.synthesis.vectors import Floats, normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), blue green red

@@ -23,9 +23,9 @@ from whispersign_model.synthesis.performance import (
     transition,
     transition_samples,
 )
-from whispersign_model.synthesis.rotations import Floats, normalise
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.style import SignerStyle, Variation
+from whispersign_model.synthesis.vectors import Floats, normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"

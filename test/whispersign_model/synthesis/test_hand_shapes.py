@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.skeleton import FINGERS
 from whispersign_model.synthesis.hand import HandGeometry, joint_positions, mirrored
 from whispersign_model.synthesis.hand_shapes import LINE, NAIL, SLEEVE, flesh_of
 from whispersign_model.synthesis.lexicon import default_lexicon
-from whispersign_model.synthesis.rotations import IDENTITY
 
 
 def joints(handshape: str = "flat") -> np.ndarray:
     angles = default_lexicon().handshapes[handshape].radians()[None]
     return joint_positions(
-        HandGeometry.adult(), angles, IDENTITY[None], np.array([[0.1, 0.3, 0.0]])
+        HandGeometry.adult(), angles, Rotation.identity(1), np.array([[0.1, 0.3, 0.0]])
     )[0]
 
 

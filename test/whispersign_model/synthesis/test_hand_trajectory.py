@@ -9,7 +9,6 @@ from whispersign_model.synthesis.hand_trajectory import (
     minimum_jerk,
 )
 from whispersign_model.synthesis.lexicon import default_lexicon
-from whispersign_model.synthesis.rotations import to_matrices
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
 LEXICON = default_lexicon()
@@ -22,12 +21,12 @@ def stroke(gloss: str) -> HandTrajectory:
 
 def palm_centres(course: HandTrajectory) -> np.ndarray:
     centre = SignerStyle.standard().geometry.palm_centre
-    return course.wrist + to_matrices(course.rotation) @ centre
+    return course.wrist + course.rotation.as_matrix() @ centre
 
 
 def turning(course: HandTrajectory) -> np.ndarray:
     """The rotation since the first sample."""
-    matrices = to_matrices(course.rotation)
+    matrices = course.rotation.as_matrix()
     return np.swapaxes(matrices[:1], 1, 2) @ matrices
 
 
@@ -53,7 +52,7 @@ def test_minimal_pairs_differ_in_exactly_their_parameter(
     one, other = stroke(first), stroke(second)
     differ = {
         "handshape": not np.allclose(one.angles[[0, -1]], other.angles[[0, -1]], atol=1e-9),
-        "orientation": not np.allclose(one.rotation[0], other.rotation[0], atol=1e-9),
+        "orientation": not one.rotation[0].approx_equal(other.rotation[0], atol=1e-9),
     }
     if len(one) == len(other):
         moves = [(path(c), turning(c)) for c in (one, other)]
