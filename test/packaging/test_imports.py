@@ -40,7 +40,12 @@ ON_A_ROBOT = (
     ),
 )
 # Distributions whose import has another name.
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-contrib-python", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-contrib-python",
+    "google": "protobuf",
+    "yaml": "pyyaml",
+}
 # Declared though no module imports them: what uses them, and why.
 USED_OTHERWISE = {
     "onnxscript": "torch.onnx exports with it",
