@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.configuration import load_yaml, validate
 from whispersign_model.decoding.detection import Reader, SegmentScorer
-from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
@@ -29,8 +28,8 @@ class _Section(BaseModel):
 class FrontendConfig(_Section):
     """Patches of ``patch_size`` frames; ConvSPE spans ``kernel_size`` of them."""
 
-    num_joints: int = JOINTS
-    num_features: int = FEATURES
+    num_joints: Literal[42] = 42  # the MediaPipe skeleton; convert others to it
+    num_features: Literal[7] = 7
     patch_size: Positive = 4  # frames in a patch
     d_model: Positive = 128
     kernel_size: Positive = 5  # patches that ConvSPE sees: this one and those before it
@@ -59,7 +58,7 @@ class DecoderConfig(_Section):
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
-    blank_id: int = 0
+    blank_id: Literal[0] = 0  # gloss ids start at 1
     num_layers: Positive = 1
     dropout: Rate = 0.1
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
@@ -89,13 +88,6 @@ class ModelConfig(_Section):
     @model_validator(mode="after")
     def _consistent(self) -> ModelConfig:
         frontend, heads = self.frontend, self.encoder.num_heads
-        if (frontend.num_joints, frontend.num_features) != (JOINTS, FEATURES):
-            raise ValueError(
-                f"frontend.num_joints and num_features must be {JOINTS} and {FEATURES}: the parts "
-                "of the hand are built on the MediaPipe skeleton; convert other skeletons to it"
-            )
-        if self.decoder.blank_id != 0:
-            raise ValueError("decoder.blank_id must be 0: gloss ids start at 1")
         if frontend.d_model % (PARTS * heads) or heads % GROUPS:
             raise ValueError(
                 f"frontend.d_model {frontend.d_model} does not divide among {PARTS} hand parts and "
