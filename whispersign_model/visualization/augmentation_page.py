@@ -66,7 +66,6 @@ class _Example(NamedTuple):
     title: str
     before: Motion | None
     after: Motion
-    captions: tuple[str, ...]
 
 
 def write_page(
@@ -117,7 +116,7 @@ def _single(
 ) -> _Example:
     motion = store.motion(take)
     varied = OFF.changed(**fields)(*motion, rate, np.random.default_rng([seed, len(title)]))
-    return _Example(title, motion, varied, ())
+    return _Example(title, motion, varied)
 
 
 def _stream(
@@ -143,8 +142,8 @@ def _stream(
     generator = np.random.default_rng(best)
     plan = draw_composition(augmentation.changed(**window), store, take, rate, generator)
     clip = compose(plan, store, rate, 4, generator)
-    names = tuple(glosses[label - 1] for label in clip.labels.tolist())
-    return _Example(f"{title}: {' '.join(names)}", None, (clip.positions, clip.confidence), names)
+    names = " ".join(glosses[label - 1] for label in clip.labels.tolist())
+    return _Example(f"{title}: {names}", None, (clip.positions, clip.confidence))
 
 
 def _draw_pose(axes: Axes, example: _Example) -> None:
