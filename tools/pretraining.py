@@ -25,7 +25,7 @@ from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.frontend import whole_patches
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.network.utterance import centred, frames_seen, stretched, whole
+from whispersign_model.network.utterance import centred, frames_seen, resample_segments, whole
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.skeleton import CONFIDENCE, JOINTS, POSITION
 from whispersign_model.training.config import StageConfig
@@ -153,8 +153,8 @@ class Restoration(lightning.LightningModule):
         loss = _error(self.of_patch(encoded.states), patches[..., POSITION], asked)
         utterance = self.model.decoder.utterance
         if utterance is not None:
-            places, tracked = stretched(features, segments, utterance.frames)
-            _, still = stretched(left, segments, utterance.frames)
+            places, tracked = resample_segments(features, segments, utterance.frames)
+            _, still = resample_segments(left, segments, utterance.frames)
             tokens = self.of_token(utterance(left, segments))
             loss = loss + _error(tokens, centred(places, tracked), tracked * (1 - still))
         self.log("loss", loss, prog_bar=True)

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and say where the network is and how good."""
+    """Train, and print the folder and the error rate of the network."""
     from whispersign_model.cli.main import EXIT_USAGE
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.datasets.dataset import Dataset
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
         raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
-    first = distributed_info().rank == 0  # the others of torchrun say nothing
+    first = distributed_info().rank == 0  # torchrun's other processes are silent
     try:
         data = Dataset.open(arguments.data)
         out, quiet = arguments.out, arguments.quiet

@@ -149,12 +149,12 @@ class CrossvalRun:
     progress: bool = True
 
 
-def run(plan: CrossvalRun, say: Callable[[str], None]) -> None:
+def run(plan: CrossvalRun, log: Callable[[str], None]) -> None:
     """Run the folds that are not done yet; each writes its result when it is.
 
     Args:
         plan: what.
-        say: told of each fold, in one line.
+        log: receives one line for each fold.
 
     Raises:
         WhisperSignError: the archive, a fold or the recipe is at fault.
@@ -165,11 +165,11 @@ def run(plan: CrossvalRun, say: Callable[[str], None]) -> None:
     for number, policy in folds:
         folder = plan.out / f"fold{number}"
         if (folder / f"seed{plan.seed}" / RESULT).exists():
-            say(f"fold {number}, seed {plan.seed}: done before")
+            log(f"fold {number}, seed {plan.seed}: done before")
             continue
         data = make_dataset(folder / "data", recordings, policy, plan.protocol)
         result = {"fold": number, **run_fold(plan, data, folder / f"seed{plan.seed}")}
-        say(
+        log(
             f"fold {number}, seed {plan.seed}: {100 * result['accuracy']:.1f} % of "
             f"{result['sequences']}, live {100 * result['live']:.1f} %"
         )
@@ -219,7 +219,7 @@ def chosen_folds(
 
 
 def apply_splits(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
-    """Return recordings that say themselves which split a policy gives them."""
+    """Return recordings with the split that a policy gives them."""
     items = [
         SplitItem(index, each.name, each.signer, each.split, each.glosses)
         for index, each in enumerate(recordings)

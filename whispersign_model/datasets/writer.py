@@ -94,7 +94,7 @@ class DatasetWriter:
     def _entry(self, name: str, recording: Recording, grid: _Grid) -> RecordingEntry:
         return RecordingEntry(
             name=unique_name(safe_name(name), self._names),
-            split=SPLITS[0],  # until finish() tells
+            split=SPLITS[0],  # until finish() sets it
             signer=recording.signer,
             source=recording.source,
             frames=grid.frames,

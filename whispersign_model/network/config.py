@@ -14,7 +14,7 @@ from whispersign_model.decoding.detection import Reader, SegmentScorer
 SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
 PARTS = 2 * PARTS_PER_HAND
-UTTERANCE_STEP = 8  # frames of a stretched utterance that become one token
+UTTERANCE_STEP = 8  # frames of a resampled utterance that become one token
 GROUPS = 2  # of the encoder's channels, each with a share of every part
 
 Positive = Annotated[int, Field(gt=0)]
@@ -50,11 +50,11 @@ class EncoderConfig(_Section):
 class DecoderConfig(_Section):
     """Sizes of the CTC head and of the attention decoder that rescores its hypotheses.
 
-    With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
-    utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
-    the weight of CTC against the decoder in the score of a hypothesis. With ``segments`` as well,
-    patches, it does not rescore: it spots signs in segments of these lengths of an utterance,
-    those of at least ``score_threshold``.
+    ``alpha`` is the weight of CTC against the decoder in the score of a hypothesis. With
+    ``utterance_frames`` the decoder also reads the whole utterance, resampled to so many frames: a
+    second memory, for utterances of single signs. With ``candidate_segments``, lengths in patches,
+    it does not rescore: it detects signs of at least ``score_threshold`` in segments of these
+    lengths.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
@@ -68,7 +68,7 @@ class DecoderConfig(_Section):
 
     @property
     def detects(self) -> bool:
-        """Whether the second pass spots signs."""
+        """Whether the second pass detects signs."""
         return bool(self.candidate_segments)
 
     @model_validator(mode="after")
@@ -98,7 +98,7 @@ class ModelConfig(_Section):
         return self
 
     def segment_scorer(self, read: Reader) -> SegmentScorer:
-        """Return the second pass over a clip of which ``read`` tells single segments."""
+        """Return the second pass over a clip of which ``read`` scores single segments."""
         decoder, patch = self.decoder, self.frontend.patch_size
         return SegmentScorer(decoder.candidate_segments, decoder.score_threshold, patch, read)
 

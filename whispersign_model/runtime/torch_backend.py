@@ -18,7 +18,7 @@ from whispersign_model.runtime.chunks import ChunkStream
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
-    """Return the device to use and, when it is not the one asked for, a sentence that says so.
+    """Return the device to use and, when it is not the one asked for, a notice.
 
     Raises:
         ConfigError: when the name is not auto, cpu or cuda.
@@ -57,7 +57,7 @@ class TorchBackend:
         return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
     def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
-        """Return what a network that spots says of segments of a clip ``(T, 42, 7)``."""
+        """Return what a detecting network reads in segments of a clip ``(T, 42, 7)``."""
         return self.model.segment_scorer(self._batch(features))
 
     def _batch(self, features: NDArray[np.float32]) -> torch.Tensor:

@@ -91,7 +91,7 @@ class HandShapes:
             self.plates.append(Plate((one[k], other[k + 1], one[k + 1]), np.stack([a, b, b])))
 
 
-def flesh_of(joints: Floats, hand: str) -> HandShapes:
+def hand_shapes_of(joints: Floats, hand: str) -> HandShapes:
     """The shapes of one hand with its forearm.
 
     Args:

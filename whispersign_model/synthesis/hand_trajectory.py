@@ -1,7 +1,7 @@
-"""The stroke of one sign: the course of both hands while the sign is made.
+"""The stroke of one sign: the trajectories of both hands while it is made.
 
 Everything here is in *dominant space*: the sensor frame as if the hand in question were a right
-hand. The other hand's course is computed in its own mirror image, where it is a right hand too.
+hand. The other hand's trajectory is computed in its own mirror image, where it is a right hand too.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class HandTrajectory:
 
     @classmethod
     def joined(cls, parts: list[HandTrajectory]) -> HandTrajectory:
-        """One course after the other."""
+        """Concatenate trajectories."""
         return cls(
             np.concatenate([part.wrist for part in parts]),
             Rotation.concatenate([part.rotation for part in parts]),
@@ -75,7 +75,7 @@ class HandTrajectory:
 
 
 def minimum_jerk(phase: Floats) -> Floats:
-    """Position along a minimum-jerk reach (Flash and Hogan 1985), phase and result in [0, 1]."""
+    """Position along a minimum-jerk movement (Flash and Hogan 1985), phase and result in [0, 1]."""
     return np.asarray(phase**3 * (10 - 15 * phase + 6 * phase**2))
 
 
@@ -89,17 +89,17 @@ def even_pace(phase: Floats) -> Floats:
 
 
 class SignAnimator:
-    """Turns signs of a lexicon into courses for one signer."""
+    """Turns signs of a lexicon into trajectories for one signer."""
 
     def __init__(self, lexicon: Lexicon, style: SignerStyle) -> None:
         self.lexicon = lexicon
         self.style = style
         self._relaxed = lexicon.handshapes["relaxed"].radians()
 
-    def stroke(
+    def animate(
         self, sign: Sign, variation: Variation
     ) -> tuple[HandTrajectory, HandTrajectory | None]:
-        """The courses of the dominant and, in two-handed signs, of the other hand."""
+        """The trajectories of the dominant and, in two-handed signs, of the other hand."""
         samples = max(round(sign.duration / (self.style.tempo * variation.tempo) * GRID), 8)
         phase = np.linspace(0.0, 1.0, samples)
         main = self._moving(sign, sign.movement, phase, variation, hand=0)

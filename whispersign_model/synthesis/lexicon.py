@@ -255,11 +255,11 @@ def read_lexicon(path: Path) -> Lexicon:
     except OSError as error:
         raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
     except yaml.YAMLError as error:
-        raise ConfigError(path, f"is not YAML ({error})", "mend the file") from error
+        raise ConfigError(path, f"is not YAML ({error})", "correct the file") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "lexicon"
-        raise ConfigError(path, f"{where}: {first['msg']}", "mend the entry") from error
+        raise ConfigError(path, f"{where}: {first['msg']}", "correct the entry") from error
 
 
 @cache

@@ -76,7 +76,7 @@ class KeepBest(Callback):
         return {"best_wer": self.best_wer}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up after a stop."""
+        """Restore the state after a stop."""
         self.best_wer = state["best_wer"]
 
 
@@ -149,7 +149,7 @@ class StageState(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up after a stop."""
+        """Restore the state after a stop."""
         self.record = dict(state["record"])
 
 
@@ -194,7 +194,7 @@ def tensorboard(trainer: lightning.Trainer) -> Any:
 
 
 class StageBar(RichProgressBar):
-    """The progress bar, which also says which stage it is."""
+    """The progress bar, which also shows the stage."""
 
     def __init__(self, stage: str) -> None:
         super().__init__()

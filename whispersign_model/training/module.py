@@ -118,10 +118,10 @@ class TrainingModule(lightning.LightningModule):
             self.config.label_smoothing,
         )
         if len(batch.segments):
-            spotting = detection_loss(
+            detection = detection_loss(
                 self.model.decoder, batch.features, batch.segments, self.config.label_smoothing
             )
-            attention = (attention + spotting) / 2
+            attention = (attention + detection) / 2
         return hybrid_loss(ctc, attention, self.stage.alpha)
 
     def on_train_epoch_start(self) -> None:

@@ -60,36 +60,30 @@ def prepare(
     Raises:
         WhisperSignError: data or options that cannot be trained on.
     """
-    training, validation, note = training_splits(options.data)
+    data = options.data
+    training, validation, note = training_splits(data)
     processes = distributed_info().processes
     _check_validation(validation, processes)
-    model, recipe = _initial(options.data, training, config, model_config, resume, init)
+    model, recipe = _initial(data, training, config, model_config, resume, init)
     metadata = CheckpointMetadata(
         name=options.out.name or "whispersign",
         config=model.config,
-        glosses=options.data.glosses,
-        language=options.data.language,
+        glosses=data.glosses,
+        language=data.language,
         recipe=recipe,
     )
     numbers = [number for number, _ in stages]
-    examples = [*training, *validation]
-    identity = identity_of(options.data, examples, config, metadata, processes, numbers)
+    identity = identity_of(data, [*training, *validation], config, metadata, processes, numbers)
     if resume is not None:
         resume.require_same(identity)
-    clips = Clips(
-        training,
-        recipe,
-        model.config.frontend.patch_size,
-        config.seed,
-        config.augmentation,
-        options.data.glosses,
-        model.config.decoder.candidate_segments,
-    )
-    fixed = Clips(validation, recipe, model.config.frontend.patch_size, config.seed)
+    patch, segments = model.config.frontend.patch_size, model.config.decoder.candidate_segments
+    varied = config.augmentation
+    clips = Clips(training, recipe, patch, config.seed, varied, data.glosses, segments)
+    fixed = Clips(validation, recipe, patch, config.seed)
     logger = _open_folder(options.out, config, resume)
-    for line in about_run(options.data, training, validation, config, model, processes):
+    for line in about_run(data, training, validation, config, model, processes):
         logger.write(line)
-    for warning in filter(None, [note, label_warning(model, clips), *options.data.warnings()]):
+    for warning in filter(None, [note, label_warning(model, clips), *data.warnings()]):
         logger.warn(warning)
     return TrainingRun(
         options,

@@ -72,7 +72,7 @@ class ResumeState:
                 )
 
     def _difference(self, part: str, identity: dict[str, str]) -> str:
-        """Return what differs, where that can be said in a few words."""
+        """Return what differs, where a few words suffice."""
         before, now = json.loads(self.identity[part]), json.loads(identity[part])
         if part in ("processes", "stages"):
             return f" ({before}, not {now})"

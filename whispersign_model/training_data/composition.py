@@ -17,9 +17,9 @@ from whispersign_model.training_data.windows import Span, StreamWindow, draw_win
 
 SHORTEST_PAUSE = 0.1  # seconds
 UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
-PIECES = 3  # of signs that are passed through in a row, at most
-PIECE_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
-PIECE_SHARE = 1 / 3
+DISTRACTORS = 3  # of signs that are passed through in a row, at most
+DISTRACTOR_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
+DISTRACTOR_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PlacedSign:
     Attributes:
         take: its number.
         pace: when it is read.
-        labelled: whether its glosses are signed; not those of a piece too short to be the sign.
+        labelled: whether its glosses are signed; not those of a distractor segment.
     """
 
     take: int
@@ -52,18 +52,18 @@ class Composition:
     Attributes:
         parts: signs and pauses; there is at least one sign.
         window: frames, 0 = no window.
-        way: frames that a way between two parts takes typically.
+        transition: typical frames between two parts.
     """
 
     parts: tuple[PlacedSign | Pause, ...]
     window: int
-    way: int
+    transition: int
 
     @property
     def frames(self) -> int:
-        """Length of the clip: exact for a single take, else but for the ways and the window."""
+        """Frames of the clip: exact for a single take, else before transitions and window."""
         own = sum(p.pace.count if isinstance(p, PlacedSign) else p.frames for p in self.parts)
-        total = own + self.way * (len(self.parts) - 1)
+        total = own + self.transition * (len(self.parts) - 1)
         return min(total, self.window) if self.window else total
 
 
@@ -138,31 +138,31 @@ def _between(
         return []
     pause = _pause(augmentation, len(numbers), place, rate, generator)
     pool = store.by_signer[store.examples[numbers[0]].signer]
-    return [*_pieces(augmentation, store, pool, rate, generator), *pause]
+    return [*_distractors(augmentation, store, pool, rate, generator), *pause]
 
 
-def _pieces(
+def _distractors(
     augmentation: Augmentation,
     store: ClipStore,
     pool: list[int],
     rate: float,
     generator: np.random.Generator,
 ) -> list[PlacedSign]:
-    """Return pieces of signs that the hands pass through, or none."""
+    """Return segments of signs that the hands pass through, or none."""
     if (
         not augmentation.distractor_segments
         or generator.random() >= augmentation.distractor_segments
     ):
         return []
-    pieces = []
-    for _ in range(int(generator.integers(1, PIECES + 1))):
+    segments = []
+    for _ in range(int(generator.integers(1, DISTRACTORS + 1))):
         take = pool[int(generator.integers(len(pool)))]
         last = store.lengths[take] - 1
-        span = min(generator.uniform(*PIECE_SECONDS) * rate, PIECE_SHARE * last)
+        span = min(generator.uniform(*DISTRACTOR_SECONDS) * rate, DISTRACTOR_SHARE * last)
         first = generator.uniform(0, last - span)
         pace = Pace(first, span, round(span) + 1, 0.0, 0.0)
-        pieces.append(PlacedSign(take, pace, labelled=False))
-    return pieces
+        segments.append(PlacedSign(take, pace, labelled=False))
+    return segments
 
 
 def _pause(

@@ -50,7 +50,7 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sentence", {"sentence": 1, "sentence_signs": 4}),
     (
-        "sentence through pieces of signs",
+        "sentence with distractor segments",
         {"sentence": 1, "sentence_signs": 4, "distractor_segments": 0.7},
     ),
     ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
@@ -74,7 +74,7 @@ def write_page(
     """Draw the page into a picture file that appears whole.
 
     Args:
-        path: of the picture; its suffix says the format.
+        path: of the picture; its suffix gives the format.
         store: isolated signs.
         take: the one that is shown.
         glosses: the vocabulary.

@@ -21,9 +21,10 @@ def with_glosses(recording, *glosses):
     return replace(recording, segments=(replace(recording.segments[0], glosses=glosses),))
 
 
-def write_dataset(out, recordings, recipe, language=""):
+def write_dataset(out, recordings, recipe, language="", replace=False):
     """Write recordings, each with its split, as a conversion does."""
-    with whole_folder(check_target(out, replace=False), DatasetError) as folder:
+    target = check_target(out, replace)
+    with whole_folder(target, DatasetError, replace=replace) as folder:
         writer = DatasetWriter(folder, recipe)
         for _, recording in recordings:
             writer.add(recording)

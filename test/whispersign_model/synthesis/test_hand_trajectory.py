@@ -12,26 +12,26 @@ from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
 LEXICON = default_lexicon()
-FORMATION = SignAnimator(LEXICON, SignerStyle.standard())
+ANIMATOR = SignAnimator(LEXICON, SignerStyle.standard())
 
 
 def stroke(gloss: str) -> HandTrajectory:
-    return FORMATION.stroke(LEXICON.sign(gloss), Variation.none())[0]
+    return ANIMATOR.animate(LEXICON.sign(gloss), Variation.none())[0]
 
 
-def palm_centres(course: HandTrajectory) -> np.ndarray:
+def palm_centres(trajectory: HandTrajectory) -> np.ndarray:
     centre = SignerStyle.standard().geometry.palm_centre
-    return course.wrist + course.rotation.as_matrix() @ centre
+    return trajectory.wrist + trajectory.rotation.as_matrix() @ centre
 
 
-def turning(course: HandTrajectory) -> np.ndarray:
+def turning(trajectory: HandTrajectory) -> np.ndarray:
     """The rotation since the first sample."""
-    matrices = course.rotation.as_matrix()
+    matrices = trajectory.rotation.as_matrix()
     return np.swapaxes(matrices[:1], 1, 2) @ matrices
 
 
-def path(course: HandTrajectory) -> np.ndarray:
-    return course.wrist - course.wrist[0]
+def path(trajectory: HandTrajectory) -> np.ndarray:
+    return trajectory.wrist - trajectory.wrist[0]
 
 
 @pytest.mark.parametrize("pace", [minimum_jerk, even_pace])
@@ -67,10 +67,10 @@ def test_minimal_pairs_differ_in_exactly_their_parameter(
 
 @pytest.mark.parametrize("gloss", LEXICON.glosses)
 def test_strokes_begin_and_end_at_rest(gloss: str) -> None:
-    course = stroke(gloss)
-    speeds = np.linalg.norm(np.diff(course.wrist, axis=0), axis=1) * GRID
+    trajectory = stroke(gloss)
+    speeds = np.linalg.norm(np.diff(trajectory.wrist, axis=0), axis=1) * GRID
     assert max(speeds[0], speeds[-1]) < 0.06
-    bends = np.abs(np.diff(course.angles, axis=0)).max(axis=(1, 2)) * GRID
+    bends = np.abs(np.diff(trajectory.angles, axis=0)).max(axis=(1, 2)) * GRID
     assert max(bends[0], bends[-1]) < 0.6
 
 
@@ -129,7 +129,7 @@ def test_fingers_wiggle_one_after_the_other() -> None:
 
 def test_the_second_hand_mirrors_alternates_or_holds() -> None:
     def both(gloss: str) -> tuple[HandTrajectory, HandTrajectory]:
-        main, other = FORMATION.stroke(LEXICON.sign(gloss), Variation.none())
+        main, other = ANIMATOR.animate(LEXICON.sign(gloss), Variation.none())
         assert other is not None
         return main, other
 
@@ -142,4 +142,4 @@ def test_the_second_hand_mirrors_alternates_or_holds() -> None:
     assert np.ptp(other.wrist, axis=0).max() == 0
     main, other = both("HELP")
     np.testing.assert_allclose(path(other), path(main), atol=1e-12)
-    assert FORMATION.stroke(LEXICON.sign("GO"), Variation.none())[1] is None
+    assert ANIMATOR.animate(LEXICON.sign("GO"), Variation.none())[1] is None

@@ -15,7 +15,7 @@ from whispersign_model.cli.main import main
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.training import trainer
+from whispersign_model.training import training_run
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
 from whispersign_model.training.module import TrainingModule, warm_up_cosine
@@ -114,8 +114,10 @@ def test_windows_of_a_resumed_stage_are_those_of_its_start(dataset, tmp_path, mo
     )
     (tmp_path / "recipe.yaml").write_text(changed)
     found = []
-    align = trainer.aligned_spans
-    monkeypatch.setattr(trainer, "aligned_spans", lambda *a: found.append(align(*a)) or found[-1])
+    align = training_run.aligned_spans
+    monkeypatch.setattr(
+        training_run, "aligned_spans", lambda *a: found.append(align(*a)) or found[-1]
+    )
     assert train(dataset, tmp_path / "whole") == 0
     assert len(found) == 1
     assert None not in found[0]
@@ -129,7 +131,7 @@ def test_windows_of_a_resumed_stage_are_those_of_its_start(dataset, tmp_path, mo
     with monkeypatch.context() as patched:
         patched.setattr(TrainingModule, "on_train_epoch_end", stop, raising=False)
         assert train(dataset, tmp_path / "cut") == 130
-    monkeypatch.setattr(trainer, "aligned_spans", None)
+    monkeypatch.setattr(training_run, "aligned_spans", None)
     assert train(dataset, tmp_path / "cut", "--resume", tmp_path / "cut/last.ckpt") == 0
     whole, cut = (read_metadata(tmp_path / name) for name in ("whole", "cut"))
     assert whole.losses == cut.losses
