@@ -82,6 +82,12 @@ def gather(value: Value) -> list[Value]:
     return values
 
 
+def leave_group() -> None:
+    """End communication with the other processes; what follows runs in this process alone."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def launch_processes(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
     """Run a function in ``count`` new processes on this machine, and wait for all of them.
 

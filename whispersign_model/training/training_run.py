@@ -14,7 +14,7 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.callbacks import KeepBest, LogHypotheses, StageState
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.distributed import distributed_info, gather
+from whispersign_model.training.distributed import distributed_info, gather, leave_group
 from whispersign_model.training.module import SAMPLES, TrainingModule
 from whispersign_model.training.resume import ResumeState
 from whispersign_model.training.run_logger import RunLogger, versions, write_metrics
@@ -155,6 +155,7 @@ class TrainingRun:
 
         Processes other than the first return an empty dictionary.
         """
+        leave_group()  # else the first process would read its share of the clips only
         if distributed_info().rank:
             return {}
         self._calibrate()

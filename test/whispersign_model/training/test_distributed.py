@@ -64,6 +64,7 @@ def work(run, config, model_config):
             "weights": [module.state_dict() for module in modules],
             "counted": [(m.errors.sequences, sum(m.errors.pairs.values())) for m in modules],
             "steps": [module.trainer.global_step for module in modules],
+            "grouped": torch.distributed.is_initialized(),
             "written": written,
             "metrics": sorted(metrics),
         },
@@ -116,6 +117,7 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: Mo
         assert [name for name in own if not torch.equal(own[name], others[name])] == []
     assert first["counted"] == second["counted"] != []
     assert {sequences for sequences, _ in first["counted"]} == {6}, "every clip once"
+    assert first["grouped"] is second["grouped"] is False, "calibration reads all clips"
     assert second["written"] == second["metrics"] == []
     names = [Path(path).name for path in first["written"]]
     assert {"last.ckpt", "model.safetensors", "metrics.json", "train.log"} <= set(names)
