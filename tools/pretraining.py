@@ -25,12 +25,13 @@ from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.frontend import whole_patches
 from whispersign_model.network.model import WhisperSignModel
-from whispersign_model.network.utterance import centred, frames_seen, stretched, whole
+from whispersign_model.network.utterance import centred, frames_seen, resample_segments, whole
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.skeleton import CONFIDENCE, JOINTS, POSITION
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.stage_trainer import quiet_libraries
-from whispersign_model.training.trainer import Run, train
+from whispersign_model.training.trainer import train
+from whispersign_model.training.training_run import RunOptions
 from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.loader import Clips, loader, training_splits
 
@@ -81,7 +82,7 @@ def other_sets(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path)
     warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
     stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
     recipe = plan.recipe.model_copy(update={"stages": stages})
-    train(Run(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
+    train(RunOptions(data, folder, plan.device, progress=plan.progress), recipe, plan.network)
 
 
 def without_labels(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:
@@ -108,7 +109,9 @@ def without_labels(plan: CrossvalRun, recordings: Sequence[Recording], folder: P
         use_distributed_sampler=False,
     )
     batches = loader(clips, 2 * plan.recipe.batch_size, plan.recipe.workers, plan.seed)
-    trainer.fit(Restoration(model, stage.rate, plan.recipe.weight_decay, stage.chunks), batches)
+    trainer.fit(
+        Restoration(model, stage.learning_rate, plan.recipe.weight_decay, stage.chunks), batches
+    )
     metadata = CheckpointMetadata(config=config, glosses=data.glosses, recipe=recipe)
     model.save_checkpoint(folder, metadata)
 
@@ -126,11 +129,11 @@ class Restoration(lightning.LightningModule):
     """
 
     def __init__(
-        self, model: WhisperSignModel, rate: float, decay: float, chunks: Sequence[int]
+        self, model: WhisperSignModel, learning_rate: float, decay: float, chunks: Sequence[int]
     ) -> None:
         super().__init__()
         self.model = model
-        self.rate, self.decay, self.chunks = rate, decay, chunks
+        self.learning_rate, self.decay, self.chunks = learning_rate, decay, chunks
         self.patch = model.config.frontend.patch_size
         channels = model.config.frontend.d_model
         self.of_patch = nn.Linear(channels, self.patch * COORDINATES)
@@ -150,8 +153,8 @@ class Restoration(lightning.LightningModule):
         loss = _error(self.of_patch(encoded.states), patches[..., POSITION], asked)
         utterance = self.model.decoder.utterance
         if utterance is not None:
-            places, tracked = stretched(features, segments, utterance.frames)
-            _, still = stretched(left, segments, utterance.frames)
+            places, tracked = resample_segments(features, segments, utterance.frames)
+            _, still = resample_segments(left, segments, utterance.frames)
             tokens = self.of_token(utterance(left, segments))
             loss = loss + _error(tokens, centred(places, tracked), tracked * (1 - still))
         self.log("loss", loss, prog_bar=True)
@@ -173,10 +176,10 @@ class Restoration(lightning.LightningModule):
         return (spans[:, patch] > 0) & (patch > first) & (patch < last)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW, at a rate that rises and falls once."""
-        optimizer = AdamW(self.parameters(), self.rate, weight_decay=self.decay)
+        """Return AdamW, with a learning rate that rises and falls once."""
+        optimizer = AdamW(self.parameters(), self.learning_rate, weight_decay=self.decay)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = OneCycleLR(optimizer, self.rate, steps, pct_start=0.1)
+        schedule = OneCycleLR(optimizer, self.learning_rate, steps, pct_start=0.1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -21,7 +21,6 @@ HAND_JOINTS = (
 )
 JOINTS_PER_HAND = len(HAND_JOINTS)  # 21
 JOINTS = len(HANDS) * JOINTS_PER_HAND  # 42
-JOINT_NAMES = tuple(f"{hand}_{joint}" for hand in HANDS for joint in HAND_JOINTS)
 
 POSITION = slice(0, 3)  # x y z, metres
 VELOCITY = slice(3, 6)  # metres per second

@@ -44,6 +44,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "catkin_pkg": "catkin-pkg",
     "cv2": "opencv-contrib-python",
+    "google": "protobuf",
     "yaml": "pyyaml",
 }
 # Declared though no module imports them: what uses them, and why.

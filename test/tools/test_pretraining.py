@@ -35,8 +35,8 @@ def plan(tmp_path, write_archive):
     write_archive(tmp_path / "own.npz", ["A", "B"] * 6, signers)
     write_archive(tmp_path / "other.npz", ["A", "C"] * 6, signers)
     stages = (
-        StageConfig(name="frontend", epochs=1, rate=1e-3, alpha=1.0, auxiliary=True),
-        StageConfig(name="joint", epochs=1, rate=1e-3, chunks=(0, 2)),
+        StageConfig(name="frontend", epochs=1, learning_rate=1e-3, alpha=1.0, auxiliary=True),
+        StageConfig(name="joint", epochs=1, learning_rate=1e-3, chunks=(0, 2)),
     )
     return CrossvalRun(
         protocol=Protocol(title="Mine", archive="own.npz", folds=Folds(signers=1), val_every=4),

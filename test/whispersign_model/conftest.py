@@ -82,8 +82,9 @@ averaging: 0.9
 augmentation: {crop: 0, rotation: 1, shift: 0, hand_shift: 0, stretch: 0, speed: 0.1, warp: 0,
   finger_mask: 0, frame_mask: 0}
 stages:
-  - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
-  - {name: joint, epochs: 2, rate: 1.0e-3, alpha: 0.5}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend],
+     auxiliary: true}
+  - {name: joint, epochs: 2, learning_rate: 1.0e-3, alpha: 0.5}
 """
 
 

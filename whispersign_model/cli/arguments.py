@@ -1,4 +1,4 @@
-"""Kinds of arguments on the command line, each with what it says of a text that is none."""
+"""Types of command-line arguments, each with its error for a malformed value."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw the page and say what is on it."""
+    """Draw the page, and print what it shows."""
     import tempfile
 
     from whispersign_model.benchmarks.loading import made_up_dataset

@@ -1,4 +1,4 @@
-"""Train and test on published recordings, fold by fold, as a protocol says."""
+"""Train and test on published recordings, fold by fold, by a protocol."""
 
 from __future__ import annotations
 

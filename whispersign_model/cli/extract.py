@@ -84,7 +84,7 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="METRES",
-        help="from wrist to middle knuckle; 0: as the detector says (default: %(default)s)",
+        help="from wrist to middle knuckle; 0 keeps the detector's estimate (default: %(default)s)",
     )
     camera.add_argument(
         "--coordinates",
@@ -134,7 +134,7 @@ def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> Extrac
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Extract and say what was found."""
+    """Extract, and print what was found."""
     from rich.console import Console
 
     from whispersign_model.sensors.collection import Labelling, find_clips

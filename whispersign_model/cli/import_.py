@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import and say what was written."""
+    """Import, and print what was written."""
     from whispersign_model.datasets.archive import read_archive
     from whispersign_model.datasets.conversion import Source
 

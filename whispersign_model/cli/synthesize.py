@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bag or bags, or show the signs, and say what was made."""
+    """Write the bag or bags, or show the signs, and print what was made."""
     from whispersign_model.synthesis.lexicon import default_lexicon
 
     try:

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and say where the network is and how good."""
+    """Train, and print the folder and the error rate of the network."""
     from whispersign_model.cli.main import EXIT_USAGE
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.datasets.dataset import Dataset
@@ -57,8 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.network.config import SIZES, load_model_config
     from whispersign_model.training.config import TrainingConfig
     from whispersign_model.training.distributed import distributed_info
-    from whispersign_model.training.resume import RESUME, how_to_go_on
-    from whispersign_model.training.trainer import Run, train
+    from whispersign_model.training.resume import RESUME, how_to_resume
+    from whispersign_model.training.trainer import train
+    from whispersign_model.training.training_run import RunOptions
 
     recipe = load_yaml(TrainingConfig, arguments.config)
     if arguments.seed is not None:
@@ -73,12 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
         raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
-    first = distributed_info().rank == 0  # the others of torchrun say nothing
+    first = distributed_info().rank == 0  # torchrun's other processes are silent
     try:
         data = Dataset.open(arguments.data)
         out, quiet = arguments.out, arguments.quiet
         metrics = train(
-            Run(data, out, arguments.device, arguments.devices, progress=not quiet),
+            RunOptions(data, out, arguments.device, arguments.devices, progress=not quiet),
             recipe,
             load_model_config(file),
             arguments.stage,
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except KeyboardInterrupt:
         if first:
-            print(f"stopped; {how_to_go_on(arguments.out)}")
+            print(f"stopped; {how_to_resume(arguments.out)}")
         raise
     except WhisperSignError:
         if first:

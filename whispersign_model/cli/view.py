@@ -2,7 +2,7 @@
 
 Without --out a window opens. --out FILE.mp4 or FILE.gif writes a film; any other picture (.png,
 .jpg, .svg, .pdf) a sheet of moments. Hands of bags and archives are drawn as skeletons, those found
-in a video onto its pictures. What is signed, as far as labels say it, stands above.
+in a video onto its pictures. The glosses, as far as labelled, stand above.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show it, and say what was written."""
+    """Show it, and print what was written."""
     import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
 
     from whispersign_model.errors import WhisperSignError

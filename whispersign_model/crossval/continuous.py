@@ -84,7 +84,7 @@ class Tally:
 
 @dataclass
 class Live:
-    """What else is told of live results, over sentences recognised without error."""
+    """Delays and stability of live results, over sentences recognised without error."""
 
     delays: list[float] = field(default_factory=list)  # seconds, last sign's end to final result
     first_seen: list[float] = field(default_factory=list)  # sign's end to the partial that shows it
@@ -99,8 +99,11 @@ class Live:
         """Take one sentence and its results, those of the end of the recording included."""
         finals = [result for result in results if result.final]
         for final in finals:
-            told = [r for r in results if not r.final and r.utterance_id == final.utterance_id]
-            stable = [gloss.gloss for gloss in told[-1].glosses if gloss.stable] if told else []
+            same = [r for r in results if r.utterance_id == final.utterance_id]
+            partials = [r for r in same if not r.final]
+            stable = (
+                [gloss.gloss for gloss in partials[-1].glosses if gloss.stable] if partials else []
+            )
             names = [gloss.gloss for gloss in final.glosses]
             self.stable += len(stable)
             self.revised += sum(name not in names[at : at + 1] for at, name in enumerate(stable))

@@ -32,7 +32,7 @@ STAGE = "joint"  # the stage that fine-tunes; a trained frontend needs no warm-u
 AGAIN = "_again"  # behind the name of a take that validates, too
 
 
-def run(plan: CrossvalRun, takes: Sequence[int], say: Callable[[str], None]) -> None:
+def run(plan: CrossvalRun, takes: Sequence[int], log: Callable[[str], None]) -> None:
     """Train a network of two thirds of the signs, then one of the others by so many takes each.
 
     The test recordings are those of the first of the plan's folds, of the new signs. No take is
@@ -42,7 +42,7 @@ def run(plan: CrossvalRun, takes: Sequence[int], say: Callable[[str], None]) -> 
     Args:
         plan: what; its seed also draws the takes.
         takes: of each new sign.
-        say: told of each network, in one line.
+        log: receives one line for each network.
 
     Raises:
         WhisperSignError: the archive, the fold or the recipe is at fault.
@@ -58,13 +58,13 @@ def run(plan: CrossvalRun, takes: Sequence[int], say: Callable[[str], None]) -> 
     new = frozenset(names[NEW - 1 :: NEW])
     known = [each for each in recordings if not new.intersection(each.glosses)]
     base = plan.out / "base"
-    _report(plan, known, base, say)
+    _report(plan, known, base, log)
     tuning = replace(plan, recipe=plan.recipe.model_copy(update={"stages": stages}), init=base)
     unknown = [each for each in recordings if new.issuperset(each.glosses)]
     for count in takes:
         chosen = list(_chosen(unknown, count, plan.seed))
         for way, how in ((TUNED, tuning), (SCRATCH, plan)):
-            _report(how, chosen, _folder(plan.out, way, count, plan.seed), say)
+            _report(how, chosen, _folder(plan.out, way, count, plan.seed), log)
 
 
 def summary(out: Path) -> list[dict[str, Any]]:
@@ -103,18 +103,18 @@ def _folder(out: Path, way: str, count: int, seed: int) -> Path:
 
 
 def _report(
-    plan: CrossvalRun, recordings: Sequence[Recording], folder: Path, say: Callable[[str], None]
+    plan: CrossvalRun, recordings: Sequence[Recording], folder: Path, log: Callable[[str], None]
 ) -> None:
     """Train and test, unless it is done."""
     name = folder.relative_to(plan.out)
     if (folder / RESULT).exists():
-        say(f"{name}: done before")
+        log(f"{name}: done before")
         return
     data = make_dataset(
         folder.parent / f"{folder.name}_data", recordings, SplitPolicy(), plan.protocol
     )
     result = run_fold(plan, data, folder)
-    say(f"{name}: {100 * result['accuracy']:.1f} % of {result['sequences']}")
+    log(f"{name}: {100 * result['accuracy']:.1f} % of {result['sequences']}")
 
 
 def _split(plan: CrossvalRun) -> list[Recording]:

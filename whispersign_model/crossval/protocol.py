@@ -34,7 +34,8 @@ from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training.resume import RESUME
 from whispersign_model.training.run_logger import METRICS
-from whispersign_model.training.trainer import Run, train
+from whispersign_model.training.trainer import train
+from whispersign_model.training.training_run import RunOptions
 
 RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
 PLAN = "plan.json"  # what all folds in a folder have in common
@@ -148,12 +149,12 @@ class CrossvalRun:
     progress: bool = True
 
 
-def run(plan: CrossvalRun, say: Callable[[str], None]) -> None:
+def run(plan: CrossvalRun, log: Callable[[str], None]) -> None:
     """Run the folds that are not done yet; each writes its result when it is.
 
     Args:
         plan: what.
-        say: told of each fold, in one line.
+        log: receives one line for each fold.
 
     Raises:
         WhisperSignError: the archive, a fold or the recipe is at fault.
@@ -164,11 +165,11 @@ def run(plan: CrossvalRun, say: Callable[[str], None]) -> None:
     for number, policy in folds:
         folder = plan.out / f"fold{number}"
         if (folder / f"seed{plan.seed}" / RESULT).exists():
-            say(f"fold {number}, seed {plan.seed}: done before")
+            log(f"fold {number}, seed {plan.seed}: done before")
             continue
         data = make_dataset(folder / "data", recordings, policy, plan.protocol)
         result = {"fold": number, **run_fold(plan, data, folder / f"seed{plan.seed}")}
-        say(
+        log(
             f"fold {number}, seed {plan.seed}: {100 * result['accuracy']:.1f} % of "
             f"{result['sequences']}, live {100 * result['live']:.1f} %"
         )
@@ -218,7 +219,7 @@ def chosen_folds(
 
 
 def apply_splits(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
-    """Return recordings that say themselves which split a policy gives them."""
+    """Return recordings with the split that a policy gives them."""
     items = [
         SplitItem(index, each.name, each.signer, each.split, each.glosses)
         for index, each in enumerate(recordings)
@@ -245,7 +246,7 @@ def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     else:
         resume = folder / RESUME if (folder / RESUME).exists() else None
-        where = Run(data, folder, plan.device, progress=plan.progress)
+        where = RunOptions(data, folder, plan.device, progress=plan.progress)
         init = None if resume else plan.init
         metrics = train(where, recipe, plan.network, resume=resume, init=init)
     model, metadata = WhisperSignModel.load_checkpoint(folder)

@@ -100,7 +100,7 @@ def convert(
 
 
 class _Collector:
-    """ClipStore recordings into a dataset whose recipe follows the first one's coordinates."""
+    """Takes recordings into a dataset whose recipe follows the first one's coordinates."""
 
     def __init__(self, folder: Path, options: ConversionOptions, report: ConversionReport) -> None:
         self._folder = folder

@@ -106,7 +106,7 @@ class ConversionReport:
         return text + [f"warning: {warning}" for warning in self.warnings]
 
     def _spans(self) -> list[str]:
-        """Say between what the examples lie."""
+        """Return the range of the examples' measures."""
         measures = {
             "seconds a recording": [example.seconds for example in self.examples],
             "frames a second": [example.frame_rate for example in self.examples],

@@ -25,33 +25,10 @@ from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
 from whispersign_model.features.recipe import Recipe
-from whispersign_model.recordings.atomic import safe_name, unique_name, whole_folder
+from whispersign_model.recordings.atomic import safe_name, unique_name
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS
-
-
-def write_dataset(
-    out: Path | str,
-    recordings: Iterable[tuple[str, Recording]],
-    recipe: Recipe,
-    *,
-    language: str = "",
-    replace: bool = False,
-) -> None:
-    """Write recordings, each with its split, as a dataset that appears whole.
-
-    Raises:
-        DatasetError: see ``DatasetWriter.add`` and ``dataset_folder``.
-        RecipeError: a recording of other coordinates or another smoothing than the recipe's.
-    """
-    splits = []
-    with whole_folder(check_target(out, replace), DatasetError, replace=replace) as folder:
-        writer = DatasetWriter(folder, recipe)
-        for split, recording in recordings:
-            writer.add(recording)
-            splits.append(split)
-        writer.finish(splits, language)
 
 
 def check_target(out: Path | str, replace: bool) -> Path:
@@ -117,7 +94,7 @@ class DatasetWriter:
     def _entry(self, name: str, recording: Recording, grid: _Grid) -> RecordingEntry:
         return RecordingEntry(
             name=unique_name(safe_name(name), self._names),
-            split=SPLITS[0],  # until finish() tells
+            split=SPLITS[0],  # until finish() sets it
             signer=recording.signer,
             source=recording.source,
             frames=grid.frames,

@@ -1,4 +1,4 @@
-"""Calibration: how often a gloss is right that is said to be sure, and a scale that makes it so."""
+"""Calibration: how often glosses of a confidence are right, and a scale that corrects it."""
 
 from __future__ import annotations
 

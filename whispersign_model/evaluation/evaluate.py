@@ -102,7 +102,7 @@ def read_offline(
     options = (options or DecodingOptions()).with_alpha(model.config.decoder.alpha)
     patch = model.config.frontend.patch_size
     clips = Clips(examples, metadata.recipe, patch, seed=0)
-    known = {each.name: (each, extent) for each, extent in zip(examples, clips.takes.extents)}
+    known = {each.name: (each, extent) for each, extent in zip(examples, clips.store.extents)}
     step = patch * NANOSECONDS / metadata.recipe.rate
     found: dict[Method, dict[str, Reading]] = {method: {} for method in methods}
     for batch in loader(clips, batch_size, workers=0, seed=None):

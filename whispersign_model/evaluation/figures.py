@@ -86,7 +86,7 @@ def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
 
 
 def write_figure(path: Path, figure: Figure, dpi: float = 100) -> None:
-    """Write a picture that appears whole; the suffix of its name says the format.
+    """Write a picture that appears whole; the suffix of its name gives the format.
 
     Raises:
         ConfigError: matplotlib knows no such format, or the file cannot be written.

@@ -1,6 +1,6 @@
 """How a clip ends for the network: with a moment in which no hand is seen.
 
-A network that is to say *when* a sign was made needs something to hold on to. Without it, CTC
+A network that must locate a sign in time needs something to hold on to. Without it, CTC
 settles on a little probability everywhere and a blank in all the likeliest paths.
 """
 

@@ -231,7 +231,7 @@ class Preprocessor:
         return FeatureBlock(stamps, self._differentiator(positions, confidence), restarts)
 
     def _begin(self) -> None:
-        """Forget the sensor half's stream; the normaliser's ends where a block says so."""
+        """Forget the sensor half's stream; the normaliser's ends where a block marks a restart."""
         self._filter.reset()
         self._gate.reset()
         self._resampler.reset()

@@ -30,7 +30,7 @@ class SpatialAttention(nn.Module):
     """S-MHSA: the eight parts of both hands attend to each other within one time step.
 
     Every part has its own projections, shared between the (mirrored) hands; a learned bias for
-    each head and pair of parts says who listens to whom before anything is seen.
+    each head and pair of parts sets which part attends to which before any input.
     """
 
     def __init__(self, channels: int, heads: int) -> None:

@@ -1,6 +1,6 @@
 """The checkpoint: a folder with ``model.safetensors`` and ``model.json``, written and read whole.
 
-This module reads what a checkpoint *says of itself* and needs no torch; the network's weights are
+This module reads the *metadata* of a checkpoint and needs no torch; the network's weights are
 loaded by :class:`~whispersign_model.network.model.WhisperSignModel`.
 """
 
@@ -86,7 +86,7 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
 
 
 def read_metadata(path: Path) -> CheckpointMetadata:
-    """Read and check what a checkpoint or an exported network (``.onnx``) says of itself.
+    """Read and check the metadata of a checkpoint or of an exported network (``.onnx``).
 
     Raises:
         CheckpointError: naming the file: missing, damaged, of another version, or not belonging to
@@ -183,7 +183,7 @@ def write_checkpoint(
 
 
 def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
-    """Replace what a checkpoint says of itself; its weights stay.
+    """Replace the metadata of a checkpoint; its weights stay.
 
     Raises:
         CheckpointError: when it is no checkpoint or cannot be written.

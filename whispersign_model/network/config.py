@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whispersign_model.configuration import load_yaml, validate
 from whispersign_model.decoding.detection import ScoreSegments, SegmentScorer
-from whispersign_model.skeleton import FEATURES, JOINTS
 
 SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
 PARTS = 2 * PARTS_PER_HAND
-UTTERANCE_STEP = 8  # frames of a stretched utterance that become one token
+UTTERANCE_STEP = 8  # frames of a resampled utterance that become one token
 GROUPS = 2  # of the encoder's channels, each with a share of every part
 
 Positive = Annotated[int, Field(gt=0)]
@@ -29,8 +28,8 @@ class _Section(BaseModel):
 class FrontendConfig(_Section):
     """Patches of ``patch_size`` frames; ConvSPE spans ``kernel_size`` of them."""
 
-    num_joints: int = JOINTS
-    num_features: int = FEATURES
+    num_joints: Literal[42] = 42  # the MediaPipe skeleton; convert others to it
+    num_features: Literal[7] = 7
     patch_size: Positive = 4  # frames in a patch
     d_model: Positive = 128
     kernel_size: Positive = 5  # patches that ConvSPE sees: this one and those before it
@@ -51,15 +50,15 @@ class EncoderConfig(_Section):
 class DecoderConfig(_Section):
     """Sizes of the CTC head and of the attention decoder that rescores its hypotheses.
 
-    With ``utterance_frames`` the decoder reads not only the encoder's states but also the whole
-    utterance, stretched to so many: another opinion, for utterances of single signs. ``alpha`` is
-    the weight of CTC against the decoder in the score of a hypothesis. With
-    ``candidate_segments`` as well, lengths in patches, it does not rescore. It detects signs of at
-    least ``score_threshold`` in segments of these lengths.
+    ``alpha`` is the weight of CTC against the decoder in the score of a hypothesis. With
+    ``utterance_frames`` the decoder also reads the whole utterance, resampled to so many frames: a
+    second memory, for utterances of single signs. With ``candidate_segments``, lengths in patches,
+    it does not rescore: it detects signs of at least ``score_threshold`` in segments of these
+    lengths.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
-    blank_id: int = 0
+    blank_id: Literal[0] = 0  # gloss ids start at 1
     num_layers: Positive = 1
     dropout: Rate = 0.1
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
@@ -89,13 +88,6 @@ class ModelConfig(_Section):
     @model_validator(mode="after")
     def _consistent(self) -> ModelConfig:
         frontend, heads = self.frontend, self.encoder.num_heads
-        if (frontend.num_joints, frontend.num_features) != (JOINTS, FEATURES):
-            raise ValueError(
-                f"frontend.num_joints and num_features must be {JOINTS} and {FEATURES}: the parts "
-                "of the hand are built on the MediaPipe skeleton; convert other skeletons to it"
-            )
-        if self.decoder.blank_id != 0:
-            raise ValueError("decoder.blank_id must be 0: gloss ids start at 1")
         if frontend.d_model % (PARTS * heads) or heads % GROUPS:
             raise ValueError(
                 f"frontend.d_model {frontend.d_model} does not divide among {PARTS} hand parts and "

@@ -15,7 +15,7 @@ from whispersign_model.network.encoder import FeedForward
 from whispersign_model.network.masking import attention_bias, valid_steps
 from whispersign_model.network.utterance import UtteranceEncoder, frames_seen, whole
 
-LEAST_SEEN = 0.3  # share of a stretch's frames with a hand; with less no sign is looked for
+LEAST_SEEN = 0.3  # share of a segment's frames with a hand; with less, nothing is signed
 
 
 class CTCHead(nn.Module):
@@ -67,9 +67,9 @@ class DecoderBlock(nn.Module):
 class AttentionDecoder(nn.Module):
     """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
 
-    It reads the encoder's states and, if the configuration says so, the whole utterance: each on
-    its own, which makes two opinions. In a network that detects, it says instead of single segments
-    of the utterance what is signed there. Id 0, CTC's blank, is free here and stands for both start
+    It reads the encoder's states and, if so configured, the whole utterance: each on
+    its own, as two memories. In a detecting network it reads single segments of the utterance
+    instead, and names the gloss of each. Id 0, CTC's blank, is free here and stands for both start
     and end of the sequence: of a segment in which nothing is signed that is all.
     """
 
@@ -99,7 +99,7 @@ class AttentionDecoder(nn.Module):
             steps: ``(B,)`` steps in each clip.
 
         Returns:
-            of each opinion the memory ``(B, S, d)`` and its lengths ``(B,)``: the states, and
+            of each memory its tokens ``(B, S, d)`` and its lengths ``(B,)``: the states, and
             tokens of the whole utterance if it is read.
         """
         if self.utterance is None or self.detects:
@@ -124,12 +124,12 @@ class AttentionDecoder(nn.Module):
 
     def score_segments(self, features: Tensor, segments: Tensor) -> Tensor:
         """Return :meth:`read_segments`; where hardly a hand is seen nothing is signed."""
-        said = self.read_segments(features, segments)
+        log_probs = self.read_segments(features, segments)
         frames = (segments[:, 2] - segments[:, 1]).clamp(min=1)
         shown = frames_seen(features, segments).sum(dim=1) >= LEAST_SEEN * frames
-        nothing = torch.full_like(said, -math.inf)
+        nothing = torch.full_like(log_probs, -math.inf)
         nothing[:, self.BOUNDARY] = 0
-        return torch.where(shown[:, None], said, nothing)
+        return torch.where(shown[:, None], log_probs, nothing)
 
     def forward(self, memory: Tensor, memory_lengths: Tensor, previous: Tensor) -> Tensor:
         """Log-probabilities of each next gloss.
@@ -164,7 +164,7 @@ class AttentionDecoder(nn.Module):
     def mean_score(
         self, memories: Sequence[tuple[Tensor, Tensor]], targets: Tensor, target_lengths: Tensor
     ) -> Tensor:
-        """Return ``(B,)``: the mean of all opinions' :meth:`score`; see :meth:`memories`."""
+        """Return ``(B,)``: the mean :meth:`score` over all :meth:`memories`."""
         scores = [self.score(*memory, targets, target_lengths) for memory in memories]
         return torch.stack(scores).mean(dim=0)
 

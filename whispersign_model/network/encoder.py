@@ -21,7 +21,7 @@ from whispersign_model.network.masking import FULL, attention_bias, chunk_mask, 
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of a batch.
+    """The output of the encoder for a batch.
 
     Attributes:
         states: ``(B, T', d_model)``, zero past each clip's end.

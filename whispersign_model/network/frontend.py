@@ -27,7 +27,6 @@ PART_JOINTS = (
     (*FINGERS["ring"], *FINGERS["pinky"]),
     (WRIST, *(FINGERS[finger][0] for finger in FINGERS)),
 )
-PART_NAMES = ("thumb", "index+middle", "ring+pinky", "palm")
 
 
 def patch_count(lengths: Tensor, patch_size: int) -> Tensor:

@@ -142,11 +142,11 @@ class WhisperSignModel(nn.Module):
             encoded: what :meth:`forward` made of them.
         """
         read = self.decoder.memories(features, lengths, encoded.states, encoded.lengths)
-        opinions = [
+        scores = [
             [row[None, :steps] for row, steps in zip(memory, valid.tolist())]
             for memory, valid in read
         ]
-        return list(zip(*opinions))
+        return list(zip(*scores))
 
     @torch.inference_mode()
     def rescore(self, memories: Sequence[Tensor], hypotheses: Sequence[Sequence[int]]) -> Scores:

@@ -99,7 +99,7 @@ class Rescorer(nn.Module):
 
 
 class UtteranceRescorer(Rescorer):
-    """A :class:`Rescorer` that also reads the whole utterance; the mean of both opinions."""
+    """A :class:`Rescorer` that also reads the whole utterance; the mean of both scores."""
 
     def forward(  # type: ignore[override]
         self, states: Tensor, sequences: Tensor, lengths: Tensor, features: Tensor
@@ -111,7 +111,7 @@ class UtteranceRescorer(Rescorer):
         return self.decoder.mean_score(memories, sequences, lengths)
 
 
-class StretchReader(nn.Module):
+class SegmentReader(nn.Module):
     """What is signed in segments of one clip."""
 
     def __init__(self, model: WhisperSignModel) -> None:

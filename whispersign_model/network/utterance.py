@@ -18,7 +18,7 @@ DROPOUT = 0.3  # of what the convolutions found: they soon know training clips b
 
 
 def whole(lengths: Tensor) -> Tensor:
-    """Return the segments ``(B, 3)`` that are each clip of a batch; see :func:`stretched`."""
+    """Return one segment ``(B, 3)`` for each whole clip; see :func:`resample_segments`."""
     clips = torch.arange(lengths.shape[0], device=lengths.device)
     return torch.stack([clips, torch.zeros_like(lengths), lengths], dim=1)
 
@@ -31,7 +31,7 @@ def frames_seen(features: Tensor, segments: Tensor) -> Tensor:
     return hands.index_select(0, segments[:, 0]) & inside
 
 
-def stretched(features: Tensor, segments: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+def resample_segments(features: Tensor, segments: Tensor, frames: int) -> tuple[Tensor, Tensor]:
     """Bring each segment, from its first to its last hand, to the same number of frames.
 
     Linear between two frames in which a joint is tracked; where one of them lacks it, the nearer
@@ -135,8 +135,8 @@ class UtteranceEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.frontend.d_model)
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return ``(N, tokens, d_model)``; see :func:`stretched`."""
-        positions, tracked = stretched(features, segments, self.frames)
+        """Return ``(N, tokens, d_model)``; see :func:`resample_segments`."""
+        positions, tracked = resample_segments(features, segments, self.frames)
         places = centred(positions, tracked)
         slow = movements(places, tracked)
         fast = movements(places[:, ::2], tracked[:, ::2])

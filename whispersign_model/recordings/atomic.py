@@ -120,7 +120,7 @@ def safe_name(text: str) -> str:
 def unique_name(name: str, taken: set[str]) -> str:
     """Return ``name``, or ``name-2``, ``name-3``, ... and add it to the names taken.
 
-    Names that differ in case only count as equal, since some file systems say so.
+    Names that differ in case only count as equal, since some file systems treat them so.
     """
     candidate, number = name, 1
     while candidate.casefold() in taken:

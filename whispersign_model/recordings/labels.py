@@ -271,11 +271,11 @@ def labelled(recording: Recording, rows: Sequence[LabelRow]) -> Recording:
 def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Annotation]:
     first, last = int(recording.stamps.min()), int(recording.stamps.max())
     seconds = (last - first) / NANOSECONDS
-    said: dict[tuple[float, float] | None, str] = {}
+    lines: dict[tuple[float, float] | None, str] = {}
     for row in rows:
         line = row.where.rpartition(":")[2]
-        if said.setdefault(row.span, line) != line:
-            fault = f"has the times of line {said[row.span]}"
+        if lines.setdefault(row.span, line) != line:
+            fault = f"has the times of line {lines[row.span]}"
             raise LabelError(row.where, fault, "write the glosses of one sentence as A|B")
         start, end = row.span or (0.0, seconds)
         if start > seconds or end > seconds + OVERRUN:
@@ -290,11 +290,11 @@ def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Ann
 
 
 def _one(rows: Sequence[LabelRow], column: str) -> str:
-    """Return what the rows of a recording say in a column, once."""
-    said = ""
+    """Return the one value that the rows of a recording have in a column."""
+    value = ""
     for row in rows:
         word = str(getattr(row, column))
-        if word and said and word != said:
-            raise LabelError(row.where, f"{column} is '{word}', above it is '{said}'")
-        said = said or word
-    return said
+        if word and value and word != value:
+            raise LabelError(row.where, f"{column} is '{word}', above it is '{value}'")
+        value = value or word
+    return value

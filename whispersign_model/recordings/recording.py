@@ -29,7 +29,7 @@ class Coordinates(IntEnum):
 class Segment:
     """One gloss, or the glosses of one sentence in order, signed between two capture times.
 
-    Without a gloss it says that nothing is signed between them.
+    Without a gloss, nothing is signed between them.
     """
 
     glosses: tuple[str, ...]
@@ -51,7 +51,7 @@ class Recording:
         signer, source, split: who signed, which sensor or collection, "train"/"val"/"test" or "".
         smoothing: the filter already applied to the positions, "" for none (``Smoothing.name``).
         untrackable: joints that claimed to be tracked without a finite position, all frames.
-        meta: whatever else the source says about itself.
+        meta: other metadata of the source.
     """
 
     stamps: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""ClipStore of a recording session: a bag each, which is there whole as soon as it counts."""
+"""Takes of a recording session: a bag each, which is there whole as soon as it counts."""
 
 from __future__ import annotations
 

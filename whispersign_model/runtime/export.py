@@ -1,4 +1,4 @@
-"""Export of a checkpoint to ONNX: two graphs, what the checkpoint says of itself, and a proof."""
+"""Export of a checkpoint to ONNX: two graphs with metadata, checked against the checkpoint."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from whispersign_model.network.onnx_file import (
 from whispersign_model.network.streaming import (
     EncoderStep,
     Rescorer,
-    StretchReader,
+    SegmentReader,
     UtteranceRescorer,
     initial_state,
     with_plain_products,
@@ -48,8 +48,8 @@ from whispersign_model.runtime.onnx_backend import (
     LENGTHS,
     LOG_PROBS,
     PATCHES,
-    SAID,
     SCORES,
+    SEGMENT_SCORES,
     SEGMENTS,
     SEQUENCES,
     STATES,
@@ -73,7 +73,7 @@ class Parity:
     Attributes:
         whole: of whole clips.
         streams: of streams, over all sizes of chunks.
-        second: of what the second pass says: sequences' scores, or of segments' probabilities.
+        second: of the second pass: scores of sequences, or probabilities of segments.
     """
 
     whole: float
@@ -133,7 +133,7 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
 
 @contextmanager
 def _only_errors_logged() -> Iterator[None]:
-    """What exporter and quantiser log below an error says nothing to a user."""
+    """Silence exporter and quantiser below errors: their logs do not help a user."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -166,7 +166,7 @@ def install(source: Path, out: Path) -> None:
 def save(
     encoder: onnx.ModelProto, rescorer: onnx.ModelProto, metadata: CheckpointMetadata, out: Path
 ) -> None:
-    """Write two graphs with what the checkpoint says of itself."""
+    """Write two graphs with the metadata of the checkpoint."""
     digest = _write(rescorer, rescore_file(out), {})
     _write(encoder, out, {ABOUT: metadata.model_dump_json(), RESCORE_DIGEST: digest})
 
@@ -209,10 +209,10 @@ def second_graph(model: WhisperSignModel) -> onnx.ModelProto:
     """Return the second pass: for any number of sequences of any length, or of segments."""
     if model.config.decoder.detects:
         return _graph(
-            StretchReader(with_plain_products(model)),
+            SegmentReader(with_plain_products(model)),
             (torch.ones(20, JOINTS, FEATURES), torch.tensor([[0, 9], [4, 20], [3, 7]])),
             [UTTERANCE, SEGMENTS],
-            [SAID],
+            [SEGMENT_SCORES],
             ({0: torch.export.Dim("frames", min=1)}, {0: torch.export.Dim("count", min=1)}),
         )
     states = torch.zeros(5, model.config.frontend.d_model)
@@ -265,7 +265,7 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
         features = made_up_features(generator, frames)
         one, other = reference.encode(features), exported.encode(features)
         whole.append(_difference(one.log_probs, other.log_probs))
-        second.append(_difference(*(_asked(each.second_pass, frames) for each in (one, other))))
+        second.append(_difference(*(_outputs(each.second_pass, frames) for each in (one, other))))
         for chunk in CHUNKS:
             stream = exported.stream(chunk)
             rows = [stream.push(features[: frames // 2]), stream.push(features[frames // 2 :])]
@@ -275,11 +275,11 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
     return Parity(*(float(np.max(values)) for values in (whole, streams, second)))
 
 
-def _asked(second_pass: SecondPassScorer, frames: int) -> NDArray[np.floating]:
-    """Return what a second pass says of a clip."""
+def _outputs(second_pass: SecondPassScorer, frames: int) -> NDArray[np.floating]:
+    """Return the output of a second pass for a clip."""
     if isinstance(second_pass, SegmentScorer):
-        said = second_pass.score(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
-        return np.exp(said)
+        log_probs = second_pass.score(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
+        return np.exp(log_probs)
     return second_pass(HYPOTHESES)
 
 

@@ -19,7 +19,7 @@ def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
     Args:
         path: an exported network, or a checkpoint's folder or weights file; a folder that holds
             the same network as ``model.onnx`` gives that one.
-        device: auto, cpu or cuda; without a GPU, cuda falls back and ``notice`` says so.
+        device: auto, cpu or cuda; without a GPU, cuda falls back and ``notice`` reports it.
         threads: CPU threads; one leaves the other cores to the robot.
 
     Raises:

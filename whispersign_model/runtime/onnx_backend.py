@@ -26,7 +26,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's level of severity
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
 UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads them too
-SEGMENTS, SAID = "segments", "said"
+SEGMENTS, SEGMENT_SCORES = "segments", "segment_scores"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
 
@@ -115,8 +115,8 @@ class OnnxBackend:
     ) -> NDArray[np.float32]:
         """Return ``(N, V)`` log-probabilities of what is signed in segments of a clip."""
         feed = {UTTERANCE: features, SEGMENTS: segments}
-        said: NDArray[np.float32] = self._second.run([SAID], feed)[0]
-        return said
+        scores: NDArray[np.float32] = self._second.run([SEGMENT_SCORES], feed)[0]
+        return scores
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""

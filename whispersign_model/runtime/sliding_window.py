@@ -26,7 +26,7 @@ class SlidingWindowInference:
     both windows say is given once, and one sign made twice is given twice; where they differ on
     when a sign was, it can still be given twice. Memory is bounded by the window.
     :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` is the better way for a
-    stream: it hears earlier and forgets nothing at a window's edge.
+    stream: it answers earlier and keeps its state at a window's edge.
 
     Args:
         model: a runtime, or a PyTorch network, which is put into evaluation mode on the CPU.

@@ -18,7 +18,7 @@ from whispersign_model.runtime.chunks import ChunkStream
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
-    """Return the device to use and, when it is not the one asked for, a sentence that says so.
+    """Return the device to use and, when it is not the one asked for, a notice.
 
     Raises:
         ConfigError: when the name is not auto, cpu or cuda.

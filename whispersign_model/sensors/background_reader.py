@@ -1,4 +1,4 @@
-"""The newest picture wins: a slow detector never falls behind."""
+"""The latest picture wins: a slow detector never falls behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class LatestValue(Generic[Item]):
-    """A place for one picture or message: the newest wins, those that nobody took are counted."""
+    """A place for one picture or message: the latest wins, those that nobody took are counted."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -45,12 +45,12 @@ class LatestValue(Generic[Item]):
 
 
 class BackgroundReader:
-    """Pictures read in a thread of their own, so that a slow detector gets the newest one."""
+    """Pictures read in a thread of their own, so that a slow detector gets the latest one."""
 
-    def __init__(self, pictures: FrameSource) -> None:
-        self._pictures = pictures
-        self.host_clock = pictures.host_clock
-        self._newest: LatestValue[Picture] = LatestValue()
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self.host_clock = source.host_clock
+        self._latest: LatestValue[Picture] = LatestValue()
         self._too_fast = 0  # of earlier openings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -58,21 +58,21 @@ class BackgroundReader:
     @property
     def drops(self) -> Counter[str]:
         """Pictures lost, by cause: those of the source, and those that came too fast."""
-        too_fast = self._too_fast + self._newest.dropped
-        return self._pictures.drops + Counter(pictures_too_fast=too_fast)
+        too_fast = self._too_fast + self._latest.dropped
+        return self._source.drops + Counter(pictures_too_fast=too_fast)
 
     def open(self) -> None:
         """Open the source; it is read from the first ``read`` on."""
-        self._newest = LatestValue()
-        self._pictures.open()
+        self._latest = LatestValue()
+        self._source.open()
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the newest picture."""
+        """Return the latest picture."""
         if self._thread is None:
             self._stop.clear()
             self._thread = threading.Thread(target=self._run, name="grabber", daemon=True)
             self._thread.start()
-        return self._newest.take(timeout)
+        return self._latest.take(timeout)
 
     def close(self) -> None:
         """Stop reading and close the source."""
@@ -80,16 +80,16 @@ class BackgroundReader:
         if self._thread is not None:
             self._thread.join()
         self._thread = None
-        self._too_fast += self._newest.dropped
-        self._newest = LatestValue()
-        self._pictures.close()
+        self._too_fast += self._latest.dropped
+        self._latest = LatestValue()
+        self._source.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                picture = self._pictures.read(0.1)
+                picture = self._source.read(0.1)
             except Exception as error:  # handed on to whoever reads
-                self._newest.fail(error)
+                self._latest.fail(error)
                 return
             if picture is not None:
-                self._newest.put(picture)
+                self._latest.put(picture)

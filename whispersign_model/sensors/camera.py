@@ -1,4 +1,4 @@
-"""A camera as a sensor: hands detected in pictures, told apart, and placed in metres."""
+"""A camera as a sensor: hands found in pictures, as left and right, placed in metres."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CameraOptions:
             picture's upper left corner, and z away from the camera, relative to the wrist.
         mirrored: the pictures are mirror images, as many video calls and phones give them.
         field_of_view: degrees along the longer side, where there is no calibration.
-        hand_length: metres from wrist to middle knuckle of this signer; 0: as the detector says.
+        hand_length: metres from wrist to middle knuckle of this signer; 0: by the detector.
         calibration: the camera's; a picture's own takes precedence.
     """
 
@@ -89,8 +89,8 @@ class CameraHands:
     def __init__(self, options: CameraOptions | None = None) -> None:
         self._options = options or CameraOptions()
         self._detector = HandDetector(self._options.detector)
-        self._sides = HandednessTracker()
-        self._placer = HandTranslationEstimator(self._options.hand_length)
+        self._handedness = HandednessTracker()
+        self._translation = HandTranslationEstimator(self._options.hand_length)
         self.pixels: Image | None = None
         self.left: Detection | None = None
         self.right: Detection | None = None
@@ -110,7 +110,7 @@ class CameraHands:
             pixels = turned_round(pixels)
         self.pixels = pixels
         found = self._detector.detect(pixels, picture.stamp)
-        self.left, self.right = self._sides.assign(picture.stamp, found)
+        self.left, self.right = self._handedness.assign(picture.stamp, found)
         wanted = coordinates or COORDINATES[self._options.coordinates]
         hands = [self._hand(*side, picture, wanted) for side in zip(HANDS, (self.left, self.right))]
         return Observation.of_hands(picture.stamp, *hands)
@@ -129,7 +129,7 @@ class CameraHands:
             depths = hand.depths - hand.depths[0]
             return np.column_stack([hand.pixels, depths]) / height, hand.score
         rays = self._rays(hand.pixels, picture, width, height)
-        placed = self._placer.place(side, picture.stamp, hand.world, rays)
+        placed = self._translation.place(side, picture.stamp, hand.world, rays)
         if placed is None:
             return None
         joints, fit = placed
@@ -160,13 +160,13 @@ class CameraSensor:
 
     source = SOURCE
 
-    def __init__(self, pictures: FrameSource, options: CameraOptions | None = None) -> None:
+    def __init__(self, source: FrameSource, options: CameraOptions | None = None) -> None:
         options = options or CameraOptions()
         self.coordinates = self._wanted = COORDINATES[options.coordinates]
-        self.host_clock = pictures.host_clock
+        self.host_clock = source.host_clock
         self.seconds = 0.0
         self._options = options
-        self._pictures = pictures
+        self._source = source
         self._hands: CameraHands | None = None
         self._size = ""
 
@@ -178,12 +178,12 @@ class CameraSensor:
         """Load the detector and open the camera."""
         if self._hands is None:
             self._hands = CameraHands(self._options)
-        self._pictures.open()
+        self._source.open()
 
     def read(self, timeout: float) -> Observation | None:
         """Look at the next picture."""
         assert self._hands is not None
-        picture = self._pictures.read(timeout)
+        picture = self._source.read(timeout)
         if picture is None:
             return None
         self.coordinates = self._wanted
@@ -208,14 +208,14 @@ class CameraSensor:
 
     def close(self) -> None:
         """Close the camera and free the detector: another stream begins with the next opening."""
-        self._pictures.close()
+        self._source.close()
         if self._hands is not None:
             self._hands.close()
         self._hands = None
 
     def drops(self) -> Mapping[str, int]:
         """Pictures lost, by cause."""
-        return self._pictures.drops
+        return self._source.drops
 
     def values(self) -> Mapping[str, object]:
         """The size of the pictures."""

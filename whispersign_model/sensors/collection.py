@@ -24,7 +24,7 @@ class Clip:
         name: unique in the collection; the name of its bag.
         gloss: what is signed in it from the beginning to the end, "" where unknown.
         signer: "" where unknown.
-        rows: what a table says of it; it takes precedence over the above.
+        rows: of a table; they take precedence over the above.
     """
 
     path: Path

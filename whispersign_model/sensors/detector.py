@@ -83,7 +83,7 @@ def find_bundle(given: str) -> Path:
     """Return the detector's model file.
 
     Raises:
-        SensorError: it is missing; says how to get it.
+        SensorError: it is missing; the error names the source.
     """
     candidates = (Path(given).expanduser(),) if given else CACHES
     for path in candidates:

@@ -32,7 +32,7 @@ from whispersign_model.sensors.picture_files import (
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 
-# Keys of a bag's custom data: the options that its skeletons come from, and what it was told of.
+# Keys of a bag's custom data: the options of the extraction, and the labels that the clip had.
 MADE_WITH, TOLD = "extraction", "told"
 
 Advance = Callable[[int, int], None]  # pictures done, pictures in all (0: unknown)
@@ -97,15 +97,15 @@ def extract(
         LabelError: a table's times are not within the file.
     """
     options = options or ExtractionOptions()
-    pictures = open_file(clip.path, options.rate)
+    source = open_file(clip.path, options.rate)
     recording = record(
-        pictures, options, clip.name, lambda done, _: advance and advance(done, pictures.number)
+        source, options, clip.name, lambda done, _: advance and advance(done, source.number)
     )
-    return labelled_as(clip, recording), tuple(_notes(pictures))
+    return labelled_as(clip, recording), tuple(_notes(source))
 
 
 def record(
-    pictures: FrameSource,
+    source: FrameSource,
     options: ExtractionOptions,
     name: str,
     looked: Callable[[int, CameraSensor], object] = lambda done, sensor: None,
@@ -113,7 +113,7 @@ def record(
     """Look at every picture of a source that ends.
 
     Args:
-        pictures: the source; it is opened and closed.
+        source: of pictures; it is opened and closed.
         options: see ``ExtractionOptions``.
         name: of the recording, and of the file in faults.
         looked: called after each picture with the number of those done.
@@ -121,7 +121,7 @@ def record(
     Raises:
         SensorError: the source or the detector is at fault.
     """
-    sensor = CameraSensor(pictures, options.camera)
+    sensor = CameraSensor(source, options.camera)
     frames: list[Observation] = []
     try:
         sensor.open()
@@ -130,7 +130,7 @@ def record(
             looked(len(frames), sensor)
     finally:
         sensor.close()
-    if not frames and isinstance(pictures, Excerpt):
+    if not frames and isinstance(source, Excerpt):
         raise SensorError(name, "has no picture there", "look earlier")
     if not frames:
         raise SensorError(name, "holds no picture that can be read", "replace it")
@@ -187,7 +187,7 @@ def extract_all(
     """Write one bag a clip into a folder, several at a time; yield what became of each.
 
     Bags that are there already, made with the same options, are left alone: an interrupted
-    extraction goes on where it was. Where one process works alone, ``advance`` is told of each
+    extraction goes on where it was. Where one process works alone, ``advance`` is called for each
     picture.
 
     Raises:
@@ -274,8 +274,8 @@ def _all(sensor: CameraSensor) -> Iterator[Observation]:
             yield observation
 
 
-def _notes(pictures: VideoFile | ImageFolder) -> Iterator[str]:
-    if unreadable := pictures.drops["unreadable_pictures"]:
+def _notes(source: VideoFile | ImageFolder) -> Iterator[str]:
+    if unreadable := source.drops["unreadable_pictures"]:
         yield f"{unreadable} pictures cannot be read"
-    if isinstance(pictures, VideoFile) and pictures.invented_stamps:
-        yield f"{pictures.invented_stamps} pictures without a time of their own"
+    if isinstance(source, VideoFile) and source.invented_stamps:
+        yield f"{source.invented_stamps} pictures without a time of their own"

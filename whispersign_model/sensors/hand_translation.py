@@ -64,7 +64,7 @@ class HandTranslationEstimator:
     the distance from the camera. Hands do not change: the median of the last seconds is used.
 
     Args:
-        hand_length: metres from wrist to middle knuckle; 0: as the detector says.
+        hand_length: metres from wrist to middle knuckle; 0 keeps the detector's estimate.
     """
 
     def __init__(self, hand_length: float = 0.0) -> None:
@@ -85,7 +85,7 @@ class HandTranslationEstimator:
 
         Returns:
             its joints ``(21, 3)`` in metres before the camera, each on its landmark's ray, and a
-            factor in (0, 1] that tells how well shape and picture fit; or None where no place in
+            factor in (0, 1] of how well shape and picture fit; or None where no place in
             front of the camera explains the picture.
         """
         shape = world * self._scale(stamp, world)

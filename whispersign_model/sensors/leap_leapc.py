@@ -58,7 +58,7 @@ class LeapCLeap:
         self._repeated = 0
 
     def open(self) -> None:
-        """Connect to the service; that it is there, and the device, is told by its events."""
+        """Connect to the service; its events report the connection and the device."""
         try:
             self._connection = self._leap.Connection()
             self._connection.connect(auto_poll=False)

@@ -19,9 +19,9 @@ from whispersign_model.timestamps import NANOSECONDS
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
                   ".webm", ".wmv")  # fmt: skip
-ASSUMED_RATE = 30.0  # pictures a second of a file that does not say
+ASSUMED_RATE = 30.0  # pictures a second of a file that gives no rate
 MILLISECONDS = NANOSECONDS // 1000
-# What is wrong with a file is told by an error of ours, in one line.
+# A fault in a file is reported by a SensorError, in one line.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
@@ -33,7 +33,7 @@ class VideoFile:
     file's frame interval, and is counted.
 
     Attributes:
-        number: pictures that the file says it holds, 0 when it does not say.
+        number: number of pictures by the file's header, 0 when it gives none.
     """
 
     host_clock = False
@@ -142,7 +142,7 @@ class Excerpt:
     """The pictures of a file from one time to another, by the file's own stamps.
 
     Args:
-        pictures: the file.
+        source: the file.
         start: seconds from its beginning.
         duration: seconds; None: to the end.
     """
@@ -150,21 +150,21 @@ class Excerpt:
     host_clock = False
 
     def __init__(
-        self, pictures: VideoFile | ImageFolder, start: float = 0.0, duration: float | None = None
+        self, source: VideoFile | ImageFolder, start: float = 0.0, duration: float | None = None
     ) -> None:
-        self._pictures = pictures
+        self._source = source
         self._first = round(start * NANOSECONDS)
         self._last = None if duration is None else self._first + round(duration * NANOSECONDS)
-        self.drops = pictures.drops
+        self.drops = source.drops
 
     def open(self) -> None:
         """Open the file."""
-        self._pictures.open()
+        self._source.open()
 
     def read(self, timeout: float) -> Picture | None:
         """Return the next picture; those before the first are read and left out."""
         while True:
-            picture = self._pictures.read(timeout)
+            picture = self._source.read(timeout)
             if picture is None or picture.stamp >= self._first:
                 break
         if picture is not None and self._last is not None and picture.stamp > self._last:
@@ -173,34 +173,34 @@ class Excerpt:
 
     def close(self) -> None:
         """Close the file."""
-        self._pictures.close()
+        self._source.close()
 
 
 class Played:
     """A file played as if it were a camera: stamped from now on, and paced.
 
     Args:
-        pictures: the file; its stamps count from its beginning.
+        source: the file; its stamps count from its beginning.
         paced: wait for each picture's time; otherwise it is given as soon as it is asked for.
     """
 
     host_clock = True
 
-    def __init__(self, pictures: VideoFile | ImageFolder, paced: bool = True) -> None:
-        self._pictures = pictures
+    def __init__(self, source: VideoFile | ImageFolder, paced: bool = True) -> None:
+        self._source = source
         self._paced = paced
-        self.drops = pictures.drops
+        self.drops = source.drops
         self._begin = 0
         self._waiting: Picture | None = None
 
     def open(self) -> None:
         """Open the file; its time starts with the first picture."""
-        self._pictures.open()
+        self._source.open()
         self._begin, self._waiting = 0, None
 
     def read(self, timeout: float) -> Picture | None:
         """Return the next picture once its time has come."""
-        picture = self._waiting or self._pictures.read(timeout)
+        picture = self._waiting or self._source.read(timeout)
         if picture is None:
             return None
         self._begin = self._begin or time.monotonic_ns() - picture.stamp
@@ -216,7 +216,7 @@ class Played:
 
     def close(self) -> None:
         """Close the file."""
-        self._pictures.close()
+        self._source.close()
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -28,7 +28,7 @@ class RetryPolicy:
 
 
 class ReaderCallbacks(Protocol):
-    """Whoever the reader tells; every method is called in the reader's thread."""
+    """Callbacks of a reader; every method is called in the reader's thread."""
 
     def observed(self, observation: Observation) -> None:
         """Take an observation."""
@@ -48,7 +48,7 @@ class Reader:
 
     Args:
         sensor: used by this thread alone from now on.
-        callbacks: told what happens.
+        callbacks: called for every event.
         retry: how long to wait for what.
     """
 
@@ -103,7 +103,7 @@ class Reader:
             self._callbacks.lost(SensorError(self._sensor.source, fault))
 
     def _read(self) -> None:
-        """Read until stopped, and say when an open sensor is silent."""
+        """Read until stopped, and report when an open sensor is silent."""
         last = time.monotonic()
         silent = False
         while not self._stop.is_set():

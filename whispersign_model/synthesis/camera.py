@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.synthesis.rotations import Floats
+from whispersign_model.synthesis.vectors import Floats
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, WRIST
-from whispersign_model.synthesis.rotations import Floats, to_matrices
+from whispersign_model.synthesis.vectors import Floats
 
 MIRROR = np.array([-1.0, 1.0, 1.0])  # positions of a right hand -> those of its mirror image
 
@@ -178,18 +179,18 @@ def _thumb_directions(angles: Floats) -> Floats:
 
 
 def joint_positions(
-    geometry: HandGeometry, angles: Floats, rotations: Floats, wrists: Floats
+    geometry: HandGeometry, angles: Floats, rotations: Rotation, wrists: Floats
 ) -> Floats:
     """Joint positions ``(T, 21, 3)`` metres of a right hand in the sensor frame.
 
     Args:
         geometry: the hand.
         angles: ``(T, 5, 4)`` radians.
-        rotations: ``(T, 4)`` unit quaternions, hand frame -> sensor frame.
+        rotations: ``T`` rotations, hand frame -> sensor frame.
         wrists: ``(T, 3)`` metres, where the wrist is.
     """
     local = joints_in_hand_frame(geometry, angles)
-    joints = np.einsum("tij,tkj->tki", to_matrices(rotations), local) + wrists[:, None]
+    joints = np.einsum("tij,tkj->tki", rotations.as_matrix(), local) + wrists[:, None]
     joints[:, WRIST] = wrists
     return np.asarray(joints)
 

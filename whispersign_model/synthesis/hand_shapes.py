@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from whispersign_model.skeleton import FINGERS, WRIST
-from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.synthesis.vectors import Floats, normalise
 
 SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
 
@@ -91,7 +91,7 @@ class HandShapes:
             self.plates.append(Plate((one[k], other[k + 1], one[k + 1]), np.stack([a, b, b])))
 
 
-def flesh_of(joints: Floats, hand: str) -> HandShapes:
+def hand_shapes_of(joints: Floats, hand: str) -> HandShapes:
     """The shapes of one hand with its forearm.
 
     Args:

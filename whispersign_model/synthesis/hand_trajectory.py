@@ -1,14 +1,15 @@
-"""The stroke of one sign: the course of both hands while the sign is made.
+"""The stroke of one sign: the trajectories of both hands while it is made.
 
 Everything here is in *dominant space*: the sensor frame as if the hand in question were a right
-hand. The other hand's course is computed in its own mirror image, where it is a right hand too.
+hand. The other hand's trajectory is computed in its own mirror image, where it is a right hand too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.synthesis.hand import clamp
 from whispersign_model.synthesis.lexicon import (
@@ -19,20 +20,19 @@ from whispersign_model.synthesis.lexicon import (
     Movement,
     Sign,
 )
-from whispersign_model.synthesis.rotations import (
-    Floats,
-    about,
-    from_matrix,
-    multiply,
-    to_matrices,
-)
 from whispersign_model.synthesis.style import SignerStyle, Variation
+from whispersign_model.synthesis.vectors import Floats
 
 GRID = 200.0  # Hz, on which movements are computed before a sensor samples them
 NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres: locations spread about this point
 RAMP = 0.25  # share of a repeated stroke spent speeding up, and again slowing down
 WIGGLE = np.deg2rad(18.0)
-WRIST_AXES = {"twist": (0.0, 0.0, 1.0), "nod": (1.0, 0.0, 0.0), "wave": (0.0, 1.0, 0.0)}
+WRIST_AXES = {
+    "none": (0.0, 0.0, 0.0),
+    "twist": (0.0, 0.0, 1.0),
+    "nod": (1.0, 0.0, 0.0),
+    "wave": (0.0, 1.0, 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class HandTrajectory:
 
     Attributes:
         wrist: ``(N, 3)`` metres.
-        rotation: ``(N, 4)`` unit quaternions, hand frame -> sensor frame.
+        rotation: ``N`` rotations, hand frame -> sensor frame.
         angles: ``(N, 5, 4)`` radians.
     """
 
     wrist: Floats
-    rotation: Floats
+    rotation: Rotation
     angles: Floats
 
     def __len__(self) -> int:
@@ -54,10 +54,10 @@ class HandTrajectory:
 
     @classmethod
     def joined(cls, parts: list[HandTrajectory]) -> HandTrajectory:
-        """One course after the other."""
+        """Concatenate trajectories."""
         return cls(
             np.concatenate([part.wrist for part in parts]),
-            np.concatenate([part.rotation for part in parts]),
+            Rotation.concatenate([part.rotation for part in parts]),
             np.concatenate([part.angles for part in parts]),
         )
 
@@ -69,13 +69,13 @@ class HandTrajectory:
         """``count`` copies of sample ``last`` (-1 the end, 0 the beginning)."""
         return HandTrajectory(
             np.repeat(self.wrist[last][None], count, axis=0),
-            np.repeat(self.rotation[last][None], count, axis=0),
+            self.rotation[np.full(count, last)],
             np.repeat(self.angles[last][None], count, axis=0),
         )
 
 
 def minimum_jerk(phase: Floats) -> Floats:
-    """Position along a minimum-jerk reach (Flash and Hogan 1985), phase and result in [0, 1]."""
+    """Position along a minimum-jerk movement (Flash and Hogan 1985), phase and result in [0, 1]."""
     return np.asarray(phase**3 * (10 - 15 * phase + 6 * phase**2))
 
 
@@ -89,17 +89,17 @@ def even_pace(phase: Floats) -> Floats:
 
 
 class SignAnimator:
-    """Turns signs of a lexicon into courses for one signer."""
+    """Turns signs of a lexicon into trajectories for one signer."""
 
     def __init__(self, lexicon: Lexicon, style: SignerStyle) -> None:
         self.lexicon = lexicon
         self.style = style
         self._relaxed = lexicon.handshapes["relaxed"].radians()
 
-    def stroke(
+    def animate(
         self, sign: Sign, variation: Variation
     ) -> tuple[HandTrajectory, HandTrajectory | None]:
-        """The courses of the dominant and, in two-handed signs, of the other hand."""
+        """The trajectories of the dominant and, in two-handed signs, of the other hand."""
         samples = max(round(sign.duration / (self.style.tempo * variation.tempo) * GRID), 8)
         phase = np.linspace(0.0, 1.0, samples)
         main = self._moving(sign, sign.movement, phase, variation, hand=0)
@@ -117,7 +117,7 @@ class SignAnimator:
         rotation = self._rotation(palm, fingers, np.zeros(3))
         wrist = self._wrist_at(self._point(location), rotation)
         angles = self._angles(handshape, np.zeros((5, 4)))
-        return HandTrajectory(wrist[None], rotation[None], angles[None]).held(0, samples)
+        return HandTrajectory(wrist, rotation, angles[None]).held(0, samples)
 
     def _moving(
         self,
@@ -132,10 +132,8 @@ class SignAnimator:
         point = self._point(sign.location) + variation.offset[hand]
         path = self._path(movement, phase, self.style.amplitude * variation.amplitude, shift)
         wrist = self._wrist_at(point, nominal) + path
-        rotation = np.broadcast_to(nominal, (len(phase), 4))
-        if movement.wrist != "none":
-            swing = np.deg2rad(movement.degrees) * _swing(phase, movement.repeats, shift)
-            rotation = multiply(rotation, about(WRIST_AXES[movement.wrist], swing))
+        swing = np.deg2rad(movement.degrees) * _swing(phase, movement.repeats, shift)
+        rotation = nominal * Rotation.from_rotvec(swing[:, None] * WRIST_AXES[movement.wrist])
         first, second = (
             self._angles(name, variation.fingers[hand])[None] for name in sign.handshapes
         )
@@ -155,11 +153,8 @@ class SignAnimator:
             scale = self.style.amplitude * variation.amplitude
             path = self._path(sign.movement, phase, scale, 0.0)
         angles = self._angles(base.handshape, variation.fingers[1])
-        return HandTrajectory(
-            wrist + path,
-            np.repeat(rotation[None], len(phase), axis=0),
-            np.repeat(angles[None], len(phase), axis=0),
-        )
+        still = HandTrajectory(wrist, rotation, angles[None]).held(0, len(phase))
+        return replace(still, wrist=still.wrist + path)
 
     def _direction(self, word: str) -> Floats:
         """A direction in dominant space: left and right stay what they are for everybody."""
@@ -168,12 +163,11 @@ class SignAnimator:
             vector = -vector
         return vector
 
-    def _rotation(self, palm: str, fingers: str, tilt: Floats) -> Floats:
+    def _rotation(self, palm: str, fingers: str, tilt: Floats) -> Rotation:
+        """Return the one rotation that points palm and fingers, then tilts the hand."""
         normal, along = self._direction(palm), self._direction(fingers)
         matrix = np.stack([np.cross(normal, along), -normal, -along], axis=1)
-        turn = self.style.tilt + tilt
-        angle = float(np.linalg.norm(turn))
-        return multiply(about(turn, np.array(angle)), from_matrix(matrix))
+        return Rotation.from_rotvec(self.style.tilt + tilt) * Rotation.from_matrix(matrix[None])
 
     def _point(self, location: str) -> Floats:
         place = np.array(self.lexicon.locations[location])
@@ -181,8 +175,9 @@ class SignAnimator:
         scaled = spread + self.style.location_scale * (place - spread)
         return np.asarray(scaled + self.style.location_offset)
 
-    def _wrist_at(self, palm_centre: Floats, rotation: Floats) -> Floats:
-        return np.asarray(palm_centre - to_matrices(rotation) @ self.style.geometry.palm_centre)
+    def _wrist_at(self, palm_centre: Floats, rotation: Rotation) -> Floats:
+        """Return the wrist ``(1, 3)`` of a hand whose palm has this centre and rotation."""
+        return np.asarray(palm_centre - rotation.apply(self.style.geometry.palm_centre))
 
     def _angles(self, handshape: str, deviation: Floats) -> Floats:
         shape = self.lexicon.handshapes[handshape].radians()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import LIMITS, clamp
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, SignAnimator
 from whispersign_model.synthesis.performance import transition, transition_samples
-from whispersign_model.synthesis.rotations import normalise
 
 IDLE_KINDS = ("rest", "scratch", "random")
 RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # metres, dominant space: corners of random movement
@@ -17,31 +17,31 @@ SCRATCH_BEND = np.deg2rad(22.0)
 SCRATCH_RATE = 4.0  # Hz
 
 
-def idle_courses(
-    kind: str, seconds: float, formation: SignAnimator, rng: np.random.Generator
+def idle_trajectories(
+    kind: str, seconds: float, animator: SignAnimator, rng: np.random.Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
-    """The courses of both hands (dominant, other) during a non-sign movement.
+    """The trajectories of both hands (dominant, other) during a non-sign movement.
 
     Raises:
         ConfigError: if ``kind`` is not one of ``IDLE_KINDS``.
     """
     samples = max(round(seconds * GRID), 2)
     if kind == "rest":
-        ready = formation.posture("relaxed", "down", "forward", "ready", samples)
+        ready = animator.posture("relaxed", "down", "forward", "ready", samples)
         return ready, ready
     if kind == "scratch":
-        return _scratch(samples, formation, rng)
+        return _scratch(samples, animator, rng)
     if kind == "random":
-        return _random(samples, formation, rng), _random(samples, formation, rng)
+        return _random(samples, animator, rng), _random(samples, animator, rng)
     raise ConfigError(kind, "is not an idle movement", f"choose from {', '.join(IDLE_KINDS)}")
 
 
 def _scratch(
-    samples: int, formation: SignAnimator, rng: np.random.Generator
+    samples: int, animator: SignAnimator, rng: np.random.Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
     """One hand's bent fingers scratch the back of the other."""
-    base = formation.posture("relaxed", "down", "in", "base", samples)
-    hand = formation.posture("claw", "down", "forward", "above", samples)
+    base = animator.posture("relaxed", "down", "in", "base", samples)
+    hand = animator.posture("claw", "down", "forward", "above", samples)
     seconds = np.arange(samples) / GRID
     fade = np.sin(np.pi * np.linspace(0, 1, samples)) ** 0.5
     turns = 2 * np.pi * SCRATCH_RATE * rng.uniform(0.8, 1.2) * seconds
@@ -50,9 +50,9 @@ def _scratch(
     return HandTrajectory(hand.wrist, hand.rotation, clamp(angles)), base
 
 
-def _random(samples: int, formation: SignAnimator, rng: np.random.Generator) -> HandTrajectory:
+def _random(samples: int, animator: SignAnimator, rng: np.random.Generator) -> HandTrajectory:
     """From one random place, orientation and posture to the next."""
-    relaxed = formation.lexicon.handshapes["relaxed"].radians()
+    relaxed = animator.lexicon.handshapes["relaxed"].radians()
     parts: list[HandTrajectory] = []
     total = 0
     while total < samples:
@@ -61,7 +61,7 @@ def _random(samples: int, formation: SignAnimator, rng: np.random.Generator) -> 
         )
         place = HandTrajectory(
             rng.uniform(RANDOM_LOW, RANDOM_HIGH)[None],
-            normalise(rng.normal(size=4))[None],
+            Rotation.from_quat(np.roll(rng.normal(size=(1, 4)), -1, axis=1)),
             clamp(loose)[None],
         ).held(0, max(round(rng.uniform(0.0, 0.3) * GRID), 1))
         if parts:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import check_limits
-from whispersign_model.synthesis.rotations import Floats
+from whispersign_model.synthesis.vectors import Floats
 
 Direction = Literal["up", "down", "in", "out", "left", "right", "forward", "back"]
 # Sensor frame of a right hand: "in" points at the left hand.
@@ -255,11 +255,11 @@ def read_lexicon(path: Path) -> Lexicon:
     except OSError as error:
         raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
     except yaml.YAMLError as error:
-        raise ConfigError(path, f"is not YAML ({error})", "mend the file") from error
+        raise ConfigError(path, f"is not YAML ({error})", "correct the file") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "lexicon"
-        raise ConfigError(path, f"{where}: {first['msg']}", "mend the entry") from error
+        raise ConfigError(path, f"{where}: {first['msg']}", "correct the entry") from error
 
 
 @cache

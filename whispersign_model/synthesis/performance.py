@@ -6,27 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation, Slerp
 
 from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, minimum_jerk
-from whispersign_model.synthesis.rotations import (
-    Floats,
-    about,
-    angle_between,
-    continuous,
-    multiply,
-    normalise,
-    slerp,
-)
+from whispersign_model.synthesis.vectors import Floats
 
-# Limits of a transition made at tempo 1: peaks of a minimum-jerk reach.
+# Limits of a transition made at tempo 1: peaks of a minimum-jerk movement.
 PEAK_SPEED = 1.3  # m/s, wrist
 PEAK_ACCELERATION = 14.0  # m/s^2, wrist
 PEAK_TURN = 9.0  # rad/s, whole hand
 PEAK_BEND = 13.0  # rad/s, any finger joint
 SHORTEST = 0.14  # seconds
-JERK_SPEED = 1.875  # peak speed of a minimum-jerk reach of length 1 in time 1
+JERK_SPEED = 1.875  # peak speed of a minimum-jerk movement of length 1 in time 1
 JERK_ACCELERATION = 5.7735  # its peak acceleration
 
 DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, of a hand that is never quite still
@@ -36,7 +29,7 @@ DRIFT_FINGERS = np.deg2rad(0.6)
 
 
 @dataclass(frozen=True)
-class Motion:
+class SignInterval:
     """One gloss with the seconds of its stroke, from the start of the performance."""
 
     gloss: str
@@ -46,22 +39,22 @@ class Motion:
 
 @dataclass(frozen=True)
 class Performance:
-    """Courses of the left and the right hand on a common grid of ``GRID`` Hz.
+    """Trajectories of the left and the right hand on a common grid of ``GRID`` Hz.
 
     Attributes:
-        courses: left and right hand, each in dominant space (a left hand as its mirror image).
+        trajectories: left and right hand, each in dominant space (a left hand as its mirror image).
         geometry: the signer's hands.
-        strokes: the labels, in order.
+        signs: the labels, in order.
     """
 
-    courses: tuple[HandTrajectory, HandTrajectory]
+    trajectories: tuple[HandTrajectory, HandTrajectory]
     geometry: HandGeometry
-    strokes: tuple[Motion, ...]
+    signs: tuple[SignInterval, ...]
 
     @property
     def duration(self) -> float:
         """Seconds from the first sample to the last."""
-        return (len(self.courses[0]) - 1) / GRID
+        return (len(self.trajectories[0]) - 1) / GRID
 
     def joints(self, times: Floats) -> Floats:
         """True joint positions ``(T, 2 hands, 21, 3)`` metres, sensor frame, at seconds ``(T,)``.
@@ -69,32 +62,32 @@ class Performance:
         Times outside the performance give its first or last posture.
         """
         hands = []
-        for name, course in zip(HANDS, self.courses):
-            sampled = _sampled(course, times)
+        for name, trajectory in zip(HANDS, self.trajectories):
+            sampled = _sampled(trajectory, times)
             joints = joint_positions(self.geometry, sampled.angles, sampled.rotation, sampled.wrist)
             hands.append(mirrored(joints) if name == "left" else joints)
         return np.stack(hands, axis=1)
 
 
-def _sampled(course: HandTrajectory, times: Floats) -> HandTrajectory:
-    """The course at seconds ``(T,)``, linear between the samples of the grid."""
-    place = np.clip(times * GRID, 0, len(course) - 1)
-    before = np.minimum(place.astype(np.int64), max(len(course) - 2, 0))
-    after = np.minimum(before + 1, len(course) - 1)
+def _sampled(trajectory: HandTrajectory, times: Floats) -> HandTrajectory:
+    """The trajectory at seconds ``(T,)``, linear between the samples of the grid."""
+    place = np.clip(times * GRID, 0, len(trajectory) - 1)
+    before = np.minimum(place.astype(np.int64), max(len(trajectory) - 2, 0))
+    after = np.minimum(before + 1, len(trajectory) - 1)
     weight = (place - before)[:, None]
     mixed = [
         (1 - weight.reshape(-1, *[1] * (values.ndim - 1))) * values[before]
         + weight.reshape(-1, *[1] * (values.ndim - 1)) * values[after]
-        for values in (course.wrist, course.rotation, course.angles)
+        for values in (trajectory.wrist, _quaternions(trajectory.rotation), trajectory.angles)
     ]
-    return HandTrajectory(mixed[0], normalise(mixed[1]), mixed[2])
+    return HandTrajectory(mixed[0], Rotation.from_quat(mixed[1]), mixed[2])
 
 
 def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: float) -> int:
-    """Samples that the hand needs from the end of one course to the beginning of the next."""
+    """Samples that the hand needs from the end of one trajectory to the beginning of the next."""
     distance = float(np.linalg.norm(second.wrist[0] - first.wrist[-1]))
     bend = float(np.abs(second.angles[0] - first.angles[-1]).max())
-    turn = angle_between(first.rotation[-1], second.rotation[0])
+    turn = float((first.rotation[-1].inv() * second.rotation[0]).magnitude())
     seconds = max(
         SHORTEST,
         JERK_SPEED * distance / PEAK_SPEED,
@@ -108,40 +101,52 @@ def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: flo
 def transition(
     first: HandTrajectory, second: HandTrajectory, samples: int, swing: Floats | None = None
 ) -> HandTrajectory:
-    """A minimum-jerk reach of ``samples`` from the end of ``first`` to the start of ``second``.
+    """A minimum-jerk movement of ``samples`` from the end of ``first`` to the start of ``second``.
 
     Args:
         first: what comes before.
         second: what comes after.
-        samples: length of the reach; its ends are not repeated.
+        samples: length of the movement; its ends are not repeated.
         swing: ``(3,)`` metres by which the middle of the way bends aside.
     """
     phase = np.arange(1, samples + 1) / (samples + 1)
-    reach = minimum_jerk(phase)
-    wrist = first.wrist[-1] + reach[:, None] * (second.wrist[0] - first.wrist[-1])
+    progress = minimum_jerk(phase)
+    wrist = first.wrist[-1] + progress[:, None] * (second.wrist[0] - first.wrist[-1])
     if swing is not None:
         wrist = wrist + (np.sin(np.pi * phase) ** 2)[:, None] * swing
-    angles = first.angles[-1] + reach[:, None, None] * (second.angles[0] - first.angles[-1])
-    return HandTrajectory(wrist, slerp(first.rotation[-1], second.rotation[0], reach), angles)
+    angles = first.angles[-1] + progress[:, None, None] * (second.angles[0] - first.angles[-1])
+    ends = Rotation.concatenate([first.rotation[-1], second.rotation[0]])
+    return HandTrajectory(wrist, Slerp([0, 1], ends)(progress), angles)
 
 
-def blended(course: HandTrajectory, seconds: float) -> HandTrajectory:
+def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
     """Let neighbouring postures run into each other: a Gaussian of this deviation over time."""
 
     def smooth(values: Floats) -> Floats:
         return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
 
-    rotation = normalise(smooth(continuous(course.rotation)))
+    rotation = Rotation.from_quat(smooth(_quaternions(trajectory.rotation)))
     return replace(
-        course, wrist=smooth(course.wrist), rotation=rotation, angles=smooth(course.angles)
+        trajectory,
+        wrist=smooth(trajectory.wrist),
+        rotation=rotation,
+        angles=smooth(trajectory.angles),
     )
 
 
-def drifting(course: HandTrajectory, rng: np.random.Generator, amount: float) -> HandTrajectory:
-    """Add the slow unsteadiness of a living hand; ``amount`` 0 leaves the course as it is."""
+def _quaternions(rotations: Rotation) -> Floats:
+    """Return quaternions ``(N, 4)`` whose signs are chosen so that neighbours lie close."""
+    quaternions = rotations.as_quat()
+    dots = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
+    signs = np.cumprod(np.concatenate([[1.0], np.where(dots < 0, -1.0, 1.0)]))
+    return np.asarray(quaternions * signs[:, None])
+
+
+def drifting(trajectory: HandTrajectory, rng: np.random.Generator, amount: float) -> HandTrajectory:
+    """Add the slow unsteadiness of a living hand; ``amount`` 0 leaves the trajectory as it is."""
     if amount == 0:
-        return course
-    count = len(course)
+        return trajectory
+    count = len(trajectory)
     seconds = np.arange(count) / GRID
 
     def wander(channels: int, deviation: float) -> Floats:
@@ -151,9 +156,6 @@ def drifting(course: HandTrajectory, rng: np.random.Generator, amount: float) ->
         waves = np.einsum("fc,fn->nc", sizes * np.cos(phases), np.sin(turns))
         return np.asarray(waves + np.einsum("fc,fn->nc", sizes * np.sin(phases), np.cos(turns)))
 
-    tilt = wander(3, DRIFT_TURN)
-    rotation = course.rotation
-    for axis, direction in enumerate(np.eye(3)):
-        rotation = multiply(about(direction, tilt[:, axis]), rotation)
-    angles = course.angles + wander(20, DRIFT_FINGERS).reshape(count, 5, 4)
-    return HandTrajectory(course.wrist + wander(3, DRIFT_WRIST), rotation, clamp(angles))
+    rotation = Rotation.from_euler("xyz", wander(3, DRIFT_TURN)) * trajectory.rotation
+    angles = trajectory.angles + wander(20, DRIFT_FINGERS).reshape(count, 5, 4)
+    return HandTrajectory(trajectory.wrist + wander(3, DRIFT_WRIST), rotation, clamp(angles))

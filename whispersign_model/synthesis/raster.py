@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.synthesis.camera import Camera
-from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.synthesis.vectors import Floats, normalise
 
 Pixels = NDArray[np.floating[Any]]  # float32
 NEAREST = 0.05  # metres before the camera; what is nearer is not drawn

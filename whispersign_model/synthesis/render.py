@@ -15,9 +15,9 @@ from whispersign_model.recordings.atomic import whole_file
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
-from whispersign_model.synthesis.hand_shapes import NAIL, SKIN, flesh_of
+from whispersign_model.synthesis.hand_shapes import NAIL, SKIN, hand_shapes_of
 from whispersign_model.synthesis.raster import Canvas, Paint, to_screen
-from whispersign_model.synthesis.rotations import Floats, normalise
+from whispersign_model.synthesis.vectors import Floats, normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), blue green red
@@ -93,7 +93,7 @@ class Renderer:
         return self._shade(canvas)
 
     def _hand(self, canvas: Canvas, joints: Floats, name: str) -> None:
-        shapes = flesh_of(joints, name)
+        shapes = hand_shapes_of(joints, name)
         placed = to_screen(self.camera, np.array(shapes.points), np.array(shapes.radii))
         if placed is None:
             return

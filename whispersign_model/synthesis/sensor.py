@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 
 from whispersign_model.skeleton import JOINTS, JOINTS_PER_HAND, WRIST
 from whispersign_model.synthesis.performance import Performance
-from whispersign_model.synthesis.rotations import Floats
+from whispersign_model.synthesis.vectors import Floats
 from whispersign_model.timestamps import NANOSECONDS
 
 SENSORS = ("leap", "camera", "ideal")

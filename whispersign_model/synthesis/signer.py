@@ -13,19 +13,19 @@ import numpy as np
 
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, SignAnimator
-from whispersign_model.synthesis.idle import idle_courses
+from whispersign_model.synthesis.idle import idle_trajectories
 from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon
 from whispersign_model.synthesis.performance import (
-    Motion,
     Performance,
+    SignInterval,
     blended,
     drifting,
     transition,
     transition_samples,
 )
-from whispersign_model.synthesis.rotations import Floats, normalise
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.style import SignerStyle, Variation
+from whispersign_model.synthesis.vectors import Floats, normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"
@@ -68,16 +68,16 @@ Item = SignItem | HoldItem | AwayItem | IdleItem
 
 @dataclass
 class _Take:
-    """What has been performed so far: parts of the dominant and the other hand's courses."""
+    """What has been performed so far: parts of the dominant and the other hand's trajectories."""
 
     parts: tuple[list[HandTrajectory], list[HandTrajectory]]
-    strokes: list[Motion] = field(default_factory=list)
+    signs: list[SignInterval] = field(default_factory=list)
     samples: int = 0
 
-    def append(self, courses: Sequence[HandTrajectory]) -> None:
-        for parts, course in zip(self.parts, courses):
-            parts.append(course)
-        self.samples += len(courses[0])
+    def append(self, trajectories: Sequence[HandTrajectory]) -> None:
+        for parts, trajectory in zip(self.parts, trajectories):
+            parts.append(trajectory)
+        self.samples += len(trajectories[0])
 
     @property
     def last(self) -> tuple[HandTrajectory, HandTrajectory]:
@@ -111,7 +111,7 @@ class Signer:
         self.sensor = sensor or SensorModel()
         self.name = name or f"synthetic{seed}"
         self.naturalness = naturalness
-        self._formation = SignAnimator(self.lexicon, self.style)
+        self._animator = SignAnimator(self.lexicon, self.style)
 
     def sign_sentence(
         self,
@@ -175,7 +175,7 @@ class Signer:
         performance = self.perform(script, take)
         rng = np.random.default_rng([self.seed, 2, take, _fingerprint(script)])
         stamps, positions, confidence = self.sensor.observe(performance, start, rng)
-        glosses = [stroke.gloss for stroke in performance.strokes]
+        glosses = [stroke.gloss for stroke in performance.signs]
         return Recording(
             stamps=stamps,
             positions=positions,
@@ -186,7 +186,7 @@ class Signer:
                     start + round(stroke.start * NANOSECONDS),
                     start + round(stroke.end * NANOSECONDS),
                 )
-                for stroke in performance.strokes
+                for stroke in performance.signs
             ),
             name=name or "_".join([self.name, f"take{take}", *(glosses or ["idle"])]),
             signer=self.name,
@@ -198,7 +198,7 @@ class Signer:
     def perform(self, script: Sequence[Item], take: int = 0) -> Performance:
         """The true movement of both hands for a script, whatever the sensor."""
         rng = np.random.default_rng([self.seed, 1, take, _fingerprint(script)])
-        lap = self._formation.posture("relaxed", "down", "forward", "lap", 1)
+        lap = self._animator.posture("relaxed", "down", "forward", "lap", 1)
         performed = _Take(([lap], [lap]), samples=1)
         before: Item | None = None  # the last item but for holds
         for item in script:
@@ -208,10 +208,10 @@ class Signer:
                 self._hold(item.seconds, performed)
             elif isinstance(item, AwayItem):
                 away = lap.held(0, max(round(item.seconds * GRID), 1))
-                self._reach((away, away), performed, rng)
+                self._move_to((away, away), performed, rng)
             else:
-                courses = idle_courses(item.kind, item.seconds, self._formation, rng)
-                self._reach(courses, performed, rng)
+                trajectories = idle_trajectories(item.kind, item.seconds, self._animator, rng)
+                self._move_to(trajectories, performed, rng)
             before = before if isinstance(item, HoldItem) else item
         hands = [
             drifting(
@@ -222,19 +222,19 @@ class Signer:
             for parts in performed.parts
         ]
         left, right = hands if self.style.left_handed else hands[::-1]
-        return Performance((left, right), self.style.geometry, tuple(performed.strokes))
+        return Performance((left, right), self.style.geometry, tuple(performed.signs))
 
     def _sign(self, gloss: str, performed: _Take, rng: np.random.Generator, again: bool) -> None:
         sign = self.lexicon.sign(gloss)
         variation = Variation.drawn(self.seed, gloss, rng, self.naturalness)
-        main, other = self._formation.stroke(sign, variation)
+        main, other = self._animator.animate(sign, variation)
         if again:
             self._retract(performed, sign.two_handed)
         if other is None:
-            begin = self._reach_one_handed(main, performed, rng)
+            begin = self._move_one_hand(main, performed, rng)
         else:
-            begin = self._reach((main, other), performed, rng)
-        performed.strokes.append(Motion(gloss, begin / GRID, (begin + len(main) - 1) / GRID))
+            begin = self._move_to((main, other), performed, rng)
+        performed.signs.append(SignInterval(gloss, begin / GRID, (begin + len(main) - 1) / GRID))
         self._hold(self.style.hold, performed)
 
     def _retract(self, performed: _Take, both: bool) -> None:
@@ -254,43 +254,43 @@ class Signer:
         )
         performed.append(targets)
 
-    def _reach(
+    def _move_to(
         self,
-        courses: tuple[HandTrajectory, HandTrajectory],
+        trajectories: tuple[HandTrajectory, HandTrajectory],
         performed: _Take,
         rng: np.random.Generator,
     ) -> int:
-        """Bring both hands to the beginning of courses, make them; the sample they begin at."""
+        """Bring both hands to trajectories, append these, and return their first sample."""
         samples = max(
-            transition_samples(last, course, self.style.tempo)
-            for last, course in zip(performed.last, courses)
+            transition_samples(last, trajectory, self.style.tempo)
+            for last, trajectory in zip(performed.last, trajectories)
         )
         performed.append(
             [
-                transition(last, course, samples, self._aside(last, course, rng))
-                for last, course in zip(performed.last, courses)
+                transition(last, trajectory, samples, self._aside(last, trajectory, rng))
+                for last, trajectory in zip(performed.last, trajectories)
             ]
         )
         begin = performed.samples
-        performed.append(courses)
+        performed.append(trajectories)
         return begin
 
-    def _reach_one_handed(
+    def _move_one_hand(
         self, main: HandTrajectory, performed: _Take, rng: np.random.Generator
     ) -> int:
         """The same for one hand; meanwhile the other goes to its resting place at leisure."""
         last, other_last = performed.last
         location = "ready" if self.style.ready_hand else "lap"
-        resting = self._formation.posture("relaxed", "down", "forward", location, 1)
+        resting = self._animator.posture("relaxed", "down", "forward", location, 1)
         other_samples = transition_samples(other_last, resting, self.style.tempo)
         samples = max(transition_samples(last, main, self.style.tempo), other_samples - len(main))
-        reach = transition(last, main, samples, self._aside(last, main, rng))
-        way = transition(other_last, resting, other_samples)
+        first = transition(last, main, samples, self._aside(last, main, rng))
+        second = transition(other_last, resting, other_samples)
         total = samples + len(main)
         after = resting.held(0, max(total - other_samples, 1))
         begin = performed.samples + samples
-        other = HandTrajectory.joined([way, after]).first(total)
-        performed.append([HandTrajectory.joined([reach, main]), other])
+        other = HandTrajectory.joined([second, after]).first(total)
+        performed.append([HandTrajectory.joined([first, main]), other])
         return begin
 
     def _hold(self, seconds: float, performed: _Take) -> None:
@@ -301,7 +301,7 @@ class Signer:
     def _aside(
         self, first: HandTrajectory, second: HandTrajectory, rng: np.random.Generator
     ) -> Floats:
-        """By how much the way between two courses bends aside: ``(3,)`` metres."""
+        """By how much the way between two trajectories bends aside: ``(3,)`` metres."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))
         size = self.naturalness * self.style.curvature * float(np.linalg.norm(way))

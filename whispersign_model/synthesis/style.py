@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from whispersign_model.synthesis.hand import HandGeometry
-from whispersign_model.synthesis.rotations import Floats
+from whispersign_model.synthesis.vectors import Floats
 
 LEFT_HANDED = 0.1  # share of left-handed people
 

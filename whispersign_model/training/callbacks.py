@@ -76,7 +76,7 @@ class KeepBest(Callback):
         return {"best_wer": self.best_wer}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up after a stop."""
+        """Restore the state after a stop."""
         self.best_wer = state["best_wer"]
 
 
@@ -85,7 +85,7 @@ class StageState(Callback):
 
     Args:
         number: of the stage, from 1.
-        identity: what a training that goes on must have in common with the one that stopped.
+        identity: what a resumed training must have in common with this one.
         history: :attr:`record` of the stages before.
         logger: the run's log.
         spans: where the glosses of each training clip lie, if the network had to find them.
@@ -136,8 +136,8 @@ class StageState(Callback):
         earlier = [stage["best_val_wer"] for stage in self.history]
         least = min((value for value in earlier if value is not None), default=wer)
         best = record["best_epoch"] == record["epochs"] and wer <= least
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.logger.write(epoch_line(module, record["epochs"], rate, seconds, best))
+        learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self.logger.write(epoch_line(module, record["epochs"], learning_rate, seconds, best))
 
     def state_dict(self) -> dict[str, Any]:
         """The stage, those before it, whose training it is, and where its glosses lie."""
@@ -149,7 +149,7 @@ class StageState(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up after a stop."""
+        """Restore the state after a stop."""
         self.record = dict(state["record"])
 
 
@@ -194,7 +194,7 @@ def tensorboard(trainer: lightning.Trainer) -> Any:
 
 
 class StageBar(RichProgressBar):
-    """The progress bar, which also says which stage it is."""
+    """The progress bar, which also shows the stage."""
 
     def __init__(self, stage: str) -> None:
         super().__init__()

@@ -23,8 +23,8 @@ class StageConfig(_Section):
     Attributes:
         name: for logs and folders.
         epochs: 0 leaves the stage out.
-        rate: highest learning rate; it rises linearly over ``warm_up`` of the steps, then falls
-            as a cosine to ``final_rate`` of it.
+        learning_rate: the highest; it rises linearly over ``warm_up`` of the steps, then falls as a
+            cosine to its share ``final_learning_rate``.
         alpha: share of CTC in the loss; the attention decoder has the rest.
         train: components that learn; the others keep their weights.
         auxiliary: CTC through a linear head on the frontend, so that it learns without an encoder.
@@ -35,9 +35,9 @@ class StageConfig(_Section):
 
     name: str
     epochs: Annotated[int, Field(ge=0)]
-    rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
     warm_up: Share = 0.1
-    final_rate: Share = 0.02
+    final_learning_rate: Share = 0.02
     alpha: Share = 0.3
     train: Annotated[tuple[Component, ...], Field(min_length=1)] = (
         "frontend",

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import logging
 import os
 import signal
-import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import distributed
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
+from torch import distributed, multiprocessing
+from torch.multiprocessing.spawn import (
+    ProcessExitedException,
+    ProcessRaisedException,
+    start_processes,
+)
 
 from whispersign_model.errors import ConfigError, WhisperSignError
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
-END_PADDING = 60.0  # seconds that the others have to end after the first process has
 EXIT_FAILED = 2
-TRACKER = "ignore:resource_tracker"  # it warns of what it clears away behind ended processes
-GRACE = 10.0  # seconds in which the first process must have noticed that another has failed
+GRACE = 5.0  # seconds in which the other processes may end by themselves after one has failed
 
 
 class DistributedInfo(NamedTuple):
@@ -82,131 +82,98 @@ def gather(value: Value) -> list[Value]:
     return values
 
 
+def leave_group() -> None:
+    """End communication with the other processes; what follows runs in this process alone."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def launch_processes(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
-    """Run a function in ``count`` processes on this machine, of which this one is the first.
+    """Run a function in ``count`` new processes on this machine, and wait for all of them.
 
     Args:
-        count: processes.
-        function: what each runs, with its :func:`distributed_info`; it must be importable.
-        arguments: for it; they must be picklable.
+        count: number of processes.
+        function: runs in each process, which has its :func:`distributed_info`; it is importable.
+        arguments: of the function; they and its result can be pickled.
 
     Returns:
-        what it returns in this process.
+        the result of the first process.
 
     Raises:
-        WhisperSignError: that any of them raised.
+        WhisperSignError: raised in any of them.
+        ProcessRaisedException: another exception was raised in any of them.
+        KeyboardInterrupt: after Ctrl-C, once all of them have ended.
     """
-    context = multiprocessing.get_context("spawn")
-    if TRACKER not in sys.warnoptions:
-        sys.warnoptions.append(TRACKER)
-    over = threading.Event()
-    faults = context.SimpleQueue()
-    others: list[BaseProcess] = []
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
+    results = multiprocessing.get_context("spawn").SimpleQueue()
     shared = {
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(_threads(count))),
+        "MASTER_PORT": str(find_free_network_port()),
     }
-    threads = torch.get_num_threads()
-    watch = threading.Thread(target=_watch, args=(others, faults, over), daemon=True)
+    with _interrupts_blocked():
+        context = start_processes(
+            _run_process, (shared, results, function, arguments), count, join=False
+        )
     try:
-        for rank in range(1, count):
-            with _environment(**shared, RANK=str(rank), LOCAL_RANK=str(rank)), _uninterrupted():
-                others.append(context.Process(target=_other, args=(faults, function, arguments)))
-                others[-1].start()
-        watch.start()
-        with _environment(**shared, RANK="0", LOCAL_RANK="0"):
-            torch.set_num_threads(int(shared["OMP_NUM_THREADS"]))
-            result = function(*arguments)
-            _await(others, END_PADDING)
-            return result
-    except RuntimeError:  # what torch raises when another process has gone
-        _await(others, 1.0)
-        if not faults.empty():
-            raise faults.get() from None
+        while not context.join(grace_period=GRACE):
+            pass
+    except KeyboardInterrupt:
+        for process in context.processes:
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGINT)
+        for process in context.processes:
+            process.join(GRACE)
+        raise
+    except (
+        ProcessExitedException,
+        ProcessRaisedException,
+    ) as error:
+        while not results.empty():
+            result = results.get()
+            if isinstance(result, WhisperSignError):
+                raise result from None
+        if isinstance(error, ProcessExitedException):
+            raise WhisperSignError(f"--devices {count}", str(error)) from None
         raise
     finally:
-        over.set()
-        torch.set_num_threads(threads)
-        for other in others:
-            other.kill()
-        if watch.ident:  # it has started, and alone joins the others: of two, one may not be told
-            watch.join()
-        if distributed.is_available() and distributed.is_initialized():
-            distributed.destroy_process_group()
+        for process in context.processes:
+            process.kill()
+    return results.get()
 
 
-def _other(faults: Any, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-    """What a process but the first runs: the same, silently; the first one is told of a fault."""
-    first = os.getppid()
-    with open(os.devnull, "w") as nowhere:
-        sys.stdout = nowhere
-        try:
-            function(*arguments)
-        except WhisperSignError as error:
-            faults.put(error)
-            sys.exit(EXIT_FAILED)
-        except RuntimeError:  # what torch raises when the first process has gone
-            if os.getppid() == first:
-                raise
-
-
-def _await(others: Sequence[BaseProcess], seconds: float) -> None:
-    """Wait until each process has ended, at most so long for each; :func:`_watch` joins them."""
-    for other in others:
-        wait([other.sentinel], seconds)
-
-
-def _watch(others: Sequence[BaseProcess], faults: Any, over: threading.Event) -> None:
-    """End all where the first process waits for one that has failed: torch waits half an hour."""
-    running = {other.sentinel: other for other in others}
-    while running:
-        for sentinel in wait(list(running)):
-            assert isinstance(sentinel, int)
-            ended = running.pop(sentinel)
-            ended.join()
-            if not ended.exitcode or over.wait(GRACE):
-                continue
-            reason: object = f"another process has ended with code {ended.exitcode}"
-            if not faults.empty():
-                reason = faults.get()
-            for other in others:
-                other.kill()
-            print(f"whispersign: error: {reason}", file=sys.stderr, flush=True)
-            os._exit(EXIT_FAILED)
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for the length of a block."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def _run_process(
+    rank: int,
+    shared: dict[str, str],
+    results: Any,
+    function: Callable[..., object],
+    arguments: tuple[Any, ...],
+) -> None:
+    """Run the function in one of the new processes; only the first one prints."""
+    os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(_threads(int(shared["LOCAL_WORLD_SIZE"])))
+    if rank:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        result = function(*arguments)
+    except WhisperSignError as error:
+        results.put(error)
+        sys.exit(EXIT_FAILED)
+    if not rank:
+        results.put(result)
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back; what is started meanwhile never hears it: the first process ends it."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in processes started meanwhile, until they unblock it themselves."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _threads(count: int) -> int:

@@ -83,7 +83,7 @@ def decoder_loss(
     target_lengths: Tensor,
     smoothing: float,
 ) -> Tensor:
-    """Run the attention decoder on the right glosses so far; mean loss of its opinions."""
+    """Run the attention decoder on the right glosses so far; mean loss over its memories."""
     previous, _ = decoder.shifted(targets, target_lengths)
     losses = [
         attention_loss(decoder(memory, steps, previous), targets, target_lengths, smoothing)
@@ -95,13 +95,13 @@ def decoder_loss(
 def detection_loss(
     decoder: AttentionDecoder, features: Tensor, segments: Tensor, smoothing: float
 ) -> Tensor:
-    """Cross entropy of what is signed in segments, with label smoothing, mean over them.
+    """Cross entropy of the gloss of each segment, with label smoothing, mean over segments.
 
     Args:
-        decoder: of a network that spots.
+        decoder: of a detecting network.
         features: ``(B, T, 42, 7)``.
         segments: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
         smoothing: probability spread evenly over the vocabulary.
     """
-    said = decoder.read_segments(features, segments[:, :3])
-    return _smoothed(said, segments[:, 3], smoothing).mean()
+    log_probs = decoder.read_segments(features, segments[:, :3])
+    return _smoothed(log_probs, segments[:, 3], smoothing).mean()

@@ -31,6 +31,7 @@ from whispersign_model.training.losses import (
 from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import process
 
+REMEDY = "look at these recordings or lower the learning rate; the best model so far is kept"
 SAMPLES = 8  # clips of the validation split whose hypotheses are logged
 
 
@@ -117,10 +118,10 @@ class TrainingModule(lightning.LightningModule):
             self.config.label_smoothing,
         )
         if len(batch.segments):
-            spotting = detection_loss(
+            detection = detection_loss(
                 self.model.decoder, batch.features, batch.segments, self.config.label_smoothing
             )
-            attention = (attention + spotting) / 2
+            attention = (attention + detection) / 2
         return hybrid_loss(ctc, attention, self.stage.alpha)
 
     def on_train_epoch_start(self) -> None:
@@ -170,7 +171,7 @@ class TrainingModule(lightning.LightningModule):
             raise DatasetError(
                 ", ".join(names[:5]),
                 f"the loss is {loss} in step {self.global_step + 1}",
-                "look at these recordings or lower the rate; the best model so far is kept",
+                REMEDY,
             )
 
     def configure_gradient_clipping(
@@ -197,7 +198,7 @@ class TrainingModule(lightning.LightningModule):
                 raise DatasetError(
                     ", ".join(names[:5]),
                     f"the gradient is {norm} in step {self.global_step + 1}",
-                    "look at these recordings or lower the rate; the best model so far is kept",
+                    REMEDY,
                 )
         self._seen = []
 
@@ -275,7 +276,7 @@ class TrainingModule(lightning.LightningModule):
         ]
         optimizer = AdamW(
             learning,
-            lr=self.stage.rate,
+            lr=self.stage.learning_rate,
             weight_decay=self.config.weight_decay,
             betas=(0.9, 0.98),
             fused=self.config.precision != "16-mixed",  # its gradients are scaled until clipped
@@ -284,7 +285,7 @@ class TrainingModule(lightning.LightningModule):
         schedule = LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps, self.stage))
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "rate"},
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
         }
 
 
@@ -294,4 +295,6 @@ def warm_up_cosine(step: int, steps: int, stage: StageConfig) -> float:
     if step < warm:
         return (step + 1) / warm
     progress = min(1.0, (step - warm) / max(1, steps - warm))
-    return stage.final_rate + (1 - stage.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
+    return stage.final_learning_rate + (1 - stage.final_learning_rate) * 0.5 * (
+        1 + math.cos(math.pi * progress)
+    )

@@ -1,4 +1,4 @@
-"""Where a training begins: after a stop, if ``last.ckpt`` is its own, or with another network."""
+"""Where a training starts: from the saved state of its own run, or from another network."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ WHOSE = {  # parts of an identity, as a person knows them
 
 @dataclass(frozen=True)
 class ResumeState:
-    """A training that was stopped after an epoch.
+    """The saved state of a training, after an epoch.
 
     Attributes:
         path: the file.
         identity: see :func:`identity_of`.
-        stages: the numbers of those that the training has.
-        stage: the number of the one it was stopped in, from 1; ``epochs`` of it are done.
-        history: what the stages before gave.
+        stages: numbers of the training's stages.
+        stage: number of the interrupted stage, from 1; ``epochs`` of it are complete.
+        history: records of the completed stages.
         metadata: shape and preprocessing of the network.
         spans: where the glosses of each training clip lie, if the network had to find them.
     """
@@ -55,10 +55,10 @@ class ResumeState:
     spans: list[Spans] | None = None
 
     def require_same(self, identity: dict[str, str]) -> None:
-        """Refuse to go on with another training.
+        """Refuse to resume another training.
 
         Args:
-            identity: of the training that would go on.
+            identity: of the training to resume.
 
         Raises:
             CheckpointError: naming what differs.
@@ -72,7 +72,7 @@ class ResumeState:
                 )
 
     def _difference(self, part: str, identity: dict[str, str]) -> str:
-        """Return what differs, where that can be said in a few words."""
+        """Return what differs, where a few words suffice."""
         before, now = json.loads(self.identity[part]), json.loads(identity[part])
         if part in ("processes", "stages"):
             return f" ({before}, not {now})"
@@ -92,7 +92,7 @@ def identity_of(
     processes: int,
     stages: Sequence[int],
 ) -> dict[str, str]:
-    """Return what two halves of one training have in common, as JSON by part.
+    """Return what a training and its resumed half have in common, as JSON by part.
 
     ``workers`` may differ, since nothing depends on them. What has its default is left out, so that
     a key that a later version adds makes no difference.
@@ -113,7 +113,7 @@ def identity_of(
 
 
 def read_resume(path: Path, out: Path) -> ResumeState:
-    """Read what a ``last.ckpt`` says of its training.
+    """Read the training state from a ``last.ckpt``.
 
     Raises:
         CheckpointError: when it is missing, damaged, no training state, or not in folder ``out``.
@@ -155,22 +155,22 @@ def check_folder(out: Path, resume: Path | None) -> None:
             raise ConfigError(
                 out,
                 f"holds a run already ({name})",
-                f"choose another folder, or go on with --resume {out / RESUME}",
+                f"choose another folder, or resume with --resume {out / RESUME}",
             )
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise ConfigError(out, f"cannot be written: {existing} is no writable folder")
 
 
-def how_to_go_on(out: Path) -> str:
-    """Return what a person can do after a stop."""
+def how_to_resume(out: Path) -> str:
+    """Return how to resume a run that has stopped, as a hint for the user."""
     if (out / RESUME).exists():
-        return f"go on with: --resume {out / RESUME}"
-    return "no epoch was done, so there is nothing to go on from"
+        return f"resume with: --resume {out / RESUME}"
+    return "no epoch was done, so there is nothing to resume"
 
 
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
-    """Load a network to go on from, with the dataset's vocabulary, and its preprocessing recipe.
+    """Load a network to start from, with the dataset's vocabulary, and its preprocessing recipe.
 
     What belongs to a gloss (rows of the CTC head and of the attention decoder's embedding and
     output) is kept for the glosses that both know, and new for the others.

@@ -30,12 +30,12 @@ class RunLogger:
     Args:
         out: the run's folder.
         writes: whether this process does.
-        goes_on: keep what an earlier process has written.
+        append: keep the lines of an earlier process.
     """
 
-    def __init__(self, out: Path, writes: bool, goes_on: bool) -> None:
+    def __init__(self, out: Path, writes: bool, append: bool) -> None:
         self._file = out / LOG if writes else None
-        if self._file is not None and not goes_on:
+        if self._file is not None and not append:
             self._file.write_text("")
 
     def write(self, text: str) -> None:
@@ -44,6 +44,12 @@ class RunLogger:
             line = " ".join(text.split())
             with self._file.open("a", encoding="utf-8") as stream:
                 stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+
+    def warn(self, text: str) -> None:
+        """Add a warning, and print it."""
+        self.write(f"warning: {text}")
+        if self._file is not None:
+            print(f"warning: {text}")
 
 
 def versions() -> dict[str, str]:
@@ -83,7 +89,9 @@ def about_run(
     ]
 
 
-def epoch_line(module: TrainingModule, epoch: int, rate: float, seconds: float, best: bool) -> str:
+def epoch_line(
+    module: TrainingModule, epoch: int, learning_rate: float, seconds: float, best: bool
+) -> str:
     """Return what an epoch gave, as a line of the log; ``epoch`` counts from 1 in its stage."""
     means, errors = module.means, module.errors
     stage: StageConfig = module.stage
@@ -91,8 +99,8 @@ def epoch_line(module: TrainingModule, epoch: int, rate: float, seconds: float, 
         f"{stage.name} {epoch}/{stage.epochs}: loss {means['loss']:.4f} (CTC "
         f"{means['loss_ctc']:.4f}, attention {means['loss_attention']:.4f}), WER {errors.wer:.4f} "
         f"(S {errors.substitutions} D {errors.deletions} I {errors.insertions}), exact "
-        f"{errors.accuracy:.4f}, rate {rate:.2e}, gradient "
-        f"{means.get('gradient_norm', float('nan')):.2f}, {seconds:.1f} s"
+        f"{errors.accuracy:.4f}, learning rate {learning_rate:.2e}, "
+        f"gradient {means.get('gradient_norm', float('nan')):.2f}, {seconds:.1f} s"
         f"{', best so far' if best else ''}"
     )
 

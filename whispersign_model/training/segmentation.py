@@ -1,4 +1,4 @@
-"""Segmentation: where each gloss of a recording lies, from a trained network where nobody said."""
+"""Segmentation: a trained network aligns the glosses of recordings whose times are unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whispersign_model.training_data.windows import Spans
 
 
 def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
-    """Return where the glosses of every clip lie: where that is not known, from forced alignment.
+    """Return the spans of the glosses of every clip, by forced alignment where they are unknown.
 
     CTC puts a peak somewhere into each sign; a sign reaches to the middle between its peak and the
     next, so the spans fill the clip.
@@ -28,7 +28,7 @@ def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
     """
     model.eval()
     found = []
-    for number, known in enumerate(clips.takes.spans):
+    for number, known in enumerate(clips.store.spans):
         if known is None:
             labels = clips.examples[number].labels.tolist()
             known = tuple(pairwise(_edges(model, clips.features(number), labels)))

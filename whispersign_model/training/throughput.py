@@ -122,7 +122,7 @@ def training_step(module: TrainingModule) -> Callable[[Batch], object]:
     That is: loss, gradients, clipping by norm, AdamW, the average of the weights.
     """
     learning = [p for n, p in module.named_parameters() if p.requires_grad and "averaged" not in n]
-    optimizer = torch.optim.AdamW(learning, lr=module.stage.rate, fused=True)
+    optimizer = torch.optim.AdamW(learning, lr=module.stage.learning_rate, fused=True)
     module.model.train()
 
     def step(batch: Batch) -> None:

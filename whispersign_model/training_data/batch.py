@@ -17,7 +17,7 @@ class Batch(NamedTuple):
         target_lengths: ``(B,)``.
         names: of the clips.
         segments: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
-            only for a network that spots.
+            only for a detecting network.
     """
 
     features: Tensor

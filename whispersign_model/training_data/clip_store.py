@@ -1,4 +1,4 @@
-"""ClipStore: examples trimmed to where hands are seen, checked, and kept ready to be varied."""
+"""The clip store: examples, trimmed to where hands are seen, checked and kept for variation."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from whispersign_model.training_data.windows import Span, StreamWindow, draw_win
 
 SHORTEST_PAUSE = 0.1  # seconds
 UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
-PIECES = 3  # of signs that are passed through in a row, at most
-PIECE_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
-PIECE_SHARE = 1 / 3
+DISTRACTORS = 3  # of signs that are passed through in a row, at most
+DISTRACTOR_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
+DISTRACTOR_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PlacedSign:
     Attributes:
         take: its number.
         pace: when it is read.
-        labelled: whether its glosses are signed; not those of a piece too short to be the sign.
+        labelled: whether its glosses are signed; not those of a distractor segment.
     """
 
     take: int
@@ -52,18 +52,18 @@ class Composition:
     Attributes:
         parts: signs and pauses; there is at least one sign.
         window: frames, 0 = no window.
-        way: frames that a way between two parts takes typically.
+        transition: typical frames between two parts.
     """
 
     parts: tuple[PlacedSign | Pause, ...]
     window: int
-    way: int
+    transition: int
 
     @property
     def frames(self) -> int:
-        """Length of the clip: exact for a single take, else but for the ways and the window."""
+        """Frames of the clip: exact for a single take, else before transitions and window."""
         own = sum(p.pace.count if isinstance(p, PlacedSign) else p.frames for p in self.parts)
-        total = own + self.way * (len(self.parts) - 1)
+        total = own + self.transition * (len(self.parts) - 1)
         return min(total, self.window) if self.window else total
 
 
@@ -87,19 +87,19 @@ class Composed:
 
 def draw_composition(
     augmentation: Augmentation,
-    takes: ClipStore,
+    store: ClipStore,
     take: int,
     rate: float,
     generator: np.random.Generator,
 ) -> Composition:
     """Draw what the clip that begins with a take is made of."""
-    numbers = _sentence(augmentation, takes, take, generator)
+    numbers = _sentence(augmentation, store, take, generator)
     parts: list[PlacedSign | Pause] = []
     for place, number in enumerate(numbers):
-        parts += _between(augmentation, takes, numbers, place, rate, generator)
-        length, least = takes.lengths[number], takes.least_frames[number]
+        parts += _between(augmentation, store, numbers, place, rate, generator)
+        length, least = store.lengths[number], store.least_frames[number]
         parts.append(PlacedSign(number, augmentation.pace(length, rate, generator, least)))
-    parts += _between(augmentation, takes, numbers, len(numbers), rate, generator)
+    parts += _between(augmentation, store, numbers, len(numbers), rate, generator)
     window = 0
     if augmentation.window and generator.random() < augmentation.window:
         window = round(augmentation.window_seconds * rate)
@@ -107,27 +107,27 @@ def draw_composition(
 
 
 def _sentence(
-    augmentation: Augmentation, takes: ClipStore, take: int, generator: np.random.Generator
+    augmentation: Augmentation, store: ClipStore, take: int, generator: np.random.Generator
 ) -> list[int]:
     """Return the takes of a sentence; only isolated signs are continued."""
-    example = takes.examples[take]
+    example = store.examples[take]
     isolated = len(example.labels) == 1
     if not (augmentation.sentence and isolated and generator.random() < augmentation.sentence):
         return [take]
     numbers = [take]
     gloss = int(example.labels[0])
     for _ in range(int(generator.integers(1, augmentation.sentence_signs))):
-        pool = takes.by_signer[example.signer]
+        pool = store.by_signer[example.signer]
         if generator.random() < augmentation.repeat:
-            pool = takes.by_gloss[example.signer, gloss]
+            pool = store.by_gloss[example.signer, gloss]
         numbers.append(pool[int(generator.integers(len(pool)))])
-        gloss = int(takes.examples[numbers[-1]].labels[0])
+        gloss = int(store.examples[numbers[-1]].labels[0])
     return numbers
 
 
 def _between(
     augmentation: Augmentation,
-    takes: ClipStore,
+    store: ClipStore,
     numbers: list[int],
     place: int,
     rate: float,
@@ -137,32 +137,32 @@ def _between(
     if len(numbers) == 1:
         return []
     pause = _pause(augmentation, len(numbers), place, rate, generator)
-    pool = takes.by_signer[takes.examples[numbers[0]].signer]
-    return [*_pieces(augmentation, takes, pool, rate, generator), *pause]
+    pool = store.by_signer[store.examples[numbers[0]].signer]
+    return [*_distractors(augmentation, store, pool, rate, generator), *pause]
 
 
-def _pieces(
+def _distractors(
     augmentation: Augmentation,
-    takes: ClipStore,
+    store: ClipStore,
     pool: list[int],
     rate: float,
     generator: np.random.Generator,
 ) -> list[PlacedSign]:
-    """Return pieces of signs that the hands pass through, or none."""
+    """Return segments of signs that the hands pass through, or none."""
     if (
         not augmentation.distractor_segments
         or generator.random() >= augmentation.distractor_segments
     ):
         return []
-    pieces = []
-    for _ in range(int(generator.integers(1, PIECES + 1))):
+    segments = []
+    for _ in range(int(generator.integers(1, DISTRACTORS + 1))):
         take = pool[int(generator.integers(len(pool)))]
-        last = takes.lengths[take] - 1
-        span = min(generator.uniform(*PIECE_SECONDS) * rate, PIECE_SHARE * last)
+        last = store.lengths[take] - 1
+        span = min(generator.uniform(*DISTRACTOR_SECONDS) * rate, DISTRACTOR_SHARE * last)
         first = generator.uniform(0, last - span)
         pace = Pace(first, span, round(span) + 1, 0.0, 0.0)
-        pieces.append(PlacedSign(take, pace, labelled=False))
-    return pieces
+        segments.append(PlacedSign(take, pace, labelled=False))
+    return segments
 
 
 def _pause(
@@ -178,7 +178,7 @@ def _pause(
 
 def compose(
     plan: Composition,
-    takes: ClipStore,
+    store: ClipStore,
     rate: float,
     patch_size: int,
     generator: np.random.Generator,
@@ -186,16 +186,16 @@ def compose(
     """Read the takes of a plan at their paces, join them, and cut the window."""
     signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
     times = [sign.pace.times(generator) for sign in signs]
-    read = [interpolate(*takes.motion(sign.take), at) for sign, at in zip(signs, times)]
+    read = [interpolate(*store.motion(sign.take), at) for sign, at in zip(signs, times)]
     if len(signs) == 1:
         positions, confidence = read[0]
-        starts, restarts = [0], np.searchsorted(times[0], takes.restarts(signs[0].take))
+        starts, restarts = [0], np.searchsorted(times[0], store.restarts(signs[0].take))
         restarts = restarts[restarts < len(positions)]
     else:
         positions, confidence, starts = _joined(plan, read, rate, patch_size, generator)
         restarts = np.zeros(1, np.intp)
-    labels = np.concatenate([takes.examples[sign.take].labels for sign in signs if sign.labelled])
-    known = [takes.spans[sign.take] if sign.labelled else () for sign in signs]
+    labels = np.concatenate([store.examples[sign.take].labels for sign in signs if sign.labelled])
+    known = [store.spans[sign.take] if sign.labelled else () for sign in signs]
     spans = tuple(
         _retimed(span, at, start)
         for of_take, at, start in zip(known, times, starts)

@@ -1,4 +1,4 @@
-"""Concatenation: isolated signs joined to a stream, with natural ways and pauses between them."""
+"""Concatenation: isolated signs joined to a stream, with natural transitions and pauses."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from scipy.spatial.transform import Rotation
 from whispersign_model.skeleton import LEFT, RIGHT, WRIST
 from whispersign_model.training_data.variations import Array, Motion
 
-# A hand's way from sign to sign is a minimum-jerk reach (Flash and Hogan, J. Neurosci. 1985);
+# A hand goes from sign to sign in a minimum-jerk movement (Flash and Hogan, J. Neurosci. 1985);
 # its peaks are 1.3 m/s and 14 m/s^2 for a hand of 9 cm from wrist to middle knuckle.
 PEAK_SPEED = 14.0  # hand lengths a second
 PEAK_ACCELERATION = 155.0  # hand lengths a second, a second
 PEAK_TURN = 9.0  # rad/s
-JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a reach of length 1 in time 1
+JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a movement of length 1 in time 1
 SHORTEST = 0.14  # seconds
-TEMPO = (0.8, 1.5)  # a way takes this much longer than at the peaks above, drawn for each
-SWING = 0.1  # sideways bend of a way, as a share of its length, standard deviation
-TYPICAL = 0.35  # seconds of a way, for plans
+TEMPO = (0.8, 1.5)  # duration over that at the peaks above, drawn for each transition
+SWING = 0.1  # sideways bend of a transition, as a share of its length, standard deviation
+TYPICAL = 0.35  # seconds of a transition, for plans
 MEMORY = 3  # frames that the velocity at the end of a sign is taken from
 COASTING = 0.08  # seconds in which a hand that leaves the sensor's sight slows down
 REST_OFFSET = 0.5  # hand lengths between the place of a sign and that of a rest nearby
@@ -90,19 +90,19 @@ def join(
 ) -> Stream:
     """Join clips of one signer; between two of them the hands go from pose to pose.
 
-    A hand that both clips show reaches from where and how fast it was to where and how fast it
-    will be, on a smooth curve at a plausible speed, and turns and changes its shape on the way. A
-    hand that only one of them shows slows down and is lost, or is found and gathers speed.
+    A hand that both clips show moves on a smooth curve between the two poses and velocities, at a
+    plausible speed, and turns and changes its shape meanwhile. A hand that only one of them shows
+    slows down and is lost, or is found and gathers speed.
 
     Args:
         parts: clips, one or more.
         hand: hand length in metres, the measure of speed.
         rate: frames a second.
-        generator: of the tempo and the bend of each way.
-        least_frames: fewest frames of a way.
+        generator: of the tempo and the bend of each transition.
+        least_frames: fewest frames of a transition.
     """
     fastest = PEAK_SPEED / 2 * hand / rate
-    pieces = [parts[0]]
+    clips = [parts[0]]
     starts = [0]
     length = len(parts[0][0])
     for before, after in pairwise(parts):
@@ -110,16 +110,16 @@ def join(
         leaving = End(turned.positions, turned.confidence, -turned.velocity)
         arriving = End.of(*after, fastest)
         tempo = generator.uniform(*TEMPO)
-        seconds = reach_seconds(leaving, arriving, hand) * tempo
+        seconds = transition_seconds(leaving, arriving, hand) * tempo
         frames = max(least_frames, round(seconds * rate))
-        pieces += [reach(leaving, arriving, frames, rate, generator), after]
+        clips += [minimum_jerk_transition(leaving, arriving, frames, rate, generator), after]
         starts.append(length + frames)
         length += frames + len(after[0])
-    positions = np.concatenate([piece[0] for piece in pieces])
-    return Stream(positions, np.concatenate([piece[1] for piece in pieces]), tuple(starts))
+    positions = np.concatenate([clip[0] for clip in clips])
+    return Stream(positions, np.concatenate([clip[1] for clip in clips]), tuple(starts))
 
 
-def reach_seconds(leaving: End, arriving: End, hand: float) -> float:
+def transition_seconds(leaving: End, arriving: End, hand: float) -> float:
     """Return the seconds that the slower hand needs, at the peaks of a hasty signer."""
     seconds = SHORTEST
     for joints in (LEFT, RIGHT):
@@ -137,7 +137,7 @@ def reach_seconds(leaving: End, arriving: End, hand: float) -> float:
     return seconds
 
 
-def reach(
+def minimum_jerk_transition(
     leaving: End, arriving: End, frames: int, rate: float, generator: np.random.Generator
 ) -> Motion:
     """Return the ``frames`` between two ends, which are not repeated."""
@@ -166,11 +166,11 @@ def reach(
 def resting(
     pose: Motion, frames: int, hand: float, rate: float, generator: np.random.Generator
 ) -> Motion:
-    """Return a stretch in which the hands of one frame rest nearby, never quite still.
+    """Return frames in which the hands of one frame rest nearby, never quite still.
 
     Args:
         pose: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
-        frames: of the stretch.
+        frames: how many.
         hand: hand length in metres.
         rate: frames a second.
         generator: of the place and the drift.
@@ -188,7 +188,7 @@ def resting(
 
 
 def away(frames: int, joints: int) -> Motion:
-    """Return a stretch in which no hand is seen."""
+    """Return frames in which no hand is seen."""
     return np.zeros((frames, joints, 3), np.float32), np.zeros((frames, joints), np.float32)
 
 
@@ -210,7 +210,7 @@ def _turn(leaving: End, arriving: End, joints: slice) -> NDArray[np.float64]:
 def _path(
     leaving: End, arriving: End, joints: slice, frames: int, swing: NDArray[np.floating]
 ) -> Array:
-    """Return one hand's joints ``(frames, 21, 3)`` on the way.
+    """Return one hand's joints ``(frames, 21, 3)`` of a transition.
 
     A quintic in time with the ends' velocities and without acceleration there; the hand turns
     about its wrist and changes its shape with the same course.

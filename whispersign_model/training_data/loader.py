@@ -98,9 +98,8 @@ class Clips(TorchDataset[Clip]):
         seed: of the variations.
         augmentation: None for validation.
         glosses: the vocabulary, for the glosses that are not mirrored.
-        candidate_segments: patches of the segments in which a network detects signs; of each
-            variation some
-            are drawn to train it on.
+        candidate_segments: lengths, in patches, of the segments in which a network detects
+            signs; some segments of each variation are drawn for training.
 
     Raises:
         DatasetError: an example is too short for its glosses.
@@ -122,8 +121,8 @@ class Clips(TorchDataset[Clip]):
         self.patch_size = patch_size
         self.seed = seed
         self.augmentation = augmentation
-        self.takes = ClipStore(examples, recipe.rate, patch_size, keep=augmentation is not None)
-        self.lengths = self.takes.lengths
+        self.store = ClipStore(examples, recipe.rate, patch_size, keep=augmentation is not None)
+        self.lengths = self.store.lengths
         self._glosses = glosses
         lengths = [patch_size * length for length in candidate_segments]
         self._segments = (min(lengths), max(lengths)) if lengths else None
@@ -143,11 +142,11 @@ class Clips(TorchDataset[Clip]):
         other._unmirrored = other._ids_of_unmirrored()
         return other
 
-    def located(self, spans: Sequence[Spans | None]) -> Clips:
-        """Return the same examples with the places of their glosses, as windows need them."""
+    def with_spans(self, spans: Sequence[Spans | None]) -> Clips:
+        """Return the same examples with the spans of their glosses, which windows need."""
         other = copy.copy(self)
-        other.takes = copy.copy(self.takes)
-        other.takes.spans = list(spans)
+        other.store = copy.copy(self.store)
+        other.store.spans = list(spans)
         return other
 
     def planned_lengths(self, epoch: int) -> list[int]:
@@ -163,14 +162,14 @@ class Clips(TorchDataset[Clip]):
             return Clip(self._unvaried(index.example), example.labels, example.name)
         plan, generator = self._plan(index)
         rate = self.recipe.rate
-        clip = compose(plan, self.takes, rate, self.patch_size, generator)
+        clip = compose(plan, self.store, rate, self.patch_size, generator)
         positions, confidence = self.augmentation.vary(
             clip.positions,
             clip.confidence,
             rate,
             generator,
             may_mirror=self._unmirrored.isdisjoint(clip.labels.tolist()),
-            plane=0.0 if self.recipe.coordinates == "metric_sensor" else self.takes.middle,
+            plane=0.0 if self.recipe.coordinates == "metric_sensor" else self.store.middle,
         )
         frames = assemble(positions, confidence, rate)
         frames[clip.restarts, :, VELOCITY] = 0
@@ -194,13 +193,13 @@ class Clips(TorchDataset[Clip]):
         generator = np.random.default_rng([self.seed, index.epoch, index.example])
         rate = self.recipe.rate
         return draw_composition(
-            self.augmentation, self.takes, index.example, rate, generator
+            self.augmentation, self.store, index.example, rate, generator
         ), generator
 
     def features(self, number: int) -> NDArray[np.float32]:
         """Return the features ``(T, 42, 7)`` of an example as it is."""
-        frames = self.examples[number].features()[self.takes.extents[number]]
-        return self._normalised(frames, self.takes.restarts(number))
+        frames = self.examples[number].features()[self.store.extents[number]]
+        return self._normalised(frames, self.store.restarts(number))
 
     def _unvaried(self, number: int) -> NDArray[np.float32]:
         """Return the features of an example as it is, made once as far as memory goes."""

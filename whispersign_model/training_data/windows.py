@@ -104,7 +104,7 @@ def _share(span: Span, first: int, last: int) -> float:
 
 
 def known_spans(example: Example, rate: float) -> tuple[Span, ...] | None:
-    """Return the frames of each gloss of an example, None where its segments do not say them."""
+    """Return the frames of each gloss of an example, None where its segments do not give them."""
     spans = []
     for segment in example.segments:
         start, end = (round(time * rate / NANOSECONDS) for time in (segment.start, segment.end))

@@ -50,7 +50,7 @@ SHOWN: tuple[tuple[str, dict[str, Any]], ...] = (
 STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sentence", {"sentence": 1, "sentence_signs": 4}),
     (
-        "sentence through pieces of signs",
+        "sentence with distractor segments",
         {"sentence": 1, "sentence_signs": 4, "distractor_segments": 0.7},
     ),
     ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
@@ -66,17 +66,16 @@ class _Example(NamedTuple):
     title: str
     before: Motion | None
     after: Motion
-    captions: tuple[str, ...]
 
 
 def write_page(
-    path: Path, takes: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
+    path: Path, store: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> None:
     """Draw the page into a picture file that appears whole.
 
     Args:
-        path: of the picture; its suffix says the format.
-        takes: isolated signs.
+        path: of the picture; its suffix gives the format.
+        store: isolated signs.
         take: the one that is shown.
         glosses: the vocabulary.
         rate: frames a second.
@@ -85,16 +84,16 @@ def write_page(
     Raises:
         ConfigError: matplotlib knows no such format, or the file cannot be written.
     """
-    write_figure(path, draw_page(takes, take, glosses, rate, seed), dpi=90)
+    write_figure(path, draw_page(store, take, glosses, rate, seed), dpi=90)
 
 
 def draw_page(
-    takes: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
+    store: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> Figure:
     """Draw all variations of a take, and sentences that begin with it."""
-    singles = [_single(takes, take, rate, title, fields, seed) for title, fields in SHOWN]
+    singles = [_single(store, take, rate, title, fields, seed) for title, fields in SHOWN]
     streams = [
-        _stream(takes, take, glosses, rate, title, fields, seed) for title, fields in STREAMS
+        _stream(store, take, glosses, rate, title, fields, seed) for title, fields in STREAMS
     ]
     rows = -(-len(singles) // COLUMNS)
     figure = Figure(figsize=(15, 2.3 * (rows + len(streams))), layout="constrained")
@@ -106,22 +105,22 @@ def draw_page(
     for number, example in enumerate(streams):
         _draw_curves(figure.add_subplot(grid[rows + number, :]), example, rate)
     figure.suptitle(
-        f"{takes.examples[take].name}: the clip (grey) and its variations (left hand blue, right "
+        f"{store.examples[take].name}: the clip (grey) and its variations (left hand blue, right "
         "hand red); pose in the middle, height of wrist and index tip over seconds"
     )
     return figure
 
 
 def _single(
-    takes: ClipStore, take: int, rate: float, title: str, fields: dict[str, Any], seed: int
+    store: ClipStore, take: int, rate: float, title: str, fields: dict[str, Any], seed: int
 ) -> _Example:
-    motion = takes.motion(take)
+    motion = store.motion(take)
     varied = OFF.changed(**fields)(*motion, rate, np.random.default_rng([seed, len(title)]))
-    return _Example(title, motion, varied, ())
+    return _Example(title, motion, varied)
 
 
 def _stream(
-    takes: ClipStore,
+    store: ClipStore,
     take: int,
     glosses: Sequence[str],
     rate: float,
@@ -135,16 +134,16 @@ def _stream(
 
     def variety(candidate: int) -> tuple[int, int]:
         drawn = np.random.default_rng(candidate)
-        parts = draw_composition(augmentation, takes, take, rate, drawn).parts
+        parts = draw_composition(augmentation, store, take, rate, drawn).parts
         numbers = [part.take for part in parts if isinstance(part, PlacedSign) and part.labelled]
-        return len({int(takes.examples[number].labels[0]) for number in numbers}), len(parts)
+        return len({int(store.examples[number].labels[0]) for number in numbers}), len(parts)
 
     best = max(range(seed, seed + 20), key=variety)
     generator = np.random.default_rng(best)
-    plan = draw_composition(augmentation.changed(**window), takes, take, rate, generator)
-    clip = compose(plan, takes, rate, 4, generator)
-    names = tuple(glosses[label - 1] for label in clip.labels.tolist())
-    return _Example(f"{title}: {' '.join(names)}", None, (clip.positions, clip.confidence), names)
+    plan = draw_composition(augmentation.changed(**window), store, take, rate, generator)
+    clip = compose(plan, store, rate, 4, generator)
+    names = " ".join(glosses[label - 1] for label in clip.labels.tolist())
+    return _Example(f"{title}: {names}", None, (clip.positions, clip.confidence))
 
 
 def _draw_pose(axes: Axes, example: _Example) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from html import escape
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,11 +29,7 @@ SKELETONS = 6  # recordings drawn
 MOMENTS = 5  # of each
 LISTED = 200  # rows of a table at most
 COLOURS = dict(zip(SPLITS, ("#3b6fb6", "#e8a33d", "#b5485d")))
-_STYLE = (
-    "body{font:15px/1.5 sans-serif;max-width:65rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}"
-    "img{max-width:100%}.warning{color:#a33}"
-)
+TEMPLATE = "conversion_page.html"
 
 
 def write_page(path: Path, dataset: Path, report: ConversionReport) -> None:
@@ -56,82 +51,38 @@ def write_page(path: Path, dataset: Path, report: ConversionReport) -> None:
 
 
 def _page(dataset: Path, report: ConversionReport) -> str:
-    title = f"Dataset {escape(dataset.resolve().name)}"
-    warnings = "".join(f"<p class=warning>{escape(text)}</p>" for text in report.warnings)
-    splits = _table(
-        ("split", "recordings", "without glosses", "seconds", "glosses", "kinds", "signers"),
-        (
-            (
-                name,
-                each.recordings,
-                each.unlabelled,
-                f"{each.seconds:.1f}",
-                each.glosses.total(),
-                len(each.glosses),
-                len(each.signers),
-            )
-            for name, each in report.splits.items()
-        ),
-    )
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # no part of what a robot needs
+
     examples = report.examples
-    least = sorted(examples, key=lambda each: each.tracked)[:10]
-    parts = [
-        f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>{title}</title>",
-        f"<style>{_STYLE}</style><h1>{title}</h1>{warnings}{splits}",
-        "<h2>Recordings</h2>",
-        _picture((11, 3.2), lambda figure: _histograms(figure, examples), "histograms"),
-        "<h2>Glosses</h2>",
-        _picture((11, 3.2), lambda figure: _bars(figure, _tokens(examples)), "glosses"),
-        "<h2>Signers, in recordings</h2>",
-        _picture((11, 3.2), lambda figure: _bars(figure, _signers(examples)), "signers"),
-        "<h2>Hands</h2><p>Some recordings, each at moments from its first hand to its last.</p>",
-        _skeletons(dataset, report),
-        "<h2>Fewest frames with a hand</h2>",
-        _table(
-            ("recording", "from", "tracked", "frames a second", "seconds"),
-            (
-                (
-                    each.name,
-                    each.origin,
-                    f"{each.tracked:.0%}",
-                    f"{each.frame_rate:.1f}",
-                    f"{each.seconds:.1f}",
-                )
-                for each in least
-            ),
-        ),
-        "<h2>Repaired</h2>",
-        _table(("count", "what"), ((n, kind) for kind, n in report.counts.items() if n)),
-        f"<h2>Left out: {len(report.left_out)}</h2>",
-        _table(("recordings", "reason"), _reasons(report)),
-        _table(("recording", "reason"), report.left_out[:LISTED]),
-    ]
-    return "\n".join(parts) + "</html>\n"
+    environment = Environment(
+        loader=PackageLoader("whispersign_model", "visualization"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        name=dataset.resolve().name,
+        report=report,
+        histograms=_picture((11, 3.2), lambda figure: _histograms(figure, examples)),
+        glosses=_picture((11, 3.2), lambda figure: _bars(figure, _tokens(examples))),
+        signers=_picture((11, 3.2), lambda figure: _bars(figure, _signers(examples))),
+        skeletons=_skeletons(dataset, report),
+        fewest_hands=sorted(examples, key=lambda each: each.tracked)[:10],
+        reasons=Counter(reason for _, reason in report.left_out).most_common(),
+        left_out=report.left_out[:LISTED],
+    )
 
 
-def _reasons(report: ConversionReport) -> list[tuple[int, str]]:
-    reasons = Counter(reason for _, reason in report.left_out)
-    return [(count, reason) for reason, count in reasons.most_common()]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
-    if not lines:
-        return "<p>none</p>"
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-
-
-def _picture(size: tuple[float, float], draw: Callable[[Figure], None], name: str) -> str:
-    """Return a figure as an image that is part of the page."""
+def _picture(size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
+    """Return a figure as a PNG image in base64."""
     from matplotlib.figure import Figure  # heavy, and no part of what a robot needs
 
     figure = Figure(figsize=size, layout="constrained")
     draw(figure)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
-    data = base64.b64encode(content.getvalue()).decode()
-    return f'<img alt="{name}" src="data:image/png;base64,{data}">'
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _histograms(figure: Figure, examples: Sequence[ReportedExample]) -> None:
@@ -197,7 +148,7 @@ def _skeletons(dataset: Path, report: ConversionReport) -> str:
             glosses = " ".join(example.glosses) or "nothing signed"
             row[0].set_title(f"{glosses[:40]}   ({example.name[:40]})", loc="left", fontsize=9)
 
-    return _picture((11, 2.4 * len(chosen)), draw, "skeletons")
+    return _picture((11, 2.4 * len(chosen)), draw)
 
 
 def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:

@@ -79,6 +79,6 @@ def draw_bones(
         ends = side * JOINTS_PER_HAND + _ENDS
         ends = ends[tracked[ends].all(axis=1)]
         if len(ends):
-            pieces = np.full((len(ends), 3, 2), np.nan)  # a gap after each bone
-            pieces[:, :2] = points[ends]
-            axes.plot(*pieces.reshape(-1, 2).T, color=colour, linewidth=width)
+            lines = np.full((len(ends), 3, 2), np.nan)  # a gap after each bone
+            lines[:, :2] = points[ends]
+            axes.plot(*lines.reshape(-1, 2).T, color=colour, linewidth=width)

@@ -38,7 +38,7 @@ class Overlay:
         path: a video file or a folder of images.
         options: how pictures become skeletons.
         start, duration: seconds, what part of it.
-        advance: told of each picture.
+        advance: called after each picture.
 
     Raises:
         SensorError: the file or the detector is at fault.
@@ -57,7 +57,7 @@ class Overlay:
         if len(clips) > 1:
             raise SensorError(path, "is a folder of several videos", "name one of them")
         file = open_file(path, options.rate)
-        self._pictures = Excerpt(file, start, duration)
+        self._source = Excerpt(file, start, duration)
         self._mirrored = options.camera.mirrored
         self._landmarks: list[Landmarks] = []
         self._next = 0  # the picture that would be read next
@@ -67,8 +67,8 @@ class Overlay:
             if advance is not None:
                 advance(done, file.number)
 
-        self.recording = _labelled(clips[0], record(self._pictures, options, str(path), looked))
-        self._pictures.open()
+        self.recording = _labelled(clips[0], record(self._source, options, str(path), looked))
+        self._source.open()
         self._picture = self._read()
         height, width = self._picture.pixels.shape[:2]
         self.size = width / DPI, height / DPI
@@ -76,8 +76,8 @@ class Overlay:
     def draw(self, axes: Axes, moment: int) -> None:
         """Show a picture; an earlier one than the last begins to read anew."""
         if moment < self._next - 1:
-            self._pictures.close()
-            self._pictures.open()
+            self._source.close()
+            self._source.open()
             self._next = 0
         while self._next <= moment:
             self._picture = self._read()
@@ -88,11 +88,11 @@ class Overlay:
 
     def close(self) -> None:
         """Close the file."""
-        self._pictures.close()
+        self._source.close()
 
     def _read(self) -> Picture:
         self._next += 1
-        picture = self._pictures.read(0.0)
+        picture = self._source.read(0.0)
         assert picture is not None  # files wait for nothing
         return picture
 

@@ -96,7 +96,7 @@ def write_sheet(path: Path, scene: Scene, pictures: int, begin: int) -> None:
     """Write pictures of moments spread evenly over the scene, as one picture.
 
     Args:
-        path: its suffix says the format.
+        path: its suffix gives the format.
         scene: what is shown.
         pictures: how many at most.
         begin: nanoseconds, from which captions count.

@@ -1,4 +1,4 @@
-"""FrameSource on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
+"""Images on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class TopicPictures:
 
         self._node = node
         self._compressed = compressed
-        self._newest: LatestValue[Any] = LatestValue()
+        self._latest: LatestValue[Any] = LatestValue()
         self._intrinsics: Intrinsics | None = None
         self._unreadable: Counter[str] = Counter()
         self._subscriptions: list[Any] = []
@@ -133,7 +133,7 @@ class TopicPictures:
     @property
     def drops(self) -> Counter[str]:
         """Pictures lost, by cause."""
-        return self._unreadable + Counter(pictures_too_fast=self._newest.dropped)
+        return self._unreadable + Counter(pictures_too_fast=self._latest.dropped)
 
     def open(self) -> None:
         """Begin to listen."""
@@ -141,7 +141,7 @@ class TopicPictures:
             (CompressedImage, "image/compressed") if self._compressed else (Image, "image")
         )
         self._subscriptions = [
-            qos.subscribe(self._node, kind, topic, qos.IMAGES_INPUT, self._newest.put),
+            qos.subscribe(self._node, kind, topic, qos.IMAGES_INPUT, self._latest.put),
             qos.subscribe(
                 self._node, CameraInfo, "camera_info", qos.IMAGES_INPUT, self._on_camera_info
             ),
@@ -151,7 +151,7 @@ class TopicPictures:
         """Return the newest picture; one that cannot be read is counted."""
         from whispersign_model.sensors.frame_source import Picture
 
-        message = self._newest.take(timeout)
+        message = self._latest.take(timeout)
         if message is None:
             return None
         try:

@@ -24,7 +24,9 @@ def test_missing_extra_is_one_line(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "lightning", None)
     for name in [name for name in sys.modules if name.startswith("whispersign_model.training.")]:
         monkeypatch.delitem(sys.modules, name)
-    (tmp_path / "recipe.yaml").write_text("stages: [{name: joint, epochs: 1, rate: 0.001}]")
+    (tmp_path / "recipe.yaml").write_text(
+        "stages: [{name: joint, epochs: 1, learning_rate: 0.001}]"
+    )
     words = ["train", "--config", str(tmp_path / "recipe.yaml"), "--data", "x", "--out", "y"]
     assert main(words) == 2
     message = capsys.readouterr().err

@@ -19,7 +19,8 @@ def command(tmp_path, write_archive):
     write_archive(tmp_path / "signs.npz", signs, [""] * len(signs))
     own, recipe = tmp_path / "own.yaml", tmp_path / "recipe.yaml"
     own.write_text("{title: Mine, archive: signs.npz, folds: {every: 5}, val_every: 4}")
-    stages = "[{name: frontend, epochs: 1, rate: 0.001}, {name: joint, epochs: 1, rate: 0.001}]"
+    one = "epochs: 1, learning_rate: 0.001"
+    stages = f"[{{name: frontend, {one}}}, {{name: joint, {one}}}]"
     recipe.write_text(f"{{workers: 0, stages: {stages}}}")
     words = ["crossval", str(own), "--archives", str(tmp_path), "--out", str(tmp_path / "out")]
     return [*words, "--config", str(recipe), "--quiet"]

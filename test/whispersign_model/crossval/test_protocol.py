@@ -136,7 +136,7 @@ def test_a_folder_is_of_one_protocol(archives, own, quick, tmp_path, capsys):
 
 def test_a_fold_is_trained_and_tested(archives, own, tmp_path):
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("{workers: 0, stages: [{name: joint, epochs: 1, rate: 0.001}]}")
+    recipe.write_text("{workers: 0, stages: [{name: joint, epochs: 1, learning_rate: 0.001}]}")
     out = tmp_path / "out"
     command = ["crossval", str(own), "--archives", str(archives), "--out", str(out), "--quiet"]
     assert main([*command, "--folds", "1", "--config", str(recipe)]) == 0

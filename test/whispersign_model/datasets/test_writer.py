@@ -9,15 +9,26 @@ import numpy as np
 import pytest
 
 from whispersign_model.datasets.dataset import Dataset
-from whispersign_model.datasets.writer import write_dataset
+from whispersign_model.datasets.writer import DatasetWriter, check_target
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.recipe import Recipe
+from whispersign_model.recordings.atomic import whole_folder
 from whispersign_model.recordings.recording import Coordinates, Segment
 
 
 def with_glosses(recording, *glosses):
     return replace(recording, segments=(replace(recording.segments[0], glosses=glosses),))
+
+
+def write_dataset(out, recordings, recipe, language="", replace=False):
+    """Write recordings, each with its split, as a conversion does."""
+    target = check_target(out, replace)
+    with whole_folder(target, DatasetError, replace=replace) as folder:
+        writer = DatasetWriter(folder, recipe)
+        for _, recording in recordings:
+            writer.add(recording)
+        writer.finish([split for split, _ in recordings], language)
 
 
 def test_layout(tmp_path, make_recording):

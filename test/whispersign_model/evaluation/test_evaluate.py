@@ -58,7 +58,7 @@ def test_each_method_is_that_of_the_network_and_clips_are_encoded_once(
     assert (len(passes), sum(done)) == (2, 6)
     assert tuple(found) == METHODS
     clips = Clips(examples, metadata.recipe, 4, seed=0)
-    extents = dict(zip((example.name for example in examples), clips.takes.extents))
+    extents = dict(zip((example.name for example in examples), clips.store.extents))
     for batch in loader(clips, 16, workers=0, seed=None):
         for method in METHODS:
             decoded = model.decode(batch.features, batch.lengths, method)

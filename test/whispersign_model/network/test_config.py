@@ -10,13 +10,13 @@ from whispersign_model.network.config import SIZES, load_model_config
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ("frontend: {num_joints: 21}", "num_joints and num_features must be 42 and 7"),
-        ("frontend: {num_features: 3}", "convert other skeletons"),
+        ("frontend: {num_joints: 21}", "frontend.num_joints: Input should be 42"),
+        ("frontend: {num_features: 3}", "frontend.num_features: Input should be 7"),
         ("frontend: {d_model: 100}", "d_model 100 does not divide"),
         ("encoder: {num_heads: 3}", "even number of heads"),
         ("encoder: {d_ff: 511}", "d_ff 511"),
         ("frontend: {patch_size: 0}", "frontend.patch_size"),
-        ("decoder: {blank_id: 5}", "blank_id must be 0"),
+        ("decoder: {blank_id: 5}", "decoder.blank_id: Input should be 0"),
         ("decoder: {vocab_size: 1}", "decoder.vocab_size"),
         ("encoder: {layers: 2}", "encoder.layers"),
     ],

@@ -10,7 +10,7 @@ from whispersign_model.network.utterance import (
     UtteranceEncoder,
     centred,
     movements,
-    stretched,
+    resample_segments,
     whole,
 )
 
@@ -75,17 +75,17 @@ def test_a_clip_of_a_padded_batch_is_read_as_alone(encoder):
 
 
 def test_positions_lie_between_those_of_the_frames():
-    positions, tracked = stretched(sign(16), clips(16), 31)
-    expected = stretched(sign(31), clips(31), 31)[0]
+    positions, tracked = resample_segments(sign(16), clips(16), 31)
+    expected = resample_segments(sign(31), clips(31), 31)[0]
     torch.testing.assert_close(positions, expected)
     assert tracked.eq(1).all()
 
 
 def test_nothing_is_drawn_between_a_hand_and_none():
-    """Four frames stretched to seven: at 0, 0.5, 1 ... 3; the left hand is lost in frame 1."""
+    """Four frames become seven: at 0, 0.5, 1 ... 3; the left hand is lost in frame 1."""
     data = sign(4)
     data[:, 1, :21] = 0
-    positions, tracked = stretched(data, clips(4), 7)
+    positions, tracked = resample_segments(data, clips(4), 7)
     assert tracked[0, :, 0, 0].tolist() == [1, 0, 0, 1, 1, 1, 1]
     assert tracked[0, :, 41, 0].tolist() == [1] * 7
     assert positions[0, 1:3, :21].eq(0).all()

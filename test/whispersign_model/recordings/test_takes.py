@@ -1,4 +1,4 @@
-"""ClipStore of a session as bags: whole or not there, found again, discarded in place."""
+"""Takes of a session as bags: whole or not there, found again, discarded in place."""
 
 from __future__ import annotations
 

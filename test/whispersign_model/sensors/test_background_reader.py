@@ -30,7 +30,7 @@ def test_the_newest_picture_wins():
 
 
 class Endless:
-    """FrameSource as fast as they are asked for, until it fails."""
+    """Pictures as fast as they are asked for, until it fails."""
 
     host_clock = True
 
@@ -75,7 +75,7 @@ def test_what_the_source_raises_reaches_the_reader():
     source.error = SensorError("camera 0", "gives no picture")
     while grabbed._thread.is_alive():
         time.sleep(0.001)
-    grabbed._newest.take(0.0)
+    grabbed._latest.take(0.0)
     with pytest.raises(SensorError, match=r"camera 0: gives no picture"):
         grabbed.read(5.0)
     grabbed.close()

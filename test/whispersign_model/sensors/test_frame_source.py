@@ -1,4 +1,4 @@
-"""FrameSource of every kind, as detectors want them."""
+"""Pictures of every kind, as detectors want them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FrameSource of a camera, with the times of its driver."""
+"""Pictures of a camera, with the times of its driver."""
 
 from __future__ import annotations
 

@@ -1,24 +1,24 @@
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.skeleton import FINGERS
 from whispersign_model.synthesis.hand import HandGeometry, joint_positions, mirrored
-from whispersign_model.synthesis.hand_shapes import LINE, NAIL, SLEEVE, flesh_of
+from whispersign_model.synthesis.hand_shapes import LINE, NAIL, SLEEVE, hand_shapes_of
 from whispersign_model.synthesis.lexicon import default_lexicon
-from whispersign_model.synthesis.rotations import IDENTITY
 
 
 def joints(handshape: str = "flat") -> np.ndarray:
     angles = default_lexicon().handshapes[handshape].radians()[None]
     return joint_positions(
-        HandGeometry.adult(), angles, IDENTITY[None], np.array([[0.1, 0.3, 0.0]])
+        HandGeometry.adult(), angles, Rotation.identity(1), np.array([[0.1, 0.3, 0.0]])
     )[0]
 
 
 @pytest.mark.parametrize("hand", ["left", "right"])
 def test_the_back_of_a_hand_lying_palm_down_looks_up(hand: str) -> None:
     shown = joints() if hand == "right" else mirrored(joints())
-    shapes = flesh_of(shown, hand)
+    shapes = hand_shapes_of(shown, hand)
     assert shapes.back[1] > 0.98
     for bone in shapes.bones:
         if bone.nail and bone.first != 3:
@@ -27,7 +27,9 @@ def test_the_back_of_a_hand_lying_palm_down_looks_up(hand: str) -> None:
 
 def test_the_back_is_carried_along_a_bent_finger() -> None:
     fist = joints("fist")
-    distal = next(bone for bone in flesh_of(fist, "right").bones if bone.second == 8 and bone.nail)
+    distal = next(
+        bone for bone in hand_shapes_of(fist, "right").bones if bone.second == 8 and bone.nail
+    )
     direction = fist[8] - fist[7]
     back = np.array(distal.back)
     assert abs(back @ direction) < 1e-9
@@ -37,7 +39,7 @@ def test_the_back_is_carried_along_a_bent_finger() -> None:
 
 
 def test_five_nails_three_palm_lines_and_a_sleeve() -> None:
-    shapes = flesh_of(joints(), "right")
+    shapes = hand_shapes_of(joints(), "right")
     assert {bone.second for bone in shapes.bones if bone.nail} == {c[-1] for c in FINGERS.values()}
     lines = [bone for bone in shapes.bones if bone.material == LINE]
     assert len(lines) == 3 + 2 + 3
@@ -49,5 +51,5 @@ def test_five_nails_three_palm_lines_and_a_sleeve() -> None:
 
 
 def test_a_larger_hand_has_thicker_fingers() -> None:
-    once, twice = flesh_of(joints(), "right"), flesh_of(2 * joints(), "right")
+    once, twice = hand_shapes_of(joints(), "right"), hand_shapes_of(2 * joints(), "right")
     np.testing.assert_allclose(twice.radii[:21], 2 * np.array(once.radii[:21]))

@@ -16,9 +16,9 @@ IDEAL = SensorModel.ideal(60.0)
 
 
 def performance(seconds: float = 20.0, location: str = "neutral") -> Performance:
-    formation = SignAnimator(default_lexicon(), SignerStyle.standard())
-    course = formation.posture("flat", "forward", "up", location, round(seconds * 200) + 1)
-    return Performance((course, course), HandGeometry.adult(), ())
+    animator = SignAnimator(default_lexicon(), SignerStyle.standard())
+    trajectory = animator.posture("flat", "forward", "up", location, round(seconds * 200) + 1)
+    return Performance((trajectory, trajectory), HandGeometry.adult(), ())
 
 
 def observe(sensor: SensorModel, seed: int = 0, seconds: float = 20.0, start: int = 0):
@@ -95,10 +95,10 @@ def test_hands_below_the_field_of_view_are_not_tracked() -> None:
 
 
 def test_a_hand_that_comes_into_view_is_tracked_a_moment_later() -> None:
-    formation = SignAnimator(default_lexicon(), SignerStyle.standard())
-    away, there = (formation.posture("flat", "forward", "up", p, 200) for p in ("lap", "high"))
-    course = HandTrajectory.joined([away, there, away])
-    shown = Performance((course, course), HandGeometry.adult(), ())
+    animator = SignAnimator(default_lexicon(), SignerStyle.standard())
+    away, there = (animator.posture("flat", "forward", "up", p, 200) for p in ("lap", "high"))
+    trajectory = HandTrajectory.joined([away, there, away])
+    shown = Performance((trajectory, trajectory), HandGeometry.adult(), ())
     stamps, _, confidence = SensorModel.ideal(200.0, bounded=True).observe(
         shown, 0, np.random.default_rng(0)
     )

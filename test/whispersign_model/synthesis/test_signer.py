@@ -82,8 +82,8 @@ def test_bones_keep_their_lengths_over_time(seed: int) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_joint_limits_are_respected(seed: int) -> None:
     script = [SignItem(gloss) for gloss in SENTENCE] + [IdleItem("random", 2.0)]
-    for course in drawn(seed).perform(script).courses:
-        np.testing.assert_allclose(course.angles, clamp(course.angles), atol=1e-12)
+    for trajectory in drawn(seed).perform(script).trajectories:
+        np.testing.assert_allclose(trajectory.angles, clamp(trajectory.angles), atol=1e-12)
 
 
 def test_a_left_handed_signer_is_the_mirror_image() -> None:
@@ -201,7 +201,7 @@ def test_a_held_pause_keeps_the_hands_up() -> None:
     signer = standard()
     short = signer.perform([SignItem("STOP"), SignItem("YES")])
     held = signer.perform([SignItem("STOP"), HoldItem(1.0), SignItem("YES")])
-    longer = held.strokes[1].start - short.strokes[1].start
+    longer = held.signs[1].start - short.signs[1].start
     assert longer == pytest.approx(1.0, abs=0.02)
 
 

@@ -84,8 +84,8 @@ def test_strokes_of_odd_hands_keep_to_the_joint_limits() -> None:
     lexicon = default_lexicon()
     stiff = replace(STANDARD, finger_habit=np.full((5, 4), -0.4))
     for gloss in ("WAIT", "YES", "ON"):
-        course, _ = SignAnimator(lexicon, stiff).stroke(lexicon.sign(gloss), Variation.none())
-        np.testing.assert_array_equal(course.angles, clamp(course.angles))
+        trajectory, _ = SignAnimator(lexicon, stiff).animate(lexicon.sign(gloss), Variation.none())
+        np.testing.assert_array_equal(trajectory.angles, clamp(trajectory.angles))
 
 
 def test_a_production_is_habit_plus_chance() -> None:

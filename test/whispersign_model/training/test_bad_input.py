@@ -18,8 +18,9 @@ size: tiny
 batch_size: 8
 workers: 0
 stages:
-  - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
-  - {name: joint, epochs: 1, rate: 1.0e-3}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend],
+     auxiliary: true}
+  - {name: joint, epochs: 1, learning_rate: 1.0e-3}
 """
 CLIP = "train/features/2-3.npy"
 
@@ -131,7 +132,11 @@ def a_folder(folder: Path) -> None:
         (change("workers: 0", "surprise: 1"), (), "surprise"),
         (change("workers: 0", "weight_decay: .inf"), (), "weight_decay"),
         (change("workers: 0", "seed: -5"), (), "seed"),
-        (change("rate: 1.0e-3}", "rate: 1.0e-3, chunks: []}"), (), "stages.1.chunks"),
+        (
+            change("learning_rate: 1.0e-3}", "learning_rate: 1.0e-3, chunks: []}"),
+            (),
+            "stages.1.chunks",
+        ),
         (
             change("rate: 1.0e-3}", "rate: 1.0e-3, augment: false, augmentation: {rotatoin: 3}}"),
             (),
@@ -167,7 +172,7 @@ def test_a_full_disk_is_said_and_leaves_what_can_be_gone_on_with(
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert f"{state}: cannot be written or read (No space left on device)" in told
-    assert f"go on with: --resume {state}" in told
+    assert f"resume with: --resume {state}" in told
     assert "error: " in (dataset.parent / "run/train.log").read_text().splitlines()[-1]
     assert train(dataset, "--resume", state) == 0
     assert json.loads((dataset.parent / "run/metrics.json").read_text())["stages"][1]["epochs"] == 1

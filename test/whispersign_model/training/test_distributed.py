@@ -1,12 +1,14 @@
-"""Several processes: one network, every clip validated once, one writer, one fault that is told."""
+"""Several processes: one network, every clip validated once, one writer, one error for all."""
 
 from __future__ import annotations
 
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +16,7 @@ import pytest
 import torch
 
 from whispersign_model.datasets.dataset import Dataset
-from whispersign_model.errors import ConfigError, DatasetError
+from whispersign_model.errors import ConfigError, DatasetError, WhisperSignError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.training import distributed
 from whispersign_model.training.config import StageConfig, TrainingConfig
@@ -24,19 +26,20 @@ from whispersign_model.training.distributed import (
     gather,
     launch_processes,
 )
-from whispersign_model.training.trainer import Run
+from whispersign_model.training.training_run import RunOptions
 
 # What each process runs; it must be importable where it starts.
 WORK = """
 import os
+import signal
 import sys
+import time
 
 import lightning
 import torch
 
 from whispersign_model.errors import DatasetError
 from whispersign_model.training import trainer
-from whispersign_model.training import distributed
 from whispersign_model.training.distributed import distributed_info
 
 
@@ -61,6 +64,7 @@ def work(run, config, model_config):
             "weights": [module.state_dict() for module in modules],
             "counted": [(m.errors.sequences, sum(m.errors.pairs.values())) for m in modules],
             "steps": [module.trainer.global_step for module in modules],
+            "grouped": torch.distributed.is_initialized(),
             "written": written,
             "metrics": sorted(metrics),
         },
@@ -75,9 +79,16 @@ def fail(rank):
     torch.distributed.barrier()
 
 
-def start(rank):
-    distributed.GRACE = 0.5
-    distributed.launch_processes(2, fail, rank)
+def die(rank):
+    if distributed_info().rank == rank:
+        os.kill(os.getpid(), signal.SIGKILL)
+    torch.distributed.init_process_group("gloo")
+    torch.distributed.barrier()
+
+
+def wait(folder):
+    (folder / str(os.getpid())).touch()
+    time.sleep(100)
 """
 
 
@@ -92,11 +103,13 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.slow
 def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: ModuleType) -> None:
     stages = (
-        StageConfig(name="a", epochs=1, rate=1e-2, alpha=1, train=("frontend",), auxiliary=True),
-        StageConfig(name="b", epochs=1, rate=1e-2),
+        StageConfig(
+            name="a", epochs=1, learning_rate=1e-2, alpha=1, train=("frontend",), auxiliary=True
+        ),
+        StageConfig(name="b", epochs=1, learning_rate=1e-2),
     )
     config = TrainingConfig(averaging=0.9, workers=0, batch_size=4, stages=stages)
-    run = Run(Dataset.open(dataset), tmp_path / "run", "cpu", 2, progress=False)
+    run = RunOptions(Dataset.open(dataset), tmp_path / "run", "cpu", 2, progress=False)
     launch_processes(2, work.work, run, config, ModelConfig())
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     assert first["steps"] == second["steps"] == [4, 4], "8 batches, half for each"
@@ -105,31 +118,56 @@ def test_two_processes_train_one_network(dataset: Path, tmp_path: Path, work: Mo
         assert [name for name in own if not torch.equal(own[name], others[name])] == []
     assert first["counted"] == second["counted"] != []
     assert {sequences for sequences, _ in first["counted"]} == {6}, "every clip once"
+    assert first["grouped"] is second["grouped"] is False, "calibration reads all clips"
     assert second["written"] == second["metrics"] == []
     names = [Path(path).name for path in first["written"]]
     assert {"last.ckpt", "model.safetensors", "metrics.json", "train.log"} <= set(names)
     assert first["written"].count(str(tmp_path / "run" / "metrics.json")) == 1
     assert "2 processes" in (tmp_path / "run" / "train.log").read_text()
-    assert not distributed.part_of_several(), "the variables of torchrun are put back"
+    assert not distributed.part_of_several(), "this process is none of them"
 
 
-def test_a_fault_of_the_first_process_ends_the_others(work: ModuleType) -> None:
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_error_in_one_process_is_raised_and_ends_the_others(
+    work: ModuleType, monkeypatch: pytest.MonkeyPatch, rank: int
+) -> None:
     before = set(multiprocessing.active_children())  # of other tests
-    with pytest.raises(DatasetError, match="in process 0"):
-        launch_processes(2, work.fail, 0)
+    monkeypatch.setattr(distributed, "GRACE", 0.5)
+    with pytest.raises(DatasetError, match=f"^some.npy: cannot be read in process {rank}; copy"):
+        launch_processes(2, work.fail, rank)
     assert set(multiprocessing.active_children()) <= before
 
 
-@pytest.mark.slow
-def test_a_process_that_fails_is_not_waited_for(tmp_path: Path) -> None:
-    text = "import work_of_processes as work; work.start(1)"
-    ended = subprocess.run(
-        [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False
+def test_a_process_that_the_system_kills_is_named(
+    work: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed, "GRACE", 0.5)
+    with pytest.raises(WhisperSignError, match=r"^--devices 2: process 1 .* SIGKILL"):
+        launch_processes(2, work.die, 1)
+
+
+def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "start.py").write_text(
+        "from pathlib import Path\n"
+        "import work_of_processes as work\n"
+        "from whispersign_model.training.distributed import launch_processes\n"
+        "if __name__ == '__main__':\n"
+        "    launch_processes(2, work.wait, Path('pids'))\n"
     )
-    assert ended.returncode == 2
-    expected = "whispersign: error: some.npy: cannot be read in process 1; copy it again"
-    assert expected in ended.stderr.splitlines()
-    assert "Traceback" not in ended.stderr
+    started = subprocess.Popen(
+        [sys.executable, "start.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "pids").iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    processes = [Path("/proc") / path.name for path in (tmp_path / "pids").iterdir()]
+    assert len(processes) == 2
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=30)
+    assert errors.count("Traceback") == 1, "of this process alone"
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
+    assert not any(process.exists() for process in processes)
 
 
 def test_a_process_alone_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def make() -> Make:
 
     def module(averaging: float = 0.9, **fields: object) -> TrainingModule:
         torch.manual_seed(0)
-        stage = StageConfig(**{"name": "joint", "epochs": 1, "rate": 1e-3, **fields})
+        stage = StageConfig(**{"name": "joint", "epochs": 1, "learning_rate": 1e-3, **fields})
         config = TrainingConfig(averaging=averaging, stages=(stage,))
         model = WhisperSignModel(ModelConfig().with_vocabulary(len(GLOSSES)))
         return TrainingModule(model, stage, config, GLOSSES)
@@ -69,7 +69,7 @@ def gradients(module: TrainingModule, batch: Batch) -> set[str]:
 
 
 def test_rate_rises_over_the_warm_up_and_falls_to_its_share() -> None:
-    stage = StageConfig(name="x", epochs=1, rate=1.0, warm_up=0.2, final_rate=0.1)
+    stage = StageConfig(name="x", epochs=1, learning_rate=1.0, warm_up=0.2, final_learning_rate=0.1)
     rates = [warm_up_cosine(step, 50, stage) for step in range(52)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10] == pytest.approx(1.0)
@@ -82,7 +82,9 @@ def test_only_the_stage_s_components_learn(make: Make, batch: Batch) -> None:
     first = make(train=("frontend",), auxiliary=True, alpha=1.0)
     assert gradients(first, batch) == {"frontend", "auxiliary"}
     assert [first.model.frontend.training, first.model.encoder.training] == [True, False]
-    second = StageConfig(name="second", epochs=1, rate=1e-3, train=("encoder", "ctc", "decoder"))
+    second = StageConfig(
+        name="second", epochs=1, learning_rate=1e-3, train=("encoder", "ctc", "decoder")
+    )
     following = TrainingModule(first.model, second, first.config, GLOSSES)
     assert gradients(following, batch) == {"encoder", "ctc", "decoder"}
     assert [first.model.frontend.training, first.model.encoder.training] == [False, True]
@@ -100,7 +102,7 @@ def test_segments_teach_the_decoder_to_spot(batch: Batch) -> None:
     torch.manual_seed(0)
     detects = {"decoder": {"utterance_frames": 16, "candidate_segments": [2, 4]}}
     model = WhisperSignModel(ModelConfig().changed(detects).with_vocabulary(len(GLOSSES)))
-    stage = StageConfig(name="joint", epochs=1, rate=1e-3)
+    stage = StageConfig(name="joint", epochs=1, learning_rate=1e-3)
     module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES).eval()
     segments = torch.tensor([[0, 0, 16, 1], [0, 16, 32, 3], [1, 8, 24, 0]])
     with torch.no_grad():

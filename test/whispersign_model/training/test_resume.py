@@ -95,7 +95,7 @@ def test_workers_may_change_and_the_log_is_kept(stopped) -> None:
     change(stopped, "workers: 0", "workers: 1")
     assert go_on(stopped) == 0
     assert (stopped / "run/train.log").read_text().startswith(log)
-    assert "goes on after 2 epochs of stage 2" in (stopped / "run/train.log").read_text()
+    assert "resumed after 2 epochs of stage 2" in (stopped / "run/train.log").read_text()
     assert (stopped / "run/metrics.json").read_text() == metrics
 
 

@@ -21,7 +21,7 @@ def test_the_log_says_what_ran_and_how_it_ended(trained: Path) -> None:
     text = "\n".join(line[21:] for line in lines)
     assert "torch 2." in text
     assert f"data {trained / 'data'}: 3 glosses; train: 24 clips, 16 s, 0 signers; val: 6" in text
-    assert "stage 2 of 2 (joint): 2 epochs, rate 0.001" in text
+    assert "stage 2 of 2 (joint): 2 epochs, learning rate 0.001" in text
     epochs = re.findall(r"^(\w+) (\d)/\d: loss [\d.]+ \(CTC [\d.]+, attention", text, re.M)
     assert epochs == [("frontend", "1"), ("joint", "1"), ("joint", "2")]
     assert len(re.findall(r"WER [\d.]+ \(S \d+ D \d+ I \d+\), exact", text)) == 3
@@ -61,7 +61,7 @@ def test_tensorboard_has_curves_hypotheses_and_confusions(trained: Path) -> None
     events = EventAccumulator(str(trained / "run/stage2-joint"), {"tensors": 0, "images": 0})
     events.Reload()
     tags = events.Tags()
-    losses = {"loss", "loss_ctc", "loss_attention", "gradient_norm", "rate"}
+    losses = {"loss", "loss_ctc", "loss_attention", "gradient_norm", "learning_rate"}
     errors = {"val_wer", "val_accuracy", "val_substitutions", "val_deletions", "val_insertions"}
     assert losses | errors <= set(tags["scalars"])
     assert len(events.Scalars("val_wer")) == 2
@@ -74,12 +74,12 @@ def test_tensorboard_has_curves_hypotheses_and_confusions(trained: Path) -> None
 
 
 def test_only_the_first_process_writes(tmp_path: Path) -> None:
-    RunLogger(tmp_path, writes=False, goes_on=False).write("nothing")
+    RunLogger(tmp_path, writes=False, append=False).write("nothing")
     assert not list(tmp_path.iterdir())
-    logger = RunLogger(tmp_path, writes=True, goes_on=False)
+    logger = RunLogger(tmp_path, writes=True, append=False)
     logger.write("one\nline")
-    RunLogger(tmp_path, writes=True, goes_on=True).write("more")
+    RunLogger(tmp_path, writes=True, append=True).write("more")
     lines = (tmp_path / "train.log").read_text().splitlines()
     assert [line[21:] for line in lines] == ["one line", "more"]
-    RunLogger(tmp_path, writes=True, goes_on=False)
+    RunLogger(tmp_path, writes=True, append=False)
     assert (tmp_path / "train.log").read_text() == ""

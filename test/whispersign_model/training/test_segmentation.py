@@ -34,11 +34,11 @@ def clips(dataset):
 
 
 def test_recordings_without_times_get_them_and_others_keep_theirs(clips, model):
-    assert clips.takes.spans[0] is None
+    assert clips.store.spans[0] is None
     found = aligned_spans(model, clips)
     (start, middle), (again, end) = found[0]
     assert start == 0 < middle == again < end == clips.lengths[0]
-    assert found[1] == clips.takes.spans[1]
+    assert found[1] == clips.store.spans[1]
 
 
 def test_a_sign_reaches_to_the_middle_between_peaks_and_is_never_empty(clips, model, monkeypatch):
@@ -57,7 +57,8 @@ def test_windows_are_cut_by_what_was_found(clips):
     frames = clips.lengths[0]
     whole = clips.varied(augmentation, 0)
     assert {len(whole[Index(epoch, 0)][1]) for epoch in range(8)} == {2}
-    cut = clips.located([((0, frames // 2), (frames // 2, frames)), None]).varied(augmentation, 0)
+    halves = (0, frames // 2), (frames // 2, frames)
+    cut = clips.with_spans([halves, None]).varied(augmentation, 0)
     made = [cut[Index(epoch, 0)] for epoch in range(8)]
     assert {tuple(clip.labels) for clip in made} == {(1,), (3,)}
-    assert clips.takes.spans[0] is None
+    assert clips.store.spans[0] is None

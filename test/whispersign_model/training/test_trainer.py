@@ -23,13 +23,14 @@ from whispersign_model.training.callbacks import KeepBest
 from whispersign_model.training.config import StageConfig, TrainingConfig
 from whispersign_model.training.module import TrainingModule
 from whispersign_model.training.resume import initial_model
-from whispersign_model.training.trainer import Run, train
+from whispersign_model.training.trainer import train
+from whispersign_model.training.training_run import RunOptions
 from whispersign_model.training_data.augmentation import Augmentation
 
 GLOSSES = ("A", "B")
 STAGES = (
-    StageConfig(name="first", epochs=1, rate=1e-2),
-    StageConfig(name="second", epochs=2, rate=1e-2),
+    StageConfig(name="first", epochs=1, learning_rate=1e-2),
+    StageConfig(name="second", epochs=2, learning_rate=1e-2),
 )
 
 
@@ -52,7 +53,7 @@ def dataset(tmp_path: Path) -> Dataset:
 def run(dataset: Dataset, stages: tuple[StageConfig, ...] = STAGES) -> Path:
     out = dataset.path.parent / "run"
     config = TrainingConfig(averaging=0.9, workers=0, stages=stages)
-    train(Run(dataset, out, "cpu", progress=False), config, ModelConfig())
+    train(RunOptions(dataset, out, "cpu", progress=False), config, ModelConfig())
     return out
 
 
@@ -60,7 +61,7 @@ def test_the_recipe_changes_the_network(dataset: Dataset) -> None:
     out = dataset.path.parent / "run"
     changes = {"decoder": {"utterance_frames": 16, "alpha": 0.3}}
     config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
-    train(Run(dataset, out, "cpu", progress=False), config, ModelConfig())
+    train(RunOptions(dataset, out, "cpu", progress=False), config, ModelConfig())
     expected = ModelConfig().changed(changes).with_vocabulary(2)
     assert read_metadata(out).config == expected
     model, _ = WhisperSignModel.load_checkpoint(out)
@@ -72,7 +73,7 @@ def test_what_the_recipe_changes_is_checked_with_the_rest_of_the_network(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     """Twelve heads suit 96 channels and not the 128 of a network that names none."""
-    where = Run(dataset, tmp_path / "run", "cpu", progress=False)
+    where = RunOptions(dataset, tmp_path / "run", "cpu", progress=False)
     heads = TrainingConfig(
         workers=0, stages=STAGES[:1], network={"encoder": {"num_heads": 12, "num_layers": 1}}
     )
@@ -88,7 +89,7 @@ def test_sentences_for_a_network_of_single_signs_are_told_of(dataset: Dataset) -
     changes = {"decoder": {"utterance_frames": 16}}
     config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
     out = dataset.path.parent / "run"
-    train(Run(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
+    train(RunOptions(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
     assert "1 of 6 training clips hold several glosses" in (out / "train.log").read_text()
 
 
@@ -100,7 +101,7 @@ def test_a_network_that_spots_learns_from_sentences_what_is_no_sign(
     varied = Augmentation(sentence=sentence, idle=1.0)
     config = TrainingConfig(workers=0, stages=STAGES, network=changes, augmentation=varied)
     out = dataset.path.parent / "run"
-    train(Run(dataset, out, "cpu", progress=False), config, ModelConfig())
+    train(RunOptions(dataset, out, "cpu", progress=False), config, ModelConfig())
     model, metadata = WhisperSignModel.load_checkpoint(out)
     assert metadata.config.decoder.candidate_segments == (4, 8)
     log = (out / "train.log").read_text()
@@ -115,7 +116,7 @@ def test_sentences_without_times_are_told_of_to_a_network_that_spots(dataset: Da
     changes = {"decoder": {"utterance_frames": 16, "candidate_segments": [4, 8]}}
     config = TrainingConfig(workers=0, stages=STAGES[:1], network=changes)
     out = dataset.path.parent / "run"
-    train(Run(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
+    train(RunOptions(Dataset.open(dataset.path), out, "cpu", progress=False), config, ModelConfig())
     log = (out / "train.log").read_text()
     assert "1 of 6 training clips do not say when their glosses are signed" in log
 
@@ -182,9 +183,13 @@ def test_batches_are_put_together_into_steps_of_schedule_and_average(
 
     monkeypatch.setattr(TrainingModule, "average", count)
     monkeypatch.setattr(lightning.Trainer, "fit", watch)
-    stage = StageConfig(name="x", epochs=3, rate=1.0e-2, final_rate=0.5)
+    stage = StageConfig(name="x", epochs=3, learning_rate=1.0e-2, final_learning_rate=0.5)
     config = TrainingConfig(batch_size=2, accumulate=3, workers=0, stages=(stage,))
-    train(Run(dataset, dataset.path.parent / "run", "cpu", progress=False), config, ModelConfig())
+    train(
+        RunOptions(dataset, dataset.path.parent / "run", "cpu", progress=False),
+        config,
+        ModelConfig(),
+    )
     assert trainers[0].num_training_batches == 4
     assert trainers[0].global_step == len(averages) == 3 * 2, "the last step of one batch"
     assert trainers[0].optimizers[0].param_groups[0]["lr"] == pytest.approx(0.5e-2)
@@ -207,12 +212,14 @@ def test_half_the_bits_are_for_the_network_not_for_losses_and_weights(
     forward = Encoder.forward
     monkeypatch.setattr(module, "ctc_loss", watch)
     monkeypatch.setattr(Encoder, "forward", encode)
-    stage = StageConfig(name="x", epochs=1, rate=1e-3)
+    stage = StageConfig(name="x", epochs=1, learning_rate=1e-3)
     out = dataset.path.parent / "run"
     for precision, expected in ((32, torch.float32), ("bf16-mixed", torch.bfloat16)):
         seen.clear()
         config = TrainingConfig(precision=precision, workers=0, stages=(stage,))
-        train(Run(dataset, out / str(precision), "cpu", progress=False), config, ModelConfig())
+        train(
+            RunOptions(dataset, out / str(precision), "cpu", progress=False), config, ModelConfig()
+        )
         assert (precision != 32, torch.float32) in seen
         assert {dtype for dtype in seen if isinstance(dtype, torch.dtype)} >= {expected}
         trained, _ = WhisperSignModel.load_checkpoint(out / str(precision))
@@ -224,7 +231,7 @@ def test_what_learns_through_a_head_of_its_own_is_never_kept(tmp_path: Path) -> 
     metadata = CheckpointMetadata(config=model.config, glosses=GLOSSES, recipe=Recipe())
     metrics = {"val_wer": torch.tensor(0.5), "val_accuracy": torch.tensor(0.0)}
     for auxiliary in (True, False):
-        stage = StageConfig(name="x", epochs=1, rate=1e-3, auxiliary=auxiliary)
+        stage = StageConfig(name="x", epochs=1, learning_rate=1e-3, auxiliary=auxiliary)
         module = TrainingModule(model, stage, TrainingConfig(stages=(stage,)), GLOSSES)
         keep = KeepBest(tmp_path / "run", metadata, 0)
         trainer = SimpleNamespace(

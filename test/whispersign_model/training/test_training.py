@@ -15,7 +15,7 @@ from whispersign_model.cli.main import main
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.training import trainer
+from whispersign_model.training import training_run
 from whispersign_model.training.config import StageConfig
 from whispersign_model.training.losses import attention_loss, ctc_loss, hybrid_loss
 from whispersign_model.training.module import TrainingModule, warm_up_cosine
@@ -30,9 +30,10 @@ averaging: 0.9
 augmentation: {crop: 0, rotation: 1, shift: 0, hand_shift: 0, stretch: 0, speed: 0.1, warp: 0,
   finger_mask: 0, frame_mask: 0}
 stages:
-  - {name: frontend, epochs: 1, rate: 1.0e-3, alpha: 1.0, train: [frontend], auxiliary: true}
-  - {name: joint, epochs: 40, rate: 1.0e-3, alpha: 0.5}
-  - {name: realtime, epochs: 2, rate: 1.0e-4, alpha: 0.3, chunks: [0, 4]}
+  - {name: frontend, epochs: 1, learning_rate: 1.0e-3, alpha: 1.0, train: [frontend],
+     auxiliary: true}
+  - {name: joint, epochs: 40, learning_rate: 1.0e-3, alpha: 0.5}
+  - {name: realtime, epochs: 2, learning_rate: 1.0e-4, alpha: 0.3, chunks: [0, 4]}
 """
 
 
@@ -107,15 +108,17 @@ def test_windows_of_a_resumed_stage_are_those_of_its_start(dataset, tmp_path, mo
     changed = (
         RECIPE[: RECIPE.index("stages:")]
         + """stages:
-  - {name: joint, epochs: 2, rate: 1.0e-3, alpha: 0.5}
-  - {name: realtime, epochs: 2, rate: 1.0e-3, alpha: 0.5,
+  - {name: joint, epochs: 2, learning_rate: 1.0e-3, alpha: 0.5}
+  - {name: realtime, epochs: 2, learning_rate: 1.0e-3, alpha: 0.5,
      augmentation: {window: 1, window_seconds: 0.1}}
 """
     )
     (tmp_path / "recipe.yaml").write_text(changed)
     found = []
-    align = trainer.aligned_spans
-    monkeypatch.setattr(trainer, "aligned_spans", lambda *a: found.append(align(*a)) or found[-1])
+    align = training_run.aligned_spans
+    monkeypatch.setattr(
+        training_run, "aligned_spans", lambda *a: found.append(align(*a)) or found[-1]
+    )
     assert train(dataset, tmp_path / "whole") == 0
     assert len(found) == 1
     assert None not in found[0]
@@ -129,7 +132,7 @@ def test_windows_of_a_resumed_stage_are_those_of_its_start(dataset, tmp_path, mo
     with monkeypatch.context() as patched:
         patched.setattr(TrainingModule, "on_train_epoch_end", stop, raising=False)
         assert train(dataset, tmp_path / "cut") == 130
-    monkeypatch.setattr(trainer, "aligned_spans", None)
+    monkeypatch.setattr(training_run, "aligned_spans", None)
     assert train(dataset, tmp_path / "cut", "--resume", tmp_path / "cut/last.ckpt") == 0
     whole, cut = (read_metadata(tmp_path / name) for name in ("whole", "cut"))
     assert whole.losses == cut.losses
@@ -179,7 +182,7 @@ def test_interrupted_training_says_how_to_go_on(dataset, tmp_path, capsys, monke
     assert train(dataset, tmp_path / "run") == 130
     told = capsys.readouterr()
     state = tmp_path / "run/last.ckpt"
-    hint = "no epoch was done" if stage == "frontend" else f"go on with: --resume {state}"
+    hint = "no epoch was done" if stage == "frontend" else f"resume with: --resume {state}"
     assert hint in told.out
     assert hint in (tmp_path / "run/train.log").read_text().splitlines()[-1]
     assert state.exists() == (stage != "frontend")
@@ -223,7 +226,10 @@ def test_data_that_cannot_be_trained_on_is_refused_before_the_first_step(dataset
         ("surprise: 1", "surprise"),
         ("batch_size: 0", "batch_size"),
         ("augmentation: {rotation: -1}", "rotation"),
-        ("  - {name: x, epochs: 1, rate: 1, augmentation: {mirror: 2}}", "augmentation: mirror"),
+        (
+            "  - {name: x, epochs: 1, learning_rate: 1, augmentation: {mirror: 2}}",
+            "augmentation: mirror",
+        ),
         ("stages: []", "stages"),
         ("{", "YAML"),
     ],
@@ -242,7 +248,7 @@ def test_recipes_of_the_project_are_valid_and_complete():
     config = load_yaml(TrainingConfig, config_file("train.yaml"))
     assert [stage.name for stage in config.stages] == ["frontend", "joint", "realtime"]
     seed = load_yaml(TrainingConfig, config_file("train/seed.yaml"))
-    assert [(stage.epochs, stage.rate, stage.alpha) for stage in seed.stages] == [
+    assert [(stage.epochs, stage.learning_rate, stage.alpha) for stage in seed.stages] == [
         (30, 1e-3, 1.0),
         (100, 5e-5, 0.3),
         (30, 1e-5, 0.3),
@@ -286,7 +292,7 @@ def test_losses_count_what_exists_only():
 
 
 def test_rate_rises_linearly_and_falls_as_a_cosine():
-    stage = StageConfig(name="x", epochs=1, rate=1.0, warm_up=0.1, final_rate=0.1)
+    stage = StageConfig(name="x", epochs=1, learning_rate=1.0, warm_up=0.1, final_learning_rate=0.1)
     rates = [warm_up_cosine(step, 100, stage) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == 1.0

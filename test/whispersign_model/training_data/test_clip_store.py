@@ -1,4 +1,4 @@
-"""ClipStore are trimmed, checked, and kept."""
+"""Clips are trimmed, checked, and kept."""
 
 import numpy as np
 

@@ -112,7 +112,7 @@ def test_a_clip_does_not_depend_on_who_makes_it_and_when(dataset):
         assert np.array_equal(other[Index(2, i)][0], expected[i][0])
         assert np.array_equal(other[Index(2, i)][1], expected[i][1])
     reseeded = first.varied(augmentation, seed=1)
-    assert reseeded.takes is first.takes
+    assert reseeded.store is first.store
     assert any(
         reseeded[Index(2, i)][0].shape != expected[i][0].shape
         or not np.array_equal(reseeded[Index(2, i)][0], expected[i][0])

@@ -1,4 +1,4 @@
-"""FrameSource on topics, to and from arrays."""
+"""Images on topics, to and from arrays."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _open(
     """Open the bag as one, or its files in turn."""
     if metadata and metadata.compressed:
         return [stack.enter_context(Reader(path))]
-    # A folder's reader silently drops the messages of a topic whose QoS its metadata tells
+    # A folder's reader silently drops the messages of a topic whose QoS its metadata gives
     # differently from its storage, so ask each storage file itself.
     return [stack.enter_context(Reader(readable_file(file, copies, recover))) for file in files]
 

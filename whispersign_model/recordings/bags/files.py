@@ -31,7 +31,7 @@ _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
 @dataclass(frozen=True)
 class BagMetadata:
-    """What ``metadata.yaml`` tells.
+    """The content of ``metadata.yaml``.
 
     Attributes:
         files: names of the storage files, in order.

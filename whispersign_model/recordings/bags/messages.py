@@ -62,7 +62,7 @@ def definition_difference(
         digest: the bag's type hash (REP 2011), or "".
 
     Returns:
-        None where they agree or the bag says nothing, else what differs, naming the field.
+        None where they agree or the bag has none, else what differs, naming the field.
 
     Raises:
         TypesysError: when the bag's definition cannot be parsed.

@@ -1,0 +1,15 @@
+"""Arrays of vectors, for hands and for their pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def normalise(vectors: ArrayLike) -> Floats:
+    """Divide ``(..., n)`` vectors by their length; a zero vector stays zero."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 0, length, 1.0))

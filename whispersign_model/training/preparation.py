@@ -1,0 +1,171 @@
+"""What happens before the first step: read and check everything, and open the run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.errors import ConfigError, DatasetError
+from whispersign_model.features.normalisation import fit_scaling
+from whispersign_model.features.recipe import Recipe
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.config import ModelConfig
+from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.training.config import StageConfig, TrainingConfig
+from whispersign_model.training.distributed import distributed_info
+from whispersign_model.training.resume import ResumeState, identity_of, initial_model
+from whispersign_model.training.run_logger import RunLogger, about_run, write_recipe
+from whispersign_model.training.training_run import RunOptions, TrainingRun
+from whispersign_model.training_data.loader import Clips, training_splits
+
+
+def chosen_stages(config: TrainingConfig, only: int | None) -> list[tuple[int, StageConfig]]:
+    """Return the stages to train, with their numbers from 1.
+
+    Args:
+        config: the training recipe.
+        only: the number of the only stage to train; None trains all.
+
+    Raises:
+        ConfigError: no stage is left, or ``only`` is out of range.
+    """
+    stages = list(enumerate(config.stages, start=1))
+    if only is not None and not 1 <= only <= len(stages):
+        raise ConfigError("--stage", f"{only} is not one of 1 to {len(stages)}")
+    chosen = [(n, stage) for n, stage in stages if stage.epochs and only in (None, n)]
+    if not chosen:
+        which = "every stage" if only is None else f"stage {only}"
+        raise ConfigError("stages", f"{which} has 0 epochs", "nothing is trained; raise epochs")
+    return chosen
+
+
+def prepare(
+    options: RunOptions,
+    config: TrainingConfig,
+    model_config: ModelConfig,
+    stages: list[tuple[int, StageConfig]],
+    resume: ResumeState | None,
+    init: Path | None,
+) -> TrainingRun:
+    """Read and check all that training needs, and open the run's folder.
+
+    Args:
+        options: data and folder.
+        config: the training recipe.
+        model_config: shape of a new network.
+        stages: those to train, with their numbers from 1.
+        resume: the state to resume from, or None.
+        init: a checkpoint to start from, or None.
+
+    Raises:
+        WhisperSignError: data or options that cannot be trained on.
+    """
+    data = options.data
+    training, validation, note = training_splits(data)
+    processes = distributed_info().processes
+    _check_validation(validation, processes)
+    model, recipe = _initial(data, training, config, model_config, resume, init)
+    metadata = CheckpointMetadata(
+        name=options.out.name or "whispersign",
+        config=model.config,
+        glosses=data.glosses,
+        language=data.language,
+        recipe=recipe,
+    )
+    numbers = [number for number, _ in stages]
+    identity = identity_of(data, [*training, *validation], config, metadata, processes, numbers)
+    if resume is not None:
+        resume.require_same(identity)
+    patch, segments = model.config.frontend.patch_size, model.config.decoder.candidate_segments
+    varied = config.augmentation
+    clips = Clips(training, recipe, patch, config.seed, varied, data.glosses, segments)
+    fixed = Clips(validation, recipe, patch, config.seed)
+    logger = _open_folder(options.out, config, resume)
+    for line in about_run(data, training, validation, config, model, processes):
+        logger.write(line)
+    for warning in filter(None, [note, label_warning(model, clips), *data.warnings()]):
+        logger.warn(warning)
+    return TrainingRun(
+        options,
+        config,
+        stages,
+        resume,
+        model,
+        metadata,
+        clips,
+        fixed,
+        identity,
+        logger,
+        history=[] if resume is None else list(resume.history),
+        pretrained=init is not None,
+    )
+
+
+def _check_validation(validation: list[Example], processes: int) -> None:
+    """Refuse a validation split without a gloss, or with fewer clips than processes."""
+    if not any(len(example.labels) for example in validation):
+        raise DatasetError(
+            validation[0].features_path.parents[1], "has no gloss to validate on", "label some"
+        )
+    if len(validation) < processes:
+        few = f"{processes} processes cannot share {len(validation)} clips to validate on"
+        raise ConfigError("--devices", few, f"give {len(validation)} at most")
+
+
+def _initial(
+    data: Dataset,
+    training: list[Example],
+    config: TrainingConfig,
+    model_config: ModelConfig,
+    resume: ResumeState | None,
+    init: Path | None,
+) -> tuple[WhisperSignModel, Recipe]:
+    """Return the network before the first step, and its recipe, fitted on the training clips."""
+    shape = model_config.changed(config.network)
+    if resume is not None:
+        return WhisperSignModel(resume.metadata.config), resume.metadata.recipe
+    if init is not None:
+        return initial_model(init, data)
+    model = WhisperSignModel(shape.with_vocabulary(len(data.glosses)))
+    recipe = data.recipe.changed(**config.features.model_dump())
+    return model, fit_scaling(recipe, (example.features() for example in training))
+
+
+def _open_folder(out: Path, config: TrainingConfig, resume: ResumeState | None) -> RunLogger:
+    """Create the run's folder, write the recipe into it, and open its log."""
+    first = distributed_info().rank == 0
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if first:
+            write_recipe(out, config)
+        logger = RunLogger(out, writes=first, append=resume is not None)
+    except OSError as error:
+        raise ConfigError(out, f"cannot be written ({error.strerror})") from error
+    if resume is not None:
+        logger.write(f"resumed after {resume.epochs} epochs of stage {resume.stage}")
+    return logger
+
+
+def label_warning(model: WhisperSignModel, clips: Clips) -> str:
+    """Return a warning if the decoder cannot learn its task from these labels, or ""."""
+    training = clips.examples
+    several = sum(len(example.labels) > 1 for example in training)
+    if model.decoder.detects:
+        augmentation, untimed = clips.augmentation, clips.store.spans.count(None)
+        if untimed:
+            return (
+                f"{untimed} of {len(training)} training clips do not say when their glosses are "
+                "signed: detection (network.decoder.candidate_segments) learns nothing from them"
+            )
+        if several or (augmentation is not None and augmentation.sentence):
+            return ""
+        return (
+            "all training clips are single signs and augmentation.sentence is 0: detection "
+            "(network.decoder.candidate_segments) does not learn what is no sign"
+        )
+    if model.decoder.utterance is None or not several:
+        return ""
+    return (
+        f"{several} of {len(training)} training clips hold several glosses, which rescoring does "
+        "not tell apart in whole utterances: leave out network.decoder.utterance_frames"
+    )
