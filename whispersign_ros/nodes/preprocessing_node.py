@@ -86,7 +86,7 @@ class PreprocessingNode(Node):
     @property
     def at_rest(self) -> bool:
         """No frames have come for ``idle_timeout`` and everything is published."""
-        return not self._watchdog.waiting
+        return not self._watchdog.armed
 
     def flush(self) -> None:
         """Publish what is still held back; the next frame begins a new stream."""
@@ -95,11 +95,11 @@ class PreprocessingNode(Node):
     def _process(self, message: HandFrame) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._watchdog.broken()
-        seam = self._input_sequence.at(frame.sequence)
+        self._watchdog.feed()
+        restart = self._input_sequence.update(frame.sequence)
         if self._input_sequence.missed:
             self.diagnostics.dropped("frames_missed", count=self._input_sequence.missed)
-        if seam:
+        if restart:
             self.flush()
         if not self._accepts(message):
             return

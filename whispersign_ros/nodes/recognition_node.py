@@ -135,7 +135,7 @@ class RecognitionNode(ManagedNode):
         self._grace_period = GracePeriod()  # recipe
         self._frame_id = ""
         self._sequence = SequenceTracker()
-        self._seam_owed = False  # a stream began with features that were refused
+        self._restart_pending = False  # a stream began with features that were refused
         self._utterances = 0  # of earlier activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
@@ -143,7 +143,7 @@ class RecognitionNode(ManagedNode):
     @property
     def at_rest(self) -> bool:
         """No features have come for ``idle_timeout`` and everything is published."""
-        heard = self._watchdog is not None and self._watchdog.waiting
+        heard = self._watchdog is not None and self._watchdog.armed
         return not heard and (self._worker is None or self._worker.at_rest)
 
     def condition(self) -> Condition | None:
@@ -204,7 +204,7 @@ class RecognitionNode(ManagedNode):
         recognition = self._load(path, metadata)
         recognition.recognizer.utterance_id = self._utterances
         self._worker = RecognitionWorker(recognition, self.diagnostics, self.values["queue_size"])
-        self._sequence, self._seam_owed = SequenceTracker(), True
+        self._sequence, self._restart_pending = SequenceTracker(), True
         self._watchdog = InputWatchdog(self, self.values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
             self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._on_features
@@ -243,23 +243,23 @@ class RecognitionNode(ManagedNode):
         self._metadata = None
 
     def _on_features(self, message: HandFeatures) -> None:
-        worker, silence, server = self._worker, self._watchdog, self._server
-        if worker is None or silence is None or server is None:
+        worker, watchdog, server = self._worker, self._watchdog, self._server
+        if worker is None or watchdog is None or server is None:
             return
         stamp, features = read_features(message)
         self.diagnostics.arrived(stamp)
-        seam = self._sequence.at(message.sequence)
+        restart = self._sequence.update(message.sequence)
         if self._sequence.missed:
             self.diagnostics.dropped("steps_missed", count=self._sequence.missed)
         if not self._accepts(message):
-            self._seam_owed |= seam
+            self._restart_pending |= restart
             return
-        seam, self._seam_owed = seam or self._seam_owed, False
-        silence.broken()
+        restart, self._restart_pending = restart or self._restart_pending, False
+        watchdog.feed()
         self._frame_id = message.header.frame_id
         self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
-        server.heard(stamp, seam)
-        worker.push(Step(stamp, features, seam))
+        server.heard(stamp, restart)
+        worker.push(Step(stamp, features, restart))
 
     def _accepts(self, message: HandFeatures) -> bool:
         """Whether features are what the model reads; old ones still come right after a change."""

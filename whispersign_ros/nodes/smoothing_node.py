@@ -93,7 +93,7 @@ class SmoothingNode(Node):
         self.diagnostics.arrived(frame.stamp)
         if frame.untrackable:
             self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
-        if self._sequence.at(frame.sequence):
+        if self._sequence.update(frame.sequence):
             self._smoother.reset()
         if self._sequence.missed:
             self.diagnostics.dropped("frames_missed", count=self._sequence.missed)

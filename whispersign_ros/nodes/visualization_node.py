@@ -154,7 +154,7 @@ class VisualizationNode(Node):
         now = time.monotonic_ns()
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._watchdog.broken()
+        self._watchdog.feed()
         if now - self._drawn < self._pause:
             return
         self._drawn = now

@@ -139,13 +139,13 @@ class RecordingSession:
 
     def frame(self, stamp: int, sequence: int, hands: int, now: float) -> None:
         """A frame has come; of a take it is written already."""
-        anew = self._sequence.at(sequence)
+        restart = self._sequence.update(sequence)
         self._heard, self.trouble = now, ""
         if self.phase == WAITING:
             if self._awaited == "frames" or hands:
                 self._count_down(now)
         elif self.phase == SIGNING:
-            if anew or self._window.jumps(stamp):
+            if restart or self._window.jumps(stamp):
                 self._abandon()
                 self._count_down(now, "the sensor began anew: once more")
                 return

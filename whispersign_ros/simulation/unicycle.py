@@ -88,8 +88,8 @@ class Unicycle:
         return self.pose
 
     @property
-    def told_to_stand(self) -> bool:
-        """The last command was to stand."""
+    def stopped(self) -> bool:
+        """The last command was to stop."""
         return not self._speed and not self._rate
 
     def between(self, begin: float, end: float) -> tuple[float, float]:

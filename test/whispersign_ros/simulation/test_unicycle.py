@@ -45,9 +45,9 @@ def test_it_stops_by_itself_when_commands_fall_silent():
     robot.command(1.0, 0.0, 1.0)
     assert robot.advance(10.0).x == pytest.approx(0.5)
     assert robot.advance(20.0).x == pytest.approx(0.5)
-    assert not robot.told_to_stand
+    assert not robot.stopped
     robot.command(0.0, 0.0, 21.0)
-    assert robot.told_to_stand
+    assert robot.stopped
     assert robot.advance(22.0).x == pytest.approx(0.5)
 
 
