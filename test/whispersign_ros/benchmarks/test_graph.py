@@ -142,7 +142,8 @@ def test_the_command_writes_the_graph_of_the_model(monkeypatch, tmp_path, capsys
 @pytest.mark.parametrize("only", [None, "graph"])
 def test_without_ros_the_graph_is_left_out_or_refused(monkeypatch, capsys, only):
     monkeypatch.setitem(sys.modules, "rclpy", None)
-    monkeypatch.delitem(sys.modules, "whispersign_ros.benchmarks.graph", raising=False)
+    for module in ("benchmarks.graph", "benchmarks.trace", "graph.monitor"):
+        monkeypatch.delitem(sys.modules, f"whispersign_ros.{module}", raising=False)
     arguments = SimpleNamespace(only=only, model=None)
     if only:
         with pytest.raises(ModuleNotFoundError):
