@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("recordings"),
         help="folder of the bags (default: %(default)s)",
     )
-    _add_course_arguments(parser.add_argument_group("session"))
+    _add_session_arguments(parser.add_argument_group("session"))
     parser.add_argument(
         "--input", metavar="CAMERA", help="source camera: number or path (default: 0)"
     )
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
 
 
-def _add_course_arguments(group: argparse._ArgumentGroup) -> None:
+def _add_session_arguments(group: argparse._ArgumentGroup) -> None:
     seconds = {
         "countdown": (not_negative, 2.0, "before each take"),
         "signing": (positive, 4.0, "that a sign may take"),
@@ -82,7 +82,7 @@ def _add_course_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Lead through the session and return its exit code."""
-    from whispersign_ros.graph.recording_session import RecordOptions, record
+    from whispersign_ros.graph.recording_graph import RecordOptions, record
 
     session = {
         "glosses": arguments.glosses,

@@ -37,30 +37,30 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "what is signed: a list, or names with commas between; A|B is a sentence of A and B",
+        "glosses to record: a list, or names separated by commas; A|B is a sentence of A and B",
         one_or_many=True,
     ),
-    ParameterSpec("takes", 6, "how often each is signed, by this signer", 1, 1000),
-    ParameterSpec("signer", "", "who signs; the split by signer goes by this"),
+    ParameterSpec("takes", 6, "takes per gloss, by this signer", 1, 1000),
+    ParameterSpec("signer", "", "name of the signer; data sets are split by it"),
     ParameterSpec(
-        "out", "recordings", "folder of the bags; a session goes on with what lies there"
+        "out", "recordings", "folder of the bags; a session resumes with those already there"
     ),
-    ParameterSpec("shuffle", True, "each round of all glosses in another order; false: as given"),
-    ParameterSpec("seed", 0, "of that order", 0, 2**31 - 1),
-    ParameterSpec("countdown", 2.0, "seconds to get ready for each take", 0.0, 60.0),
-    ParameterSpec("signing", 4.0, "seconds that a sign may take", 0.5, 60.0),
+    ParameterSpec("shuffle", True, "shuffle the glosses in each round; false keeps their order"),
+    ParameterSpec("seed", 0, "seed of the shuffling", 0, 2**31 - 1),
+    ParameterSpec("countdown", 2.0, "seconds before each take", 0.0, 60.0),
+    ParameterSpec("signing", 4.0, "maximum seconds of a take", 0.5, 60.0),
     ParameterSpec(
-        "away", 0.6, "seconds without a hand that end a take early; 0.0: never", 0.0, 10.0
+        "away", 0.6, "seconds without hands that end a take early; 0.0: never", 0.0, 10.0
     ),
     ParameterSpec("rest", 1.0, "seconds after each take", 0.0, 60.0),
-    ParameterSpec("silence", 2.0, "seconds without a frame after which it waits", 0.2, 60.0),
+    ParameterSpec("silence", 2.0, "seconds without a frame until the session waits", 0.2, 60.0),
     ParameterSpec(
         "images",
         "",
-        "topic of pictures to record too, e.g. hands/image or image/compressed; empty: none",
+        "image topic to record too, e.g. hands/image or image/compressed; empty: none",
     ),
-    ParameterSpec("keys", True, "take single keys where it runs on a terminal"),
-    ParameterSpec("exit_at_end", True, "end the process after the last take; false: stay idle"),
+    ParameterSpec("keys", True, "read single keys from the terminal"),
+    ParameterSpec("exit_at_end", True, "exit after the last take; false stays idle"),
 )
 
 

@@ -37,31 +37,31 @@ PARAMETERS = (
     ParameterSpec(
         "commands_file",
         "config/commands.yaml",
-        "which glosses do what; a file of config is the package's, where there is no other",
+        "maps glosses to actions; config/ also means the package's own",
     ),
     ParameterSpec(
         "input_timeout",
         1.0,
-        "seconds without hands/features that stop what is held; 0.0: however long",
+        "seconds without hands/features that stop a held command; 0.0: never",
         0.0,
         60.0,
     ),
     ParameterSpec(
         "recognizer",
         "recognition_node",
-        "node whose diagnostics prove that it would notice a stop; empty: none",
+        "node whose diagnostics prove that stop signs are recognised; empty: none",
     ),
     ParameterSpec(
         "recognizer_timeout",
         3.0,
-        "seconds without them that stop what is held; they come once a second",
+        "seconds without them that stop a held command; they arrive once a second",
         1.5,
         60.0,
     ),
     ParameterSpec(
         "max_age",
         5.0,
-        "seconds after its end at which a sign is too old to act upon; 0.0: never",
+        "maximum seconds from the end of a sign to its command; 0.0: any",
         0.0,
         60.0,
     ),
@@ -130,7 +130,7 @@ class CommandNode(Node):
         self._machine = machine
         self._shown = machine.state
         self._show()
-        rates = [each.rate for each in self._file.commands.commands if each.mode != "once"]
+        rates = [each.publish_rate for each in self._file.commands.commands if each.mode != "once"]
         self._ticks = self.create_timer(
             min([LONGEST_TICK, *(0.5 / rate for rate in rates)]),
             lambda: self._tick(machine),
@@ -202,14 +202,14 @@ class CommandNode(Node):
     def _on_features(self, message: HandFeatures) -> None:
         self.diagnostics.arrived(nanoseconds(message.header.stamp))
         if self._machine is not None:
-            self._machine.alive(self._features, _now())
+            self._machine.feed(self._features, _now())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         """Take the recogniser's word that it runs, unless it also says that it cannot read."""
         for status in message.status:
             well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
             if status.name == self._recognizer and well and self._machine is not None:
-                self._machine.alive(self._recognizer, _now())
+                self._machine.feed(self._recognizer, _now())
 
     def _check(self, message: Vocabulary) -> None:
         """Refuse a vocabulary without our glosses: at first at all, later all but a stop of it.
@@ -240,11 +240,11 @@ class CommandNode(Node):
         elif self._machine is not None:
             sign = _sign(message)
             age = (self.get_clock().now().nanoseconds - sign.end) / NANOSECONDS
-            self._do(self._machine.hear(sign, _now(), age))
+            self._do(self._machine.on_final(sign, _now(), age))
 
     def _on_partial(self, message: Gloss) -> None:
         if self._machine is not None:
-            self._do(self._machine.glimpse(_sign(message), _now()))
+            self._do(self._machine.on_partial(_sign(message), _now()))
 
     def _tick(self, machine: CommandMachine) -> None:
         self._do(machine.tick(_now()))

@@ -27,7 +27,7 @@ SOURCES = {
     "replay": (replay_node.ReplayNode, replay_node.PARAMETERS),
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
-PARAMETERS = (ParameterSpec("source", "replay", "where hands come from", choices=tuple(SOURCES)),)
+PARAMETERS = (ParameterSpec("source", "replay", "source of the hands", choices=tuple(SOURCES)),)
 REST_CHECK = 0.2  # seconds between two looks whether everything has come out
 
 

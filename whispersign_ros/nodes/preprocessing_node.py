@@ -29,7 +29,7 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         1.0,
-        "seconds without a message after which what is still held back is published",
+        "seconds without a frame until the buffered features are published",
         0.05,
         60.0,
     ),
@@ -80,7 +80,7 @@ class PreprocessingNode(Node):
         """Go on with another recipe, in a new stream."""
         if recipe.id != self._recipe_id:
             self.flush()
-            self._grace_period.becomes(self._recipe.smoothing.name)
+            self._grace_period.start(self._recipe.smoothing.name)
             self._use(recipe, model_id)
 
     @property
@@ -120,8 +120,8 @@ class PreprocessingNode(Node):
         try:
             self._check(message)
         except RecipeError as error:
-            if message.smoothing and self._grace_period.was(message.smoothing):
-                self.diagnostics.dropped("frames_of_the_former_model")
+            if message.smoothing and self._grace_period.accepts(message.smoothing):
+                self.diagnostics.dropped("frames_of_previous_model")
                 return False
             self.diagnostics.refuse(str(error))
             return False

@@ -40,45 +40,45 @@ ENDPOINTS = (
     ParameterSpec(
         "early_absent_timeout",
         _DEFAULTS.early_absent_timeout,
-        "seconds without a hand that end an utterance the network is sure of",
+        "seconds without hands that end an utterance recognised with high confidence",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "early_rest_timeout",
         _DEFAULTS.early_rest_timeout,
-        "seconds of resting hands that end an utterance the network is sure of",
+        "seconds of resting hands that end an utterance recognised with high confidence",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "absent_timeout",
         _DEFAULTS.absent_timeout,
-        "seconds without a hand that end an utterance",
+        "seconds without hands that end any utterance",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "trailing_silence_timeout",
         _DEFAULTS.trailing_silence_timeout,
-        "seconds of resting hands and no gloss, after at least one, that end an utterance",
+        "seconds of resting hands without a new gloss that end an utterance with a gloss",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "max_length",
         _DEFAULTS.max_length,
-        "seconds after which an utterance is cut between two glosses",
+        "seconds; a longer utterance is split between two glosses",
         1.5,
         60.0,
     ),
     ParameterSpec(
-        "chunk", _DEFAULTS.chunk, "steps of 4 frames read at a time for partial results", 1, 64
+        "chunk", _DEFAULTS.chunk, "encoder steps (4 frames each) per partial result", 1, 64
     ),
     ParameterSpec(
         "min_confidence",
         _DEFAULTS.min_confidence,
-        "a gloss with less confidence is not published on gloss",
+        "minimum confidence of a published final gloss",
         0.0,
         1.0,
     ),
@@ -88,7 +88,7 @@ PARAMETERS = (
     ParameterSpec(
         "device",
         "auto",
-        "where the network runs; auto: a GPU where there is one (an .onnx: onnxruntime-gpu)",
+        "device of the network; auto uses a GPU where there is one (an .onnx: onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
     ParameterSpec("threads", 1, "CPU threads of the network", 1, 64),
@@ -96,13 +96,11 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         2.0,
-        "seconds without features that end an utterance; longer than that of preprocessing_node",
+        "seconds without features that end an utterance; longer than preprocessing_node's",
         0.05,
         60.0,
     ),
-    ParameterSpec(
-        "queue_size", 1200, "steps of features that may wait for the network", 60, 100_000
-    ),
+    ParameterSpec("queue_size", 1200, "feature steps buffered before the network", 60, 100_000),
     AUTOSTART,
 )
 
@@ -174,7 +172,7 @@ class RecognitionNode(ManagedNode):
         if self._worker is not None:
             self._worker.switch(self._load(path, metadata))
         if self._metadata is not None:
-            self._grace_period.becomes(self._metadata.recipe.id)
+            self._grace_period.start(self._metadata.recipe.id)
             self._metadata = metadata
             self._announce(metadata)
 
@@ -268,8 +266,8 @@ class RecognitionNode(ManagedNode):
         if message.recipe_id == wanted:
             self.diagnostics.accept()
             return True
-        if self._grace_period.was(message.recipe_id):
-            self.diagnostics.dropped("steps_of_the_former_model")
+        if self._grace_period.accepts(message.recipe_id):
+            self.diagnostics.dropped("steps_of_previous_model")
         else:
             self.diagnostics.refuse(
                 f"{self._topic}: features of recipe {message.recipe_id}, the model's is "

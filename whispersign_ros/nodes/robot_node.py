@@ -17,15 +17,15 @@ from whispersign_ros.node.runner import run
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
-    ParameterSpec("stamped", False, "cmd_vel carries TwistStamped; false: Twist"),
+    ParameterSpec("stamped", False, "subscribe to cmd_vel as TwistStamped; false: Twist"),
     ParameterSpec(
         "command_timeout",
         0.5,
-        "seconds after the last command at which the robot stops by itself",
+        "seconds without a command until the robot stops by itself",
         0.05,
         60.0,
     ),
-    ParameterSpec("rate", 20.0, "poses a second", 1.0, 200.0),
+    ParameterSpec("publish_rate", 20.0, "rate of robot_pose in Hz", 1.0, 200.0),
     ParameterSpec(
         "frame_id", "odom", "frame_id of the poses: x ahead at the beginning, y to the left"
     ),
@@ -56,7 +56,7 @@ class RobotNode(Node):
         self._poses = qos.publish(self, PoseStamped, "robot_pose", qos.POSE)
         self._commands = qos.subscribe(self, kind, "cmd_vel", qos.COMMAND_INPUT, self._drive)
         self._ticks = self.create_timer(
-            1 / values["rate"], self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            1 / values["publish_rate"], self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def _drive(self, message: Twist | TwistStamped) -> None:

@@ -26,13 +26,15 @@ SHARED_PARAMETERS = (
     ParameterSpec(
         "frame_id", "hands", "frame_id of the headers: x to the signer's right, y up, z back"
     ),
-    ParameterSpec("retry", 0.5, "seconds until a lost sensor is looked for again", 0.05, 60.0),
+    ParameterSpec("retry", 0.5, "seconds before the first attempt to reconnect", 0.05, 60.0),
     ParameterSpec(
-        "longest_retry", 8.0, "the wait doubles with every attempt, up to this", 0.05, 600.0
+        "longest_retry",
+        8.0,
+        "maximum wait; it doubles with each attempt",
+        0.05,
+        600.0,
     ),
-    ParameterSpec(
-        "silence", 2.0, "seconds without a frame after which it is called silent", 0.2, 60.0
-    ),
+    ParameterSpec("silence", 2.0, "seconds without a frame until diagnostics warn", 0.2, 60.0),
     AUTOSTART,
 )
 DRIFT = NANOSECONDS // 20  # by which the node's clock may leave the host's before it is followed
@@ -107,7 +109,7 @@ class SensorNode(ManagedNode):
         )
         self._sequence = 0
         self.last_stamp = 0
-        self._told: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
 
     def make_sensor(self) -> Sensor:
         """Make the sensor from ``values``.
@@ -169,13 +171,13 @@ class SensorNode(ManagedNode):
 
     def _tell_drops(self, sensor: Sensor) -> None:
         for cause, count in sensor.drops().items():
-            if new := count - self._told[cause]:
-                self._told[cause] = count
+            if new := count - self._counted[cause]:
+                self._counted[cause] = count
                 self.diagnostics.dropped(cause, sensor.source, new)
 
     def _configure(self) -> None:
         self.sensor = self.make_sensor()
-        self._told = Counter()
+        self._counted = Counter()
 
     def _activate(self) -> None:
         assert self.sensor is not None

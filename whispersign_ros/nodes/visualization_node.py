@@ -34,15 +34,15 @@ LOOK = 0.25  # seconds between two looks whether anybody listens
 SHORTEST = 0.9  # of the time between two pictures: a frame that is a little early is drawn
 LINE = 1.5  # heights of text from a line to the next
 PARAMETERS = (
-    ParameterSpec("hands", "filtered", "which hands are drawn", choices=("filtered", "raw")),
+    ParameterSpec("hands", "filtered", "topic of the hands to draw", choices=("filtered", "raw")),
     ParameterSpec(
-        "rate", 30.0, "pictures a second, at most; frames in between are not drawn", 1.0, 240.0
+        "publish_rate", 30.0, "maximum rate in Hz; frames in between are not drawn", 1.0, 240.0
     ),
-    ParameterSpec("gloss_time", 3.0, "seconds for which the last glosses are shown", 0.1, 3600.0),
+    ParameterSpec("gloss_time", 3.0, "seconds to show the last glosses", 0.1, 3600.0),
     ParameterSpec(
         "hands_timeout",
         1.0,
-        "seconds without a frame after which everything is taken away",
+        "seconds without a frame until everything is removed",
         0.1,
         60.0,
     ),
@@ -90,7 +90,7 @@ class VisualizationNode(Node):
         )
         values = declare(self, PARAMETERS)
         self._topic = f"hands/{values['hands']}"
-        self._pause = round(SHORTEST / values["rate"] * NANOSECONDS)
+        self._pause = round(SHORTEST / values["publish_rate"] * NANOSECONDS)
         self._gloss_time: float = values["gloss_time"]
         self._inputs: list[Callable[[], None]] = []  # what ends each subscription
         self._forget()

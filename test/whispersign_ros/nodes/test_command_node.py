@@ -30,7 +30,7 @@ stop:
 commands:
   - gloss: GO
     mode: hold
-    rate: 20.0
+    publish_rate: 20.0
     publish:
       topic: cmd_vel
       type: geometry_msgs/msg/TwistStamped
@@ -110,7 +110,7 @@ class Bench:
 
         self.beat()
         machine = self.node._machine
-        self.graph.until(lambda: self.beat() or len(machine._heard) == 2)
+        self.graph.until(lambda: self.beat() or len(machine._last_input) == 2)
         self.sign("GO")
         self.graph.until(moving)
 
@@ -160,10 +160,10 @@ def test_a_recognizer_at_fault_is_no_recognizer(graph, file):
     other = DiagnosticStatus(level=DiagnosticStatus.OK, name="/other/recognition_node")
     bench.features.publish(HandFeatures())
     bench.diagnostics.publish(DiagnosticArray(status=[status, other]))
-    graph.until(lambda: bench.node._machine._heard)
+    graph.until(lambda: bench.node._machine._last_input)
     for _ in range(10):
         graph.executor.spin_once(timeout_sec=0.05)
-    assert list(bench.node._machine._heard) == ["/hands/features"]
+    assert list(bench.node._machine._last_input) == ["/hands/features"]
 
 
 def test_old_signs_are_told_and_ignored(graph, file):

@@ -22,7 +22,7 @@ from whispersign_ros.node import qos
 from whispersign_ros.nodes import replay_node
 from whispersign_ros.nodes.replay_node import ReplayNode
 
-FAST = {"rate": 50.0, "start_delay": 0.0}
+FAST = {"playback_speed": 50.0, "start_delay": 0.0}
 
 
 class Bench:
@@ -234,8 +234,16 @@ def test_faults_at_the_start(graph, tmp_path, bag):
         ({}, ConfigError, r"parameter 'bag': is empty"),
         ({"bag": str(tmp_path / "missing")}, BagError, r"missing: does not exist"),
         ({"bag": str(tmp_path)}, BagError, r"holds no rosbag2"),
-        ({"bag": str(bag), "rate": 0.0}, ConfigError, r"'rate'.*from 0.01 to 100"),
-        ({"bag": str(bag), "rate": "fast"}, ConfigError, r"'rate'.*a number such as 1.0"),
+        (
+            {"bag": str(bag), "playback_speed": 0.0},
+            ConfigError,
+            r"_speed'.*from 0.01 to 100",
+        ),
+        (
+            {"bag": str(bag), "playback_speed": "fast"},
+            ConfigError,
+            r"_speed'.*a number such as 1.0",
+        ),
         ({"bag": 3}, ConfigError, r"'bag'.*text or a list of texts"),
         ({"bag": str(bag), "lop": True}, ConfigError, r"'lop'.*did you mean 'loop'"),
     ):
