@@ -137,7 +137,7 @@ def test_a_full_disk_pauses_with_one_line(tmp_path, begin):
     process = begin("HELLO", until="paused", preexec_fn=small_disk)
     said = process.said()
     assert re.search(r"paused  - \S+HELLO_synthetic0_take0: cannot be written \(File too", said)
-    assert "free the place, then go on: the take will come again" in said
+    assert "free disk space and continue: the take is repeated" in said
     process.send_signal(signal.SIGINT)
     assert process.wait(BOUND) == 1
     assert "Traceback" not in process.said()
