@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_located
+from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_source_map
 
 DEFAULT_RATE = 10.0  # Hz; drivers of bases usually stop after 0.5 s without a command
 DEFAULT_WITHIN = 5.0  # seconds
@@ -231,7 +231,7 @@ def read_commands(path: Path) -> CommandsFile:
     Raises:
         CommandsError: with every fault that was found, its file and line.
     """
-    source_map = read_located(path)
+    source_map = read_source_map(path)
     try:
         commands = Commands.model_validate(source_map.content)
     except ValidationError as error:

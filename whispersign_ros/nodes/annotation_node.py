@@ -169,9 +169,7 @@ class AnnotationNode(Node):
     def _sensors(self) -> set[str]:
         found = self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
         beside = {f"{self.get_namespace().rstrip('/')}/{name}" for name in SENSORS}
-        return beside | {
-            f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in publishers
-        }
+        return beside | {f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found}
 
     def _tick(self) -> None:
         for command in self._terminal.commands():
