@@ -45,7 +45,7 @@ from whispersign_ros.simulation.unicycle import Unicycle
 TAIL = 2.5  # seconds without hands at the end of what is signed
 # Generous limits: a busy machine delays signs, and the demonstration goes on all the same.
 TIMEOUTS = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
-LEAST_DISTANCE, LEAST_TURN = 0.01, math.radians(1)  # metres; what counts as moved
+MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # metres, radians that count as motion
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ class Leg:
 
     def __str__(self) -> str:
         words = []
-        if abs(self.distance) >= LEAST_DISTANCE:
+        if abs(self.distance) >= MIN_DISTANCE:
             words.append(
                 f"{abs(self.distance):.2f} m {'ahead' if self.distance > 0 else 'backwards'}"
             )
-        if abs(self.turn) >= LEAST_TURN:
+        if abs(self.turn) >= MIN_TURN:
             side = "left" if self.turn > 0 else "right"
             words.append(f"{abs(math.degrees(self.turn)):.0f} degrees to the {side}")
         return ", ".join(words) or "stands"
@@ -125,12 +125,12 @@ def drive(options: DriveOptions) -> int:
     legs = driven.legs()
     right = _report(wanted, legs, driven.robot, file.commands)
     marks = [Mark(str(leg.event), driven.robot.at(leg.begin), leg.event.begins) for leg in legs]
-    way = list(driven.robot.way)
-    for line in text_map(way, marks):
+    trajectory = list(driven.robot.trajectory)
+    for line in text_map(trajectory, marks):
         print(line)
     if options.picture is not None:
-        draw(options.picture, way, marks, " ".join(signed))
-        print(f"{options.picture}: the way of the robot")
+        draw(options.picture, trajectory, marks, " ".join(signed))
+        print(f"{options.picture}: the trajectory of the robot")
     if options.json is not None:
         _write(options.json, signed, wanted, legs, right)
     print("the robot did what was signed" if right else "the robot did NOT do what was signed")
@@ -138,10 +138,10 @@ def drive(options: DriveOptions) -> int:
 
 
 def _base(file: CommandsFile, path: Path) -> Publish:
-    """Return a message by which the commands drive a base: its topic and type.
+    """Return a message that drives the base, for its topic and type.
 
     Raises:
-        WhisperSignError: there is none, or there are several bases.
+        WhisperSignError: the commands drive no base, or several.
     """
     actions = [action for _, action in file.commands.placed_actions()]
     moving = [each for each in actions if isinstance(each, Publish) and each.type in TYPES]
@@ -155,7 +155,7 @@ def _base(file: CommandsFile, path: Path) -> Publish:
 
 @contextmanager
 def _recordings(options: DriveOptions) -> Iterator[tuple[list[Path], list[Recording]]]:
-    """Yield the bags to play and what is in them."""
+    """Yield the bags to play and their recordings."""
     if options.bags:
         bags = find_bags(options.bags)
         yield bags, read_labelled(bags)
@@ -254,7 +254,7 @@ def _state(message: DiagnosticStatus) -> State:
 def _report(
     wanted: Sequence[Event], legs: Sequence[Leg], robot: Unicycle, commands: Commands
 ) -> bool:
-    """Print what was to be done and what was done; return whether they agree."""
+    """Print the expected and the actual events; return whether they agree."""
     commanded = [leg.event for leg in legs]
     print(f"expected:  {' '.join(map(str, wanted)) or '(nothing)'}")
     print(f"commanded: {' '.join(map(str, commanded)) or '(nothing)'}")
@@ -273,13 +273,13 @@ def _report(
 
 
 def _as_commanded(leg: Leg, command: Command) -> bool:
-    """Tell whether the robot moved as a command says, as far as that moves it."""
+    """Return whether the robot moved as commanded; a command that moves no base is always right."""
     message = drives(command)
     if message is None:
         return True
-    speed, rate = speeds(message)
-    ahead = leg.distance * math.copysign(1, speed) >= LEAST_DISTANCE or not speed
-    turned = leg.turn * math.copysign(1, rate) >= LEAST_TURN or not rate
+    linear, angular = speeds(message)
+    ahead = leg.distance * math.copysign(1, linear) >= MIN_DISTANCE or not linear
+    turned = leg.turn * math.copysign(1, angular) >= MIN_TURN or not angular
     return ahead and turned
 
 

@@ -97,7 +97,7 @@ def test_a_robot_that_does_something_else_gives_1(tmp_path, file):
         (("--sign", "HELLO,SING"), "SING"),
         (("--commands", "FILE", "--model", "MODEL"), "mine.yaml:9: .*gloss 'LEFT' is not in"),
         (("--commands", "NONE"), "does not exist|No such file|cannot be read"),
-        (("--bag", DEMO_BAG, "--sign", "GO"), "--sign: is for a made-up person"),
+        (("--bag", DEMO_BAG, "--sign", "GO"), "--sign: is for the synthetic signer"),
     ],
 )
 def test_what_is_at_fault_is_one_line_and_2(arguments, says, file, model, tmp_path):

@@ -191,7 +191,7 @@ def test_services_are_called(graph, file):
     graph.until(lambda: bench.node.diagnostics.drops == {"calls": 1})
     graph.probe.create_service(Trigger, "dock", dock)
     graph.probe.create_service(SetBool, "lamp", lamp)
-    clients = [c for c in bench.node._commanders.values() if hasattr(c, "service_is_ready")]
+    clients = [c for c in bench.node._endpoints.values() if hasattr(c, "service_is_ready")]
     assert len(clients) == 2
     graph.until(lambda: all(client.service_is_ready() for client in clients))
     bench.sign("ON")
@@ -207,7 +207,7 @@ def test_a_call_that_is_never_answered_is_given_up(graph, file, monkeypatch):
     bench = Bench(graph, file)
     [dock] = [
         client
-        for client in bench.node._commanders.values()
+        for client in bench.node._endpoints.values()
         if getattr(client, "srv_name", "").endswith("dock")
     ]
     graph.until(dock.service_is_ready)

@@ -171,7 +171,7 @@ def test_diagnostics_know_that_nobody_looks(graph, both):
     last = lambda: next(  # noqa: E731
         (s for a in reversed(reports) for s in a.status if s.name == "/visualization_node"), None
     )
-    graph.until(lambda: last() and last().message == "nobody listens to the markers")
+    graph.until(lambda: last() and last().message == "no subscribers to markers")
     assert last().level == DiagnosticStatus.OK
 
 
