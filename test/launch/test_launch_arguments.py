@@ -59,7 +59,7 @@ def test_every_argument_is_read(module, monkeypatch, source):
     _nodes(module, source=source)
     context = LaunchContext()
     context.launch_configurations["discovery"] = ""
-    launch_utils.limits(context)
+    launch_utils.discovery(context)
     others = set().union(*(words for name, words in OF_SOURCE.items() if name != source))
     assert read == {argument.name for argument in launched.declared(module)} - others
 
@@ -101,7 +101,7 @@ def _environment(monkeypatch, discovery, **variables):
         monkeypatch.setenv(name, value)
     context = LaunchContext()
     context.launch_configurations["discovery"] = discovery
-    for action in launch_utils.limits(context):
+    for action in launch_utils.discovery(context):
         action.execute(context)
     return {name: os.environ[name] for name in (VARIABLE, OLDER) if os.environ.get(name)}
 

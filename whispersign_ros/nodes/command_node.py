@@ -212,7 +212,7 @@ class CommandNode(Node):
                 self._machine.feed(self._recognizer, _now())
 
     def _check(self, message: Vocabulary) -> None:
-        """Check a vocabulary; without our glosses the first is an error, a later one permits stops only.
+        """Check a vocabulary: the first must have our glosses, a later one may permit stops only.
 
         Raises:
             CommandsError: the first vocabulary lacks glosses of the commands file.
