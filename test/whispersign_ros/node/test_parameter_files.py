@@ -21,7 +21,7 @@ def _check(tmp_path, content):
 
 
 SECTION = {"ros__parameters": {"model": "demo"}}
-NESTED = {"ros__parameters": {"rate": 1.0, "camera_nod": {"x": 1}}}
+NESTED = {"ros__parameters": {"playback_speed": 1.0, "camera_nod": {"x": 1}}}
 
 
 @pytest.mark.parametrize(

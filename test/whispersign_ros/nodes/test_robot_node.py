@@ -13,9 +13,9 @@ from whispersign_ros.node import qos
 from whispersign_ros.nodes.robot_node import RobotNode
 
 
-def _twist(speed, rate=0.0):
+def _twist(linear, angular=0.0):
     twist = Twist()
-    twist.linear.x, twist.angular.z = speed, rate
+    twist.linear.x, twist.angular.z = linear, angular
     return twist
 
 

@@ -118,7 +118,7 @@ def test_raw_hands_are_drawn_on_demand(graph, both):
 
 
 def test_no_more_pictures_than_asked_for(graph, both):
-    screen = Screen(graph, rate=5.0)
+    screen = Screen(graph, publish_rate=5.0)
     arrivals = []
     graph.probe.create_subscription(
         MarkerArray, "markers", lambda _: arrivals.append(screen.node._drawn), qos.MARKERS
@@ -188,7 +188,7 @@ def test_a_parameter_at_fault(graph):
     with pytest.raises(ConfigError, match=r"'hands' of visualization_node.*'filtered' or 'raw'"):
         graph.start(VisualizationNode, hands="features")
     with pytest.raises(ConfigError, match=r"'publish_rate'.*from 1 to 240"):
-        graph.start(VisualizationNode, rate=0.0)
+        graph.start(VisualizationNode, publish_rate=0.0)
 
 
 def test_rviz_shows_what_is_published():
