@@ -1,4 +1,4 @@
-"""Record signs of one's own: a sensor, and the session that asks for signs and writes bags."""
+"""Record signs: a sensor, and a session that prompts for signs and writes bags."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils
@@ -7,44 +7,40 @@ ARGUMENTS = (
     launch_utils.Argument(
         "source",
         "leap",
-        "the sensor: a Leap Motion, a camera, or a made-up person; none: nodes that run already",
+        "the sensor: a Leap Motion, a camera, or a synthetic signer; none: nodes that run already",
         ("leap", "camera", "synthetic", "none"),
     ),
+    launch_utils.Argument("input", "", "source:=camera: number or path; empty: as in params_file"),
     launch_utils.Argument(
-        "input", "", "source:=camera: number or path; empty: as params_file says"
+        "glosses", "", "glosses separated by commas, e.g. HELLO,STOP; empty: as in params_file"
     ),
-    launch_utils.Argument(
-        "glosses", "", "what is signed, with commas between, e.g. HELLO,STOP; empty: params_file"
-    ),
-    launch_utils.Argument("takes", "", "how often each is signed; empty: as params_file says"),
-    launch_utils.Argument("signer", "", "who signs; empty: as params_file says"),
-    launch_utils.Argument("out", "", "folder of the bags; empty: as params_file says"),
+    launch_utils.Argument("takes", "", "takes per gloss; empty: as in params_file"),
+    launch_utils.Argument("signer", "", "name of the signer; empty: as in params_file"),
+    launch_utils.Argument("out", "", "folder of the bags; empty: as in params_file"),
     launch_utils.Argument(
         "shuffle",
         "",
-        "each round in another order; empty: as params_file says",
+        "shuffle the glosses in each round; empty: as in params_file",
         launch_utils.SWITCH,
     ),
     launch_utils.Argument(
-        "seed", "", "of the order, and of a made-up person; empty: as params_file says"
+        "seed", "", "of the shuffling and of the synthetic signer; empty: as in params_file"
     ),
-    launch_utils.Argument("countdown", "", "seconds before each take; empty: as params_file says"),
+    launch_utils.Argument("countdown", "", "seconds before each take; empty: as in params_file"),
+    launch_utils.Argument("signing", "", "maximum seconds of a take; empty: as in params_file"),
+    launch_utils.Argument("rest", "", "seconds after each take; empty: as in params_file"),
     launch_utils.Argument(
-        "signing", "", "seconds that a sign may take; empty: as params_file says"
-    ),
-    launch_utils.Argument("rest", "", "seconds after each take; empty: as params_file says"),
-    launch_utils.Argument(
-        "away", "", "seconds without hands that end a take; empty: as params_file says"
+        "away", "", "seconds without hands that end a take; empty: as in params_file"
     ),
     launch_utils.Argument(
         "images",
         "",
-        "topic of pictures to record too, e.g. hands/image; empty: as params_file says",
+        "image topic to record too, e.g. hands/image; empty: as in params_file",
     ),
     launch_utils.Argument(
         "ros2_bag",
         "",
-        "folder for a bag of the whole session that `ros2 bag record` writes beside; empty: none",
+        "folder for a further bag of the whole session, by `ros2 bag record`; empty: none",
     ),
 )
 

@@ -1,29 +1,31 @@
-"""Play bags with /clock, so that every node is in the time of the recording."""
+"""Play bags with /clock: every node runs in the time of the recording."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils
 from whispersign_ros.node.entry_points import GRAPH
 
 ARGUMENTS = (
-    launch_utils.Argument("bag", "", "bag, or folder of bags, to play; empty: as params_file says"),
-    launch_utils.Argument("rate", "", "speed of playing, e.g. 2.0; empty: as params_file says"),
+    launch_utils.Argument("bag", "", "bag or folder of bags; empty: as in params_file"),
+    launch_utils.Argument(
+        "playback_speed", "", "2.0 plays twice as fast; empty: as in params_file"
+    ),
     launch_utils.Argument(
         "loop",
         "",
-        "begin again after the last bag; empty: as params_file says",
+        "play the bags again after the last one; empty: as in params_file",
         launch_utils.SWITCH,
     ),
     launch_utils.Argument(
         "restamp",
         "false",
-        "true: stamps, and the time, moved to now; false: as recorded",
+        "true shifts the stamps and the clock to the present; false keeps the recorded ones",
         launch_utils.SWITCH,
     ),
-    launch_utils.Argument("clock", "100.0", "times a second to publish /clock"),
+    launch_utils.Argument("clock", "100.0", "publish rate of /clock in Hz"),
     launch_utils.Argument(
         "graph",
         "true",
-        "start smoothing, preprocessing and recognition too; false: only play",
+        "start smoothing, preprocessing and recognition too",
         launch_utils.SWITCH,
     ),
     launch_utils.MODEL,

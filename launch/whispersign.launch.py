@@ -21,5 +21,5 @@ def _nodes(context: LaunchContext) -> list:
         *launch_utils.commands(context),
         *launch_utils.visualization(context),
         *launch_utils.graph(context),
-        launch_utils.source(context),  # last: nothing it sends is lost
+        launch_utils.source(context),  # last, so that the others receive its first frame
     ]

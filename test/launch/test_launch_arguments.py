@@ -46,7 +46,7 @@ def test_only_sources_that_exist_are_offered(module):
     assert source.choices == ["camera", "leap", "replay", "synthetic"]
 
 
-OF_SOURCE = {"replay": {"bag", "rate", "loop", "restamp"}, "camera": {"input"}}
+OF_SOURCE = {"replay": {"bag", "playback_speed", "loop", "restamp"}, "camera": {"input"}}
 
 
 @pytest.mark.parametrize("source", ["camera", "leap", "replay", "synthetic"])
@@ -59,7 +59,7 @@ def test_every_argument_is_read(module, monkeypatch, source):
     _nodes(module, source=source)
     context = LaunchContext()
     context.launch_configurations["discovery"] = ""
-    launch_utils.limits(context)
+    launch_utils.discovery(context)
     others = set().union(*(words for name, words in OF_SOURCE.items() if name != source))
     assert read == {argument.name for argument in launched.declared(module)} - others
 
@@ -72,12 +72,12 @@ def test_arguments_that_are_not_given_leave_the_parameter_file_alone(module):
 
 
 def test_given_arguments_reach_their_nodes(module):
-    given = {"model": "m", "bag": "b", "rate": "2", "loop": "true", "restamp": "false"}
+    given = {"model": "m", "bag": "b", "playback_speed": "2", "loop": "true", "restamp": "false"}
     nodes = _nodes(module, **given)
     for name in ("smoothing_node", "preprocessing_node", "recognition_node"):
         assert "model" in nodes[name]
     assert "model" in _nodes(module, source="camera", model="m")["camera_node"]
-    assert nodes["replay_node"]["rate"] == 2.0
+    assert nodes["replay_node"]["playback_speed"] == 2.0
     assert nodes["replay_node"]["loop"] is True
     assert nodes["replay_node"]["restamp"] is False
     assert "command_node" not in nodes
@@ -101,7 +101,7 @@ def _environment(monkeypatch, discovery, **variables):
         monkeypatch.setenv(name, value)
     context = LaunchContext()
     context.launch_configurations["discovery"] = discovery
-    for action in launch_utils.limits(context):
+    for action in launch_utils.discovery(context):
         action.execute(context)
     return {name: os.environ[name] for name in (VARIABLE, OLDER) if os.environ.get(name)}
 

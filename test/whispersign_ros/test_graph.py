@@ -23,7 +23,7 @@ from whispersign_ros.conversions.messages import nanoseconds, read_features
 SLOW = pytest.mark.slow
 GRAPH = ["smoothing_node", "preprocessing_node", "recognition_node"]
 READY = "ready"  # a node that listens once the test hears everybody: replay waits for it too
-RATE = 2.0  # times as fast as recorded: a listener may be held up for a second
+SPEED = 2.0  # times as fast as recorded: a listener may be held up for a second
 APART = 3600 * 10**9  # nanoseconds between the two recordings
 
 
@@ -57,7 +57,7 @@ def _parameters(bags, model):
         "replay_node": {
             "bag": str(bags),
             "restamp": False,
-            "rate": RATE,
+            "playback_speed": SPEED,
             "wait_for": [*GRAPH, READY],
             "wait_timeout": 600.0,
         },
@@ -178,7 +178,13 @@ def test_two_robots_beside_each_other_do_not_hear_each_other(graph, bags, model)
     heard = {robot: graph.listen(Gloss, f"/{robot}/gloss") for robot in robots}
     processes = []
     for robot, bag in robots.items():
-        values = {"bag": bag, "model": model, "restamp": "false", "rate": RATE, "device": "cpu"}
+        values = {
+            "bag": bag,
+            "model": model,
+            "restamp": "false",
+            "playback_speed": SPEED,
+            "device": "cpu",
+        }
         words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
         command = [sys.executable, "-m", "whispersign_ros.nodes.pipeline", "--ros-args", *words]
         waits = ["-p", f"wait_for:=[{READY}]", "-p", "wait_timeout:=600.0"]

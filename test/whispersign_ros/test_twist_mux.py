@@ -29,7 +29,7 @@ stop:
 commands:
   - gloss: GO
     mode: hold
-    rate: 10.0
+    publish_rate: 10.0
     publish: {topic: cmd_vel, type: geometry_msgs/msg/Twist, message: {linear: {x: 0.2}}}
   - sequence: [OPEN, AGAIN]
     publish: {topic: signed_stop, type: std_msgs/msg/Bool, message: {data: false}}

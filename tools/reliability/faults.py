@@ -20,7 +20,7 @@ from typing import Any
 from reliability import node_failures, sources, streams
 from reliability.document import lines_between, write_between
 from reliability.feed import choose_takes
-from reliability.live import BrokenError, LiveGraph, nodes
+from reliability.live import BrokenError, LiveGraph, live_graph, nodes
 from reliability.scenario import Outcome, Scenario
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.assets import DEMO_MODEL
@@ -45,7 +45,7 @@ def play(words: Sequence[str]) -> Iterator[Row]:
         shutil.copytree(DEMO_MODEL, model)
         shared = _chosen([*streams.scenarios(), *node_failures.scenarios(model)], words)
         if shared:
-            with LiveGraph(nodes(model), takes) as graph:
+            with live_graph(nodes(model), takes) as graph:
                 graph.begin()
                 yield from (_row(scenario, graph) for scenario in shared)
         for scenario in _chosen(sources.scenarios(model, takes, Path(folder)), words):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from reliability.watch import RecognizedSign
 from whispersign_model.decoding.streaming import (
     RecognizerOptions,
     StreamingRecognizer,
@@ -26,6 +25,7 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros.conversions.messages import frame_message
+from whispersign_ros.graph.monitor import TimedGloss
 from whispersign_ros.node import qos
 
 RATE = 60.0  # frames a second
@@ -100,8 +100,8 @@ class Feed:
     """
 
     def __init__(self, node: Node, takes: Sequence[Recording], clock: Callable[[], int]) -> None:
-        self.signed: list[RecognizedSign] = []
-        self.sign: RecognizedSign | None = None
+        self.signed: list[TimedGloss] = []
+        self.sign: TimedGloss | None = None
         self.sent = 0
         self.corrupt: Spoil = as_it_is
         self._takes = takes
@@ -148,14 +148,14 @@ class Feed:
             segment = take.segments[0]
             start, end = segment.start + shift, segment.end + shift
             if not (self._again.is_set() or self._stop.is_set()):
-                self.signed.append(RecognizedSign(segment.glosses[0], start, end, time.monotonic()))
+                self.signed.append(TimedGloss(segment.glosses[0], start, end, time.monotonic()))
 
     def _frames(
         self, take: Recording, begin: float, shift: int
-    ) -> Iterator[tuple[int, RecognizedSign | None]]:
+    ) -> Iterator[tuple[int, TimedGloss | None]]:
         """Yield a take's frames when their time has come, until another is to begin."""
         segment = take.segments[0]
-        sign = RecognizedSign(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
+        sign = TimedGloss(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
         for index, stamp in enumerate(take.stamps.tolist()):
             due = begin + (stamp - int(take.stamps[0])) / NANOSECONDS
             self._stop.wait(max(0.0, due - time.monotonic()))

@@ -1,34 +1,30 @@
-"""The live graph as processes with a person before it, to be corrupted and watched."""
+"""The live graph as processes with a synthetic signer as its source, to inject faults into."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import rclpy
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
-
 from reliability.feed import Feed, as_it_is
-from reliability.watch import RecognizedSign, Watch
-from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.timestamps import NANOSECONDS
-from whispersign_ros.demo.graph_demo import SPIN, START_LIMIT
-from whispersign_ros.graph.child_processes import Children
-from whispersign_ros.node.discovery import isolate
+from whispersign_ros.graph.monitor import (
+    EVENT_LIMIT,
+    START_LIMIT,
+    GraphMonitor,
+    Report,
+    TimedGloss,
+    monitored,
+)
 from whispersign_ros.node.entry_points import GRAPH
 
-SETTLING = 5.0  # seconds until what was held up has gone through
-LIMIT = 60.0  # seconds after which something is said to happen never
-NEAR = NANOSECONDS // 2  # by which the times of a gloss may lie outside those of the sign
-# What a node logs when it is whole.
+DRAIN_TIME = 5.0  # seconds in which the queues become empty
+NEAR = NANOSECONDS // 2  # by which a gloss may begin before or end after its sign
+# What each node logs when it is ready.
 READY = {
     "recognition_node": "recognising",
     "preprocessing_node": "preprocessing for",
@@ -43,120 +39,79 @@ class BrokenError(Exception):
 
 
 class LiveGraph:
-    """Nodes as child processes, a feed before them and a watch behind; for a ``with`` block.
+    """Nodes as child processes, with their monitor and a feed as their source.
 
     Attributes:
-        children, watch, feed: what it consists of.
+        monitor, children, feed: its parts; ``feed`` is None where one of the nodes is the source.
+        until, spin: those of the monitor.
         offset: nanoseconds by which the stamps of frames are ahead of the host's clock.
 
     Args:
+        monitor: starts the nodes.
         nodes: executables and their parameters, in the order of starting.
-        takes: what is signed before the graph; none where one of the nodes is the source.
+        takes: what the feed plays; none where one of the nodes is the source.
     """
 
     def __init__(
-        self, nodes: Mapping[str, Mapping[str, Any]], takes: Sequence[Recording] = ()
+        self,
+        monitor: GraphMonitor,
+        nodes: Mapping[str, Mapping[str, Any]],
+        takes: Sequence[Recording] = (),
     ) -> None:
+        self.monitor = monitor
+        self.children = monitor.children
+        self.until, self.spin = monitor.until, monitor.spin
         self.offset = 0
         self._nodes = nodes
-        self._takes = takes
-
-    def __enter__(self) -> LiveGraph:
-        isolate(os.environ)
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-        self.watch = Watch()
-        self.children = Children()
-        self.children.__enter__()
-        self._person = Node("person")
-        self.feed = Feed(self._person, self._takes, self.now) if self._takes else None
-        for executable in self._nodes:
+        self.feed = Feed(monitor, takes, self.now) if takes else None
+        for executable in nodes:
             self.start(executable)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.feed is not None:
-            self.feed.close()
-        self.children.__exit__(kind, error, trace)
-        self._person.destroy_node()
-        self.watch.destroy_node()
-        rclpy.shutdown()
 
     def now(self) -> int:
         """Return the time that frames are stamped with, nanoseconds."""
         return time.time_ns() + self.offset
 
     def start(self, executable: str) -> None:
-        """Start a node, (again) with its parameters."""
+        """Start or restart a node with its parameters."""
         self.children.start(executable, self._nodes[executable])
 
-    def spin(self, seconds: float) -> None:
-        """Listen for a while."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            rclpy.spin_once(self.watch, timeout_sec=SPIN)
-
-    def until(self, condition: Callable[[], object], what: str, limit: float = LIMIT) -> float:
-        """Listen until a condition holds, and return how many seconds that took.
-
-        Raises:
-            BrokenError: it does not within ``limit`` seconds; names ``what`` was waited for.
-        """
-        begin = time.monotonic()
-        while not condition():
-            if time.monotonic() - begin > limit:
-                raise BrokenError(f"{what}: not within {limit:.0f} s")
-            rclpy.spin_once(self.watch, timeout_sec=SPIN / 5)
-            self.children.check()
-        return time.monotonic() - begin
-
     def begin(self) -> None:
-        """Wait until all nodes are there, begin to sign, and wait for a gloss.
+        """Wait until all nodes are ready, start the feed, and wait for a gloss.
 
         Raises:
-            WhisperSignError: the graph does not come to life.
+            WhisperSignError: the graph does not start.
         """
-        try:
-            for executable in self._nodes:
-                self.ready(executable, START_LIMIT)
-            self.people().resume()
-            self.until(lambda: self.watch.finals, "the first gloss", START_LIMIT)
-        except BrokenError as error:
-            raise WhisperSignError("the live graph", str(error)) from error
+        for executable in self._nodes:
+            self.ready(executable, START_LIMIT)
+        self.source().resume()
+        self.until(lambda: self.monitor.finals, "the first gloss", START_LIMIT)
 
-    def people(self) -> Feed:
+    def source(self) -> Feed:
         """Return the feed, of a graph that has one."""
         assert self.feed is not None
         return self.feed
 
-    def ready(self, executable: str, limit: float = LIMIT) -> None:
-        """Wait until a node has said in its log that it is whole."""
-        word = READY[executable]
-        said = self.children.said
-        self.until(lambda: word in said(executable), f"the start of {executable}", limit)
+    def ready(self, executable: str, limit: float = EVENT_LIMIT) -> None:
+        """Wait until a node logs that it is ready."""
+        text, log = READY[executable], self.children.log
+        self.until(lambda: text in log(executable), f"the start of {executable}", limit)
 
-    def hears(self, executable: str) -> None:
-        """Wait until a node reports that input has come since now, or since it was started."""
-        begin, before = time.monotonic(), self._received(executable)
+    def receives(self, executable: str) -> None:
+        """Wait until a node reports further input, or its first since it was restarted."""
+        begin, before = time.monotonic(), self._report(executable).received
 
         def received() -> bool:
-            report = self.watch.reports.get(executable)
-            fresh = report is not None and report.at > begin
-            return fresh and self._received(executable) not in (0, before)
+            report = self._report(executable)
+            return report.arrival > begin and report.received not in (0, before)
 
         self.until(received, f"input of {executable}")
 
-    def _received(self, executable: str) -> int:
-        report = self.watch.reports.get(executable)
-        return int(report.values["received"]) if report is not None else 0
+    def _report(self, executable: str) -> Report:
+        return self.monitor.reports.get(executable, Report())
 
-    def mid_sign(self) -> RecognizedSign:
-        """Wait until a sign is half made, so that a fault meets every node at work."""
-        feed = self.people()
+    def mid_sign(self) -> TimedGloss:
+        """Wait for the middle of a sign, so that a fault occurs while every node works."""
+        feed = self.source()
 
         def half() -> bool:
             sign = feed.sign
@@ -167,14 +122,14 @@ class LiveGraph:
         return sign if sign is not None else self.mid_sign()
 
     def again(self) -> float:
-        """RecognizedSign anew, and return the seconds until a sign begun since is recognised.
+        """Begin another sign, and return the seconds until a sign begun since is recognised.
 
         A partial gloss counts: it is what a stop acts upon.
 
         Raises:
-            BrokenError: none is.
+            GraphTimeoutError: none is.
         """
-        feed = self.people()
+        feed = self.source()
         before, made = self.now(), len(feed.signed)
         feed.sign_anew()
 
@@ -184,14 +139,14 @@ class LiveGraph:
 
         return self.until(one, "a gloss after recovery")
 
-    def recognised(self, sign: RecognizedSign | None, finals_only: bool = False) -> bool:
-        """Tell whether a gloss has come for a sign."""
-        heard = [*self.watch.finals] + ([] if finals_only else [*self.watch.partials])
-        return sign is not None and any(_same(sign, each) for each in heard)
+    def recognised(self, sign: TimedGloss | None, finals_only: bool = False) -> bool:
+        """Tell whether the graph has published a gloss for a sign."""
+        glosses = [*self.monitor.finals, *(() if finals_only else self.monitor.partials)]
+        return sign is not None and any(_same(sign, each) for each in glosses)
 
-    def unrecognised(self, since: float) -> list[RecognizedSign]:
-        """Return the signs made since then (``time.monotonic()``) that no final gloss came for."""
-        made = [sign for sign in self.people().signed if sign.at >= since]
+    def unrecognised(self, since: float) -> list[TimedGloss]:
+        """Return the signs made since then (``time.monotonic()``) without a final gloss."""
+        made = [sign for sign in self.source().signed if sign.arrival >= since]
         return [sign for sign in made if not self.recognised(sign, finals_only=True)]
 
     def kill(self, executable: str) -> None:
@@ -200,7 +155,7 @@ class LiveGraph:
 
     @contextmanager
     def stopped(self, executable: str) -> Iterator[None]:
-        """Give a process no time at all within the block."""
+        """Suspend a process within the block."""
         self.children.send(executable, signal.SIGSTOP)
         try:
             yield
@@ -208,19 +163,19 @@ class LiveGraph:
             self.children.send(executable, signal.SIGCONT)
 
     def recover(self) -> None:
-        """Make a graph whole that a broken promise has left in pieces."""
-        feed = self.people()
+        """Repair the graph after a scenario that failed."""
+        feed = self.source()
         feed.corrupt = as_it_is
         for executable in self._nodes:
             if not self.children.running(executable):
                 self.start(executable)
                 self.ready(executable, START_LIMIT)
         feed.resume()
-        self.spin(SETTLING)
+        self.spin(DRAIN_TIME)
 
     def drops(self) -> dict[str, dict[str, int]]:
-        """Return what the nodes say that they have lost so far, by node and cause."""
-        return {node: report.drops for node, report in self.watch.reports.items()}
+        """Return the losses that the nodes report so far, by node and cause."""
+        return {node: report.drops for node, report in self.monitor.reports.items()}
 
 
 def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
@@ -229,6 +184,20 @@ def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
     return {**with_model, "command_node": dict(everywhere)}
 
 
-def _same(sign: RecognizedSign, heard: RecognizedSign) -> bool:
-    apart = heard.end < sign.start - NEAR or heard.start > sign.end + NEAR
-    return sign.gloss == heard.gloss and not apart
+@contextmanager
+def live_graph(
+    nodes: Mapping[str, Mapping[str, Any]], takes: Sequence[Recording] = ()
+) -> Iterator[LiveGraph]:
+    """Yield a graph of its own, which ends with the block; arguments as in ``LiveGraph``."""
+    with monitored() as monitor:
+        graph = LiveGraph(monitor, nodes, takes)
+        try:
+            yield graph
+        finally:
+            if graph.feed is not None:
+                graph.feed.close()
+
+
+def _same(sign: TimedGloss, gloss: TimedGloss) -> bool:
+    apart = gloss.end < sign.start - NEAR or gloss.start > sign.end + NEAR
+    return sign.gloss == gloss.gloss and not apart

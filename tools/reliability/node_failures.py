@@ -69,7 +69,7 @@ def _killed(node: str, graph: LiveGraph) -> Outcome:
         graph.spin(RESPAWN_DELAY)
         graph.start(node)
         graph.ready(node)
-        graph.hears(listener)
+        graph.receives(listener)
         seconds = time.monotonic() - begin
         return f"the others went on; `{listener}` heard again {seconds:.1f} s after the kill"
 
@@ -103,7 +103,7 @@ def _overflown(graph: LiveGraph) -> Outcome:
 
 def _stalled(graph: LiveGraph) -> Outcome:
     graph.children.start(STALLED, {})
-    graph.until(lambda: "listens" in graph.children.said(STALLED), "the subscriber")
+    graph.until(lambda: "listens" in graph.children.log(STALLED), "the subscriber")
 
     def fault() -> str:
         with graph.stopped(STALLED):
@@ -137,7 +137,7 @@ def _model_deleted(model: Path, graph: LiveGraph) -> Outcome:
         shutil.move(aside, model)
         graph.start("recognition_node")
         graph.ready("recognition_node")
-        graph.hears("recognition_node")
+        graph.receives("recognition_node")
         return "went on; the start without it ended with exit code 2 and named the file"
 
     try:

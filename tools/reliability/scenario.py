@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reliability.live import BrokenError, LiveGraph
-from reliability.watch import RecognizedSign
+from whispersign_model.decoding.edit_distance import edits
+from whispersign_ros.graph.monitor import GraphTimeoutError, TimedGloss
 
 Where = TypeVar("Where")  # what a scenario is played on
 WITHIN = 2.0  # seconds after recovery in which a sign must be recognised
@@ -67,12 +68,12 @@ def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) 
         raise BrokenError(f"{happened}; recognised again only after {again:.1f} s")
     wait_for_finals(graph, end)
     lost = graph.unrecognised(since)
-    meanwhile = [sign for sign in lost if began(sign) < end and sign.at > begin]
+    meanwhile = [sign for sign in lost if began(sign) < end and sign.arrival > begin]
     soon = [sign for sign in lost if end <= began(sign) < end + WITHIN]
     elsewhere = [sign.gloss for sign in lost if sign not in meanwhile + soon]
     if elsewhere:
         raise BrokenError(f"{happened}; lost before or after it: {' '.join(elsewhere)}")
-    made = [s for s in graph.people().signed if s.at > begin and began(s) < end]
+    made = [s for s in graph.source().signed if s.arrival > begin and began(s) < end]
     if all_kept and meanwhile:
         raise BrokenError(f"{happened}; {len(meanwhile)} of {len(made)} signs lost")
     return Outcome(happened, again, "nothing" if all_kept else of(len(meanwhile), len(made)))
@@ -82,18 +83,18 @@ def wait_for_finals(graph: LiveGraph, since: float) -> None:
     """Wait until a sign begun since then has its final gloss, or for ``LAST_GLOSSES``."""
 
     def one() -> bool:
-        begun = [sign for sign in graph.people().signed if began(sign) > since]
+        begun = [sign for sign in graph.source().signed if began(sign) > since]
         return bool(begun) and not graph.unrecognised(since)
 
     try:
         graph.until(one, "final glosses", LAST_GLOSSES)
-    except BrokenError:
-        return  # what is missing is counted by the caller
+    except GraphTimeoutError:
+        return  # the caller counts the missing ones
 
 
-def began(sign: RecognizedSign) -> float:
-    """Return when a sign of the feed was begun, ``time.monotonic()``; ``at`` is its end."""
-    return sign.at - (sign.end - sign.start) / 1e9
+def began(sign: TimedGloss) -> float:
+    """Return when a sign of the feed began, ``time.monotonic()``; its ``arrival`` is its end."""
+    return sign.arrival - (sign.end - sign.start) / 1e9
 
 
 def of(lost: int, made: int) -> str:
@@ -105,3 +106,19 @@ def new_drops(graph: LiveGraph, before: dict[str, dict[str, int]], node: str, ca
     """Return how much more of something a node has lost than before."""
     now = graph.drops().get(node, {}).get(cause, 0)
     return now - before.get(node, {}).get(cause, 0)
+
+
+def right_share(signed: Sequence[TimedGloss], recognised: Sequence[TimedGloss]) -> float:
+    """Return the gloss accuracy: 1 - (substitutions + deletions + insertions) / signs.
+
+    Args:
+        signed: at least one.
+        recognised: final glosses of the same time.
+    """
+    reference = [sign.gloss for sign in sorted(signed, key=lambda sign: sign.start)]
+    hypothesis = [sign.gloss for sign in sorted(recognised, key=lambda sign: sign.start)]
+    wrong = sum(
+        left is None or right is None or reference[left] != hypothesis[right]
+        for left, right in edits(reference, hypothesis)
+    )
+    return 1 - wrong / len(reference)

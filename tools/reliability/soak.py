@@ -16,38 +16,33 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import rclpy
-from rclpy.signals import SignalHandlerOptions
-
 from reliability.document import write_between
-from reliability.watch import RecognizedSign, Watch, right_share
+from reliability.scenario import right_share
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.timestamps import NANOSECONDS
-from whispersign_ros.demo.graph_demo import SPIN, START_LIMIT
-from whispersign_ros.graph.child_processes import Children
+from whispersign_ros.graph.monitor import START_LIMIT, GraphMonitor, TimedGloss, monitored
 from whispersign_ros.graph.process_usage import Usage
 from whispersign_ros.node.assets import DEMO_MODEL
-from whispersign_ros.node.discovery import isolate
 from whispersign_ros.node.entry_points import GRAPH
 
 EXIT_BROKEN = 1
 SOURCE = "synthetic_node"
 RATE = 120.0  # frames a second
-SEED = 5  # a signer whom the bundled network understands: this is no test of recognition
-WARM_UP = 0.1  # of the time: caches fill, and the allocator finds its size
-WINDOW = 300.0  # seconds of signing at either end whose glosses are compared; at most half the time
-LOOK = 5.0  # seconds between two looks at the processes
-PROGRESS = 60.0  # seconds between two lines about how it goes
-LAST_WORDS = 6.0  # seconds after the last frame in which glosses and diagnostics may come
-STREAM = ("frames_", "steps_", "joints_", "utterances_")  # how causes of losses in it begin
-MOST_GROWTH = 5.0  # MB
-MOST_DECAY = 0.05  # by which the share of right glosses may be lower at the end
+SEED = 5  # a signer whom the bundled network recognises: the soak does not test recognition
+WARM_UP = 0.1  # share of the time in which caches and the heap grow
+WINDOW = 300.0  # seconds of signing compared at either end; at most half the time
+SAMPLE_PERIOD = 5.0  # seconds between two samples of the processes
+PROGRESS_PERIOD = 60.0  # seconds between two progress lines
+DRAIN_TIME = 6.0  # seconds after the last frame in which glosses and diagnostics may arrive
+STREAM = ("frames_", "steps_", "joints_", "utterances_")  # prefixes of the causes of losses
+MAX_GROWTH = 5.0  # MB
+MAX_DECAY = 0.05  # by which the accuracy may be lower at the end
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the processes had used at one moment, seconds after the signing began."""
+class Sample:
+    """The usage of the processes at one moment, seconds after the signing began."""
 
     at: float
     usage: Usage
@@ -98,15 +93,15 @@ class Figures:
         lines += [
             f"{node} grew by {grown:.1f} MB"
             for node, grown in self.growth_mb.items()
-            if grown > MOST_GROWTH
+            if grown > MAX_GROWTH
         ]
-        if self.right_last < self.right_first - MOST_DECAY:
+        if self.right_last < self.right_first - MAX_DECAY:
             lines.append(f"glosses right: {self.right_first:.1%}, then {self.right_last:.1%}")
         return lines
 
 
 def soak(minutes: float, model: Path) -> Figures:
-    """Let the synthetic signer sign before the whole graph, and watch it.
+    """Run the whole graph on the synthetic signer, and measure it.
 
     Args:
         minutes: of signing.
@@ -115,117 +110,106 @@ def soak(minutes: float, model: Path) -> Figures:
     Raises:
         WhisperSignError: a node has ended.
     """
-    isolate(os.environ)
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        watch = Watch()
-        with Children() as children:
-            for executable in GRAPH:
-                children.start(executable, {"model": str(model)})
-            children.start("command_node", {})
-            source = {"frame_rate": RATE, "seed": SEED, "sentence_length": 2}
-            waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
-            children.start(SOURCE, {**source, **waits})
-            looks, loads = _follow(watch, children, 60 * minutes)
-        watch.destroy_node()
-    finally:
-        rclpy.shutdown()
-    return figures(watch, looks, loads, minutes)
+    with monitored() as monitor:
+        for executable in GRAPH:
+            monitor.children.start(executable, {"model": str(model)})
+        monitor.children.start("command_node", {})
+        source = {"frame_rate": RATE, "seed": SEED, "sentence_length": 2}
+        waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
+        monitor.children.start(SOURCE, {**source, **waits})
+        samples, loads = _sample(monitor, 60 * minutes)
+    return figures(monitor, samples, loads, minutes)
 
 
-def _follow(watch: Watch, children: Children, seconds: float) -> tuple[list[Look], list[float]]:
-    """Watch until the time is over, stop the source, and take what still comes."""
-    _spin(watch, children, START_LIMIT, until_signed=True)
-    begin = told = time.monotonic()
-    looks, loads = [Look(0.0, Usage.of(children.pids))], [os.getloadavg()[0]]
-    while looks[-1].at < seconds:
-        _spin(watch, children, LOOK)
-        looks.append(Look(time.monotonic() - begin, Usage.of(children.pids)))
+def _sample(monitor: GraphMonitor, seconds: float) -> tuple[list[Sample], list[float]]:
+    """Sample usage and load until the time is over, stop the source, and drain the graph."""
+    monitor.until(lambda: monitor.annotated, "the first sign", START_LIMIT)
+    children = monitor.children
+    begin = reported = time.monotonic()
+    samples, loads = [Sample(0.0, Usage.of(children.pids))], [os.getloadavg()[0]]
+    while samples[-1].at < seconds:
+        monitor.spin(SAMPLE_PERIOD)
+        samples.append(Sample(time.monotonic() - begin, Usage.of(children.pids)))
         loads.append(os.getloadavg()[0])
-        if time.monotonic() - told >= PROGRESS:
-            told = time.monotonic()
-            print(_progress(watch, looks), file=sys.stderr, flush=True)
+        if time.monotonic() - reported >= PROGRESS_PERIOD:
+            reported = time.monotonic()
+            print(_progress(monitor, samples), file=sys.stderr, flush=True)
     children.end(SOURCE)
-    _spin(watch, children, LAST_WORDS)
-    return looks, loads
+    monitor.spin(DRAIN_TIME)
+    return samples, loads
 
 
-def _spin(watch: Watch, children: Children, seconds: float, until_signed: bool = False) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not (until_signed and watch.signed):
-        rclpy.spin_once(watch, timeout_sec=SPIN)
-        children.check()
-
-
-def _progress(watch: Watch, looks: Sequence[Look]) -> str:
-    resident = ", ".join(f"{k} {v:.0f}" for k, v in looks[-1].usage.resident_mb.items())
+def _progress(monitor: GraphMonitor, samples: Sequence[Sample]) -> str:
+    resident = ", ".join(f"{k} {v:.0f}" for k, v in samples[-1].usage.resident_mb.items())
     return (
-        f"{looks[-1].at / 60:4.0f} min: {len(watch.signed)} signs, {len(watch.finals)} glosses; "
-        f"MB: {resident}"
+        f"{samples[-1].at / 60:4.0f} min: {len(monitor.annotated)} signs, "
+        f"{len(monitor.finals)} glosses; MB: {resident}"
     )
 
 
-def figures(watch: Watch, looks: Sequence[Look], loads: Sequence[float], minutes: float) -> Figures:
+def figures(
+    monitor: GraphMonitor, samples: Sequence[Sample], loads: Sequence[float], minutes: float
+) -> Figures:
     """Turn what was seen into figures.
 
     Raises:
         WhisperSignError: nothing was signed.
     """
-    if not watch.signed:
-        raise WhisperSignError("the live graph", "has heard no sign", "try a longer time")
+    if not monitor.annotated:
+        raise WhisperSignError("the live graph", "received no sign", "try a longer time")
     window = min(WINDOW, 30 * minutes)
-    begin, end = watch.signed[0].start, watch.signed[-1].end
+    begin, end = monitor.annotated[0].start, monitor.annotated[-1].end
     first, last = begin + window * NANOSECONDS, end - window * NANOSECONDS
-    warm, late = (looks[round(share * (len(looks) - 1))] for share in (WARM_UP, 1.0))
+    warm, late = (samples[round(share * (len(samples) - 1))] for share in (WARM_UP, 1.0))
     nodes = list(late.usage.resident_mb)
     right = [
         right_share(
             *(
                 [sign for sign in signs if low <= _middle(sign) < high]
-                for signs in (watch.signed, watch.finals)
+                for signs in (monitor.annotated, monitor.finals)
             )
         )
         for low, high in ((begin, first), (last, end))
     ]
-    heard = [sign.end for sign in watch.finals]
+    ends = [sign.end for sign in monitor.finals]
     return Figures(
         minutes=round(minutes, 1),
-        frames=int(watch.reports["smoothing_node"].values["received"]),
-        missed={node: missed for node in watch.reports if (missed := _missed(watch, node))},
-        growth_mb={node: _growth(looks, node) for node in nodes},
+        frames=monitor.reports["smoothing_node"].received,
+        missed={node: missed for node in monitor.reports if (missed := _missed(monitor, node))},
+        growth_mb={node: _growth(samples, node) for node in nodes},
         resident_mb={node: round(late.usage.resident_mb[node], 1) for node in nodes},
         cpu_percent={node: _cpu(warm, late, node) for node in nodes},
         window=window,
         right_first=right[0],
         right_last=right[1],
-        signs=len(watch.signed),
-        last_gloss=(end - max(heard, default=begin)) / NANOSECONDS,
+        signs=len(monitor.annotated),
+        last_gloss=(end - max(ends, default=begin)) / NANOSECONDS,
         load=round(sum(loads) / len(loads), 1),
         cores=os.cpu_count() or 1,
     )
 
 
-def _missed(watch: Watch, node: str) -> dict[str, int]:
+def _missed(monitor: GraphMonitor, node: str) -> dict[str, int]:
     """Return what a node has lost of the stream; a service that nobody offers is none of it."""
-    drops = watch.reports[node].drops.items()
+    drops = monitor.reports[node].drops.items()
     return {cause: count for cause, count in drops if count and cause.startswith(STREAM)}
 
 
-def _middle(sign: RecognizedSign) -> float:
+def _middle(sign: TimedGloss) -> float:
     return (sign.start + sign.end) / 2
 
 
-def _growth(looks: Sequence[Look], node: str) -> float:
+def _growth(samples: Sequence[Sample], node: str) -> float:
     """Megabytes by which a node's median of the last tenth exceeds that of the second tenth."""
-    tenth = max(1, len(looks) // 10)
-    early, late = looks[tenth : 2 * tenth], looks[-tenth:]
+    tenth = max(1, len(samples) // 10)
+    early, late = samples[tenth : 2 * tenth], samples[-tenth:]
     before, after = (
-        median(look.usage.resident_mb[node] for look in part) for part in (early, late)
+        median(sample.usage.resident_mb[node] for sample in part) for part in (early, late)
     )
     return round(after - before, 1)
 
 
-def _cpu(begin: Look, end: Look, node: str) -> float:
+def _cpu(begin: Sample, end: Sample, node: str) -> float:
     used = end.usage.processor[node] - begin.usage.processor[node]
     return round(100 * used / (end.at - begin.at), 1)
 
@@ -240,7 +224,7 @@ def table(figures: Figures) -> list[str]:
         "| asked | measured |",
         "|---|---|",
         f"| no frame or step missed inside the graph | {missed} missed |",
-        f"| no node grows by more than {MOST_GROWTH:g} MB | at most "
+        f"| no node grows by more than {MAX_GROWTH:g} MB | at most "
         f"{max(figures.growth_mb.values()):.1f} MB |",
         f"| glosses right to the end | {figures.right_first:.1%} in the first "
         f"{figures.window / 60:g} minutes, {figures.right_last:.1%} in the last; the last one "

@@ -15,17 +15,15 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 
 from reliability.feed import RATE, SEED
-from reliability.live import BrokenError, LiveGraph, nodes
-from reliability.scenario import LAST_GLOSSES, WITHIN, Outcome, Scenario, survive
-from reliability.watch import right_share
+from reliability.live import BrokenError, LiveGraph, live_graph, nodes
+from reliability.scenario import LAST_GLOSSES, WITHIN, Outcome, Scenario, right_share, survive
 from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.recordings.takes import LOCK, find_takes
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Prompt
 from whispersign_ros.conversions.messages import time_message
-from whispersign_ros.demo.graph_demo import START_LIMIT
-from whispersign_ros.node import qos
+from whispersign_ros.graph.monitor import START_LIMIT
 from whispersign_ros.node.entry_points import GRAPH
 
 HOUR = 3600 * NANOSECONDS
@@ -97,7 +95,7 @@ def _alone(play: Callable[[], Outcome], _: None) -> Outcome:
 
 def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
     """Let ``/clock``, and the stamps with it, jump an hour ahead and back."""
-    with LiveGraph(nodes(model, use_sim_time=True), takes) as graph:
+    with live_graph(nodes(model, use_sim_time=True), takes) as graph:
         ticking = threading.Event()
         node = Node("clock")
         thread = threading.Thread(target=_tick, args=(node, graph, ticking), daemon=True)
@@ -131,16 +129,16 @@ def source_killed(
     waits: dict[str, Any] = {"wait_timeout": START_LIMIT}
     if others:
         waits["wait_for"] = list(GRAPH)
-    with LiveGraph(others | {executable: parameters | waits}) as graph:
-        watch = graph.watch
-        graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
+    with live_graph(others | {executable: parameters | waits}) as graph:
+        monitor = graph.monitor
+        graph.until(lambda: monitor.finals, "the first gloss", START_LIMIT)
         graph.kill(executable)
         graph.spin(3.0)  # what it had sent comes out
-        watch.signed.clear()
-        watch.finals.clear()
+        monitor.annotated.clear()
+        monitor.finals.clear()
         graph.start(executable)
-        graph.until(lambda: watch.signed, "a sign after the start", START_LIMIT)
-        sign = watch.signed[0]
+        graph.until(lambda: monitor.annotated, "a sign after the start", START_LIMIT)
+        sign = monitor.annotated[0]
         seconds = graph.until(lambda: graph.recognised(sign), "a gloss after the start")
         if seconds > WITHIN:
             raise BrokenError(f"recognised only {seconds:.1f} s after its first sign")
@@ -151,13 +149,13 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
     """Play bags in a loop with their own stamps, which step back at every round."""
     waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
     player = replay | waits | {"restamp": False}
-    with LiveGraph(nodes(model) | {"replay_node": player}) as graph:
-        watch = graph.watch
-        graph.until(lambda: len(watch.signed) >= wanted, "all rounds", START_LIMIT)
+    with live_graph(nodes(model) | {"replay_node": player}) as graph:
+        monitor = graph.monitor
+        graph.until(lambda: len(monitor.annotated) >= wanted, "all rounds", START_LIMIT)
         graph.children.end("replay_node")
         graph.spin(LAST_GLOSSES)
-        signed = [sign.gloss for sign in watch.signed]
-        heard = [sign.gloss for sign in watch.finals]
+        signed = [sign.gloss for sign in monitor.annotated]
+        heard = [sign.gloss for sign in monitor.finals]
     if heard[: len(signed)] != signed:
         raise BrokenError(f"signed {' '.join(signed)}, recognised {' '.join(heard)}")
     return Outcome(f"{len(signed)} of {len(signed)} signs of {ROUNDS} rounds", None, "nothing")
@@ -166,9 +164,9 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
 def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     """Give ``pipeline`` a quarter of the time for a while."""
     waits = {"wait_timeout": START_LIMIT, "source": "replay"}
-    with LiveGraph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
-        watch = graph.watch
-        graph.until(lambda: watch.finals, "the first gloss", START_LIMIT)
+    with live_graph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
+        monitor = graph.monitor
+        graph.until(lambda: monitor.finals, "the first gloss", START_LIMIT)
         end = time.monotonic() + STARVING
         while time.monotonic() < end:
             with graph.stopped("pipeline"):
@@ -177,12 +175,14 @@ def starved(model: Path, replay: dict[str, Any]) -> Outcome:
         graph.spin(LAST_GLOSSES)
         lost = sum(
             count
-            for report in watch.reports.values()
+            for report in monitor.reports.values()
             for cause, count in report.drops.items()
             if cause.endswith(("missed", "too_late"))
         )
-        signed = [sign for sign in watch.signed if sign.at < time.monotonic() - LAST_GLOSSES]
-        share = right_share(signed, watch.finals[: len(signed)])
+        signed = [
+            sign for sign in monitor.annotated if sign.arrival < time.monotonic() - LAST_GLOSSES
+        ]
+        share = right_share(signed, monitor.finals[: len(signed)])
     if lost:
         raise BrokenError(f"{lost} frames and steps lost")
     if share < 1:
@@ -204,9 +204,9 @@ class _Screen:
     def __init__(self, graph: LiveGraph) -> None:
         self._graph = graph
         self.last = Prompt()
-        qos.subscribe(graph.watch, Prompt, "prompt", qos.STATE, self._show)
+        graph.monitor.subscribe("prompt", self._on_prompt)
 
-    def _show(self, prompt: Prompt) -> None:
+    def _on_prompt(self, prompt: Prompt) -> None:
         self.last = prompt
 
     def until(self, phase: int, done: int, what: str) -> None:
@@ -217,7 +217,7 @@ class _Screen:
 
 def recording_killed(gloss: str, out: Path) -> Outcome:
     """Kill a session in the middle of a take, and start it again with the same words."""
-    with LiveGraph(_session(gloss, out)) as graph:
+    with live_graph(_session(gloss, out)) as graph:
         screen = _Screen(graph)
         screen.until(Prompt.SIGNING, 1, "the second take")
         graph.spin(0.5)
@@ -234,9 +234,9 @@ def recording_killed(gloss: str, out: Path) -> Outcome:
 
 def disk_full(gloss: str, out: Path) -> Outcome:
     """Let files grow no further in the middle of a take, as on a full disk, then again."""
-    with LiveGraph(_session(gloss, out)) as graph:
+    with live_graph(_session(gloss, out)) as graph:
         screen = _Screen(graph)
-        go_on = graph.watch.create_client(Trigger, "annotation_node/pause")
+        go_on = graph.monitor.create_client(Trigger, "annotation_node/pause")
         screen.until(Prompt.SIGNING, 1, "the second take")
         pid = graph.children.pids["annotation_node"]
         _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)

@@ -71,26 +71,26 @@ def scenarios() -> list[Scenario[LiveGraph]]:
 def _silent(graph: LiveGraph) -> Outcome:
     def fault() -> str:
         begin = time.monotonic()
-        graph.people().pause()
+        graph.source().pause()
         graph.spin(SILENCE)
         said = "no input on /hands/raw"
         if not any(said in words and at > begin for words, at in _warnings(graph)):
             raise BrokenError(f"no node said '{said}'")
-        graph.people().resume()
+        graph.source().resume()
         return f"`smoothing_node` warned: {said}"
 
     return survive(graph, fault)
 
 
 def _warnings(graph: LiveGraph) -> list[tuple[str, float]]:
-    return [(report.message, report.at) for report in graph.watch.reports.values()]
+    return [(report.message, report.arrival) for report in graph.monitor.reports.values()]
 
 
 def _corrupted(
     make: Callable[[], Spoil], node: str, cause: str, all_kept: bool, graph: LiveGraph
 ) -> Outcome:
     before = graph.drops()
-    feed = graph.people()
+    feed = graph.source()
 
     def fault() -> str:
         feed.corrupt, healthy = make(), feed.corrupt

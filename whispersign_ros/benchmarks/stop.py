@@ -1,7 +1,7 @@
-"""How soon a stop sign stops a robot: ``whispersign bench --only stop``.
+"""Latency of a stop sign: ``whispersign bench --only stop``.
 
-Made-up signers sign GO and STOP in turn before the real nodes, with ``command_node`` among them. A
-listener in the place of the robot notes when the stop messages come.
+Synthetic signers alternate GO and STOP before the real nodes, ``command_node`` among them. A
+monitor takes the robot's place and records when the stop messages arrive.
 """
 
 from __future__ import annotations
@@ -24,28 +24,21 @@ from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import GlossAnnotation
-from whispersign_ros.benchmarks.graph import (
-    LISTENER,
-    MS,
-    TAIL,
-    Listener,
-    play,
-    quantiles,
-    recognised,
-)
+from whispersign_ros.benchmarks.graph import MS, TAIL, quantiles
+from whispersign_ros.benchmarks.trace import recognize_again, trace
 from whispersign_ros.conversions.messages import nanoseconds
-from whispersign_ros.node import qos
+from whispersign_ros.graph.monitor import MONITOR, GraphMonitor
 from whispersign_ros.node.assets import DEMO_MODEL
 from whispersign_ros.node.entry_points import GRAPH
 
 ROUNDS = 1  # graphs measured
 RATE = 60  # frames a second
-SIGNERS = (901, 902, 903)  # whom the bundled model has not seen
-STOPS = 10  # of each signer; every other one at the end of a sentence of two signs
+SIGNERS = (901, 902, 903)  # unknown to the bundled model
+STOPS = 10  # per signer; every other one ends a sentence of two signs
 GO, STOP = "GO", "STOP"
 CONFIDENCE = 0.3  # of the stop entry, as in config/commands.yaml
 LATE = 250  # milliseconds after the sign's end
-PATIENCE = 3 * NANOSECONDS  # after the sign's end up to which a message is its stop
+STOP_WINDOW = 3 * NANOSECONDS  # after a sign's end; a later message is not its stop
 COMMANDS = f"""\
 stop:
   gloss: {STOP}
@@ -59,33 +52,35 @@ commands:
       type: geometry_msgs/msg/Twist
       message: {{linear: {{x: 0.2}}}}
 """
-# A machine that is too busy shall be measured, not stopped by its own lateness.
-PATIENT = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
+# Generous limits: a busy machine is measured too, and does not stop the robot by its delays.
+TIMEOUTS = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
 
 Span = tuple[int, int]  # from the beginning of a sign to its end, nanoseconds
-Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, frame that told of it, message
+Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognised at, message arrival
 
 
-class _Robot(Listener):
-    """Hears what a robot hears.
+class _StopRecorder:
+    """Records stop messages and stop signs.
 
     Attributes:
-        stops: arrivals of messages by which it is told to stand, nanoseconds.
-        signs: the labels of the stop signs, on the clock of the frames.
+        stops: arrivals of stop messages, nanoseconds.
+        signs: annotated stop signs, in the time of the frames.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.stops: list[int] = []
         self.signs: list[Span] = []
-        qos.subscribe(self, Twist, "cmd_vel", qos.COMMAND_INPUT, self._drive)
-        qos.subscribe(self, GlossAnnotation, "annotation", qos.ANNOTATION, self._label)
 
-    def _drive(self, message: Twist) -> None:
+    def attach(self, monitor: GraphMonitor) -> None:
+        self._clock = monitor.get_clock()
+        monitor.subscribe("cmd_vel", self._on_velocity)
+        monitor.subscribe("annotation", self._on_annotation)
+
+    def _on_velocity(self, message: Twist) -> None:
         if not message.linear.x:
-            self.stops.append(self.arrival())
+            self.stops.append(self._clock.now().nanoseconds)
 
-    def _label(self, message: GlossAnnotation) -> None:
+    def _on_annotation(self, message: GlossAnnotation) -> None:
         if list(message.glosses) == [STOP]:
             self.signs.append((nanoseconds(message.start_time), nanoseconds(message.end_time)))
 
@@ -96,22 +91,22 @@ def measure(
     signers: Sequence[int] = SIGNERS,
     stops: int = STOPS,
 ) -> dict[str, Any]:
-    """Measure how late stop messages are, with the graph as five processes at 60 frames a second.
+    """Measure the delay of stop messages, with the graph as five processes at 60 frames a second.
 
     Args:
         model: checkpoint or exported network that knows GO and STOP; None for the bundled one.
         done: called at the end.
-        signers: who signs.
-        stops: how many each of them signs; about 6 seconds each.
+        signers: seeds of the synthetic signers.
+        stops: stop signs of each signer; about 6 seconds each.
 
     Returns:
-        ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame by which the recogniser
-        knew of the sign to the arrival of the stop message: the way through the graph),
-        ``from_end_ms_p50`` and ``_p95`` (from the capture of the sign's last frame; below 0 where
-        the robot was stopped while the sign was still made), ``from_begin_ms_p50`` and ``_p95``
-        (from the sign's first frame: how long the robot goes on), ``stops`` signed, ``missed``
-        ones, which are in no time, ``false`` messages that no sign asked for, and the ``late``
-        share of stops whose message came more than ``LATE`` after the sign's end.
+        ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame at which the recogniser
+        recognises the sign to the arrival of the stop message: the way through the graph),
+        ``from_end_ms_p50`` and ``_p95`` (from the capture of the sign's last frame; negative where
+        the robot stops during the sign), ``from_begin_ms_p50`` and ``_p95`` (from the sign's first
+        frame: how long the robot goes on), ``stops`` signed, ``missed`` ones, which no time
+        includes, ``false`` messages without a sign, and the ``late`` share of stops whose message
+        arrives more than ``LATE`` after the sign's end.
 
     Raises:
         WhisperSignError: the model cannot be used, or a node failed.
@@ -120,13 +115,8 @@ def measure(
     glosses = read_metadata(model).glosses
     for gloss in (GO, STOP):
         if gloss not in glosses:
-            raise WhisperSignError(model, f"does not know {gloss}", "measure with one that does")
-    robots: list[_Robot] = []
-
-    def robot() -> _Robot:
-        robots.append(_Robot())
-        return robots[-1]
-
+            raise WhisperSignError(model, f"does not know {gloss}", "choose a model that does")
+    recorder = _StopRecorder()
     with TemporaryDirectory(prefix="whispersign-") as folder:
         recording = _signing(signers, stops, [each for each in glosses if each not in (GO, STOP)])
         write_bag(Path(folder) / "signing", recording)
@@ -134,24 +124,23 @@ def measure(
         commands.write_text(COMMANDS)
         executables: dict[str, dict[str, Any]] = {
             **{executable: {"model": str(model)} for executable in GRAPH},
-            "command_node": {"commands_file": str(commands), **PATIENT},
+            "command_node": {"commands_file": str(commands), **TIMEOUTS},
             "replay_node": {
                 "bag": str(Path(folder) / "signing"),
-                "wait_for": [*GRAPH, "command_node", LISTENER],
+                "wait_for": [*GRAPH, "command_node", MONITOR],
             },
         }
-        heard = play(executables, recording, robot)
+        traced = trace(executables, recording, recorder.attach)
     done()
-    (heard_by,) = robots
-    results = list(recognised(heard, model))
-    return _figures(*_matched(heard_by.signs, heard_by.stops, results))
+    results = list(recognize_again(traced, model))
+    return _figures(*_matched(recorder.signs, recorder.stops, results))
 
 
 def table(figures: Mapping[str, Any]) -> list[str]:
     """Return the figures as a Markdown table."""
     rows = ["| from | to the stop message, p50 | p95 |", "|---|---:|---:|"]
     for name, words in (
-        ("from_frame", "the frame by which the sign is known"),
+        ("from_frame", "the frame at which the sign is recognised"),
         ("from_end", "the sign's last frame"),
         ("from_begin", "the sign's first frame"),
     ):
@@ -162,12 +151,12 @@ def table(figures: Mapping[str, Any]) -> list[str]:
         *rows,
         "",
         f"{figures['stops']} stop signs, {figures['missed']} missed, {figures['late']:.0%} stopped "
-        f"more than {LATE} ms after their end; {figures['false']} stops that nobody signed",
+        f"more than {LATE} ms after their end; {figures['false']} stops without a sign",
     ]
 
 
 def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recording:
-    """GO and STOP in turn; the hands leave the view between them."""
+    """Return GO and STOP in turn; the hands leave the view between them."""
     recordings = []
     for seed in signers:
         signer = Signer(seed, sensor=SensorModel.named("leap", float(RATE)))
@@ -181,7 +170,7 @@ def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recor
 
 
 def _joined(recordings: Sequence[Recording]) -> Recording:
-    """Return recordings as one, each a frame after the one before."""
+    """Join recordings; each starts a frame after the previous one."""
     parts: list[Recording] = []
     end = 0
     for each in recordings:
@@ -204,7 +193,12 @@ def _joined(recordings: Sequence[Recording]) -> Recording:
 def _matched(
     signs: Sequence[Span], messages: Sequence[int], results: Sequence[Result]
 ) -> tuple[Stops, int]:
-    """Return for each stop sign what told of it and its message, and how many messages are left."""
+    """Match stop signs with results and messages.
+
+    Returns:
+        each sign with the stamp at which it is recognised and the arrival of its message, and the
+        number of messages without a sign.
+    """
     frames = [
         (result.stamp, gloss.end)
         for result in results
@@ -214,22 +208,22 @@ def _matched(
     left = list(messages)
     stops = []
     for start, end in signs:
-        told = next((stamp for stamp, last in frames if start < last and stamp > start), None)
-        there = next((each for each in left if start < each < end + PATIENCE), None)
-        if there is not None:
-            left.remove(there)
-        stops.append(((start, end), told, there))
+        stamp = next((stamp for stamp, last in frames if start < last and stamp > start), None)
+        arrival = next((each for each in left if start < each < end + STOP_WINDOW), None)
+        if arrival is not None:
+            left.remove(arrival)
+        stops.append(((start, end), stamp, arrival))
     return stops, len(left)
 
 
 def _figures(stops: Stops, false: int) -> dict[str, Any]:
     """Turn stops into figures."""
-    done = [(span, told, there) for span, told, there in stops if there is not None]
-    after = [(there - end) / MS for (_, end), _, there in done]
+    done = [(span, stamp, arrival) for span, stamp, arrival in stops if arrival is not None]
+    after = [(arrival - end) / MS for (_, end), _, arrival in done]
     return {
-        **quantiles("from_frame", [(there - told) / MS for _, told, there in done if told]),
+        **quantiles("from_frame", [(arrival - stamp) / MS for _, stamp, arrival in done if stamp]),
         **quantiles("from_end", after),
-        **quantiles("from_begin", [(there - start) / MS for (start, _), _, there in done]),
+        **quantiles("from_begin", [(arrival - start) / MS for (start, _), _, arrival in done]),
         "stops": len(stops),
         "missed": len(stops) - len(done),
         "late": sum(time > LATE for time in after) / len(after) if after else 0.0,

@@ -1,10 +1,9 @@
-"""Run the whole live graph on recordings and show each gloss as it is recognised.
+"""Run the whole live graph on recordings and print each gloss as it is recognised.
 
 Starts replay, smoothing, preprocessing and recognition as separate processes on a ROS domain of
-their own, listens to topic ``gloss`` and compares with the recordings' labels. With --drive the
-signs of a made-up person, or of recordings, drive a simulated robot by a commands file. Exit code
-0: every gloss sequence is right, or the robot did what was signed; 1: not so; 2: something is
-missing.
+their own, and compares the glosses with the recordings' labels. With --drive the signs of a
+synthetic signer, or of recordings, drive a simulated robot by a commands file. Exit code 0: every
+gloss sequence is right, or the robot did what was signed; 1: it is not; 2: something is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from whispersign_model.errors import ConfigError
 from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL
 
 SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
-SIGNER = 86  # whom the bundled model has not seen; it reads all signs of that person
+SIGNER = 86  # unknown to the bundled model, which recognises all its signs
 OF_DRIVING = ("commands", "sign", "signer", "picture")
 
 
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         nargs="+",
-        help="bags with labels, or folders of them; default: the bundled one, with --drive none",
+        help="annotated bags, or folders of them; default: the bundled one, with --drive none",
     )
     parser.add_argument(
         "--json",
@@ -46,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--domain-id",
         type=int,
         metavar="ID",
-        help="ROS domain; default: one that nobody on this machine uses",
+        help="ROS domain; default: a free one",
     )
     driving = parser.add_argument_group("driving a simulated robot")
     driving.add_argument("--drive", action="store_true", help="let the signs drive a robot")
@@ -56,13 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     driving.add_argument(
         "--sign",
         metavar="GLOSS,GLOSS",
-        help=f"what a made-up person signs, where no bag is given; default: {','.join(SIGNED)}",
+        help=f"what the synthetic signer signs without --bag; default: {','.join(SIGNED)}",
     )
     driving.add_argument(
-        "--signer", type=int, metavar="SEED", help=f"which made-up person; default: {SIGNER}"
+        "--signer",
+        type=int,
+        metavar="SEED",
+        help=f"seed of the synthetic signer; default: {SIGNER}",
     )
     driving.add_argument(
-        "--picture", type=Path, metavar="FILE", help="draw the robot's way (PNG, SVG or PDF)"
+        "--picture", type=Path, metavar="FILE", help="plot the robot's trajectory (PNG, SVG or PDF)"
     )
     parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
 
@@ -93,7 +95,7 @@ def _drive(arguments: argparse.Namespace) -> int:
 
     for name in ("sign", "signer"):
         if arguments.bag and getattr(arguments, name) is not None:
-            raise ConfigError(f"--{name}", "is for a made-up person", "leave out --bag")
+            raise ConfigError(f"--{name}", "is for the synthetic signer", "leave out --bag")
     glosses = SIGNED if arguments.sign is None else arguments.sign.split(",")
     return drive(
         DriveOptions(

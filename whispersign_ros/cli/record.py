@@ -1,9 +1,8 @@
-"""Record signs of your own: prompts with a countdown, a bag for each take.
+"""Record signs: prompts with a countdown, and an annotated bag for each take.
 
-Starts the sensor's node, says what to sign and when, and writes what was signed with its label.
-Keys on a terminal: r repeats the last take, d discards it, p pauses, n goes to the next, q ends.
-A session that was ended goes on when it is started again with the same words. Exit code 0: all
-takes are there; 1: some are missing.
+Starts the sensor's node, prompts for each sign, and writes each take with its label. Keys on a
+terminal: r repeats the last take, d discards it, p pauses, n goes to the next, q ends. The same
+command resumes an interrupted session. Exit code 0: all takes are recorded; 1: some are missing.
 """
 
 from __future__ import annotations
@@ -17,25 +16,26 @@ from whispersign_model.cli.arguments import count, not_negative, positive, seed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument(
-        "glosses", nargs="+", metavar="GLOSS", help="what is signed; 'A|B' is a sentence of A and B"
+        "glosses",
+        nargs="+",
+        metavar="GLOSS",
+        help="gloss to record; 'A|B' is a sentence of A and B",
     )
     parser.add_argument(
         "--source",
         required=True,
         choices=("leap", "camera", "synthetic", "none"),
-        help="the sensor; synthetic: a made-up person; none: nodes that run already",
+        help="the sensor; synthetic: a synthetic signer; none: nodes that run already",
     )
-    parser.add_argument("--signer", default="", metavar="NAME", help="who signs")
-    parser.add_argument(
-        "--takes", type=count, default=6, help="of each gloss (default: %(default)s)"
-    )
+    parser.add_argument("--signer", default="", metavar="NAME", help="name of the signer")
+    parser.add_argument("--takes", type=count, default=6, help="per gloss (default: %(default)s)")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("recordings"),
         help="folder of the bags (default: %(default)s)",
     )
-    _add_course_arguments(parser.add_argument_group("session"))
+    _add_session_arguments(parser.add_argument_group("session"))
     parser.add_argument(
         "--input", metavar="CAMERA", help="source camera: number or path (default: 0)"
     )
@@ -43,22 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images",
         default="",
         metavar="TOPIC",
-        help="record pictures of this topic too, e.g. hands/image of the camera",
+        help="image topic to record too, e.g. hands/image of the camera",
     )
     parser.add_argument(
         "--domain-id",
         type=int,
         metavar="ID",
-        help="ROS domain; default: one that nobody on this machine uses; source none: as it is",
+        help="ROS domain; default: a free one, or with source none the environment's",
     )
     parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
 
 
-def _add_course_arguments(group: argparse._ArgumentGroup) -> None:
+def _add_session_arguments(group: argparse._ArgumentGroup) -> None:
     seconds = {
         "countdown": (not_negative, 2.0, "before each take"),
-        "signing": (positive, 4.0, "that a sign may take"),
-        "away": (not_negative, 0.6, "without a hand that end a take early; 0: never"),
+        "signing": (positive, 4.0, "maximum of a take"),
+        "away": (not_negative, 0.6, "without hands that end a take early; 0: never"),
         "rest": (not_negative, 1.0, "after each take"),
     }
     for name, (kind, default, meaning) in seconds.items():
@@ -70,19 +70,21 @@ def _add_course_arguments(group: argparse._ArgumentGroup) -> None:
             help=f"{meaning} (default: {default})",
         )
     group.add_argument(
-        "--in-order", action="store_true", help="as given; default: each round in another order"
+        "--in-order",
+        action="store_true",
+        help="keep the order of the glosses; default: shuffle each round",
     )
     group.add_argument(
         "--seed",
         type=seed,
         default=0,
-        help="of the order, and of the made-up person (default: %(default)s)",
+        help="of the shuffling and of the synthetic signer (default: %(default)s)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Lead through the session and return its exit code."""
-    from whispersign_ros.graph.recording_session import RecordOptions, record
+    """Run the session and return its exit code."""
+    from whispersign_ros.graph.recording_graph import RecordOptions, record
 
     session = {
         "glosses": arguments.glosses,

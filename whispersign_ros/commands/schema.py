@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_located
+from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_source_map
 
 DEFAULT_RATE = 10.0  # Hz; drivers of bases usually stop after 0.5 s without a command
 DEFAULT_WITHIN = 5.0  # seconds
-LOWEST_RATE, HIGHEST_RATE = 0.1, 100.0
+MIN_RATE, MAX_RATE = 0.1, 100.0
 
 _IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is no key that is known here"}
 
@@ -125,7 +125,7 @@ class Command(_Actions):
         confidence: that each of them must have.
         cooldown: seconds after it, between the ends of signs, in which it is ignored.
         mode: once; hold: again and again until another command or a stop; repeat: for a duration.
-        rate: messages a second of hold and repeat.
+        publish_rate: messages per second of hold and repeat.
         duration: seconds of repeat.
     """
 
@@ -136,7 +136,7 @@ class Command(_Actions):
     confidence: Confidence = 0.8
     cooldown: Annotated[float, Field(ge=0.0, le=3600.0)] = 0.0
     mode: Literal["once", "hold", "repeat"] = "once"
-    rate: Annotated[float, Field(ge=LOWEST_RATE, le=HIGHEST_RATE)] = DEFAULT_RATE
+    publish_rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] = DEFAULT_RATE
     duration: Seconds | None = None
 
     @model_validator(mode="after")
@@ -146,8 +146,8 @@ class Command(_Actions):
             raise ValueError("needs 'gloss' or 'sequence', one of the two")
         if "within" in given and len(self.pattern) == 1:
             raise ValueError("'within' is for a sequence or repeats")
-        if "rate" in given and self.mode == "once":
-            raise ValueError("'rate' is for mode hold or repeat")
+        if "publish_rate" in given and self.mode == "once":
+            raise ValueError("'publish_rate' is for mode hold or repeat")
         if (self.duration is not None) != (self.mode == "repeat"):
             raise ValueError("'duration' is for mode repeat, which needs it")
         if self.mode != "once" and not self.publish:
@@ -231,7 +231,7 @@ def read_commands(path: Path) -> CommandsFile:
     Raises:
         CommandsError: with every fault that was found, its file and line.
     """
-    source_map = read_located(path)
+    source_map = read_source_map(path)
     try:
         commands = Commands.model_validate(source_map.content)
     except ValidationError as error:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from whispersign_model.errors import ConfigError
 
-_BOOL = "tag:yaml.org,2002:bool"
-Place = tuple[str | int, ...]  # keys and indices on the way from the top to a value
+Place = tuple[str | int, ...]  # keys and indices from the top to a value
 
 
 class CommandsError(ConfigError):
@@ -27,26 +29,9 @@ class CommandsError(ConfigError):
         return "\n".join(map(str, self.faults))
 
 
-class _Loader(yaml.SafeLoader):
-    """Only true and false are booleans (as in YAML 1.2): ON, OFF, YES and NO are glosses."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.MarkedYAMLError(problem="a reference (*name)", problem_mark=mark)
-        return super().compose_node(parent, index)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOL, re.compile("^(?:true|false)$"), ["t", "f"])
-
-
 @dataclass(frozen=True)
 class SourceMap:
-    """The content of a YAML file.
+    """The content of a YAML file, with its lines.
 
     Attributes:
         path: of the file.
@@ -55,82 +40,57 @@ class SourceMap:
 
     path: Path
     content: Any
-    _root: yaml.Node | None
 
     def fault(self, place: Place, fault: str, remedy: str = "") -> ConfigError:
         """Return an error that names the file, the line and the keys of a value.
 
-        Where a key is missing the line is that of the mapping. An index into what may be a list
-        but is not one is left out.
+        A missing key has the line of its mapping. An index into a single value, which stands for a
+        list of one, is left out.
         """
-        node, line = self._root, self._root.start_mark.line if self._root else 0
+        node = self.content
+        line = node.lc.line if isinstance(node, CommentedMap) else 0
         keys: list[str] = []
         for part in place:
-            below: yaml.Node | None = None
-            if isinstance(node, yaml.MappingNode):
-                found = [pair for pair in node.value if pair[0].value == str(part)]
-                if isinstance(part, int) and not found:
-                    continue
-                if found:
-                    below, line = found[0][1], found[0][0].start_mark.line
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-                below = node.value[part]
-                line = below.start_mark.line
+            if isinstance(node, CommentedMap) and part in node:
+                node, line = node[part], node.lc.key(part)[0]
+            elif isinstance(node, CommentedSeq) and isinstance(part, int):
+                node, line = node[part], node.lc.item(part)[0]
             elif isinstance(part, int):
                 continue
-            node = below
+            else:
+                node = None
             keys.append(str(part))
         key = ".".join(keys)
         where = f"{self.path}:{line + 1}"
         return ConfigError(where, f"{key}: {fault}" if key else fault, remedy)
 
 
-def read_located(path: Path) -> SourceMap:
-    """Read a YAML file.
+def read_source_map(path: Path) -> SourceMap:
+    """Read a YAML file by YAML 1.2, where ON, OFF, YES and NO are texts.
 
     Raises:
-        CommandsError: it cannot be read, is no YAML, has a reference, or a key twice.
+        CommandsError: it cannot be read, is not YAML, or has an alias or a duplicate key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return SourceMap(path, _read(path.read_text(encoding="utf-8")))
     except OSError as error:
         fault = ConfigError(path, f"cannot be read ({error.strerror})", "check the path")
-        raise CommandsError([fault]) from error
-    except UnicodeDecodeError as error:
-        raise CommandsError([ConfigError(path, "is no UTF-8 text", "correct it")]) from error
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-        repeated = _repeated(root)
-        content = loader.construct_document(root) if root is not None else {}
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{path}:{mark.line + 1 if mark else 1}"
-        fault = ConfigError(where, f"is not YAML that is read here: {error.problem}", "correct it")
-        raise CommandsError([fault]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CommandsError([ConfigError(path, f"is not valid YAML ({error})")]) from error
-    finally:
-        loader.dispose()
-    if repeated:
-        raise CommandsError(
-            [ConfigError(f"{path}:{line}", f"'{key}' stands twice") for key, line in repeated]
-        )
-    return SourceMap(path, content, root)
+    except UnicodeDecodeError:
+        fault = ConfigError(path, "is not UTF-8 text", "correct it")
+    except MarkedYAMLError as error:
+        where = f"{path}:{error.problem_mark.line + 1 if error.problem_mark else 1}"
+        if isinstance(error, DuplicateKeyError):
+            fault = ConfigError(where, str(error.problem).partition(" with value")[0])
+        else:
+            fault = ConfigError(where, f"is not valid YAML here: {error.problem}", "correct it")
+    except (YAMLError, ValueError, RecursionError) as error:
+        fault = ConfigError(path, f"is not valid YAML ({error})")
+    raise CommandsError([fault])
 
 
-def _repeated(node: yaml.Node | None) -> list[tuple[str, int]]:
-    """Return keys that stand twice in one mapping, with the line of the second."""
-    found: list[tuple[str, int]] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            if name in seen:
-                found.append((name, key.start_mark.line + 1))
-            seen.add(name)
-            found += _repeated(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            found += _repeated(item)
-    return found
+def _read(text: str) -> Any:
+    for event in YAML().parse(text):
+        if isinstance(event, AliasEvent):
+            raise MarkedYAMLError(problem="an alias (*name)", problem_mark=event.start_mark)
+    content = YAML().load(text)
+    return {} if content is None else content

@@ -56,17 +56,16 @@ class _Active:
 
 
 class CommandMachine:
-    """Decides what is done, and when.
+    """Decides which actions to carry out, and when.
 
-    What lies between two signs (sequences, cool-down, signs before a stop) is decided on their
-    stamps. What passes without signs (rates, durations, time-outs) goes by ``now``: nanoseconds of
-    a clock that never jumps, so that a robot is stopped even where the time on ``/clock`` stands
-    still. Every method that may have to do something returns the actions, in order.
+    Times between signs (sequences, cooldowns, signs before a stop) come from their stamps. Times
+    without signs (rates, durations, timeouts) come from ``now``, nanoseconds of a monotonic clock:
+    a robot stops even while ``/clock`` stands still. Methods return the actions in order.
 
     Args:
         commands: from the commands file.
-        inputs: what must be heard for a command to go on, with the longest silence in seconds.
-        max_age: seconds after its end at which a sign is too old to act upon; 0: never.
+        inputs: timeouts in seconds of the inputs that a held command needs.
+        max_age: maximum seconds from the end of a sign to its command; 0: any.
     """
 
     def __init__(
@@ -78,32 +77,32 @@ class CommandMachine:
         self._inputs = {name: _nanoseconds(timeout) for name, timeout in inputs.items()}
         self._max_age = max_age
         self._longest = max(len(command.pattern) for command in commands.commands)
-        self._heard: dict[str, int] = {}
+        self._last_input: dict[str, int] = {}
         self._armed_until = 0
         self._active: _Active | None = None
         self.state = State(armed=self._arming is None)
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._signs: list[RecognizedSign] = []
         self._done: dict[str, int] = {}  # command: end of the sign that last did it
         self._last_end: int | None = None
         self._stopped_until: int | None = None  # end of the last stop sign
 
-    def alive(self, name: str, now: int) -> None:
-        """An input has been heard."""
-        self._heard[name] = now
+    def feed(self, name: str, now: int) -> None:
+        """Record that an input has arrived."""
+        self._last_input[name] = now
 
-    def hear(self, sign: RecognizedSign, now: int, age: float = 0.0) -> list[Action]:
+    def on_final(self, sign: RecognizedSign, now: int, age: float = 0.0) -> list[Action]:
         """Take a final gloss, ``age`` seconds after its end."""
-        actions = self._lapse(now)
+        actions = self._expire_arming(now)
         if self._last_end is not None and sign.end < self._last_end - CLOCK_JUMP_BACK:
             actions += self.reset("a jump in time")
         self._last_end = max(sign.end, self._last_end or sign.end)
         self._show(last_gloss=sign.gloss, ignored="")
         if sign.gloss in self._stop.gloss:
             return actions + self._on_stop_sign(sign)
-        reason = self._objection(sign, age)
+        reason = self._rejection(sign, age)
         if reason:
             self._show(ignored=reason)
             return actions
@@ -113,17 +112,17 @@ class CommandMachine:
             return actions
         return actions + self._follow(sign, now)
 
-    def glimpse(self, sign: RecognizedSign, now: int) -> list[Action]:
-        """Take a gloss that may still change: only a stop counts."""
-        actions = self._lapse(now)
+    def on_partial(self, sign: RecognizedSign, now: int) -> list[Action]:
+        """Take a partial gloss; only a stop sign has an effect."""
+        actions = self._expire_arming(now)
         if sign.gloss in self._stop.gloss:
             self._show(last_gloss=sign.gloss, ignored="")
             actions += self._on_stop_sign(sign)
         return actions
 
     def tick(self, now: int) -> list[Action]:
-        """Do what has become due; to be called more often than the highest rate."""
-        actions = self._lapse(now)
+        """Carry out what is due; call it more often than the highest publish rate."""
+        actions = self._expire_arming(now)
         active = self._active
         if active is None:
             return actions
@@ -142,7 +141,7 @@ class CommandMachine:
         return actions
 
     def stop(self, cause: str) -> list[Action]:
-        """End what is active and do what the stop entry says, whatever the state."""
+        """End the active command and carry out the stop entry, in any state."""
         self._end_active()
         self._signs.clear()
         armed = self.state.armed and not (self._arming and self._stop.disarms)
@@ -150,14 +149,14 @@ class CommandMachine:
         return self._stop.actions
 
     def reset(self, cause: str) -> list[Action]:
-        """Forget all signs and disarm; what is active is stopped."""
+        """Stop the active command, forget all signs, and disarm."""
         actions = self.stop(cause) if self._active else []
-        self._forget()
+        self._clear()
         self._show(armed=self._arming is None)
         return actions
 
     def _on_stop_sign(self, sign: RecognizedSign) -> list[Action]:
-        """A sign seen before, as it was partial, does not stop twice: services are called once."""
+        """Stop once for each sign, although its final gloss follows partial ones."""
         if not sign.confidence >= self._stop.confidence:
             self._show(ignored=_too_unsure(sign, self._stop.confidence))
             return []
@@ -166,8 +165,8 @@ class CommandMachine:
         self._stopped_until = max(sign.end, until or sign.end)
         return [] if known else self.stop(sign.gloss)
 
-    def _objection(self, sign: RecognizedSign, age: float) -> str:
-        """Return why a sign that is no stop counts for nothing, "" where it counts."""
+    def _rejection(self, sign: RecognizedSign, age: float) -> str:
+        """Return why a sign other than a stop is ignored, "" where it is not."""
         if self._stopped_until is not None and sign.start < self._stopped_until:
             return f"{sign.gloss} was signed before the stop"
         if self._max_age and age > self._max_age:
@@ -178,13 +177,13 @@ class CommandMachine:
         return "" if self.state.armed else f"not armed when {sign.gloss} was signed"
 
     def _follow(self, sign: RecognizedSign, now: int) -> list[Action]:
-        """Add a sign to those before, and do what they mean together."""
+        """Append a sign, and begin the longest command that the signs complete."""
         self._signs = [*self._signs, sign][-self._longest :]
         ending = [each for each in self._commands.commands if self._ends_with(each.pattern)]
         reason = "" if ending else f"{sign.gloss} completes no command"
         for command in sorted(ending, key=lambda each: -len(each.pattern)):
             signs = self._signs[-len(command.pattern) :]
-            objection = self._hindrance(command, signs, now)
+            objection = self._unmet_condition(command, signs, now)
             if not objection:
                 if len(signs) > 1:
                     self._signs.clear()
@@ -197,8 +196,8 @@ class CommandMachine:
     def _ends_with(self, pattern: Sequence[str]) -> bool:
         return tuple(sign.gloss for sign in self._signs[-len(pattern) :]) == tuple(pattern)
 
-    def _hindrance(self, command: Command, signs: Sequence[RecognizedSign], now: int) -> str:
-        """Return why signs that fit a command do not bring it about, "" where they do."""
+    def _unmet_condition(self, command: Command, signs: Sequence[RecognizedSign], now: int) -> str:
+        """Return why signs that match a command do not begin it, "" where they do."""
         for sign in signs:
             if not sign.confidence >= command.confidence:
                 return _too_unsure(sign, command.confidence)
@@ -213,14 +212,14 @@ class CommandMachine:
         return f"{silent} is silent, so {command.name} cannot go on" if silent else ""
 
     def _begin(self, command: Command, now: int) -> list[Action]:
-        """Carry out a command; stop first what it does not replace."""
+        """Begin a command; first stop the active one where its topics differ."""
         actions: list[Action] = []
         if self._active and not self._active.command.topics <= command.topics:
             self._show(stopped=f"{command.name} instead of {self._active.command.name}")
             actions += self._stop.actions
         self._end_active()
         if command.mode != "once":
-            period = _nanoseconds(1 / command.rate)
+            period = _nanoseconds(1 / command.publish_rate)
             until = now + _nanoseconds(command.duration) if command.duration else None
             self._active = _Active(command, period, now + period, until)
             self._show(active=command.name)
@@ -233,8 +232,8 @@ class CommandMachine:
             self._armed_until = now + _nanoseconds(self._arming.timeout)
             self._show(armed=True)
 
-    def _lapse(self, now: int) -> list[Action]:
-        """Disarm when nothing was signed for too long, and stop what is still active."""
+    def _expire_arming(self, now: int) -> list[Action]:
+        """Disarm when nothing is signed for too long, and stop the active command."""
         if not self._arming or not self.state.armed or now < self._armed_until:
             return []
         actions = self.stop("nothing signed for too long") if self._active else []
@@ -243,10 +242,10 @@ class CommandMachine:
         return actions
 
     def _silent(self, now: int) -> str:
-        """Return the input that has not been heard for too long, "" while all are."""
+        """Return the first input whose timeout has passed, "" without one."""
         for name, timeout in self._inputs.items():
-            heard = self._heard.get(name)
-            if timeout and (heard is None or now - heard > timeout):
+            last = self._last_input.get(name)
+            if timeout and (last is None or now - last > timeout):
                 return name
         return ""
 

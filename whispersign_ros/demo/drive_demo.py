@@ -1,10 +1,9 @@
-"""The demonstration that drives: signs before the live graph move a simulated robot."""
+"""Demonstration: signs drive a simulated robot through the live graph."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
@@ -40,39 +35,30 @@ from whispersign_ros.demo.expected_commands import (
     expected,
     speeds,
 )
-from whispersign_ros.demo.graph_demo import (
-    BETWEEN,
-    EXIT_WRONG,
-    LISTENER,
-    SPIN,
-    START_LIMIT,
-    CompletionTimeout,
-    read_labelled,
-)
+from whispersign_ros.demo.graph_demo import EXIT_WRONG, read_labelled
 from whispersign_ros.demo.trajectory_plot import Mark, draw, text_map
-from whispersign_ros.graph.child_processes import Children
-from whispersign_ros.node import qos
-from whispersign_ros.node.discovery import isolate
+from whispersign_ros.graph.monitor import MONITOR, START_LIMIT, GraphMonitor, monitored
 from whispersign_ros.node.entry_points import GRAPH
 from whispersign_ros.nodes.robot_node import RobotNode
+from whispersign_ros.simulation.unicycle import Unicycle
 
 TAIL = 2.5  # seconds without hands at the end of what is signed
-# On a machine that is too busy signs come late, and the robot shall be driven all the same.
-PATIENT = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
-LEAST_DISTANCE, LEAST_TURN = 0.01, math.radians(1)  # metres; what counts as moved
+# Generous limits: a busy machine delays signs, and the demonstration goes on all the same.
+TIMEOUTS = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
+MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # metres, radians that count as motion
 
 
 @dataclass(frozen=True)
 class DriveOptions:
-    """What is signed, and to which commands.
+    """Options of ``whispersign demo --drive``.
 
     Attributes:
         model: checkpoint.
         commands: commands file.
-        bags: annotated bags; empty: ``glosses`` are signed by a made-up person.
-        glosses: what that person signs, with the hands away after each.
-        signer: which person.
-        picture: where to draw the robot's way; None for nowhere.
+        bags: annotated bags; without any, the synthetic signer signs ``glosses``.
+        glosses: what the synthetic signer signs; the hands leave the view after each.
+        signer: seed of the synthetic signer.
+        picture: file for a plot of the robot's trajectory; None writes none.
         domain, verbose, json: as in ``DemoOptions``.
     """
 
@@ -92,9 +78,9 @@ class Leg:
     """What the robot did from one event to the next.
 
     Attributes:
-        event: with which it began.
+        event: that begins the leg.
         begin: seconds, on the robot's clock.
-        distance: driven, metres; below 0 backwards.
+        distance: metres driven; negative: backwards.
         turn: radians, anticlockwise.
     """
 
@@ -105,11 +91,11 @@ class Leg:
 
     def __str__(self) -> str:
         words = []
-        if abs(self.distance) >= LEAST_DISTANCE:
+        if abs(self.distance) >= MIN_DISTANCE:
             words.append(
                 f"{abs(self.distance):.2f} m {'ahead' if self.distance > 0 else 'backwards'}"
             )
-        if abs(self.turn) >= LEAST_TURN:
+        if abs(self.turn) >= MIN_TURN:
             side = "left" if self.turn > 0 else "right"
             words.append(f"{abs(math.degrees(self.turn)):.0f} degrees to the {side}")
         return ", ".join(words) or "stands"
@@ -125,7 +111,7 @@ def drive(options: DriveOptions) -> int:
     file = read_commands(options.commands)
     file.check_glosses(metadata.glosses)
     build(file)
-    topic = _base(file, options.commands)
+    base = _base(file, options.commands)
     with _recordings(options) as (bags, recordings):
         signed = [gloss for recording in recordings for gloss in recording.glosses]
         seconds = sum(recording.duration for recording in recordings)
@@ -134,19 +120,17 @@ def drive(options: DriveOptions) -> int:
             f"model {metadata.model_id}, commands {options.commands.name}",
             flush=True,
         )
-        isolate(os.environ, options.domain)
-        with Children(options.verbose) as children:
-            witness = _witness(children, options, bags, recordings, topic)
+        driven = _play(options, bags, recordings, base)
     wanted = expected(file.commands, recordings)
-    legs = witness.legs()
-    right = _report(wanted, legs, witness, file.commands)
-    marks = [Mark(str(leg.event), witness.robot.at(leg.begin), leg.event.begins) for leg in legs]
-    way = list(witness.robot.way)
-    for line in text_map(way, marks):
+    legs = driven.legs()
+    right = _report(wanted, legs, driven.robot, file.commands)
+    marks = [Mark(str(leg.event), driven.robot.at(leg.begin), leg.event.begins) for leg in legs]
+    trajectory = list(driven.robot.trajectory)
+    for line in text_map(trajectory, marks):
         print(line)
     if options.picture is not None:
-        draw(options.picture, way, marks, " ".join(signed))
-        print(f"{options.picture}: the way of the robot")
+        draw(options.picture, trajectory, marks, " ".join(signed))
+        print(f"{options.picture}: the trajectory of the robot")
     if options.json is not None:
         _write(options.json, signed, wanted, legs, right)
     print("the robot did what was signed" if right else "the robot did NOT do what was signed")
@@ -154,10 +138,10 @@ def drive(options: DriveOptions) -> int:
 
 
 def _base(file: CommandsFile, path: Path) -> Publish:
-    """Return a message by which the commands drive a base: its topic and type.
+    """Return a message that drives the base, for its topic and type.
 
     Raises:
-        WhisperSignError: there is none, or there are several bases.
+        WhisperSignError: the commands drive no base, or several.
     """
     actions = [action for _, action in file.commands.placed_actions()]
     moving = [each for each in actions if isinstance(each, Publish) and each.type in TYPES]
@@ -171,7 +155,7 @@ def _base(file: CommandsFile, path: Path) -> Publish:
 
 @contextmanager
 def _recordings(options: DriveOptions) -> Iterator[tuple[list[Path], list[Recording]]]:
-    """Yield the bags to play and what is in them."""
+    """Yield the bags to play and their recordings."""
     if options.bags:
         bags = find_bags(options.bags)
         yield bags, read_labelled(bags)
@@ -183,97 +167,79 @@ def _recordings(options: DriveOptions) -> Iterator[tuple[list[Path], list[Record
         yield [Path(folder) / "signing"], [recording]
 
 
-def _witness(
-    children: Children,
-    options: DriveOptions,
-    bags: Sequence[Path],
-    recordings: Sequence[Recording],
-    base: Publish,
+def _play(
+    options: DriveOptions, bags: Sequence[Path], recordings: Sequence[Recording], base: Publish
 ) -> DriveMonitor:
-    """Start the nodes, and watch until nothing more can happen."""
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
-    try:
-        robot = RobotNode(
+    """Play the bags through the graph, with a simulated robot at its end."""
+    with monitored(options.domain, options.verbose) as monitor:
+        node = RobotNode(
             cli_args=["--ros-args", "-r", f"cmd_vel:={base.topic}"],
             parameter_overrides=[Parameter("stamped", value=base.type == TYPES[1])],
         )
-        witness = DriveMonitor(robot, recordings)
-        executor.add_node(robot)
-        executor.add_node(witness)
+        monitor.executor.add_node(node)
+        driven = DriveMonitor(monitor, node.robot)
+        children = monitor.children
         for executable in GRAPH:
             children.start(executable, {"model": str(options.model)})
-        children.start("command_node", {"commands_file": str(options.commands), **PATIENT})
+        children.start("command_node", {"commands_file": str(options.commands), **TIMEOUTS})
         children.start(
             "replay_node",
             {
                 "bag": [str(bag) for bag in bags],
-                "wait_for": [*GRAPH, "command_node", LISTENER],
+                "wait_for": [*GRAPH, "command_node", MONITOR],
                 "wait_timeout": START_LIMIT,
                 "pause": PAUSE / NANOSECONDS,
             },
         )
-        while not witness.settled(children.ended("replay_node")):
-            children.check()
-            executor.spin_once(timeout_sec=SPIN)
-        robot.robot.advance(time.monotonic())
-        for node in (robot, witness):
-            node.destroy_node()
-    finally:
-        executor.shutdown()
-        rclpy.shutdown()
-    return witness
+        monitor.wait_until_played("replay_node", recordings, driven.idle)
+        node.robot.advance(time.monotonic())
+    return driven
 
 
-class DriveMonitor(Node):
-    """Prints what the robot is told, and remembers when.
+class DriveMonitor:
+    """Prints each change of the commands, and records when it came.
 
     Attributes:
-        robot: that is driven.
+        robot: the robot that the commands drive.
+
+    Args:
+        monitor: subscribes to the graph.
+        robot: the simulated robot.
     """
 
-    def __init__(self, node: RobotNode, recordings: Sequence[Recording]) -> None:
-        super().__init__(LISTENER)
-        self.robot = node.robot
-        self._told: list[tuple[float, Event]] = []
+    def __init__(self, monitor: GraphMonitor, robot: Unicycle) -> None:
+        self.robot = robot
+        self._monitor = monitor
+        self._events: list[tuple[float, Event]] = []
         self._last: State | None = None
-        self._origin: float | None = None  # seconds: the first frame came
-        self._patience = CompletionTimeout(recordings, BETWEEN)
-        qos.subscribe(self, HandFrame, "hands/raw", qos.HANDS_INPUT, self._follow)
-        qos.subscribe(
-            self, DiagnosticStatus, "command_state", qos.COMMAND_STATE, self._on_diagnostics
-        )
+        self._origin: float | None = None  # arrival of the first frame, seconds
+        monitor.subscribe("hands/raw", self._on_hands)
+        monitor.subscribe("command_state", self._on_command_state)
 
-    def settled(self, source_ended: bool) -> bool:
-        """Tell whether the robot stands and nothing more is to be waited for.
-
-        Raises:
-            WhisperSignError: the graph takes longer than it can need.
-        """
-        idle = self._last is not None and not self._last.active
-        return self._patience.over(source_ended, idle)
+    def idle(self) -> bool:
+        """Tell whether no command is active."""
+        return self._last is not None and not self._last.active
 
     def legs(self) -> list[Leg]:
-        """What the robot did, from event to event."""
-        ends = [begin for begin, _ in self._told[1:]] + [math.inf]
+        """Return what the robot did, from event to event."""
+        ends = [begin for begin, _ in self._events[1:]] + [math.inf]
         return [
             Leg(event, begin, *self.robot.between(begin, end))
-            for (begin, event), end in zip(self._told, ends)
+            for (begin, event), end in zip(self._events, ends)
         ]
 
-    def _follow(self, _: HandFrame) -> None:
+    def _on_hands(self, _: HandFrame) -> None:
         if self._origin is None:
             self._origin = time.monotonic()
 
-    def _on_diagnostics(self, message: DiagnosticStatus) -> None:
-        """Take a change of the state of command_node."""
-        now = self._patience.renewed()
+    def _on_command_state(self, message: DiagnosticStatus) -> None:
+        now = time.monotonic()
         state = _state(message)
         last, self._last = self._last, state
         for event in changes(last, state) if last is not None else ():
-            if self._patience.source_ended and not event.begins and " " in event.name:
-                continue  # nothing is signed any more, so what is held ends
-            self._told.append((now, event))
+            if self._monitor.source_ended and not event.begins and " " in event.name:
+                continue  # a held command times out because the recordings have ended
+            self._events.append((now, event))
             self.robot.advance(now)
             what = f"does {event.name}" if event.begins else f"is stopped: {event.name}"
             print(f"{now - (self._origin or now):7.2f} s  the robot {what}", flush=True)
@@ -286,34 +252,34 @@ def _state(message: DiagnosticStatus) -> State:
 
 
 def _report(
-    wanted: Sequence[Event], legs: Sequence[Leg], witness: DriveMonitor, commands: Commands
+    wanted: Sequence[Event], legs: Sequence[Leg], robot: Unicycle, commands: Commands
 ) -> bool:
-    """Print what was to be done and what was done; return whether they agree."""
-    told = [leg.event for leg in legs]
-    print(f"signed for: {' '.join(map(str, wanted)) or '(nothing)'}")
-    print(f"was told:   {' '.join(map(str, told)) or '(nothing)'}")
-    right = told == list(wanted)
+    """Print the expected and the actual events; return whether they agree."""
+    commanded = [leg.event for leg in legs]
+    print(f"expected:  {' '.join(map(str, wanted)) or '(nothing)'}")
+    print(f"commanded: {' '.join(map(str, commanded)) or '(nothing)'}")
+    right = commanded == list(wanted)
     known = {command.name: command for command in commands.commands}
     for number, leg in enumerate(legs):
-        moved = not leg.event.begins or _as_told(leg, known[leg.event.name])
+        moved = not leg.event.begins or _as_commanded(leg, known[leg.event.name])
         right &= moved
         print(
-            f"{number % 9 + 1:3} {leg.event!s:<12} {leg}{'' if moved else '  (not as it was told)'}"
+            f"{number % 9 + 1:3} {leg.event!s:<12} {leg}{'' if moved else '  (not as commanded)'}"
         )
-    if not witness.robot.told_to_stand:
+    if not robot.stopped:
         right = False
-        print("    in the end nobody told it to stand")
+        print("    no command stopped it in the end")
     return right
 
 
-def _as_told(leg: Leg, command: Command) -> bool:
-    """Tell whether the robot moved as a command says, as far as that moves it."""
+def _as_commanded(leg: Leg, command: Command) -> bool:
+    """Return whether the robot moved as commanded; a command that moves no base is always right."""
     message = drives(command)
     if message is None:
         return True
-    speed, rate = speeds(message)
-    ahead = leg.distance * math.copysign(1, speed) >= LEAST_DISTANCE or not speed
-    turned = leg.turn * math.copysign(1, rate) >= LEAST_TURN or not rate
+    linear, angular = speeds(message)
+    ahead = leg.distance * math.copysign(1, linear) >= MIN_DISTANCE or not linear
+    turned = leg.turn * math.copysign(1, angular) >= MIN_TURN or not angular
     return ahead and turned
 
 

@@ -1,4 +1,4 @@
-"""What signs should make a robot do: the rules of command_node, applied to labels."""
+"""The commands that a recording should cause: the rules of command_node, applied to labels."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TICK = NANOSECONDS // 20
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a robot was told.
+    """The begin of a command, or a stop.
 
     Attributes:
-        name: of the command; or of the sign that stopped, or why it was stopped.
-        begins: a command begins; else the stop action was carried out.
+        name: of the command, or the sign or cause of the stop.
+        begins: a command begins; otherwise the stop action is carried out.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Event:
 
 
 def changes(before: State, after: State) -> Iterator[Event]:
-    """Yield what a change of the state of command_node says that the robot was told.
+    """Yield the events behind a change of command_node's state.
 
-    What a duration ended, or another command, is no event: whether it comes before the next sign
-    is a matter of how long the recogniser takes.
+    The end of a command by its duration or by another command is not an event: whether it precedes
+    the next sign depends on the latency of recognition.
     """
     ended = bool(before.active) and not after.active
     again = before.armed and not after.armed and after.last_gloss == after.stopped
@@ -52,16 +52,16 @@ def changes(before: State, after: State) -> Iterator[Event]:
 
 
 def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]:
-    """Return what command_node should do when recordings are played one after the other.
+    """Return the events of command_node when recordings are played one after the other.
 
-    Every label is recognised, surely; the glosses of an utterance come when the hands have left,
-    but for a stop, which counts as soon as it is signed.
+    Every label counts as recognised with full confidence. The glosses of an utterance arrive when
+    the hands have left; a stop takes effect as soon as it is signed.
     """
     machine = CommandMachine(commands, {})
     events: list[Event] = []
     last = machine.state
 
-    def look() -> None:
+    def collect() -> None:
         nonlocal last
         events.extend(changes(last, machine.state))
         last = machine.state
@@ -69,22 +69,22 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
     now = 0
     for recording in recordings:
         begin, shift = now, now - int(recording.stamps[0])
-        for moment, sign, final in _heard(commands, recording, shift):
+        for moment, sign, final in _arrivals(commands, recording, shift):
             for tick in range(begin, moment, TICK):
                 machine.tick(tick)
-                look()
+                collect()
             begin = moment
-            (machine.hear if final else machine.glimpse)(sign, moment)
-            look()
+            (machine.on_final if final else machine.on_partial)(sign, moment)
+            collect()
         now = max(begin, int(recording.stamps[-1]) + shift) + PAUSE
     return events
 
 
-def _heard(
+def _arrivals(
     commands: Commands, recording: Recording, shift: int
 ) -> list[tuple[int, RecognizedSign, bool]]:
-    """Return when each sign of a recording is heard, in order, and whether it is then final."""
-    heard: list[tuple[int, RecognizedSign, bool]] = []
+    """Return the time of each gloss message, in order, with its sign and whether it is final."""
+    arrivals: list[tuple[int, RecognizedSign, bool]] = []
     for signs in _utterances(recording):
         end = signs[-1].end + APART
         for sign in signs:
@@ -92,13 +92,13 @@ def _heard(
                 sign.gloss, sign.confidence, sign.start + shift, sign.end + shift
             )
             if moved.gloss in commands.stop.gloss:
-                heard.append((moved.end, moved, False))
-            heard.append((end + shift, moved, True))
-    return sorted(heard, key=lambda each: each[0])
+                arrivals.append((moved.end, moved, False))
+            arrivals.append((end + shift, moved, True))
+    return sorted(arrivals, key=lambda each: each[0])
 
 
 def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
-    """Return the labelled signs, those together between which the hands do not leave."""
+    """Return the labelled signs, grouped by utterance: the hands do not leave within a group."""
     there = recording.stamps[recording.confidence.any(axis=1)]
     gaps = np.flatnonzero(np.diff(there) >= APART)
     ends = there[gaps]
@@ -113,13 +113,13 @@ def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
 
 
 def drives(command: Command) -> Publish | None:
-    """Return the first message of a command that moves a base, None where none does."""
+    """Return the first message of a command that moves a base, or None."""
     moving = [each for each in command.publish or () if each.type in TYPES]
     return moving[0] if moving else None
 
 
 def speeds(publish: Publish) -> tuple[float, float]:
-    """Return the metres and radians a second that a message asks for."""
+    """Return the linear and angular velocity of a message, m/s and rad/s."""
     twist = publish.message.get("twist", {}) if publish.type == TYPES[1] else publish.message
     linear, angular = twist.get("linear", {}), twist.get("angular", {})
     return float(linear.get("x", 0.0)), float(angular.get("z", 0.0))

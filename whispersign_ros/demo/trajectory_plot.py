@@ -1,4 +1,4 @@
-"""The way of a robot as text for a terminal, and as a picture."""
+"""Plot a robot's trajectory: a text map for the terminal, and an image."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ COLUMNS, ROWS = 60, 20  # of the map, at most
 CELL = 2.0  # height of a character, in widths
 FINEST = 0.01  # metres to a column, at least
 HEADINGS = ">^<v"  # from 0, anticlockwise
-STEP = 0.25  # of a column between two points of the way that are put on the map
-NEAR = 0.05  # metres between two places whose names would cover one another
-COLOURS = ("#c2571a", "#1b7f79")  # of the way, and of what stopped it
+STEP = 0.25  # of a column between two points drawn on the map
+NEAR = 0.05  # metres between two marks whose names would overlap
+COLOURS = ("#c2571a", "#1b7f79")  # of the trajectory and of stops
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that is written at a place of the way.
+    """A named point of the trajectory.
 
     Attributes:
-        name: what.
-        pose: where.
-        begins: a command begins; else it ends there.
+        name: of the event.
+        pose: at the event.
+        begins: a command begins; otherwise a stop.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Mark:
     begins: bool
 
 
-def text_map(way: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
-    """Return the way as lines of a map seen from above, x to the right and y up, on one scale.
+def text_map(trajectory: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
+    """Return the trajectory as the lines of a map, x to the right and y up, on one scale.
 
-    ``.`` is the way, ``o`` its beginning, an arrow the robot at its end. Digits are the marks, from
-    1 and again from 1 after 9; of several at one place the last is seen.
+    ``.`` is the trajectory, ``o`` its start, an arrow the robot at its end. Digits are the marks,
+    from 1 to 9 and again from 1; the last of several at one place is visible.
     """
-    places = np.array([(point.pose.x, point.pose.y) for point in way])
+    places = np.array([(point.pose.x, point.pose.y) for point in trajectory])
     low, high = places.min(axis=0), places.max(axis=0)
     width = max(*((high - low) / (COLUMNS - 1, (ROWS - 1) * CELL)), FINEST)
     unit = np.array([width, width * CELL])
@@ -64,7 +64,7 @@ def text_map(way: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
     put(places[0], "o")
     for number, mark in enumerate(marks):
         put(np.array([mark.pose.x, mark.pose.y]), str(number % 9 + 1))
-    quarter = round(way[-1].pose.heading / (math.pi / 2)) % 4
+    quarter = round(trajectory[-1].pose.heading / (math.pi / 2)) % 4
     put(places[-1], HEADINGS[quarter])
     lines = ["".join(row).rstrip() for row in cells]
     return [
@@ -73,8 +73,8 @@ def text_map(way: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
     ]
 
 
-def draw(path: Path, way: Sequence[Point], marks: Sequence[Mark], title: str) -> None:
-    """Write a picture of the way, with the name of each mark at its place.
+def draw(path: Path, trajectory: Sequence[Point], marks: Sequence[Mark], title: str) -> None:
+    """Write an image of the trajectory, with the names of the marks.
 
     Raises:
         WhisperSignError: matplotlib is missing, or the file cannot be written.
@@ -87,10 +87,10 @@ def draw(path: Path, way: Sequence[Point], marks: Sequence[Mark], title: str) ->
         ) from error
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.add_subplot()
-    places = np.array([(point.pose.x, point.pose.y) for point in way])
+    places = np.array([(point.pose.x, point.pose.y) for point in trajectory])
     axes.plot(*places.T, color=COLOURS[0], linewidth=2)
     axes.plot(*places[0], "o", color="black")
-    end = way[-1].pose
+    end = trajectory[-1].pose
     axes.plot(end.x, end.y, marker=(3, 0, math.degrees(end.heading) - 90), color="black", ms=14)
     for together in _by_place(marks):
         place = (together[0].pose.x, together[0].pose.y)
@@ -109,7 +109,7 @@ def draw(path: Path, way: Sequence[Point], marks: Sequence[Mark], title: str) ->
 
 
 def _by_place(marks: Sequence[Mark]) -> list[list[Mark]]:
-    """Return the marks, those together whose names would cover one another."""
+    """Group the marks whose names would overlap."""
     groups: list[list[Mark]] = []
     for mark in marks:
         last = groups[-1][0].pose if groups else None

@@ -1,4 +1,4 @@
-"""Nodes as child processes, none of which outlives the block that started them."""
+"""Nodes as child processes, which end with the block that started them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ import yaml
 
 from whispersign_model.errors import WhisperSignError
 
-GRACE = 3.0  # seconds to end after SIGTERM, before SIGKILL
+TERMINATION_TIMEOUT = 3.0  # seconds from SIGTERM to SIGKILL
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
 class Children:
-    """Starts executables of this package; to be used as ``with Children() as children``.
+    """Starts executables of this package, as ``with Children() as children``.
 
     Within the block SIGTERM interrupts as Ctrl-C does.
 
     Args:
-        verbose: let them log to this process's stderr, instead of keeping it for error messages.
+        verbose: pass their logs on to stderr; otherwise the logs are kept for error messages.
     """
 
     def __init__(self, verbose: bool = False) -> None:
@@ -51,7 +51,7 @@ class Children:
             process.terminate()
         for process in running:
             try:
-                process.wait(GRACE)
+                process.wait(TERMINATION_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -85,11 +85,11 @@ class Children:
         )
 
     def end(self, executable: str, number: int = signal.SIGTERM) -> None:
-        """Send a signal that ends an executable, wait a little, and see to it that it is gone."""
+        """End an executable by a signal, or by SIGKILL where it does not end in time."""
         process = self._processes[executable]
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
+            process.wait(TERMINATION_TIMEOUT)
         self._forget(executable)
 
     def send(self, executable: str, number: int) -> None:
@@ -102,10 +102,10 @@ class Children:
         return {executable: process.pid for executable, process in self._processes.items()}
 
     def ended(self, executable: str) -> bool:
-        """Tell whether an executable has ended by itself, and well.
+        """Tell whether an executable has ended with exit code 0.
 
         Raises:
-            WhisperSignError: it ended with a fault; gives its last line.
+            WhisperSignError: it ended with another code; gives the last line of its log.
         """
         code = self._processes[executable].poll()
         if code:
@@ -115,16 +115,16 @@ class Children:
         return code == 0
 
     def check(self) -> None:
-        """Look after all of them.
+        """Check every executable.
 
         Raises:
-            WhisperSignError: one ended with a fault.
+            WhisperSignError: one ended with an exit code other than 0.
         """
         for executable in self._processes:
             self.ended(executable)
 
     def _forget(self, executable: str) -> None:
-        """Look after an executable no more: it is to end, or to be started anew."""
+        """Kill an executable that still runs, and close its log."""
         process = self._processes.pop(executable, None)
         if process is not None and process.poll() is None:
             process.kill()
@@ -133,16 +133,16 @@ class Children:
             log.close()
 
     def running(self, executable: str) -> bool:
-        """Tell whether an executable was started and has not ended, in whatever way."""
+        """Tell whether an executable was started and has not ended."""
         process = self._processes.get(executable)
         return process is not None and process.poll() is None
 
-    def said(self, executable: str) -> str:
+    def log(self, executable: str) -> str:
         """Return what an executable has logged since it was started; "" where ``verbose``."""
         return Path(self._logs[executable].name).read_text(errors="replace")
 
     def _last_line(self, executable: str) -> str:
-        lines = self.said(executable).strip().splitlines()
+        lines = self.log(executable).strip().splitlines()
         return lines[-1] if lines else ""
 
 

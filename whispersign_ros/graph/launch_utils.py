@@ -1,6 +1,6 @@
-"""What the launch files share: arguments, each described once, and nodes made from their values.
+"""Arguments and nodes of the launch files.
 
-It needs the packages ``launch`` and ``launch_ros`` and is imported by launch files alone.
+Only launch files import it: it needs the packages ``launch`` and ``launch_ros``.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Argument:
     Attributes:
         name: as in ``name:=value``.
         default: empty leaves the parameter to the parameter file.
-        description: what it does.
-        choices: the only values allowed, where there are few; empty is allowed where it is default.
+        description: shown by ``ros2 launch --show-args``.
+        choices: allowed values, with an empty default also ""; empty allows any.
     """
 
     name: str
@@ -49,45 +49,44 @@ class Argument:
     choices: tuple[str, ...] = ()
 
     def declare(self) -> DeclareLaunchArgument:
-        """Return what ``ros2 launch --show-args`` shows."""
+        """Return the launch action that declares it."""
         choices = [*self.choices, *([] if self.default else [""])] if self.choices else None
         return DeclareLaunchArgument(
             self.name, default_value=self.default, description=self.description, choices=choices
         )
 
 
-# Of every launch file.
 COMMON = (
     Argument("namespace", "", "namespace of all nodes and of the relative topics"),
     Argument(
         "params_file",
         str(SHARE / "config" / "whispersign.yaml"),
-        "parameters of all nodes; the other arguments take precedence where given",
+        "parameters of all nodes; the other arguments take precedence",
     ),
-    Argument("use_sim_time", "", "take the time from /clock; empty: as params_file says", SWITCH),
+    Argument("use_sim_time", "", "take the time from /clock; empty: as in params_file", SWITCH),
     Argument(
         "respawn",
         "false",
-        "start a node again when it ends; a replay or video that has ended stays ended",
+        "restart a node that exits, except a replay or video that has ended",
         SWITCH,
     ),
     Argument(
         "log_level",
         "info",
-        "the least severe messages that nodes log",
+        "minimum severity of logged messages",
         ("debug", "info", "warn", "error", "fatal"),
     ),
     Argument(
         "enclaves",
         "",
-        "where the SROS 2 enclaves of the nodes lie: with /whispersign each node runs in "
-        "/whispersign/NODE; empty: none of their own",
+        "parent of the SROS 2 enclaves: with /whispersign each node runs in /whispersign/NODE; "
+        "empty: the default enclave",
     ),
     Argument(
         "discovery",
         "",
-        "which machines may find the nodes: this one, those of the subnet, or as the middleware is "
-        "set up; empty: as ROS_AUTOMATIC_DISCOVERY_RANGE says, localhost where it is not set",
+        "machines that may discover the nodes; empty: ROS_AUTOMATIC_DISCOVERY_RANGE, or localhost "
+        "where it is not set",
         RANGES,
     ),
 )
@@ -95,28 +94,39 @@ SOURCE = (
     Argument(
         "source",
         "replay",
-        "where hands come from: a camera, a Leap Motion, bags, or a made-up person",
+        "source of the hands: a camera, a Leap Motion, bags, or a synthetic signer",
         ("camera", "leap", "replay", "synthetic"),
     ),
-    Argument("bag", "", "source:=replay: bag, or folder of bags, to play; empty: as params_file"),
-    Argument("rate", "", "source:=replay: speed of playing, e.g. 2.0; empty: as params_file says"),
-    Argument("loop", "", "source:=replay: begin again after the last bag; empty: file", SWITCH),
+    Argument("bag", "", "source:=replay: bag or folder of bags; empty: as in params_file"),
+    Argument(
+        "playback_speed",
+        "",
+        "source:=replay: 2.0 plays twice as fast; empty: as in params_file",
+    ),
+    Argument("loop", "", "source:=replay: play again; empty: as in params_file", SWITCH),
     Argument(
         "restamp",
         "",
-        "source:=replay: true: stamps moved to now, false: as recorded; empty: as params_file says",
+        "source:=replay: true shifts the stamps to the present; empty: as in params_file",
         SWITCH,
     ),
-    Argument("input", "", "source:=camera: device, video, folder of images, or topic; empty: file"),
+    Argument(
+        "input",
+        "",
+        "source:=camera: device, video, folder of images, or topic; empty: as in params_file",
+    ),
 )
 PLAYED_TIME = Argument(
-    "use_sim_time", "true", "take the time from /clock, all nodes but the one that gives it", SWITCH
+    "use_sim_time",
+    "true",
+    "take the time from /clock, except in replay_node",
+    SWITCH,
 )
-MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as params_file says")
+MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as in params_file")
 COMMANDS = Argument(
     "commands_file",
     "",
-    "which glosses do what, such as config/commands.yaml; starts command_node; empty: none",
+    "start command_node with this file, such as config/commands.yaml; empty: do not start it",
 )
 VISUALIZE = Argument(
     "visualize",
@@ -132,19 +142,19 @@ def describe(
     """Return a launch file's description: its arguments, then its nodes.
 
     Args:
-        arguments: all of its arguments, ``COMMON`` among them.
-        nodes: makes the nodes once the values of the arguments are known.
+        arguments: all of its arguments, including ``COMMON``.
+        nodes: creates the nodes from the values of the arguments.
     """
     return LaunchDescription(
         [
             *(argument.declare() for argument in arguments),
-            OpaqueFunction(function=lambda context: [*limits(context), *nodes(context)]),
+            OpaqueFunction(function=lambda context: [*discovery(context), *nodes(context)]),
         ]
     )
 
 
-def limits(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """Return what keeps the nodes that follow to the machines that ``discovery`` says."""
+def discovery(context: LaunchContext) -> list[SetEnvironmentVariable]:
+    """Return the actions that set the discovery range of the nodes after them."""
     chosen = reach(os.environ, value(context, "discovery"))
     return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
 
@@ -155,12 +165,12 @@ def value(context: LaunchContext, name: str) -> str:
 
 
 def is_on(context: LaunchContext, name: str) -> bool:
-    """Return whether a switch is on."""
+    """Return whether a switch is true."""
     return value(context, name) == "true"
 
 
 def given(context: LaunchContext, kinds: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """Return the arguments that are not empty as parameters of the same names."""
+    """Return the non-empty arguments as parameters of the same names."""
     texts = {name: value(context, name) for name in kinds}
     return {name: kinds[name](text) for name, text in texts.items() if text}
 
@@ -169,16 +179,16 @@ def node(
     context: LaunchContext,
     executable: str,
     parameters: Mapping[str, Any] | None = None,
-    lasts: bool = True,
+    restarts: bool = True,
     **options: Any,
 ) -> Node:
-    """Return a node of this package, in the namespace and with the parameters that are asked for.
+    """Return a node of this package, with the namespace and parameters of the arguments.
 
     Args:
         context: of the launch.
-        executable: of the node; also its name.
+        executable: also the node's name.
         parameters: take precedence over the parameter file.
-        lasts: ``respawn`` starts it again; False for what ends when its work is done.
+        restarts: whether ``respawn`` applies; False for a node that ends with its work.
         options: further ones of ``launch_ros.actions.Node``.
     """
     own = {**given(context, {"use_sim_time": "true".__eq__}), **(parameters or {})}
@@ -189,7 +199,7 @@ def node(
         namespace=value(context, "namespace"),
         parameters=[value(context, "params_file"), *([own] if own else [])],
         arguments=["--ros-args", *_ros_arguments(context, executable)],
-        respawn=is_on(context, "respawn") and lasts,
+        respawn=is_on(context, "respawn") and restarts,
         respawn_delay=RESPAWN_DELAY,
         output="screen",
         **options,
@@ -209,38 +219,38 @@ def graph(context: LaunchContext) -> list[Node]:
 
 
 def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
-    """Return the node that hands come from.
+    """Return the node that publishes hands.
 
     Args:
         context: of the launch.
-        wait_for: nodes that must listen before a recording's first frame is sent.
+        wait_for: nodes to wait for before the first frame of a recording.
     """
     kind = value(context, "source")
     if kind == "replay":
-        return node(context, "replay_node", _played(context, wait_for), lasts=False)
+        return node(context, "replay_node", _played(context, wait_for), restarts=False)
     parameters: dict[str, Any] = {} if kind == "leap" else {"wait_for": list(wait_for)}
     if kind == "camera":
         parameters |= given(context, {"input": str, "model": str})
     file = parameters.get("input", "")  # a device is neither a file nor a folder
-    ends = bool(file) and (Path(file).is_file() or Path(file).is_dir())
-    return node(context, f"{kind}_node", parameters, lasts=not ends)
+    finite = bool(file) and (Path(file).is_file() or Path(file).is_dir())
+    return node(context, f"{kind}_node", parameters, restarts=not finite)
 
 
 def replay(context: LaunchContext, wait_for: Sequence[str]) -> Node:
-    """Return replay_node, which gives the time on /clock."""
+    """Return replay_node, which publishes /clock."""
     clock = given(context, {"clock": float})
     parameters = _played(context, wait_for) | clock | {"use_sim_time": False}
-    return node(context, "replay_node", parameters, lasts=False)
+    return node(context, "replay_node", parameters, restarts=False)
 
 
 def _played(context: LaunchContext, wait_for: Sequence[str]) -> dict[str, Any]:
     kinds: dict[str, Callable[[str], Any]]
-    kinds = {"bag": str, "rate": float, "loop": "true".__eq__, "restamp": "true".__eq__}
+    kinds = {"bag": str, "playback_speed": float, "loop": "true".__eq__, "restamp": "true".__eq__}
     return {"wait_for": list(wait_for) or [""], **given(context, kinds)}
 
 
 def sensor(context: LaunchContext) -> list[Node]:
-    """Return the node of the sensor that is recorded, where one is to be started."""
+    """Return the node of the sensor to record; none with source:=none."""
     kind = value(context, "source")
     if kind == "none":
         return []
@@ -253,18 +263,18 @@ def sensor(context: LaunchContext) -> list[Node]:
 
 
 def session(context: LaunchContext) -> Node:
-    """Return annotation_node, whose end ends the launch."""
+    """Return annotation_node, whose exit shuts the launch down."""
     kinds: dict[str, Callable[[str], Any]] = dict.fromkeys(
         ("glosses", "signer", "out", "images"), text
     )
     kinds |= {"takes": int, "seed": int, "shuffle": "true".__eq__}
     kinds |= dict.fromkeys(("countdown", "signing", "rest", "away"), float)
     end = Shutdown(reason="the session has ended")
-    return node(context, "annotation_node", given(context, kinds), lasts=False, on_exit=end)
+    return node(context, "annotation_node", given(context, kinds), restarts=False, on_exit=end)
 
 
 def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
-    """Return ``ros2 bag record`` of hands, labels, prompts and pictures, where it is asked for."""
+    """Return ``ros2 bag record`` of hands, labels, prompts and images, if ros2_bag is set."""
     folder = value(context, "ros2_bag")
     if not folder:
         return []
@@ -278,16 +288,16 @@ def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
 
 
 def text(word: str) -> ParameterValue:
-    """Return a word as a parameter that stays a text, also where it looks like NO or 7."""
+    """Return a text parameter; a text such as NO or 7 is not converted."""
     return ParameterValue(word, value_type=str)
 
 
 def commands(context: LaunchContext) -> list[Node]:
-    """Return command_node where a commands file is given."""
+    """Return command_node if a commands file is given."""
     file = given(context, {"commands_file": str})
     return [node(context, "command_node", file)] if file else []
 
 
 def visualization(context: LaunchContext) -> list[Node]:
-    """Return visualization_node where it is asked for."""
+    """Return visualization_node if visualize is true."""
     return [node(context, "visualization_node")] if is_on(context, "visualize") else []

@@ -1,4 +1,4 @@
-"""What a node reports on ``/diagnostics``: rates, ages, times, drops, and why it is unwell."""
+"""Publish a node's ``/diagnostics``: input rate, stamp age, inference time, losses and faults."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from whispersign_model.timestamps import NANOSECONDS
 from whispersign_ros.node import qos
 
 PERIOD = 1.0  # seconds between two reports
-SILENCE = 2.0  # seconds without input after which the node says so
-WARNING_PERIOD = 10.0  # seconds between two log lines about the same kind of fault
-MOST_KINDS = 100  # of faults that are remembered
+SILENCE = 2.0  # seconds without input until the node warns
+WARNING_PERIOD = 10.0  # minimum seconds between two log lines about the same kind of fault
+MAX_KINDS = 100  # of faults to remember
 
-Condition = tuple[bytes, str]  # a level of DiagnosticStatus, and what it is about
+Condition = tuple[bytes, str]  # level and message of a DiagnosticStatus
 
 
 class LogThrottle:
-    """Says yes to each kind of fault at most every ``WARNING_PERIOD``."""
+    """Allows one log line about each kind of fault in ``WARNING_PERIOD``."""
 
     def __init__(self) -> None:
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
-    def may_tell(self, kind: str) -> bool:
-        """Whether this kind may be told of; it counts as told then."""
+    def allows(self, kind: str) -> bool:
+        """Return whether to log this kind now; counts as logged if so."""
         now = time.monotonic()
-        if now - self._told.get(kind, -WARNING_PERIOD) < WARNING_PERIOD:
+        if now - self._logged.get(kind, -WARNING_PERIOD) < WARNING_PERIOD:
             return False
-        if len(self._told) > MOST_KINDS:
-            self._told.clear()
-        self._told[kind] = now
+        if len(self._logged) > MAX_KINDS:
+            self._logged.clear()
+        self._logged[kind] = now
         return True
 
 
@@ -45,10 +45,10 @@ class Diagnostics:
     All methods may be called from any thread.
 
     Args:
-        node: the node that reports.
-        input_topic: the topic it lives on; "" for a source.
-        input_type: the message type expected there, e.g. ``whispersign_msgs/msg/HandFrame``.
-        condition: asked before each report: what there is to say instead of "running", if anything.
+        node: owns the publisher.
+        input_topic: its main input; "" for a source.
+        input_type: type of that topic, e.g. ``whispersign_msgs/msg/HandFrame``.
+        condition: called before each report; returns what to report instead of "running", or None.
     """
 
     def __init__(
@@ -73,10 +73,7 @@ class Diagnostics:
         self._period_times: list[float] = []
         self._last_stamp: int | None = None
         self._last_arrival = self._last_report = time.monotonic()
-        self._warned, self._reasons = (
-            LogThrottle(),
-            LogThrottle(),
-        )  # of drops and of refusals in the log
+        self._drop_throttle, self._fault_throttle = LogThrottle(), LogThrottle()
         self._publisher = qos.publish(node, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
         self._timer = node.create_timer(
             PERIOD, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -91,54 +88,54 @@ class Diagnostics:
             self._last_arrival = time.monotonic()
 
     def dropped(self, cause: str, detail: str = "", count: int = 1) -> None:
-        """Count something lost, and say so in the log at most every ``WARNING_PERIOD``."""
+        """Count a loss, and log it at most every ``WARNING_PERIOD``."""
         with self._lock:
             self._drops[cause] += count
             self._period_drops += count
-            tell = self._warned.may_tell(cause)
+            log = self._drop_throttle.allows(cause)
             total = self._drops[cause]
-        if tell:
+        if log:
             text = f"{cause.replace('_', ' ')}: {detail or self._topic} ({total} so far)"
             self._node.get_logger().warning(text)
 
     def timed(self, seconds: float) -> None:
-        """Note how long one call into the model took."""
+        """Record the duration of one call into the model."""
         with self._lock:
             self._period_times.append(seconds)
 
     def show(self, key: str, value: object) -> None:
-        """Set a value that every report carries."""
+        """Set a value of every report."""
         with self._lock:
             self._values[key] = str(value)
 
     def refuse(self, reason: str) -> None:
-        """Count an input that cannot be used, and say why."""
+        """Count an unusable input, and report the reason."""
         with self._lock:
             self._drops["refused"] += 1
         self.fail(reason)
 
     def fail(self, reason: str) -> None:
-        """Say why there is no usable input; in the log when it is new, or after a while again."""
+        """Report an error until ``accept``; log it when new, and again after a while."""
         with self._lock:
-            tell = reason != self._refusal and self._reasons.may_tell(reason)
+            log = reason != self._refusal and self._fault_throttle.allows(reason)
             self._refusal = reason
-        if tell:
+        if log:
             self._node.get_logger().error(reason)
 
     def accept(self) -> None:
-        """The input can be used (again)."""
+        """Clear the error: the input is usable."""
         with self._lock:
             self._refusal = ""
 
     def rest(self, reason: str) -> None:
-        """Say why no input is expected for now; "" when it is expected (again)."""
+        """Report why no input is expected for now; "" expects it again."""
         with self._lock:
             self._rest = reason
             self._last_arrival = time.monotonic()
 
     @property
     def refusal(self) -> str:
-        """Why the input cannot be used, "" while it can."""
+        """The current error, "" without one."""
         with self._lock:
             return self._refusal
 
@@ -150,12 +147,12 @@ class Diagnostics:
 
     @property
     def drops(self) -> dict[str, int]:
-        """What was lost so far, by cause."""
+        """Losses so far, by cause."""
         with self._lock:
             return dict(self._drops)
 
     def report(self) -> None:
-        """Publish the state of the last period and begin the next."""
+        """Publish the report of the last period and begin the next."""
         conflict = self._conflict() if self._topic and not self._rest else ""
         condition = self._condition()
         with self._lock:
@@ -207,7 +204,7 @@ class Diagnostics:
         return values
 
     def _conflict(self) -> str:
-        """What is wrong with the publishers of the input topic, as far as the graph shows."""
+        """Describe a fault of the input topic's publishers, "" without one."""
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         wrong = sorted({p.topic_type for p in publishers if p.topic_type != self._type})
         if wrong:

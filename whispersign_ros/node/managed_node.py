@@ -14,19 +14,19 @@ from whispersign_ros.node.parameters import Change, ParameterSpec, declare
 
 ACTIVE = "active"
 AUTOSTART = ParameterSpec(
-    "autostart", True, "configure and activate at the start, without a manager"
+    "autostart", True, "configure and activate at start-up, without a lifecycle manager"
 )
 
 
 class ManagedNode(LifecycleNode):
     """A node that holds a resource: a device, or a network.
 
-    A subclass has ``AUTOSTART`` in its table of parameters, says with ``_configure``, ``_activate``
-    and ``_release`` what the transitions do, and calls ``begin`` once it is whole. Whatever one of
-    these raises becomes a log line, and the transition fails; what it took is freed.
+    A subclass has ``AUTOSTART`` in its table of parameters, implements the transitions with
+    ``_configure``, ``_activate`` and ``_release``, and calls ``begin`` at the end of its
+    constructor. An exception is logged, fails the transition, and releases the resource.
 
     Attributes:
-        values: of the parameters, by name.
+        values: parameter values by name.
 
     Args:
         name: of the node.
@@ -51,10 +51,10 @@ class ManagedNode(LifecycleNode):
         self.values = declare(self, table, also_known, self._changes())
 
     def begin(self) -> None:
-        """Configure and activate, where ``autostart`` says so.
+        """Configure and activate, with ``autostart``.
 
         Raises:
-            WhisperSignError: what made that fail.
+            WhisperSignError: a transition failed.
         """
         if not self.values["autostart"]:
             return
@@ -67,19 +67,19 @@ class ManagedNode(LifecycleNode):
 
     @property
     def state(self) -> str:
-        """The state that the node is in, such as ``active``."""
+        """The lifecycle state, such as ``active``."""
         return str(self._state_machine.current_state[1])
 
     def condition(self) -> Condition | None:
-        """For diagnostics: that the node does not work, where it does not."""
+        """Return the condition for diagnostics while the node is not active."""
         return None if self.state == ACTIVE else (DiagnosticStatus.OK, self.state)
 
     def _changes(self) -> Mapping[str, Change]:
-        """Return, by name, what to do when a parameter is set while the node runs."""
+        """Return the handlers of parameters that may change, by name."""
         return {}
 
     def _configure(self) -> None:
-        """Learn what the resource is, without holding it."""
+        """Check the resource, without holding it."""
         raise NotImplementedError
 
     def _activate(self) -> None:

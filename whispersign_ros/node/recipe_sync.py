@@ -1,4 +1,4 @@
-"""How the nodes before a recogniser follow it when it changes its model."""
+"""Keep the nodes before recognition_node in step with the recipe of its model."""
 
 from __future__ import annotations
 
@@ -14,39 +14,41 @@ from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec
 
-MOMENT = 2.0  # seconds in which the other nodes may follow a change of the model
+GRACE_TIME = 2.0  # seconds in which the other nodes adopt the recipe of a new model
 FOLLOW = ParameterSpec(
-    "follow", True, "take the recipe that the recogniser tells of, also when its model is changed"
+    "follow",
+    True,
+    "apply the recipe that recognition_node publishes, whenever it changes",
 )
 
 
 class GracePeriod:
-    """Remembers for a moment what was right before the last change."""
+    """Accepts the previous value for ``GRACE_TIME`` after a change."""
 
     def __init__(self) -> None:
-        self._grace_period: str | None = None
+        self._previous: str | None = None
         self._changed = 0.0
 
-    def becomes(self, former: str) -> None:
-        """Something else than ``former`` is right from now on."""
-        self._grace_period, self._changed = former, time.monotonic()
+    def start(self, previous: str) -> None:
+        """Start the period of a value that has just been replaced."""
+        self._previous, self._changed = previous, time.monotonic()
 
-    def was(self, value: str) -> bool:
-        """Whether a value is only the rest of what was right a moment ago."""
-        return value == self._grace_period and time.monotonic() - self._changed < MOMENT
+    def accepts(self, value: str) -> bool:
+        """Return whether a value is the one just replaced."""
+        return value == self._previous and time.monotonic() - self._changed < GRACE_TIME
 
 
 def follow(node: Node, diagnostics: Diagnostics, adopt: Callable[[Recipe, str], None]) -> None:
-    """Call ``adopt`` with each recipe and its model's id that a recogniser tells of.
+    """Call ``adopt`` with each recipe that recognition_node publishes, and its model's id.
 
     Args:
-        node: hears the topic ``recipe``.
-        diagnostics: told of a recipe that cannot be used.
-        adopt: called with what may be the recipe in use already.
+        node: subscribes to ``recipe``.
+        diagnostics: counts unreadable recipes.
+        adopt: must ignore the recipe already in use.
     """
     topic = node.resolve_topic_name("recipe")
 
-    def hear(message: RecipeMessage) -> None:
+    def on_recipe(message: RecipeMessage) -> None:
         try:
             recipe = Recipe.from_json(message.json, topic)
         except RecipeError as error:
@@ -54,4 +56,4 @@ def follow(node: Node, diagnostics: Diagnostics, adopt: Callable[[Recipe, str], 
             return
         adopt(recipe, message.model_id)
 
-    qos.subscribe(node, RecipeMessage, "recipe", qos.RECIPE, hear)
+    qos.subscribe(node, RecipeMessage, "recipe", qos.RECIPE, on_recipe)

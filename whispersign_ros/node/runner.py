@@ -1,4 +1,4 @@
-"""What every executable does around its nodes: start, spin, stop on a signal, exit code."""
+"""Run the nodes of an executable: start, spin, stop on a signal, return an exit code."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
 
     Args:
         name: of the executable.
-        create: makes the nodes; it is given a function that ends the process when called.
-        summary: what ``--help`` prints about it.
-        table: the parameters that ``--help`` prints.
+        create: creates the nodes; its argument ends the process when called.
+        summary: printed by ``--help``.
+        table: parameters printed by ``--help``.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -61,7 +61,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
 
 
 def _other_arguments() -> list[str]:
-    """Return the words on the command line that are not for ROS, and check those that are."""
+    """Return the arguments that are not for ROS, and check those that are."""
     try:
         return remove_ros_args(sys.argv)[1:]
     except RuntimeError as error:  # rclpy's own errors derive from it
@@ -77,7 +77,7 @@ def _spin(create: Create, stop: threading.Event) -> None:
     threads: list[threading.Thread] = []
     faults: list[WhisperSignError] = []
     try:
-        with refusals_told():
+        with translate_ros_errors():
             nodes = create(stop.set)
         threads = [
             threading.Thread(target=_serve, args=(node, stop, faults), name=node.get_name())
@@ -107,17 +107,17 @@ def _serve(node: Node, stop: threading.Event, faults: list[WhisperSignError]) ->
 
 
 def serve(node: Node, stop: threading.Event) -> None:
-    """Call back one node until ``stop``; what a callback raises is logged, and the node goes on.
+    """Spin one node until ``stop``; an exception of a callback is logged, and the node goes on.
 
-    Each node has an executor of its own: to wait for one message an executor looks at everything
-    that it may be called back for, and of the nodes of a pipeline that is some 150 things.
+    Each node has an executor of its own. A shared one would check all 150 entities of a pipeline
+    for every message.
 
     Raises:
-        WhisperSignError: a callback says that a file or parameter is at fault; all nodes end.
+        WhisperSignError: a callback found a file or parameter at fault; all nodes end.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    told = LogThrottle()
+    throttle = LogThrottle()
     try:
         while not stop.is_set():
             try:
@@ -130,18 +130,18 @@ def serve(node: Node, stop: threading.Event) -> None:
             except Exception as error:  # whatever it is, the next message may do better
                 if not rclpy.ok():
                     stop.set()
-                elif told.may_tell(f"{type(error).__name__}: {error}"):
+                elif throttle.allows(f"{type(error).__name__}: {error}"):
                     node.get_logger().error(f"a callback failed: {traceback.format_exc()}")
     finally:
         executor.shutdown()
 
 
 @contextmanager
-def refusals_told() -> Iterator[None]:
-    """Say in one line what ROS refuses while nodes are made: an enclave, a name, an empty list.
+def translate_ros_errors() -> Iterator[None]:
+    """Turn errors of ROS into one line: a wrong enclave or name, an empty list.
 
     Raises:
-        WhisperSignError: something was refused.
+        WhisperSignError: ROS raised an error.
     """
     try:
         yield
@@ -155,4 +155,4 @@ def _remedy(error: Exception) -> str:
         return 'write [""] for a list without words'
     if "enclave" in text or "security" in text or "context" in text:
         return "check the environment variables ROS_* and RMW_*"
-    return "correct the parameter, name or qos_overrides that it speaks of"
+    return "correct the parameter, name or qos_overrides that it names"

@@ -1,4 +1,4 @@
-"""Where a node stands in the stream it receives: seams, and silence."""
+"""Monitors of an input stream: sequence restarts, lost messages, and silence."""
 
 from __future__ import annotations
 
@@ -10,69 +10,69 @@ from rclpy.node import Node
 
 from whispersign_model.timestamps import CLOCK_JUMP_AHEAD, CLOCK_JUMP_BACK
 
-# From how far a jump of the node's clock counts as another time.
+# A jump of the node's clock by more than this resets what depends on time.
 JUMP = JumpThreshold(
     min_forward=Duration(nanoseconds=CLOCK_JUMP_AHEAD),
     min_backward=Duration(nanoseconds=-CLOCK_JUMP_BACK),
     on_clock_change=True,
 )
-LOOKS = 5  # in one timeout; silence is noticed at most a fifth of it too late
+CHECKS = 5  # in one timeout; silence is noticed at most a fifth of it too late
 
 
 class SequenceTracker:
-    """Tells where a new stream begins: where ``sequence`` does not increase.
+    """Detects sequence restarts: a ``sequence`` that does not increase begins a new stream.
 
     Attributes:
-        missed: messages that are missing just before the last one.
+        missed: messages lost between the last two.
     """
 
     def __init__(self) -> None:
         self.missed = 0
         self._last: int | None = None
 
-    def at(self, sequence: int) -> bool:
-        """Take the next message's sequence; True when another stream begins with it."""
+    def update(self, sequence: int) -> bool:
+        """Take the next message's sequence, and return whether a new stream begins with it."""
         last, self._last = self._last, sequence
-        begins = last is not None and sequence <= last
-        self.missed = 0 if begins or last is None else sequence - last - 1
-        return begins
+        restart = last is not None and sequence <= last
+        self.missed = 0 if restart or last is None else sequence - last - 1
+        return restart
 
 
 class InputWatchdog:
-    """Calls back once when no message has come for a while, by a clock that never jumps.
+    """Calls back once when no message arrives for a while, by a clock that never jumps.
 
-    It counts looks, not seconds: a process that was held up for long finds its messages waiting
-    in the queue, and that is no silence.
+    It counts its own checks, not seconds. After a suspension the process finds messages in its
+    queue, and no silence has passed.
 
     Args:
         node: owns the timer.
         timeout: seconds.
-        callback: what to do; called again only after another message has come.
+        callback: called once for each silence.
     """
 
     def __init__(self, node: Node, timeout: float, callback: Callable[[], None]) -> None:
         self._node = node
         self._callback = callback
-        self._looks_left = 0  # 0: nothing is waited for
+        self._checks_left = 0  # 0: not armed
         self._timer = node.create_timer(
-            timeout / LOOKS, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            timeout / CHECKS, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
-    def broken(self) -> None:
-        """A message has come."""
-        self._looks_left = LOOKS + 1  # the first look may come at once
+    def feed(self) -> None:
+        """Restart the timeout: a message has arrived."""
+        self._checks_left = CHECKS + 1  # the first check may be due at once
 
     @property
-    def waiting(self) -> bool:
-        """A message has come and the silence after it is not yet long enough."""
-        return self._looks_left > 0
+    def armed(self) -> bool:
+        """A message has arrived and the timeout has not passed since."""
+        return self._checks_left > 0
 
     def destroy(self) -> None:
-        """Stop watching."""
+        """Cancel the timer."""
         self._node.destroy_timer(self._timer)
 
-    def _look(self) -> None:
-        if self._looks_left:
-            self._looks_left -= 1
-            if not self._looks_left:
+    def _check(self) -> None:
+        if self._checks_left:
+            self._checks_left -= 1
+            if not self._checks_left:
                 self._callback()

@@ -1,4 +1,4 @@
-"""Node ``annotation_node``: leads through a recording session, and writes a bag for each take."""
+"""Node ``annotation_node``: runs a recording session, and writes a bag for each take."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
 from whispersign_ros.recording.prompt_plan import PromptPlan
-from whispersign_ros.recording.session import ENDED, RecordingSession, Shown, Timing
+from whispersign_ros.recording.session import ENDED, PromptState, RecordingSession, Timing
 from whispersign_ros.recording.take_recorder import TakeRecorder
 from whispersign_ros.recording.terminal import Terminal
 
-TICK = 0.05  # seconds between two looks at the clock and the keyboard
-SHOWN_EVERY = 0.2  # seconds between two prompts while time runs
-SENSORS = ("camera_node", "leap_node")  # say why they give nothing before they publish
+TICK = 0.05  # seconds between two checks of the clock and the keyboard
+PROMPT_PERIOD = 0.2  # seconds between two prompts in a timed phase
+SENSORS = ("camera_node", "leap_node")  # report their faults before they publish
 COMMANDS = ("repeat", "discard", "pause", "next", "stop")
 PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "what is signed: a list, or names with commas between; A|B is a sentence of A and B",
+        "glosses to record: a list, or names separated by commas; A|B is a sentence of A and B",
         one_or_many=True,
     ),
-    ParameterSpec("takes", 6, "how often each is signed, by this signer", 1, 1000),
-    ParameterSpec("signer", "", "who signs; the split by signer goes by this"),
+    ParameterSpec("takes", 6, "takes per gloss, by this signer", 1, 1000),
+    ParameterSpec("signer", "", "name of the signer; data sets are split by it"),
     ParameterSpec(
-        "out", "recordings", "folder of the bags; a session goes on with what lies there"
+        "out", "recordings", "folder of the bags; a session resumes with those already there"
     ),
-    ParameterSpec("shuffle", True, "each round of all glosses in another order; false: as given"),
-    ParameterSpec("seed", 0, "of that order", 0, 2**31 - 1),
-    ParameterSpec("countdown", 2.0, "seconds to get ready for each take", 0.0, 60.0),
-    ParameterSpec("signing", 4.0, "seconds that a sign may take", 0.5, 60.0),
+    ParameterSpec("shuffle", True, "shuffle the glosses in each round; false keeps their order"),
+    ParameterSpec("seed", 0, "seed of the shuffling", 0, 2**31 - 1),
+    ParameterSpec("countdown", 2.0, "seconds before each take", 0.0, 60.0),
+    ParameterSpec("signing", 4.0, "maximum seconds of a take", 0.5, 60.0),
     ParameterSpec(
-        "away", 0.6, "seconds without a hand that end a take early; 0.0: never", 0.0, 10.0
+        "away", 0.6, "seconds without hands that end a take early; 0.0: never", 0.0, 10.0
     ),
     ParameterSpec("rest", 1.0, "seconds after each take", 0.0, 60.0),
-    ParameterSpec("silence", 2.0, "seconds without a frame after which it waits", 0.2, 60.0),
+    ParameterSpec("silence", 2.0, "seconds without a frame until the session waits", 0.2, 60.0),
     ParameterSpec(
         "images",
         "",
-        "topic of pictures to record too, e.g. hands/image or image/compressed; empty: none",
+        "image topic to record too, e.g. hands/image or image/compressed; empty: none",
     ),
-    ParameterSpec("keys", True, "take single keys where it runs on a terminal"),
-    ParameterSpec("exit_at_end", True, "end the process after the last take; false: stay idle"),
+    ParameterSpec("keys", True, "read single keys from the terminal"),
+    ParameterSpec("exit_at_end", True, "exit after the last take; false stays idle"),
 )
 
 
@@ -98,10 +98,10 @@ class AnnotationNode(Node):
         self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
         recorder = TakeRecorder(out, topic, labels, annotations.publish, self._now)
         timing = Timing(*(values[name] for name in Timing.__dataclass_fields__))
-        self.course = RecordingSession(self.plan, timing, recorder, topic, time.monotonic())
+        self.session = RecordingSession(self.plan, timing, recorder, topic, time.monotonic())
         self._terminal = self._held.enter_context(Terminal(values["keys"]))
         self._terminal.welcome(self.plan, out, unfinished)
-        self._shown: Shown | None = None
+        self._shown: PromptState | None = None
         self._shown_at = 0.0
         self._offered = [
             self.create_service(Trigger, f"~/{name}", partial(self._serve, name))
@@ -112,7 +112,7 @@ class AnnotationNode(Node):
         self._show()
 
     def destroy_node(self) -> None:
-        """Leave no take unfinished, tell who records too, then free the node."""
+        """Drop an unfinished take, publish that, and destroy the node."""
         if self._recorder is not None:
             if rclpy.ok():
                 self.stop()
@@ -121,9 +121,9 @@ class AnnotationNode(Node):
         super().destroy_node()
 
     def stop(self) -> None:
-        """End the session, and say so."""
-        if self.course.phase != ENDED:
-            self.course.stop()
+        """End the session, and publish that."""
+        if self.session.phase != ENDED:
+            self.session.stop()
             self._show()
 
     def _listen(self, images: str) -> None:
@@ -135,7 +135,7 @@ class AnnotationNode(Node):
                 if images.endswith("/compressed")
                 else (Image, "sensor_msgs/msg/Image")
             )
-            take = partial(self._on_picture, self.resolve_topic_name(images), name)
+            take = partial(self._on_image, self.resolve_topic_name(images), name)
             qos.subscribe(self, kind, images, qos.IMAGES_INPUT, take, raw=True)
         self._ticks = self.create_timer(
             TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -147,34 +147,34 @@ class AnnotationNode(Node):
         try:
             self._recorder.take_frame(message)
         except WhisperSignError as error:
-            self.course.fail(error)
+            self.session.fail(error)
         frame = read_frame(message)
-        self.course.frame(frame.stamp, frame.sequence, frame.hands_tracked, time.monotonic())
+        self.session.frame(frame.stamp, frame.sequence, frame.hands_tracked, time.monotonic())
         self._show()
 
-    def _on_picture(self, topic: str, kind: str, data: bytes) -> None:
+    def _on_image(self, topic: str, kind: str, data: bytes) -> None:
         assert self._recorder is not None
         try:
             self._recorder.take_bytes(topic, kind, data)
         except WhisperSignError as error:
-            self.course.fail(error)
+            self.session.fail(error)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Note why a sensor gives nothing: the one that this node hears, or one beside it."""
+        """Record the fault of a sensor: the publisher of hands/raw, or one in this namespace."""
         for status in message.status:
             if status.level == DiagnosticStatus.ERROR and status.name in self._sensors():
                 name = status.name.rpartition("/")[2]
-                self.course.trouble = f"{name}: {status.message}"
+                self.session.trouble = f"{name}: {status.message}"
 
     def _sensors(self) -> set[str]:
-        heard = self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
+        found = self.get_publishers_info_by_topic(self.resolve_topic_name("hands/raw"))
         beside = {f"{self.get_namespace().rstrip('/')}/{name}" for name in SENSORS}
-        return beside | {f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in heard}
+        return beside | {f"{each.node_namespace.rstrip('/')}/{each.node_name}" for each in found}
 
     def _tick(self) -> None:
         for command in self._terminal.commands():
             self._terminal.tell(self._do(command)[1])
-        self.course.tick(time.monotonic())
+        self.session.tick(time.monotonic())
         self._show()
 
     def _serve(
@@ -185,14 +185,14 @@ class AnnotationNode(Node):
         return response
 
     def _do(self, command: str) -> tuple[bool, str]:
-        """Carry out a command; return whether it was possible, and what is said about it."""
+        """Carry out a command; return whether it was possible, and a message."""
         now = time.monotonic()
         actions: dict[str, Callable[[], str]] = {
-            "repeat": lambda: self.course.repeat(now),
-            "discard": lambda: self.course.discard(now),
-            "pause": lambda: self.course.pause(now),
-            "next": lambda: self.course.skip(now),
-            "stop": self.course.stop,
+            "repeat": lambda: self.session.repeat(now),
+            "discard": lambda: self.session.discard(now),
+            "pause": lambda: self.session.pause(now),
+            "next": lambda: self.session.skip(now),
+            "stop": self.session.stop,
         }
         try:
             return True, actions[command]()
@@ -200,11 +200,11 @@ class AnnotationNode(Node):
             return False, str(error)
 
     def _show(self) -> None:
-        """Publish the prompt where it has changed, and now and then while time runs."""
-        shown, now = self.course.shown, time.monotonic()
-        left = self.course.seconds_left(now)
+        """Publish the prompt when it changes, and regularly in a timed phase."""
+        shown, now = self.session.shown, time.monotonic()
+        left = self.session.seconds_left(now)
         changed = shown != self._shown
-        if not changed and not (left and now - self._shown_at >= SHOWN_EVERY):
+        if not changed and not (left and now - self._shown_at >= PROMPT_PERIOD):
             return
         self._shown, self._shown_at = shown, now
         self._prompts.publish(self._message(shown, left))
@@ -214,13 +214,13 @@ class AnnotationNode(Node):
             self._terminal.farewell(self.plan)
             self._on_end()
 
-    def _message(self, shown: Shown, left: float) -> Prompt:
+    def _message(self, shown: PromptState, left: float) -> Prompt:
         take = shown.take or Take("", 0, self.plan.signer)
         message = Prompt(
             phase=shown.phase,
             gloss=take.gloss,
             take=take.number,
-            next_gloss=shown.following,
+            next_gloss=shown.next_gloss,
             signer=take.signer,
             text=shown.text,
             seconds_left=left,

@@ -39,53 +39,57 @@ PARAMETERS = (
         "or 'topic' (image, camera_info) or 'compressed_topic' (image/compressed, camera_info)",
         or_number=True,
     ),
-    ParameterSpec("width", 1280, "pixels to ask a camera for; 0: as it likes", 0, 16384),
-    ParameterSpec("height", 720, "pixels to ask a camera for; 0: as it likes", 0, 16384),
+    ParameterSpec("width", 1280, "requested pixels; 0 keeps the camera's default", 0, 16384),
+    ParameterSpec("height", 720, "requested pixels; 0 keeps the camera's default", 0, 16384),
     ParameterSpec(
-        "rate", 30.0, "pictures a second: of a camera, of a folder of images", 1.0, 240.0
+        "frame_rate",
+        30.0,
+        "requested frames per second of a camera; those of a folder of images",
+        1.0,
+        240.0,
     ),
-    ParameterSpec("pixel_format", "MJPG", "four letters to ask a camera for; empty: as it likes"),
-    ParameterSpec("mirrored", False, "the pictures are mirror images"),
+    ParameterSpec("pixel_format", "MJPG", "requested FourCC; empty keeps the camera's default"),
+    ParameterSpec("mirrored", False, "the images are mirrored"),
     ParameterSpec(
         "coordinates",
         "model",
-        "metres before the camera, or image heights; model: what the model was trained on",
+        "metres, or image heights; model: the coordinates that the model was trained on",
         choices=("model", "metric_sensor", "image_normalised"),
     ),
     ParameterSpec(
         "field_of_view",
         60.0,
-        "degrees along the longer side of the picture, where nothing is calibrated",
+        "degrees along the longer side of the image of an uncalibrated camera",
         10.0,
         170.0,
     ),
     ParameterSpec(
-        "calibration", "", "file of ROS's camera_calibration; camera_info has precedence"
+        "calibration", "", "file written by camera_calibration; camera_info takes precedence"
     ),
     ParameterSpec(
         "hand_length",
         0.0,
-        "metres from the signer's wrist to the middle knuckle; 0.0: as the detector thinks",
+        "metres from wrist to middle knuckle; 0.0 keeps the detector's estimate",
         0.0,
         0.2,
     ),
-    ParameterSpec(
-        "model_file", "", "hand_landmarker.task; empty: the one that `make setup` prepared"
-    ),
-    ParameterSpec("detection", 0.5, "least confidence of a hand in the whole picture", 0.05, 1.0),
-    ParameterSpec("presence", 0.5, "least confidence of a hand that is followed", 0.05, 1.0),
-    ParameterSpec("tracking", 0.5, "least overlap of a hand from picture to picture", 0.05, 1.0),
+    ParameterSpec("model_file", "", "hand_landmarker.task; empty: the one from `make setup`"),
+    ParameterSpec("detection", 0.5, "minimum confidence of a detected hand", 0.05, 1.0),
+    ParameterSpec("presence", 0.5, "minimum confidence of a tracked hand", 0.05, 1.0),
+    ParameterSpec("tracking", 0.5, "minimum overlap of a hand in two successive images", 0.05, 1.0),
     ParameterSpec(
         "search",
         0.1,
-        "seconds between looks for a hand that has long been away; 0.0: every picture",
+        "seconds between searches for a missing hand; 0.0 searches every image",
         0.0,
         10.0,
     ),
     ParameterSpec(
-        "every_frame", False, "a file waits for the detector; false: as fast as it was taken"
+        "every_frame",
+        False,
+        "process every frame of a file; false plays the file in real time",
     ),
-    ParameterSpec("exit_at_end", True, "end the process after the last picture; false: stay idle"),
+    ParameterSpec("exit_at_end", True, "exit after the last image; false stays idle"),
     ParameterSpec("wait_for", [""], "a file waits until these nodes listen, e.g. recognition_node"),
     ParameterSpec("wait_timeout", 60.0, "seconds to wait for them", 0.0, 3600.0),
     *SHARED_PARAMETERS,
@@ -210,7 +214,7 @@ class CameraNode(SensorNode):
             return TopicPictures(self, compressed=given == "compressed_topic")
         if path.is_file() or path.is_dir():
             self._is_file = True
-            file = open_file(path, values["rate"])
+            file = open_file(path, values["frame_rate"])
             return (
                 Played(file, paced=False)
                 if values["every_frame"]
@@ -219,7 +223,7 @@ class CameraNode(SensorNode):
         if not given.isdecimal() and not given.startswith("/dev/"):
             raise ConfigError("parameter 'input'", f"there is no file {given}", "check the path")
         options = DeviceOptions(
-            values["width"], values["height"], values["rate"], values["pixel_format"]
+            values["width"], values["height"], values["frame_rate"], values["pixel_format"]
         )
         return BackgroundReader(Device(given, options))
 

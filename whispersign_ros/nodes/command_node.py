@@ -37,31 +37,31 @@ PARAMETERS = (
     ParameterSpec(
         "commands_file",
         "config/commands.yaml",
-        "which glosses do what; a file of config is the package's, where there is no other",
+        "maps glosses to actions; config/ also means the package's own",
     ),
     ParameterSpec(
         "input_timeout",
         1.0,
-        "seconds without hands/features that stop what is held; 0.0: however long",
+        "seconds without hands/features that stop a held command; 0.0: never",
         0.0,
         60.0,
     ),
     ParameterSpec(
         "recognizer",
         "recognition_node",
-        "node whose diagnostics prove that it would notice a stop; empty: none",
+        "node whose diagnostics prove that stop signs are recognised; empty: none",
     ),
     ParameterSpec(
         "recognizer_timeout",
         3.0,
-        "seconds without them that stop what is held; they come once a second",
+        "seconds without them that stop a held command; they arrive once a second",
         1.5,
         60.0,
     ),
     ParameterSpec(
         "max_age",
         5.0,
-        "seconds after its end at which a sign is too old to act upon; 0.0: never",
+        "maximum seconds from the end of a sign to its command; 0.0: any",
         0.0,
         60.0,
     ),
@@ -91,10 +91,10 @@ class CommandNode(Node):
             inputs[self._recognizer] = values["recognizer_timeout"]
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
         self._model_id = ""  # of the recogniser, once its vocabulary is known
-        self._lacking = False  # whether that vocabulary has not all our glosses
-        self._commanders: dict[str, Publisher | Client] = {}
-        self._calls: dict[Future, tuple[Client, int]] = {}  # unanswered, and when they were made
-        self._performers = self._prepare(built)
+        self._lacking = False  # whether that vocabulary lacks glosses of the file
+        self._endpoints: dict[str, Publisher | Client] = {}
+        self._calls: dict[Future, tuple[Client, int]] = {}  # unanswered calls and their times
+        self._handlers = self._prepare(built)
         self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
         machine = CommandMachine(self._file.commands, inputs, values["max_age"])
         self._listen()
@@ -102,17 +102,17 @@ class CommandNode(Node):
         self.get_logger().info(f"{len(self._file.commands.commands)} commands from {path}")
 
     def destroy_node(self) -> None:
-        """Carry out the stop action, let it arrive, then free the node."""
+        """Carry out the stop action, wait for its delivery, and destroy the node."""
         machine, self._machine = self._machine, None
         if machine is not None:
             self._perform(machine.stop("the node ends"))
-            for publisher in self._commanders.values():
+            for publisher in self._endpoints.values():
                 if isinstance(publisher, Publisher):
                     publisher.wait_for_all_acked(Duration(seconds=FAREWELL))
         super().destroy_node()
 
     def _full_name(self, name: str) -> str:
-        """Return a node's name with its namespace; a relative one is beside this node."""
+        """Return a fully qualified node name; a relative one is in this namespace."""
         namespace = self.get_namespace().rstrip("/")
         return name if name.startswith("/") or not name else f"{namespace}/{name}"
 
@@ -130,7 +130,7 @@ class CommandNode(Node):
         self._machine = machine
         self._shown = machine.state
         self._show()
-        rates = [each.rate for each in self._file.commands.commands if each.mode != "once"]
+        rates = [each.publish_rate for each in self._file.commands.commands if each.mode != "once"]
         self._ticks = self.create_timer(
             min([LONGEST_TICK, *(0.5 / rate for rate in rates)]),
             lambda: self._tick(machine),
@@ -141,32 +141,32 @@ class CommandNode(Node):
         )
 
     def _prepare(self, built: Mapping[int, Any]) -> dict[int, Callable[[], None]]:
-        """Return, by ``id`` of each action, what carries it out."""
-        performers, faults = {}, []
+        """Return a function for each action, by its ``id``."""
+        handlers, faults = {}, []
         for place, action in self._file.commands.placed_actions():
             try:
-                performers[id(action)] = self._performer(action, built)
+                handlers[id(action)] = self._handler(action, built)
             except NameValidationException as error:
                 name = "topic" if isinstance(action, Publish) else "service"
                 fault = " ".join(str(error).split())
                 faults.append(self._file.source_map.fault((*place, name), fault))
         if faults:
             raise CommandsError(faults)
-        return performers
+        return handlers
 
-    def _performer(self, action: Action, built: Mapping[int, Any]) -> Callable[[], None]:
-        """Return what carries out one action; a name has one publisher or client."""
+    def _handler(self, action: Action, built: Mapping[int, Any]) -> Callable[[], None]:
+        """Return the function of an action; a name has one publisher or client."""
         kind, message = built[id(action)]
         name = action.topic if isinstance(action, Publish) else action.service
         if isinstance(action, Publish):
-            publisher = self._commanders.get(f"topic {name}")
+            publisher = self._endpoints.get(f"topic {name}")
             if publisher is None:
                 publisher = qos.publish(self, kind, name, qos.COMMAND)
-                self._commanders[f"topic {name}"] = publisher
+                self._endpoints[f"topic {name}"] = publisher
             return partial(self._send, publisher, message, is_stamped(message))
-        client = self._commanders.get(f"service {name}")
+        client = self._endpoints.get(f"service {name}")
         if client is None:
-            client = self._commanders[f"service {name}"] = self.create_client(kind, name)
+            client = self._endpoints[f"service {name}"] = self.create_client(kind, name)
         return partial(self._call, client, message)
 
     def _send(self, publisher: Publisher, message: Any, stamped: bool) -> None:
@@ -176,14 +176,14 @@ class CommandNode(Node):
 
     def _call(self, client: Client, request: Any) -> None:
         if not client.service_is_ready():
-            self.diagnostics.dropped("calls", f"nobody offers {client.srv_name}")
+            self.diagnostics.dropped("calls", f"no server of {client.srv_name}")
             return
         answer = client.call_async(request)
         self._calls[answer] = client, _now()
         answer.add_done_callback(partial(self._answered, client.srv_name))
 
     def _give_up_calls(self) -> None:
-        """Forget calls that were not answered in time: their service may have died meanwhile."""
+        """Cancel calls without an answer in time: their server may have died."""
         for answer, (client, begin) in list(self._calls.items()):
             if _now() - begin >= ANSWER * NANOSECONDS:
                 del self._calls[answer]
@@ -192,7 +192,7 @@ class CommandNode(Node):
                 self.diagnostics.dropped("calls_unanswered", fault)
 
     def _answered(self, service: str, answer: Future) -> None:
-        """Say so where an answer like that of Trigger or SetBool tells of a failure."""
+        """Count a failure that the response reports, as those of Trigger and SetBool do."""
         self._calls.pop(answer, None)
         response = answer.result() if answer.exception() is None else None
         if not getattr(response, "success", response is not None):
@@ -202,17 +202,17 @@ class CommandNode(Node):
     def _on_features(self, message: HandFeatures) -> None:
         self.diagnostics.arrived(nanoseconds(message.header.stamp))
         if self._machine is not None:
-            self._machine.alive(self._features, _now())
+            self._machine.feed(self._features, _now())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Take the recogniser's word that it runs, unless it also says that it cannot read."""
+        """Feed the recogniser's timeout with its diagnostics, unless they report an error."""
         for status in message.status:
             well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
             if status.name == self._recognizer and well and self._machine is not None:
-                self._machine.alive(self._recognizer, _now())
+                self._machine.feed(self._recognizer, _now())
 
     def _check(self, message: Vocabulary) -> None:
-        """Refuse a vocabulary without our glosses: at first at all, later all but a stop of it.
+        """Check a vocabulary: the first must have our glosses, a later one may permit stops only.
 
         Raises:
             CommandsError: the first vocabulary lacks glosses of the commands file.
@@ -227,24 +227,26 @@ class CommandNode(Node):
                 raise
             self._lacking = True
             faults = "; ".join(map(str, error.faults))
-            self.diagnostics.fail(f"of the recogniser's new model only a stop counts: {faults}")
+            self.diagnostics.fail(
+                f"only stop signs are obeyed, as the new model lacks glosses: {faults}"
+            )
         self._model_id = message.model_id
         self.diagnostics.show("vocabulary", message.model_id)
         if changed and not first and self._machine is not None:
             self._do(self._machine.reset("another model"))
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Take what is final; what is not has been sent to the wrong topic."""
+        """Process a final gloss; one that is not final counts as partial."""
         if not message.final or self._lacking:
             self._on_partial(message)
         elif self._machine is not None:
             sign = _sign(message)
             age = (self.get_clock().now().nanoseconds - sign.end) / NANOSECONDS
-            self._do(self._machine.hear(sign, _now(), age))
+            self._do(self._machine.on_final(sign, _now(), age))
 
     def _on_partial(self, message: Gloss) -> None:
         if self._machine is not None:
-            self._do(self._machine.glimpse(_sign(message), _now()))
+            self._do(self._machine.on_partial(_sign(message), _now()))
 
     def _tick(self, machine: CommandMachine) -> None:
         self._do(machine.tick(_now()))
@@ -258,10 +260,10 @@ class CommandNode(Node):
 
     def _perform(self, actions: Sequence[Action]) -> None:
         for action in actions:
-            self._performers[id(action)]()
+            self._handlers[id(action)]()
 
     def _show(self) -> None:
-        """Publish the state, and tell of it in the log."""
+        """Publish the state."""
         state = self._shown
         status = DiagnosticStatus(level=DiagnosticStatus.OK, name=self.get_fully_qualified_name())
         status.message = (

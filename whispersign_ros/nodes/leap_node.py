@@ -17,14 +17,14 @@ PARAMETERS = (
         "transport",
         "auto",
         "how to reach the tracking service: leapc, Ultraleap's Python bindings; websocket; "
-        "auto: leapc where the bindings are there",
+        "auto: leapc where they are installed",
         choices=("auto", "leapc", "websocket"),
     ),
-    ParameterSpec("url", "ws://127.0.0.1:6437/v6.json", "of the WebSocket service"),
+    ParameterSpec("url", "ws://127.0.0.1:6437/v6.json", "URL of the WebSocket service"),
     ParameterSpec(
         "tracking_mode",
         "desktop",
-        "where the device is: on a desk, on a forehead, or upside down above a screen",
+        "position of the device: on a desk, on a headset, or above a screen",
         choices=MODES,
     ),
     *SHARED_PARAMETERS,

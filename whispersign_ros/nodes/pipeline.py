@@ -27,20 +27,20 @@ SOURCES = {
     "replay": (replay_node.ReplayNode, replay_node.PARAMETERS),
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
-PARAMETERS = (ParameterSpec("source", "replay", "where hands come from", choices=tuple(SOURCES)),)
-REST_CHECK = 0.2  # seconds between two looks whether everything has come out
+PARAMETERS = (ParameterSpec("source", "replay", "source of the hands", choices=tuple(SOURCES)),)
+DRAIN_CHECK = 0.2  # seconds between two checks whether every stage is drained
 
 
 class Stage(Protocol):
-    """A node that may still have something to say when its input has ended."""
+    """A node that may still hold unpublished results when its input ends."""
 
     @property
     def at_rest(self) -> bool:
-        """Everything is published."""
+        """Whether everything is published."""
 
 
 class Pipeline(Node):
-    """Chooses the source, and ends the process when its last gloss is out.
+    """Selects the source, and ends the process after its last gloss.
 
     Args:
         arguments: for ``rclpy.node.Node``.
@@ -56,20 +56,20 @@ class Pipeline(Node):
         self.source: str = declare(self, PARAMETERS, also_known)["source"]
         self.source_ended = threading.Event()
 
-    def end_at_rest(self, stages: Sequence[Stage], end: Callable[[], None]) -> None:
-        """Call ``end`` once the source has ended and no stage has anything left to say."""
+    def end_when_drained(self, stages: Sequence[Stage], end: Callable[[], None]) -> None:
+        """Call ``end`` once the source has ended and every stage has published everything."""
 
         def check() -> None:
             if self.source_ended.is_set() and all(stage.at_rest for stage in stages):
                 end()
 
         self._timer = self.create_timer(
-            REST_CHECK, check, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            DRAIN_CHECK, check, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
 
 def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
-    """Make all nodes, the source last so that nothing it sends is lost.
+    """Create all nodes, the source last so that the others receive its first frame.
 
     Args:
         end: ends the process.
@@ -83,7 +83,7 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
     recognition = recognition_node.RecognitionNode(**shared)
     preprocessing = preprocessing_node.PreprocessingNode(**shared)
     smoothing = smoothing_node.SmoothingNode(**shared)
-    pipeline.end_at_rest((preprocessing, recognition), end)
+    pipeline.end_when_drained((preprocessing, recognition), end)
     source, _ = SOURCES[pipeline.source]
     return [
         pipeline,
@@ -95,7 +95,7 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
 
 
 def _all_names() -> list[str]:
-    """Names of all parameters: given to the process without a node's name, all nodes see them."""
+    """Return the names of all parameters; one set without a node's name reaches every node."""
     tables = [
         PARAMETERS,
         recognition_node.PARAMETERS,

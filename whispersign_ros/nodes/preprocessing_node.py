@@ -29,7 +29,7 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         1.0,
-        "seconds without a message after which what is still held back is published",
+        "seconds without a frame until the buffered features are published",
         0.05,
         60.0,
     ),
@@ -80,13 +80,13 @@ class PreprocessingNode(Node):
         """Go on with another recipe, in a new stream."""
         if recipe.id != self._recipe_id:
             self.flush()
-            self._grace_period.becomes(self._recipe.smoothing.name)
+            self._grace_period.start(self._recipe.smoothing.name)
             self._use(recipe, model_id)
 
     @property
     def at_rest(self) -> bool:
         """No frames have come for ``idle_timeout`` and everything is published."""
-        return not self._watchdog.waiting
+        return not self._watchdog.armed
 
     def flush(self) -> None:
         """Publish what is still held back; the next frame begins a new stream."""
@@ -95,11 +95,11 @@ class PreprocessingNode(Node):
     def _process(self, message: HandFrame) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._watchdog.broken()
-        seam = self._input_sequence.at(frame.sequence)
+        self._watchdog.feed()
+        restart = self._input_sequence.update(frame.sequence)
         if self._input_sequence.missed:
             self.diagnostics.dropped("frames_missed", count=self._input_sequence.missed)
-        if seam:
+        if restart:
             self.flush()
         if not self._accepts(message):
             return
@@ -120,8 +120,8 @@ class PreprocessingNode(Node):
         try:
             self._check(message)
         except RecipeError as error:
-            if message.smoothing and self._grace_period.was(message.smoothing):
-                self.diagnostics.dropped("frames_of_the_former_model")
+            if message.smoothing and self._grace_period.accepts(message.smoothing):
+                self.diagnostics.dropped("frames_of_previous_model")
                 return False
             self.diagnostics.refuse(str(error))
             return False

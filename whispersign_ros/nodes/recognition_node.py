@@ -40,45 +40,45 @@ ENDPOINTS = (
     ParameterSpec(
         "early_absent_timeout",
         _DEFAULTS.early_absent_timeout,
-        "seconds without a hand that end an utterance the network is sure of",
+        "seconds without hands that end an utterance recognised with high confidence",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "early_rest_timeout",
         _DEFAULTS.early_rest_timeout,
-        "seconds of resting hands that end an utterance the network is sure of",
+        "seconds of resting hands that end an utterance recognised with high confidence",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "absent_timeout",
         _DEFAULTS.absent_timeout,
-        "seconds without a hand that end an utterance",
+        "seconds without hands that end any utterance",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "trailing_silence_timeout",
         _DEFAULTS.trailing_silence_timeout,
-        "seconds of resting hands and no gloss, after at least one, that end an utterance",
+        "seconds of resting hands without a new gloss that end an utterance with a gloss",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "max_length",
         _DEFAULTS.max_length,
-        "seconds after which an utterance is cut between two glosses",
+        "seconds; a longer utterance is split between two glosses",
         1.5,
         60.0,
     ),
     ParameterSpec(
-        "chunk", _DEFAULTS.chunk, "steps of 4 frames read at a time for partial results", 1, 64
+        "chunk", _DEFAULTS.chunk, "encoder steps (4 frames each) per partial result", 1, 64
     ),
     ParameterSpec(
         "min_confidence",
         _DEFAULTS.min_confidence,
-        "a gloss with less confidence is not published on gloss",
+        "minimum confidence of a published final gloss",
         0.0,
         1.0,
     ),
@@ -88,7 +88,7 @@ PARAMETERS = (
     ParameterSpec(
         "device",
         "auto",
-        "where the network runs; auto: a GPU where there is one (an .onnx: onnxruntime-gpu)",
+        "device of the network; auto uses a GPU where there is one (an .onnx: onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
     ParameterSpec("threads", 1, "CPU threads of the network", 1, 64),
@@ -96,13 +96,11 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         2.0,
-        "seconds without features that end an utterance; longer than that of preprocessing_node",
+        "seconds without features that end an utterance; longer than preprocessing_node's",
         0.05,
         60.0,
     ),
-    ParameterSpec(
-        "queue_size", 1200, "steps of features that may wait for the network", 60, 100_000
-    ),
+    ParameterSpec("queue_size", 1200, "feature steps buffered before the network", 60, 100_000),
     AUTOSTART,
 )
 
@@ -135,7 +133,7 @@ class RecognitionNode(ManagedNode):
         self._grace_period = GracePeriod()  # recipe
         self._frame_id = ""
         self._sequence = SequenceTracker()
-        self._seam_owed = False  # a stream began with features that were refused
+        self._restart_pending = False  # a stream began with features that were refused
         self._utterances = 0  # of earlier activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
@@ -143,7 +141,7 @@ class RecognitionNode(ManagedNode):
     @property
     def at_rest(self) -> bool:
         """No features have come for ``idle_timeout`` and everything is published."""
-        heard = self._watchdog is not None and self._watchdog.waiting
+        heard = self._watchdog is not None and self._watchdog.armed
         return not heard and (self._worker is None or self._worker.at_rest)
 
     def condition(self) -> Condition | None:
@@ -174,7 +172,7 @@ class RecognitionNode(ManagedNode):
         if self._worker is not None:
             self._worker.switch(self._load(path, metadata))
         if self._metadata is not None:
-            self._grace_period.becomes(self._metadata.recipe.id)
+            self._grace_period.start(self._metadata.recipe.id)
             self._metadata = metadata
             self._announce(metadata)
 
@@ -204,7 +202,7 @@ class RecognitionNode(ManagedNode):
         recognition = self._load(path, metadata)
         recognition.recognizer.utterance_id = self._utterances
         self._worker = RecognitionWorker(recognition, self.diagnostics, self.values["queue_size"])
-        self._sequence, self._seam_owed = SequenceTracker(), True
+        self._sequence, self._restart_pending = SequenceTracker(), True
         self._watchdog = InputWatchdog(self, self.values["idle_timeout"], self._worker.finish)
         self._subscription = qos.subscribe(
             self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._on_features
@@ -243,23 +241,23 @@ class RecognitionNode(ManagedNode):
         self._metadata = None
 
     def _on_features(self, message: HandFeatures) -> None:
-        worker, silence, server = self._worker, self._watchdog, self._server
-        if worker is None or silence is None or server is None:
+        worker, watchdog, server = self._worker, self._watchdog, self._server
+        if worker is None or watchdog is None or server is None:
             return
         stamp, features = read_features(message)
         self.diagnostics.arrived(stamp)
-        seam = self._sequence.at(message.sequence)
+        restart = self._sequence.update(message.sequence)
         if self._sequence.missed:
             self.diagnostics.dropped("steps_missed", count=self._sequence.missed)
         if not self._accepts(message):
-            self._seam_owed |= seam
+            self._restart_pending |= restart
             return
-        seam, self._seam_owed = seam or self._seam_owed, False
-        silence.broken()
+        restart, self._restart_pending = restart or self._restart_pending, False
+        watchdog.feed()
         self._frame_id = message.header.frame_id
         self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
-        server.heard(stamp, seam)
-        worker.push(Step(stamp, features, seam))
+        server.heard(stamp, restart)
+        worker.push(Step(stamp, features, restart))
 
     def _accepts(self, message: HandFeatures) -> bool:
         """Whether features are what the model reads; old ones still come right after a change."""
@@ -268,8 +266,8 @@ class RecognitionNode(ManagedNode):
         if message.recipe_id == wanted:
             self.diagnostics.accept()
             return True
-        if self._grace_period.was(message.recipe_id):
-            self.diagnostics.dropped("steps_of_the_former_model")
+        if self._grace_period.accepts(message.recipe_id):
+            self.diagnostics.dropped("steps_of_previous_model")
         else:
             self.diagnostics.refuse(
                 f"{self._topic}: features of recipe {message.recipe_id}, the model's is "

@@ -24,24 +24,24 @@ PARAMETERS = (
     ParameterSpec(
         "bag",
         "",
-        "bag to play, or a folder of bags (played in order of their names), or a list of these",
+        "bag, folder of bags (played in the order of their names), or a list of these",
         one_or_many=True,
     ),
-    ParameterSpec("loop", False, "begin again after the last bag"),
+    ParameterSpec("loop", False, "play the bags again after the last one"),
     ParameterSpec(
         "restamp",
         True,
-        "move the stamps of each bag to the time it is sent, spacing kept; false: as recorded",
+        "shift the stamps of each bag to the present; false keeps the recorded ones",
     ),
     ParameterSpec(
         "clock",
         0.0,
-        "times a second to publish the time of what is played on /clock; 0.0: not at all",
+        "publish rate of /clock, the playback position, in Hz; 0.0 publishes none",
         0.0,
         1000.0,
     ),
     ParameterSpec("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
-    ParameterSpec("exit_at_end", True, "end the process after the last frame; false: stay idle"),
+    ParameterSpec("exit_at_end", True, "exit after the last frame; false stays idle"),
     *SHARED_PARAMETERS,
 )
 

@@ -1,4 +1,4 @@
-"""Node ``robot_node``: a simulated mobile base, for trials of commands without a robot."""
+"""Node ``robot_node``: a simulated mobile base, to try commands without a robot."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from whispersign_ros.node.runner import run
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
-    ParameterSpec("stamped", False, "cmd_vel carries TwistStamped; false: Twist"),
+    ParameterSpec("stamped", False, "subscribe to cmd_vel as TwistStamped; false: Twist"),
     ParameterSpec(
         "command_timeout",
         0.5,
-        "seconds after the last command at which the robot stops by itself",
+        "seconds without a command until the robot stops by itself",
         0.05,
         60.0,
     ),
-    ParameterSpec("rate", 20.0, "poses a second", 1.0, 200.0),
+    ParameterSpec("publish_rate", 20.0, "rate of robot_pose in Hz", 1.0, 200.0),
     ParameterSpec(
         "frame_id", "odom", "frame_id of the poses: x ahead at the beginning, y to the left"
     ),
@@ -33,12 +33,10 @@ PARAMETERS = (
 
 
 class RobotNode(Node):
-    """Drives as ``cmd_vel`` says, without inertia, and publishes ``robot_pose``.
-
-    Its time is a clock that never jumps.
+    """Follows ``cmd_vel`` without inertia, by the monotonic clock, and publishes ``robot_pose``.
 
     Attributes:
-        robot: what moves.
+        robot: the simulated robot.
 
     Raises:
         ConfigError: a parameter is at fault.
@@ -54,21 +52,23 @@ class RobotNode(Node):
         kind = TwistStamped if values["stamped"] else Twist
         self.diagnostics = Diagnostics(self)
         self._poses = qos.publish(self, PoseStamped, "robot_pose", qos.POSE)
-        self._commands = qos.subscribe(self, kind, "cmd_vel", qos.COMMAND_INPUT, self._drive)
+        self._commands = qos.subscribe(self, kind, "cmd_vel", qos.COMMAND_INPUT, self._on_velocity)
         self._ticks = self.create_timer(
-            1 / values["rate"], self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            1 / values["publish_rate"],
+            self._publish_pose,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
 
-    def _drive(self, message: Twist | TwistStamped) -> None:
+    def _on_velocity(self, message: Twist | TwistStamped) -> None:
         twist = message.twist if isinstance(message, TwistStamped) else message
-        speed, rate = float(twist.linear.x), float(twist.angular.z)
-        if not (math.isfinite(speed) and math.isfinite(rate)):
+        linear, angular = float(twist.linear.x), float(twist.angular.z)
+        if not (math.isfinite(linear) and math.isfinite(angular)):
             self.diagnostics.dropped("commands_not_finite")
             return
-        self.robot.command(speed, rate, time.monotonic())
+        self.robot.command(linear, angular, time.monotonic())
         self.diagnostics.arrived(self.get_clock().now().nanoseconds)
 
-    def _tell(self) -> None:
+    def _publish_pose(self) -> None:
         pose = self.robot.advance(time.monotonic())
         message = _pose_message(pose)
         message.header.stamp = self.get_clock().now().to_msg()

@@ -1,4 +1,4 @@
-"""What the nodes of all sensors share: a reader's observations on ``hands/raw``, from a thread."""
+"""Base of the sensor nodes: publish a reader's observations on ``hands/raw``, from its thread."""
 
 from __future__ import annotations
 
@@ -21,34 +21,36 @@ from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.managed_node import AUTOSTART, ManagedNode
 from whispersign_ros.node.parameters import ParameterSpec
 
-# Parameters that every sensor's node has.
+# Parameters of every sensor node.
 SHARED_PARAMETERS = (
     ParameterSpec(
         "frame_id", "hands", "frame_id of the headers: x to the signer's right, y up, z back"
     ),
-    ParameterSpec("retry", 0.5, "seconds until a lost sensor is looked for again", 0.05, 60.0),
+    ParameterSpec("retry", 0.5, "seconds before the first attempt to reconnect", 0.05, 60.0),
     ParameterSpec(
-        "longest_retry", 8.0, "the wait doubles with every attempt, up to this", 0.05, 600.0
+        "longest_retry",
+        8.0,
+        "maximum wait; it doubles with each attempt",
+        0.05,
+        600.0,
     ),
-    ParameterSpec(
-        "silence", 2.0, "seconds without a frame after which it is called silent", 0.2, 60.0
-    ),
+    ParameterSpec("silence", 2.0, "seconds without a frame until diagnostics warn", 0.2, 60.0),
     AUTOSTART,
 )
-DRIFT = NANOSECONDS // 20  # by which the node's clock may leave the host's before it is followed
-NEW_TIME = NANOSECONDS  # a step back by more than this begins a new stream
-LEAST_STEP = NANOSECONDS // 1000  # between two frames, where simulated time goes slower than they
-LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
+MAX_DRIFT = NANOSECONDS // 20  # of the node's clock against the host's before a correction
+MAX_STEP_BACK = NANOSECONDS  # a larger step back begins a new stream
+MIN_STEP = NANOSECONDS // 1000  # between two frames while simulated time is slower
+LAST_DELIVERY = Duration(seconds=2)  # to acknowledge the last messages
 
 
 class HostClock:
-    """Turns the host's monotonic time into the node's time, with its spacing kept.
+    """Converts the host's monotonic time to the node's time, and keeps its spacing.
 
-    Simulated time has a pace of its own, so there each stamp goes by what ``/clock`` says now.
+    Simulated time has its own pace: there each stamp uses the current ``/clock``.
 
     Args:
-        now: the node's clock, nanoseconds; follows ``/clock`` where the node does.
-        simulated: whether it does.
+        now: the node's clock, nanoseconds.
+        simulated: whether that clock follows ``/clock``.
     """
 
     def __init__(self, now: Callable[[], int], simulated: Callable[[], bool]) -> None:
@@ -58,26 +60,26 @@ class HostClock:
         self._last = 0
 
     def ros(self, stamp: int) -> int:
-        """A stamp of ``time.monotonic_ns()`` in the node's time."""
+        """Convert a stamp of ``time.monotonic_ns()``."""
         offset, simulated = self._now() - time.monotonic_ns(), self._simulated()
-        if simulated or self._offset is None or abs(offset - self._offset) > DRIFT:
+        if simulated or self._offset is None or abs(offset - self._offset) > MAX_DRIFT:
             self._offset = offset
         found = stamp + self._offset
-        if simulated and 0 <= self._last - found < NEW_TIME:
-            found = self._last + LEAST_STEP
+        if simulated and 0 <= self._last - found < MAX_STEP_BACK:
+            found = self._last + MIN_STEP
         self._last = found
         return found
 
 
 class SensorNode(ManagedNode):
-    """Publishes what a sensor observes. Configured it has the sensor; active it reads it.
+    """Publishes a sensor's observations; created when configured, read while active.
 
-    A subclass has a table of parameters, makes the sensor from their values, and calls ``begin``
-    once it is whole.
+    A subclass has a table of parameters, creates the sensor from their values, and calls ``begin``
+    at the end of its constructor.
 
     Args:
         name: of the node.
-        table: all its parameters, ``PARAMETERS`` among them.
+        table: all its parameters, including ``SHARED_PARAMETERS``.
         on_end: called after the last frame of a sensor that ends.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
@@ -107,13 +109,13 @@ class SensorNode(ManagedNode):
         )
         self._sequence = 0
         self.last_stamp = 0
-        self._told: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
 
     def make_sensor(self) -> Sensor:
-        """Make the sensor from ``values``.
+        """Create the sensor from ``values``.
 
         Raises:
-            WhisperSignError: it can never work like this.
+            WhisperSignError: a value is unusable.
         """
         raise NotImplementedError
 
@@ -122,13 +124,13 @@ class SensorNode(ManagedNode):
         sensor = self.sensor
         assert sensor is not None
         self.diagnostics.accept()
-        self._tell_drops(sensor)
+        self._count_drops(sensor)
         stamp = self._host_clock.ros(observation.stamp) if sensor.host_clock else observation.stamp
-        if stamp <= self.last_stamp and self.last_stamp - stamp <= NEW_TIME:
+        if stamp <= self.last_stamp and self.last_stamp - stamp <= MAX_STEP_BACK:
             self.diagnostics.dropped("frames_out_of_order")
             return
         if stamp < 0:
-            self.diagnostics.dropped("frames_before_the_clock", "nothing has come on /clock yet")
+            self.diagnostics.dropped("frames_before_the_clock", "nothing received on /clock yet")
             return
         if stamp < self.last_stamp:
             self._sequence = 0
@@ -155,27 +157,27 @@ class SensorNode(ManagedNode):
         self._sequence = 0
 
     def lost(self, error: WhisperSignError) -> None:
-        """Say why nothing comes; called by the reader."""
+        """Report the fault of the sensor; called by the reader."""
         self.diagnostics.fail(str(error))
 
     def ended(self) -> None:
-        """Wait until the last frames are delivered, then say so; called by the reader."""
+        """Wait for the delivery of the last frames, then call ``on_end``; called by the reader."""
         if self.sensor is not None:
-            self._tell_drops(self.sensor)
+            self._count_drops(self.sensor)
         self.frames.wait_for_all_acked(timeout=LAST_DELIVERY)
         self.get_logger().info(f"the end after {self.diagnostics.received} frames")
         if not self.stopping.is_set():
             self.on_end()
 
-    def _tell_drops(self, sensor: Sensor) -> None:
+    def _count_drops(self, sensor: Sensor) -> None:
         for cause, count in sensor.drops().items():
-            if new := count - self._told[cause]:
-                self._told[cause] = count
+            if new := count - self._counted[cause]:
+                self._counted[cause] = count
                 self.diagnostics.dropped(cause, sensor.source, new)
 
     def _configure(self) -> None:
         self.sensor = self.make_sensor()
-        self._told = Counter()
+        self._counted = Counter()
 
     def _activate(self) -> None:
         assert self.sensor is not None

@@ -35,12 +35,12 @@ PARAMETERS = (
     ParameterSpec(
         "kind",
         "model",
-        "the filter; model: the one the model was trained with, other parameters then unused",
+        "the filter; model: the one the model was trained with, with its own parameters",
         choices=("model", "none", "one_euro", "moving_average"),
     ),
     _field("min_cutoff", "one_euro: cut-off frequency of a hand at rest, Hz", 0.01, 100.0),
-    _field("beta", "one_euro: rise of the cut-off frequency with speed, Hz per (m/s)", 0.0, 1000.0),
-    _field("d_cutoff", "one_euro: cut-off frequency of the speed itself, Hz", 0.01, 100.0),
+    _field("beta", "one_euro: cut-off frequency per speed, Hz per (m/s)", 0.0, 1000.0),
+    _field("d_cutoff", "one_euro: cut-off frequency of the speed, Hz", 0.01, 100.0),
     _field("window_size", "moving_average: frames in the mean", 1, 100),
 )
 
@@ -93,7 +93,7 @@ class SmoothingNode(Node):
         self.diagnostics.arrived(frame.stamp)
         if frame.untrackable:
             self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
-        if self._sequence.at(frame.sequence):
+        if self._sequence.update(frame.sequence):
             self._smoother.reset()
         if self._sequence.missed:
             self.diagnostics.dropped("frames_missed", count=self._sequence.missed)

@@ -32,30 +32,27 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "gloss to sign, or a list: one sentence, signed again and again; empty: random sentences",
+        "gloss, or a list signed as one sentence in a loop; empty: random sentences",
         one_or_many=True,
     ),
     ParameterSpec("sentence_length", 3, "glosses in a random sentence", 1, 20),
-    ParameterSpec("sentences", 0, "sentences to sign; 0: without end", 0, 1_000_000),
-    ParameterSpec("seed", 0, "decides the person and everything that varies", 0, 2**31 - 1),
-    ParameterSpec(
-        "sensor", "leap", "what the person signs before; ideal: the truth", choices=SENSORS
-    ),
-    ParameterSpec("frame_rate", 60.0, "frames the sensor gives a second, Hz", 5.0, 240.0),
+    ParameterSpec("sentences", 0, "number of sentences; 0 never ends", 0, 1_000_000),
+    ParameterSpec("seed", 0, "seed of the signer and of all variation", 0, 2**31 - 1),
+    ParameterSpec("sensor", "leap", "simulated sensor; ideal adds no noise", choices=SENSORS),
+    ParameterSpec("frame_rate", 60.0, "frames per second of the simulated sensor", 5.0, 240.0),
     ParameterSpec(
         "noise",
         -1.0,
-        "standard deviation of a joint's position, metres; below 0: the sensor's own",
+        "standard deviation of positions in metres; a negative value keeps the sensor's own",
         -1.0,
         0.1,
     ),
     ParameterSpec(
         "prompted",
         False,
-        "sign what topic prompt asks for, when it does, and nothing else; glosses and sentences "
-        "are then unused",
+        "sign only what topic prompt asks for; glosses and sentences are unused",
     ),
-    ParameterSpec("exit_at_end", True, "end the process after the last sentence; false: stay idle"),
+    ParameterSpec("exit_at_end", True, "exit after the last sentence; false stays idle"),
     *SHARED_PARAMETERS,
 )
 
@@ -136,7 +133,7 @@ class Prompted:
 
     def __init__(self, node: Node, signer: Signer) -> None:
         self._signer = signer
-        self._asked: SimpleQueue[tuple[str, int]] = SimpleQueue()
+        self._requests: SimpleQueue[tuple[str, int]] = SimpleQueue()
         self._last: tuple[int, str, int] | None = None
         qos.subscribe(node, Prompt, "prompt", qos.STATE, self._on_prompt)
 
@@ -144,7 +141,7 @@ class Prompted:
         """Yield what makes the next recording, without end."""
         while True:
             try:
-                gloss, take = self._asked.get_nowait()
+                gloss, take = self._requests.get_nowait()
             except Empty:
                 yield self._away
             else:
@@ -154,7 +151,7 @@ class Prompted:
         """Sign once when signing begins; the prompt comes again while time runs."""
         now = (message.phase, message.gloss, message.take)
         if message.phase == Prompt.SIGNING and now != self._last:
-            self._asked.put((message.gloss, message.take))
+            self._requests.put((message.gloss, message.take))
         self._last = now
 
     def _sign(self, glosses: Sequence[str], take: int) -> Recording:

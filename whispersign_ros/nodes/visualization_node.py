@@ -1,4 +1,4 @@
-"""Node ``visualization_node``: hands and glosses as markers, drawn only while somebody looks."""
+"""Node ``visualization_node``: hands and glosses as markers, while these have subscribers."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import InputWatchdog
 
-LOOK = 0.25  # seconds between two looks whether anybody listens
-SHORTEST = 0.9  # of the time between two pictures: a frame that is a little early is drawn
+SUBSCRIBER_CHECK = 0.25  # seconds between two checks for subscribers
+MIN_PERIOD = 0.9  # of the nominal period: a frame that is slightly early is drawn
 LINE = 1.5  # heights of text from a line to the next
 PARAMETERS = (
-    ParameterSpec("hands", "filtered", "which hands are drawn", choices=("filtered", "raw")),
+    ParameterSpec("hands", "filtered", "topic of the hands to draw", choices=("filtered", "raw")),
     ParameterSpec(
-        "rate", 30.0, "pictures a second, at most; frames in between are not drawn", 1.0, 240.0
+        "publish_rate", 30.0, "maximum rate in Hz; frames in between are not drawn", 1.0, 240.0
     ),
-    ParameterSpec("gloss_time", 3.0, "seconds for which the last glosses are shown", 0.1, 3600.0),
+    ParameterSpec("gloss_time", 3.0, "seconds to show the last glosses", 0.1, 3600.0),
     ParameterSpec(
         "hands_timeout",
         1.0,
-        "seconds without a frame after which everything is taken away",
+        "seconds without a frame until everything is removed",
         0.1,
         60.0,
     ),
@@ -78,7 +78,7 @@ class Sentence:
 
 
 class VisualizationNode(Node):
-    """Publishes ``markers``; subscribes to hands and glosses only while somebody listens to them.
+    """Publishes ``markers``; subscribes to hands and glosses only while these have subscribers.
 
     Raises:
         ConfigError: a parameter is at fault.
@@ -90,21 +90,21 @@ class VisualizationNode(Node):
         )
         values = declare(self, PARAMETERS)
         self._topic = f"hands/{values['hands']}"
-        self._pause = round(SHORTEST / values["rate"] * NANOSECONDS)
+        self._pause = round(MIN_PERIOD / values["publish_rate"] * NANOSECONDS)
         self._gloss_time: float = values["gloss_time"]
         self._inputs: list[Callable[[], None]] = []  # what ends each subscription
         self._forget()
         self.diagnostics = Diagnostics(self, self._topic, "whispersign_msgs/msg/HandFrame")
-        self.diagnostics.rest("nobody listens to the markers")
+        self.diagnostics.rest("no subscribers to markers")
         self._markers = qos.publish(self, MarkerArray, "markers", qos.MARKERS)
         self._watchdog = InputWatchdog(self, values["hands_timeout"], self._clear)
-        self._looks = self.create_timer(
-            LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(
+            SUBSCRIBER_CHECK, self._check_subscribers, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     @property
     def drawing(self) -> bool:
-        """Somebody listens to the markers."""
+        """Whether the node subscribes to its inputs."""
         return bool(self._inputs)
 
     def _forget(self) -> None:
@@ -114,8 +114,8 @@ class VisualizationNode(Node):
         self._final_arrival = 0.0  # seconds on a clock that never jumps
         self._drawn = 0  # nanoseconds: when the last frame was
 
-    def _look(self) -> None:
-        """Begin to listen when somebody looks, and end when nobody does."""
+    def _check_subscribers(self) -> None:
+        """Subscribe to the inputs while the markers have subscribers."""
         wanted = self._markers.get_subscription_count() > 0
         if wanted and not self._inputs:
             self.listen()
@@ -124,10 +124,10 @@ class VisualizationNode(Node):
                 end()
             self._inputs = []
             self._forget()
-            self.diagnostics.rest("nobody listens to the markers")
+            self.diagnostics.rest("no subscribers to markers")
 
     def listen(self) -> None:
-        """Begin to hear hands and glosses."""
+        """Subscribe to hands and glosses."""
         hands = qos.HandsInput(self, self._topic, self._draw)
         glosses = [
             qos.subscribe(self, Gloss, "gloss", qos.GLOSS, self._on_gloss),
@@ -140,7 +140,7 @@ class VisualizationNode(Node):
         self.diagnostics.rest("")
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Note a gloss; final ones end what was partial, and what of that comes late."""
+        """Add a gloss; a final one replaces the partial ones of its utterance, also late ones."""
         if not message.final:
             if message.utterance_id != self._final.utterance:
                 self._partial.take(message)
@@ -150,11 +150,11 @@ class VisualizationNode(Node):
         self._final_arrival = time.monotonic()
 
     def _draw(self, message: HandFrame) -> None:
-        """Publish a frame's markers, unless the last ones were published just before."""
+        """Publish a frame's markers, at most at ``publish_rate``."""
         now = time.monotonic_ns()
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._watchdog.broken()
+        self._watchdog.feed()
         if now - self._drawn < self._pause:
             return
         self._drawn = now
@@ -180,12 +180,12 @@ class VisualizationNode(Node):
         self.diagnostics.show("hands_tracked", frame.hands_tracked)
 
     def _last_glosses(self) -> str:
-        """Return the final glosses while they are to be shown."""
+        """Return the final glosses for ``gloss_time`` seconds."""
         old = time.monotonic() - self._final_arrival > self._gloss_time
         return "" if old else self._final.text
 
     def _clear(self) -> None:
-        """Take everything away: no hands come any more."""
+        """Delete all markers."""
         self._markers.publish(MarkerArray(markers=clearing(self._header)))
         self._partial.clear()
 

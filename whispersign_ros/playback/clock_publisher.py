@@ -1,4 +1,4 @@
-"""The time of what is played, on ``/clock``, for nodes that take the time from there."""
+"""Publish the time of the recording being played on ``/clock``, for nodes with use_sim_time."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from whispersign_ros.node import qos
 
 
 class ClockPublisher:
-    """Publishes the time that a recording has reached, again and again.
+    """Publishes the playback position of a recording at a fixed rate.
 
     Nothing is published before the first recording. After a recording the time stands still until
     the next one begins, which may be earlier: that is a jump in time.
 
     Args:
         node: owns the publisher.
-        rate: messages a second; 0 for none.
+        publish_rate: Hz; 0 publishes nothing.
     """
 
-    def __init__(self, node: Node, rate: float) -> None:
+    def __init__(self, node: Node, publish_rate: float) -> None:
         self._lock = threading.Lock()
         self._begin = self._end = 0  # stamps, nanoseconds
         self._speed = 0.0
         self._begun: float | None = None
-        if rate:
+        if publish_rate:
             self._publisher = qos.publish(node, ClockMessage, "/clock", qos.CLOCK)
             node.create_timer(
-                1 / rate, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+                1 / publish_rate, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
             )
 
-    def begin(self, begin: int, end: int, speed: float) -> None:
-        """A recording begins now; called from the thread that plays it.
+    def begin(self, begin: int, end: int, playback_speed: float) -> None:
+        """Start the clock of a recording; called from the thread that plays it.
 
         Args:
             begin: stamp of its first frame, as it is sent; nanoseconds.
-            end: that of its last frame.
-            speed: seconds of the recording in one second.
+            end: stamp of its last frame.
+            playback_speed: seconds of the recording per second.
         """
         with self._lock:
-            self._begin, self._end, self._speed = begin, end, speed
+            self._begin, self._end, self._speed = begin, end, playback_speed
             self._begun = time.monotonic()
 
     def _publish(self) -> None:

@@ -24,22 +24,20 @@ from whispersign_ros.playback.clock_publisher import ClockPublisher
 
 # Parameters that every node with a player has.
 SHARED_PARAMETERS = (
-    ParameterSpec("rate", 1.0, "speed of playing, 1 = as recorded", 0.01, 100.0),
+    ParameterSpec("playback_speed", 1.0, "1.0 plays as recorded, 2.0 twice as fast", 0.01, 100.0),
     ParameterSpec(
-        "frame_id", "", "frame_id of the headers; empty: that of the recording, or 'hands'"
+        "frame_id", "", "frame_id of the headers; empty keeps that of the recording, or 'hands'"
     ),
     ParameterSpec(
         "wait_for",
         [""],
-        "nodes that must listen to hands/* before the first frame is sent, e.g. recognition_node; "
-        "in any case somebody must listen to hands/raw",
+        "nodes that must subscribe to hands/* before the first frame, e.g. recognition_node; "
+        "hands/raw needs a subscriber in any case",
     ),
     ParameterSpec(
-        "wait_timeout", 60.0, "seconds to wait for them; playing then starts anyway", 0.0, 3600.0
+        "wait_timeout", 60.0, "seconds to wait for them; playback then starts anyway", 0.0, 3600.0
     ),
-    ParameterSpec(
-        "start_delay", 0.5, "seconds between finding them and the first frame", 0.0, 3600.0
-    ),
+    ParameterSpec("start_delay", 0.5, "seconds from then to the first frame", 0.0, 3600.0),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
 GRAPH_POLL = 0.1  # seconds between two looks at who subscribes
@@ -52,7 +50,7 @@ class PlayerOptions:
     """How recordings are played.
 
     Attributes:
-        rate: speed; stamps keep the recorded spacing at any rate.
+        playback_speed: seconds of the recording per second; stamps keep the recorded spacing.
         restamp: the first stamp of a recording becomes the time at which it is sent.
         one_stream: recordings follow each other as one stream; otherwise each begins at
             sequence 0, which resets every node downstream.
@@ -60,7 +58,7 @@ class PlayerOptions:
         frame_id, wait_for, wait_timeout, start_delay: see ``PARAMETERS``.
     """
 
-    rate: float
+    playback_speed: float
     restamp: bool
     one_stream: bool
     pause: float
@@ -176,10 +174,12 @@ class Player:
         labels = _labels(recording, shift, self._frame_id(recording))
         if self._clock is not None:
             first, last = (int(recording.stamps[place]) + shift for place in (0, -1))
-            self._clock.begin(first, last, self._options.rate)
+            self._clock.begin(first, last, self._options.playback_speed)
         begin = time.monotonic()
         for index, stamp in enumerate(recording.stamps.tolist()):
-            elapsed = (stamp - int(recording.stamps[0])) / NANOSECONDS / self._options.rate
+            elapsed = (
+                (stamp - int(recording.stamps[0])) / NANOSECONDS / self._options.playback_speed
+            )
             if self._stop.wait(max(0.0, begin + elapsed - time.monotonic())):
                 return
             if self._jumped.is_set() and self._options.restamp:

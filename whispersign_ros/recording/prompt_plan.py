@@ -1,4 +1,4 @@
-"""The plan of a session: which gloss is to be signed next, and what is still missing."""
+"""The order of the prompts of a session, and the takes still missing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from whispersign_model.recordings.takes import Take
 
 
 class PromptPlan:
-    """Prompts in rounds, each with every gloss that it still lacks.
+    """Prompts in rounds; each round holds every gloss that still lacks a take.
 
-    What lies in the folder counts, so that a session goes on where an earlier one ended.
+    Takes already in the folder count: a session resumes where an earlier one ended.
 
     Attributes:
-        glosses: what is signed, in the order given; several of one sentence joined by ``|``.
-        takes: of each gloss.
-        signer: who signs.
+        glosses: in the given order; ``|`` joins those of a sentence.
+        takes: per gloss.
+        signer: name of the signer.
 
     Args:
-        found: takes that are there, of any signer.
-        seed: of the order within each round; None keeps the order given.
+        found: existing takes, of any signer.
+        seed: shuffles each round; None keeps the given order.
 
     Raises:
-        ConfigError: there is no gloss, or one is given twice or has no name.
+        ConfigError: there is no gloss, or one is repeated or empty.
     """
 
     def __init__(
@@ -62,38 +62,38 @@ class PromptPlan:
 
     @property
     def current(self) -> Take | None:
-        """The take that is to be signed now; None when nothing is left."""
+        """The take to sign now; None when none is left."""
         return self._take(self._queue[0]) if self._queue else None
 
     @property
-    def following(self) -> str:
-        """What comes after the current one, "" for nothing."""
+    def next_gloss(self) -> str:
+        """The gloss after the current one, "" without one."""
         return self._queue[1] if len(self._queue) > 1 else ""
 
     @property
     def done(self) -> int:
-        """ClipStore that are kept; no more of a gloss than are wanted."""
+        """Takes kept, at most ``takes`` of each gloss."""
         return sum(min(self._kept[gloss], self.takes) for gloss in self.glosses)
 
     @property
     def total(self) -> int:
-        """ClipStore that are wanted."""
+        """Takes planned."""
         return len(self.glosses) * self.takes
 
     @property
     def missing(self) -> dict[str, int]:
-        """How many takes each gloss lacks; only those that lack any."""
+        """Missing takes of each incomplete gloss."""
         lacks = {gloss: self.takes - self._kept[gloss] for gloss in self.glosses}
         return {gloss: number for gloss, number in lacks.items() if number > 0}
 
     def kept(self) -> None:
-        """The current take is kept."""
+        """Count the current take, and go to the next."""
         gloss = self._queue.popleft()
         self._kept[gloss] += 1
         self._next[gloss] += 1
 
     def discarded(self, take: Take, now: bool) -> None:
-        """A kept take went wrong: its gloss is signed again, now or at the end."""
+        """Repeat the gloss of a discarded take, now or at the end."""
         self._kept[take.gloss] -= 1
         self._discarded[take.gloss] += 1
         if now:
@@ -102,15 +102,15 @@ class PromptPlan:
             self._queue.append(take.gloss)
 
     def later(self) -> None:
-        """The current take is signed at the end."""
+        """Move the current take to the end."""
         self._queue.rotate(-1)
 
     def skip(self) -> None:
-        """The current take is left out."""
+        """Remove the current take."""
         self._queue.popleft()
 
     def summary(self) -> list[str]:
-        """What each gloss has and lacks, in lines for people."""
+        """Return a line of text about the takes of each gloss."""
         width = max(len(gloss) for gloss in self.glosses)
         lines = []
         for gloss in self.glosses:
@@ -132,7 +132,7 @@ def glosses_of(prompt: str) -> list[str]:
 
 def _check(glosses: Sequence[str]) -> None:
     if not any(glosses):
-        raise ConfigError("glosses", "there are none", "name what is to be signed, e.g. HELLO STOP")
+        raise ConfigError("glosses", "there are none", "name some, e.g. HELLO STOP")
     for gloss in glosses:
         if not all(part.strip() for part in glosses_of(gloss)):
             raise ConfigError(f"glosses: '{gloss}'", "a gloss needs a name")

@@ -1,4 +1,4 @@
-"""The session of a session: prompts, countdowns and takes, by frames, by time and by commands."""
+"""The state machine of a recording session, driven by frames, time and commands."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from whispersign_ros.recording.prompt_plan import PromptPlan, glosses_of
 
 WAITING, COUNTDOWN, SIGNING = Prompt.WAITING, Prompt.COUNTDOWN, Prompt.SIGNING
 KEPT, PAUSED, ENDED = Prompt.KEPT, Prompt.PAUSED, Prompt.ENDED
-LEAST = NANOSECONDS // 10  # for which a hand must be seen, or it is no sign
-NO_FRAMES = "nothing comes on {topic}: is the sensor connected?"
-NO_HANDS = "no hand was seen: hold one over the sensor to go on"
+MIN_SIGN = NANOSECONDS // 10  # minimum time with hands in a take
+NO_FRAMES = "no frames on {topic}: is the sensor connected?"
+NO_HANDS = "no hands seen: show one to the sensor to continue"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds.
+    """Durations in seconds.
 
     Attributes:
         countdown: before each take.
-        signing: for one gloss; a sentence has so many more for each further gloss.
-        away: without a hand, after one was seen, that end a take; 0 waits for its full time.
+        signing: maximum for each gloss of a take.
+        away: without hands, after some were seen, that end a take; 0 never ends it early.
         rest: after each take.
-        silence: without a frame after which the session waits.
+        silence: without a frame until the session waits.
     """
 
     countdown: float
@@ -39,36 +39,36 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What a prompt shows besides the time left."""
+class PromptState:
+    """Content of a prompt, except the time left."""
 
     phase: int
     take: Take | None
-    following: str
+    next_gloss: str
     text: str
     done: int
     total: int
 
 
 class Recorder(Protocol):
-    """What a session does with its takes; each method may raise WhisperSignError."""
+    """Stores the takes of a session; each method may raise WhisperSignError."""
 
     def begin(self, take: Take) -> None:
-        """Frames belong to this take from now on."""
+        """Start a take with the next frame."""
 
     def keep(self, start: int, end: int) -> None:
-        """The take is good; signed between these capture times."""
+        """Store the take, labelled between these capture times."""
 
     def abandon(self, start: int, end: int) -> None:
-        """The take is none; it lasted from the one capture time to the other."""
+        """Drop the take between these capture times."""
 
     def discard(self, take: Take, start: int, end: int) -> None:
-        """A take that was kept went wrong."""
+        """Mark a stored take as discarded."""
 
 
 @dataclass
 class _TakeWindow:
-    """What came while a take was signed: capture times in nanoseconds, 0 = none yet."""
+    """Capture times of a take in nanoseconds, 0 without any: all frames, and those with hands."""
 
     first: int = 0
     last: int = 0
@@ -89,17 +89,17 @@ class _TakeWindow:
 
 
 class RecordingSession:
-    """Leads through a plan.
+    """Runs a prompt plan.
 
     Attributes:
-        trouble: why the sensor gives nothing, as far as somebody has said so.
+        trouble: the sensor's fault as diagnostics report it, "" without one.
 
     Args:
-        plan: what is signed.
-        timing: how long everything takes.
-        recorder: told what becomes of the takes.
-        topic: of the frames, as messages name it.
-        now: seconds, of a clock that never jumps.
+        plan: the takes to record.
+        timing: durations of the phases.
+        recorder: stores the takes.
+        topic: of the frames, for messages.
+        now: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -111,20 +111,20 @@ class RecordingSession:
         self._topic = topic
         self._window = _TakeWindow()
         self._sequence = SequenceTracker()
-        self._last: tuple[Take, int, int] | None = None  # that can be discarded
-        self._heard = now  # when the last frame came
+        self._last: tuple[Take, int, int] | None = None  # the last stored take
+        self._last_frame = now  # arrival
         self._awaited = ""  # "frames" or "hands", while waiting
         self._deadline = 0.0
         self.trouble = ""
-        self._shown = Shown(WAITING, plan.current, plan.following, "", plan.done, plan.total)
+        self._shown = PromptState(WAITING, plan.current, plan.next_gloss, "", plan.done, plan.total)
         if plan.current is None:
-            self._end(f"all {plan.total} takes are there")
+            self._end(f"all {plan.total} takes are recorded")
         else:
             self._wait("frames", self._no_frames())
 
     @property
-    def shown(self) -> Shown:
-        """What the prompt shows."""
+    def shown(self) -> PromptState:
+        """The current prompt."""
         return self._shown
 
     @property
@@ -133,21 +133,21 @@ class RecordingSession:
         return self._shown.phase
 
     def seconds_left(self, now: float) -> float:
-        """Until the phase ends; 0 where only an event ends it."""
+        """Return the time until the phase ends; 0 where only an event ends it."""
         timed = self.phase in (COUNTDOWN, SIGNING, KEPT)
         return max(0.0, self._deadline - now) if timed else 0.0
 
     def frame(self, stamp: int, sequence: int, hands: int, now: float) -> None:
-        """A frame has come; of a take it is written already."""
-        anew = self._sequence.at(sequence)
-        self._heard, self.trouble = now, ""
+        """Process a frame, which the recorder has already written."""
+        restart = self._sequence.update(sequence)
+        self._last_frame, self.trouble = now, ""
         if self.phase == WAITING:
             if self._awaited == "frames" or hands:
                 self._count_down(now)
         elif self.phase == SIGNING:
-            if anew or self._window.jumps(stamp):
+            if restart or self._window.jumps(stamp):
                 self._abandon()
-                self._count_down(now, "the sensor began anew: once more")
+                self._count_down(now, "the sensor restarted: repeat the sign")
                 return
             self._window.add(stamp, hands)
             gone = stamp - self._window.seen_last if self._window.seen_last else 0
@@ -155,9 +155,9 @@ class RecordingSession:
                 self._finish(now)
 
     def tick(self, now: float) -> None:
-        """Time has passed; to be called many times a second."""
+        """Advance the time; call it many times a second."""
         timed = self.phase in (COUNTDOWN, SIGNING)
-        if timed and now - self._heard > self._timing.silence:
+        if timed and now - self._last_frame > self._timing.silence:
             self._abandon()
             self._wait("frames", self._no_frames())
         elif self.phase == WAITING and self._awaited == "frames":
@@ -172,7 +172,7 @@ class RecordingSession:
             self._advance(now)
 
     def repeat(self, now: float) -> str:
-        """Sign the take under way, or the one before it, once more; say what happens.
+        """Repeat the current take, or the last one; return a message for the signer.
 
         Raises:
             WhisperSignError: there is none, or its bag cannot be written.
@@ -183,10 +183,10 @@ class RecordingSession:
             self._plan.discarded(self._discard_last(), now=True)
         self._resume(now)
         assert self._plan.current is not None
-        return f"{self._plan.current.gloss} once more"
+        return f"{self._plan.current.gloss} again"
 
     def discard(self, now: float) -> str:
-        """Throw the take under way, or the one before it, away; its gloss comes at the end.
+        """Discard the current take, or the last one; its gloss returns at the end.
 
         Raises:
             WhisperSignError: there is none, or its bag cannot be written.
@@ -201,21 +201,21 @@ class RecordingSession:
             take = self._discard_last()
             gloss = take.gloss
             self._plan.discarded(take, now=False)
-            self._show(self.phase, f"{gloss} was discarded, and will come again")
-        return f"{gloss} was discarded, and will come again"
+            self._show(self.phase, f"{gloss} discarded; it returns at the end")
+        return f"{gloss} discarded; it returns at the end"
 
     def pause(self, now: float) -> str:
-        """Wait until this is called again; say what happens."""
+        """Pause, or continue; return a message for the signer."""
         self._refuse_at_the_end()
         if self.phase == PAUSED:
             self._advance(now)
-            return "going on"
+            return "continuing"
         self._abandon()
         self._show(PAUSED, "paused")
         return "paused"
 
     def skip(self, now: float) -> str:
-        """Leave the take out; after a kept take, rest no longer. Say what comes."""
+        """Skip the take, or the rest after a stored one; return a message for the signer."""
         self._refuse_at_the_end()
         if self.phase != KEPT:
             self._abandon()
@@ -235,9 +235,9 @@ class RecordingSession:
         return "stopped"
 
     def fail(self, error: WhisperSignError) -> None:
-        """The take under way could not be written, and is gone: pause."""
+        """Pause after the current take could not be written and is lost."""
         self._window = _TakeWindow()
-        self._show(PAUSED, f"{error}; free the place, then go on: the take will come again")
+        self._show(PAUSED, f"{error}; free disk space and continue: the take is repeated")
 
     def _refuse_at_the_end(self) -> None:
         if self.phase == ENDED:
@@ -263,10 +263,10 @@ class RecordingSession:
         self._show(SIGNING, "")
 
     def _finish(self, now: float) -> None:
-        """The take is over: keep it, if there was a sign."""
+        """End the take, and store it if hands were seen."""
         window, take = self._window, self._plan.current
         assert take is not None
-        if window.seen_last - window.seen_first < LEAST:
+        if window.seen_last - window.seen_first < MIN_SIGN:
             self._abandon()
             self._wait("hands", NO_HANDS)
             return
@@ -281,11 +281,11 @@ class RecordingSession:
         self._deadline = now + self._timing.rest
         rate = window.frames / max((window.last - window.first) / NANOSECONDS, 1e-3)
         seconds = (end - start) / NANOSECONDS
-        self._show(KEPT, f"{seconds:.1f} s with hands, {rate:.0f} frames a second")
+        self._show(KEPT, f"{seconds:.1f} s with hands, {rate:.0f} frames per second")
         self._window = _TakeWindow()
 
     def _abandon(self) -> None:
-        """Leave the take under way, if there is one."""
+        """Drop the current take, if there is one."""
         if self.phase == SIGNING:
             self._recorder.abandon(self._window.first, self._window.last)
             self._window = _TakeWindow()
@@ -294,12 +294,12 @@ class RecordingSession:
         if self._plan.current is not None:
             self._count_down(now)
         elif self._plan.missing:
-            self._end("the end; some takes were left out")
+            self._end("the end; some takes were skipped")
         else:
-            self._end(f"all {self._plan.total} takes are there")
+            self._end(f"all {self._plan.total} takes are recorded")
 
     def _resume(self, now: float) -> None:
-        """Count down anew, unless something must come first."""
+        """Restart the countdown, unless the session waits or is paused."""
         if self.phase in (WAITING, PAUSED):
             self._show(self.phase, self._shown.text)
         else:
@@ -308,7 +308,7 @@ class RecordingSession:
     def _discard_last(self) -> Take:
         self._refuse_at_the_end()
         if self._last is None:
-            raise WhisperSignError("the session", "has no take that could be discarded")
+            raise WhisperSignError("the session", "has no take to discard")
         take, start, end = self._last
         self._recorder.discard(take, start, end)
         self._last = None
@@ -322,9 +322,9 @@ class RecordingSession:
         self._show(ENDED, text)
 
     def _show(self, phase: int, text: str) -> None:
-        plan, take, following = self._plan, self._plan.current, self._plan.following
+        plan, take, next_gloss = self._plan, self._plan.current, self._plan.next_gloss
         if phase == KEPT and self._last is not None:
-            take, following = self._last[0], take.gloss if take else ""
+            take, next_gloss = self._last[0], take.gloss if take else ""
         elif phase == ENDED:
-            take, following = None, ""
-        self._shown = Shown(phase, take, following, text, plan.done, plan.total)
+            take, next_gloss = None, ""
+        self._shown = PromptState(phase, take, next_gloss, text, plan.done, plan.total)

@@ -18,7 +18,7 @@ from whispersign_msgs.msg import GlossAnnotation, HandFrame
 from whispersign_ros.conversions.messages import annotation_message
 from whispersign_ros.recording.prompt_plan import glosses_of
 
-LEAD = NANOSECONDS // 2  # of what came before a take begins that its bag has too
+LEAD = NANOSECONDS // 2  # before a take that its bag includes
 
 
 class _Arrived(NamedTuple):
@@ -29,17 +29,16 @@ class _Arrived(NamedTuple):
 
 
 class TakeRecorder:
-    """Holds the bag of the take under way, and the last half second before it.
+    """Writes the bag of the current take, including the half second before it.
 
     Attributes:
         sensor: the source of the last frame.
 
     Args:
         out: the folder of takes.
-        frames_topic: where frames come from, in full.
-        annotation_topic: where annotations go, in full.
-        publish: sends an annotation.
-        clock: the time at which something arrives, nanoseconds.
+        frames_topic, annotation_topic: fully qualified names.
+        publish: publishes an annotation.
+        clock: returns the arrival time in nanoseconds.
     """
 
     def __init__(
@@ -57,20 +56,20 @@ class TakeRecorder:
         self._publish = publish
         self._clock = clock
         self._frame_id = ""
-        self._recent: deque[tuple[int, _Arrived]] = deque()  # with a time that never stands still
+        self._recent: deque[tuple[int, _Arrived]] = deque()  # with its monotonic time
         self._writer: TakeWriter | None = None
 
     def take_frame(self, message: HandFrame) -> None:
-        """Take a frame.
+        """Write a frame.
 
         Raises:
-            BagError: the bag cannot be written; the take under way is gone.
+            BagError: the bag cannot be written; the current take is lost.
         """
         self.sensor, self._frame_id = message.source, message.header.frame_id
         self.take_bytes(self._frames_topic, HAND_FRAME, serialize_message(message))
 
     def take_bytes(self, topic: str, kind: str, data: bytes) -> None:
-        """Take a message of any topic in its serialised form; see ``take_frame``."""
+        """Write a serialised message of any topic; see ``take_frame``."""
         arrived = _Arrived(topic, kind, data, self._clock())
         if self._writer is not None:
             self._write(arrived)
@@ -81,7 +80,7 @@ class TakeRecorder:
             self._recent.popleft()
 
     def begin(self, take: Take) -> None:
-        """Open the bag of a take, with what has just been seen.
+        """Open the bag of a take, and write the messages of the last half second.
 
         Raises:
             BagError: it cannot be written.
@@ -91,10 +90,10 @@ class TakeRecorder:
             self._write(self._recent.popleft()[1])
 
     def keep(self, start: int, end: int) -> None:
-        """Close the bag with its annotation, then publish that.
+        """Write the annotation, close the bag, and publish the annotation.
 
         Raises:
-            BagError: it cannot be written; the take is gone.
+            BagError: it cannot be written; the take is lost.
         """
         writer = self._writer
         assert writer is not None
@@ -106,7 +105,7 @@ class TakeRecorder:
         self._publish(annotation)
 
     def abandon(self, start: int, end: int) -> None:
-        """Leave no bag, and tell other recorders that these frames are for nothing."""
+        """Delete the bag, and publish an annotation that discards these frames."""
         writer, self._writer = self._writer, None
         if writer is None:
             return
@@ -115,10 +114,10 @@ class TakeRecorder:
             self._publish(self._annotation(writer.take, start, end, keep=False))
 
     def discard(self, take: Take, start: int, end: int) -> None:
-        """Say in the bag of a kept take that it went wrong, and publish that.
+        """Mark the bag of a kept take as discarded, and publish that.
 
         Raises:
-            BagError: the bag cannot be written anew.
+            BagError: the bag cannot be rewritten.
         """
         annotation = self._annotation(take, start, end, keep=False)
         data = serialize_message(annotation)
@@ -126,7 +125,7 @@ class TakeRecorder:
         self._publish(annotation)
 
     def close(self) -> None:
-        """Leave nothing unfinished behind."""
+        """Delete the bag of an unfinished take."""
         if self._writer is not None:
             self._writer.drop()
         self._writer = None

@@ -1,4 +1,4 @@
-"""A session on a terminal: prompts that change in place, single keys; plain lines elsewhere."""
+"""The session on a terminal: prompts updated in place, and single keys; elsewhere plain lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from whispersign_ros.recording.session import (
     PAUSED,
     SIGNING,
     WAITING,
-    Shown,
+    PromptState,
 )
 
 KEYS = {"r": "repeat", "d": "discard", "p": "pause", " ": "pause", "n": "next", "q": "stop"}
@@ -37,11 +37,11 @@ STYLES = {SIGNING: "bold green", COUNTDOWN: "yellow", KEPT: "blue", ENDED: "blue
 class Terminal:
     """Shows the prompts on standard output, and reads keys from standard input.
 
-    To be used as ``with Terminal() as terminal``: the terminal is left as it was found.
+    A context manager, which restores the terminal's state.
 
     Args:
-        keys: read keys, where standard input is a terminal that this process has.
-        console: where to write.
+        keys: read keys if standard input is the terminal of a foreground process.
+        console: the output.
     """
 
     def __init__(self, keys: bool = True, console: Console | None = None) -> None:
@@ -51,7 +51,7 @@ class Terminal:
         self._keyboard: int | None = None
         self._live: Live | None = None
         self._about: tuple[object, ...] = ()  # what the last prompt was about
-        self._told = ""
+        self._message = ""
         self._out = Path()
 
     def __enter__(self) -> Terminal:
@@ -84,56 +84,55 @@ class Terminal:
         return [KEYS[key] for key in typed.lower() if key in KEYS]
 
     def welcome(self, plan: PromptPlan, out: Path, unfinished: int) -> None:
-        """Say what the session is about."""
+        """Print the plan."""
         self._out = out
         who = f" by {plan.signer}" if plan.signer else ""
         self._console.print(
             f"{len(plan.glosses)} glosses, {plan.takes} takes of each{who}, to {out}: "
-            f"{plan.done} of {plan.total} are there"
+            f"{plan.done} of {plan.total} are recorded"
         )
         if unfinished:
             self._console.print(
-                f"{unfinished} unfinished take of a session that was cut off was removed: "
-                "it comes again"
+                f"removed {unfinished} unfinished take of an interrupted session; it is repeated"
             )
 
     def tell(self, text: str) -> None:
-        """Say something besides the prompt, until the prompt changes."""
-        self._told = text
+        """Show a message until the prompt changes."""
+        self._message = text
         if self._live is None:
             self._console.print(text)
 
-    def show(self, shown: Shown, left: float) -> None:
-        """Show a prompt: in place, or, where that cannot be, a line for each change."""
+    def show(self, shown: PromptState, left: float) -> None:
+        """Show a prompt: in place, or a line for each change where that is not possible."""
         about = (shown.phase, shown.take, shown.text)
         new, self._about = about != self._about, about
         if self._live is not None:
-            self._told = "" if new else self._told
+            self._message = "" if new else self._message
             self._live.update(self._panel(shown, left), refresh=True)
         elif new:
             self._console.print(_line(shown, left))
 
     def farewell(self, plan: PromptPlan) -> None:
-        """Say what there is, what is missing, and how to go on."""
+        """Print the takes, the missing ones, and the next steps."""
         if self._live is not None:
             self._live.stop()
         for line in ["", *plan.summary(), "", *next_steps(self._out, plan)]:
             self._console.print(line)
 
-    def _panel(self, shown: Shown, left: float) -> Panel:
+    def _panel(self, shown: PromptState, left: float) -> Panel:
         head = Text(_headline(shown, left), style=STYLES.get(shown.phase, "bold red"))
         bar = ProgressBar(total=max(shown.total, 1), completed=shown.done, width=72)
-        after = f"   then {shown.following}" if shown.following else ""
+        after = f"   then {shown.next_gloss}" if shown.next_gloss else ""
         count = Text(f"{shown.done} of {shown.total}{after}", style="dim")
         keys = [Text(HELP, style="dim")] if self._keyboard is not None else []
         return Panel(
-            Group(head, Text(self._told or shown.text), bar, count, *keys),
+            Group(head, Text(self._message or shown.text), bar, count, *keys),
             width=76,
             title="recording",
         )
 
 
-def _headline(shown: Shown, left: float) -> str:
+def _headline(shown: PromptState, left: float) -> str:
     gloss = shown.take.gloss.replace("|", " ") if shown.take else ""
     return {
         WAITING: "waiting",
@@ -145,8 +144,8 @@ def _headline(shown: Shown, left: float) -> str:
     }[shown.phase]
 
 
-def _line(shown: Shown, left: float) -> str:
-    """Return a plain line about a prompt."""
+def _line(shown: PromptState, left: float) -> str:
+    """Return a prompt as a line of text."""
     place = f"{shown.done}/{shown.total}"
     words = [f"{place:>7}", _headline(shown, left)]
     if shown.text:
@@ -155,7 +154,7 @@ def _line(shown: Shown, left: float) -> str:
 
 
 def _own_keyboard() -> int | None:
-    """Return the descriptor of the terminal on standard input, if this process may read it."""
+    """Return the descriptor of standard input if it is this foreground process's terminal."""
     try:
         descriptor = sys.stdin.fileno()
     except (AttributeError, OSError):  # there is no standard input

@@ -1,4 +1,4 @@
-"""A robot on two wheels, as a point with a heading: exact arcs between its commands."""
+"""Unicycle model of a differential-drive robot, integrated exactly along arcs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 STRAIGHT = 1e-9  # rad: below it an arc is a straight line
-ARC_STEP = math.radians(10)  # of an arc between two points of the way
+ARC_STEP = math.radians(10)  # of an arc between two points of the trajectory
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the robot is.
+    """Pose of the robot.
 
     Attributes:
         x, y: metres; x is straight ahead at the beginning, y to the left.
@@ -36,12 +36,12 @@ class Pose:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the way.
+    """A point of the trajectory.
 
     Attributes:
         time: seconds.
-        pose: there.
-        distance: driven from the point before to here, metres; below 0 backwards.
+        pose: at that time.
+        distance: metres from the previous point; negative: backwards.
     """
 
     time: float
@@ -50,52 +50,52 @@ class Point:
 
 
 class Unicycle:
-    """Integrates the speeds it is given, and stops by itself when it is given none.
+    """Integrates velocity commands, and stops without a command for ``timeout`` seconds.
 
     Attributes:
-        way: its points, the newest ones.
+        trajectory: the newest points.
 
     Args:
-        timeout: seconds after a command at which the robot stops by itself.
-        now: seconds, at the beginning.
-        kept: points of the way, at most.
+        timeout: seconds without a command until the robot stops.
+        now: start time, seconds.
+        kept: maximum number of points.
     """
 
     def __init__(self, timeout: float, now: float, kept: int = 20_000) -> None:
         self._timeout = timeout
-        self._speed = self._rate = 0.0
+        self._linear = self._angular = 0.0
         self._until = now
-        self.way = deque([Point(now, Pose())], kept)
+        self.trajectory = deque([Point(now, Pose())], kept)
 
     @property
     def pose(self) -> Pose:
-        """Where it was when time was last told."""
-        return self.way[-1].pose
+        """The pose at the last ``advance``."""
+        return self.trajectory[-1].pose
 
-    def command(self, speed: float, rate: float, now: float) -> None:
-        """Take a speed (m/s) and a rate of turning (rad/s, anticlockwise)."""
+    def command(self, linear: float, angular: float, now: float) -> None:
+        """Set the linear (m/s) and angular (rad/s, anticlockwise) velocity."""
         self.advance(now)
-        self._speed, self._rate = speed, rate
+        self._linear, self._angular = linear, angular
         self._until = now + self._timeout
 
     def advance(self, now: float) -> Pose:
-        """Move on to a time, and return the pose there."""
+        """Integrate up to a time, and return the pose."""
         for moment in (min(now, self._until), now):
-            last = self.way[-1]
+            last = self.trajectory[-1]
             seconds = moment - last.time
             if seconds > 0:
                 self._go(seconds if moment <= self._until else 0.0, moment)
         return self.pose
 
     @property
-    def told_to_stand(self) -> bool:
-        """The last command was to stand."""
-        return not self._speed and not self._rate
+    def stopped(self) -> bool:
+        """The last command was to stop."""
+        return not self._linear and not self._angular
 
     def between(self, begin: float, end: float) -> tuple[float, float]:
-        """Return the metres driven (backwards below 0) and radians turned between two times."""
+        """Return the metres driven (negative: backwards) and radians turned between two times."""
         distance = turn = 0.0
-        for before, after in pairwise(self.way):
+        for before, after in pairwise(self.trajectory):
             span = after.time - before.time
             share = (min(after.time, end) - max(before.time, begin)) / span
             if share > 0:
@@ -104,8 +104,8 @@ class Unicycle:
         return distance, turn
 
     def at(self, moment: float) -> Pose:
-        """Return the pose at a time of the way."""
-        for before, after in pairwise(self.way):
+        """Return the pose at a time of the trajectory."""
+        for before, after in pairwise(self.trajectory):
             if after.time >= moment:
                 share = max(0.0, (moment - before.time) / (after.time - before.time))
                 turn = after.pose.heading - before.pose.heading
@@ -113,14 +113,19 @@ class Unicycle:
         return self.pose
 
     def _go(self, seconds: float, end: float) -> None:
-        """Move for some seconds, then wait for the rest of the time to ``end``."""
-        distance, turn = self._speed * seconds, self._rate * seconds
+        """Move for some seconds, then stand until ``end``."""
+        distance, turn = self._linear * seconds, self._angular * seconds
         steps = max(1, math.ceil(abs(turn) / ARC_STEP))
-        last = self.way[-1]
-        if not distance and not turn and len(self.way) > 1 and self.way[-2].pose == last.pose:
-            self.way[-1] = replace(last, time=end)  # it still stands: only the time goes on
+        last = self.trajectory[-1]
+        if (
+            not distance
+            and not turn
+            and len(self.trajectory) > 1
+            and self.trajectory[-2].pose == last.pose
+        ):
+            self.trajectory[-1] = replace(last, time=end)  # still standing
             return
         for step in range(1, steps + 1):
             pose = self.pose.moved(distance / steps, turn / steps)
             moment = last.time + (end - last.time) * step / steps
-            self.way.append(Point(moment, pose, distance / steps))
+            self.trajectory.append(Point(moment, pose, distance / steps))

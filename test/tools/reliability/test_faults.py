@@ -10,7 +10,7 @@ from reliability import faults, scenario
 from reliability.faults import Row, line, main, play, table
 from reliability.live import BrokenError
 from reliability.scenario import Outcome, Scenario, survive
-from reliability.watch import RecognizedSign
+from whispersign_ros.graph.monitor import GraphTimeoutError, TimedGloss
 
 SECOND = 10**9
 
@@ -22,14 +22,14 @@ class Staged:
         self.clock = 0.0
         self.missing = missing
         self.seconds = again
-        self.made: list[RecognizedSign] = []
+        self.made: list[TimedGloss] = []
         monkeypatch.setattr(scenario.time, "monotonic", lambda: self.clock)
 
     def _sign(self, gloss):
         self.clock += 1.0
-        self.made.append(RecognizedSign(gloss, 0, SECOND // 2, self.clock))
+        self.made.append(TimedGloss(gloss, 0, SECOND // 2, self.clock))
 
-    def people(self):
+    def source(self):
         return SimpleNamespace(signed=self.made)
 
     def mid_sign(self):
@@ -48,11 +48,11 @@ class Staged:
         return self.seconds
 
     def unrecognised(self, since):
-        return [sign for sign in self.made if sign.at >= since and sign.gloss in self.missing]
+        return [sign for sign in self.made if sign.arrival >= since and sign.gloss in self.missing]
 
     def until(self, condition, what, limit):
         if not condition():
-            raise BrokenError(what)
+            raise GraphTimeoutError("graph", what)
 
 
 def test_signs_made_meanwhile_may_be_lost_where_that_is_not_promised(monkeypatch):

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from reliability import soak
-from reliability.soak import Look, figures, main, table
-from reliability.watch import RecognizedSign, Report
+from reliability.soak import Sample, figures, main, table
+from whispersign_ros.graph.monitor import Report, TimedGloss
 from whispersign_ros.graph.process_usage import Usage
 
 SECOND = 10**9
@@ -17,7 +17,7 @@ MINUTES = 2.0
 
 
 def _sign(gloss, second):
-    return RecognizedSign(gloss, second * SECOND, (second + 1) * SECOND, 0.0)
+    return TimedGloss(gloss, second * SECOND, (second + 1) * SECOND, 0.0)
 
 
 def _watch(last_wrong=0):
@@ -31,21 +31,21 @@ def _watch(last_wrong=0):
         "recognition_node": Report(0, "", {"received": "7200", "dropped_steps_missed": "0"}, 0.0),
         "command_node": Report(0, "", {"dropped_calls": "3"}, 0.0),  # nobody offers the service
     }
-    return SimpleNamespace(signed=signed, finals=finals, reports=reports)
+    return SimpleNamespace(annotated=signed, finals=finals, reports=reports)
 
 
-def _looks(growth=0.0, begin=20.0):
-    """40 looks; a node of 100 MB that grows until ``begin`` in any case, and by ``growth`` then."""
-    looks = []
+def _samples(growth=0.0, begin=20.0):
+    """Return 40 samples of a node of 100 MB: it grows until ``begin``, and by ``growth`` later."""
+    samples = []
     for place in range(40):
         at = place * 3.0
         warming, growing = min(at, begin / 2) * 3, growth * place / 39
-        looks.append(Look(at, Usage({"a": 5 + 0.25 * at}, {"a": 100 + warming + growing})))
-    return looks
+        samples.append(Sample(at, Usage({"a": 5 + 0.25 * at}, {"a": 100 + warming + growing})))
+    return samples
 
 
 def test_a_graph_that_keeps_its_promises(capsys):
-    found = figures(_watch(), _looks(), [1.0, 2.0], MINUTES)
+    found = figures(_watch(), _samples(), [1.0, 2.0], MINUTES)
     assert found.broken == []
     assert (found.frames, found.signs, found.load) == (14400, 60, 1.5)
     assert found.missed == {}
@@ -56,13 +56,13 @@ def test_a_graph_that_keeps_its_promises(capsys):
 
 
 def test_what_grows_after_the_warm_up_is_told():
-    found = figures(_watch(), _looks(growth=8.0), [1.0], MINUTES)
+    found = figures(_watch(), _samples(growth=8.0), [1.0], MINUTES)
     assert found.growth_mb["a"] == pytest.approx(6.7, abs=0.5)
     assert found.broken == [f"a grew by {found.growth_mb['a']:.1f} MB"]
 
 
 def test_glosses_that_go_wrong_towards_the_end_are_told():
-    found = figures(_watch(last_wrong=3), _looks(), [1.0], MINUTES)
+    found = figures(_watch(last_wrong=3), _samples(), [1.0], MINUTES)
     assert found.right_first == 1.0
     assert found.right_last == pytest.approx(1 - 3 / 30)
     assert found.broken == ["glosses right: 100.0%, then 90.0%"]
@@ -71,7 +71,7 @@ def test_glosses_that_go_wrong_towards_the_end_are_told():
 def test_one_lost_step_breaks_a_promise(monkeypatch, tmp_path, capsys):
     watch = _watch()
     watch.reports["recognition_node"].values["dropped_steps_missed"] = "1"
-    found = figures(watch, _looks(), [1.0], MINUTES)
+    found = figures(watch, _samples(), [1.0], MINUTES)
     monkeypatch.setattr(soak, "soak", lambda minutes, model: found)
     document = tmp_path / "R.md"
     document.write_text("before\n<!-- soak -->\nold\n<!-- /soak -->\nafter\n")
@@ -86,7 +86,7 @@ def test_one_lost_step_breaks_a_promise(monkeypatch, tmp_path, capsys):
 
 
 def test_a_document_without_marks_is_one_line(monkeypatch, tmp_path, capsys):
-    found = figures(_watch(), _looks(), [1.0], MINUTES)
+    found = figures(_watch(), _samples(), [1.0], MINUTES)
     monkeypatch.setattr(soak, "soak", lambda minutes, model: found)
     document = tmp_path / "R.md"
     document.write_text("nothing")

@@ -21,7 +21,8 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import load_backend
 from whispersign_ros.benchmarks import graph
-from whispersign_ros.benchmarks.graph import Heard, _figures, _key, table
+from whispersign_ros.benchmarks.graph import _figures, _key, table
+from whispersign_ros.benchmarks.trace import GraphTrace
 from whispersign_ros.graph.process_usage import Usage
 
 GRAPH = {"recognition_node", "preprocessing_node", "smoothing_node", "replay_node"}
@@ -30,14 +31,14 @@ LATER = 11_000_000
 
 
 @pytest.fixture(scope="module")
-def heard(model, recipe, recording):
-    """What a graph would have given that is LATE with features and LATER with results."""
+def traced(model, recipe, recording):
+    """Return the trace of a graph that publishes features LATE and results LATER."""
     block = Preprocessor(recipe).process(recording)
     stamps = block.stamps.tolist()
     recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
     results = [result for result in recognizer.push(block.frames, block.stamps) if result.glosses]
     assert {result.final for result in results} == {False, True}
-    return Heard(
+    return GraphTrace(
         results=[(_key(result), result.stamp + LATER) for result in results],
         features=[
             (index, stamp, stamp + LATE, frame)
@@ -46,35 +47,35 @@ def heard(model, recipe, recording):
         received={"preprocessing_node": len(recording) - 2, "recognition_node": len(stamps) - 1},
         begin=Usage({"a": 1.0, "b": 2.0}, {"a": 10.0, "b": 20.0}),
         end=Usage({"a": 1.5, "b": 2.1}, {"a": 11.0, "b": 21.0}),
-        watched=2.0,
+        measured=2.0,
     )
 
 
-def test_delays_are_counted_from_the_frame_that_brought_each_result(heard, model, recording):
-    figures = _figures(heard, model, recording)
+def test_delays_are_counted_from_the_frame_that_brought_each_result(traced, model, recording):
+    figures = _figures(traced, model, recording)
     for percent in (50, 95):
         assert figures[f"partial_ms_p{percent}"] == pytest.approx(11)
         assert figures[f"final_extra_ms_p{percent}"] == pytest.approx(11)
         assert figures[f"features_ms_p{percent}"] == pytest.approx(7)
-    assert figures["partials"] + figures["finals"] == len(heard.results)
+    assert figures["partials"] + figures["finals"] == len(traced.results)
     assert figures["unmatched"] == 0
 
 
-def test_processor_memory_and_losses_are_those_of_the_nodes(heard, model, recording):
-    figures = _figures(heard, model, recording)
+def test_processor_memory_and_losses_are_those_of_the_nodes(traced, model, recording):
+    figures = _figures(traced, model, recording)
     assert figures["cpu_percent_by_node"] == {"a": 25.0, "b": 5.0}
     assert figures["cpu_percent"] == 30.0
     assert figures["rss_mb"] == {"a": 11.0, "b": 21.0}
     assert (figures["frames"], figures["lost"]) == (len(recording), 2 + 1)
 
 
-def test_a_result_that_came_and_one_that_did_not_are_told(heard, model, recording):
-    (final, utterance, spans), arrival = heard.results[0]
+def test_a_result_that_came_and_one_that_did_not_are_told(traced, model, recording):
+    (final, utterance, spans), arrival = traced.results[0]
     strange = ((final, utterance + 1000, spans), arrival)
-    mixed = replace(heard, results=[strange, *heard.results[1:]])
+    mixed = replace(traced, results=[strange, *traced.results[1:]])
     figures = _figures(mixed, model, recording)
     assert figures["unmatched"] == 2
-    assert figures["partials"] + figures["finals"] == len(heard.results) - 1
+    assert figures["partials"] + figures["finals"] == len(traced.results) - 1
 
 
 @pytest.mark.graph
@@ -143,7 +144,8 @@ def test_the_command_writes_the_graph_of_the_model(monkeypatch, tmp_path, capsys
 @pytest.mark.parametrize("only", [None, "graph"])
 def test_without_ros_the_graph_is_left_out_or_refused(monkeypatch, capsys, only):
     monkeypatch.setitem(sys.modules, "rclpy", None)
-    monkeypatch.delitem(sys.modules, "whispersign_ros.benchmarks.graph", raising=False)
+    for module in ("benchmarks.graph", "benchmarks.trace", "graph.monitor"):
+        monkeypatch.delitem(sys.modules, f"whispersign_ros.{module}", raising=False)
     arguments = SimpleNamespace(only=only, model=None)
     if only:
         with pytest.raises(ModuleNotFoundError):

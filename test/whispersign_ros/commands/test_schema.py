@@ -104,9 +104,9 @@ def test_the_files_of_the_package_fit_the_bundled_model(name):
         ("{data: true}", "{data: 1}", 12, "should be true or false, not 1"),
         (
             "topic: lamp",
-            "topic: lamp\n      rate: 5.0",
+            "topic: lamp\n      publish_rate: 5.0",
             11,
-            "publish.rate: is no key that is known here",
+            "publish.publish_rate: is no key that is known here",
         ),
         ("gloss: ON", "gloss: 1", 8, "Input should be a valid string"),
         ("gloss: ON", "gloss: STOP", 8, "STOP stops already"),
@@ -117,7 +117,12 @@ def test_the_files_of_the_package_fit_the_bundled_model(name):
         ("confidence: 0.3", "confidence: 1.1", 3, "less than or equal to 1"),
         ("confidence: 0.3", "confidence: .nan", 3, "finite number"),
         ("gloss: ON", "gloss: ON\n    mode: hold", 8, "hold on topic 'lamp', where stop publishes"),
-        ("gloss: ON", "gloss: ON\n    rate: 5.0", 8, "'rate' is for mode hold or repeat"),
+        (
+            "gloss: ON",
+            "gloss: ON\n    publish_rate: 5.0",
+            8,
+            "'publish_rate' is for mode hold",
+        ),
         ("gloss: ON", "gloss: ON\n    within: 5.0", 8, "'within' is for a sequence or repeats"),
         ("mode: hold", "mode: repeat", 13, "'duration' is for mode repeat, which needs it"),
         ("mode: hold", "mode: hold\n    duration: 1.0", 13, "'duration' is for mode repeat"),
@@ -126,9 +131,9 @@ def test_the_files_of_the_package_fit_the_bundled_model(name):
         ("gloss: YES", "sequence: [YES, GO]\n    gloss: YES", 17, "one of the two"),
         ("    call: {service: dock, type: std_srvs/srv/Trigger}\n", "", 17, "neither 'publish'"),
         ("topic: lamp", "topic: cmd_vel", 11, "has type geometry_msgs/msg/Twist elsewhere"),
-        ("gloss: YES", "gloss: YES\n    gloss: NO", 18, "'gloss' stands twice"),
-        ("gloss: HELLO", "gloss: &x HELLO\n  confidence: *x", 7, "a reference (*name)"),
-        ("gloss: HELLO", "gloss: [HELLO", 7, "is not YAML that is read here"),
+        ("gloss: YES", "gloss: YES\n    gloss: NO", 18, "duplicate key"),
+        ("gloss: HELLO", "gloss: &x HELLO\n  confidence: *x", 7, "an alias (*name)"),
+        ("gloss: HELLO", "gloss: [HELLO", 7, "is not valid YAML here"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(fault, old, new, line, says):
@@ -150,6 +155,9 @@ def test_a_file_without_a_stop_is_refused(faults):
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(CommandsError, match=r"missing\.yaml: cannot be read"):
         read_commands(tmp_path / "missing.yaml")
+    (tmp_path / "text.yaml").write_text("hello")
+    with pytest.raises(CommandsError, match=r"text\.yaml:1: Input should be"):
+        read_commands(tmp_path / "text.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CommandsError, match=r"binary\.yaml: is no UTF-8 text"):
+    with pytest.raises(CommandsError, match=r"binary\.yaml: is not UTF-8 text"):
         read_commands(tmp_path / "binary.yaml")

@@ -19,6 +19,8 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_ros.commands.schema import read_commands
 from whispersign_ros.demo.drive_demo import DriveMonitor, Leg, _base, _report
 from whispersign_ros.demo.expected_commands import Event
+from whispersign_ros.graph.child_processes import Children
+from whispersign_ros.graph.monitor import GraphMonitor
 from whispersign_ros.node.assets import DEMO_BAG
 from whispersign_ros.nodes.robot_node import RobotNode
 
@@ -61,7 +63,7 @@ def test_a_made_up_person_drives_by_the_bundled_commands(tmp_path):
         *("--json", tmp_path / "out.json"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "signed for: GO LEFT STOP\nwas told:   GO LEFT STOP\n" in done.stdout
+    assert "expected:  GO LEFT STOP\ncommanded: GO LEFT STOP\n" in done.stdout
     assert done.stdout.endswith("the robot did what was signed\n")
     assert "<!-- LEFT, STOP -->" in (tmp_path / "way.svg").read_text()
     out = json.loads((tmp_path / "out.json").read_text())
@@ -84,7 +86,7 @@ def test_recordings_drive_a_stamped_base_by_other_commands_and_a_wrong_label_giv
     write_bag(tmp_path / "2", Signer(86).sign_sentence(["STOP"]))
     done = _demo("--bag", tmp_path / "1", tmp_path / "2", "--commands", file)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "signed for: LEFT STOP\nwas told:   GO STOP\n" in done.stdout
+    assert "expected:  LEFT STOP\ncommanded: GO STOP\n" in done.stdout
     assert "m ahead" in done.stdout
     assert "did NOT do what was signed" in done.stdout
 
@@ -95,7 +97,7 @@ def test_recordings_drive_a_stamped_base_by_other_commands_and_a_wrong_label_giv
         (("--sign", "HELLO,SING"), "SING"),
         (("--commands", "FILE", "--model", "MODEL"), "mine.yaml:9: .*gloss 'LEFT' is not in"),
         (("--commands", "NONE"), "does not exist|No such file|cannot be read"),
-        (("--bag", DEMO_BAG, "--sign", "GO"), "--sign: is for a made-up person"),
+        (("--bag", DEMO_BAG, "--sign", "GO"), "--sign: is for the synthetic signer"),
     ],
 )
 def test_what_is_at_fault_is_one_line_and_2(arguments, says, file, model, tmp_path, capsys):
@@ -127,8 +129,9 @@ def test_options_of_driving_need_it(capsys):
 
 
 @pytest.fixture
-def witness(graph, recording):
-    return graph.add(DriveMonitor(graph.start(RobotNode), [recording]))
+def driven(graph):
+    monitor = graph.add(GraphMonitor(Children()))
+    return DriveMonitor(monitor, graph.start(RobotNode).robot)
 
 
 def _state(**values):
@@ -137,15 +140,15 @@ def _state(**values):
     return DiagnosticStatus(values=[KeyValue(key=k, value=v) for k, v in pairs.items()])
 
 
-def test_a_stop_by_silence_counts_while_signs_are_played_and_not_after(witness):
-    witness._on_diagnostics(_state())
-    witness._on_diagnostics(_state(active="GO", last_command="GO"))
-    witness._on_diagnostics(_state(last_command="GO", stopped="x is silent"))
-    assert [str(leg.event) for leg in witness.legs()] == ["GO", "(x is silent)"]
-    witness._on_diagnostics(_state(active="GO", last_command="GO", stopped="x is silent"))
-    witness.finalized(source_ended=True)
-    witness._on_diagnostics(_state(last_command="GO", stopped="y is silent"))
-    assert [str(leg.event) for leg in witness.legs()] == ["GO", "(x is silent)", "GO"]
+def test_a_stop_by_silence_counts_while_signs_are_played_and_not_after(driven):
+    driven._on_command_state(_state())
+    driven._on_command_state(_state(active="GO", last_command="GO"))
+    driven._on_command_state(_state(last_command="GO", stopped="x is silent"))
+    assert [str(leg.event) for leg in driven.legs()] == ["GO", "(x is silent)"]
+    driven._on_command_state(_state(active="GO", last_command="GO", stopped="x is silent"))
+    driven._monitor.source_ended = True
+    driven._on_command_state(_state(last_command="GO", stopped="y is silent"))
+    assert [str(leg.event) for leg in driven.legs()] == ["GO", "(x is silent)", "GO"]
 
 
 @pytest.mark.parametrize(
@@ -160,20 +163,20 @@ def test_a_stop_by_silence_counts_while_signs_are_played_and_not_after(witness):
         ([("LEFT", 0.0, 0.001)], ["LEFT"], False),
     ],
 )
-def test_it_is_right_where_all_was_done_in_order_and_as_told(
-    witness, file, legs, wanted, right, capsys
+def test_it_is_right_where_all_was_done_in_order_and_as_commanded(
+    driven, file, legs, wanted, right, capsys
 ):
     done = [Leg(Event(name, True), 0.0, distance, turn) for name, distance, turn in legs]
     commands = read_commands(file).commands
-    assert _report([Event(name, True) for name in wanted], done, witness, commands) is right
-    assert capsys.readouterr().out.startswith(f"signed for: {' '.join(wanted)}\n")
+    assert _report([Event(name, True) for name in wanted], done, driven.robot, commands) is right
+    assert capsys.readouterr().out.startswith(f"expected:  {' '.join(wanted)}\n")
 
 
-def test_a_robot_that_nobody_told_to_stand_is_not_right(witness, file):
+def test_a_robot_that_nobody_stopped_is_not_right(driven, file):
     commands = read_commands(file).commands
     leg = Leg(Event("GO", True), 0.0, 0.3, 0.0)
-    witness.robot.command(0.2, 0.0, 1.0)
-    assert _report([leg.event], [leg], witness, commands) is False
+    driven.robot.command(0.2, 0.0, 1.0)
+    assert _report([leg.event], [leg], driven.robot, commands) is False
 
 
 def test_a_leg_in_words():

@@ -48,50 +48,50 @@ def _signed(*utterances, pause=2.0):
     )
 
 
-def _told(commands, *recordings):
+def _events(commands, *recordings):
     return [str(event) for event in expected(commands, recordings)]
 
 
 def test_signs_apart_are_done_one_after_the_other(commands):
     signed = _signed("HELLO", "GO", "LEFT", "GO", "STOP")
-    assert _told(commands, signed) == ["GO", "LEFT", "GO", "STOP"]
+    assert _events(commands, signed) == ["GO", "LEFT", "GO", "STOP"]
 
 
 def test_nothing_is_done_before_the_arming_sign(commands):
-    assert _told(commands, _signed("GO", "HELLO", "RIGHT")) == ["RIGHT"]
+    assert _events(commands, _signed("GO", "HELLO", "RIGHT")) == ["RIGHT"]
 
 
 def test_a_stop_disarms(commands):
     signed = _signed("HELLO", "GO", "STOP", "GO", "HELLO", "GO", "STOP")
-    assert _told(commands, signed) == ["GO", "STOP", "GO", "STOP"]
-    assert _told(commands, _signed("HELLO", "STOP", "HELLO", "STOP")) == ["STOP", "STOP"]
+    assert _events(commands, signed) == ["GO", "STOP", "GO", "STOP"]
+    assert _events(commands, _signed("HELLO", "STOP", "HELLO", "STOP")) == ["STOP", "STOP"]
 
 
 def test_what_was_signed_before_a_stop_in_its_utterance_is_not_done(commands):
-    assert _told(commands, _signed("HELLO GO STOP")) == ["STOP"]
-    assert _told(commands, read_bag(DEMO_BAG)) == ["STOP"]
+    assert _events(commands, _signed("HELLO GO STOP")) == ["STOP"]
+    assert _events(commands, read_bag(DEMO_BAG)) == ["STOP"]
 
 
 def test_sequences_and_repeats(commands):
-    assert _told(commands, _signed("HELLO", "TURN AGAIN")) == ["TURN AGAIN"]
-    assert _told(commands, _signed("HELLO", "COME")) == []
-    assert _told(commands, _signed("HELLO", "COME COME")) == ["COME COME"]
+    assert _events(commands, _signed("HELLO", "TURN AGAIN")) == ["TURN AGAIN"]
+    assert _events(commands, _signed("HELLO", "COME")) == []
+    assert _events(commands, _signed("HELLO", "COME COME")) == ["COME COME"]
 
 
 def test_what_is_done_once_and_moves_nothing_is_told_too(commands):
-    assert _told(commands, _signed("HELLO", "THANKS")) == ["THANKS"]
+    assert _events(commands, _signed("HELLO", "THANKS")) == ["THANKS"]
 
 
 def test_arming_ends_after_a_while(commands):
     late = _signed("HELLO", "GO", "LEFT", pause=25.0)
-    assert _told(commands, late) == []
+    assert _events(commands, late) == []
     held = [_signed("HELLO", "GO"), _signed("LEFT", pause=25.0)]
-    assert _told(commands, *held) == ["GO", "(nothing signed for too long)"]
+    assert _events(commands, *held) == ["GO", "(nothing signed for too long)"]
 
 
 def test_recordings_follow_one_another(commands):
     parts = [_signed("HELLO"), _signed("GO"), _signed("STOP")]
-    assert _told(commands, *parts) == ["GO", "STOP"]
+    assert _events(commands, *parts) == ["GO", "STOP"]
 
 
 def test_glosses_of_one_label_share_its_time(commands):
@@ -101,7 +101,7 @@ def test_glosses_of_one_label_share_its_time(commands):
     joined = Recording(
         whole.stamps, whole.positions, whole.confidence, (*whole.segments[:-1], both)
     )
-    assert _told(commands, joined) == ["TURN AGAIN"]
+    assert _events(commands, joined) == ["TURN AGAIN"]
 
 
 def test_what_ends_by_itself_is_no_event_and_silence_is():

@@ -1,4 +1,4 @@
-"""The way of a robot on paper."""
+"""The plot of a robot's trajectory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whispersign_ros.simulation.unicycle import Unicycle
 
 @pytest.fixture
 def corner():
-    """Return the way of a robot that goes 1 m ahead, turns left and goes 0.5 m, and its marks."""
+    """Return the trajectory of 1 m ahead, a turn to the left and 0.5 m ahead, and its marks."""
     robot = Unicycle(timeout=10.0, now=0.0)
     marks = [Mark("GO", robot.pose, True)]
     robot.command(0.5, 0.0, 0.0)
@@ -21,7 +21,7 @@ def corner():
     robot.command(0.0, math.pi / 2, 2.0)
     robot.command(0.5, 0.0, 3.0)
     marks.append(Mark("STOP", robot.advance(4.0), False))
-    return list(robot.way), marks
+    return list(robot.trajectory), marks
 
 
 def test_the_map_is_seen_from_above(corner):
@@ -39,11 +39,11 @@ def test_the_map_is_seen_from_above(corner):
 
 def test_it_fits_and_a_robot_that_stands_is_a_point():
     robot = Unicycle(timeout=10.0, now=0.0)
-    assert text_map(list(robot.way), [])[:-1] == [">"]
+    assert text_map(list(robot.trajectory), [])[:-1] == [">"]
     robot.command(0.0, math.pi / 2, 0.0)
     robot.command(1.0, 0.0, 1.0)
     robot.advance(9.0)
-    *lines, _ = text_map(list(robot.way), [])
+    *lines, _ = text_map(list(robot.trajectory), [])
     assert len(lines) == ROWS
     assert lines[-1] == "o"
 

@@ -21,7 +21,7 @@ def _check(tmp_path, content):
 
 
 SECTION = {"ros__parameters": {"model": "demo"}}
-NESTED = {"ros__parameters": {"rate": 1.0, "camera_nod": {"x": 1}}}
+NESTED = {"ros__parameters": {"playback_speed": 1.0, "camera_nod": {"x": 1}}}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,14 @@ def test_what_is_for_all_nodes_is_refused_only_where_none_of_ours_reads_it(tmp_p
     for name, code in (("model", 0), ("modle", 2)):
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": {name: "demo"}}}))
         command = [sys.executable, "-m", "whispersign_ros.nodes.replay_node", "--ros-args"]
-        command += ["--params-file", str(file), "-p", f"bag:={DEMO_BAG}", "-p", "rate:=10.0"]
+        command += [
+            "--params-file",
+            str(file),
+            "-p",
+            f"bag:={DEMO_BAG}",
+            "-p",
+            "playback_speed:=10.0",
+        ]
         command += ["-p", "wait_timeout:=0.0"]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == code, done.stderr

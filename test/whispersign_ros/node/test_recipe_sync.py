@@ -53,7 +53,7 @@ def test_preprocessing_goes_on_with_the_recipe_that_is_told(
     told(other)
     graph.until(lambda: node._recipe_id == other.id)
     graph.send(publisher, first[100:103], node)  # smoothing_node has not followed yet
-    assert node.diagnostics.drops == {"frames_of_the_former_model": 3}
+    assert node.diagnostics.drops == {"frames_of_previous_model": 3}
     assert node.diagnostics.refusal == ""
     told(recipe)
     told(other)
@@ -118,13 +118,13 @@ def test_each_takes_a_model_of_its_own_accord(graph, model, other_kind, other, k
 def test_what_was_right_is_remembered_for_a_moment(monkeypatch):
     now = [10.0]
     monkeypatch.setattr("whispersign_ros.node.recipe_sync.time.monotonic", lambda: now[0])
-    former = GracePeriod()
-    assert not former.was("")
-    former.becomes("a")
-    assert former.was("a")
-    assert not former.was("b")
+    period = GracePeriod()
+    assert not period.accepts("")
+    period.start("a")
+    assert period.accepts("a")
+    assert not period.accepts("b")
     now[0] += 2.0
-    assert not former.was("a")
+    assert not period.accepts("a")
 
 
 def test_one_parameter_changes_the_model_of_the_whole_graph(

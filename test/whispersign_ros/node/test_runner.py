@@ -229,7 +229,7 @@ def test_a_signal_ends_a_working_node_with_0(
 
 def test_a_signal_ends_a_playing_node_with_0(graph, start, bag):
     heard = graph.listen(HandFrame, "hands/raw")
-    process = start("replay_node", bag=bag, loop=True, rate=5.0)
+    process = start("replay_node", bag=bag, loop=True, playback_speed=5.0)
     graph.until(lambda: len(heard) > 50)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0, _said(process)

@@ -97,7 +97,7 @@ def test_labels_are_capture_times_whatever_the_clock_says(graph, tmp_path, signe
 def test_prompts_tell_everything_and_late_listeners_get_the_last(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO,HOME", takes=2, **{**SLOW, "countdown": 1.0})
     waiting = session.reach(Prompt.WAITING)
-    assert "nothing comes on /hands/raw" in waiting.text
+    assert "no frames on /hands/raw" in waiting.text
     session.send(signed[0])
     graph.until(lambda: sum(p.phase == Prompt.COUNTDOWN for p in session.prompts) > 2)
     counting = [p for p in session.prompts if p.phase == Prompt.COUNTDOWN]

@@ -30,7 +30,7 @@ stop:
 commands:
   - gloss: GO
     mode: hold
-    rate: 20.0
+    publish_rate: 20.0
     publish:
       topic: cmd_vel
       type: geometry_msgs/msg/TwistStamped
@@ -110,7 +110,7 @@ class Bench:
 
         self.beat()
         machine = self.node._machine
-        self.graph.until(lambda: self.beat() or len(machine._heard) == 2)
+        self.graph.until(lambda: self.beat() or len(machine._last_input) == 2)
         self.sign("GO")
         self.graph.until(moving)
 
@@ -160,10 +160,10 @@ def test_a_recognizer_at_fault_is_no_recognizer(graph, file):
     other = DiagnosticStatus(level=DiagnosticStatus.OK, name="/other/recognition_node")
     bench.features.publish(HandFeatures())
     bench.diagnostics.publish(DiagnosticArray(status=[status, other]))
-    graph.until(lambda: bench.node._machine._heard)
+    graph.until(lambda: bench.node._machine._last_input)
     for _ in range(10):
         graph.executor.spin_once(timeout_sec=0.05)
-    assert list(bench.node._machine._heard) == ["/hands/features"]
+    assert list(bench.node._machine._last_input) == ["/hands/features"]
 
 
 def test_old_signs_are_told_and_ignored(graph, file):
@@ -191,7 +191,7 @@ def test_services_are_called(graph, file):
     graph.until(lambda: bench.node.diagnostics.drops == {"calls": 1})
     graph.probe.create_service(Trigger, "dock", dock)
     graph.probe.create_service(SetBool, "lamp", lamp)
-    clients = [c for c in bench.node._commanders.values() if hasattr(c, "service_is_ready")]
+    clients = [c for c in bench.node._endpoints.values() if hasattr(c, "service_is_ready")]
     assert len(clients) == 2
     graph.until(lambda: all(client.service_is_ready() for client in clients))
     bench.sign("ON")
@@ -207,7 +207,7 @@ def test_a_call_that_is_never_answered_is_given_up(graph, file, monkeypatch):
     bench = Bench(graph, file)
     [dock] = [
         client
-        for client in bench.node._commanders.values()
+        for client in bench.node._endpoints.values()
         if getattr(client, "srv_name", "").endswith("dock")
     ]
     graph.until(dock.service_is_ready)

@@ -186,10 +186,10 @@ def test_another_model_goes_on_without_a_restart(graph, model, other_model, step
     assert [message.model_id for message in vocabularies] == [other.model_id, this.model_id]
     assert [message.recipe_id for message in recipes] == [other.recipe.id, this.recipe.id]
     assert type(this.recipe).from_json(recipes[1].json) == this.recipe
-    assert bench.node.diagnostics.drops == {"steps_of_the_former_model": 3}
+    assert bench.node.diagnostics.drops == {"steps_of_previous_model": 3}
 
 
-def test_features_of_the_former_model_are_refused_in_the_end(
+def test_features_of_previous_model_are_refused_in_the_end(
     graph, model, other_model, steps, monkeypatch
 ):
     monkeypatch.setattr("whispersign_ros.node.recipe_sync.MOMENT", 0.0)

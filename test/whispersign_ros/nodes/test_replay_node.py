@@ -22,7 +22,7 @@ from whispersign_ros.node import qos
 from whispersign_ros.nodes import replay_node
 from whispersign_ros.nodes.replay_node import ReplayNode
 
-FAST = {"rate": 50.0, "start_delay": 0.0}
+FAST = {"playback_speed": 50.0, "start_delay": 0.0}
 
 
 class Bench:
@@ -97,7 +97,9 @@ def test_a_jump_of_the_clock_begins_another_stream_at_the_new_time(graph, bag, t
     timer = graph.probe.create_timer(
         0.02, lambda: clock.publish(Clock(clock=Time(sec=seconds[0]))), clock=WallClock()
     )
-    bench = Bench(graph, str(bag), until_end=False, use_sim_time=True, loop=True, rate=4.0)
+    bench = Bench(
+        graph, str(bag), until_end=False, use_sim_time=True, loop=True, playback_speed=4.0
+    )
     graph.until(lambda: len(bench.frames) > 20)
     seconds[0] = then
     graph.until(lambda: bench.stamps[-1] // 10**9 in range(then, then + 60))
@@ -116,7 +118,7 @@ def test_frames_are_sent_at_the_recorded_pace_times_rate(graph, bag):
     graph.probe.create_subscription(
         HandFrame, "hands/raw", lambda _: arrivals.append(graph.probe.get_clock().now()), 1000
     )
-    bench = Bench(graph, str(bag), rate=10.0)
+    bench = Bench(graph, str(bag), playback_speed=10.0)
     graph.until(lambda: len(arrivals) >= len(bench.frames) > 0)
     played = (arrivals[-1] - arrivals[0]).nanoseconds / 1e9
     assert played >= 0.9 * read_bag(bag).duration / 10.0
@@ -124,7 +126,7 @@ def test_frames_are_sent_at_the_recorded_pace_times_rate(graph, bag):
 
 def test_a_loop_starts_each_round_at_sequence_0(graph, bag):
     length = len(read_bag(bag))
-    bench = Bench(graph, str(bag), loop=True, until_end=False, rate=3.0)
+    bench = Bench(graph, str(bag), loop=True, until_end=False, playback_speed=3.0)
     graph.until(lambda: len(bench.frames) >= 2 * length + 1)
     assert bench.sequences[: 2 * length + 1] == 2 * list(range(length)) + [0]
     assert bench.stamps == sorted(bench.stamps)
@@ -158,7 +160,7 @@ def test_a_bag_that_cannot_be_read_is_left_out_and_counted(graph, tmp_path, bag)
         shutil.copytree(bag, tmp_path / name)
     file = next((tmp_path / "2").glob("*.mcap"))
     file.write_bytes(file.read_bytes()[:2000])
-    bench = Bench(graph, str(tmp_path), rate=100.0)
+    bench = Bench(graph, str(tmp_path), playback_speed=100.0)
     length = len(read_bag(bag))
     graph.until(lambda: len(bench.frames) >= 2 * length)
     assert bench.sequences == 2 * list(range(length))
@@ -176,7 +178,7 @@ def test_whatever_a_reader_raises_the_next_bag_is_played(graph, tmp_path, bag, m
         return read(path)
 
     monkeypatch.setattr(replay_node, "read_hands", fails)
-    bench = Bench(graph, str(tmp_path), rate=100.0)
+    bench = Bench(graph, str(tmp_path), playback_speed=100.0)
     graph.until(lambda: len(bench.frames) >= 2 * len(read(bag)))
     assert bench.node.diagnostics.drops == {"unreadable_recordings": 1}
 
@@ -234,8 +236,16 @@ def test_faults_at_the_start(graph, tmp_path, bag):
         ({}, ConfigError, r"parameter 'bag': is empty"),
         ({"bag": str(tmp_path / "missing")}, BagError, r"missing: does not exist"),
         ({"bag": str(tmp_path)}, BagError, r"holds no rosbag2"),
-        ({"bag": str(bag), "rate": 0.0}, ConfigError, r"'rate'.*from 0.01 to 100"),
-        ({"bag": str(bag), "rate": "fast"}, ConfigError, r"'rate'.*a number such as 1.0"),
+        (
+            {"bag": str(bag), "playback_speed": 0.0},
+            ConfigError,
+            r"_speed'.*from 0.01 to 100",
+        ),
+        (
+            {"bag": str(bag), "playback_speed": "fast"},
+            ConfigError,
+            r"_speed'.*a number such as 1.0",
+        ),
         ({"bag": 3}, ConfigError, r"'bag'.*text or a list of texts"),
         ({"bag": str(bag), "lop": True}, ConfigError, r"'lop'.*did you mean 'loop'"),
     ):
@@ -255,7 +265,7 @@ def test_a_truncated_bag_is_a_fault_at_the_start(graph, tmp_path, bag):
 @pytest.mark.parametrize("restamp", [True, False])
 def test_the_time_of_what_is_played_is_on_clock(graph, bag, restamp):
     times = graph.listen(Clock, "/clock", qos.CLOCK)
-    bench = Bench(graph, str(bag), clock=200.0, rate=2.0, restamp=restamp)
+    bench = Bench(graph, str(bag), clock=200.0, playback_speed=2.0, restamp=restamp)
     graph.until(lambda: len(bench.frames) >= len(read_bag(bag)))
     graph.until(lambda: times and nanoseconds(times[-1].clock) == bench.stamps[-1])
     heard = [nanoseconds(message.clock) for message in times]

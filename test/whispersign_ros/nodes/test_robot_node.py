@@ -13,9 +13,9 @@ from whispersign_ros.node import qos
 from whispersign_ros.nodes.robot_node import RobotNode
 
 
-def _twist(speed, rate=0.0):
+def _twist(linear, angular=0.0):
     twist = Twist()
-    twist.linear.x, twist.angular.z = speed, rate
+    twist.linear.x, twist.angular.z = linear, angular
     return twist
 
 
@@ -42,7 +42,7 @@ def test_the_heading_is_that_of_the_pose(graph):
     commands.publish(_twist(0.0, 1.0))
     graph.until(lambda: poses and poses[-1].pose.orientation.z > 0.1)
     commands.publish(_twist(0.0))
-    graph.until(lambda: node.robot.told_to_stand)
+    graph.until(lambda: node.robot.stopped)
     node._tell()
     count = len(poses)
     graph.until(lambda: len(poses) > count + 1)
@@ -56,7 +56,7 @@ def test_numbers_that_are_none_are_dropped(graph):
     commands = graph.speak(Twist, "cmd_vel", qos.COMMAND)
     commands.publish(_twist(math.nan))
     graph.until(lambda: node.diagnostics.drops == {"commands_not_finite": 1})
-    assert node.robot.told_to_stand
+    assert node.robot.stopped
 
 
 def test_a_parameter_at_fault(graph):

@@ -12,7 +12,7 @@ from whispersign_ros.conversions.messages import nanoseconds, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.nodes.synthetic_node import Prompted, SyntheticNode
 
-FAST = {"rate": 50.0, "start_delay": 0.0}
+FAST = {"playback_speed": 50.0, "start_delay": 0.0}
 
 
 class Bench:
@@ -95,7 +95,7 @@ def test_who_follows_prompts_signs_each_take_once_and_not_before_it_is_time(grap
 def test_a_sign_that_is_asked_for_comes_with_hands_and_then_they_are_away(graph):
     frames = graph.listen(HandFrame, "hands/raw", 5000)
     prompts = graph.probe.create_publisher(Prompt, "prompt", qos.STATE)
-    graph.start(SyntheticNode, lambda: None, **{**FAST, "rate": 5.0}, prompted=True)
+    graph.start(SyntheticNode, lambda: None, **{**FAST, "playback_speed": 5.0}, prompted=True)
     graph.until(lambda: len(frames) > 20)
     assert not any(read_frame(message).hands_tracked for message in frames)
     prompts.publish(prompt("HELLO", 0))

@@ -118,7 +118,7 @@ def test_raw_hands_are_drawn_on_demand(graph, both):
 
 
 def test_no_more_pictures_than_asked_for(graph, both):
-    screen = Screen(graph, rate=5.0)
+    screen = Screen(graph, publish_rate=5.0)
     arrivals = []
     graph.probe.create_subscription(
         MarkerArray, "markers", lambda _: arrivals.append(screen.node._drawn), qos.MARKERS
@@ -171,7 +171,7 @@ def test_diagnostics_know_that_nobody_looks(graph, both):
     last = lambda: next(  # noqa: E731
         (s for a in reversed(reports) for s in a.status if s.name == "/visualization_node"), None
     )
-    graph.until(lambda: last() and last().message == "nobody listens to the markers")
+    graph.until(lambda: last() and last().message == "no subscribers to markers")
     assert last().level == DiagnosticStatus.OK
 
 
@@ -187,8 +187,8 @@ def test_a_sentence_is_put_together_by_place():
 def test_a_parameter_at_fault(graph):
     with pytest.raises(ConfigError, match=r"'hands' of visualization_node.*'filtered' or 'raw'"):
         graph.start(VisualizationNode, hands="features")
-    with pytest.raises(ConfigError, match=r"'rate'.*from 1 to 240"):
-        graph.start(VisualizationNode, rate=0.0)
+    with pytest.raises(ConfigError, match=r"'publish_rate'.*from 1 to 240"):
+        graph.start(VisualizationNode, publish_rate=0.0)
 
 
 def test_rviz_shows_what_is_published():

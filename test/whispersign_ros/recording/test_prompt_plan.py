@@ -22,9 +22,9 @@ def drain(plan):
 
 def test_rounds_of_all_glosses_in_the_order_given():
     plan = PromptPlan(GLOSSES, 2, "anna", [], None)
-    assert (plan.done, plan.total, plan.following) == (0, 6, "B")
+    assert (plan.done, plan.total, plan.next_gloss) == (0, 6, "B")
     assert drain(plan) == [("A", 0), ("B", 0), ("C", 0), ("A", 1), ("B", 1), ("C", 1)]
-    assert (plan.done, plan.missing, plan.following) == (6, {}, "")
+    assert (plan.done, plan.missing, plan.next_gloss) == (6, {}, "")
 
 
 def test_each_round_in_another_order_that_follows_from_the_seed():

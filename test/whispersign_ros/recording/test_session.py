@@ -124,7 +124,7 @@ def test_a_take_is_labelled_from_the_first_hand_to_the_last():
     session.frames(STEP)
     assert session.phase == KEPT
     assert session.recorder.told == [("begin", "A", 0), ("keep", round(begin, 3), round(end, 3))]
-    assert (session.gloss, session.session.shown.following) == ("A", "B")
+    assert (session.gloss, session.session.shown.next_gloss) == ("A", "B")
     assert session.session.shown.done == 1
     session.frames(1.0)
     assert (session.phase, session.gloss) == (COUNTDOWN, "B")
@@ -155,7 +155,7 @@ def test_the_end():
     session.sign()
     session.frames(1.0)
     assert session.phase == ENDED
-    assert session.text == "all 2 takes are there"
+    assert session.text == "all 2 takes are recorded"
     with pytest.raises(WhisperSignError, match="has ended"):
         session.session.pause(session.now)
 
@@ -172,7 +172,7 @@ def test_without_a_hand_it_waits_for_one_and_says_so():
     session.until(SIGNING)
     session.frames(4.0)
     assert session.phase == WAITING
-    assert "no hand was seen" in session.text
+    assert "no hands seen" in session.text
     assert session.words() == ["begin", "abandon"]
     session.frames(10.0)
     assert session.phase == WAITING
@@ -197,7 +197,7 @@ def test_a_silent_sensor_is_waited_for_and_told(during):
     assert session.phase == during
     session.silence(0.2)
     assert session.phase == WAITING
-    assert session.text == "nothing comes on /hands/raw: is the sensor connected?"
+    assert session.text == "no frames on /hands/raw: is the sensor connected?"
     assert session.words() == (["begin", "abandon"] if during == SIGNING else [])
     session.session.trouble = "leap_node: no device"
     session.silence(STEP)
@@ -205,7 +205,7 @@ def test_a_silent_sensor_is_waited_for_and_told(during):
     session.frames(STEP)
     assert (session.phase, session.gloss) == (COUNTDOWN, "A")
     session.silence(3.0)
-    assert session.text == "nothing comes on /hands/raw: is the sensor connected?"
+    assert session.text == "no frames on /hands/raw: is the sensor connected?"
 
 
 @pytest.mark.parametrize("jump", [-2.0, 6.0])
@@ -216,7 +216,7 @@ def test_a_take_with_a_jump_in_time_is_none(jump):
     stamp = EPOCH + round((session.now - 100 + jump) * NANOSECONDS)
     session.session.frame(stamp, session.sequence, 1, session.now)
     assert session.phase == COUNTDOWN
-    assert "began anew" in session.text
+    assert "restarted" in session.text
     assert session.words() == ["begin", "abandon"]
 
 
@@ -234,7 +234,7 @@ def test_repeat_while_signing_begins_the_take_again():
     session = Session()
     session.until(SIGNING)
     session.frames(0.5, hands=1)
-    assert session.session.repeat(session.now) == "A once more"
+    assert session.session.repeat(session.now) == "A again"
     assert (session.phase, session.gloss) == (COUNTDOWN, "A")
     assert session.words() == ["begin", "abandon"]
 
@@ -258,8 +258,8 @@ def test_discard_after_a_take_prompts_it_at_the_end():
     session.until(COUNTDOWN)
     session.session.discard(session.now)
     assert (session.phase, session.gloss) == (COUNTDOWN, "B")
-    assert session.session.shown.following == "A"
-    with pytest.raises(WhisperSignError, match="no take that could be discarded"):
+    assert session.session.shown.next_gloss == "A"
+    with pytest.raises(WhisperSignError, match="has no take to discard"):
         session.session.discard(session.now)
     session.sign()
     session.sign()
@@ -286,7 +286,7 @@ def test_pause_and_going_on():
     session.silence(30.0)
     assert session.phase == PAUSED
     assert session.words() == ["begin", "abandon"]
-    assert session.session.pause(session.now) == "going on"
+    assert session.session.pause(session.now) == "continuing"
     assert (session.phase, session.gloss) == (COUNTDOWN, "A")
 
 
@@ -297,7 +297,7 @@ def test_next_leaves_a_take_out_and_it_is_missing():
     session.sign()
     session.session.skip(session.now)
     assert session.phase == ENDED
-    assert "left out" in session.text
+    assert "skipped" in session.text
     assert session.plan.missing == {"A": 1}
 
 

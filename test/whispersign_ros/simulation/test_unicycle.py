@@ -45,9 +45,9 @@ def test_it_stops_by_itself_when_commands_fall_silent():
     robot.command(1.0, 0.0, 1.0)
     assert robot.advance(10.0).x == pytest.approx(0.5)
     assert robot.advance(20.0).x == pytest.approx(0.5)
-    assert not robot.told_to_stand
+    assert not robot.stopped
     robot.command(0.0, 0.0, 21.0)
-    assert robot.told_to_stand
+    assert robot.stopped
     assert robot.advance(22.0).x == pytest.approx(0.5)
 
 
@@ -77,7 +77,7 @@ def test_standing_takes_no_memory_and_a_long_way_not_more_than_allowed():
     robot = Unicycle(timeout=1.0, now=0.0, kept=100)
     for second in range(1000):
         robot.advance(float(second))
-    assert len(robot.way) < 5
+    assert len(robot.trajectory) < 5
     for second in range(1000, 2000):
         robot.command(1.0, 0.1, float(second))
-    assert len(robot.way) == 100
+    assert len(robot.trajectory) == 100

@@ -1,4 +1,4 @@
-"""A recording session from the command line: a sensor's node as a process, the session here."""
+"""The graph of a recording session: the sensor's node as a process, annotation_node in this one."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.node.discovery import isolate
-from whispersign_ros.node.runner import refusals_told
+from whispersign_ros.node.runner import translate_ros_errors
 from whispersign_ros.nodes.annotation_node import AnnotationNode
 from whispersign_ros.recording.prompt_plan import glosses_of
 
 EXIT_MISSING = 1
-SPIN = 0.1  # seconds between two looks at the sensor's process
+POLL_PERIOD = 0.1  # seconds between two checks of the sensor's process
 
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """What is recorded, and how.
+    """Options of ``whispersign record``.
 
     Attributes:
-        source: leap, camera, synthetic, or none where nodes that publish frames run already.
-        signer: who signs; "" for one made up from the seed.
+        source: leap, camera, synthetic, or none for nodes that run already.
+        signer: name of the signer; "" with source synthetic names it by the seed.
         session: parameters of annotation_node besides the signer.
         sensor: parameters of the source's node.
-        seed: of the made-up signer.
-        domain: ROS domain id; None takes a free one, but with "none" that of the environment.
+        seed: of the synthetic signer.
+        domain: ROS domain id; None takes a free one, or with source none the environment's.
         verbose: show what the nodes log.
     """
 
@@ -47,7 +47,7 @@ class RecordOptions:
 
 
 def record(options: RecordOptions) -> int:
-    """Lead through a session; return 0 when all takes are there, else 1.
+    """Run a session; return 0 when all takes are recorded, else 1.
 
     Raises:
         WhisperSignError: an option is at fault, or the sensor's node failed.
@@ -60,30 +60,30 @@ def record(options: RecordOptions) -> int:
             for gloss in glosses_of(prompt):
                 default_lexicon().sign(gloss)
     elif not signer:
-        raise ConfigError("--signer", "is missing", "say who signs: tests go by signer")
+        raise ConfigError("--signer", "is missing", "name the signer: data sets are split by it")
     if options.source != "none" or options.domain is not None:
         isolate(os.environ, options.domain)
     with Children(options.verbose) as children:
         if options.source != "none":
             children.start(f"{options.source}_node", sensor)
-        return _lead(children, options.session | {"signer": signer}, options.verbose)
+        return _run_session(children, options.session | {"signer": signer}, options.verbose)
 
 
-def _lead(children: Children, parameters: dict[str, Any], verbose: bool) -> int:
-    """Run the session in this process until it ends, or is interrupted."""
+def _run_session(children: Children, parameters: dict[str, Any], verbose: bool) -> int:
+    """Run the session in this process until it ends or is interrupted."""
     quiet = [] if verbose else ["--ros-args", "--disable-stdout-logs"]
     rclpy.init(args=quiet, signal_handler_options=SignalHandlerOptions.NO)
     ended: list[bool] = []
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     try:
-        with refusals_told():
+        with translate_ros_errors():
             node = AnnotationNode(lambda: ended.append(True), parameter_overrides=overrides)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         try:
             while not ended:
                 children.check()
-                executor.spin_once(timeout_sec=SPIN)
+                executor.spin_once(timeout_sec=POLL_PERIOD)
         except KeyboardInterrupt:
             node.stop()
         finally:

@@ -1,0 +1,241 @@
+"""The running graph seen from outside: a node that records what it publishes and waits for it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import Twist
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+
+from whispersign_model.errors import WhisperSignError
+from whispersign_model.recordings.recording import Recording
+from whispersign_msgs.msg import Gloss, GlossAnnotation, HandFeatures, HandFrame, Prompt
+from whispersign_ros.conversions.messages import nanoseconds
+from whispersign_ros.graph.child_processes import Children
+from whispersign_ros.node import qos
+from whispersign_ros.node.discovery import isolate
+
+MONITOR = "whispersign_monitor"
+POLL_PERIOD = 0.05  # seconds between two checks of the processes
+START_LIMIT = 120.0  # seconds for the nodes to start
+EVENT_LIMIT = 60.0  # seconds to wait for anything else
+LOAD_LIMIT, SLOWDOWN = 5.0, 5  # a recording's loading time in seconds, its durations of playing
+QUIET = 6.0  # seconds without a message after the source has ended
+QUIET_WHEN_COMPLETE = 2.0  # the same once everything expected has arrived
+PARTIALS = 1000  # partial glosses to keep
+DROPPED = "dropped_"  # prefix of the diagnostics keys that count losses
+TOPICS: Mapping[str, tuple[type, QoSProfile]] = {
+    "hands/raw": (HandFrame, qos.HANDS_INPUT),
+    "hands/features": (HandFeatures, qos.FEATURES_INPUT),
+    "gloss": (Gloss, qos.GLOSS),
+    "gloss_partial": (Gloss, qos.GLOSS_PARTIAL),
+    "annotation": (GlossAnnotation, qos.ANNOTATION),
+    "command_state": (DiagnosticStatus, qos.COMMAND_STATE),
+    "cmd_vel": (Twist, qos.COMMAND_INPUT),
+    "prompt": (Prompt, qos.STATE),
+    "/diagnostics": (DiagnosticArray, qos.DIAGNOSTICS),
+}
+
+
+class GraphTimeoutError(WhisperSignError):
+    """The graph did not do what was waited for."""
+
+
+@dataclass(frozen=True)
+class TimedGloss:
+    """One gloss, signed or recognised.
+
+    Attributes:
+        gloss: its name.
+        start, end: capture times, nanoseconds.
+        arrival: when its message arrived, ``time.monotonic()``.
+    """
+
+    gloss: str
+    start: int
+    end: int
+    arrival: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The last diagnostics of a node.
+
+    Attributes:
+        level: of DiagnosticStatus, as a number.
+        message: the node's state, or its fault.
+        values: by key.
+        arrival: when it arrived, ``time.monotonic()``.
+    """
+
+    level: int = 0
+    message: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    arrival: float = 0.0
+
+    @property
+    def received(self) -> int:
+        """Messages that the node has received since it started."""
+        return int(self.values.get("received", 0))
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """Losses by cause."""
+        counts = self.values.items()
+        return {k.removeprefix(DROPPED): int(v) for k, v in counts if k.startswith(DROPPED)}
+
+
+class GraphMonitor(Node):
+    """Records glosses, annotations and diagnostics; its owner subscribes to further topics.
+
+    Attributes:
+        children: the processes of the graph.
+        annotated: annotated glosses in order of arrival.
+        finals, partials: recognised glosses in order of arrival; of partials the last ``PARTIALS``.
+        reports: the last diagnostics by node name, without the first slash.
+        last_arrival: when the graph last published something new, ``time.monotonic()``.
+        source_ended: ``wait_until_played`` has seen the source end.
+    """
+
+    def __init__(self, children: Children) -> None:
+        super().__init__(MONITOR)
+        self.children = children
+        self.annotated: list[TimedGloss] = []
+        self.finals: list[TimedGloss] = []
+        self.partials: deque[TimedGloss] = deque(maxlen=PARTIALS)
+        self.reports: dict[str, Report] = {}
+        self.last_arrival = time.monotonic()
+        self.source_ended = False
+        self._callbacks: dict[str, list[Callable[[Any], None]]] = {}
+        self.subscribe("annotation", self._on_annotation)
+        self.subscribe("gloss", self._on_gloss)
+        self.subscribe("gloss_partial", self._on_gloss)
+        self.subscribe("/diagnostics", self._on_diagnostics)
+
+    def subscribe(self, topic: str, callback: Callable[[Any], None]) -> None:
+        """Call back with each message of one of ``TOPICS``."""
+        callbacks = self._callbacks.setdefault(topic, [])
+        callbacks.append(callback)
+        if len(callbacks) > 1:
+            return
+
+        def receive(message: Any) -> None:
+            if topic != "/diagnostics":
+                self.last_arrival = time.monotonic()
+            for each in callbacks:
+                each(message)
+
+        message_type, profile = TOPICS[topic]
+        qos.subscribe(self, message_type, topic, profile, receive)
+
+    def spin(self, seconds: float) -> None:
+        """Receive messages for a while.
+
+        Raises:
+            WhisperSignError: a process ended with a fault.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._spin_once()
+
+    def until(
+        self, condition: Callable[[], object], what: str, limit: float = EVENT_LIMIT
+    ) -> float:
+        """Receive messages until a condition holds, and return how many seconds that took.
+
+        Raises:
+            GraphTimeoutError: it does not hold within ``limit`` seconds; names ``what``.
+            WhisperSignError: a process ended with a fault.
+        """
+        begin = time.monotonic()
+        while not condition():
+            if time.monotonic() - begin > limit:
+                fault = f"{what}: not within {limit:.0f} s"
+                raise GraphTimeoutError("the live graph", fault, "try on a machine with less load")
+            self._spin_once()
+        return time.monotonic() - begin
+
+    def wait_until_played(
+        self,
+        source: str,
+        recordings: Sequence[Recording],
+        complete: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Receive messages until the source has ended and nothing new arrives any more.
+
+        Args:
+            source: the executable that plays the recordings.
+            recordings: bound the time it may take.
+            complete: tells whether everything expected has arrived.
+
+        Raises:
+            GraphTimeoutError: it takes longer than it can need.
+            WhisperSignError: a process ended with a fault.
+        """
+
+        def played() -> bool:
+            if not self.source_ended and self.children.ended(source):
+                self.source_ended, self.last_arrival = True, time.monotonic()
+            quiet = QUIET_WHEN_COMPLETE if complete() else QUIET
+            return self.source_ended and time.monotonic() - self.last_arrival > quiet
+
+        playing = sum(SLOWDOWN * recording.duration + LOAD_LIMIT for recording in recordings)
+        self.until(played, "the end of the recordings", START_LIMIT + QUIET + playing)
+
+    def _spin_once(self) -> None:
+        self.executor.spin_once(timeout_sec=POLL_PERIOD)
+        self.children.check()
+
+    def _on_annotation(self, message: GlossAnnotation) -> None:
+        start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
+        self.annotated += [TimedGloss(g, start, end, self.last_arrival) for g in message.glosses]
+
+    def _on_gloss(self, message: Gloss) -> None:
+        start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
+        gloss = TimedGloss(message.gloss, start, end, self.last_arrival)
+        (self.finals if message.final else self.partials).append(gloss)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        now = time.monotonic()
+        for status in message.status:
+            name = status.name.lstrip("/")
+            values = {pair.key: pair.value for pair in status.values}
+            level = ord(status.level) if isinstance(status.level, bytes) else int(status.level)
+            report = Report(level, status.message, values, now)
+            if report.received != self.reports.get(name, Report()).received:
+                self.last_arrival = now
+            self.reports[name] = report
+
+
+@contextmanager
+def monitored(domain: int | None = None, verbose: bool = False) -> Iterator[GraphMonitor]:
+    """Yield the monitor of a graph of its own; its children and nodes end with the block.
+
+    Args:
+        domain: ROS domain id; None takes a free one.
+        verbose: show what the nodes log.
+    """
+    isolate(os.environ, domain)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
+    try:
+        with Children(verbose) as children:
+            monitor = GraphMonitor(children)
+            executor.add_node(monitor)
+            yield monitor
+    finally:
+        for node in executor.get_nodes():
+            node.destroy_node()
+        executor.shutdown()
+        rclpy.shutdown()
