@@ -282,7 +282,7 @@ def test_faults_at_the_start(graph, tmp_path, model, monkeypatch):
         graph.start(RecognitionNode, model=str(tmp_path / "missing"))
     with pytest.raises(ConfigError, match=r"'device'.*allowed: 'auto' or 'cpu' or 'cuda'"):
         graph.start(RecognitionNode, device="tpu")
-    with pytest.raises(ConfigError, match=r"'threads'.*whole number from 1 to 64"):
+    with pytest.raises(ConfigError, match=r"'threads'.*integer from 1 to 64"):
         graph.start(RecognitionNode, threads=0)
     monkeypatch.setattr("whispersign_model.runtime.loading.find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match=r"holds no model\.onnx .* whispersign export"):
