@@ -200,7 +200,7 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(graph, model, steps, 
     answer = graph.set_parameter(bench.node, "model", str(tmp_path / "missing"))
     assert not answer.successful
     assert answer.reason.startswith(f"{tmp_path}/missing: does not exist; ")
-    assert "; allowed: text" in answer.reason
+    assert "; allowed: string" in answer.reason
     answer = graph.set_parameter(bench.node, "threads", 2)
     assert not answer.successful
     assert bench.node.get_parameter("model").value == bench.node.values["model"] == str(model)
