@@ -188,7 +188,7 @@ def test_another_model_goes_on_without_a_restart(graph, model, other_model, step
 def test_features_of_previous_model_are_refused_in_the_end(
     graph, model, other_model, steps, monkeypatch
 ):
-    monkeypatch.setattr("whispersign_ros.node.recipe_sync.MOMENT", 0.0)
+    monkeypatch.setattr("whispersign_ros.node.recipe_sync.GRACE_TIME", 0.0)
     bench = Bench(graph, model, idle_timeout=NEVER)
     assert graph.set_parameter(bench.node, "model", str(other_model)).successful
     bench.send(steps[:3])
