@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write the tables of docs/reference/nodes.md that come from the nodes: endpoints and parameters.
+"""Write the nodes' endpoints and parameters into the reference and config/whispersign.yaml.
 
-node_tables.py           # write them anew
-node_tables.py --check   # say what is stale; exit code 1
+node_tables.py           # update both files
+node_tables.py --check   # report stale files; exit code 1
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 
-from endpoints import ROOT, Endpoints, all_endpoints
+from endpoints import ROOT, Endpoints, all_endpoints, executables
 
-from whispersign_ros.node.parameters import table_text
+from whispersign_ros.node.parameters import file_text, table_text
 
 PAGE = ROOT / "docs/reference/nodes.md"
+CONFIG = ROOT / "config/whispersign.yaml"
 PARAMETERS = "| parameter | default | allowed | meaning |"
-ENDPOINTS = "| in the graph | name | type | quality of service |"
-# What every node has, or every lifecycle node: the page says so once.
+ENDPOINTS = "| role | name | type | QoS |"
+# Endpoints of every node or every lifecycle node; the page lists them once.
 COMMON = re.compile(
     r"^/(rosout|parameter_events|clock)$|/transition_event$|/(change|get)_(state|available_\w+)$"
     r"|/get_transition_graph$|/(describe|list)_parameters$|/[gs]et_parameter\w*$"
@@ -28,10 +29,10 @@ COMMON = re.compile(
 
 
 def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
-    """Return the page with every table as the code has it.
+    """Return the page with current tables.
 
     Raises:
-        ValueError: a node has no section, or its section no table of parameters.
+        ValueError: a node has no section, or its section has no table of parameters.
     """
     for name, points in found.items():
         section = re.search(rf"^## {name}\n.*?(?=^## |\Z)", text, re.M | re.S)
@@ -45,21 +46,36 @@ def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
     return text
 
 
+def renewed_config(text: str) -> str:
+    """Return the parameter file with current parameters; comments above a section stay.
+
+    Raises:
+        ValueError: a node has no section.
+    """
+    for name in (*executables(), "pipeline"):
+        section = re.compile(rf"(^/\*\*/{name}:\n  ros__parameters:\n)(?:    .*\n)*", re.M)
+        if not section.search(text):
+            raise ValueError(f"{CONFIG.name}: no section '/**/{name}'")
+        parameters = file_text(import_module(f"whispersign_ros.nodes.{name}").PARAMETERS)
+        text = section.sub(lambda match, text=parameters: match[1] + text, text)  # type: ignore[misc]
+    return text
+
+
 def endpoint_table(points: Endpoints) -> str:
-    """Return what a node publishes, hears and serves as Markdown, "" for one that does nothing."""
+    """Return a node's endpoints as a Markdown table, "" if there are none."""
     rows = []
-    for may, names in (
-        ("publishes", points.publishes),
-        ("hears", points.hears),
-        ("serves", points.serves),
-        ("calls", points.calls),
-        ("serves the action", points.acts),
+    for key, role, names in (
+        ("publishes", "publishes", points.publishes),
+        ("hears", "subscribes", points.hears),
+        ("serves", "serves", points.serves),
+        ("calls", "calls", points.calls),
+        ("acts", "serves action", points.acts),
     ):
         for name, kind in names.items():
             if not COMMON.search(name):
                 shown = name if name == "/diagnostics" else name.removeprefix("/")
-                quality = points.quality.get((may, name), "as of every service")
-                rows.append(f"| {may} | `{shown}` | `{kind}` | {quality} |\n")
+                quality = points.quality.get((key, name), "services default")
+                rows.append(f"| {role} | `{shown}` | `{kind}` | {quality} |\n")
     return "".join([f"{ENDPOINTS}\n|---|---|---|---|\n", *rows, "\n"]) if rows else ""
 
 
@@ -69,17 +85,22 @@ def _table(head: str) -> re.Pattern[str]:
 
 
 def main() -> int:
-    """Write the page, or check it."""
-    text = PAGE.read_text(encoding="utf-8")
-    fresh = renewed(text, all_endpoints())
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(fresh, encoding="utf-8")
-    elif fresh != text:
-        old = set(text.splitlines())
-        stale = next((line for line in fresh.splitlines() if line not in old), "a line too many")
-        print(f"{PAGE.name} is stale: run tools/node_tables.py; {stale}", file=sys.stderr)
-        return 1
-    return 0
+    """Write both files, or check them."""
+    stale = 0
+    for path, renew in (
+        (PAGE, lambda text: renewed(text, all_endpoints())),
+        (CONFIG, renewed_config),
+    ):
+        text = path.read_text(encoding="utf-8")
+        fresh = renew(text)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(fresh, encoding="utf-8")
+        elif fresh != text:
+            old = set(text.splitlines())
+            line = next((line for line in fresh.splitlines() if line not in old), "a line too many")
+            print(f"{path.name} is stale: run tools/node_tables.py; {line}", file=sys.stderr)
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

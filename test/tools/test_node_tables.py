@@ -1,4 +1,4 @@
-"""The page of the nodes: as the nodes are."""
+"""The nodes' reference and parameter file agree with the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def node_tables(monkeypatch):
     return node_tables
 
 
-def test_the_page_is_as_the_nodes_are():
+def test_page_and_parameter_file_are_current():
     done = subprocess.run(
         [sys.executable, str(TOOLS / "node_tables.py"), "--check"],
         capture_output=True,
@@ -64,6 +64,15 @@ def test_tables_are_put_before_the_parameters_and_replaced_later(node_tables):
     assert "old_topic" not in twice
     assert twice.count(node_tables.ENDPOINTS) == twice.count(head) == 1
     assert node_tables.renewed(once, {"leap_node": first}) == once
+
+
+def test_the_parameter_file_gets_descriptions_and_defaults(node_tables):
+    text = node_tables.CONFIG.read_text()
+    old = text.replace('    source: "replay"', "    gone: 1")
+    assert old != text
+    assert node_tables.renewed_config(old) == text
+    with pytest.raises(ValueError, match=r"no section '/\*\*/leap_node'"):
+        node_tables.renewed_config(text.replace("/**/leap_node:", "/**/lip_node:"))
 
 
 def test_a_node_without_a_section_is_a_fault(node_tables):

@@ -1,4 +1,4 @@
-"""The twist_mux setup of docs/tutorials/drive-a-robot.md, tested with its rules in Python."""
+"""The twist_mux setup of docs/how-to/robot.md, tested with its rules in Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.node import qos
 from whispersign_ros.nodes.command_node import CommandNode
 
-GUIDE = Path(__file__).parents[2] / "docs/tutorials/drive-a-robot.md"
+GUIDE = Path(__file__).parents[2] / "docs/how-to/robot.md"
 COMMANDS = """\
 stop:
   gloss: STOP

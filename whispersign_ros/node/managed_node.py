@@ -14,7 +14,7 @@ from whispersign_ros.node.parameters import Change, ParameterSpec, declare
 
 ACTIVE = "active"
 AUTOSTART = ParameterSpec(
-    "autostart", True, "configure and activate at start-up, without a lifecycle manager"
+    "autostart", True, "configure and activate at startup, without a lifecycle manager"
 )
 
 

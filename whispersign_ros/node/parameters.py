@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
@@ -37,14 +38,14 @@ class ParameterSpec:
     """One parameter of a node.
 
     Attributes:
-        name: as in the parameter file.
-        default: also gives the type; a number with a decimal point is a double.
-        description: what it does, with its unit.
+        name: key in the parameter file.
+        default: default value, which also sets the type.
+        description: effect and unit, shown in the parameter file and the reference.
         minimum, maximum: inclusive range of a number.
-        choices: the words a string may be.
-        one_or_many: a string may also be given as a list of strings.
-        or_number: a string that may look like a whole number, and be given as one.
-        changes: it may be set while the node runs; others are fixed once it does.
+        choices: allowed values of a string.
+        one_or_many: accept a list of strings as well as a string.
+        or_number: accept an integer for a string, e.g. a camera's number.
+        changes: the parameter can be set while the node runs.
     """
 
     name: str
@@ -59,17 +60,17 @@ class ParameterSpec:
 
     @property
     def allowed(self) -> str:
-        """What a value may be, in words."""
+        """Allowed values, in words."""
         if self.choices:
             return " or ".join(f"'{choice}'" for choice in self.choices)
-        kinds = {bool: "true or false", int: "a whole number", float: "a number such as 1.0"}
-        kind = kinds.get(type(self.default), "text" if isinstance(self.default, str) else "a list")
+        kinds = {bool: "true or false", int: "integer", float: "float", str: "string"}
+        kind = kinds.get(type(self.default), "list of strings")
         if self.one_or_many:
-            kind += " or a list of texts"
+            kind += " or list of strings"
         if self.or_number:
-            kind += " or a whole number"
+            kind += " or integer"
         if self.minimum is not None:
-            kind += f" from {self.minimum:g} to {self.maximum:g}"
+            kind += f" from {self.minimum} to {self.maximum}"
         return kind
 
     def descriptor(self) -> ParameterDescriptor:
@@ -95,8 +96,8 @@ class ParameterSpec:
 MODEL = ParameterSpec(
     "model",
     DEMO,
-    "exported network (.onnx), checkpoint folder or weights file, or the name of a bundled one; "
-    "may be set while the node runs",
+    "exported network (.onnx), checkpoint folder, weights file, or name of a bundled model;"
+    " can be set while the node runs",
     changes=True,
 )
 Change = Callable[[Any], None]
@@ -158,14 +159,22 @@ def declare(
 
 
 def table_text(table: Sequence[ParameterSpec]) -> str:
-    """Return a table of parameters as Markdown, as the documentation shows it."""
+    """Return a table of parameters as Markdown for docs/reference/nodes.md."""
     rows = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
     for setting in table:
         default = json.dumps(setting.default)
-        rows.append(
-            f"| `{setting.name}` | `{default}` | {setting.allowed} | {setting.description} |"
-        )
+        meaning = setting.description.replace("|", "\\|")
+        rows.append(f"| `{setting.name}` | `{default}` | {setting.allowed} | {meaning} |")
     return "\n".join(rows)
+
+
+def file_text(table: Sequence[ParameterSpec]) -> str:
+    """Return a table of parameters as the lines of config/whispersign.yaml."""
+    lines = []
+    for setting in table:
+        lines += wrap(setting.description, 98, initial_indent="    # ", subsequent_indent="    # ")
+        lines.append(f"    {setting.name}: {json.dumps(setting.default)}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _is_built_in(name: str) -> bool:

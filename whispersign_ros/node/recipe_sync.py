@@ -18,7 +18,7 @@ GRACE_TIME = 2.0  # seconds in which the other nodes adopt the recipe of a new m
 FOLLOW = ParameterSpec(
     "follow",
     True,
-    "apply the recipe that recognition_node publishes, whenever it changes",
+    "adopt each recipe that the recognizer publishes, also after a model change",
 )
 
 

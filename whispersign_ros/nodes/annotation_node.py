@@ -37,30 +37,42 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "glosses to record: a list, or names separated by commas; A|B is a sentence of A and B",
+        "list of glosses to record, or one string with commas between them; A|B is a sentence "
+        "of A and B",
         one_or_many=True,
     ),
-    ParameterSpec("takes", 6, "takes per gloss, by this signer", 1, 1000),
-    ParameterSpec("signer", "", "name of the signer; data sets are split by it"),
+    ParameterSpec("takes", 6, "number of takes of each gloss by this signer", 1, 1000),
+    ParameterSpec("signer", "", "name of the signer, used for splits by signer"),
     ParameterSpec(
-        "out", "recordings", "folder of the bags; a session resumes with those already there"
+        "out", "recordings", "output folder of the bags; a session resumes from the takes in it"
     ),
-    ParameterSpec("shuffle", True, "shuffle the glosses in each round; false keeps their order"),
-    ParameterSpec("seed", 0, "seed of the shuffling", 0, 2**31 - 1),
-    ParameterSpec("countdown", 2.0, "seconds before each take", 0.0, 60.0),
-    ParameterSpec("signing", 4.0, "maximum seconds of a take", 0.5, 60.0),
     ParameterSpec(
-        "away", 0.6, "seconds without hands that end a take early; 0.0: never", 0.0, 10.0
+        "shuffle", True, "shuffle the glosses in each round; false keeps the given order"
     ),
-    ParameterSpec("rest", 1.0, "seconds after each take", 0.0, 60.0),
-    ParameterSpec("silence", 2.0, "seconds without a frame until the session waits", 0.2, 60.0),
+    ParameterSpec("seed", 0, "random seed of the shuffle", 0, 2**31 - 1),
+    ParameterSpec("countdown", 2.0, "seconds to get ready before each take", 0.0, 60.0),
+    ParameterSpec("signing", 4.0, "longest duration of a take in seconds", 0.5, 60.0),
+    ParameterSpec(
+        "away", 0.6, "seconds without a hand that end a take early; 0.0 disables this", 0.0, 10.0
+    ),
+    ParameterSpec("rest", 1.0, "seconds of rest after each take", 0.0, 60.0),
+    ParameterSpec(
+        "silence",
+        2.0,
+        "seconds without a frame after which the session waits for the sensor",
+        0.2,
+        60.0,
+    ),
     ParameterSpec(
         "images",
         "",
-        "image topic to record too, e.g. hands/image or image/compressed; empty: none",
+        "image topic to record with the hands, e.g. hands/image or image/compressed; empty "
+        "records none",
     ),
-    ParameterSpec("keys", True, "read single keys from the terminal"),
-    ParameterSpec("exit_at_end", True, "exit after the last take; false stays idle"),
+    ParameterSpec("keys", True, "accept single-key commands if the node runs in a terminal"),
+    ParameterSpec(
+        "exit_at_end", True, "exit after the last take; false keeps the node running idle"
+    ),
 )
 
 

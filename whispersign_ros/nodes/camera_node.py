@@ -35,63 +35,101 @@ PARAMETERS = (
     ParameterSpec(
         "input",
         "0",
-        "a camera (number or path such as /dev/v4l/by-id/...), a video file, a folder of images, "
-        "or 'topic' (image, camera_info) or 'compressed_topic' (image/compressed, camera_info)",
+        "camera (number, or path such as /dev/v4l/by-id/...), video file, folder of images, "
+        "'topic' (image, camera_info) or 'compressed_topic' (image/compressed, camera_info)",
         or_number=True,
     ),
-    ParameterSpec("width", 1280, "requested pixels; 0 keeps the camera's default", 0, 16384),
-    ParameterSpec("height", 720, "requested pixels; 0 keeps the camera's default", 0, 16384),
+    ParameterSpec(
+        "width", 1280, "requested width in pixels; 0 keeps the camera's default", 0, 16384
+    ),
+    ParameterSpec(
+        "height", 720, "requested height in pixels; 0 keeps the camera's default", 0, 16384
+    ),
     ParameterSpec(
         "frame_rate",
         30.0,
-        "requested frames per second of a camera; those of a folder of images",
+        "requested frame rate of a camera, or frame rate of a folder of images, in Hz",
         1.0,
         240.0,
     ),
-    ParameterSpec("pixel_format", "MJPG", "requested FourCC; empty keeps the camera's default"),
+    ParameterSpec(
+        "pixel_format", "MJPG", "requested pixel format (FourCC); empty keeps the camera's default"
+    ),
     ParameterSpec("mirrored", False, "the images are mirrored"),
     ParameterSpec(
         "coordinates",
         "model",
-        "metres, or image heights; model: the coordinates that the model was trained on",
+        "metric_sensor: meters in the camera frame; image_normalised: units of image height; "
+        "model: what the model was trained on",
         choices=("model", "metric_sensor", "image_normalised"),
     ),
     ParameterSpec(
         "field_of_view",
         60.0,
-        "degrees along the longer side of the image of an uncalibrated camera",
+        "field of view in degrees along the longer side of the image; used without a calibration",
         10.0,
         170.0,
     ),
     ParameterSpec(
-        "calibration", "", "file written by camera_calibration; camera_info takes precedence"
+        "calibration",
+        "",
+        "calibration file from ROS camera_calibration; camera_info takes precedence",
     ),
     ParameterSpec(
         "hand_length",
         0.0,
-        "metres from wrist to middle knuckle; 0.0 keeps the detector's estimate",
+        "distance in meters from the signer's wrist to the middle knuckle; 0.0 uses the "
+        "detector's estimate",
         0.0,
         0.2,
     ),
-    ParameterSpec("model_file", "", "hand_landmarker.task; empty: the one from `make setup`"),
-    ParameterSpec("detection", 0.5, "minimum confidence of a detected hand", 0.05, 1.0),
-    ParameterSpec("presence", 0.5, "minimum confidence of a tracked hand", 0.05, 1.0),
-    ParameterSpec("tracking", 0.5, "minimum overlap of a hand in two successive images", 0.05, 1.0),
+    ParameterSpec(
+        "model_file",
+        "",
+        "path of hand_landmarker.task; empty uses the file that `make setup` prepared",
+    ),
+    ParameterSpec(
+        "detection",
+        0.5,
+        "lowest confidence at which a hand is detected in a whole image",
+        0.05,
+        1.0,
+    ),
+    ParameterSpec("presence", 0.5, "lowest confidence at which a hand stays tracked", 0.05, 1.0),
+    ParameterSpec(
+        "tracking",
+        0.5,
+        "lowest overlap of a hand between two images at which tracking continues",
+        0.05,
+        1.0,
+    ),
     ParameterSpec(
         "search",
         0.1,
-        "seconds between searches for a missing hand; 0.0 searches every image",
+        "seconds between searches for a hand that has been absent for long; 0.0 searches every "
+        "image",
         0.0,
         10.0,
     ),
     ParameterSpec(
         "every_frame",
         False,
-        "process every frame of a file; false plays the file in real time",
+        "process every frame of a file, however slow the detector; false plays the file in real"
+        " time",
     ),
-    ParameterSpec("exit_at_end", True, "exit after the last image; false stays idle"),
-    ParameterSpec("wait_for", [""], "a file waits until these nodes listen, e.g. recognition_node"),
-    ParameterSpec("wait_timeout", 60.0, "seconds to wait for them", 0.0, 3600.0),
+    ParameterSpec(
+        "exit_at_end", True, "exit after the last image; false keeps the node running idle"
+    ),
+    ParameterSpec(
+        "wait_for", [""], "nodes that must subscribe before a file is played, e.g. recognition_node"
+    ),
+    ParameterSpec(
+        "wait_timeout",
+        60.0,
+        "seconds to wait for these subscribers; playback then starts anyway",
+        0.0,
+        3600.0,
+    ),
     *SHARED_PARAMETERS,
 )
 

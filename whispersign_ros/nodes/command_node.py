@@ -37,31 +37,33 @@ PARAMETERS = (
     ParameterSpec(
         "commands_file",
         "config/commands.yaml",
-        "maps glosses to actions; config/ also means the package's own",
+        "file that maps glosses to commands; a missing config/ file is taken from the package",
     ),
     ParameterSpec(
         "input_timeout",
         1.0,
-        "seconds without hands/features that stop a held command; 0.0: never",
+        "seconds without hands/features after which a held command stops; 0.0 disables this",
         0.0,
         60.0,
     ),
     ParameterSpec(
         "recognizer",
         "recognition_node",
-        "node whose diagnostics prove that stop signs are recognised; empty: none",
+        "node whose diagnostics show that a stop sign would be recognized; empty disables this "
+        "check",
     ),
     ParameterSpec(
         "recognizer_timeout",
         3.0,
-        "seconds without them that stop a held command; they arrive once a second",
+        "seconds without these diagnostics (sent every second) after which a held command stops",
         1.5,
         60.0,
     ),
     ParameterSpec(
         "max_age",
         5.0,
-        "maximum seconds from the end of a sign to its command; 0.0: any",
+        "age in seconds, measured from a sign's end, above which the sign is ignored; 0.0 "
+        "disables this",
         0.0,
         60.0,
     ),

@@ -16,15 +16,15 @@ PARAMETERS = (
     ParameterSpec(
         "transport",
         "auto",
-        "how to reach the tracking service: leapc, Ultraleap's Python bindings; websocket; "
-        "auto: leapc where they are installed",
+        "connection to the tracking service: leapc (Ultraleap's Python bindings), websocket, or"
+        " auto (leapc if the bindings are installed)",
         choices=("auto", "leapc", "websocket"),
     ),
-    ParameterSpec("url", "ws://127.0.0.1:6437/v6.json", "URL of the WebSocket service"),
+    ParameterSpec("url", "ws://127.0.0.1:6437/v6.json", "address of the WebSocket service"),
     ParameterSpec(
         "tracking_mode",
         "desktop",
-        "position of the device: on a desk, on a headset, or above a screen",
+        "mounting of the device: on a desk, on the forehead, or above a screen facing down",
         choices=MODES,
     ),
     *SHARED_PARAMETERS,

@@ -29,7 +29,7 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         1.0,
-        "seconds without a frame until the buffered features are published",
+        "seconds without a message after which buffered features are published",
         0.05,
         60.0,
     ),

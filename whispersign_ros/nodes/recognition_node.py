@@ -40,45 +40,46 @@ ENDPOINTS = (
     ParameterSpec(
         "early_absent_timeout",
         _DEFAULTS.early_absent_timeout,
-        "seconds without hands that end an utterance recognised with high confidence",
+        "seconds without a hand after which glosses the network is certain of become final",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "early_rest_timeout",
         _DEFAULTS.early_rest_timeout,
-        "seconds of resting hands that end an utterance recognised with high confidence",
+        "seconds of resting hands after which glosses the network is certain of become final",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "absent_timeout",
         _DEFAULTS.absent_timeout,
-        "seconds without hands that end any utterance",
+        "seconds without a hand that end an utterance",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "trailing_silence_timeout",
         _DEFAULTS.trailing_silence_timeout,
-        "seconds of resting hands without a new gloss that end an utterance with a gloss",
+        "seconds of resting hands without a further gloss that end an utterance, once it has a "
+        "gloss",
         0.05,
         10.0,
     ),
     ParameterSpec(
         "max_length",
         _DEFAULTS.max_length,
-        "seconds; a longer utterance is split between two glosses",
+        "longest utterance in seconds; a longer one is cut between two glosses",
         1.5,
         60.0,
     ),
     ParameterSpec(
-        "chunk", _DEFAULTS.chunk, "encoder steps (4 frames each) per partial result", 1, 64
+        "chunk", _DEFAULTS.chunk, "steps (of 4 frames) decoded at a time for partial results", 1, 64
     ),
     ParameterSpec(
         "min_confidence",
         _DEFAULTS.min_confidence,
-        "minimum confidence of a published final gloss",
+        "lowest confidence of a gloss published on gloss",
         0.0,
         1.0,
     ),
@@ -88,7 +89,7 @@ PARAMETERS = (
     ParameterSpec(
         "device",
         "auto",
-        "device of the network; auto uses a GPU where there is one (an .onnx: onnxruntime-gpu)",
+        "device of the network; auto uses a GPU if there is one (an .onnx needs onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
     ParameterSpec("threads", 1, "CPU threads of the network", 1, 64),
@@ -96,11 +97,13 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         2.0,
-        "seconds without features that end an utterance; longer than preprocessing_node's",
+        "seconds without features that end an utterance; must exceed preprocessing_node's",
         0.05,
         60.0,
     ),
-    ParameterSpec("queue_size", 1200, "feature steps buffered before the network", 60, 100_000),
+    ParameterSpec(
+        "queue_size", 1200, "steps of features that can wait for the network", 60, 100_000
+    ),
     AUTOSTART,
 )
 

@@ -24,24 +24,27 @@ PARAMETERS = (
     ParameterSpec(
         "bag",
         "",
-        "bag, folder of bags (played in the order of their names), or a list of these",
+        "bag to play, folder of bags (played in order of name), or a list of these",
         one_or_many=True,
     ),
-    ParameterSpec("loop", False, "play the bags again after the last one"),
+    ParameterSpec("loop", False, "start again after the last bag"),
     ParameterSpec(
         "restamp",
         True,
-        "shift the stamps of each bag to the present; false keeps the recorded ones",
+        "shift the stamps of each bag to the time of playback and keep their spacing; false "
+        "keeps the recorded stamps",
     ),
     ParameterSpec(
         "clock",
         0.0,
-        "publish rate of /clock, the playback position, in Hz; 0.0 publishes none",
+        "rate in Hz at which the playback time is published on /clock; 0.0 publishes no clock",
         0.0,
         1000.0,
     ),
     ParameterSpec("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
-    ParameterSpec("exit_at_end", True, "exit after the last frame; false stays idle"),
+    ParameterSpec(
+        "exit_at_end", True, "exit after the last frame; false keeps the node running idle"
+    ),
     *SHARED_PARAMETERS,
 )
 

@@ -21,13 +21,15 @@ PARAMETERS = (
     ParameterSpec(
         "command_timeout",
         0.5,
-        "seconds without a command until the robot stops by itself",
+        "seconds without a command after which the robot stops",
         0.05,
         60.0,
     ),
-    ParameterSpec("publish_rate", 20.0, "rate of robot_pose in Hz", 1.0, 200.0),
+    ParameterSpec("publish_rate", 20.0, "poses per second", 1.0, 200.0),
     ParameterSpec(
-        "frame_id", "odom", "frame_id of the poses: x ahead at the beginning, y to the left"
+        "frame_id",
+        "odom",
+        "frame_id of the poses; at the start, x points forward and y to the left",
     ),
 )
 

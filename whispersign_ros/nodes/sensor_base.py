@@ -24,17 +24,27 @@ from whispersign_ros.node.parameters import ParameterSpec
 # Parameters of every sensor node.
 SHARED_PARAMETERS = (
     ParameterSpec(
-        "frame_id", "hands", "frame_id of the headers: x to the signer's right, y up, z back"
+        "frame_id",
+        "hands",
+        "frame_id of the headers; x points to the signer's right, y up, z toward the signer",
     ),
-    ParameterSpec("retry", 0.5, "seconds before the first attempt to reconnect", 0.05, 60.0),
+    ParameterSpec(
+        "retry", 0.5, "seconds before the first attempt to reconnect to a lost sensor", 0.05, 60.0
+    ),
     ParameterSpec(
         "longest_retry",
         8.0,
-        "maximum wait; it doubles with each attempt",
+        "upper limit in seconds of this delay, which doubles with every attempt",
         0.05,
         600.0,
     ),
-    ParameterSpec("silence", 2.0, "seconds without a frame until diagnostics warn", 0.2, 60.0),
+    ParameterSpec(
+        "silence",
+        2.0,
+        "seconds without a frame after which the sensor is reported as silent",
+        0.2,
+        60.0,
+    ),
     AUTOSTART,
 )
 MAX_DRIFT = NANOSECONDS // 20  # of the node's clock against the host's before a correction

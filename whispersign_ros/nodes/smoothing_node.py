@@ -35,13 +35,15 @@ PARAMETERS = (
     ParameterSpec(
         "kind",
         "model",
-        "the filter; model: the one the model was trained with, with its own parameters",
+        "filter; model selects the one the model was trained with and ignores the parameters below",
         choices=("model", "none", "one_euro", "moving_average"),
     ),
-    _field("min_cutoff", "one_euro: cut-off frequency of a hand at rest, Hz", 0.01, 100.0),
-    _field("beta", "one_euro: cut-off frequency per speed, Hz per (m/s)", 0.0, 1000.0),
-    _field("d_cutoff", "one_euro: cut-off frequency of the speed, Hz", 0.01, 100.0),
-    _field("window_size", "moving_average: frames in the mean", 1, 100),
+    _field("min_cutoff", "one_euro: cutoff frequency in Hz for a hand at rest", 0.01, 100.0),
+    _field(
+        "beta", "one_euro: increase of the cutoff frequency with speed, in Hz per m/s", 0.0, 1000.0
+    ),
+    _field("d_cutoff", "one_euro: cutoff frequency in Hz for the speed estimate", 0.01, 100.0),
+    _field("window_size", "moving_average: number of frames averaged", 1, 100),
 )
 
 

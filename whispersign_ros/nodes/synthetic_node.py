@@ -32,27 +32,32 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "gloss, or a list signed as one sentence in a loop; empty: random sentences",
+        "gloss, or list of glosses, signed as one sentence over and over; empty signs random "
+        "sentences",
         one_or_many=True,
     ),
     ParameterSpec("sentence_length", 3, "glosses in a random sentence", 1, 20),
-    ParameterSpec("sentences", 0, "number of sentences; 0 never ends", 0, 1_000_000),
-    ParameterSpec("seed", 0, "seed of the signer and of all variation", 0, 2**31 - 1),
-    ParameterSpec("sensor", "leap", "simulated sensor; ideal adds no noise", choices=SENSORS),
-    ParameterSpec("frame_rate", 60.0, "frames per second of the simulated sensor", 5.0, 240.0),
+    ParameterSpec("sentences", 0, "number of sentences; 0 signs without end", 0, 1_000_000),
+    ParameterSpec("seed", 0, "random seed of the signer and of all variation", 0, 2**31 - 1),
+    ParameterSpec(
+        "sensor", "leap", "simulated sensor; ideal publishes exact positions", choices=SENSORS
+    ),
+    ParameterSpec("frame_rate", 60.0, "frame rate of the simulated sensor in Hz", 5.0, 240.0),
     ParameterSpec(
         "noise",
         -1.0,
-        "standard deviation of positions in metres; a negative value keeps the sensor's own",
+        "standard deviation of joint positions in meters; a negative value uses the sensor's own",
         -1.0,
         0.1,
     ),
     ParameterSpec(
         "prompted",
         False,
-        "sign only what topic prompt asks for; glosses and sentences are unused",
+        "sign only what the topic prompt asks for; glosses and sentences are ignored",
     ),
-    ParameterSpec("exit_at_end", True, "exit after the last sentence; false stays idle"),
+    ParameterSpec(
+        "exit_at_end", True, "exit after the last sentence; false keeps the node running idle"
+    ),
     *SHARED_PARAMETERS,
 )
 

@@ -24,20 +24,30 @@ from whispersign_ros.playback.clock_publisher import ClockPublisher
 
 # Parameters that every node with a player has.
 SHARED_PARAMETERS = (
-    ParameterSpec("playback_speed", 1.0, "1.0 plays as recorded, 2.0 twice as fast", 0.01, 100.0),
+    ParameterSpec("playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", 0.01, 100.0),
     ParameterSpec(
-        "frame_id", "", "frame_id of the headers; empty keeps that of the recording, or 'hands'"
+        "frame_id", "", "frame_id of the headers; empty uses the recording's, or 'hands'"
     ),
     ParameterSpec(
         "wait_for",
         [""],
-        "nodes that must subscribe to hands/* before the first frame, e.g. recognition_node; "
-        "hands/raw needs a subscriber in any case",
+        "nodes that must subscribe to hands/* before the first frame is sent, e.g. "
+        "recognition_node; hands/raw always needs a subscriber",
     ),
     ParameterSpec(
-        "wait_timeout", 60.0, "seconds to wait for them; playback then starts anyway", 0.0, 3600.0
+        "wait_timeout",
+        60.0,
+        "seconds to wait for these subscribers; playback then starts anyway",
+        0.0,
+        3600.0,
     ),
-    ParameterSpec("start_delay", 0.5, "seconds from then to the first frame", 0.0, 3600.0),
+    ParameterSpec(
+        "start_delay",
+        0.5,
+        "seconds between the arrival of these subscribers and the first frame",
+        0.0,
+        3600.0,
+    ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
 GRAPH_POLL = 0.1  # seconds between two looks at who subscribes

@@ -92,15 +92,15 @@ def test_given_values_take_the_place_of_defaults(graph):
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("speed", 2.1, "a number such as 1.0 from 0.5 to 2"),
-        ("speed", float("nan"), "a number such as 1.0 from 0.5 to 2"),
-        ("speed", 1, "a number such as 1.0 from 0.5 to 2"),
-        ("count", 0, "a whole number from 1 to 5"),
-        ("count", "3", "a whole number from 1 to 5"),
+        ("speed", 2.1, "float from 0.5 to 2.0"),
+        ("speed", float("nan"), "float from 0.5 to 2.0"),
+        ("speed", 1, "float from 0.5 to 2.0"),
+        ("count", 0, "integer from 1 to 5"),
+        ("count", "3", "integer from 1 to 5"),
         ("kind", "c", "'a' or 'b'"),
-        ("paths", 3, "text or a list of texts"),
-        ("paths", [1, 2], "text or a list of texts"),
-        ("words", "x", "a list"),
+        ("paths", 3, "string or list of strings"),
+        ("paths", [1, 2], "string or list of strings"),
+        ("words", "x", "list of strings"),
         ("on", "yes", "true or false"),
     ],
 )
@@ -143,7 +143,7 @@ def test_parameters_are_fixed_while_the_node_runs(graph):
 
 
 def test_the_table_as_text():
-    row = "| `speed` | `1.0` | a number such as 1.0 from 0.5 to 2 | metres per second |"
+    row = "| `speed` | `1.0` | float from 0.5 to 2.0 | metres per second |"
     assert row in table_text(PARAMETERS)
 
 

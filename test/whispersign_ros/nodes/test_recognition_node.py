@@ -192,7 +192,7 @@ def test_another_model_goes_on_without_a_restart(graph, model, other_model, step
 def test_features_of_previous_model_are_refused_in_the_end(
     graph, model, other_model, steps, monkeypatch
 ):
-    monkeypatch.setattr("whispersign_ros.node.recipe_sync.MOMENT", 0.0)
+    monkeypatch.setattr("whispersign_ros.node.recipe_sync.GRACE_TIME", 0.0)
     bench = Bench(graph, model, idle_timeout=NEVER)
     assert graph.set_parameter(bench.node, "model", str(other_model)).successful
     bench.send(steps[:3])
@@ -204,7 +204,7 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(graph, model, steps, 
     answer = graph.set_parameter(bench.node, "model", str(tmp_path / "missing"))
     assert not answer.successful
     assert answer.reason.startswith(f"{tmp_path}/missing: does not exist; ")
-    assert "; allowed: text" in answer.reason
+    assert "; allowed: string" in answer.reason
     answer = graph.set_parameter(bench.node, "threads", 2)
     assert not answer.successful
     assert bench.node.get_parameter("model").value == bench.node.values["model"] == str(model)
@@ -286,7 +286,7 @@ def test_faults_at_the_start(graph, tmp_path, model, monkeypatch):
         graph.start(RecognitionNode, model=str(tmp_path / "missing"))
     with pytest.raises(ConfigError, match=r"'device'.*allowed: 'auto' or 'cpu' or 'cuda'"):
         graph.start(RecognitionNode, device="tpu")
-    with pytest.raises(ConfigError, match=r"'threads'.*whole number from 1 to 64"):
+    with pytest.raises(ConfigError, match=r"'threads'.*integer from 1 to 64"):
         graph.start(RecognitionNode, threads=0)
     monkeypatch.setattr("whispersign_model.runtime.loading.find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match=r"holds no model\.onnx .* whispersign export"):

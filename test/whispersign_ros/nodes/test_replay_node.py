@@ -244,9 +244,9 @@ def test_faults_at_the_start(graph, tmp_path, bag):
         (
             {"bag": str(bag), "playback_speed": "fast"},
             ConfigError,
-            r"_speed'.*a number such as 1.0",
+            r"_speed'.*float",
         ),
-        ({"bag": 3}, ConfigError, r"'bag'.*text or a list of texts"),
+        ({"bag": 3}, ConfigError, r"'bag'.*string or list of strings"),
         ({"bag": str(bag), "lop": True}, ConfigError, r"'lop'.*did you mean 'loop'"),
     ):
         with pytest.raises(error, match=text):

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Write docs/reference/messages.md from the comments in whispersign_msgs.
+
+message_tables.py           # update the page
+message_tables.py --check   # report a stale page; exit code 1
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/reference/messages.md"
+MESSAGES = ROOT / "whispersign_msgs"
+MARKER = "<!-- tools/message_tables.py writes the rest of this page. -->\n"
+LINE = re.compile(
+    r"(?P<type>[\w/\[\]]+)\s+(?P<name>\w+)\s*(=\s*(?P<value>\w+)\s*)?(#\s*(?P<comment>.*))?$"
+)
+CONSTANTS = "| constant | value | meaning |\n|---|---|---|\n"
+FIELDS = "| field | type | meaning |\n|---|---|---|\n"
+
+
+def renewed(text: str) -> str:
+    """Return the page with the current messages and actions below its marker.
+
+    Raises:
+        ValueError: the page has no marker.
+    """
+    head, marker, _ = text.partition(MARKER)
+    if not marker:
+        raise ValueError(f"{PAGE.name}: the line {MARKER!r} is missing")
+    paths = [*sorted(MESSAGES.glob("msg/*.msg")), *sorted(MESSAGES.glob("action/*.action"))]
+    sections = [section(path.stem, path.read_text(encoding="utf-8")) for path in paths]
+    return f"{head}{marker}\n" + "\n".join(sections)
+
+
+def section(name: str, definition: str) -> str:
+    """Return a message or action as a section in Markdown."""
+    summary, _, body = definition.removeprefix("# ").partition("\n")
+    parts = body.split("\n---\n")
+    titles = ["### Goal\n\n", "### Result\n\n", "### Feedback\n\n"] if len(parts) > 1 else [""]
+    tables = [f"{title}{_tables(part)}" for title, part in zip(titles, parts)]
+    return f"## {name}\n\n{_escaped(summary)}\n\n" + "\n".join(tables)
+
+
+def _tables(definition: str) -> str:
+    """Return the constants and fields of a definition as tables.
+
+    A field without a comment of its own has that of the lines above it.
+    """
+    constants, fields = "", ""
+    for paragraph in re.split(r"\n\s*\n", definition):
+        above = " ".join(re.findall(r"^#\s*(.*)$", paragraph, re.M))
+        for match in map(LINE.match, paragraph.splitlines()):
+            if match is None:
+                continue
+            meaning = _escaped(match["comment"] or above)
+            if match["value"] is None:
+                fields += f"| `{match['name']}` | `{match['type']}` | {meaning} |\n"
+            else:
+                constants += f"| `{match['name']}` | {match['value']} | {meaning} |\n"
+    tables = [CONSTANTS + constants] if constants else []
+    return "\n".join([*tables, FIELDS + fields])
+
+
+def _escaped(text: str) -> str:
+    """Escape the column separator of a table."""
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    text = PAGE.read_text(encoding="utf-8")
+    fresh = renewed(text)
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(fresh, encoding="utf-8")
+    elif fresh != text:
+        print(f"{PAGE.name} is stale: run tools/message_tables.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
