@@ -43,7 +43,7 @@ def test_the_heading_is_that_of_the_pose(graph):
     graph.until(lambda: poses and poses[-1].pose.orientation.z > 0.1)
     commands.publish(_twist(0.0))
     graph.until(lambda: node.robot.stopped)
-    node._tell()
+    node._publish_pose()
     count = len(poses)
     graph.until(lambda: len(poses) > count + 1)
     turned = poses[-1].pose.orientation

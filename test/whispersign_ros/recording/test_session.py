@@ -325,7 +325,7 @@ def test_a_full_disk_pauses_and_the_take_comes_again(when):
     session.frames(1.0, hands=1)
     session.until(PAUSED)
     assert "No space left" in session.text
-    assert "free the place, then go on" in session.text
+    assert "free disk space and continue" in session.text
     assert session.plan.missing == {"A": 1}
     session.recorder.full = ""
     session.session.pause(session.now)
