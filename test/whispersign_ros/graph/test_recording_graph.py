@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from whispersign_ros.graph import recording_session
-from whispersign_ros.graph.recording_session import RecordOptions, record
+from whispersign_ros.graph import recording_graph
+from whispersign_ros.graph.recording_graph import RecordOptions, record
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def started(monkeypatch):
     def start(children, executable, parameters):
         started[executable] = parameters
 
-    monkeypatch.setattr(recording_session, "_lead", lead)
-    monkeypatch.setattr(recording_session.Children, "start", start)
+    monkeypatch.setattr(recording_graph, "_run_session", lead)
+    monkeypatch.setattr(recording_graph.Children, "start", start)
     monkeypatch.setenv("ROS_DOMAIN_ID", os.environ["ROS_DOMAIN_ID"])  # put back what it chooses
     return started
 
