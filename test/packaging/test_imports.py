@@ -62,9 +62,6 @@ USED_OTHERWISE = {
     "furo": "make docs uses it",
     "myst-parser": "make docs uses it",
     "sphinx": "make docs runs it",
-    "import-linter": "make test runs it",
-    "mypy": "make test runs it",
-    "ruff": "make test runs it",
     "types-pyyaml": "mypy reads them",
 }
 
