@@ -34,8 +34,7 @@ html_title = f"{project} {release}"
 html_copy_source = False
 nitpicky = True
 
-# A name in an annotation that several classes have; a folder all of whose pages are listed.
-suppress_warnings = ["ref.python", "toc.empty_glob"]
+suppress_warnings = ["ref.python"]  # a name in an annotation that several classes have
 
 myst_heading_anchors = 4  # links to headings have the same form as on the repository's web pages
 
