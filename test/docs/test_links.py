@@ -24,7 +24,7 @@ TASKS = {
     "evaluate": "docs/how-to/evaluate.md",
     "write a sensor node": "docs/how-to/sensors.md",
     "secure a robot": "docs/explanation/security.md",
-    "read a message field": "docs/reference/nodes.md",
+    "read a message field": "docs/reference/messages.md",
     "contribute": "CONTRIBUTING.md",
 }
 FENCE = re.compile(r"^( *)(```+)(.*?)^\1\2\n", re.M | re.S)
