@@ -86,4 +86,4 @@ lock:
 
 clean:
 	rm -rf .venv .venv.lock build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache \
-	    .grimp_cache .import_linter_cache
+	    .grimp_cache .import_linter_cache docs/reference/api
