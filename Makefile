@@ -4,13 +4,14 @@ MINUTES ?= 30
 WORKERS ?= 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup demo lint test test-all faults soak mutants format lock clean
+.PHONY: help setup demo lint test test-all docs faults soak mutants format lock clean
 
 help:
 	@echo "make demo    the live graph on a bundled recording; prints glosses"
 	@echo "make test    make lint and the fast tests"
 	@echo "make test-all  make lint and all tests"
 	@echo "make lint    ruff, mypy, import-linter, codespell and schemas, as pre-commit runs them"
+	@echo "make docs    the documentation as web pages in build/docs; any warning fails"
 	@echo "make faults  break things around the live graph; it must get over each"
 	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
 	@echo "make mutants break the sources on purpose; the tests must notice"
@@ -50,6 +51,11 @@ lint:
 	@if [ -e .git ]; then echo ".venv/bin/pre-commit run --all-files"; \
 	.venv/bin/pre-commit run --all-files; else echo "lint: not run: no git repository here"; fi
 
+docs:
+	$(call set-up,camera docs leap train)
+	@rm -rf build/docs docs/reference/api
+	.venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto docs build/docs
+
 faults:
 	$(call set-up,)
 	@PYTHONPATH=tools .venv/bin/python -m reliability.faults --write docs/reference/reliability.md
@@ -80,4 +86,4 @@ lock:
 
 clean:
 	rm -rf .venv .venv.lock build install log *.egg-info .mypy_cache .pytest_cache .ruff_cache \
-	    .grimp_cache .import_linter_cache
+	    .grimp_cache .import_linter_cache docs/reference/api

@@ -32,7 +32,7 @@ from commands import run
 from machine import SetupError, check_machine, check_python, check_room, sourced_ros
 
 NEEDED_BYTES = 3 * 10**9  # free disk space that a first set-up asks for
-EXTRAS = ("camera", "dev", "leap", "test", "train")  # of setup.cfg
+EXTRAS = ("camera", "dev", "docs", "leap", "test", "train")  # of setup.cfg
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"

@@ -59,6 +59,9 @@ USED_OTHERWISE = {
     "pytest-timeout": "make test ends a test that hangs",
     "pytest-xdist": "make test runs two workers",
     "ruff": "make lint runs it",
+    "furo": "make docs uses it",
+    "myst-parser": "make docs uses it",
+    "sphinx": "make docs runs it",
     "types-pyyaml": "mypy reads them",
 }
 

@@ -23,7 +23,7 @@ class EncodedClip(Protocol):
 
     @property
     def second_pass(self) -> SecondPassScorer:
-        """The network's scorer for the second pass; see :func:`decode`."""
+        """The network's scorer for the second pass of a search."""
 
 
 class EncoderStream(Protocol):

@@ -36,6 +36,6 @@ class ConfidenceScale(BaseModel):
 
 
 def log_odds(confidence: float) -> float:
-    """Return the log-odds of a confidence clamped by :data:`MARGIN`."""
+    """Return the log-odds of a confidence clamped by ``MARGIN``."""
     bounded = min(max(confidence, MARGIN), 1 - MARGIN)
     return math.log(bounded / (1 - bounded))

@@ -64,7 +64,7 @@ class Reliability:
         error: expected calibration error: mean distance of confidence and accuracy over the bins,
             weighted by their counts (Guo et al. 2017); NaN without glosses.
         brier: mean squared distance of confidence and being right (1 or 0); NaN without glosses.
-        bins: :data:`BINS` of them.
+        bins: the ``BINS`` bins, in order of confidence.
     """
 
     error: float

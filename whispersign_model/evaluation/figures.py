@@ -33,7 +33,7 @@ def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
 
     Args:
         pairs: how often each (signed, recognised) occurs in the alignment, with None for nothing,
-            e.g. :attr:`~whispersign_model.evaluation.metrics.GlossErrors.pairs`.
+            e.g. ``pairs`` of :class:`~whispersign_model.evaluation.metrics.GlossErrors`.
         shown: glosses drawn at most, 1 or more.
 
     Returns:

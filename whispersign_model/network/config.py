@@ -26,39 +26,63 @@ class _Section(BaseModel):
 
 
 class FrontendConfig(_Section):
-    """Patches of ``patch_size`` frames; ConvSPE spans ``kernel_size`` of them."""
+    """Patches of frames and their positional encoding (ConvSPE).
 
-    num_joints: Literal[42] = 42  # the MediaPipe skeleton; convert others to it
+    Attributes:
+        num_joints: joints of the MediaPipe skeleton; convert other skeletons to it.
+        num_features: values of a joint.
+        patch_size: frames in a patch.
+        d_model: channels of the encoder's states; a multiple of 8 times ``encoder.num_heads``.
+        kernel_size: patches that ConvSPE spans: this one and those before it.
+        dropout: SpatialDropout1D, which drops whole channels.
+    """
+
+    num_joints: Literal[42] = 42
     num_features: Literal[7] = 7
-    patch_size: Positive = 4  # frames in a patch
+    patch_size: Positive = 4
     d_model: Positive = 128
-    kernel_size: Positive = 5  # patches that ConvSPE sees: this one and those before it
-    dropout: Rate = 0.1  # SpatialDropout1D: whole channels
+    kernel_size: Positive = 5
+    dropout: Rate = 0.1
 
 
 class EncoderConfig(_Section):
-    """``num_layers`` blocks of S-MHSA, T-MHSA and feed-forward."""
+    """Blocks of S-MHSA, T-MHSA and feed-forward.
+
+    Attributes:
+        num_heads: heads of S-MHSA and T-MHSA; even.
+        num_layers: blocks.
+        d_ff: hidden channels of the feed-forward, both groups together; even.
+        dropout: dropout after each branch and of T-MHSA's weights.
+        left_context: patches that a chunked pass looks back.
+        max_distance: distance in patches from which all relative positions share one embedding.
+    """
 
     num_heads: Positive = 4
     num_layers: Positive = 2
     d_ff: Positive = 512
     dropout: Rate = 0.1
-    left_context: Positive = 64  # patches that a chunked pass may look back
-    max_distance: Positive = 32  # relative positions farther apart share one embedding
+    left_context: Positive = 64
+    max_distance: Positive = 32
 
 
 class DecoderConfig(_Section):
-    """Sizes of the CTC head and of the attention decoder that rescores its hypotheses.
+    """The CTC head and the attention decoder, which rescores hypotheses or detects signs.
 
-    ``alpha`` is the weight of CTC against the decoder in the score of a hypothesis. With
-    ``utterance_frames`` the decoder also reads the whole utterance, resampled to so many frames: a
-    second memory, for utterances of single signs. With ``candidate_segments``, lengths in patches,
-    it does not rescore: it detects signs of at least ``score_threshold`` in segments of these
-    lengths.
+    Attributes:
+        vocab_size: glosses and the blank; training sets it to the dataset's.
+        blank_id: id of the CTC blank; gloss ids start at 1.
+        num_layers: layers of the attention decoder.
+        dropout: dropout of the attention decoder.
+        utterance_frames: frames to which the decoder resamples the whole utterance as a second
+            memory, for utterances of single signs; 0 switches it off.
+        alpha: weight of CTC against the decoder in rescoring; below 0.8 doubled signs are lost.
+        candidate_segments: lengths in patches of the segments in which the network detects signs;
+            needs ``utterance_frames``. ``[]`` rescores instead.
+        score_threshold: lowest probability of a detected sign.
     """
 
-    vocab_size: Annotated[int, Field(ge=2)] = 1296  # glosses and the blank
-    blank_id: Literal[0] = 0  # gloss ids start at 1
+    vocab_size: Annotated[int, Field(ge=2)] = 1296
+    blank_id: Literal[0] = 0
     num_layers: Positive = 1
     dropout: Rate = 0.1
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0

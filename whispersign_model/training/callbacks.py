@@ -86,7 +86,7 @@ class StageState(Callback):
     Args:
         number: of the stage, from 1.
         identity: what a resumed training must have in common with this one.
-        history: :attr:`record` of the stages before.
+        history: the ``record`` of each stage before.
         logger: the run's log.
         spans: where the glosses of each training clip lie, if the network had to find them.
     """

@@ -21,16 +21,17 @@ class StageConfig(_Section):
     """One stage of training.
 
     Attributes:
-        name: for logs and folders.
-        epochs: 0 leaves the stage out.
-        learning_rate: the highest; it rises linearly over ``warm_up`` of the steps, then falls as a
-            cosine to its share ``final_learning_rate``.
-        alpha: share of CTC in the loss; the attention decoder has the rest.
+        name: name in logs and folders.
+        epochs: number of epochs; 0 skips the stage.
+        learning_rate: peak learning rate.
+        warm_up: share of the steps in which the learning rate rises linearly to its peak.
+        final_learning_rate: share of the peak that is left at the end, after a cosine decay.
+        alpha: weight of CTC in the loss; the attention decoder has the rest.
         train: components that learn; the others keep their weights.
-        auxiliary: CTC through a linear head on the frontend, so that it learns without an encoder.
-        chunks: chunk sizes (patches) drawn from for each batch; 0 = the whole clip.
-        augment: vary the clips.
-        augmentation: what differs in this stage from the recipe's augmentation.
+        auxiliary: train CTC through a linear head on the frontend, without the encoder.
+        chunks: chunk sizes in patches, one drawn for each batch; 0 is the whole clip.
+        augment: augment the clips.
+        augmentation: augmentation keys that differ in this stage.
     """
 
     name: str
@@ -68,7 +69,13 @@ class StageConfig(_Section):
 
 
 class FeatureConfig(_Section):
-    """The half of the preprocessing recipe that training chooses."""
+    """The half of the preprocessing recipe that training chooses.
+
+    Attributes:
+        location: origin of positions: ``sensor``, or ``entry``, the wrist of the hand seen first.
+        scaling: ``standard`` and ``minmax`` are fitted on the training split; ``motion`` multiplies
+            velocities by 3; ``none`` changes nothing.
+    """
 
     location: Literal["sensor", "entry"] = "sensor"
     scaling: Scaling = "standard"
@@ -78,23 +85,26 @@ class TrainingConfig(_Section):
     """All that `whispersign train` needs besides data.
 
     Attributes:
-        seed: of weights, order and augmentation.
-        size: network size, a file of ``config/model``.
-        network: what differs from that file, by section.
-        batch_size: clips in a batch, of about the same length; less for a small set, so that an
-            epoch has at least 16 steps. Each process has batches of its own.
-        accumulate: batches whose gradients make one step.
-        precision: 32; ``bf16-mixed`` or ``16-mixed`` (on a GPU only) compute the network in half
-            the bits, and losses, weights and their average in 32 as ever.
-        workers: processes that load and augment; 0 = none of their own.
-        weight_decay, gradient_clip, label_smoothing: as in AdamW, by norm, on the attention loss.
-        averaging: decay of the exponential moving average of the weights, which is what is
-            validated and saved; 0 switches it off.
-        patience: epochs without a better validation WER after which a stage ends; 0 = never. A
-            stage with an auxiliary head is not ended: its network does not recognise yet.
+        seed: random seed of weights, order and augmentation.
+        size: network size, a file of ``config/model``; ``--model`` overrides it.
+        network: keys that differ from that file, by section, such as ``{decoder: {alpha: 0.2}}``.
+            A network given with ``--init`` keeps its own.
+        batch_size: clips of similar length in a batch of each process; less for a small dataset, so
+            that an epoch has at least 16 steps.
+        accumulate: batches whose gradients make one step; schedules and averages count steps.
+        precision: bits in which the network computes; ``16-mixed`` needs a GPU. Losses, weights and
+            their average always use 32.
+        workers: processes that load and augment; 0 loads in the training process.
+        weight_decay: weight decay of AdamW.
+        gradient_clip: largest norm of the gradient.
+        label_smoothing: label smoothing of the attention loss.
+        averaging: decay of the exponential moving average of the weights, which is validated and
+            saved; 0 switches it off.
+        patience: epochs without a better validation WER that end a stage; 0 never ends one. A stage
+            with an auxiliary head runs to its end: its network does not recognize yet.
         features: location and scaling.
-        augmentation: how far clips are varied.
-        stages: in order.
+        augmentation: how far clips vary.
+        stages: stages in order.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

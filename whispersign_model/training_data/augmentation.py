@@ -75,45 +75,51 @@ class Pace:
 
 
 class Augmentation(BaseModel):
-    """How far clips are varied; 0 switches a variation off.
+    """How far clips vary; 0 switches a variation off.
 
     Attributes:
-        rotation: standard deviation of the rotation about each axis, degrees.
-        scale: standard deviation of the logarithm of the size; ``stretch`` the same for each axis.
-        shear: standard deviation of how far each axis slants along each other.
-        shift: standard deviation of the place of both hands together, in hand lengths.
-        hand_shift: the same for each hand alone.
+        rotation: standard deviation of the rotation about each axis, in degrees.
+        scale: standard deviation of the logarithm of the size.
+        stretch: standard deviation of the logarithm of the size along each axis.
+        shear: standard deviation of the slant of each axis along each other axis.
+        shift: standard deviation of the position of both hands together, in hand lengths.
+        hand_shift: standard deviation of the position of each hand, in hand lengths.
         hand_shape_jitter: standard deviation of a fingertip's offset along each axis of the palm,
-            in hand lengths, as on another person's hand; constant in a clip, smaller towards
-            the wrist.
+            in hand lengths, as on another person's hand; constant in a clip, half as large at a
+            knuckle.
         trajectory_scale: standard deviation of the logarithm of a factor on each hand's distance
             from the middle of its trajectory.
-        pose_scale: the same for the joints' distance from their mean place at the wrist.
+        pose_scale: standard deviation of the logarithm of a factor on the joints' distance from
+            their mean position relative to the wrist.
         speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
             slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
             the logarithm.
         warp: largest local deviation of time, as a share of the clip.
-        jitter: standard deviation of the time of each frame, seconds.
+        jitter: standard deviation of the time of each frame, in seconds.
         crop: largest share of the clip cut from either end.
-        camera: probability that the clip is seen as by a camera of ``camera_rate`` frames a second.
-        noise: standard deviation of the noise on every joint, in hand lengths; positions only.
-        joint_mask: probability that a joint, not a wrist, is hidden in the whole clip.
+        camera: probability that a slower camera is simulated and its frames are resampled.
+        camera_rate: frame rate of that camera in Hz.
+        noise: standard deviation of the noise on every joint position, in hand lengths.
+        joint_mask: probability that a joint is hidden in the whole clip; never a wrist.
         finger_mask: probability that one finger of a hand is hidden in the whole clip.
-        frame_mask: probability that up to ``mask_length`` seconds of a hand are hidden.
-        hand_drop: probability that the hand which is tracked less is left out.
-        mirror: probability that left and right are exchanged.
-        unmirrored: glosses whose clips are never mirrored, since side is what they mean.
+        frame_mask: probability that a hand is hidden for up to ``mask_length``.
+        mask_length: longest time that a hand is hidden, in seconds.
+        hand_drop: probability that the hand tracked less is left out.
+        mirror: probability that left and right are mirrored.
+        unmirrored: glosses whose clips are never mirrored because their side has a meaning.
         swap_hands: probability that the sensor confuses the hands: left and right exchange slots
             and keep their positions, in the whole clip or, equally often, in a part of it.
-        sentence: probability that an isolated sign is followed by others of the same signer, up to
-            ``sentence_signs`` together.
-        repeat: probability that such a sign is a recording of the same gloss as the one before.
-        idle: probability, at both ends of such a sentence and between its signs, of a pause of up
-            to ``idle_seconds``, in which the hands rest or are not seen.
+        sentence: probability that other signs of the same signer follow an isolated sign.
+        sentence_signs: largest number of signs in such a sentence.
+        repeat: probability that a following sign is a recording of the same gloss.
+        idle: probability of a pause, at each end of such a sentence and between its signs, in which
+            the hands rest or are not seen.
+        idle_seconds: longest such pause, in seconds.
         distractor_segments: probability, at the same places, of one to three fragments of signs of
-            the same signer, too short to be recognised as those signs.
-        window: probability that only a window of ``window_seconds`` is kept of a longer stream, a
-            sentence of a made or a recorded one whose glosses have known times.
+            the same signer, each under 0.35 s, which have no label.
+        window: probability that only a window is kept of a longer stream, a sentence whose glosses
+            have known times.
+        window_seconds: length of that window, in seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
