@@ -105,7 +105,7 @@ def _text(array: NDArray[Any]) -> NDArray[Any]:
     return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
 
 
-_FORMAT = "docs/how-to/data.md describes the format"
+_FORMAT = "docs/reference/data-formats.md describes the format"
 
 
 def _class_key(label: str) -> str:

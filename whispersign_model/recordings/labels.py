@@ -20,7 +20,7 @@ KEEP, DISCARD = "keep", "discard"  # in column `status`
 BETWEEN = "|"  # two glosses of one sentence
 DELIMITERS = ",;\t"
 OVERRUN = 1.0  # seconds that a row may end after its recording; it ends with it then
-_FORMAT = "docs/how-to/data.md describes the columns"
+_FORMAT = "docs/reference/data-formats.md describes the columns"
 
 
 class Annotation(NamedTuple):

@@ -124,4 +124,4 @@ def test_the_documented_table_is_that_of_the_code() -> None:
     lexicon: Lexicon = default_lexicon()
     table = lexicon.table()
     assert table.count("\n") == len(lexicon.signs) + 2
-    assert table in (ROOT / "docs/explanation/synthesis.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "docs/reference/signs.md").read_text(encoding="utf-8")
