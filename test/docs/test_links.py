@@ -22,7 +22,7 @@ TASKS = {
     "bring data": "docs/how-to/data.md",
     "train": "docs/how-to/train.md",
     "evaluate": "docs/how-to/evaluate.md",
-    "write a sensor node": "docs/how-to/sensors.md",
+    "write a sensor node": "docs/how-to/write-a-sensor.md",
     "secure a robot": "docs/explanation/security.md",
     "read a message field": "docs/reference/messages.md",
     "contribute": "CONTRIBUTING.md",
