@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,6 +114,9 @@ class HandDetector:
     def __init__(self, options: DetectorOptions | None = None) -> None:
         options = options or DetectorOptions()
         bundle = find_bundle(options.model_file)
+        # MediaPipe profiles its threads with SIGPROF timers. A timer that outlives the profiler's
+        # handler ends the process. The threads that MediaPipe starts inherit this mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
         try:
             import cv2
             import mediapipe

@@ -1,5 +1,7 @@
 """When the detector looks through the whole picture for the other hand."""
 
+import signal
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -147,3 +149,8 @@ def test_time_that_steps_back_is_searched(detector, looks):
 def test_both_landmarkers_are_closed(detector, looks):
     detector.close()
     assert looks == ["closed", "closed"]
+
+
+def test_a_profiling_timer_of_mediapipe_cannot_end_the_process(detector):
+    assert signal.SIGPROF in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    signal.pthread_kill(threading.get_ident(), signal.SIGPROF)  # its default action is to end us
