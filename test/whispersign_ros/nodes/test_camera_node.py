@@ -106,7 +106,7 @@ def test_pictures_of_a_topic_keep_their_stamps_and_camera_info(graph):
     info = CameraInfo(width=64, height=48)
     info.k = [64.0, 0.0, 32.0, 0.0, 64.0, 24.0, 0.0, 0.0, 1.0]
     infos.publish(info)
-    graph.until(lambda: node.sensor._pictures._intrinsics)
+    graph.until(lambda: node.sensor._source._intrinsics)
     for second in (7, 8, 8, 9):
         done = len(frames) + sum(node.diagnostics.drops.values())
         images.publish(image_message(PICTURE, Header(stamp=Time(sec=second))))

@@ -187,7 +187,7 @@ def test_a_sentence_is_put_together_by_place():
 def test_a_parameter_at_fault(graph):
     with pytest.raises(ConfigError, match=r"'hands' of visualization_node.*'filtered' or 'raw'"):
         graph.start(VisualizationNode, hands="features")
-    with pytest.raises(ConfigError, match=r"'publish_rate'.*from 1 to 240"):
+    with pytest.raises(ConfigError, match=r"'publish_rate'.*float from 1.0 to 240.0"):
         graph.start(VisualizationNode, publish_rate=0.0)
 
 

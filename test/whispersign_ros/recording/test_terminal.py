@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from whispersign_model.recordings.takes import Take
-from whispersign_ros.recording.session import COUNTDOWN, PAUSED, SIGNING, WAITING, Shown
+from whispersign_ros.recording.session import COUNTDOWN, PAUSED, SIGNING, WAITING, PromptState
 from whispersign_ros.recording.terminal import Terminal
 
 TAKE = Take("NO|HOME", 0, "anna")
@@ -25,14 +25,14 @@ def terminal():
 @pytest.mark.parametrize(
     ("shown", "line"),
     [
-        (Shown(COUNTDOWN, TAKE, "", "", 2, 4), "    2/4  get ready: NO HOME   3"),
-        (Shown(SIGNING, TAKE, "", "", 2, 4), "    2/4  SIGN NOW: NO HOME"),
+        (PromptState(COUNTDOWN, TAKE, "", "", 2, 4), "    2/4  get ready: NO HOME   3"),
+        (PromptState(SIGNING, TAKE, "", "", 2, 4), "    2/4  SIGN NOW: NO HOME"),
         (
-            Shown(WAITING, TAKE, "", "leap_node: no device", 0, 4),
+            PromptState(WAITING, TAKE, "", "leap_node: no device", 0, 4),
             "    0/4  waiting  - leap_node: no device",
         ),
         (
-            Shown(PAUSED, TAKE, "", "bag: cannot be written (File too large)", 0, 4),
+            PromptState(PAUSED, TAKE, "", "bag: cannot be written (File too large)", 0, 4),
             "    0/4  paused  - bag: cannot be written (File too large)",
         ),
     ],
