@@ -33,9 +33,7 @@ ARGUMENTS = (
         "away", "", "seconds without hands that end a take; empty: as in params_file"
     ),
     launch_utils.Argument(
-        "images",
-        "",
-        "image topic to record too, e.g. hands/image; empty: as in params_file",
+        "images", "", "image topic to record too, e.g. hands/image; empty: as in params_file"
     ),
     launch_utils.Argument(
         "ros2_bag",

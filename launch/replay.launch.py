@@ -23,10 +23,7 @@ ARGUMENTS = (
     ),
     launch_utils.Argument("clock", "100.0", "publish rate of /clock in Hz"),
     launch_utils.Argument(
-        "graph",
-        "true",
-        "start smoothing, preprocessing and recognition too",
-        launch_utils.SWITCH,
+        "graph", "true", "start smoothing, preprocessing and recognition too", launch_utils.SWITCH
     ),
     launch_utils.MODEL,
     launch_utils.COMMANDS,

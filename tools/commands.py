@@ -37,10 +37,7 @@ FAULTS = (
 
 
 def run(
-    command: Sequence[str],
-    log: Path,
-    folder: Path,
-    environ: Mapping[str, str] | None = None,
+    command: Sequence[str], log: Path, folder: Path, environ: Mapping[str, str] | None = None
 ) -> str:
     """Run a command, log what it prints, show its last line on a terminal, and return it all.
 

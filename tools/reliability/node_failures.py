@@ -47,9 +47,7 @@ def scenarios(model: Path) -> list[Scenario[LiveGraph]]:
             _overflown,
         ),
         Scenario(
-            "a subscriber of all topics that never reads (SIGSTOP)",
-            "nothing is lost",
-            _stalled,
+            "a subscriber of all topics that never reads (SIGSTOP)", "nothing is lost", _stalled
         ),
         Scenario(
             "the network's files are deleted; later `recognition_node` is killed",

@@ -120,9 +120,7 @@ def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
         total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
         task = bar.add_task("Signing", total=total)
         figures = continuous.measure_checkpoint(
-            model or bundled(),
-            threads,
-            lambda: bar.advance(task),
+            model or bundled(), threads, lambda: bar.advance(task)
         )
     for line in continuous.table(figures):
         print(line)

@@ -28,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbs = {entry.name: entry for entry in entry_points(group=VERBS)}
     chosen = next((word for word in argv if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(
-        prog="whispersign",
-        description="Sign language recognition from 3D hand skeletons.",
+        prog="whispersign", description="Sign language recognition from 3D hand skeletons."
     )
     parser.add_argument("--version", action="version", version=f"whispersign {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

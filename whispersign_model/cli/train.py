@@ -20,8 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="processed dataset")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
-        "--model",
-        help="tiny, base, default, large, or a YAML file; default: the recipe's size",
+        "--model", help="tiny, base, default, large, or a YAML file; default: the recipe's size"
     )
     parser.add_argument("--stage", type=int, help="run this stage only, from 1")
     start = parser.add_mutually_exclusive_group()

@@ -31,9 +31,7 @@ def greedy_search(log_probs: NDArray[np.floating]) -> Hypothesis:
 
 
 def prefix_beam_search(
-    log_probs: NDArray[np.floating],
-    beam_size: int = 8,
-    candidates: int = 16,
+    log_probs: NDArray[np.floating], beam_size: int = 8, candidates: int = 16
 ) -> list[Hypothesis]:
     """The most probable gloss sequences of a whole clip; see :class:`PrefixBeam`.
 

@@ -137,10 +137,7 @@ class Normaliser:
         return features
 
     def __call__(
-        self,
-        frames: Floats,
-        restarts: NDArray[np.bool_] | None = None,
-        out: Floats | None = None,
+        self, frames: Floats, restarts: NDArray[np.bool_] | None = None, out: Floats | None = None
     ) -> Floats:
         """Return ``N`` further frames normalised, ``(N, 42, 7)`` float32.
 

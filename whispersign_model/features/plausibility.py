@@ -115,11 +115,7 @@ class SpeedGate:
         return accepted if last is None else accepted[1:]
 
     def _reaches(
-        self,
-        start: Stamps,
-        origin: Doubles,
-        end: Stamps,
-        place: Doubles,
+        self, start: Stamps, origin: Doubles, end: Stamps, place: Doubles
     ) -> NDArray[np.bool_]:
         """Tell whether a wrist can get from ``origin (..., 3)`` to ``place`` in that time."""
         assert self._max_speed is not None

@@ -122,11 +122,7 @@ class Preprocessor:
         return self.push_frames(stamps, positions[None], confidence[None], smoothing)
 
     def push_frames(
-        self,
-        stamps: NDArray[np.int64],
-        positions: Floats,
-        confidence: Floats,
-        smoothing: str = "",
+        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats, smoothing: str = ""
     ) -> FeatureBlock:
         """Take ``n`` frames in order of arrival, otherwise as ``push``.
 

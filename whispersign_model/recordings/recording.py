@@ -134,8 +134,7 @@ class Recording:
 
 
 def tracked_frames(
-    positions: NDArray[np.floating],
-    confidence: NDArray[np.floating] | None = None,
+    positions: NDArray[np.floating], confidence: NDArray[np.floating] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
     """Turn raw sensor positions into the form arrays carry: zero position where not tracked.
 

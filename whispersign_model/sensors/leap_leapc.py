@@ -108,10 +108,7 @@ class LeapCLeap:
 
     def values(self) -> Mapping[str, object]:
         """How evenly the service delivers."""
-        return {
-            "transport": "leapc",
-            "delivery_jitter_ms": f"{1e3 * self._clock.jitter:.1f}",
-        }
+        return {"transport": "leapc", "delivery_jitter_ms": f"{1e3 * self._clock.jitter:.1f}"}
 
     def _hand(self, hand: Any) -> LeapHand:
         return LeapHand(

@@ -111,10 +111,7 @@ def truth_of(options: CorpusOptions, rate: float) -> CorpusOptions:
 
 
 def random_sentence(
-    rng: np.random.Generator,
-    vocabulary: Sequence[str],
-    length: tuple[int, int],
-    repeats: float,
+    rng: np.random.Generator, vocabulary: Sequence[str], length: tuple[int, int], repeats: float
 ) -> tuple[str, ...]:
     """Draw a sentence of ``length`` (fewest, most) glosses.
 

@@ -126,10 +126,7 @@ def launch_processes(count: int, function: Callable[..., Result], *arguments: An
         for process in context.processes:
             process.join(GRACE)
         raise
-    except (
-        ProcessExitedException,
-        ProcessRaisedException,
-    ) as error:
+    except (ProcessExitedException, ProcessRaisedException) as error:
         while not results.empty():
             result = results.get()
             if isinstance(result, WhisperSignError):

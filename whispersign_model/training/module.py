@@ -169,9 +169,7 @@ class TrainingModule(lightning.LightningModule):
         if found:
             loss, names = found[0]
             raise DatasetError(
-                ", ".join(names[:5]),
-                f"the loss is {loss} in step {self.global_step + 1}",
-                REMEDY,
+                ", ".join(names[:5]), f"the loss is {loss} in step {self.global_step + 1}", REMEDY
             )
 
     def configure_gradient_clipping(

@@ -48,11 +48,7 @@ class LoadingFigures:
 
 
 def measure_loading(
-    clips: Clips,
-    step: Callable[[Batch], object],
-    batch_size: int,
-    steps: int = 8,
-    rounds: int = 3,
+    clips: Clips, step: Callable[[Batch], object], batch_size: int, steps: int = 8, rounds: int = 3
 ) -> LoadingFigures:
     """Time one worker alone and training steps alone, in turns, on the same machine.
 

@@ -12,11 +12,7 @@ import torch
 from whispersign_model.errors import CheckpointError, ConfigError, WhisperSignError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.distributed import (
-    check_devices,
-    launch_processes,
-    part_of_several,
-)
+from whispersign_model.training.distributed import check_devices, launch_processes, part_of_several
 from whispersign_model.training.preparation import chosen_stages, prepare
 from whispersign_model.training.resume import check_folder, how_to_resume, read_resume
 from whispersign_model.training.stage_trainer import quiet_libraries

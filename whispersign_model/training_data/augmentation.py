@@ -12,15 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.features.planes import frames_of, planes
-from whispersign_model.skeleton import (
-    FINGERS,
-    HANDS,
-    JOINTS,
-    JOINTS_PER_HAND,
-    LEFT,
-    RIGHT,
-    WRIST,
-)
+from whispersign_model.skeleton import FINGERS, HANDS, JOINTS, JOINTS_PER_HAND, LEFT, RIGHT, WRIST
 from whispersign_model.training_data.variations import (
     Array,
     Motion,

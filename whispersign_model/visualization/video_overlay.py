@@ -12,12 +12,7 @@ from whispersign_model.errors import SensorError
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.sensors.camera import CameraSensor, turned_round
 from whispersign_model.sensors.collection import Clip, Labelling, find_clips
-from whispersign_model.sensors.extraction import (
-    Advance,
-    ExtractionOptions,
-    labelled_as,
-    record,
-)
+from whispersign_model.sensors.extraction import Advance, ExtractionOptions, labelled_as, record
 from whispersign_model.sensors.frame_source import Picture
 from whispersign_model.sensors.overlay import Landmarks, draw_hands
 from whispersign_model.sensors.picture_files import Excerpt, open_file

@@ -42,10 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write what was recognised in each recording, or what the robot did",
     )
     parser.add_argument(
-        "--domain-id",
-        type=int,
-        metavar="ID",
-        help="ROS domain; default: a free one",
+        "--domain-id", type=int, metavar="ID", help="ROS domain; default: a free one"
     )
     driving = parser.add_argument_group("driving a simulated robot")
     driving.add_argument("--drive", action="store_true", help="let the signs drive a robot")

@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 from whispersign_model.decoding.result import Result
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import Coordinates, tracked_frames
-from whispersign_model.skeleton import (
-    CONFIDENCE,
-    FEATURES,
-    JOINTS,
-    LEFT,
-    RIGHT,
-)
+from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS, LEFT, RIGHT
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, GlossAnnotation, HandFeatures, HandFrame, Vocabulary
 from whispersign_msgs.msg import Recipe as RecipeMessage

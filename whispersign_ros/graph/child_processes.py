@@ -74,10 +74,7 @@ class Children:
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
         log = self._logs[executable] = (folder / f"{executable}.log").open("w+b")
         self._processes[executable] = subprocess.Popen(
-            [
-                *(sys.executable, "-m", module),
-                *("--ros-args", "--params-file", str(file)),
-            ],
+            [*(sys.executable, "-m", module), *("--ros-args", "--params-file", str(file))],
             stdin=subprocess.DEVNULL,
             stdout=None if self._verbose else log,
             stderr=None if self._verbose else log,

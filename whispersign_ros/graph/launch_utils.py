@@ -99,9 +99,7 @@ SOURCE = (
     ),
     Argument("bag", "", "source:=replay: bag or folder of bags; empty: as in params_file"),
     Argument(
-        "playback_speed",
-        "",
-        "source:=replay: 2.0 plays twice as fast; empty: as in params_file",
+        "playback_speed", "", "source:=replay: 2.0 plays twice as fast; empty: as in params_file"
     ),
     Argument("loop", "", "source:=replay: play again; empty: as in params_file", SWITCH),
     Argument(
@@ -117,10 +115,7 @@ SOURCE = (
     ),
 )
 PLAYED_TIME = Argument(
-    "use_sim_time",
-    "true",
-    "take the time from /clock, except in replay_node",
-    SWITCH,
+    "use_sim_time", "true", "take the time from /clock, except in replay_node", SWITCH
 )
 MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as in params_file")
 COMMANDS = Argument(

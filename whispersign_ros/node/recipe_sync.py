@@ -16,9 +16,7 @@ from whispersign_ros.node.parameters import ParameterSpec
 
 GRACE_TIME = 2.0  # seconds in which the other nodes adopt the recipe of a new model
 FOLLOW = ParameterSpec(
-    "follow",
-    True,
-    "adopt each recipe that the recognizer publishes, also after a model change",
+    "follow", True, "adopt each recipe that the recognizer publishes, also after a model change"
 )
 
 

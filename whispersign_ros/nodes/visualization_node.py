@@ -169,11 +169,7 @@ class VisualizationNode(Node):
             marker
             for hand in HANDS
             for marker in hand_markers(
-                hand,
-                self._header,
-                positions[SIDES[hand]],
-                frame.confidence[SIDES[hand]],
-                size,
+                hand, self._header, positions[SIDES[hand]], frame.confidence[SIDES[hand]], size
             )
         ]
         place = self._anchor.follow(positions, frame.confidence).copy()

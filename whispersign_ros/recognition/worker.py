@@ -53,12 +53,7 @@ class RecognitionWorker:
         capacity: steps that may wait.
     """
 
-    def __init__(
-        self,
-        recognition: Recognition,
-        diagnostics: Diagnostics,
-        capacity: int,
-    ) -> None:
+    def __init__(self, recognition: Recognition, diagnostics: Diagnostics, capacity: int) -> None:
         self._recognition = recognition
         self._told: Counter[str] = Counter()  # of the recogniser's losses
         self._diagnostics = diagnostics

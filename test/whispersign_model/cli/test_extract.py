@@ -52,10 +52,7 @@ def test_one_video_becomes_one_bag(videos, tmp_path, capsys):
 def test_an_interrupted_extraction_goes_on(videos, tmp_path, capsys, hand):
     out = tmp_path / "bags"
     assert run(videos, "--out", out, "--labels", "name") == 0
-    assert (hand.looked, sorted(path.name for path in out.iterdir())) == (
-        11,
-        ["HELLO_1", "STOP_1"],
-    )
+    assert (hand.looked, sorted(path.name for path in out.iterdir())) == (11, ["HELLO_1", "STOP_1"])
     for file in (out / "STOP_1").iterdir():
         file.unlink()
     (out / "STOP_1").rmdir()

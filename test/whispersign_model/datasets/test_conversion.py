@@ -202,9 +202,7 @@ def test_repairs_are_counted(tmp_path, make_recording):
     stamps = recording.stamps.copy()
     stamps[40] = stamps[39]
     report = convert(
-        tmp_path / "out",
-        sources(replace(recording, stamps=stamps)),
-        ConversionOptions(splits=ALL),
+        tmp_path / "out", sources(replace(recording, stamps=stamps)), ConversionOptions(splits=ALL)
     )
     text = "\n".join(report.lines())
     assert "3 joints without a finite position" in text

@@ -118,8 +118,7 @@ def test_recordings_without_hands_or_frames(tmp_path, make_recording):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"smoothing": "moving_average(3)"}, {"coordinates": Coordinates.IMAGE_NORMALISED}],
+    "change", [{"smoothing": "moving_average(3)"}, {"coordinates": Coordinates.IMAGE_NORMALISED}]
 )
 def test_recordings_that_the_recipe_does_not_fit(tmp_path, make_recording, change):
     with pytest.raises(RecipeError, match="take: "):

@@ -5,12 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whispersign_model.decoding.detection import (
-    SegmentScorer,
-    candidate_segments,
-    detect,
-    overlap,
-)
+from whispersign_model.decoding.detection import SegmentScorer, candidate_segments, detect, overlap
 from whispersign_model.decoding.search import DecodingOptions, decode
 
 PATCH = 4

@@ -57,10 +57,7 @@ def test_a_short_gap_is_filled_on_request(aligner):
     ],
 )
 def test_longer_gaps_and_clock_jumps_are_endpoints(aligner, stamp, endpoint):
-    assert stamps(aligner.push(frame(1.0), stamp, fill=endpoint is not None)) == (
-        endpoint,
-        [stamp],
-    )
+    assert stamps(aligner.push(frame(1.0), stamp, fill=endpoint is not None)) == (endpoint, [stamp])
 
 
 def test_after_a_reset_any_stamp_begins_a_stream(aligner):

@@ -92,10 +92,7 @@ def test_stamps_cut_off_to_whole_nanoseconds_keep_their_last_frame(make: Make) -
 def test_no_frames_give_nothing() -> None:
     resampler = Resampler(RECIPE)
     empty = np.empty((0, JOINTS, 3), np.float32)
-    for part in (
-        resampler.push(np.empty(0, np.int64), empty, empty[..., 0]),
-        resampler.flush(),
-    ):
+    for part in (resampler.push(np.empty(0, np.int64), empty, empty[..., 0]), resampler.flush()):
         assert [array.shape for array in part] == [(0,), (0, JOINTS, 3), (0, JOINTS)]
 
 

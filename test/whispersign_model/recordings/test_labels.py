@@ -49,11 +49,7 @@ def test_rows_become_segments(table, make_recording):
         (each.glosses, (each.start - first) / SECOND, (each.end - first) / SECOND)
         for each in found.segments
     ]
-    assert spans == [
-        (("HELLO",), 0.1, 0.3),
-        (("YOU", "COME HERE"), 0.4, 0.6),
-        ((), 0.65, 0.7),
-    ]
+    assert spans == [(("HELLO",), 0.1, 0.3), (("YOU", "COME HERE"), 0.4, 0.6), ((), 0.65, 0.7)]
     assert found.discarded == ((first + 350_000_000, first + 380_000_000),)
     assert (found.signer, found.split) == ("bea", "test")
 

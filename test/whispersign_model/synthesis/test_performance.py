@@ -31,8 +31,7 @@ def moved(first: HandTrajectory, second: HandTrajectory) -> HandTrajectory:
 
 
 @pytest.mark.parametrize(
-    "target",
-    [still((0.3, 0.1, 0.0)), still((0.0, 0.02, 0.0)), still(turn=2.5), still(bend=1.7)],
+    "target", [still((0.3, 0.1, 0.0)), still((0.0, 0.02, 0.0)), still(turn=2.5), still(bend=1.7)]
 )
 def test_transitions_keep_to_the_limits_of_speed_and_acceleration(target: HandTrajectory) -> None:
     trajectory = moved(still(count=3), HandTrajectory.joined([target] * 3))

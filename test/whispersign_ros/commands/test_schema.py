@@ -117,12 +117,7 @@ def test_the_files_of_the_package_fit_the_bundled_model(name):
         ("confidence: 0.3", "confidence: 1.1", 3, "less than or equal to 1"),
         ("confidence: 0.3", "confidence: .nan", 3, "finite number"),
         ("gloss: ON", "gloss: ON\n    mode: hold", 8, "hold on topic 'lamp', where stop publishes"),
-        (
-            "gloss: ON",
-            "gloss: ON\n    publish_rate: 5.0",
-            8,
-            "'publish_rate' is for mode hold",
-        ),
+        ("gloss: ON", "gloss: ON\n    publish_rate: 5.0", 8, "'publish_rate' is for mode hold"),
         ("gloss: ON", "gloss: ON\n    within: 5.0", 8, "'within' is for a sequence or repeats"),
         ("mode: hold", "mode: repeat", 13, "'duration' is for mode repeat, which needs it"),
         ("mode: hold", "mode: hold\n    duration: 1.0", 13, "'duration' is for mode repeat"),

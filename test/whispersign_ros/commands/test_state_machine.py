@@ -291,8 +291,7 @@ def test_a_cooldown_is_counted_between_the_ends_of_signs():
 
 
 @pytest.mark.parametrize(
-    ("heard", "silent", "patience"),
-    [((RECOGNIZER,), HANDS, 1.0), ((HANDS,), RECOGNIZER, 3.0)],
+    ("heard", "silent", "patience"), [((RECOGNIZER,), HANDS, 1.0), ((HANDS,), RECOGNIZER, 3.0)]
 )
 def test_what_is_held_stops_when_an_input_falls_silent(heard, silent, patience):
     bench = Bench(GO, arming=ARMING)

@@ -49,9 +49,7 @@ def start(tmp_path):
     def start(executable, **values):
         log = (tmp_path / f"{len(processes)}.log").open("w+")
         process = subprocess.Popen(
-            _command(executable, *_parameters(values)),
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            _command(executable, *_parameters(values)), stdout=log, stderr=subprocess.STDOUT
         )
         process.log = log
         processes.append(process)

@@ -236,16 +236,8 @@ def test_faults_at_the_start(graph, tmp_path, bag):
         ({}, ConfigError, r"parameter 'bag': is empty"),
         ({"bag": str(tmp_path / "missing")}, BagError, r"missing: does not exist"),
         ({"bag": str(tmp_path)}, BagError, r"holds no rosbag2"),
-        (
-            {"bag": str(bag), "playback_speed": 0.0},
-            ConfigError,
-            r"_speed'.*from 0.01 to 100",
-        ),
-        (
-            {"bag": str(bag), "playback_speed": "fast"},
-            ConfigError,
-            r"_speed'.*float",
-        ),
+        ({"bag": str(bag), "playback_speed": 0.0}, ConfigError, r"_speed'.*from 0.01 to 100"),
+        ({"bag": str(bag), "playback_speed": "fast"}, ConfigError, r"_speed'.*float"),
         ({"bag": 3}, ConfigError, r"'bag'.*string or list of strings"),
         ({"bag": str(bag), "lop": True}, ConfigError, r"'lop'.*did you mean 'loop'"),
     ):

@@ -70,11 +70,7 @@ def test_left_out_is_missing_and_later_is_not():
     plan.skip()
     plan.later()
     assert [gloss for gloss, _ in drain(plan)] == ["C", "B"]
-    assert plan.summary() == [
-        "A  0 of 1 takes: needs 1 more",
-        "B  1 of 1 takes",
-        "C  1 of 1 takes",
-    ]
+    assert plan.summary() == ["A  0 of 1 takes: needs 1 more", "B  1 of 1 takes", "C  1 of 1 takes"]
 
 
 @pytest.mark.parametrize(

@@ -162,11 +162,7 @@ def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connec
 
 
 def _assemble(
-    path: Path,
-    topic: str,
-    messages: Iterator[Any],
-    annotations: list[Any],
-    scratch: Path | None,
+    path: Path, topic: str, messages: Iterator[Any], annotations: list[Any], scratch: Path | None
 ) -> Recording:
     """Turn the messages into arrays, in memory or in ``scratch``."""
     first = next(messages, None)

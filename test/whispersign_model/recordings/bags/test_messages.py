@@ -178,8 +178,5 @@ def test_annotations_round_trip(make_recording):
     segments, discarded = messages.read_annotations(
         list(messages.write_annotations(recording)), 0, 2**62
     )
-    assert segments == (
-        Segment(("A", "B"), first, second),
-        Segment(("C",), third, third + 1),
-    )
+    assert segments == (Segment(("A", "B"), first, second), Segment(("C",), third, third + 1))
     assert discarded == recording.discarded
