@@ -52,9 +52,8 @@ def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floa
 class SpeedGate:
     """Untracks a hand-frame whose wrist left the last accepted one faster than a hand can.
 
-    Causal and self-healing: the allowed distance grows with time, and after ``max_gap`` without
-    an accepted frame any place is accepted, so a hand found elsewhere is lost for ``max_gap`` at
-    most.
+    Causal and self-healing: the allowed distance grows with time, and after ``max_gap`` without an
+    accepted frame any place is accepted, so a hand found elsewhere is lost for ``max_gap`` at most.
 
     Args:
         max_speed: sensor units per second; None accepts everything.

@@ -112,8 +112,7 @@ class AttentionDecoder(nn.Module):
 
         Args:
             features: ``(B, T, 42, 7)`` normalised features.
-            segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the
-                last.
+            segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
         """
         assert self.utterance is not None, "a network without decoder.utterance_frames"
         tokens = self.utterance(features, segments)
