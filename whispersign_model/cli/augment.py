@@ -13,12 +13,11 @@ MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # two-handed first: it is
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign augment``."""
-    parser.add_argument("--out", type=Path, required=True, metavar="PAGE.png", help="the picture")
-    parser.add_argument(
-        "--data", type=Path, help="processed dataset (default: made-up signs of one signer)"
-    )
-    parser.add_argument("--example", help="name of a training example (default: the first)")
-    parser.add_argument("--seed", type=seed, default=0, help="of the variations")
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="PAGE.png", help="the picture")
+    add("--data", type=Path, help="processed dataset (default: made-up signs of one signer)")
+    add("--example", help="name of a training example (default: the first)")
+    add("--seed", type=seed, default=0, help="of the variations")
 
 
 def run(arguments: argparse.Namespace) -> int:

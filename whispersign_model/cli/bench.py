@@ -29,23 +29,22 @@ BENCHMARKS = "whispersign.benchmarks"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign bench``."""
-    parser.add_argument("--only", choices=PARTS, help="measure one part (default: all)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--only", choices=PARTS, help="measure one part (default: all)")
+    add(
         "--threads",
         type=count,
         metavar="N",
         help=f"CPU threads of the networks; `streaming` has one (default: {THREADS})",
     )
-    parser.add_argument(
-        "--data", type=Path, help="dataset for `loading` (default: made-up recordings)"
-    )
-    parser.add_argument(
+    add("--data", type=Path, help="dataset for `loading` (default: made-up recordings)")
+    add(
         "--model",
         type=checkpoint,
         metavar="CKPT",
         help="network for `continuous` and `stop` (of made-up signs) and `graph`; default: bundled",
     )
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures")
+    add("--json", type=Path, metavar="OUT.json", help="write the figures")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -22,22 +22,19 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign convert``."""
-    parser.add_argument(
-        "bags", nargs="+", metavar="BAG", help="bag, folder of bags, or pattern such as 'day*/**'"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DATASET", help="folder to write"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("bags", nargs="+", metavar="BAG", help="bag, folder of bags, or pattern such as 'day*/**'")
+    add("--out", type=Path, required=True, metavar="DATASET", help="folder to write")
+    add(
         "--topic",
         help="topic of the frames (default: hands/raw, or hands/filtered where only that is)",
     )
-    parser.add_argument(
+    add(
         "--recover",
         action="store_true",
         help="read files whose recorder was killed as far as they go",
     )
-    parser.add_argument(
+    add(
         "--labels",
         type=Path,
         metavar="TABLE.csv",

@@ -11,19 +11,12 @@ from whispersign_model.cli.arguments import checkpoint, config, seed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign crossval``."""
-    parser.add_argument(
-        "protocol", metavar="NAME", help="a file of config/crossval, such as shrec17, or a path"
-    )
-    parser.add_argument(
-        "--archives", type=Path, required=True, metavar="DIR", help="folder of the archives (.npz)"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of all folds; done ones are kept"
-    )
-    parser.add_argument(
-        "--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("protocol", metavar="NAME", help="a file of config/crossval, such as shrec17, or a path")
+    add("--archives", type=Path, required=True, metavar="DIR", help="folder of the archives (.npz)")
+    add("--out", type=Path, required=True, help="folder of all folds; done ones are kept")
+    add("--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)")
+    add(
         "--takes",
         type=_numbers,
         default=(),
@@ -31,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: every third sign is learned from N takes, by a network of the others and "
         "from nothing; tested as in the first of the folds",
     )
-    parser.add_argument("--seed", type=seed, default=0, help="of the training (default: 0)")
-    parser.add_argument("--config", type=config, help="training recipe (default: the protocol's)")
-    parser.add_argument("--model", help="tiny, base, default, large (default: the recipe's size)")
-    parser.add_argument("--init", type=checkpoint, metavar="CKPT", help="start from this network")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    add("--seed", type=seed, default=0, help="of the training (default: 0)")
+    add("--config", type=config, help="training recipe (default: the protocol's)")
+    add("--model", help="tiny, base, default, large (default: the recipe's size)")
+    add("--init", type=checkpoint, metavar="CKPT", help="start from this network")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--json", type=Path, metavar="OUT.json", help="write all figures")
+    add("--quiet", action="store_true", help="no progress bars")
 
 
 def _say(line: str) -> None:

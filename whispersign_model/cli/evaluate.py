@@ -21,33 +21,34 @@ SPLITS = ("train", "val", "test")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign evaluate``."""
-    parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
-    parser.add_argument("--data", type=Path, required=True, help="processed dataset")
-    parser.add_argument("--split", default="test", choices=SPLITS)
-    parser.add_argument(
+    add = parser.add_argument
+    add("checkpoint", type=checkpoint, metavar="CKPT")
+    add("--data", type=Path, required=True, help="processed dataset")
+    add("--split", default="test", choices=SPLITS)
+    add(
         "--method",
         choices=("greedy", "beam", "rescore"),
         help="what the headline is about; all three are printed (default: rescore)",
     )
-    parser.add_argument(
+    add(
         "--streaming",
         action="store_true",
         help="also frame by frame through the live recogniser, which the headline is then about",
     )
-    parser.add_argument(
+    add(
         "--chunk",
         type=int,
         default=0,
         metavar="N",
         help="patches that become known together, as in streaming (default: 0, the whole clip)",
     )
-    parser.add_argument(
+    add(
         "--interval",
         choices=("sequences", "signers"),
         default="sequences",
         help="what the 95%% interval draws anew (default: sequences)",
     )
-    parser.add_argument(
+    add(
         "--calibrate",
         nargs="?",
         const="val",
@@ -55,11 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT",
         help="first fit confidences on this split (val) and write them into CKPT",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
-    parser.add_argument(
-        "--figures", type=Path, metavar="DIR", help="draw confusions.png and reliability.png there"
-    )
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--json", type=Path, metavar="OUT.json", help="write all figures")
+    add("--figures", type=Path, metavar="DIR", help="draw confusions.png and reliability.png there")
 
 
 def run(arguments: argparse.Namespace) -> int:

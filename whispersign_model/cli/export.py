@@ -21,13 +21,12 @@ ALLOWED = 0.01  # word error rate that 8-bit weights may cost
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign export``."""
-    parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found"
-    )
-    parser.add_argument("--int8", action="store_true", help="8-bit weights in matrix products")
-    parser.add_argument("--data", type=Path, help="dataset on which --int8 is measured")
-    parser.add_argument(
+    add = parser.add_argument
+    add("checkpoint", type=checkpoint, metavar="CKPT")
+    add("--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found")
+    add("--int8", action="store_true", help="8-bit weights in matrix products")
+    add("--data", type=Path, help="dataset on which --int8 is measured")
+    add(
         "--max-wer-loss",
         type=not_negative,
         metavar="WER",

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign extract``."""
-    parser.add_argument("source", type=Path, metavar="VIDEO|FOLDER")
-    parser.add_argument(
+    add = parser.add_argument
+    add("source", type=Path, metavar="VIDEO|FOLDER")
+    add(
         "--out",
         type=Path,
         required=True,
@@ -49,20 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     labels.add_argument("--signer", default="", help="of videos for which nothing else says it")
     add_camera_arguments(parser)
-    parser.add_argument(
+    add(
         "--jobs",
         type=count,
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--on-error",
         choices=("stop", "skip"),
         default="stop",
         help="what to do about a video that cannot be read (default: %(default)s)",
     )
-    parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap")
+    add("--storage", choices=("mcap", "sqlite3"), default="mcap")
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign recognize``."""
-    parser.add_argument("checkpoint", type=checkpoint, metavar="CKPT")
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
-    parser.add_argument(
-        "--partials", action="store_true", help="print what is known while it is signed, too"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("checkpoint", type=checkpoint, metavar="CKPT")
+    add("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
+    add("--partials", action="store_true", help="print what is known while it is signed, too")
+    add(
         "--min-confidence",
         type=float,
         default=0.0,
         metavar="C",
         help="leave out glosses below it, 0 to 1 (default: %(default)s)",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the results")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--json", type=Path, metavar="OUT.json", help="write the results")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,18 +11,17 @@ from whispersign_model.cli.arguments import checkpoint, config, seed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign train``."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--config",
         type=config,
         default="config/train.yaml",
         help="training recipe (default: %(default)s of the project)",
     )
-    parser.add_argument("--data", type=Path, required=True, help="processed dataset")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument(
-        "--model", help="tiny, base, default, large, or a YAML file; default: the recipe's size"
-    )
-    parser.add_argument("--stage", type=int, help="run this stage only, from 1")
+    add("--data", type=Path, required=True, help="processed dataset")
+    add("--out", type=Path, required=True, help="folder of the run")
+    add("--model", help="tiny, base, default, large, or a YAML file; default: the recipe's size")
+    add("--stage", type=int, help="run this stage only, from 1")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume",
@@ -35,16 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CKPT",
         help="start from this network, whatever its glosses",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument(
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add(
         "--devices",
         type=int,
         default=1,
         metavar="N",
         help="GPUs, or processes on the CPU, that train together (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed, help="instead of the recipe's")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--seed", type=seed, help="instead of the recipe's")
+    add("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,24 +28,19 @@ PICTURES = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign view``."""
-    parser.add_argument("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="film or sheet to write")
-    parser.add_argument(
-        "--recording", default="", metavar="NAME", help="which one of several (default: the first)"
-    )
-    parser.add_argument(
-        "--start", type=not_negative, default=0.0, metavar="SECONDS", help="from its beginning"
-    )
-    parser.add_argument(
-        "--duration", type=positive, metavar="SECONDS", help="how much of it (default: the rest)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
+    add("--out", type=Path, metavar="FILE", help="film or sheet to write")
+    add("--recording", default="", metavar="NAME", help="which one of several (default: the first)")
+    add("--start", type=not_negative, default=0.0, metavar="SECONDS", help="from its beginning")
+    add("--duration", type=positive, metavar="SECONDS", help="how much of it (default: the rest)")
+    add(
         "--speed",
         type=positive,
         default=SPEED,
         help="of films and the window (default: %(default)g)",
     )
-    parser.add_argument(
+    add(
         "--pictures",
         type=count,
         default=PICTURES,
