@@ -8,6 +8,7 @@ from typing import Any
 
 from whispersign_model.bundled import bundled
 from whispersign_model.cli.arguments import checkpoint, count, refuse_idle
+from whispersign_model.cli.progress import progress
 from whispersign_model.errors import WhisperSignError
 
 COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
@@ -65,8 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         from whispersign_model.benchmarks import loading
 
         figures["loading"] = loading.measure(arguments.data, threads)
-        for line in loading_lines(figures["loading"]):
-            print(line)
+        print(*loading_lines(figures["loading"]), sep="\n")
     if "continuous" in wanted:
         figures["continuous"] = _continuous(arguments.model, threads)
     if "streaming" in wanted:
@@ -86,9 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _networks(parts: list[str], threads: int) -> dict[str, Any]:
     """Measure networks of all sizes, and print what they cost."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from whispersign_model.benchmarks import network
     from whispersign_model.network.config import SIZES
 
@@ -96,50 +93,33 @@ def _networks(parts: list[str], threads: int) -> dict[str, Any]:
     if "parameters" in parts:
         figures["parameters"] = network.parameters()
     if costs := [part for part in parts if part in COSTS]:
-        console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("Measuring", total=len(SIZES))
-            found = network.measure(SIZES, threads, costs, lambda: bar.advance(task))
+        with progress("Measuring", len(SIZES)) as advance:
+            found = network.measure(SIZES, threads, costs, advance)
         for part in costs:
             figures[part] = {size: getattr(cost, part) for size, cost in found.items()}
-    for line in table(figures):
-        print(line)
+    print(*table(figures), sep="\n")
     return figures
 
 
 def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
     """Compare ways to read continuous signing, and print how they do."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from whispersign_model.crossval import continuous
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
-        task = bar.add_task("Signing", total=total)
-        figures = continuous.measure_checkpoint(
-            model or bundled(), threads, lambda: bar.advance(task)
-        )
-    for line in continuous.table(figures):
-        print(line)
+    total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
+    with progress("Signing", total) as advance:
+        figures = continuous.measure_checkpoint(model or bundled(), threads, advance)
+    print(*continuous.table(figures), sep="\n")
     return figures
 
 
 def _streaming() -> dict[str, Any]:
     """Measure live recognition by one thread, and print what it costs."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from whispersign_model.benchmarks import streaming
     from whispersign_model.network.config import SIZES
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Streaming", total=len(SIZES))
-        figures = streaming.measure(SIZES, 1, lambda: bar.advance(task))
-    for line in streaming.table(figures):
-        print(line)
+    with progress("Streaming", len(SIZES)) as advance:
+        figures = streaming.measure(SIZES, 1, advance)
+    print(*streaming.table(figures), sep="\n")
     return figures
 
 
@@ -147,9 +127,6 @@ def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure a part that needs ROS 2; without it the part is left out, if others are wanted."""
     import sys
     from importlib.metadata import entry_points
-
-    from rich.console import Console
-    from rich.progress import Progress
 
     entries = tuple(entry_points(group=BENCHMARKS, name=part))
     if not entries:
@@ -161,12 +138,9 @@ def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
             raise
         print(f"{part}: left out, as the Python package '{error.name}' is missing", file=sys.stderr)
         return {}
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Playing", total=benchmark.ROUNDS)
-        figures = benchmark.measure(arguments.model, lambda: bar.advance(task))
-    for line in benchmark.table(figures):
-        print(line)
+    with progress("Playing", benchmark.ROUNDS) as advance:
+        figures = benchmark.measure(arguments.model, advance)
+    print(*benchmark.table(figures), sep="\n")
     return {part: figures}
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import index, not_negative, seed
+from whispersign_model.cli.progress import progress
 
 if TYPE_CHECKING:
     from whispersign_model.datasets.conversion import ConversionOptions, Source
@@ -193,19 +194,13 @@ def write_dataset_from(
     if page is not None:
         import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from whispersign_model.datasets.conversion import convert
     from whispersign_model.visualization.conversion_page import write_page
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Converting", total=len(sources))
-        report = convert(out, sources, options, partial(bar.advance, task), warnings)
+    with progress("Converting", len(sources)) as advance:
+        report = convert(out, sources, options, advance, warnings)
     if page is not None:
         write_page(page, out, report)
     print(f"{out}:")
-    for line in report.lines():
-        print(f"  {line}")
+    print(*(f"  {line}" for line in report.lines()), sep="\n")
     return 0

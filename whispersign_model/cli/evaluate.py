@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import checkpoint
 from whispersign_model.cli.outputs import check_file, check_folder, write_json
+from whispersign_model.cli.progress import progress_bars
 from whispersign_model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -124,35 +126,26 @@ def _evaluate(
     data: Dataset,
 ) -> Evaluation:
     """Recognise the split by every method, and live where that is asked for."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from whispersign_model.evaluation.evaluate import Reading, read_live, read_offline
     from whispersign_model.evaluation.report import LIVE, OFFLINE, Evaluation
 
     examples = data.split(arguments.split)
     readings: dict[str, list[Reading]] = {}
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bars() as bar:
         whole = bar.add_task("whole clips", total=len(examples))
         offline = read_offline(
             model,
             metadata,
             examples,
             data.glosses,
-            advance=lambda done: bar.advance(whole, done),
+            advance=partial(bar.advance, whole),
             chunk=arguments.chunk,
         )
         readings.update({str(method): found for method, found in offline.items()})
         if arguments.streaming:
             live = bar.add_task("live", total=len(examples))
-            readings[LIVE] = read_live(
-                model,
-                metadata,
-                examples,
-                data.glosses,
-                advance=lambda done: bar.advance(live, done),
-            )
+            advance = partial(bar.advance, live)
+            readings[LIVE] = read_live(model, metadata, examples, data.glosses, advance=advance)
     return Evaluation(
         split=arguments.split,
         readings=readings,

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import count
+from whispersign_model.cli.progress import picture_progress, progress_bars
 from whispersign_model.errors import BagError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from whispersign_model.sensors.collection import Clip
     from whispersign_model.sensors.extraction import ExtractionOptions, Outcome
 
@@ -136,10 +135,9 @@ def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> Extrac
 
 def run(arguments: argparse.Namespace) -> int:
     """Extract, and print what was found."""
-    from rich.console import Console
-
     from whispersign_model.sensors.collection import Labelling, find_clips
     from whispersign_model.sensors.detector import find_bundle
+    from whispersign_model.sensors.extraction import write_clip
 
     options = options_from(arguments, arguments.storage)
     find_bundle(options.camera.detector.model_file)  # at once, not in every process
@@ -147,55 +145,36 @@ def run(arguments: argparse.Namespace) -> int:
     clips, warnings = find_clips(arguments.source, labelling)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    console = Console(stderr=True)
     if [clip.path for clip in clips] == [arguments.source]:
         if arguments.out.exists():
             raise BagError(arguments.out, "exists already", "remove it or choose another name")
-        outcomes = [_one(clips[0], arguments.out, options, console)]
+        with picture_progress("Looking") as advance:
+            outcomes = [write_clip(clips[0], arguments.out, options, advance)]
     else:
-        outcomes = _many(clips, arguments, options, console)
+        outcomes = _many(clips, arguments, options)
     _report(arguments.out, outcomes)
     return 0
 
 
-def _one(clip: Clip, out: Path, options: ExtractionOptions, console: Console) -> Outcome:
-    from rich.progress import Progress
-
-    from whispersign_model.sensors.extraction import write_clip
-
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Looking", total=None)
-        return write_clip(
-            clip,
-            out,
-            options,
-            lambda done, all_: bar.update(task, completed=done, total=all_ or None),
-        )
-
-
 def _many(
-    clips: list[Clip], arguments: argparse.Namespace, options: ExtractionOptions, console: Console
+    clips: list[Clip], arguments: argparse.Namespace, options: ExtractionOptions
 ) -> list[Outcome]:
-    from rich.progress import Progress
-
     from whispersign_model.sensors.extraction import extract_all
 
     outcomes = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bars() as bar:
         task = bar.add_task("Extracting", total=len(clips))
         alone = bar.add_task("Looking", total=None, visible=False)
-        for outcome in extract_all(
-            clips,
-            arguments.out,
-            options,
-            arguments.jobs,
-            lambda done, all_: bar.update(alone, completed=done, total=all_, visible=True),
-        ):
+
+        def looked(done: int, total: int) -> None:
+            bar.update(alone, completed=done, total=total, visible=True)
+
+        for outcome in extract_all(clips, arguments.out, options, arguments.jobs, looked):
             if outcome.fault is not None and arguments.on_error == "stop":
                 raise outcome.fault
             outcomes.append(outcome)
             bar.advance(task)
-            if not console.is_terminal and not outcome.known:  # a log shows that it goes on
+            if bar.disable and not outcome.known:  # a log shows that it goes on
                 print(f"{len(outcomes)} of {len(clips)}: {outcome.name}", file=sys.stderr)
     return outcomes
 

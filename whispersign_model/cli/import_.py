@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import defaults_of, refuse_idle
 from whispersign_model.cli.convert import add_dataset_arguments, options_from, write_dataset_from
+from whispersign_model.cli.progress import progress
 from whispersign_model.errors import BagError
 
 if TYPE_CHECKING:
@@ -61,22 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write_bags(recordings: list[Recording], out: Path, storage: str) -> int:
-    from rich.console import Console
-    from rich.progress import track
-
     from whispersign_model.recordings.atomic import added_files
     from whispersign_model.recordings.bags.bag import write_bag
 
-    console = Console(stderr=True)
-    with added_files(out, [each.name for each in recordings], BagError) as folder:
-        for recording in track(
-            recordings,
-            "Importing",
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        ):
+    with (
+        added_files(out, [each.name for each in recordings], BagError) as folder,
+        progress("Importing", len(recordings)) as advance,
+    ):
+        for recording in recordings:
             write_bag(folder / recording.name, recording, storage)
+            advance()
     frames = sum(len(recording) for recording in recordings)
     labelled = sum(bool(recording.segments) for recording in recordings)
     print(f"{out}: {len(recordings)} bags, {frames} frames, {labelled} with annotation")

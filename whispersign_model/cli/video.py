@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.progress import picture_progress
+
 if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
 
@@ -25,19 +27,12 @@ def read_hands(path: Path, coordinates: str) -> Recording:
         ConfigError: a camera gives no such coordinates.
         SensorError: the file or the detector is at fault.
     """
-    from rich.console import Console
     from rich.markup import escape
-    from rich.progress import Progress
 
     from whispersign_model.sensors.camera import CameraOptions, to_measure_in
     from whispersign_model.sensors.extraction import ExtractionOptions, read_video
 
     to_measure_in(coordinates, str(path))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"Looking at {escape(path.name)}", total=None)
-        return read_video(
-            path,
-            ExtractionOptions(camera=CameraOptions(coordinates=coordinates)),
-            lambda done, all_: bar.update(task, completed=done, total=all_ or None),
-        )
+    options = ExtractionOptions(camera=CameraOptions(coordinates=coordinates))
+    with picture_progress(f"Looking at {escape(path.name)}") as advance:
+        return read_video(path, options, advance)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import count, defaults_of, not_negative, positive, refuse_idle
 from whispersign_model.cli.extract import add_camera_arguments
+from whispersign_model.cli.progress import picture_progress
 from whispersign_model.cli.video import is_video
 
 if TYPE_CHECKING:
@@ -106,22 +107,12 @@ def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
 
 
 def _overlay(arguments: argparse.Namespace) -> Overlay:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from whispersign_model.cli.extract import options_from
     from whispersign_model.visualization.video_overlay import Overlay
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Looking", total=None)
-        return Overlay(
-            arguments.input,
-            options_from(arguments),
-            arguments.start,
-            arguments.duration,
-            lambda done, all_: bar.update(task, completed=done, total=all_ or None),
-        )
+    options = options_from(arguments)
+    with picture_progress("Looking") as advance:
+        return Overlay(arguments.input, options, arguments.start, arguments.duration, advance)
 
 
 def _chosen(arguments: argparse.Namespace) -> Recording:
