@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles, Floats
 from whispersign_model.benchmarks.fresh_process import in_fresh_process, resident_mb
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.runtime.loading import load_backend
@@ -111,14 +111,14 @@ def _costs(path: Path, threads: int) -> dict[str, Any]:
     }
 
 
-def step_times(backend: Backend) -> NDArray[np.float64]:
+def step_times(backend: Backend) -> Doubles:
     """Return the milliseconds of each step of a stream, once its left context is full."""
     stream, frames = backend.stream(CHUNK), made_up_frames()
     times = [_time(lambda: stream.push(frames)) for _ in range(FILLED + STEPS)]
     return np.array(times[FILLED:])
 
 
-def window_times(backend: Backend) -> NDArray[np.float64]:
+def window_times(backend: Backend) -> Doubles:
     """Return the milliseconds in which whole windows are encoded, warmed up."""
     window = np.resize(made_up_frames(), (WINDOW, *made_up_frames().shape[1:]))
     times = [_time(lambda: backend.encode(window)) for _ in range(FILLED + WINDOWS)]
@@ -132,7 +132,7 @@ def _time(run: Callable[[], object]) -> float:
     return 1000 * (time.process_time() - start)
 
 
-def made_up_frames() -> NDArray[np.float32]:
+def made_up_frames() -> Floats:
     """Return a step's frames ``(FRAMES, 42, 7)`` with both hands tracked."""
     frames = np.random.default_rng(0).standard_normal((FRAMES, 42, 7)).astype(np.float32)
     frames[..., 6] = 1

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats, Ints
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.ctc import prefix_beam_search
 from whispersign_model.decoding.edit_distance import edits
@@ -167,29 +167,29 @@ class Readers:
         self._window, self._hop = round(WINDOW * rate), round(HOP * rate)
         self._slider = SlidingWindowInference(backend, WINDOW, 1 - HOP / WINDOW, rate)
 
-    def features(self, recording: Recording) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def features(self, recording: Recording) -> tuple[Floats, Ints]:
         """Return a recording's features and stamps."""
         block = self._preprocessor.process(recording)
         return block.frames, block.stamps
 
-    def live(self, frames: NDArray[np.float32], stamps: NDArray[np.int64]) -> tuple[Result, ...]:
+    def live(self, frames: Floats, stamps: Ints) -> tuple[Result, ...]:
         """Return all results of a recording, the last one at its end."""
         self._recognizer.reset()
         return (*self._recognizer.push(frames, stamps), *self._recognizer.finish())
 
-    def offline(self, frames: NDArray[np.float32]) -> list[str]:
+    def offline(self, frames: Floats) -> list[str]:
         """Read the whole clip, from the first to the last hand."""
         clip = self._backend.encode(with_end_padding(signed_part(frames)))
         return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.second_pass).ids)
 
-    def beam_seconds(self, frames: NDArray[np.float32]) -> float:
+    def beam_seconds(self, frames: Floats) -> float:
         """Return the processor time of the beam search over the rows of the whole clip."""
         rows = self._backend.encode(signed_part(frames)).log_probs
         begin = process_time()
         prefix_beam_search(rows, self._decoding.beam_size, self._decoding.candidates)
         return process_time() - begin
 
-    def windows(self, frames: NDArray[np.float32]) -> list[str]:
+    def windows(self, frames: Floats) -> list[str]:
         """Read every window greedily on its own, and join what they say."""
         heard: list[str] = []
         for first in range(0, max(len(frames) - self._window, 0) + 1, self._hop):
@@ -198,7 +198,7 @@ class Readers:
             heard += self._names(ids)
         return heard
 
-    def merged_windows(self, frames: NDArray[np.float32]) -> list[str]:
+    def merged_windows(self, frames: Floats) -> list[str]:
         """Merge the same windows before they are decoded."""
         return self._names([span.gloss_id for span in self._slider(frames)])
 
@@ -206,7 +206,7 @@ class Readers:
         return [self._glosses[gloss_id - 1] for gloss_id in ids]
 
 
-def signed_part(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+def signed_part(frames: Floats) -> Floats:
     """Return the frames from the first to the last one with a hand."""
     tracked = np.flatnonzero(frames[..., CONFIDENCE].any(axis=1))
     return frames[tracked[0] : tracked[-1] + 1] if len(tracked) else frames[:1]
@@ -301,9 +301,7 @@ def measure(
     }
 
 
-def _featured(
-    readers: Readers, made: CorpusOptions
-) -> Iterator[tuple[Recording, NDArray[np.float32], NDArray[np.int64]]]:
+def _featured(readers: Readers, made: CorpusOptions) -> Iterator[tuple[Recording, Floats, Ints]]:
     for recording in synthesize_corpus(made):
         yield recording, *readers.features(recording)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Ints
 from whispersign_model.errors import ArchiveError
 from whispersign_model.recordings.atomic import safe_name
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment, tracked_frames
@@ -24,8 +25,8 @@ IMAGE_UNITS = "units of image height"  # in `meta`: positions are not metres
 class _Labels(NamedTuple):
     """Gloss sequences: those of sequence ``i`` are ``names[values[ptr[i]:ptr[i + 1]]]``."""
 
-    values: NDArray[np.int64]
-    ptr: NDArray[np.int64]
+    values: Ints
+    ptr: Ints
     names: dict[int, str]
 
     def of(self, sequence: int) -> tuple[str, ...]:
@@ -148,7 +149,7 @@ def _require_pointers(
         raise ArchiveError(path, f"key '{key}' goes from {span}, not 0 to {total} {what}", _FORMAT)
 
 
-def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> Ints:
     seconds = arrays["t"].astype(np.float64)
     faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # NaN too
     if len(faults):
@@ -189,9 +190,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
     return _Labels(values, ptr, names)
 
 
-def _split_names(
-    values: NDArray[np.int64], main: NDArray[np.int64], classes: NDArray[Any]
-) -> dict[int, str]:
+def _split_names(values: Ints, main: Ints, classes: NDArray[Any]) -> dict[int, str]:
     """Name labels that divide each class of ``main`` into as many: "Grab 1", "Grab 2", ..."""
     found = np.unique(values).tolist()
     parts = -(-(max(found, default=0) + 1) // max(len(classes), 1))
@@ -232,7 +231,7 @@ def _spans(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[int, list[tuple[
 
 
 def _segments(
-    glosses: tuple[str, ...], stamps: NDArray[np.int64], spans: list[tuple[int, int]]
+    glosses: tuple[str, ...], stamps: Ints, spans: list[tuple[int, int]]
 ) -> tuple[Segment, ...]:
     if not glosses:
         return ()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
 from whispersign_model.datasets.splits import SPLITS, shared_signers
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
@@ -89,11 +90,11 @@ class Example:
     source: str
     features_path: Path
     frames: int
-    labels: NDArray[np.int64]
+    labels: Ints
     segments: tuple[Segment, ...] = ()
     restarts: tuple[int, ...] = (0,)
 
-    def features(self) -> NDArray[np.float32]:
+    def features(self) -> Floats:
         """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only.
 
         Raises:
@@ -105,7 +106,7 @@ class Example:
             raise DatasetError(self.features_path, fault, "leave a dataset alone while it is read")
         return features.astype(np.float32, copy=False)
 
-    def restart_mask(self) -> NDArray[np.bool_]:
+    def restart_mask(self) -> Bools:
         """Return ``(T,)`` True where a stream begins, as ``Normaliser`` takes it."""
         mask = np.zeros(self.frames, dtype=bool)
         mask[list(self.restarts)] = True
@@ -291,7 +292,7 @@ def _restarts(features_path: Path, entry: RecordingEntry | None) -> tuple[int, .
     return tuple(entry.restarts)
 
 
-def _map_features(path: Path) -> NDArray[np.floating]:
+def _map_features(path: Path) -> AnyFloats:
     features = _open_npy(path, mapped=True)
     if features.dtype.kind != "f" or features.shape[1:] != (JOINTS, FEATURES):
         raise DatasetError(
@@ -302,7 +303,7 @@ def _map_features(path: Path) -> NDArray[np.floating]:
     return features
 
 
-def _load_labels(path: Path, glosses: int | None) -> NDArray[np.int64]:
+def _load_labels(path: Path, glosses: int | None) -> Ints:
     labels = _open_npy(path, mapped=False)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DatasetError(path, f"is {labels.dtype} {labels.shape}, not integers (L,)")

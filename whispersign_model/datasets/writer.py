@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats, Ints
 from whispersign_model.datasets.dataset import (
     FORMAT,
     MANIFEST,
@@ -127,7 +127,7 @@ class DatasetWriter:
                 raise DatasetError(entry.name, f"split '{split}' is none of {', '.join(SPLITS)}")
             self._entries[position] = placed = entry.model_copy(update={"split": split})
             os.replace(self._features(entry), self._features(placed))
-            labels: NDArray[np.int64] = np.array(
+            labels: Ints = np.array(
                 [ids[gloss] for gloss in self._glosses[position]], dtype=np.int64
             )
             np.save(self._folder / split / "labels" / f"{entry.name}.npy", labels)
@@ -171,7 +171,7 @@ class _Grid:
         self.streams: list[_Stream] = []
         self._rate = rate
 
-    def take(self, block: FeatureBlock) -> NDArray[np.float32]:
+    def take(self, block: FeatureBlock) -> Floats:
         """Look at a block and return its frames."""
         starts = np.flatnonzero(block.restarts).tolist()
         for first, end in pairwise([0, *starts, len(block)]):
@@ -192,7 +192,7 @@ class _Grid:
         return round(near.first / self._rate + (stamp - near.start) / NANOSECONDS, 6)
 
 
-def write_frames(path: Path, blocks: Iterable[NDArray[np.float32]]) -> None:
+def write_frames(path: Path, blocks: Iterable[Floats]) -> None:
     """Write blocks of frames ``(n, 42, 7)``, end to end, as one ``.npy`` file."""
     header = {"descr": "<f4", "fortran_order": False}
     frames = 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.errors import ConfigError
@@ -18,7 +16,7 @@ class EncodedClip(Protocol):
     """One encoded clip, with what the second pass needs."""
 
     @property
-    def log_probs(self) -> NDArray[np.float32]:
+    def log_probs(self) -> Floats:
         """``(T', V)`` CTC log-probabilities; column 0 is the blank."""
 
     @property
@@ -33,10 +31,10 @@ class EncoderStream(Protocol):
     clip at once, read in chunks of the same size. The state has a fixed size.
     """
 
-    def push(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def push(self, features: Floats) -> Floats:
         """Take ``(N, 42, 7)`` more frames; return ``(K, V)`` log-probabilities of whole chunks."""
 
-    def peek(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def peek(self, features: Floats) -> Floats:
         """Return the rows ``(K, V)`` that would follow if the clip ended with these frames.
 
         The stream stays as it was and can go on.
@@ -64,10 +62,10 @@ class Backend(Protocol):
     alpha: float
     candidate_segments: tuple[int, ...]
 
-    def encode(self, features: NDArray[np.float32]) -> EncodedClip:
+    def encode(self, features: Floats) -> EncodedClip:
         """Encode one whole clip of normalised features ``(T, 42, 7)``, T >= 1."""
 
-    def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
+    def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
 
     def stream(self, chunk: int) -> EncoderStream:

@@ -9,6 +9,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Doubles
 from whispersign_model.decoding.hypothesis import Hypothesis
 
 BLANK = 0
@@ -20,7 +21,7 @@ def collapse(path: Iterable[int]) -> tuple[int, ...]:
     return tuple(int(label) for label, _ in groupby(path) if label != BLANK)
 
 
-def greedy_search(log_probs: NDArray[np.floating]) -> Hypothesis:
+def greedy_search(log_probs: AnyFloats) -> Hypothesis:
     """The most probable path, collapsed.
 
     Args:
@@ -31,7 +32,7 @@ def greedy_search(log_probs: NDArray[np.floating]) -> Hypothesis:
 
 
 def prefix_beam_search(
-    log_probs: NDArray[np.floating], beam_size: int = 8, candidates: int = 16
+    log_probs: AnyFloats, beam_size: int = 8, candidates: int = 16
 ) -> list[Hypothesis]:
     """The most probable gloss sequences of a whole clip; see :class:`PrefixBeam`.
 
@@ -70,7 +71,7 @@ class PrefixBeam:
         """Return a independent beam, to read a clip as if it had ended."""
         return copy.copy(self)  # a step makes new arrays and lists and changes no old one
 
-    def push(self, log_probs: NDArray[np.floating]) -> None:
+    def push(self, log_probs: AnyFloats) -> None:
         """Take the next rows ``(K, V)`` of CTC log-probabilities."""
         for row in log_probs.astype(np.float64):
             self._advance(row)
@@ -86,7 +87,7 @@ class PrefixBeam:
         self._prefixes = [self._prefixes[i] for i in kept]
         self._in_blank, self._in_gloss = self._in_blank[kept], self._in_gloss[kept]
 
-    def _advance(self, row: NDArray[np.float64]) -> None:
+    def _advance(self, row: Doubles) -> None:
         """Take one step: each prefix ends in blank or in its last gloss, or grows by a gloss."""
         candidates = min(self._candidates, len(row) - 1)
         likely = np.sort(np.argpartition(row[1:], -candidates)[-candidates:] + 1)
@@ -114,9 +115,7 @@ class PrefixBeam:
         self._in_blank = np.where(held, in_blank[stays], LOG_ZERO)
         self._in_gloss = np.where(held, in_gloss[stays], grown.ravel()[grows])
 
-    def _merge(
-        self, grown: NDArray[np.float64], in_gloss: NDArray[np.float64], likely: NDArray[np.intp]
-    ) -> None:
+    def _merge(self, grown: Doubles, in_gloss: Doubles, likely: NDArray[np.intp]) -> None:
         """Add grown prefixes that equal a kept prefix to that prefix."""
         place = {ids: index for index, ids in enumerate(self._prefixes)}
         column = {label: index for index, label in enumerate(likely.tolist())}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Ints
 from whispersign_model.decoding.ctc import BLANK
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
 
@@ -16,7 +16,7 @@ MAX_OVERLAP = 0.2  # of two detected signs, as a share of the shorter one
 MAX_ALTERNATIVES = 7  # other glosses of a sign; with its own, as many as the beam has hypotheses
 BATCH_SIZE = 256  # segments scored at a time: 10 MB of joints
 
-ScoreSegments = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+ScoreSegments = Callable[[Ints], AnyFloats]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
     return max(0, common) / min(one[1] - one[0], other[1] - other[0])
 
 
-def _span(segment: tuple[int, int], log_probs: NDArray[np.floating]) -> Span:
+def _span(segment: tuple[int, int], log_probs: AnyFloats) -> Span:
     order = [int(label) for label in np.argsort(-log_probs, kind="stable") if label != BLANK]
     probabilities = np.exp(log_probs)
     others = tuple(

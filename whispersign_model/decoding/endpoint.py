@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding.edit_distance import continuation
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.skeleton import CONFIDENCE, VELOCITY
@@ -79,7 +79,7 @@ class MotionActivity:
         self._rest_share = rest_share
         self._top_speed = 0.0
 
-    def push(self, frame: NDArray[np.float32], stamp: int) -> float:
+    def push(self, frame: Floats, stamp: int) -> float:
         """Take the next frame ``(42, 7)``; return the hands' speed in it."""
         if frame[:, CONFIDENCE].any():
             self.last_tracked = stamp
@@ -90,7 +90,7 @@ class MotionActivity:
         return current
 
 
-def speed(frame: NDArray[np.float32]) -> float:
+def speed(frame: Floats) -> float:
     """Root mean square of the velocity features of tracked joints in a frame ``(42, 7)``."""
     tracked = frame[frame[:, CONFIDENCE] > 0]
     return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
@@ -138,7 +138,7 @@ class EndpointDetector:
         """Begin another utterance; the hands are still the same."""
         self._emitted_early = False  # in this pause
 
-    def starts(self, frame: NDArray[np.float32], stamp: int) -> bool:
+    def starts(self, frame: Floats, stamp: int) -> bool:
         """Return whether a frame ``(42, 7)`` starts an utterance.
 
         It does when hands appear, or when hands that rested move again. A posture held after the
@@ -154,7 +154,7 @@ class EndpointDetector:
         self._activity = MotionActivity(self._options.rest_share, stamp)
         return True
 
-    def push(self, frame: NDArray[np.float32], stamp: int) -> float:
+    def push(self, frame: Floats, stamp: int) -> float:
         """Take the next frame ``(42, 7)`` of the open utterance; return the hands' speed in it."""
         assert self._activity is not None
         return self._activity.push(frame, stamp)

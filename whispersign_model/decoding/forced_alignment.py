@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats
 from whispersign_model.decoding.ctc import BLANK
 
 SMOOTHING_WINDOW = 7  # frames over which speed is averaged before its extremes are found
 
 
-def align(log_probs: NDArray[np.floating], ids: Sequence[int]) -> list[tuple[int, int]]:
+def align(log_probs: AnyFloats, ids: Sequence[int]) -> list[tuple[int, int]]:
     """The most probable path of a gloss sequence (Viterbi over CTC's lattice).
 
     Args:
@@ -60,9 +60,7 @@ def required_steps(ids: Sequence[int]) -> int:
     return len(ids) + sum(first == second for first, second in pairwise(ids))
 
 
-def extents(
-    peaks: Sequence[tuple[int, int]], speeds: NDArray[np.floating]
-) -> list[tuple[int, int]]:
+def extents(peaks: Sequence[tuple[int, int]], speeds: AnyFloats) -> list[tuple[int, int]]:
     """Extend CTC's peaks to the frames in which the hands make the signs.
 
     CTC peaks at one moment of a sign. Between two peaks the hands move from one sign to the next,
@@ -86,7 +84,7 @@ def extents(
     return [(transitions[index][1], transitions[index + 1][0]) for index in range(len(peaks))]
 
 
-def _transition(pace: NDArray[np.floating], first: int) -> tuple[int, int]:
+def _transition(pace: AnyFloats, first: int) -> tuple[int, int]:
     """Return the first and last frame of the transition between two signs."""
     if not len(pace):
         return first, first

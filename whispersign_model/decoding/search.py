@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from whispersign_model.arrays import AnyFloats
 from whispersign_model.decoding.ctc import greedy_search, prefix_beam_search
 from whispersign_model.decoding.detection import SegmentScorer, detect
 from whispersign_model.decoding.edit_distance import edits
@@ -18,7 +18,7 @@ from whispersign_model.decoding.forced_alignment import align
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
 
 Method = Literal["greedy", "beam", "rescore"]
-Rescorer = Callable[[Sequence[tuple[int, ...]]], NDArray[np.floating]]
+Rescorer = Callable[[Sequence[tuple[int, ...]]], AnyFloats]
 SecondPassScorer = Rescorer | SegmentScorer
 
 
@@ -45,7 +45,7 @@ class DecodingOptions(BaseModel):
 
 
 def decode(
-    log_probs: NDArray[np.floating],
+    log_probs: AnyFloats,
     method: Method,
     options: DecodingOptions,
     second_pass: SecondPassScorer | None = None,
@@ -83,12 +83,12 @@ def decode(
     return with_spans(log_probs, n_best)
 
 
-def with_spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> Hypothesis:
+def with_spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> Hypothesis:
     """Return the best of ``n_best`` (best first) with all of them and the spans of its glosses."""
     return replace(n_best[0], spans=tuple(_spans(log_probs, n_best)), n_best=tuple(n_best))
 
 
-def _spans(log_probs: NDArray[np.floating], n_best: Sequence[Hypothesis]) -> list[Span]:
+def _spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> list[Span]:
     """Return spans by forced alignment, with confidences as :class:`Span` defines them."""
     scores = np.array([hypothesis.score for hypothesis in n_best])
     shares = np.exp(scores - scores.max())

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Floats, Ints
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.detection import detect
 from whispersign_model.decoding.hypothesis import Hypothesis
@@ -34,7 +34,7 @@ class SecondPass(ABC):
     finalized = 0
 
     @abstractmethod
-    def decode(self, frames: NDArray[np.float32], stamps: Sequence[int], ended: bool) -> Hypothesis:
+    def decode(self, frames: Floats, stamps: Sequence[int], ended: bool) -> Hypothesis:
         """Decode an utterance.
 
         Args:
@@ -59,7 +59,7 @@ class RescoringPass(SecondPass):
         self._backend = backend
         self._options = options
 
-    def decode(self, frames: NDArray[np.float32], stamps: Sequence[int], ended: bool) -> Hypothesis:
+    def decode(self, frames: Floats, stamps: Sequence[int], ended: bool) -> Hypothesis:
         """Rescore an utterance; see :meth:`SecondPass.decode`."""
         clip = self._backend.encode(with_end_padding(frames) if ended else frames)
         return decode(clip.log_probs, "rescore", self._options, clip.second_pass)
@@ -78,18 +78,18 @@ class DetectionPass(SecondPass):
         self.lead_in = seconds(longest * period) + DETECTION_INTERVAL
         self.detected = Hypothesis((), 0.0, complete_spans=True)
         self._last_run = 0  # stamp of the last frame decoded
-        self._scores: dict[tuple[int, int], NDArray[np.floating]] = {}  # by first and last stamp
+        self._scores: dict[tuple[int, int], AnyFloats] = {}  # by first and last stamp
 
     def is_due(self, stamp: int) -> bool:
         """Return whether ``DETECTION_INTERVAL`` has passed since the last frame decoded."""
         return seconds(stamp - self._last_run) >= DETECTION_INTERVAL
 
-    def decode(self, frames: NDArray[np.float32], stamps: Sequence[int], ended: bool) -> Hypothesis:
+    def decode(self, frames: Floats, stamps: Sequence[int], ended: bool) -> Hypothesis:
         """Detect the signs of an utterance; see :meth:`SecondPass.decode`."""
         padded = with_end_padding(frames) if ended else frames
         scorer = self._backend.segment_scorer(padded)
 
-        def score(segments: NDArray[np.int64]) -> NDArray[np.floating]:
+        def score(segments: Ints) -> AnyFloats:
             # A segment that reaches into the end padding is scored each time.
             keys = [
                 (stamps[first], stamps[last - 1]) if last <= len(stamps) else None

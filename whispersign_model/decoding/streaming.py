@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from whispersign_model.arrays import Floats, Ints
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.decoding.emission import ResultEmitter
@@ -115,9 +115,7 @@ class StreamingRecognizer:
         self._endpoints.reset()
         self._utterance: Utterance | None = None
 
-    def push(
-        self, frames: NDArray[np.float32], stamps: NDArray[np.int64] | Sequence[int]
-    ) -> list[Result]:
+    def push(self, frames: Floats, stamps: Ints | Sequence[int]) -> list[Result]:
         """Take the next frames of the stream.
 
         Args:
@@ -151,7 +149,7 @@ class StreamingRecognizer:
         self.reset()
         return results
 
-    def _start(self, frame: NDArray[np.float32], stamp: int) -> bool:
+    def _start(self, frame: Floats, stamp: int) -> bool:
         """Open an utterance if a frame starts one; return whether it does."""
         if not self._endpoints.starts(frame, stamp):
             return False
@@ -161,7 +159,7 @@ class StreamingRecognizer:
         self._reset_utterance()
         return True
 
-    def _decode(self, frame: NDArray[np.float32], stamp: int) -> list[Result]:
+    def _decode(self, frame: Floats, stamp: int) -> list[Result]:
         """Take the next frame of the open utterance through both passes and the endpoint rules."""
         utterance = self._utterance
         assert utterance is not None

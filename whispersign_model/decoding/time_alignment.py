@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding.endpoint import Endpoint
 from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.skeleton import CONFIDENCE
@@ -12,7 +12,7 @@ from whispersign_model.timestamps import NANOSECONDS, seconds
 
 MAX_INTERPOLATED_GAP = 0.1  # seconds; in a longer gap the filled frames have no hands
 
-StampedFrame = tuple[NDArray[np.float32], int]
+StampedFrame = tuple[Floats, int]
 
 
 class TimeAligner:
@@ -45,7 +45,7 @@ class TimeAligner:
         self._previous = None
 
     def push(
-        self, frame: NDArray[np.float32], stamp: int, fill: bool
+        self, frame: Floats, stamp: int, fill: bool
     ) -> tuple[Endpoint | None, list[StampedFrame]]:
         """Take the next frame.
 
@@ -75,9 +75,7 @@ class TimeAligner:
         self.filled += len(filled)
         return None, [*filled, (frame, stamp)]
 
-    def _fill(
-        self, before: NDArray[np.float32], last: int, frame: NDArray[np.float32], stamp: int
-    ) -> list[StampedFrame]:
+    def _fill(self, before: Floats, last: int, frame: Floats, stamp: int) -> list[StampedFrame]:
         """Return the frames missing between two frames, with evenly spaced stamps."""
         missing = round((stamp - last) / self._period) - 1
         if missing <= 0:
@@ -86,9 +84,7 @@ class TimeAligner:
         return list(zip(interpolate_gap(before, frame, missing, self._period), stamps))
 
 
-def interpolate_gap(
-    before: NDArray[np.float32], after: NDArray[np.float32], count: int, period: float
-) -> NDArray[np.float32]:
+def interpolate_gap(before: Floats, after: Floats, count: int, period: float) -> Floats:
     """Return ``(count, 42, 7)`` evenly spaced frames between two frames ``(42, 7)``.
 
     In a short gap, joints tracked on both sides move in a straight line. Other joints, and all
@@ -104,5 +100,5 @@ def interpolate_gap(
         return np.zeros((count, *before.shape), np.float32)
     shares = np.linspace(0, 1, count + 2, dtype=np.float32)[1:-1, None, None]
     tracked = np.minimum(before[:, CONFIDENCE], after[:, CONFIDENCE])[:, None] > 0
-    filled: NDArray[np.float32] = (before + shares * (after - before)) * tracked
+    filled: Floats = (before + shares * (after - before)) * tracked
     return filled

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding.backend import EncoderStream
 from whispersign_model.decoding.ctc import PrefixBeam, common_prefix
 from whispersign_model.decoding.forced_alignment import extents
@@ -47,18 +47,18 @@ class Utterance:
         self._begin()
 
     def _begin(self) -> None:
-        self.frames: list[NDArray[np.float32]] = []
+        self.frames: list[Floats] = []
         self.stamps: list[int] = []
         self.speeds: list[float] = []
         self.stable: tuple[int, ...] = ()
         self.rescored = 0
         self._stream.reset()
         self.tracked = 0
-        self._rows: list[NDArray[np.float32]] = []
+        self._rows: list[Floats] = []
         self._beam = PrefixBeam(self._options.beam_size, self._options.candidates)
         self._agreed: list[tuple[int, int]] = []  # gloss id, and the stamp since which all agree
 
-    def append(self, frame: NDArray[np.float32], stamp: int, speed: float) -> bool:
+    def append(self, frame: Floats, stamp: int, speed: float) -> bool:
         """Take the next frame ``(42, 7)``; return whether the first pass has new rows."""
         self.frames.append(frame.copy())
         self.stamps.append(stamp)
@@ -88,7 +88,7 @@ class Utterance:
         beam.push(rows)
         return self._with_spans([*self._rows, *rows], beam)
 
-    def _with_spans(self, rows: list[NDArray[np.float32]], beam: PrefixBeam) -> Hypothesis:
+    def _with_spans(self, rows: list[Floats], beam: PrefixBeam) -> Hypothesis:
         n_best = beam.hypotheses()
         return with_spans(np.stack(rows) if rows else np.empty((0, 1)), n_best)
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.datasets.dataset import Example
 from whispersign_model.decoding.confidence import ConfidenceScale, log_odds
 from whispersign_model.decoding.edit_distance import edits
@@ -130,7 +130,7 @@ def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
     spread = np.full(len(start), GLOSS_SPREAD)
     spread[:2] = SLOPE_SPREAD, OFFSET_SPREAD
 
-    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss(values: Doubles) -> tuple[float, Doubles]:
         scaled = values[0] * odds + values[1] + values[2:][gloss]
         away = (values - start) / spread
         residual = np.exp(-np.logaddexp(0, -scaled)) - right

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.decoding.edit_distance import edits
 
 RESAMPLES = 2000  # of a bootstrap
@@ -65,7 +65,7 @@ def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int 
     )
 
 
-def _bounds(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> tuple[float, float]:
+def _bounds(parts: Doubles, wholes: Doubles) -> tuple[float, float]:
     """Return the quantiles of the shares; a resample without a whole has none."""
     shares = parts[wholes > 0] / wholes[wholes > 0]
     if not len(shares):

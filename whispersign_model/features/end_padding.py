@@ -7,11 +7,12 @@ settles on a little probability everywhere and a blank in all the likeliest path
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from whispersign_model.arrays import Floats
 
 END_PADDING = 8  # frames without a hand, two patches; 0.13 s at 60 Hz
 
 
-def with_end_padding(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_end_padding(frames: Floats) -> Floats:
     """Append ``END_PADDING`` frames without hands to normalised features ``(T, 42, 7)``."""
     return np.pad(frames, ((0, END_PADDING), (0, 0), (0, 0)))

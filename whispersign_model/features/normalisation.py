@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Bools, Doubles, Floats
 from whispersign_model.errors import RecipeError
 from whispersign_model.features.planes import planes
 from whispersign_model.features.recipe import Recipe
@@ -28,9 +28,6 @@ HORIZON = 10.0  # seconds of hand-frames that the running hand length remembers
 ABSENCE = 0.5  # seconds without any hand after which the next one is an entry
 MOTION_SCALE = 1 / 3  # hand lengths a second that count as much as a hand length, see "motion"
 SMALLEST_SCALE = 0.1  # of a feature's spread over all joints: no joint is magnified beyond that
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 
 class HandLength:
@@ -86,7 +83,7 @@ class Origin:
         self._idle = self._absence  # frames without any hand, up to the last one
         self._point: Floats = np.zeros((1, 3), dtype=np.float32)
 
-    def __call__(self, wrists: Floats, present: NDArray[np.bool_]) -> Floats:
+    def __call__(self, wrists: Floats, present: Bools) -> Floats:
         """Return the origin ``(N, 3)`` of each frame.
 
         Args:
@@ -137,7 +134,7 @@ class Normaliser:
         return features
 
     def __call__(
-        self, frames: Floats, restarts: NDArray[np.bool_] | None = None, out: Floats | None = None
+        self, frames: Floats, restarts: Bools | None = None, out: Floats | None = None
     ) -> Floats:
         """Return ``N`` further frames normalised, ``(N, 42, 7)`` float32.
 

@@ -7,9 +7,8 @@ it. So clips are computed as ``(F, T, 42)``; their shape stays ``(T, 42, F)`` fo
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from whispersign_model.arrays import Floats
 
 
 def planes(frames: Floats) -> Floats:

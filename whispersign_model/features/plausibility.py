@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Bools, Doubles, Floats, Ints
 from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -12,14 +12,10 @@ COLLAPSED = 1e-4  # metres or image heights; a hand no longer than this is a sen
 
 GIANT = 1.0  # metres or image heights; no hand is longer, but a sensor's wild guess may be
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Stamps = NDArray[np.int64]
+Stamps = Ints
 
 
-def keep_hands(
-    positions: Floats, confidence: Floats, kept: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
+def keep_hands(positions: Floats, confidence: Floats, kept: Bools) -> tuple[Floats, Floats]:
     """Return positions and confidence with every joint of the other hands untracked.
 
     Args:
@@ -92,7 +88,7 @@ class SpeedGate:
                 self.rejected += len(rows) - int(accepted.sum())
         return keep_hands(positions, confidence, kept)
 
-    def _accept(self, hand: int, stamps: Stamps, wrists: Floats) -> NDArray[np.bool_]:
+    def _accept(self, hand: int, stamps: Stamps, wrists: Floats) -> Bools:
         """Return which of one hand's tracked frames are plausible, in order of time."""
         places = wrists.astype(np.float64)
         last = self._last[hand]
@@ -113,13 +109,11 @@ class SpeedGate:
         self._last[hand] = stamps[[reference]], places[[reference]]
         return accepted if last is None else accepted[1:]
 
-    def _reaches(
-        self, start: Stamps, origin: Doubles, end: Stamps, place: Doubles
-    ) -> NDArray[np.bool_]:
+    def _reaches(self, start: Stamps, origin: Doubles, end: Stamps, place: Doubles) -> Bools:
         """Tell whether a wrist can get from ``origin (..., 3)`` to ``place`` in that time."""
         assert self._max_speed is not None
         elapsed = end - start
         distance = np.sqrt(np.square(place - origin).sum(axis=-1))
         allowed = self._max_speed * elapsed / NANOSECONDS
-        reaches: NDArray[np.bool_] = (elapsed > self._max_gap) | (distance <= allowed)
+        reaches: Bools = (elapsed > self._max_gap) | (distance <= allowed)
         return reaches

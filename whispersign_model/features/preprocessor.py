@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Bools, Floats, Ints
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.plausibility import SpeedGate, drop_incomplete
 from whispersign_model.features.recipe import Recipe
@@ -20,8 +20,6 @@ from whispersign_model.skeleton import FEATURES, JOINTS
 
 BLOCK = 1024  # frames of a recording processed at once: bounds the memory that a long one takes
 
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class FeatureBlock:
@@ -33,9 +31,9 @@ class FeatureBlock:
         restarts: ``(N,)`` True on the first frame of a stream.
     """
 
-    stamps: NDArray[np.int64]
+    stamps: Ints
     frames: Floats
-    restarts: NDArray[np.bool_]
+    restarts: Bools
 
     def __len__(self) -> int:
         return len(self.stamps)
@@ -122,7 +120,7 @@ class Preprocessor:
         return self.push_frames(stamps, positions[None], confidence[None], smoothing)
 
     def push_frames(
-        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats, smoothing: str = ""
+        self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str = ""
     ) -> FeatureBlock:
         """Take ``n`` frames in order of arrival, otherwise as ``push``.
 
@@ -187,7 +185,7 @@ class Preprocessor:
         return FeatureBlock(block.stamps, frames, block.restarts)
 
     def _take(
-        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats, smoothing: str
+        self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str
     ) -> FeatureBlock:
         """Return the frames in metres that ``n`` frames make final."""
         if smoothing != self._smoothing:
@@ -204,9 +202,7 @@ class Preprocessor:
             blocks.append(self._advance(stamps[rows], positions[rows], confidence[rows]))
         return FeatureBlock.join(blocks)
 
-    def _advance(
-        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats
-    ) -> FeatureBlock:
+    def _advance(self, stamps: Ints, positions: Floats, confidence: Floats) -> FeatureBlock:
         """Take frames of one stream, increasing in time."""
         if not self._smoothing:
             positions = self._filter.apply(stamps, positions, confidence > 0)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Bools, Floats, Ints
 from whispersign_model.features.recipe import SensorRecipe
 from whispersign_model.skeleton import HANDS, JOINTS, JOINTS_PER_HAND, WRIST
 from whispersign_model.timestamps import NANOSECONDS
@@ -16,8 +17,7 @@ HIT = 1000  # nanoseconds; a grid point this close to a frame takes that frame's
 BOTH = np.arange(len(HANDS))
 STEEPEST = 3.0  # a tangent is at most this many times the gentler of its two neighbouring chords
 
-Floats = NDArray[np.float32]
-Stamps = NDArray[np.int64]
+Stamps = Ints
 Indices = NDArray[np.intp]
 Resampled = tuple[Stamps, Floats, Floats]
 
@@ -33,13 +33,13 @@ class Grid:
         self._whole, rest = divmod(step, 1)
         self._numerator, self._denominator = rest.numerator, rest.denominator
 
-    def offset(self, k: NDArray[np.int64]) -> Stamps:
+    def offset(self, k: Ints) -> Stamps:
         """Return the times of grid points ``k``, rounded to the nanosecond."""
         rest = (2 * k * self._numerator + self._denominator) // (2 * self._denominator)
         offsets: Stamps = k * self._whole + rest
         return offsets
 
-    def until(self, first: int, limit: int) -> NDArray[np.int64]:
+    def until(self, first: int, limit: int) -> Ints:
         """Return the grid points from ``first`` on whose time is at most ``limit``."""
         points = np.arange(first, limit // self._whole + 1)
         return points[self.offset(points) <= limit]
@@ -57,12 +57,12 @@ class _Knots:
         before, after: the outer frames are there to take tangents from.
     """
 
-    final: NDArray[np.bool_]
-    hit: NDArray[np.bool_]
-    bridged: NDArray[np.bool_]
+    final: Bools
+    hit: Bools
+    bridged: Bools
     frames: Indices
-    before: NDArray[np.bool_]
-    after: NDArray[np.bool_]
+    before: Bools
+    after: Bools
 
 
 class Resampler:

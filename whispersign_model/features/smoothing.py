@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Bools, Doubles, Floats, Ints
 from whispersign_model.errors import RecipeError
 from whispersign_model.features.plausibility import drop_incomplete
 from whispersign_model.features.recipe import Smoothing
@@ -20,9 +21,6 @@ from whispersign_model.timestamps import NANOSECONDS
 MEMORY = 0.1  # seconds; a joint that was not tracked for longer starts afresh
 BLOCK = 1024  # frames filtered at once: bounds the memory that a long recording takes
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-
 
 class Filter(Protocol):
     """A filter of joints; any split of a stream into calls gives the same values."""
@@ -30,9 +28,7 @@ class Filter(Protocol):
     def reset(self) -> None:
         """Forget the stream."""
 
-    def apply(
-        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
-    ) -> Floats:
+    def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
         """Return ``n`` further frames filtered, 0 where not tracked.
 
         Args:
@@ -49,9 +45,7 @@ class _Unfiltered:
     def reset(self) -> None:
         pass
 
-    def apply(
-        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
-    ) -> Floats:
+    def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
         passed: Floats = values * tracked[..., None]
         return passed
 
@@ -63,7 +57,7 @@ class _Ages:
         self._last = np.full((1, JOINTS), -np.inf)  # nanoseconds since the stream began
         self._origin: int | None = None
 
-    def advance(self, stamps: NDArray[np.int64], tracked: NDArray[np.bool_]) -> Doubles:
+    def advance(self, stamps: Ints, tracked: Bools) -> Doubles:
         """Return ``(n, 42)`` seconds; infinity for a joint that starts afresh."""
         if self._origin is None:
             self._origin = int(stamps[0])
@@ -93,9 +87,7 @@ class OneEuroFilter:
         self._value: Doubles = np.zeros((JOINTS, 3))
         self._speed: Doubles = np.zeros((JOINTS, 3))
 
-    def apply(
-        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
-    ) -> Floats:
+    def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
         """Return ``n`` further frames filtered, as ``Filter.apply``."""
         if not len(stamps):
             return values
@@ -136,9 +128,7 @@ class MovingAverageFilter:
         self._tracked = np.zeros((past, JOINTS), dtype=bool)
         self._starts = np.zeros((past, JOINTS), dtype=np.int64)
 
-    def apply(
-        self, stamps: NDArray[np.int64], values: Floats, tracked: NDArray[np.bool_]
-    ) -> Floats:
+    def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
         """Return ``n`` further frames filtered, as ``Filter.apply``."""
         if not len(stamps):
             return values
@@ -246,7 +236,7 @@ class Smoother:
         )
 
     def _filtered(
-        self, stamps: NDArray[np.int64], positions: Floats, confidence: Floats
+        self, stamps: Ints, positions: Floats, confidence: Floats
     ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
         """Yield the admitted rows of a block with their filtered positions."""
         positions, confidence = drop_incomplete(*tracked_frames(positions, confidence)[:2])

@@ -7,6 +7,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Ints
 from whispersign_model.timestamps import CLOCK_JUMP_BACK, NANOSECONDS, is_clock_jump
 
 REPEATED = NANOSECONDS // 1000  # 1 ms: a frame closer to the last one is the same one again
@@ -55,7 +56,7 @@ class StreamClock:
             return Admission.START
         return Admission.NEXT
 
-    def split(self, stamps: NDArray[np.int64]) -> list[tuple[bool, NDArray[np.intp]]]:
+    def split(self, stamps: Ints) -> list[tuple[bool, NDArray[np.intp]]]:
         """Decide on many frames: runs of admitted rows, each with whether it begins a stream.
 
         Args:

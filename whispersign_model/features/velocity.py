@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS, POSITION, VELOCITY
-
-Floats = NDArray[np.float32]
 
 
 class Differentiator:

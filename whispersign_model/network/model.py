@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whispersign_model.arrays import Ints
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, Method, SecondPassScorer, decode
@@ -168,7 +169,7 @@ class WhisperSignModel(nn.Module):
         return self.decoder.mean_score(repeated, targets, lengths).cpu().numpy()
 
     @torch.inference_mode()
-    def score_segments(self, features: Tensor, segments: NDArray[np.int64]) -> Scores:
+    def score_segments(self, features: Tensor, segments: Ints) -> Scores:
         """Return ``(N, V)`` log-probabilities of what is signed in segments, column 0 = nothing.
 
         Args:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats, Ints
 from whispersign_model.skeleton import JOINTS
 
 
@@ -24,9 +25,9 @@ class Frames(NamedTuple):
         untrackable: joints that claimed to be tracked without a finite position.
     """
 
-    stamps: NDArray[np.int64]
-    positions: NDArray[np.float32]
-    confidence: NDArray[np.float32]
+    stamps: Ints
+    positions: Floats
+    confidence: Floats
     untrackable: int
 
 

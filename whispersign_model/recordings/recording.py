@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
 from whispersign_model.errors import RecordingError
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
@@ -54,9 +54,9 @@ class Recording:
         meta: other metadata of the source.
     """
 
-    stamps: NDArray[np.int64]
-    positions: NDArray[np.float32]
-    confidence: NDArray[np.float32]
+    stamps: Ints
+    positions: Floats
+    confidence: Floats
     segments: tuple[Segment, ...] = ()
     name: str = ""
     signer: str = ""
@@ -134,8 +134,8 @@ class Recording:
 
 
 def tracked_frames(
-    positions: NDArray[np.floating], confidence: NDArray[np.floating] | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    positions: AnyFloats, confidence: AnyFloats | None = None
+) -> tuple[Floats, Floats, int]:
     """Turn raw sensor positions into the form arrays carry: zero position where not tracked.
 
     Args:
@@ -147,7 +147,7 @@ def tracked_frames(
         positions and confidence as float32 without NaN, and the number of joints that were
         claimed to be tracked (confidence > 0) but had no such position.
     """
-    finite = (np.abs(positions) <= FARTHEST).all(axis=-1)  # NaN is not
+    finite: Bools = np.all(np.abs(positions) <= FARTHEST, axis=-1)  # NaN is not
     if confidence is None:
         claimed = finite
         confidence = finite.astype(np.float32)

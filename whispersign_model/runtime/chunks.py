@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 State = TypeVar("State")
-Frames = NDArray[np.float32]
+Frames = Floats
 
 
 class ChunkStream(Generic[State]):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from whispersign_model.arrays import AnyFloats, Floats
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.errors import CheckpointError
@@ -275,7 +276,7 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
     return Parity(*(float(np.max(values)) for values in (whole, streams, second)))
 
 
-def _outputs(second_pass: SecondPassScorer, frames: int) -> NDArray[np.floating]:
+def _outputs(second_pass: SecondPassScorer, frames: int) -> AnyFloats:
     """Return the output of a second pass for a clip."""
     if isinstance(second_pass, SegmentScorer):
         log_probs = second_pass.score(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
@@ -284,7 +285,7 @@ def _outputs(second_pass: SecondPassScorer, frames: int) -> NDArray[np.floating]
 
 
 @torch.inference_mode()
-def _offline(reference: TorchBackend, features: NDArray[np.float32], chunk: int) -> Any:
+def _offline(reference: TorchBackend, features: Floats, chunk: int) -> Any:
     """Return what the offline pass under the chunk's mask gives ``(T', V)``."""
     data: Tensor = torch.from_numpy(features[None])
     return reference.model(data, torch.tensor([len(features)]), chunk).log_probs[0].numpy()
@@ -295,7 +296,7 @@ def _difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(np.abs(one - other).max())
 
 
-def made_up_features(generator: np.random.Generator, frames: int) -> NDArray[np.float32]:
+def made_up_features(generator: np.random.Generator, frames: int) -> Floats:
     """Return features ``(frames, 42, 7)``; now and then a hand is absent."""
     features = generator.standard_normal((frames, JOINTS, FEATURES)).astype(np.float32)
     hands = features.reshape(frames, 2, JOINTS // 2, FEATURES)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats, Ints
 from whispersign_model.decoding.backend import choose_device
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPassScorer
@@ -35,7 +35,7 @@ OrtState = tuple["onnxruntime.OrtValue", ...]
 class OnnxClip:
     """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
 
-    log_probs: NDArray[np.float32]
+    log_probs: Floats
     second_pass: SecondPassScorer
 
 
@@ -83,7 +83,7 @@ class OnnxBackend:
             for each in state
         )
 
-    def encode(self, features: NDArray[np.float32]) -> OnnxClip:
+    def encode(self, features: Floats) -> OnnxClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
@@ -94,42 +94,36 @@ class OnnxBackend:
             memory[UTTERANCE] = features
         return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
 
-    def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
+    def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self._config.segment_scorer(partial(self._score_segments, features))
 
-    def _rescore(
-        self, memory: dict[str, NDArray[np.float32]], hypotheses: Sequence[tuple[int, ...]]
-    ) -> NDArray[np.float32]:
+    def _rescore(self, memory: dict[str, Floats], hypotheses: Sequence[tuple[int, ...]]) -> Floats:
         """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
         lengths = np.array([len(ids) for ids in hypotheses], np.int64)
         sequences = np.zeros((len(hypotheses), max(1, lengths.max())), np.int64)
         for row, ids in zip(sequences, hypotheses):
             row[: len(ids)] = ids
         feed = {**memory, SEQUENCES: sequences, LENGTHS: lengths}
-        scores: NDArray[np.float32] = self._second.run([SCORES], feed)[0]
+        scores: Floats = self._second.run([SCORES], feed)[0]
         return scores
 
-    def _score_segments(
-        self, features: NDArray[np.float32], segments: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def _score_segments(self, features: Floats, segments: Ints) -> Floats:
         """Return ``(N, V)`` log-probabilities of what is signed in segments of a clip."""
         feed = {UTTERANCE: features, SEGMENTS: segments}
-        scores: NDArray[np.float32] = self._second.run([SEGMENT_SCORES], feed)[0]
+        scores: Floats = self._second.run([SEGMENT_SCORES], feed)[0]
         return scores
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Begin a clip whose steps become known ``chunk`` at a time."""
         return ChunkStream(self._step, self._initial, self.frames_per_step, chunk, self._labels)
 
-    def _step(
-        self, patches: NDArray[np.float32], state: OrtState
-    ) -> tuple[NDArray[np.float32], OrtState]:
+    def _step(self, patches: Floats, state: OrtState) -> tuple[Floats, OrtState]:
         log_probs, *after = self._run([LOG_PROBS, *self._after], patches, state)
         return log_probs.numpy(), tuple(after)
 
     def _run(
-        self, outputs: list[str], patches: NDArray[np.float32], state: OrtState
+        self, outputs: list[str], patches: Floats, state: OrtState
     ) -> list[onnxruntime.OrtValue]:
         """Run the graph; the state's tensors stay where they are and are never copied to NumPy."""
         feed = dict(zip(self._before, state))

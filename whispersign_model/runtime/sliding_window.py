@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.decoding.ctc import BLANK
 from whispersign_model.decoding.hypothesis import Span
@@ -70,7 +70,7 @@ class SlidingWindowInference:
         self._weights = np.zeros((0, 1))
         self._open: Span | None = None  # the gloss that the last decoded step belongs to
 
-    def __call__(self, frames: NDArray[np.float32]) -> list[Span]:
+    def __call__(self, frames: Floats) -> list[Span]:
         """Recognise a whole array ``(T, 42, 7)`` of normalised features, on its own.
 
         Returns:
@@ -80,7 +80,7 @@ class SlidingWindowInference:
         self.reset()
         return self.push(frames) + self.finish()
 
-    def push(self, frames: NDArray[np.float32]) -> list[Span]:
+    def push(self, frames: Floats) -> list[Span]:
         """Take the next frames ``(N, 42, 7)``; return the glosses that are complete now."""
         if frames.shape[1:] != (JOINTS, FEATURES):
             raise ValueError(f"frames are {frames.shape}, not (T, {JOINTS}, {FEATURES})")
@@ -106,7 +106,7 @@ class SlidingWindowInference:
         self.reset()
         return spans + last
 
-    def _add(self, rows: NDArray[np.float32]) -> None:
+    def _add(self, rows: Floats) -> None:
         """Add a window's rows to those of earlier ones at the same steps."""
         count = max(len(rows), len(self._weights))
         place = np.arange(len(rows))

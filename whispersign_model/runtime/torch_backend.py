@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding import backend
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.search import SecondPassScorer
@@ -31,7 +31,7 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
 class TorchClip:
     """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
 
-    log_probs: NDArray[np.float32]
+    log_probs: Floats
     second_pass: SecondPassScorer
 
 
@@ -48,7 +48,7 @@ class TorchBackend:
         self._encoder_step = EncoderStep(self.model)
 
     @torch.inference_mode()
-    def encode(self, features: NDArray[np.float32]) -> TorchClip:
+    def encode(self, features: Floats) -> TorchClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         data = self._batch(features)
         lengths = torch.tensor([len(features)], device=self.device)
@@ -56,11 +56,11 @@ class TorchBackend:
         second_pass = self.model.second_passes(data, lengths, encoded)[0]
         return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
-    def segment_scorer(self, features: NDArray[np.float32]) -> SegmentScorer:
+    def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self.model.segment_scorer(self._batch(features))
 
-    def _batch(self, features: NDArray[np.float32]) -> torch.Tensor:
+    def _batch(self, features: Floats) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
@@ -71,9 +71,7 @@ class TorchBackend:
         return ChunkStream(self._step, initial, self.frames_per_step, chunk, labels)
 
     @torch.inference_mode()
-    def _step(
-        self, patches: NDArray[np.float32], state: StreamState
-    ) -> tuple[NDArray[np.float32], StreamState]:
+    def _step(self, patches: Floats, state: StreamState) -> tuple[Floats, StreamState]:
         data = torch.from_numpy(patches).to(self.device)
         log_probs, _, known, tokens, *memories = self._encoder_step(data, *state)
         return log_probs.cpu().numpy(), StreamState(known, tokens, tuple(memories))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
@@ -135,9 +135,7 @@ class CameraHands:
         joints, fit = placed
         return joints * TO_SIGNER, hand.score * fit
 
-    def _rays(
-        self, pixels: NDArray[np.float64], picture: Picture, width: int, height: int
-    ) -> NDArray[np.float64]:
+    def _rays(self, pixels: Doubles, picture: Picture, width: int, height: int) -> Doubles:
         options = self._options
         known = picture.intrinsics or options.calibration
         if known is None:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.errors import SensorError
 from whispersign_model.timestamps import NANOSECONDS
 
-Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]  # (H, W, 3), blue green red
 
 BUNDLE = "hand_landmarker.task"
@@ -60,9 +60,9 @@ class Detection:
     """
 
     right: float
-    pixels: Floats
-    depths: Floats
-    world: Floats
+    pixels: Doubles
+    depths: Doubles
+    world: Doubles
 
     @property
     def score(self) -> float:

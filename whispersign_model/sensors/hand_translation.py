@@ -16,12 +16,10 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.skeleton import BONES, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
-
-Floats = NDArray[np.float64]
 
 MEMORY = 10 * NANOSECONDS  # over which the size of the hands before the camera is averaged
 ITERATIONS = 5  # Gauss-Newton; it converges to micrometres in three
@@ -73,8 +71,8 @@ class HandTranslationEstimator:
         self._distances: dict[str, _Distance] = {}
 
     def place(
-        self, side: str, stamp: int, world: Floats, rays: Floats
-    ) -> tuple[Floats, float] | None:
+        self, side: str, stamp: int, world: Doubles, rays: Doubles
+    ) -> tuple[Doubles, float] | None:
         """Find a hand's place.
 
         Args:
@@ -106,7 +104,7 @@ class HandTranslationEstimator:
         depths = joints[:, 2:] + distance.see(stamp, middle, error) - middle
         return np.concatenate([rays * depths, depths], axis=1), 1 / (1 + (misfit / HALF_FIT) ** 2)
 
-    def _scale(self, stamp: int, world: Floats) -> float:
+    def _scale(self, stamp: int, world: Doubles) -> float:
         """What makes this shape as large as the hands before this camera are."""
         bones = float(np.linalg.norm(world[_FROM] - world[_TO], axis=1).sum())
         palm = float(np.linalg.norm(world[WRIST] - world[MIDDLE_MCP]))
@@ -123,7 +121,7 @@ class HandTranslationEstimator:
         return known * usual / max(bones, 1e-9)
 
 
-def _translation(shape: Floats, rays: Floats) -> Floats | None:
+def _translation(shape: Doubles, rays: Doubles) -> Doubles | None:
     """Translation ``(3,)`` of ``shape`` that fits its projection to ``rays``, or None."""
     # First the linear problem: rays * (z + t_z) = (x, y) + (t_x, t_y).
     rows = np.zeros((2 * len(rays), 3))

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.sensors.detector import Detection
 from whispersign_model.timestamps import NANOSECONDS
-
-Floats = NDArray[np.float64]
 
 LOST = 0.3  # seconds after which a hand that reappears has to be recognised anew
 REACH = 2.0  # extents of the hand, plus ...
@@ -48,7 +46,7 @@ class _Followed:
         seen: how many times.
     """
 
-    centre: Floats
+    centre: Doubles
     stamp: int
     votes: float
     right: bool

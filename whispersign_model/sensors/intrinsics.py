@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.configuration import load_yaml
 from whispersign_model.errors import ConfigError
 
-Floats = NDArray[np.float64]
 PINHOLE, FISHEYE = ("", "plumb_bob", "rational_polynomial"), ("equidistant", "fisheye")
 PINHOLE_NUMBERS, FISHEYE_NUMBERS = (4, 5, 8, 12, 14), (4,)  # of coefficients
 ASPECT_TOLERANCE = 0.02  # by which the shapes of calibrated and delivered pictures may differ
@@ -100,7 +99,7 @@ class Intrinsics:
             centre=(self.centre[0] * across, self.centre[1] * down),
         )
 
-    def rays(self, pixels: Floats) -> Floats:
+    def rays(self, pixels: Doubles) -> Doubles:
         """Pixels ``(n, 2)`` -> where their rays cross the plane one unit before the camera."""
         if not self.model:
             return np.asarray((pixels - np.array(self.centre)) / np.array(self.focal))

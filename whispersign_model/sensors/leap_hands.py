@@ -10,11 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.sensors.sensor import Observation
-
-Floats = NDArray[np.float64]
 
 METRES = 0.001  # Leap's unit
 SEEN_FOR = 0.25  # seconds in view after which a hand of unknown confidence is trusted
@@ -43,8 +41,8 @@ class LeapHand:
     """
 
     right: bool
-    wrist: Floats
-    fingers: Floats
+    wrist: Doubles
+    fingers: Doubles
     confidence: float | None
     seen_for: float
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats
 from whispersign_model.sensors.detector import Image
 from whispersign_model.skeleton import BONES, HANDS
 
@@ -14,7 +14,7 @@ JOINT_COLOUR = (250, 250, 250)
 SHIFT = 3  # OpenCV draws to fractions of a pixel, 2 ** -SHIFT
 
 
-Landmarks = dict[str, NDArray[np.floating] | None]  # (21, 2) pixels of a hand, by its side
+Landmarks = dict[str, AnyFloats | None]  # (21, 2) pixels of a hand, by its side
 
 
 def draw_hands(pixels: Image, hands: Landmarks) -> Image:
@@ -34,7 +34,7 @@ def draw_hands(pixels: Image, hands: Landmarks) -> Image:
     return picture
 
 
-def _fixed(point: NDArray[np.floating]) -> tuple[int, int]:
+def _fixed(point: AnyFloats) -> tuple[int, int]:
     """A point in OpenCV's fixed-point numbers; one far outside is kept within their range."""
     x, y = (round(float(v) * (1 << SHIFT)) for v in np.clip(point, -30_000, 30_000))
     return x, y

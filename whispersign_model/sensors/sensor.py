@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Floats
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 
-Hand = tuple[NDArray[np.floating], NDArray[np.floating] | float]  # (21, 3) and confidence
+Hand = tuple[AnyFloats, AnyFloats | float]  # (21, 3) and confidence
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Observation:
     """
 
     stamp: int
-    positions: NDArray[np.float32]
-    confidence: NDArray[np.float32]
+    positions: Floats
+    confidence: Floats
 
     @classmethod
     def of_hands(cls, stamp: int, left: Hand | None, right: Hand | None) -> Observation:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from whispersign_model.synthesis.vectors import Floats
+from whispersign_model.arrays import AnyFloats, Bools, Doubles
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,18 @@ class Camera:
         """The standard view in a picture of this size."""
         return cls(width, height, focal=cls.focal * height / cls.height)
 
-    def to_camera(self, points: NDArray[np.floating]) -> Floats:
+    def to_camera(self, points: AnyFloats) -> Doubles:
         """Points ``(..., 3)`` metres, sensor frame -> x right, y down, z away from the camera."""
         return np.asarray((points - np.array(self.position)) * [-1.0, -1.0, 1.0])
 
-    def project(self, points: NDArray[np.floating]) -> Floats:
+    def project(self, points: AnyFloats) -> Doubles:
         """Points ``(..., 3)`` metres, sensor frame -> pixels ``(..., 2)``, x right and y down."""
         x, y, z = np.moveaxis(self.to_camera(points), -1, 0)
         return np.stack(
             [self.focal * x / z + self.width / 2, self.focal * y / z + self.height / 2], axis=-1
         )
 
-    def sees(self, points: NDArray[np.floating], margin: float = 0.0) -> NDArray[np.bool_]:
+    def sees(self, points: AnyFloats, margin: float = 0.0) -> Bools:
         """Whether all points ``(..., n, 3)`` are in the picture, ``margin`` pixels inside."""
         pixels = self.project(points)
         inside = (pixels >= margin) & (pixels <= np.array([self.width, self.height]) - 1 - margin)

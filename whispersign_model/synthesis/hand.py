@@ -17,12 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from whispersign_model.arrays import AnyFloats, Doubles
 from whispersign_model.errors import ConfigError
 from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, WRIST
-from whispersign_model.synthesis.vectors import Floats
 
 MIRROR = np.array([-1.0, 1.0, 1.0])  # positions of a right hand -> those of its mirror image
 
@@ -77,8 +76,8 @@ class HandGeometry:
         size: factor by which this hand differs from the adult standard.
     """
 
-    roots: Floats
-    bones: Floats
+    roots: Doubles
+    bones: Doubles
     size: float = 1.0
 
     @classmethod
@@ -95,12 +94,12 @@ class HandGeometry:
         return cls(ADULT_ROOTS * size * palm, ADULT_BONES * size * bones, size)
 
     @property
-    def palm_centre(self) -> Floats:
+    def palm_centre(self) -> Doubles:
         """Metres, hand frame: the middle of the palm."""
         return np.asarray(PALM_CENTRE * self.size)
 
 
-def clamp(angles: Floats) -> Floats:
+def clamp(angles: Doubles) -> Doubles:
     """Bring angles ``(..., 5, 4)`` radians within the joint limits."""
     clamped = np.clip(angles, LIMITS[..., 0], LIMITS[..., 1])
     allowed = _abduction_limits(clamped[..., 1:, 0])
@@ -108,7 +107,7 @@ def clamp(angles: Floats) -> Floats:
     return np.asarray(clamped)
 
 
-def check_limits(angles: Floats, name: str) -> None:
+def check_limits(angles: Doubles, name: str) -> None:
     """Refuse a hand posture ``(5, 4)`` radians that no hand can take.
 
     Raises:
@@ -127,14 +126,14 @@ def check_limits(angles: Floats, name: str) -> None:
         )
 
 
-def _abduction_limits(flexion: Floats) -> Floats:
+def _abduction_limits(flexion: Doubles) -> Doubles:
     """Limits ``(..., 4, 2)`` of the four fingers' abduction at this MCP flexion ``(..., 4)``."""
     bent = np.clip(flexion / np.deg2rad(90.0), 0.0, 1.0)
     share = 1.0 - (1.0 - SPREAD_WHEN_BENT) * bent
     return np.asarray(LIMITS[1:, 1] * share[..., None])
 
 
-def joints_in_hand_frame(geometry: HandGeometry, angles: Floats) -> Floats:
+def joints_in_hand_frame(geometry: HandGeometry, angles: Doubles) -> Doubles:
     """Joint positions ``(T, 21, 3)`` metres in the hand frame for angles ``(T, 5, 4)`` radians."""
     joints = np.zeros((len(angles), JOINTS_PER_HAND, 3))
     directions = np.concatenate(
@@ -147,7 +146,7 @@ def joints_in_hand_frame(geometry: HandGeometry, angles: Floats) -> Floats:
     return joints
 
 
-def _finger_directions(angles: Floats) -> Floats:
+def _finger_directions(angles: Doubles) -> Doubles:
     """Bone directions ``(T, 4, 3, 3)`` of the four fingers: a planar chain in a yawed plane."""
     flexion = np.cumsum(angles[..., [0, 2, 3]], axis=-1)
     yaw = (FINGER_SPREAD_SIGN * angles[..., 1])[..., None]
@@ -156,7 +155,7 @@ def _finger_directions(angles: Floats) -> Floats:
     )
 
 
-def _thumb_directions(angles: Floats) -> Floats:
+def _thumb_directions(angles: Doubles) -> Doubles:
     """Bone directions ``(T, 1, 3, 3)`` of the thumb: CMC aims it, MCP and IP bend it inwards."""
     opposition = angles[..., 0]
     yaw = THUMB_YAW + angles[..., 1]
@@ -179,8 +178,8 @@ def _thumb_directions(angles: Floats) -> Floats:
 
 
 def joint_positions(
-    geometry: HandGeometry, angles: Floats, rotations: Rotation, wrists: Floats
-) -> Floats:
+    geometry: HandGeometry, angles: Doubles, rotations: Rotation, wrists: Doubles
+) -> Doubles:
     """Joint positions ``(T, 21, 3)`` metres of a right hand in the sensor frame.
 
     Args:
@@ -195,6 +194,6 @@ def joint_positions(
     return np.asarray(joints)
 
 
-def mirrored(joints: NDArray[np.floating]) -> Floats:
+def mirrored(joints: AnyFloats) -> Doubles:
     """The mirror image ``(..., 3)``: a right hand's joints -> a left hand's, and back."""
     return np.asarray(joints * MIRROR)

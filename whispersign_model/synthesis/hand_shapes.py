@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.skeleton import FINGERS, WRIST
-from whispersign_model.synthesis.vectors import Floats, normalise
+from whispersign_model.synthesis.vectors import normalise
 
 SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
 
@@ -63,27 +64,27 @@ class Plate:
     """A triangle of skin between three points, as thick as they are."""
 
     corners: tuple[int, int, int]
-    tilts: Floats  # (3, 3) added to the normals at the corners, for the light
+    tilts: Doubles  # (3, 3) added to the normals at the corners, for the light
 
 
 @dataclass
 class HandShapes:
     """Points ``(n, 3)`` metres with radii ``(n,)`` and the shapes between them."""
 
-    points: list[Floats] = field(default_factory=list)
+    points: list[Doubles] = field(default_factory=list)
     radii: list[float] = field(default_factory=list)
     bones: list[Bone] = field(default_factory=list)
     plates: list[Plate] = field(default_factory=list)
-    back: Floats = field(default_factory=lambda: np.zeros(3))
+    back: Doubles = field(default_factory=lambda: np.zeros(3))
 
-    def add(self, points: Floats, radii: Floats) -> list[int]:
+    def add(self, points: Doubles, radii: Doubles) -> list[int]:
         """Add points ``(n, 3)`` with radii ``(n,)``; return their numbers."""
         begin = len(self.points)
         self.points.extend(points)
         self.radii.extend(float(radius) for radius in radii)
         return list(range(begin, begin + len(points)))
 
-    def strip(self, one: list[int], other: list[int], tilts: Floats) -> None:
+    def strip(self, one: list[int], other: list[int], tilts: Doubles) -> None:
         """Close the gaps between two rows of points with plates; ``tilts`` ``(n, 3)`` a column."""
         for k in range(len(one) - 1):
             a, b = tilts[k], tilts[k + 1]
@@ -91,7 +92,7 @@ class HandShapes:
             self.plates.append(Plate((one[k], other[k + 1], one[k + 1]), np.stack([a, b, b])))
 
 
-def hand_shapes_of(joints: Floats, hand: str) -> HandShapes:
+def hand_shapes_of(joints: Doubles, hand: str) -> HandShapes:
     """The shapes of one hand with its forearm.
 
     Args:
@@ -109,7 +110,7 @@ def hand_shapes_of(joints: Floats, hand: str) -> HandShapes:
     return shapes
 
 
-def _add_fingers(shapes: HandShapes, joints: Floats) -> None:
+def _add_fingers(shapes: HandShapes, joints: Doubles) -> None:
     thumb_back = normalise(shapes.back + 1.2 * normalise(joints[5] - joints[17]))
     for finger, chain in enumerate(FINGERS.values()):
         back = shapes.back if finger else thumb_back
@@ -123,7 +124,7 @@ def _add_fingers(shapes: HandShapes, joints: Floats) -> None:
 
 
 def _add_palm(
-    shapes: HandShapes, joints: Floats, across: Floats, size: float, skin: partial[Bone]
+    shapes: HandShapes, joints: Doubles, across: Doubles, size: float, skin: partial[Bone]
 ) -> None:
     knuckles = joints[KNUCKLES]
     heels = joints[WRIST] + HEEL * (knuckles - knuckles.mean(axis=0))
@@ -146,7 +147,12 @@ def _add_palm(
 
 
 def _add_arm(
-    shapes: HandShapes, joints: Floats, across: Floats, size: float, hand: str, skin: partial[Bone]
+    shapes: HandShapes,
+    joints: Doubles,
+    across: Doubles,
+    size: float,
+    hand: str,
+    skin: partial[Bone],
 ) -> None:
     side = -1.0 if hand == "left" else 1.0
     wrist = joints[WRIST]
@@ -163,7 +169,7 @@ def _add_arm(
     shapes.bones.append(Bone(cuff, end, SLEEVE))
 
 
-def _on_palm(heels: Floats, knuckles: Floats, across: float, along: float) -> Floats:
+def _on_palm(heels: Doubles, knuckles: Doubles, across: float, along: float) -> Doubles:
     """A spot in the palm's middle plane; see ``PALM_LINES`` for the coordinates."""
     columns = np.linspace(0.0, 1.0, 4)
     low, high = (
@@ -173,13 +179,13 @@ def _on_palm(heels: Floats, knuckles: Floats, across: float, along: float) -> Fl
     return np.asarray(low + along * (high - low))
 
 
-def _back_of_hand(joints: Floats, hand: str) -> Floats:
+def _back_of_hand(joints: Doubles, hand: str) -> Doubles:
     """Unit direction ``(3,)`` out of the back of the hand."""
     across = np.cross(joints[17] - joints[WRIST], joints[5] - joints[WRIST])
     return normalise(across if hand == "right" else -across)
 
 
-def _carried(vector: Floats, before: Floats, after: Floats) -> Floats:
+def _carried(vector: Doubles, before: Doubles, after: Doubles) -> Doubles:
     """Turn ``vector`` by the smallest rotation that turns ``before`` into ``after``."""
     middle = before + after
     size = float(middle @ middle)
@@ -189,5 +195,5 @@ def _carried(vector: Floats, before: Floats, after: Floats) -> Floats:
     return normalise(turned - (turned @ after) * after)
 
 
-def _vector(values: Floats) -> Vector:
+def _vector(values: Doubles) -> Vector:
     return (float(values[0]), float(values[1]), float(values[2]))

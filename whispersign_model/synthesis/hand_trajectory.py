@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.synthesis.hand import clamp
 from whispersign_model.synthesis.lexicon import (
     ABSOLUTE,
@@ -21,7 +22,6 @@ from whispersign_model.synthesis.lexicon import (
     Sign,
 )
 from whispersign_model.synthesis.style import SignerStyle, Variation
-from whispersign_model.synthesis.vectors import Floats
 
 GRID = 200.0  # Hz, on which movements are computed before a sensor samples them
 NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres: locations spread about this point
@@ -45,9 +45,9 @@ class HandTrajectory:
         angles: ``(N, 5, 4)`` radians.
     """
 
-    wrist: Floats
+    wrist: Doubles
     rotation: Rotation
-    angles: Floats
+    angles: Doubles
 
     def __len__(self) -> int:
         return len(self.wrist)
@@ -74,12 +74,12 @@ class HandTrajectory:
         )
 
 
-def minimum_jerk(phase: Floats) -> Floats:
+def minimum_jerk(phase: Doubles) -> Doubles:
     """Position along a minimum-jerk movement (Flash and Hogan 1985), phase and result in [0, 1]."""
     return np.asarray(phase**3 * (10 - 15 * phase + 6 * phase**2))
 
 
-def even_pace(phase: Floats) -> Floats:
+def even_pace(phase: Doubles) -> Doubles:
     """Even progress 0 to 1 that speeds up and slows down over ``RAMP``; for repeated movements."""
     ramp = np.clip(np.minimum(phase, 1 - phase) / RAMP, 0, 1)
     # The integral of a smoothstep ramp, mirrored about the middle of the stroke.
@@ -123,7 +123,7 @@ class SignAnimator:
         self,
         sign: Sign,
         movement: Movement,
-        phase: Floats,
+        phase: Doubles,
         variation: Variation,
         hand: int,
         shift: float = 0.0,
@@ -144,7 +144,7 @@ class SignAnimator:
         return HandTrajectory(wrist, rotation, clamp(angles))
 
     def _base(
-        self, sign: Sign, base: BaseHand, phase: Floats, variation: Variation
+        self, sign: Sign, base: BaseHand, phase: Doubles, variation: Variation
     ) -> HandTrajectory:
         rotation = self._rotation(base.palm, base.fingers, variation.tilt[1])
         wrist = self._wrist_at(self._point(base.location) + variation.offset[1], rotation)
@@ -156,35 +156,35 @@ class SignAnimator:
         still = HandTrajectory(wrist, rotation, angles[None]).held(0, len(phase))
         return replace(still, wrist=still.wrist + path)
 
-    def _direction(self, word: str) -> Floats:
+    def _direction(self, word: str) -> Doubles:
         """A direction in dominant space: left and right stay what they are for everybody."""
         vector = np.array(DIRECTIONS[word], dtype=np.float64)
         if word in ABSOLUTE and self.style.left_handed:
             vector = -vector
         return vector
 
-    def _rotation(self, palm: str, fingers: str, tilt: Floats) -> Rotation:
+    def _rotation(self, palm: str, fingers: str, tilt: Doubles) -> Rotation:
         """Return the one rotation that points palm and fingers, then tilts the hand."""
         normal, along = self._direction(palm), self._direction(fingers)
         matrix = np.stack([np.cross(normal, along), -normal, -along], axis=1)
         return Rotation.from_rotvec(self.style.tilt + tilt) * Rotation.from_matrix(matrix[None])
 
-    def _point(self, location: str) -> Floats:
+    def _point(self, location: str) -> Doubles:
         place = np.array(self.lexicon.locations[location])
         spread = NEUTRAL * [0, 1, 1]  # the midline stays the midline
         scaled = spread + self.style.location_scale * (place - spread)
         return np.asarray(scaled + self.style.location_offset)
 
-    def _wrist_at(self, palm_centre: Floats, rotation: Rotation) -> Floats:
+    def _wrist_at(self, palm_centre: Doubles, rotation: Rotation) -> Doubles:
         """Return the wrist ``(1, 3)`` of a hand whose palm has this centre and rotation."""
         return np.asarray(palm_centre - rotation.apply(self.style.geometry.palm_centre))
 
-    def _angles(self, handshape: str, deviation: Floats) -> Floats:
+    def _angles(self, handshape: str, deviation: Doubles) -> Doubles:
         shape = self.lexicon.handshapes[handshape].radians()
         shape = shape + self.style.sloppiness * (self._relaxed - shape)
         return clamp(shape + self.style.finger_habit + deviation)
 
-    def _path(self, movement: Movement, phase: Floats, scale: float, shift: float) -> Floats:
+    def _path(self, movement: Movement, phase: Doubles, scale: float, shift: float) -> Doubles:
         """Displacement ``(N, 3)`` metres of the wrist from the sign's location."""
         along, size = self._direction(movement.direction), movement.size * scale
         once, even = minimum_jerk(phase), even_pace(phase)
@@ -211,21 +211,21 @@ class SignAnimator:
         return np.asarray(size * (forth[:, None] * along + sideways[:, None] * aside))
 
 
-def _swing(phase: Floats, repeats: int, shift: float) -> Floats:
+def _swing(phase: Doubles, repeats: int, shift: float) -> Doubles:
     """A wrist movement, -0.5 to 0.5: once from end to end, or to and fro about the middle."""
     if repeats == 1:
         return minimum_jerk(phase) - 0.5
     return np.asarray(np.sin(2 * np.pi * (repeats * even_pace(phase) + shift)) / 2)
 
 
-def _there_and_back(phase: Floats, repeats: int) -> Floats:
+def _there_and_back(phase: Doubles, repeats: int) -> Doubles:
     """Weight of the second handshape: once there, or there and back ``repeats`` times."""
     if repeats == 1:
         return minimum_jerk(phase)
     return np.asarray((1 - np.cos(2 * np.pi * repeats * even_pace(phase))) / 2)
 
 
-def _wiggle(phase: Floats, repeats: int) -> Floats:
+def _wiggle(phase: Doubles, repeats: int) -> Doubles:
     """Added MCP flexion ``(N, 5, 4)``: the fingers play one after the other."""
     added = np.zeros((len(phase), 5, 4))
     fade = np.sin(np.pi * phase)[:, None] ** 2

@@ -16,9 +16,9 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import check_limits
-from whispersign_model.synthesis.vectors import Floats
 
 Direction = Literal["up", "down", "in", "out", "left", "right", "forward", "back"]
 # Sensor frame of a right hand: "in" points at the left hand.
@@ -54,7 +54,7 @@ class Handshape(Strict):
     ring: FingerAngles
     pinky: FingerAngles
 
-    def radians(self) -> Floats:
+    def radians(self) -> Doubles:
         """The angles as ``(5, 4)`` radians."""
         degrees = [self.thumb, self.index, self.middle, self.ring, self.pinky]
         return np.deg2rad(np.array(degrees, dtype=np.float64))

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, minimum_jerk
-from whispersign_model.synthesis.vectors import Floats
 
 # Limits of a transition made at tempo 1: peaks of a minimum-jerk movement.
 PEAK_SPEED = 1.3  # m/s, wrist
@@ -56,7 +56,7 @@ class Performance:
         """Seconds from the first sample to the last."""
         return (len(self.trajectories[0]) - 1) / GRID
 
-    def joints(self, times: Floats) -> Floats:
+    def joints(self, times: Doubles) -> Doubles:
         """True joint positions ``(T, 2 hands, 21, 3)`` metres, sensor frame, at seconds ``(T,)``.
 
         Times outside the performance give its first or last posture.
@@ -69,7 +69,7 @@ class Performance:
         return np.stack(hands, axis=1)
 
 
-def _sampled(trajectory: HandTrajectory, times: Floats) -> HandTrajectory:
+def _sampled(trajectory: HandTrajectory, times: Doubles) -> HandTrajectory:
     """The trajectory at seconds ``(T,)``, linear between the samples of the grid."""
     place = np.clip(times * GRID, 0, len(trajectory) - 1)
     before = np.minimum(place.astype(np.int64), max(len(trajectory) - 2, 0))
@@ -99,7 +99,7 @@ def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: flo
 
 
 def transition(
-    first: HandTrajectory, second: HandTrajectory, samples: int, swing: Floats | None = None
+    first: HandTrajectory, second: HandTrajectory, samples: int, swing: Doubles | None = None
 ) -> HandTrajectory:
     """A minimum-jerk movement of ``samples`` from the end of ``first`` to the start of ``second``.
 
@@ -122,7 +122,7 @@ def transition(
 def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
     """Let neighbouring postures run into each other: a Gaussian of this deviation over time."""
 
-    def smooth(values: Floats) -> Floats:
+    def smooth(values: Doubles) -> Doubles:
         return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
 
     rotation = Rotation.from_quat(smooth(_quaternions(trajectory.rotation)))
@@ -134,7 +134,7 @@ def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
     )
 
 
-def _quaternions(rotations: Rotation) -> Floats:
+def _quaternions(rotations: Rotation) -> Doubles:
     """Return quaternions ``(N, 4)`` whose signs are chosen so that neighbours lie close."""
     quaternions = rotations.as_quat()
     dots = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
@@ -149,7 +149,7 @@ def drifting(trajectory: HandTrajectory, rng: np.random.Generator, amount: float
     count = len(trajectory)
     seconds = np.arange(count) / GRID
 
-    def wander(channels: int, deviation: float) -> Floats:
+    def wander(channels: int, deviation: float) -> Doubles:
         phases = rng.uniform(0, 2 * np.pi, size=(len(DRIFT_FREQUENCIES), channels))
         sizes = amount * deviation * rng.normal(size=phases.shape)
         turns = 2 * np.pi * DRIFT_FREQUENCIES[:, None] * seconds  # (frequencies, N)

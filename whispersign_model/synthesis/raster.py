@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Bools, Doubles
 from whispersign_model.synthesis.camera import Camera
-from whispersign_model.synthesis.vectors import Floats, normalise
+from whispersign_model.synthesis.vectors import normalise
 
 Pixels = NDArray[np.floating[Any]]  # float32
 NEAREST = 0.05  # metres before the camera; what is nearer is not drawn
@@ -69,7 +70,7 @@ class Canvas:
             np.zeros(shape, dtype=np.uint8),
         )
 
-    def _window(self, low: Floats, high: Floats) -> tuple[slice, slice] | None:
+    def _window(self, low: Doubles, high: Doubles) -> tuple[slice, slice] | None:
         """The rows and columns of a box in pixels, None where it lies outside the picture."""
         height, width = self.depth.shape
         left, top = (max(int(np.floor(value)), 0) for value in low[:2])
@@ -81,7 +82,7 @@ class Canvas:
     def _put(
         self,
         window: tuple[slice, slice],
-        hit: NDArray[np.bool_],
+        hit: Bools,
         depth: Pixels,
         normals: tuple[Pixels, Pixels, Pixels],
         paint: Paint,
@@ -106,7 +107,7 @@ class Canvas:
         self.crease[window][hit] = crease[hit]
         self.material[window][hit] = material[hit]
 
-    def ball(self, centre: Floats, radius: float, paint: Paint) -> None:
+    def ball(self, centre: Doubles, radius: float, paint: Paint) -> None:
         """Draw a ball; ``centre`` ``(3,)`` and ``radius`` in screen space."""
         window = self._window(centre - radius, centre + radius)
         if window is None:
@@ -117,7 +118,7 @@ class Canvas:
         normals = (x / radius, y / radius, -height / radius)
         self._put(window, square > 0, np.float32(centre[2]) - height, normals, paint)
 
-    def bone(self, start: Floats, end: Floats, radii: tuple[float, float], paint: Paint) -> None:
+    def bone(self, start: Doubles, end: Doubles, radii: tuple[float, float], paint: Paint) -> None:
         """Draw a ball at both ends and the cone-like body between them.
 
         The body is exact for equal radii and close for radii that differ little.
@@ -152,7 +153,7 @@ class Canvas:
         body = (square > 0) & (foot >= 0) & (foot <= 1)
         self._put(window, body, depth, normals, paint, foot)
 
-    def plate(self, corners: Floats, radii: Floats, tilts: Floats, paint: Paint) -> None:
+    def plate(self, corners: Doubles, radii: Doubles, tilts: Doubles, paint: Paint) -> None:
         """Draw the front of a triangle ``(3, 3)`` that is as thick as balls at its corners.
 
         It is lit as if it looked along the paint's back or palm direction, plus ``tilts``
@@ -185,9 +186,7 @@ class Canvas:
         self._put(window, inside, depth, (normals[0], normals[1], normals[2]), paint)
 
 
-def to_screen(
-    camera: Camera, points: NDArray[np.floating], radii: Floats
-) -> tuple[Floats, Floats] | None:
+def to_screen(camera: Camera, points: AnyFloats, radii: Doubles) -> tuple[Doubles, Doubles] | None:
     """Bring points ``(n, 3)`` metres, sensor frame, and radii ``(n,)`` metres to screen space.
 
     Returns:
@@ -200,7 +199,7 @@ def to_screen(
     return screen, radii * camera.focal / z
 
 
-def _grid(window: tuple[slice, slice], origin: Floats) -> tuple[Pixels, Pixels]:
+def _grid(window: tuple[slice, slice], origin: Doubles) -> tuple[Pixels, Pixels]:
     """Pixel coordinates ``(h, w)`` of a window, relative to ``origin``."""
     rows, columns = window
     x = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(origin[0])

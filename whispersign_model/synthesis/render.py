@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from whispersign_model.arrays import AnyFloats, Doubles, Floats
 from whispersign_model.errors import RecordingError
 from whispersign_model.recordings.atomic import whole_file
 from whispersign_model.recordings.recording import Recording
@@ -17,7 +18,7 @@ from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
 from whispersign_model.synthesis.hand_shapes import NAIL, SKIN, hand_shapes_of
 from whispersign_model.synthesis.raster import Canvas, Paint, to_screen
-from whispersign_model.synthesis.vectors import Floats, normalise
+from whispersign_model.synthesis.vectors import normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), blue green red
@@ -76,7 +77,7 @@ class Renderer:
         self.look = look or Look()
         self._background = _background(self.camera, self.look)
 
-    def draw(self, positions: NDArray[np.floating], tracked: tuple[bool, bool]) -> Image:
+    def draw(self, positions: AnyFloats, tracked: tuple[bool, bool]) -> Image:
         """Draw one frame.
 
         Args:
@@ -92,7 +93,7 @@ class Renderer:
                 self._hand(canvas, np.asarray(joints, dtype=np.float64), name)
         return self._shade(canvas)
 
-    def _hand(self, canvas: Canvas, joints: Floats, name: str) -> None:
+    def _hand(self, canvas: Canvas, joints: Doubles, name: str) -> None:
         shapes = hand_shapes_of(joints, name)
         placed = to_screen(self.camera, np.array(shapes.points), np.array(shapes.radii))
         if placed is None:
@@ -136,7 +137,7 @@ class Renderer:
             picture[drawn] = np.clip(colours, 0, 255).astype(np.uint8)
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
 
-    def _shadow(self, canvas: Canvas) -> NDArray[np.float32]:
+    def _shadow(self, canvas: Canvas) -> Floats:
         """How much of the light ``(H, W)`` in [0, 1] nearer parts take from what is behind."""
         scale = self.camera.height / 480.0
         reach = 2 * round(SHADOW_REACH * scale / 2) + 1
@@ -167,7 +168,7 @@ def _background(camera: Camera, look: Look) -> Image:
 
 def positions_at(
     recording: Recording, rate: float
-) -> Iterator[tuple[float, NDArray[np.float32], tuple[bool, bool]]]:
+) -> Iterator[tuple[float, Floats, tuple[bool, bool]]]:
     """Yield seconds from the first frame, positions ``(42, 3)`` and tracked flags at a fixed rate.
 
     Positions are the recorded ones nearest in time.

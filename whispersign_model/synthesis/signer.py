@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, SignAnimator
 from whispersign_model.synthesis.idle import idle_trajectories
@@ -25,7 +26,7 @@ from whispersign_model.synthesis.performance import (
 )
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.style import SignerStyle, Variation
-from whispersign_model.synthesis.vectors import Floats, normalise
+from whispersign_model.synthesis.vectors import normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"
@@ -300,7 +301,7 @@ class Signer:
 
     def _aside(
         self, first: HandTrajectory, second: HandTrajectory, rng: np.random.Generator
-    ) -> Floats:
+    ) -> Doubles:
         """By how much the way between two trajectories bends aside: ``(3,)`` metres."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))

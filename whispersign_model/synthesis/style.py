@@ -7,8 +7,8 @@ from zlib import crc32
 
 import numpy as np
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.synthesis.hand import HandGeometry
-from whispersign_model.synthesis.vectors import Floats
 
 LEFT_HANDED = 0.1  # share of left-handed people
 
@@ -37,11 +37,11 @@ class SignerStyle:
     left_handed: bool
     tempo: float
     amplitude: float
-    location_offset: Floats
+    location_offset: Doubles
     location_scale: float
-    tilt: Floats
+    tilt: Doubles
     sloppiness: float
-    finger_habit: Floats
+    finger_habit: Doubles
     coarticulation: float
     hold: float
     curvature: float
@@ -96,9 +96,9 @@ class Variation:
 
     tempo: float
     amplitude: float
-    offset: Floats  # (2, 3) for the dominant and the other hand
-    tilt: Floats  # (2, 3)
-    fingers: Floats  # (2, 5, 4)
+    offset: Doubles  # (2, 3) for the dominant and the other hand
+    tilt: Doubles  # (2, 3)
+    fingers: Doubles  # (2, 5, 4)
 
     @classmethod
     def none(cls) -> Variation:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from whispersign_model.arrays import Doubles
 
 
-def normalise(vectors: ArrayLike) -> Floats:
+def normalise(vectors: ArrayLike) -> Doubles:
     """Divide ``(..., n)`` vectors by their length; a zero vector stays zero."""
     vectors = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)

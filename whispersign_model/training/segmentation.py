@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.decoding.forced_alignment import align
 from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.network.model import WhisperSignModel
@@ -36,9 +35,7 @@ def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
     return found
 
 
-def _edges(
-    model: WhisperSignModel, features: NDArray[np.float32], labels: Sequence[int]
-) -> list[int]:
+def _edges(model: WhisperSignModel, features: Floats, labels: Sequence[int]) -> list[int]:
     """Return the frames at which a clip ``(T, 42, 7)``, with its ending, goes from gloss to gloss.
 
     There is at least one frame between two of them.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from whispersign_model.arrays import Doubles
 from whispersign_model.errors import ConfigError
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import FINGERS, HANDS, JOINTS, JOINTS_PER_HAND, LEFT, RIGHT, WRIST
@@ -57,7 +57,7 @@ class Pace:
     bend: float
     jitter: float
 
-    def times(self, generator: np.random.Generator) -> NDArray[np.float64]:
+    def times(self, generator: np.random.Generator) -> Doubles:
         """Return the fractional frames ``(count,)`` to read, never back in time."""
         phase = np.arange(self.count) / max(self.count - 1, 1)
         times = self.first + self.span * (phase + self.bend * np.sin(np.pi * phase))

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Sampler
+
+from whispersign_model.arrays import Doubles
 
 FEW = 4  # clips that a batch should have, for the statistics of BatchNorm
 OVERHEAD = 0.05  # what a batch more costs, as a share of the frames of a mean one
@@ -84,7 +85,7 @@ class BucketSampler(Sampler[list[Index]]):
         sizes = batch_sizes(self._lengths_of(0).tolist(), batch_size)
         self._ends = np.cumsum(sizes, dtype=int)
 
-    def _lengths_of(self, epoch: int) -> NDArray[np.float64]:
+    def _lengths_of(self, epoch: int) -> Doubles:
         lengths = self._lengths
         return np.asarray(lengths(epoch) if callable(lengths) else lengths, float)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.datasets.dataset import Example
 from whispersign_model.decoding.forced_alignment import required_steps
 from whispersign_model.errors import DatasetError
@@ -19,7 +20,7 @@ from whispersign_model.training_data.windows import Span, known_spans
 KEPT = 1 << 30  # bytes of trimmed takes held in memory, for all workers; the rest is read each time
 
 
-def tracked_span(frames: NDArray[np.float32]) -> slice:
+def tracked_span(frames: Floats) -> slice:
     """Frames from the first to the last in which a hand is tracked; an utterance's extent."""
     tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
     return slice(int(tracked[0]), int(tracked[-1]) + 1) if len(tracked) else slice(0, len(frames))
@@ -86,7 +87,7 @@ class ClipStore:
         return np.flatnonzero(mask)
 
 
-def _motion(frames: NDArray[np.float32]) -> Motion:
+def _motion(frames: Floats) -> Motion:
     plain = np.asarray(frames)
     positions = frames_of(planes(plain[..., POSITION]))  # as they are computed with
     return positions, np.ascontiguousarray(plain[..., CONFIDENCE])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whispersign_model.arrays import Doubles, Ints
 from whispersign_model.decoding.forced_alignment import required_steps
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.training_data.augmentation import Augmentation, Pace
@@ -80,7 +81,7 @@ class Composed:
 
     positions: Array
     confidence: Array
-    labels: NDArray[np.int64]
+    labels: Ints
     restarts: NDArray[np.intp]
     spans: tuple[Span, ...] | None
 
@@ -244,7 +245,7 @@ def _joined(
     return stream.positions, stream.confidence, [stream.starts[place] for place in places]
 
 
-def _retimed(span: Span, times: NDArray[np.float64], start: int) -> Span:
+def _retimed(span: Span, times: Doubles, start: int) -> Span:
     """Return the frames of a stream in which a span of a take, read at ``times``, lies."""
     first = min(int(np.searchsorted(times, span[0])), len(times) - 1)
     last = max(first + 1, int(np.searchsorted(times, span[1] - 1, side="right")))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from whispersign_model.arrays import AnyFloats, Doubles
 from whispersign_model.skeleton import LEFT, RIGHT, WRIST
 from whispersign_model.training_data.variations import Array, Motion
 
@@ -192,7 +193,7 @@ def away(frames: int, joints: int) -> Motion:
     return np.zeros((frames, joints, 3), np.float32), np.zeros((frames, joints), np.float32)
 
 
-def _turn(leaving: End, arriving: End, joints: slice) -> NDArray[np.float64]:
+def _turn(leaving: End, arriving: End, joints: slice) -> Doubles:
     """Return the rotation vector ``(3,)`` that best turns one pose of a hand into the other.
 
     Kabsch, Acta Cryst. A 1976, about the wrist, over the joints that both ends track.
@@ -203,13 +204,11 @@ def _turn(leaving: End, arriving: End, joints: slice) -> NDArray[np.float64]:
     left, _, right = np.linalg.svd(last.T.astype(float) @ first)
     sign = np.sign(np.linalg.det(left @ right)) or 1.0
     matrix = left * np.array([1, 1, sign]) @ right
-    vector: NDArray[np.float64] = Rotation.from_matrix(matrix).as_rotvec()
+    vector: Doubles = Rotation.from_matrix(matrix).as_rotvec()
     return vector
 
 
-def _path(
-    leaving: End, arriving: End, joints: slice, frames: int, swing: NDArray[np.floating]
-) -> Array:
+def _path(leaving: End, arriving: End, joints: slice, frames: int, swing: AnyFloats) -> Array:
     """Return one hand's joints ``(frames, 21, 3)`` of a transition.
 
     A quintic in time with the ends' velocities and without acceleration there; the hand turns

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
+from whispersign_model.arrays import Floats, Ints
 from whispersign_model.datasets.dataset import Dataset, Example
 from whispersign_model.errors import ConfigError, DatasetError, WhisperSignError
 from whispersign_model.features.end_padding import END_PADDING
@@ -80,10 +81,10 @@ class Clip(NamedTuple):
         segments: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_segments`.
     """
 
-    features: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    features: Floats
+    labels: Ints
     name: str
-    segments: NDArray[np.int64] = NO_SEGMENTS
+    segments: Ints = NO_SEGMENTS
 
 
 class Clips(TorchDataset[Clip]):
@@ -128,7 +129,7 @@ class Clips(TorchDataset[Clip]):
         self._segments = (min(lengths), max(lengths)) if lengths else None
         self._normaliser = Normaliser(recipe)
         self._unmirrored = self._ids_of_unmirrored()
-        self._fixed: dict[int, NDArray[np.float32]] = {}  # validation features made before
+        self._fixed: dict[int, Floats] = {}  # validation features made before
         self._room = KEPT
 
     def __len__(self) -> int:
@@ -196,12 +197,12 @@ class Clips(TorchDataset[Clip]):
             self.augmentation, self.store, index.example, rate, generator
         ), generator
 
-    def features(self, number: int) -> NDArray[np.float32]:
+    def features(self, number: int) -> Floats:
         """Return the features ``(T, 42, 7)`` of an example as it is."""
         frames = self.examples[number].features()[self.store.extents[number]]
         return self._normalised(frames, self.store.restarts(number))
 
-    def _unvaried(self, number: int) -> NDArray[np.float32]:
+    def _unvaried(self, number: int) -> Floats:
         """Return the features of an example as it is, made once as far as memory goes."""
         features = self._fixed.get(number)
         if features is None:
@@ -211,9 +212,7 @@ class Clips(TorchDataset[Clip]):
                 self._fixed[number] = features
         return features
 
-    def _normalised(
-        self, frames: NDArray[np.float32], restarts: NDArray[np.intp]
-    ) -> NDArray[np.float32]:
+    def _normalised(self, frames: Floats, restarts: NDArray[np.intp]) -> Floats:
         mask = np.zeros(len(frames), bool)
         mask[restarts] = True
         features = np.zeros((len(frames) + END_PADDING, *frames.shape[1:]), np.float32)

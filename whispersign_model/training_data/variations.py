@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Bools, Floats
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.features.recipe import SensorRecipe
 from whispersign_model.features.resampling import Resampler
@@ -13,11 +13,11 @@ from whispersign_model.timestamps import NANOSECONDS
 
 EXCHANGED = np.r_[RIGHT, LEFT]  # each joint's twin of the other hand
 
-Array = NDArray[np.float32]
+Array = Floats
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
 
 
-def interpolate(positions: Array, confidence: Array, times: NDArray[np.floating]) -> Motion:
+def interpolate(positions: Array, confidence: Array, times: AnyFloats) -> Motion:
     """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
     before = times.astype(np.intp)
     after = np.minimum(before + 1, len(positions) - 1)
@@ -111,15 +111,13 @@ def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
     return (hands + farther).reshape(places.shape)
 
 
-def _from_mean(values: Array, seen: NDArray[np.bool_]) -> Array:
+def _from_mean(values: Array, seen: Bools) -> Array:
     """``(3, T, ...)``, less their mean over the time in which they are seen."""
     count = np.maximum(seen.sum(axis=0), 1)
     return values - (values * seen).sum(axis=1, keepdims=True) / count.astype(np.float32)
 
 
-def linear_map(
-    angles: NDArray[np.floating], shear: NDArray[np.floating], sizes: NDArray[np.floating]
-) -> Array:
+def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
     """Return a ``(3, 3)`` matrix that sizes, then shears, then rotates.
 
     Args:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Ints
 from whispersign_model.datasets.dataset import Example
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -67,7 +67,7 @@ def draw_segments(
     frames: int,
     lengths: tuple[int, int],
     generator: np.random.Generator,
-) -> NDArray[np.int64]:
+) -> Ints:
     """Draw segments of a stream: about each sign, and here and there between and across them.
 
     Args:

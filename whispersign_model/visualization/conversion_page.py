@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import Floats
 from whispersign_model.datasets.report import ConversionReport, ReportedExample
 from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.errors import DatasetError
@@ -161,7 +161,7 @@ def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
     return [ordered[place] for place in places.tolist()]
 
 
-def draw_hands(row: Sequence[Axes], frames: NDArray[np.float32], flat: bool) -> None:
+def draw_hands(row: Sequence[Axes], frames: Floats, flat: bool) -> None:
     """Draw frames ``(n, 42, 7)`` side by side on the same scale; ``flat`` as for ``seen``."""
     points = seen(frames[..., POSITION], flat)
     tracked = frames[..., CONFIDENCE] > 0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from whispersign_model.arrays import AnyFloats, Bools
 from whispersign_model.skeleton import BONES, HANDS, JOINTS_PER_HAND
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ HAND_COLOURS = dict(zip(HANDS, ("#c2571a", "#1b7f79")))
 MARGIN = 1.1  # of a window, times what is in it
 _ENDS = np.array(BONES)  # (23, 2)
 
-Floats = NDArray[np.floating]
 
-
-def seen(positions: Floats, flat: bool) -> Floats:
+def seen(positions: AnyFloats, flat: bool) -> AnyFloats:
     """Return where joints ``(..., 3)`` are on paper, ``(..., 2)``.
 
     Args:
@@ -37,11 +35,11 @@ def seen(positions: Floats, flat: bool) -> Floats:
 class Viewport(NamedTuple):
     """The square of the paper that is shown."""
 
-    middle: Floats  # (2,)
+    middle: AnyFloats  # (2,)
     reach: float
 
     @classmethod
-    def around(cls, points: Floats, tracked: NDArray[np.bool_]) -> Viewport:
+    def around(cls, points: AnyFloats, tracked: Bools) -> Viewport:
         """The window that holds all tracked of the points ``(..., 2)``."""
         shown = points[tracked] if tracked.any() else np.zeros((1, 2))
         middle = (shown.min(axis=0) + shown.max(axis=0)) / 2
@@ -61,8 +59,8 @@ class Viewport(NamedTuple):
 
 def draw_bones(
     axes: Axes,
-    points: Floats,
-    tracked: NDArray[np.bool_],
+    points: AnyFloats,
+    tracked: Bools,
     colours: Sequence[str] = tuple(HAND_COLOURS.values()),
     width: float = 1.2,
 ) -> None:
