@@ -1,7 +1,5 @@
 """The networks that come with the package, by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"

@@ -1,7 +1,5 @@
 """Configuration files: YAML read safely and validated, faults named by file and key."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

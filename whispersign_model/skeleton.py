@@ -5,8 +5,6 @@ MediaPipe order; features are position (m, sensor frame), velocity (m/s) and con
 Confidence 0 means "not tracked": position and velocity are then 0, never NaN.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 HANDS = ("left", "right")

@@ -1,7 +1,5 @@
 """Time: stamps are integer nanoseconds, and a clock that jumps begins another stream."""
 
-from __future__ import annotations
-
 NANOSECONDS = 1_000_000_000  # per second
 CLOCK_JUMP_BACK = NANOSECONDS  # further back, a stamp is a clock jump and not a late frame
 CLOCK_JUMP_AHEAD = 5 * NANOSECONDS  # further ahead, a stamp is a clock jump and not a pause

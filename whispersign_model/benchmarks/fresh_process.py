@@ -1,7 +1,5 @@
 """Measurements in a process of their own, which nothing before them has warmed up or filled."""
 
-from __future__ import annotations
-
 import multiprocessing
 import resource
 from collections.abc import Callable

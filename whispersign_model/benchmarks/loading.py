@@ -1,7 +1,5 @@
 """Loading and training in real frames a second, on recordings of one's own or made-up ones."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,7 +1,5 @@
 """The network's weights, its time for a clip and for a training step, and its memory."""
 
-from __future__ import annotations
-
 import re
 import resource
 import time

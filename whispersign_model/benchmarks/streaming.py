@@ -1,7 +1,5 @@
 """What live recognition costs: the cached step, the windowed way, both runtimes, and memory."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path

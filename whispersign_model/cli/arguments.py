@@ -1,7 +1,5 @@
 """Types of command-line arguments, each with its error for a malformed value."""
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Callable, Mapping

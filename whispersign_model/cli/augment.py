@@ -1,7 +1,5 @@
 """Draw a page that shows what each variation of augmentation does to a clip."""
 
-from __future__ import annotations
-
 import argparse
 from contextlib import ExitStack
 from pathlib import Path

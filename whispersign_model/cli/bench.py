@@ -1,7 +1,5 @@
 """Measure on this machine what the networks and the live graph cost, and how late results are."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

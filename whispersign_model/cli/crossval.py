@@ -1,7 +1,5 @@
 """Train and test on published recordings, fold by fold, by a protocol."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ A verb module opens with a docstring whose first line is its help, and defines
 so that ``whispersign --help`` stays quick and works with any subset of the extras installed.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """What a command writes: it is refused before the work, not after it."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

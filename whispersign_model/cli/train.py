@@ -1,7 +1,5 @@
 """Train a network on a processed dataset, in stages."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Everything is made up: sentences of signers whom no training has seen, with doub
 movements that are no signs (docs/explanation/synthesis.md).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

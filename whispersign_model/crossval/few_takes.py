@@ -1,7 +1,5 @@
 """How few takes of a new sign are enough, for a network of other signs and from nothing."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Recording archives: other people's recordings in one ``.npz``, read as recordings."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a conversion took, what it left out and why: as text and as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """Which parts of a recording become examples: whole, without discarded takes, cut or idle."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from whispersign_model.recordings.recording import Recording

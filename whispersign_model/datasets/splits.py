@@ -1,7 +1,5 @@
 """Splits: which recordings train, which validate and which test, by signer wherever it can be."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The interface between the decoder and a runtime."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from whispersign_model.arrays import Floats

@@ -1,7 +1,5 @@
 """Confidence calibration: scaled, a gloss's confidence is the share of times it is right."""
 
-from __future__ import annotations
-
 import math
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """Detection: signs in a stream of other movement, found among candidate segments."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

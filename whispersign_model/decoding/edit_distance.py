@@ -1,7 +1,5 @@
 """Edit distance with its alignment: what was substituted, deleted and inserted."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Emission: hypotheses become results, and each gloss is emitted once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from whispersign_model.decoding.confidence import ConfidenceScale

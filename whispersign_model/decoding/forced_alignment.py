@@ -1,7 +1,5 @@
 """Forced alignment: where in time each gloss of a sequence lies, given CTC log-probabilities."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """What live recognition returns: glosses with their times and confidences."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from whispersign_model.decoding.endpoint import Endpoint

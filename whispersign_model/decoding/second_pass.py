@@ -1,7 +1,5 @@
 """The second pass over an utterance: rescoring at its end, or detection while it goes on."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Live recognition: features go in as they come, partial and final glosses come out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

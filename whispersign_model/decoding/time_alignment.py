@@ -1,7 +1,5 @@
 """Time alignment: a stream of frames in order of time, with short gaps filled in."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from whispersign_model.arrays import Floats

@@ -1,7 +1,5 @@
 """The open utterance: its frames, and the first pass over them with a growing clip."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Calibration: how often glosses of a confidence are right, and a scale that corrects it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path

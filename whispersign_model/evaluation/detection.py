@@ -1,7 +1,5 @@
 """Detection: which signs of a stream were found at their place, what was made up, and how late."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Evaluation: what a network recognises in a dataset, in whole clips or as a live stream."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

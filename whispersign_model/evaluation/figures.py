@@ -1,7 +1,5 @@
 """Figures of an evaluation: which glosses are taken for which, and what confidences are worth."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Error rates of recognised gloss sequences, with what was substituted, deleted and inserted."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The report of an evaluation: as tables for a terminal or a pipe, as JSON, and as figures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

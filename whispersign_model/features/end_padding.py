@@ -4,8 +4,6 @@ A network that must locate a sign in time needs something to hold on to. Without
 settles on a little probability everywhere and a blank in all the likeliest paths.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from whispersign_model.arrays import Floats

@@ -1,7 +1,5 @@
 """Normalisation: frames in metres to what the network reads, free of hand size and place."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from itertools import pairwise

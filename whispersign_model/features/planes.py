@@ -4,8 +4,6 @@ NumPy works through the innermost axis at a time, and three coordinates are too 
 it. So clips are computed as ``(F, T, 42)``; their shape stays ``(T, 42, F)`` for everybody else.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from whispersign_model.arrays import Floats

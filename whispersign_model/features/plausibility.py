@@ -1,7 +1,5 @@
 """Plausibility: hands that cannot be hands are treated as not tracked."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from whispersign_model.arrays import Bools, Doubles, Floats, Ints

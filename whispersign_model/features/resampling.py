@@ -1,7 +1,5 @@
 """Resampling: frames at their own stamps to a fixed grid, gap-aware, with a bounded look-ahead."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

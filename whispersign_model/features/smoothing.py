@@ -1,7 +1,5 @@
 """Smoothing: causal filters of joint positions on their own stamps, whole or frame by frame."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol

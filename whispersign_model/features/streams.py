@@ -1,7 +1,5 @@
 """Streams: which frame comes next, which is dropped and which begins a new stream."""
 
-from __future__ import annotations
-
 from enum import Enum
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Velocity: frames ``(42, 7)`` in metres and metres per second from resampled positions."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from whispersign_model.arrays import Floats

@@ -1,7 +1,5 @@
 """Attention as explicit matrix products: over hand parts, over time, and in the decoder."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

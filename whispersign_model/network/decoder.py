@@ -1,7 +1,5 @@
 """The two decoders: a CTC head, and a causal Transformer that rescores its hypotheses."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

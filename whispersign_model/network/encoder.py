@@ -1,7 +1,5 @@
 """Encoder: pre-norm blocks of spatial attention, temporal attention and feed-forward."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Frontend: patches of hand-part tokens, then ConvSPE, BatchNorm and SpatialDropout1D."""
 
-from __future__ import annotations
-
 import math
 
 import torch

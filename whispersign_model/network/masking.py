@@ -1,7 +1,5 @@
 """Masks: which steps of a padded batch exist, and which steps a chunked pass may attend to."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -5,8 +5,6 @@ properties. Every node of the live graph reads the preprocessing recipe from the
 would cost each of them 30 MB and a tenth of a second.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

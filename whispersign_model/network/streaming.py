@@ -5,8 +5,6 @@ chunk by chunk, each with what earlier ones left behind, and gives what the offl
 the same chunk mask. A whole clip taken as a single first chunk gives the pass with full context.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -4,8 +4,6 @@ What is known only when a sign is over, how long it took and where its middle li
 for a frame-by-frame encoder, and in time for the attention decoder.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

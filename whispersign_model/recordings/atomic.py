@@ -1,7 +1,5 @@
 """Folders and files that appear whole or not at all, and names that are safe to give them."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Frames of a recording of any length, put end to end in memory or in files mapped into it."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack

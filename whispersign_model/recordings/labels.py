@@ -1,7 +1,5 @@
 """Labels: annotations resolved into segments, and label tables in CSV files beside bags."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Takes of a recording session: a bag each, which is there whole as soon as it counts."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """A growing clip on top of a cached step: frames are gathered to patches, patches to chunks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Generic, TypeVar
 

@@ -1,7 +1,5 @@
 """Export of a checkpoint to ONNX: two graphs with metadata, checked against the checkpoint."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Iterator, Sequence

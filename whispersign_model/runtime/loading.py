@@ -1,7 +1,5 @@
 """Which runtime a network is loaded into."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

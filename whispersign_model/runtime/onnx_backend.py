@@ -1,7 +1,5 @@
 """ONNX Runtime: what a robot recognises with, without PyTorch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

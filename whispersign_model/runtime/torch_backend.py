@@ -1,7 +1,5 @@
 """The PyTorch runtime: the reference against which others are measured."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The latest picture wins: a slow detector never falls behind."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from typing import Generic, TypeVar

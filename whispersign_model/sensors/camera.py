@@ -1,7 +1,5 @@
 """A camera as a sensor: hands found in pictures, as left and right, placed in metres."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A device's clock on the host's: when was it, here, that the device saw this?"""
 
-from __future__ import annotations
-
 from collections import deque
 
 from whispersign_model.timestamps import NANOSECONDS

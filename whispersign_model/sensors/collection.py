@@ -1,7 +1,5 @@
 """Collections of videos: which there are, what is signed in each, and by whom."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path

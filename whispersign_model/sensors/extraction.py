@@ -1,7 +1,5 @@
 """Recordings from videos: the skeletons of every picture, at the file's own times."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator

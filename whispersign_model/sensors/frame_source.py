@@ -1,7 +1,5 @@
 """What a picture is, and what gives pictures."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol

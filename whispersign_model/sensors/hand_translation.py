@@ -10,8 +10,6 @@ So the distance is filtered (Kalman, a scalar random walk), and a shape that doe
 picture moves it little.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ for two: a detector that loses a quick hand finds it anew beside where it though
 moment reports both, with the same name.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ those of metacarpal, proximal, intermediate and distal. The thumb has the same f
 interface, but its metacarpal has no length: its far end is the thumb's root, MediaPipe's CMC.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

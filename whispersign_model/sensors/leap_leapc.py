@@ -1,7 +1,5 @@
 """Leap Motion through LeapC: Ultraleap's own Python bindings, the package ``leap``."""
 
-from __future__ import annotations
-
 import importlib
 import time
 from collections.abc import Mapping

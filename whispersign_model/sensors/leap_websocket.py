@@ -6,8 +6,6 @@ JSON without blanks: one of the services compares text. Then one message comes f
 on some services one when a device comes or goes.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """Hands drawn onto pictures."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Pictures from a camera that this machine has (V4L2)."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections import Counter

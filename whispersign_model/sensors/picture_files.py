@@ -1,7 +1,5 @@
 """Pictures from video files and folders of images, at their own pace or as if live."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

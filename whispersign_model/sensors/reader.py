@@ -1,7 +1,5 @@
 """The thread that reads a sensor and, when it is gone, opens it again with growing retry."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

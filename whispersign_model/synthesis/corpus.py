@@ -1,7 +1,5 @@
 """A corpus of many made-up signers: every sign alone, continuous sentences and idle movements."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 

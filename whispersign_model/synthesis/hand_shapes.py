@@ -1,7 +1,5 @@
 """The shapes of a hand: the round shapes around its joints that make up its picture."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise

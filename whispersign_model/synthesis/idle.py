@@ -1,7 +1,5 @@
 """Movements that are no signs: resting, scratching, random movement; for blanks and rejection."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.spatial.transform import Rotation
 

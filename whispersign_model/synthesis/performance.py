@@ -1,7 +1,5 @@
 """A performance: the true movement of both hands over time, before any sensor has seen it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

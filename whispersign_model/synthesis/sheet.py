@@ -1,7 +1,5 @@
 """A contact sheet: one picture of every sign, with the way of wrist and fingertip drawn in."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -3,8 +3,6 @@
 It is for tests, demonstrations and first trials; it proves nothing about real signing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32

@@ -1,7 +1,5 @@
 """Arrays of vectors, for hands and for their pictures."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,7 +1,5 @@
 """What happens at the end of an epoch: keep the best network, log, save the state, stop."""
 
-from __future__ import annotations
-
 import io
 import time
 from collections.abc import Sequence

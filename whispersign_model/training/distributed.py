@@ -1,7 +1,5 @@
 """Several processes that train together: started by torchrun, or from here on one machine."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """The hybrid loss: ``alpha * CTC + (1 - alpha) * attention``, in float32."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """One stage of training as a Lightning module: loss, schedule, averaged weights, validation."""
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What happens before the first step: read and check everything, and open the run's folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from whispersign_model.datasets.dataset import Dataset, Example

@@ -1,7 +1,5 @@
 """Where a training starts: from the saved state of its own run, or from another network."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

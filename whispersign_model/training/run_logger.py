@@ -1,7 +1,5 @@
 """The run's plain-text log, its copy of the recipe, and its final metrics."""
 
-from __future__ import annotations
-
 import json
 import platform
 import time

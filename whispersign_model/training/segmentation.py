@@ -1,7 +1,5 @@
 """Segmentation: a trained network aligns the glosses of recordings whose times are unknown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The Lightning trainer of one stage: its callbacks, processes, precision and files."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Sequence

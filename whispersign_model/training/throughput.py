@@ -1,7 +1,5 @@
 """Throughput: how fast clips are made, beside how fast a network trains on them, and how else."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The trainer: checks the options, starts the processes, runs the stages, reports faults."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 from typing import Any

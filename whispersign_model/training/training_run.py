@@ -1,7 +1,5 @@
 """A training run: its stages one after the other, the best network, and its metrics."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

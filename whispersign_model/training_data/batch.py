@@ -1,7 +1,5 @@
 """A batch: clips padded to one length."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Batching: clips of about the same length together, in an order that only the epoch decides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 

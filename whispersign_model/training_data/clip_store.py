@@ -1,7 +1,5 @@
 """The clip store: examples, trimmed to where hands are seen, checked and kept for variation."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Composition: what a training clip is made of, drawn before anything of it is read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

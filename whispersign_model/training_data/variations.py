@@ -1,7 +1,5 @@
 """Single variations of a clip in metres: other times, places, sizes, sides and frame rates."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats

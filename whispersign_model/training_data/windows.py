@@ -1,7 +1,5 @@
 """Windows and segments of longer streams: what of a stream is trained on, and what lies in it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A page of plots that shows each variation of a clip beside the clip itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

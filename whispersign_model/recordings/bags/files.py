@@ -1,7 +1,5 @@
 """The files of a rosbag2: finding bags, and the metadata and storage files of one."""
 
-from __future__ import annotations
-
 import glob
 import os
 import re

@@ -1,7 +1,5 @@
 """Our ROS messages without ROS: their definitions, and HandFrame and GlossAnnotation as arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import zip_longest

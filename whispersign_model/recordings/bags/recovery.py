@@ -4,8 +4,6 @@ A killed ``ros2 bag record`` leaves an mcap file without its end, and perhaps ha
 sqlite3 file may have a journal beside it that still holds the last messages.
 """
 
-from __future__ import annotations
-
 import shutil
 import sqlite3
 import struct

@@ -1,7 +1,5 @@
 """The topics of a bag: which hold the frames and the labels, and whether we can read them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
