@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from whispersign_model.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """Validated values that never change; an unknown key is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def config_file(name: str) -> Path:
@@ -70,8 +76,13 @@ def validate(model: type[Model], content: object, subject: str | Path) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        fault = first["msg"].removeprefix("Value error, ")
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise ConfigError(subject, f"{key + ': ' if key else ''}{fault}{more}") from error
+        raise ConfigError(subject, describe(error)) from error
+
+
+def describe(error: ValidationError) -> str:
+    """Return the first key at fault, what is wrong with it, and how many more there are."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    fault = first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{key + ': ' if key else ''}{fault}{more}"

@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from whispersign_model.configuration import StrictModel
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
 from whispersign_model.datasets.dataset import Dataset
@@ -41,7 +42,7 @@ RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
 PLAN = "plan.json"  # what all folds in a folder have in common
 
 
-class Folds(BaseModel):
+class Folds(StrictModel):
     """How recordings are split again and again; exactly one way is given.
 
     Attributes:
@@ -50,8 +51,6 @@ class Folds(BaseModel):
         test: one fold, which these names test (see :class:`SplitPolicy`).
         given: one fold, the recordings' own splits, as in WLASL.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     signers: Annotated[int, Field(ge=0)] = 0
     every: Annotated[int, Field(ge=0)] = 0
@@ -86,7 +85,7 @@ class Folds(BaseModel):
         return [SplitPolicy(test=group, val_every=val_every) for group in groups]
 
 
-class Protocol(BaseModel):
+class Protocol(StrictModel):
     """A file of ``config/crossval``.
 
     Attributes:
@@ -101,8 +100,6 @@ class Protocol(BaseModel):
         published: figures of others on these recordings, by what they are.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     title: str
     archive: str
     label: str = "lab"
@@ -111,7 +108,7 @@ class Protocol(BaseModel):
     val_every: Annotated[int, Field(ge=2)] | None = None
     train: str = "train.yaml"
     live: RecognizerOptions = RecognizerOptions()
-    published: dict[str, str] = {}
+    published: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _validates(self) -> Protocol:

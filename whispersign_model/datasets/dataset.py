@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
+from whispersign_model.configuration import StrictModel, describe
 from whispersign_model.datasets.splits import SPLITS, shared_signers
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
@@ -25,29 +26,23 @@ MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
 BLOCK = 4096  # frames looked through at once for NaN
 
 
-class VocabularyFile(BaseModel):
+class VocabularyFile(StrictModel):
     """``vocabulary.json``: ``glosses[i]`` has id ``i + 1``; 0 is the CTC blank."""
-
-    model_config = ConfigDict(extra="forbid")
 
     glosses: list[str]
     language: str = ""
 
 
-class SegmentEntry(BaseModel):
+class SegmentEntry(StrictModel):
     """A gloss and its time in seconds from the first frame; equal times: somewhere within."""
-
-    model_config = ConfigDict(extra="forbid")
 
     gloss: str
     start: float
     end: float
 
 
-class RecordingEntry(BaseModel):
+class RecordingEntry(StrictModel):
     """One example in the manifest."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str
     split: str
@@ -58,13 +53,11 @@ class RecordingEntry(BaseModel):
     frame_rate: float = Field(default=0, description="as recorded, the median; 0 = unknown")
     tracked: float = Field(default=0, description="share of frames with a hand")
     restarts: list[int] = Field(default=[0], description="frames at which a stream begins")
-    segments: list[SegmentEntry] = []
+    segments: list[SegmentEntry] = Field(default=[])
 
 
-class ManifestFile(BaseModel):
+class ManifestFile(StrictModel):
     """``manifest.json``: what made the dataset, and who signed what when."""
-
-    model_config = ConfigDict(extra="forbid")
 
     format: int
     recipe: dict[str, Any]
@@ -199,9 +192,7 @@ def _read_json(path: Path, model: type[Any]) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(path, f"cannot be read ({error})") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(path, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        raise DatasetError(path, describe(error)) from error
 
 
 def _recipe(path: Path, manifest: ManifestFile | None) -> Recipe:

@@ -1,5 +1,6 @@
 """The interface between the decoder and a runtime."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from whispersign_model.arrays import Floats
@@ -10,16 +11,17 @@ from whispersign_model.errors import ConfigError
 DEVICES = ("auto", "cpu", "cuda")
 
 
-class EncodedClip(Protocol):
-    """One encoded clip, with what the second pass needs."""
+@dataclass(frozen=True)
+class EncodedClip:
+    """One encoded clip, with what the second pass needs.
 
-    @property
-    def log_probs(self) -> Floats:
-        """``(T', V)`` CTC log-probabilities; column 0 is the blank."""
+    Attributes:
+        log_probs: ``(T', V)`` CTC log-probabilities; column 0 is the blank.
+        second_pass: the network's scorer for the second pass of a search.
+    """
 
-    @property
-    def second_pass(self) -> SecondPassScorer:
-        """The network's scorer for the second pass of a search."""
+    log_probs: Floats
+    second_pass: SecondPassScorer
 
 
 class EncoderStream(Protocol):

@@ -2,12 +2,14 @@
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from whispersign_model.configuration import StrictModel
 
 MARGIN = 1e-3  # confidences are clamped to [MARGIN, 1 - MARGIN]
 
 
-class ConfidenceScale(BaseModel):
+class ConfidenceScale(StrictModel):
     """Logistic (Platt 1999) scaling with an offset for each gloss; the default changes nothing.
 
     A gloss that is often recognised where it is not signed has a negative offset. So one threshold
@@ -19,11 +21,9 @@ class ConfidenceScale(BaseModel):
         glosses: added to the log-odds of these glosses.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     offset: float = Field(default=0.0, allow_inf_nan=False)
-    glosses: dict[str, float] = {}
+    glosses: dict[str, float] = Field(default={})
 
     def __call__(self, gloss: str, confidence: float) -> float:
         """Return the scaled confidence of a gloss, in [0, 1]."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from whispersign_model.arrays import Floats
+from whispersign_model.configuration import StrictModel
 from whispersign_model.decoding.edit_distance import continuation
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.skeleton import CONFIDENCE, VELOCITY
@@ -39,7 +40,7 @@ class Endpoint(Enum):
         return self in (Endpoint.EARLY_ABSENT, Endpoint.EARLY_REST)
 
 
-class EndpointOptions(BaseModel):
+class EndpointOptions(StrictModel):
     """When an utterance ends; all times in seconds.
 
     Attributes:
@@ -52,8 +53,6 @@ class EndpointOptions(BaseModel):
         rest_share: hands are at rest below this share of the utterance's top speed.
         max_length: the utterance is cut between two glosses after this long.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     early_absent_timeout: float = Field(default=0.25, gt=0, le=10)
     early_rest_timeout: float = Field(default=0.5, gt=0, le=10)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from whispersign_model.arrays import AnyFloats
+from whispersign_model.configuration import StrictModel
 from whispersign_model.decoding.ctc import greedy_search, prefix_beam_search
 from whispersign_model.decoding.detection import SegmentScorer, detect
 from whispersign_model.decoding.edit_distance import edits
@@ -22,7 +23,7 @@ Rescorer = Callable[[Sequence[tuple[int, ...]]], AnyFloats]
 SecondPassScorer = Rescorer | SegmentScorer
 
 
-class DecodingOptions(BaseModel):
+class DecodingOptions(StrictModel):
     """How the search works.
 
     Attributes:
@@ -32,8 +33,6 @@ class DecodingOptions(BaseModel):
             network's own. The attention decoder prefers short sequences: below 0.8, repeated signs
             are lost.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     beam_size: int = Field(default=8, ge=1, le=100)
     candidates: int = Field(default=16, ge=1)

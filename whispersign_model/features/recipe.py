@@ -8,8 +8,9 @@ import reprlib
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from whispersign_model.configuration import StrictModel
 from whispersign_model.errors import RecipeError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
@@ -22,7 +23,7 @@ SmoothingKind = Literal["none", "one_euro", "moving_average"]
 Scaling = Literal["standard", "minmax", "motion", "none"]
 
 
-class Smoothing(BaseModel):
+class Smoothing(StrictModel):
     """A causal filter of joint positions.
 
     ``one_euro``: Casiez, Roussel, Vogel, "1 Euro Filter", CHI 2012. The cut-off frequency of each
@@ -30,7 +31,7 @@ class Smoothing(BaseModel):
     ``moving_average``: the mean of the last ``window_size`` frames.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     kind: SmoothingKind = "one_euro"
     min_cutoff: float = Field(default=3.0, gt=0, le=100, description="Hz, for a hand at rest")
@@ -48,10 +49,10 @@ class Smoothing(BaseModel):
         return ""
 
 
-class SensorRecipe(BaseModel):
+class SensorRecipe(StrictModel):
     """The half of a recipe that decides what a processed dataset holds, in metres."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     rate: float = Field(default=60.0, ge=10, le=240, description="frames per second of the grid")
     max_gap: float = Field(default=0.1, ge=0.02, le=1.0, description="longest bridged gap, seconds")

@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from whispersign_model import bundled
+from whispersign_model.configuration import StrictModel, describe
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
@@ -29,7 +30,7 @@ WEIGHTS = "model.safetensors"
 METADATA = "model.json"
 
 
-class CheckpointMetadata(BaseModel):
+class CheckpointMetadata(StrictModel):
     """What ``model.json`` holds.
 
     Attributes:
@@ -45,8 +46,6 @@ class CheckpointMetadata(BaseModel):
         weights_sha256: digest of the weights that belong to this file.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     format_version: int = FORMAT_VERSION
     name: str = "whispersign"
     config: ModelConfig
@@ -54,8 +53,8 @@ class CheckpointMetadata(BaseModel):
     language: str = ""
     recipe: Recipe
     epoch: int = 0
-    losses: dict[str, float] = {}
-    metrics: dict[str, float] = {}
+    losses: dict[str, float] = Field(default={})
+    metrics: dict[str, float] = Field(default={})
     confidence: ConfidenceScale = ConfidenceScale()
     weights_sha256: str = ""
 
@@ -129,9 +128,7 @@ def _metadata(file: Path, text: str) -> CheckpointMetadata:
     try:
         metadata = CheckpointMetadata.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CheckpointError(file, f"{key}: {first['msg']}", "train or export it again") from error
+        raise CheckpointError(file, describe(error), "train or export it again") from error
     if metadata.config.decoder.vocab_size != len(metadata.glosses) + 1:
         raise CheckpointError(
             file,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from whispersign_model.configuration import load_yaml, validate
+from whispersign_model.configuration import StrictModel, load_yaml, validate
 from whispersign_model.decoding.detection import ScoreSegments, SegmentScorer
 
 SIZES = ("tiny", "base", "default", "large")
@@ -21,11 +21,7 @@ Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FrontendConfig(_Section):
+class FrontendConfig(StrictModel):
     """Patches of frames and their positional encoding (ConvSPE).
 
     Attributes:
@@ -45,7 +41,7 @@ class FrontendConfig(_Section):
     dropout: Rate = 0.1
 
 
-class EncoderConfig(_Section):
+class EncoderConfig(StrictModel):
     """Blocks of S-MHSA, T-MHSA and feed-forward.
 
     Attributes:
@@ -65,7 +61,7 @@ class EncoderConfig(_Section):
     max_distance: Positive = 32
 
 
-class DecoderConfig(_Section):
+class DecoderConfig(StrictModel):
     """The CTC head and the attention decoder, which rescores hypotheses or detects signs.
 
     Attributes:
@@ -102,7 +98,7 @@ class DecoderConfig(_Section):
         return self
 
 
-class ModelConfig(_Section):
+class ModelConfig(StrictModel):
     """All that is needed to build a :class:`~whispersign_model.network.model.WhisperSignModel`."""
 
     frontend: FrontendConfig = FrontendConfig()

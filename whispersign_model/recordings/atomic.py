@@ -126,3 +126,9 @@ def unique_name(name: str, taken: set[str]) -> str:
         candidate = f"{name}-{number}"
     taken.add(candidate.casefold())
     return candidate
+
+
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Sort key by which ``take_2`` comes before ``take_10``."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part) if part.isdecimal() else 0, part) for part in parts]

@@ -1,7 +1,6 @@
 """ONNX Runtime: what a robot recognises with, without PyTorch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import numpy as np
 import onnxruntime
 
 from whispersign_model.arrays import Floats, Ints
-from whispersign_model.decoding.backend import choose_device
+from whispersign_model.decoding.backend import EncodedClip, choose_device
 from whispersign_model.decoding.detection import SegmentScorer
-from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
@@ -27,14 +25,6 @@ UTTERANCE = "utterance"  # features of the whole clip, where the second pass rea
 SEGMENTS, SEGMENT_SCORES = "segments", "segment_scores"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
-
-
-@dataclass(frozen=True)
-class OnnxClip:
-    """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
-
-    log_probs: Floats
-    second_pass: SecondPassScorer
 
 
 class OnnxBackend:
@@ -81,16 +71,16 @@ class OnnxBackend:
             for each in state
         )
 
-    def encode(self, features: Floats) -> OnnxClip:
+    def encode(self, features: Floats) -> EncodedClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
         if self.candidate_segments:
-            return OnnxClip(log_probs.numpy(), self.segment_scorer(features))
+            return EncodedClip(log_probs.numpy(), self.segment_scorer(features))
         memory = {STATES: states.numpy()}
         if self._config.decoder.utterance_frames:
             memory[UTTERANCE] = features
-        return OnnxClip(log_probs.numpy(), partial(self._rescore, memory))
+        return EncodedClip(log_probs.numpy(), partial(self._rescore, memory))
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""

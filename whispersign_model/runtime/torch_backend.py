@@ -1,6 +1,5 @@
 """The PyTorch runtime: the reference against which others are measured."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 from whispersign_model.arrays import Floats
 from whispersign_model.decoding import backend
 from whispersign_model.decoding.detection import SegmentScorer
-from whispersign_model.decoding.search import SecondPassScorer
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
 from whispersign_model.runtime.chunks import ChunkStream
@@ -25,14 +23,6 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
     return torch.device(chosen), notice
 
 
-@dataclass(frozen=True)
-class TorchClip:
-    """One encoded clip; see :class:`~whispersign_model.decoding.backend.EncodedClip`."""
-
-    log_probs: Floats
-    second_pass: SecondPassScorer
-
-
 class TorchBackend:
     """A network in PyTorch; see :class:`~whispersign_model.decoding.backend.Backend`."""
 
@@ -46,13 +36,13 @@ class TorchBackend:
         self._encoder_step = EncoderStep(self.model)
 
     @torch.inference_mode()
-    def encode(self, features: Floats) -> TorchClip:
+    def encode(self, features: Floats) -> backend.EncodedClip:
         """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
         data = self._batch(features)
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)
         second_pass = self.model.second_passes(data, lengths, encoded)[0]
-        return TorchClip(encoded.log_probs[0].cpu().numpy(), second_pass)
+        return backend.EncodedClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""

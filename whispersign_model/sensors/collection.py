@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whispersign_model.errors import ConfigError, SensorError
-from whispersign_model.recordings.atomic import safe_name, unique_name
+from whispersign_model.recordings.atomic import natural_order, safe_name, unique_name
 from whispersign_model.recordings.labels import LabelRow, find_labels
-from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in, natural
+from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in
 
 RULES = ("none", "folder", "name")
 TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file's name
@@ -98,7 +98,7 @@ def _videos(source: Path) -> list[Path]:
         raise SensorError(
             source, "holds no video and no image", f"known: {' '.join(VIDEO_SUFFIXES)}"
         )
-    return sorted(found, key=lambda path: natural(path.relative_to(source).as_posix()))
+    return sorted(found, key=natural_order)
 
 
 def _bare(path: Path) -> Path:

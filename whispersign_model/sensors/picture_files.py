@@ -1,7 +1,6 @@
 """Pictures from video files and folders of images, at their own pace or as if live."""
 
 import os
-import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 import cv2
 
 from whispersign_model.errors import SensorError
+from whispersign_model.recordings.atomic import natural_order
 from whispersign_model.sensors.frame_source import Picture, in_colour
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
@@ -227,14 +227,7 @@ def images_in(folder: Path) -> list[Path]:
         files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     except OSError as error:
         raise SensorError(folder, f"cannot be read ({error.strerror})", "check the path") from error
-    return sorted(files, key=lambda path: natural(path.name))
-
-
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sort key by which ``take2`` comes before ``take10``."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", text)
-    ]
+    return sorted(files, key=natural_order)
 
 
 def open_file(path: Path, rate: float = ASSUMED_RATE) -> VideoFile | ImageFolder:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from whispersign_model.arrays import Doubles
+from whispersign_model.configuration import StrictModel, load_yaml
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import check_limits
 
@@ -39,13 +39,7 @@ FingerAngles = Annotated[list[float], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
-class Strict(BaseModel):
-    """A frozen description that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Handshape(Strict):
+class Handshape(StrictModel):
     """Angles of the five fingers in degrees (``synthesis.hand`` explains the four of each)."""
 
     thumb: FingerAngles
@@ -60,7 +54,7 @@ class Handshape(Strict):
         return np.deg2rad(np.array(degrees, dtype=np.float64))
 
 
-class Movement(Strict):
+class Movement(StrictModel):
     """What happens during the stroke: of the whole hand, of the wrist, of the fingers.
 
     Attributes:
@@ -110,7 +104,7 @@ class Movement(Strict):
         return self
 
 
-class BaseHand(Strict):
+class BaseHand(StrictModel):
     """A second hand that holds a place for the first one."""
 
     handshape: str
@@ -120,7 +114,7 @@ class BaseHand(Strict):
     follows: bool = False  # it makes the path of the first hand too
 
 
-class Sign(Strict):
+class Sign(StrictModel):
     """One sign. ``handshape`` holds two names where the movement's ``fingers`` change."""
 
     handshape: str | tuple[str, str]
@@ -187,7 +181,7 @@ class Sign(Strict):
         return values[name]
 
 
-class Lexicon(Strict):
+class Lexicon(StrictModel):
     """All signs, with the handshapes and locations that they are made of."""
 
     handshapes: dict[str, Handshape]
@@ -244,25 +238,7 @@ class Lexicon(Strict):
         return pairs
 
 
-def read_lexicon(path: Path) -> Lexicon:
-    """Read and validate a lexicon file.
-
-    Raises:
-        ConfigError: naming the file, the entry and the fault.
-    """
-    try:
-        return Lexicon.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(path, f"is not YAML ({error})", "correct the file") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "lexicon"
-        raise ConfigError(path, f"{where}: {first['msg']}", "correct the entry") from error
-
-
 @cache
 def default_lexicon() -> Lexicon:
     """The lexicon that comes with the package."""
-    return read_lexicon(Path(str(files(__package__) / "lexicon.yaml")))
+    return load_yaml(Lexicon, Path(str(files(__package__) / "lexicon.yaml")))

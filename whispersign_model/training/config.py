@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from whispersign_model.configuration import StrictModel
 from whispersign_model.features.recipe import Scaling
 from whispersign_model.training_data.augmentation import Augmentation
 
@@ -13,8 +14,8 @@ Component = Literal["frontend", "encoder", "ctc", "decoder"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class _Section(StrictModel):
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class StageConfig(_Section):
@@ -49,7 +50,7 @@ class StageConfig(_Section):
     auxiliary: bool = False
     chunks: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     augment: bool = True
-    augmentation: dict[str, Any] = {}
+    augmentation: dict[str, Any] = Field(default={})
 
     @property
     def learning(self) -> set[str]:
@@ -109,7 +110,7 @@ class TrainingConfig(_Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     size: Literal["tiny", "base", "default", "large"] = "tiny"
-    network: dict[str, dict[str, Any]] = {}
+    network: dict[str, dict[str, Any]] = Field(default={})
     batch_size: Annotated[int, Field(ge=1)] = 32
     accumulate: Annotated[int, Field(ge=1)] = 1
     precision: Literal[32, "bf16-mixed", "16-mixed"] = 32

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field
 
 from whispersign_model.arrays import Doubles
-from whispersign_model.errors import ConfigError
+from whispersign_model.configuration import StrictModel, validate
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import FINGERS, HANDS, JOINTS, JOINTS_PER_HAND, LEFT, RIGHT, WRIST
 from whispersign_model.training_data.variations import (
@@ -66,7 +66,7 @@ class Pace:
         return times.clip(self.first, self.first + self.span)
 
 
-class Augmentation(BaseModel):
+class Augmentation(StrictModel):
     """How far clips vary; 0 switches a variation off.
 
     Attributes:
@@ -114,7 +114,7 @@ class Augmentation(BaseModel):
         window_seconds: length of that window, in seconds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     rotation: Spread = 10.0
     scale: Spread = 0.1
@@ -155,12 +155,7 @@ class Augmentation(BaseModel):
         Raises:
             ConfigError: naming the field and what is allowed.
         """
-        try:
-            return Augmentation.model_validate({**self.model_dump(), **fields})
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ConfigError("augmentation", f"{where}: {first['msg']}") from None
+        return validate(Augmentation, {**self.model_dump(), **fields}, "augmentation")
 
     def __call__(
         self,

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from whispersign_model.configuration import load_yaml
 from whispersign_model.errors import ConfigError
-from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon, read_lexicon
+from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon
 
 ROOT = Path(__file__).resolve().parents[3]
 FLAT = {finger: [0, 0, 0, 0] for finger in ("thumb", "index", "middle", "ring", "pinky")}
@@ -91,7 +92,7 @@ def test_no_two_signs_are_the_same() -> None:
 def test_a_faulty_sign_is_refused_with_its_name(tmp_path: Path, change: dict, fault: str) -> None:
     path = write(tmp_path / "lexicon.yaml", {**STOP, **change})
     with pytest.raises(ConfigError, match=fault) as caught:
-        read_lexicon(path)
+        load_yaml(Lexicon, path)
     assert "\n" not in str(caught.value)
     assert "STOP" in str(caught.value)
 
@@ -99,11 +100,11 @@ def test_a_faulty_sign_is_refused_with_its_name(tmp_path: Path, change: dict, fa
 def test_a_handshape_beyond_the_joint_limits_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "lexicon.yaml", STOP, {**FLAT, "index": [0, 0, 150, 0]})
     with pytest.raises(ConfigError, match="handshape flat: index angle 2 is 150 degrees"):
-        read_lexicon(path)
+        load_yaml(Lexicon, path)
 
 
 def test_a_sound_file_is_read(tmp_path: Path) -> None:
-    assert read_lexicon(write(tmp_path / "lexicon.yaml", STOP)).glosses == ("STOP",)
+    assert load_yaml(Lexicon, write(tmp_path / "lexicon.yaml", STOP)).glosses == ("STOP",)
 
 
 @pytest.mark.parametrize("content", [None, "a: [", "5"])
@@ -112,7 +113,7 @@ def test_a_file_that_is_no_lexicon_is_refused(tmp_path: Path, content: str | Non
     if content is not None:
         path.write_text(content)
     with pytest.raises(ConfigError, match=r"lexicon\.yaml"):
-        read_lexicon(path)
+        load_yaml(Lexicon, path)
 
 
 def test_an_unknown_gloss_is_refused_with_the_known_ones() -> None:

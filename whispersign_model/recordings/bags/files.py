@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from whispersign_model.errors import BagError
+from whispersign_model.recordings.atomic import natural_order
 from whispersign_model.recordings.bags.recovery import (
     apply_journal,
     close_mcap,
@@ -97,7 +98,9 @@ def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
         hint = "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
         raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", hint)
     if metadata is None:
-        files = _natural(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        files = [
+            file for file in sorted(path.iterdir(), key=natural_order) if file.suffix in SUFFIXES
+        ]
         if not files:
             raise BagError(path, "is not a rosbag2", _WANTED)
         if not _one_recording(path, files):
@@ -174,7 +177,7 @@ def find_bags(paths: Iterable[Path | str]) -> list[Path]:
     for path in paths:
         matches = [Path(path)]
         if not Path(path).exists() and glob.has_magic(str(path)):
-            matches = _natural(Path(match) for match in glob.glob(str(path), recursive=True))
+            matches = sorted(map(Path, glob.glob(str(path), recursive=True)), key=natural_order)
         bags = [bag for match in matches for bag in _bags_in(match)]
         if not bags:
             raise BagError(path, "holds no rosbag2" if Path(path).exists() else "does not exist")
@@ -195,14 +198,4 @@ def _bags_in(path: Path) -> list[Path]:
         else:
             bags.extend(files)
         folders[:] = [name for name in folders if not name.startswith(".")]
-    return _natural(bags)
-
-
-def _natural(paths: Iterable[Path]) -> list[Path]:
-    """Sort so that ``take_2`` comes before ``take_10``."""
-    return sorted(
-        paths,
-        key=lambda path: [
-            (int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", str(path))
-        ],
-    )
+    return sorted(bags, key=natural_order)
