@@ -46,44 +46,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that decide what a dataset holds; ``import --dataset`` has them too."""
-    group = parser.add_argument_group("dataset")
-    group.add_argument("--force", action="store_true", help="replace an existing dataset")
-    group.add_argument(
+    add = parser.add_argument_group("dataset").add_argument
+    add("--force", action="store_true", help="replace an existing dataset")
+    add(
         "--on-error",
         choices=("stop", "skip"),
         default="stop",
         help="what to do about a recording that cannot be read (default: %(default)s)",
     )
-    group.add_argument(
+    add(
         "--cut",
         action="store_true",
         help="make each annotated segment an example; default: whole recordings with all glosses",
     )
-    group.add_argument(
+    add(
         "--margin",
         type=not_negative,
         default=0.2,
         metavar="SECONDS",
         help="kept around each segment with --cut (default: %(default)s)",
     )
-    group.add_argument(
+    add(
         "--keep-unlabelled",
         action="store_true",
         help="take recordings without annotation too, and with --cut the stretches between "
         "segments: as examples of nothing being signed",
     )
-    group.add_argument(
+    add(
         "--report",
         type=Path,
         metavar="PAGE.html",
         help="also show what the dataset holds as a page with histograms and skeletons",
     )
-    group.add_argument(
-        "--language", default="", metavar="TAG", help="BCP 47 tag of the glosses, such as gsg"
-    )
-    recipe = parser.add_argument_group("preprocessing recipe")
-    recipe.add_argument("--rate", type=float, help="frames per second (default: 60)")
-    recipe.add_argument(
+    add("--language", default="", metavar="TAG", help="BCP 47 tag of the glosses, such as gsg")
+    add = parser.add_argument_group("preprocessing recipe").add_argument
+    add("--rate", type=float, help="frames per second (default: 60)")
+    add(
         "--smoothing",
         choices=("none", "one_euro", "moving_average"),
         help="filter of the raw frames; recognise live with the same (default: one_euro)",
@@ -92,31 +90,30 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     for split, offset in (("val", 1), ("test", 0)):
-        group.add_argument(
+        add(
             f"--{split}",
             type=_names,
             default=(),
             metavar="NAME[,NAME...]",
             help=f"signers, recordings or own split words for {split}; * matches anything",
         )
-        group.add_argument(
+        add(
             f"--{split}-every",
             type=index,
             default=0,
             metavar="N",
             help=f"every Nth recording is for {split}",
         )
-        group.add_argument(
+        add(
             f"--{split}-offset",
             type=index,
             default=offset,
             metavar="K",
             help=f"those whose index modulo N is K (default: {offset})",
         )
-    group.add_argument(
-        "--seed", type=seed, default=0, help="of the split by signer (default: %(default)s)"
-    )
+    add("--seed", type=seed, default=0, help="of the split by signer (default: %(default)s)")
 
 
 def _names(text: str) -> tuple[str, ...]:

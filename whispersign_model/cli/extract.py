@@ -67,40 +67,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that decide how pictures become skeletons."""
-    camera = parser.add_argument_group("camera")
-    camera.add_argument(
+    add = parser.add_argument_group("camera").add_argument
+    add(
         "--field-of-view",
         type=float,
         default=60.0,
         metavar="DEGREES",
         help="along the longer side of the picture (default: %(default)s)",
     )
-    camera.add_argument(
-        "--calibration", type=Path, metavar="FILE.yaml", help="of ROS's camera_calibration"
-    )
-    camera.add_argument("--mirrored", action="store_true", help="the pictures are mirror images")
-    camera.add_argument(
+    add("--calibration", type=Path, metavar="FILE.yaml", help="of ROS's camera_calibration")
+    add("--mirrored", action="store_true", help="the pictures are mirror images")
+    add(
         "--hand-length",
         type=float,
         default=0.0,
         metavar="METRES",
         help="from wrist to middle knuckle; 0 keeps the detector's estimate (default: %(default)s)",
     )
-    camera.add_argument(
+    add(
         "--coordinates",
         choices=("metric_sensor", "image_normalised"),
         default="metric_sensor",
         help="metres before the camera, or image heights (default: %(default)s)",
     )
-    camera.add_argument(
+    add(
         "--fps",
         type=float,
         default=30.0,
         help="pictures a second of a folder of images (default: %(default)s)",
     )
-    camera.add_argument(
-        "--detector", default="", metavar="FILE.task", help="hand_landmarker.task to use"
-    )
+    add("--detector", default="", metavar="FILE.task", help="hand_landmarker.task to use")
 
 
 def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> ExtractionOptions:

@@ -22,57 +22,47 @@ FPS, SIZE = 30.0, "640x480"  # of pictures
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``whispersign synthesize``."""
-    result = parser.add_mutually_exclusive_group(required=True)
-    result.add_argument(
+    add = parser.add_mutually_exclusive_group(required=True).add_argument
+    add(
         "--out",
         type=Path,
         help="the bag to write; a folder of bags when more than one recording is asked for",
     )
-    result.add_argument("--list", action="store_true", help="print the signs as a table, no more")
-    result.add_argument(
-        "--sheet", type=Path, metavar="FILE.jpg", help="draw a picture of every sign, no more"
-    )
-    pictures = parser.add_argument_group("pictures")
-    pictures.add_argument(
+    add("--list", action="store_true", help="print the signs as a table, no more")
+    add("--sheet", type=Path, metavar="FILE.jpg", help="draw a picture of every sign, no more")
+    add = parser.add_argument_group("pictures").add_argument
+    add(
         "--video",
         type=Path,
         metavar="FILE.mp4",
         help="also render the hands; a folder of videos when --out is a folder of bags; their "
         "labels come beside them",
     )
-    pictures.add_argument("--fps", type=float, help=f"pictures a second (default: {FPS:g})")
-    pictures.add_argument("--size", metavar="WxH", help=f"of the pictures (default: {SIZE})")
-    what = parser.add_argument_group("what to sign (default: one random sentence)")
-    what.add_argument("--glosses", metavar="A,B,C", help="this sentence")
-    what.add_argument("--sentences", type=int, default=0, metavar="N", help="random sentences")
-    what.add_argument(
+    add("--fps", type=float, help=f"pictures a second (default: {FPS:g})")
+    add("--size", metavar="WxH", help=f"of the pictures (default: {SIZE})")
+    add = parser.add_argument_group("what to sign (default: one random sentence)").add_argument
+    add("--glosses", metavar="A,B,C", help="this sentence")
+    add("--sentences", type=int, default=0, metavar="N", help="random sentences")
+    add(
         "--takes",
         type=int,
         default=0,
         metavar="N",
         help="takes of the sentence given with --glosses; without it, of every sign alone",
     )
-    what.add_argument(
+    add(
         "--idle", type=int, default=0, metavar="N", help="recordings of movements that are no signs"
     )
-    what.add_argument("--vocabulary", metavar="A,B,C", help="signs to draw from (default: all)")
-    what.add_argument("--length", default="3-7", metavar="MIN-MAX", help="glosses in a sentence")
-    what.add_argument(
-        "--repeats", type=float, default=0.1, metavar="P", help="probability of a doubled gloss"
-    )
-    who = parser.add_argument_group("who signs, and what sees it")
-    who.add_argument("--seed", type=seed, default=0, help="same seed, same recordings")
-    who.add_argument(
-        "--signers", type=int, default=1, metavar="N", help="signers; each makes all of the above"
-    )
-    who.add_argument(
-        "--first-signer", type=index, default=0, metavar="K", help="number of the first signer"
-    )
-    who.add_argument(
-        "--left-handed", type=float, metavar="P", help="probability of a left-handed signer"
-    )
-    who.add_argument("--sensor", choices=("leap", "camera", "ideal"), default="leap")
-    who.add_argument("--rate", type=float, metavar="HZ", help="frames per second")
+    add("--vocabulary", metavar="A,B,C", help="signs to draw from (default: all)")
+    add("--length", default="3-7", metavar="MIN-MAX", help="glosses in a sentence")
+    add("--repeats", type=float, default=0.1, metavar="P", help="probability of a doubled gloss")
+    add = parser.add_argument_group("who signs, and what sees it").add_argument
+    add("--seed", type=seed, default=0, help="same seed, same recordings")
+    add("--signers", type=int, default=1, metavar="N", help="signers; each makes all of the above")
+    add("--first-signer", type=index, default=0, metavar="K", help="number of the first signer")
+    add("--left-handed", type=float, metavar="P", help="probability of a left-handed signer")
+    add("--sensor", choices=("leap", "camera", "ideal"), default="leap")
+    add("--rate", type=float, metavar="HZ", help="frames per second")
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.random import Generator
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Recording
@@ -109,7 +110,7 @@ def truth_of(options: CorpusOptions, rate: float) -> CorpusOptions:
 
 
 def random_sentence(
-    rng: np.random.Generator, vocabulary: Sequence[str], length: tuple[int, int], repeats: float
+    rng: Generator, vocabulary: Sequence[str], length: tuple[int, int], repeats: float
 ) -> tuple[str, ...]:
     """Draw a sentence of ``length`` (fewest, most) glosses.
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from whispersign_model.arrays import AnyFloats, Doubles
@@ -86,7 +87,7 @@ class HandGeometry:
         return cls(ADULT_ROOTS.copy(), ADULT_BONES.copy())
 
     @classmethod
-    def varied(cls, rng: np.random.Generator) -> HandGeometry:
+    def varied(cls, rng: Generator) -> HandGeometry:
         """Draw one person's hand: overall size +-8 %, every bone another +-4 % (deviations)."""
         size = float(np.clip(rng.normal(1.0, 0.08), 0.82, 1.2))
         palm = np.clip(rng.normal(1.0, 0.03, size=(1, 3)), 0.9, 1.1)

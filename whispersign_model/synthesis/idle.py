@@ -1,6 +1,7 @@
 """Movements that are no signs: resting, scratching, random movement; for blanks and rejection."""
 
 import numpy as np
+from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from whispersign_model.errors import ConfigError
@@ -16,7 +17,7 @@ SCRATCH_RATE = 4.0  # Hz
 
 
 def idle_trajectories(
-    kind: str, seconds: float, animator: SignAnimator, rng: np.random.Generator
+    kind: str, seconds: float, animator: SignAnimator, rng: Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
     """The trajectories of both hands (dominant, other) during a non-sign movement.
 
@@ -35,7 +36,7 @@ def idle_trajectories(
 
 
 def _scratch(
-    samples: int, animator: SignAnimator, rng: np.random.Generator
+    samples: int, animator: SignAnimator, rng: Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
     """One hand's bent fingers scratch the back of the other."""
     base = animator.posture("relaxed", "down", "in", "base", samples)
@@ -48,7 +49,7 @@ def _scratch(
     return HandTrajectory(hand.wrist, hand.rotation, clamp(angles)), base
 
 
-def _random(samples: int, animator: SignAnimator, rng: np.random.Generator) -> HandTrajectory:
+def _random(samples: int, animator: SignAnimator, rng: Generator) -> HandTrajectory:
     """From one random place, orientation and posture to the next."""
     relaxed = animator.lexicon.handshapes["relaxed"].radians()
     parts: list[HandTrajectory] = []

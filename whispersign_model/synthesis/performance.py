@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import Generator
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
@@ -140,7 +141,7 @@ def _quaternions(rotations: Rotation) -> Doubles:
     return np.asarray(quaternions * signs[:, None])
 
 
-def drifting(trajectory: HandTrajectory, rng: np.random.Generator, amount: float) -> HandTrajectory:
+def drifting(trajectory: HandTrajectory, rng: Generator, amount: float) -> HandTrajectory:
     """Add the slow unsteadiness of a living hand; ``amount`` 0 leaves the trajectory as it is."""
     if amount == 0:
         return trajectory

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy.signal import lfilter
 
 from whispersign_model.arrays import Bools, Doubles, Floats, Ints
@@ -80,7 +81,7 @@ class SensorModel:
         )  # fmt: skip
 
     def observe(
-        self, performance: Performance, start: int, rng: np.random.Generator
+        self, performance: Performance, start: int, rng: Generator
     ) -> tuple[Ints, Floats, Floats]:
         """Stamps ``(T,)`` ns, positions ``(T, 42, 3)`` metres and confidence ``(T, 42)``.
 
@@ -100,7 +101,7 @@ class SensorModel:
         confidence = np.where(tracked[..., None], confidence, 0.0).reshape(-1, JOINTS)
         return stamps + start, positions.astype(np.float32), confidence.astype(np.float32)
 
-    def _stamps(self, duration: float, rng: np.random.Generator) -> Ints:
+    def _stamps(self, duration: float, rng: Generator) -> Ints:
         count = int(duration * self.rate + 1e-9) + 1
         shift = np.clip(rng.normal(0.0, self.jitter, size=count), -0.4, 0.4)
         shift[0] = abs(shift[0])
@@ -109,7 +110,7 @@ class SensorModel:
         seconds = (np.arange(count) + shift) / self.rate
         return np.round(seconds[kept] * NANOSECONDS).astype(np.int64)
 
-    def _tracked(self, truth: Doubles, times: Doubles, rng: np.random.Generator) -> Bools:
+    def _tracked(self, truth: Doubles, times: Doubles, rng: Generator) -> Bools:
         tracked = np.ones(truth.shape[:2], dtype=bool)
         if self.bounded:
             tracked = in_view(truth.mean(axis=2))
@@ -121,7 +122,7 @@ class SensorModel:
                 tracked[:, hand] &= ~((times >= moment) & (times < moment + length))
         return tracked
 
-    def _noise_level(self, times: Doubles, rng: np.random.Generator) -> Doubles:
+    def _noise_level(self, times: Doubles, rng: Generator) -> Doubles:
         """Standard deviation ``(T, 2, 21)`` metres of every joint's error."""
         level = np.ones((len(times), 2))
         for hand in range(2):
@@ -133,7 +134,7 @@ class SensorModel:
         joint[WRIST] = 0.8
         return np.asarray(self.noise * level[..., None] * joint)
 
-    def _errors(self, noise: Doubles, times: Doubles, rng: np.random.Generator) -> Doubles:
+    def _errors(self, noise: Doubles, times: Doubles, rng: Generator) -> Doubles:
         """Position errors ``(T, 2, 21, 3)``: white per joint, slow per hand, and spikes."""
         axes = np.array([1.0, 1.0, self.depth_noise])
         errors = rng.normal(size=(*noise.shape, 3)) * noise[..., None] * axes
@@ -158,7 +159,7 @@ def in_view(centres: Doubles) -> Bools:
     )
 
 
-def _moments(rate: float, times: Doubles, rng: np.random.Generator) -> Doubles:
+def _moments(rate: float, times: Doubles, rng: Generator) -> Doubles:
     """Random seconds of events that happen ``rate`` times a second."""
     span = float(times[-1]) if len(times) else 0.0
     return np.sort(rng.uniform(0.0, span, size=rng.poisson(rate * span)))

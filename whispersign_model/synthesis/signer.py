@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import numpy as np
+from numpy.random import Generator
 
 from whispersign_model.arrays import Doubles
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment
@@ -223,7 +224,7 @@ class Signer:
         left, right = hands if self.style.left_handed else hands[::-1]
         return Performance((left, right), self.style.geometry, tuple(performed.signs))
 
-    def _sign(self, gloss: str, performed: _Take, rng: np.random.Generator, again: bool) -> None:
+    def _sign(self, gloss: str, performed: _Take, rng: Generator, again: bool) -> None:
         sign = self.lexicon.sign(gloss)
         variation = Variation.drawn(self.seed, gloss, rng, self.naturalness)
         main, other = self._animator.animate(sign, variation)
@@ -254,10 +255,7 @@ class Signer:
         performed.append(targets)
 
     def _move_to(
-        self,
-        trajectories: tuple[HandTrajectory, HandTrajectory],
-        performed: _Take,
-        rng: np.random.Generator,
+        self, trajectories: tuple[HandTrajectory, HandTrajectory], performed: _Take, rng: Generator
     ) -> int:
         """Bring both hands to trajectories, append these, and return their first sample."""
         samples = max(
@@ -274,9 +272,7 @@ class Signer:
         performed.append(trajectories)
         return begin
 
-    def _move_one_hand(
-        self, main: HandTrajectory, performed: _Take, rng: np.random.Generator
-    ) -> int:
+    def _move_one_hand(self, main: HandTrajectory, performed: _Take, rng: Generator) -> int:
         """The same for one hand; meanwhile the other goes to its resting place at leisure."""
         last, other_last = performed.last
         location = "ready" if self.style.ready_hand else "lap"
@@ -297,9 +293,7 @@ class Signer:
         if samples:
             performed.append([last.held(-1, samples) for last in performed.last])
 
-    def _aside(
-        self, first: HandTrajectory, second: HandTrajectory, rng: np.random.Generator
-    ) -> Doubles:
+    def _aside(self, first: HandTrajectory, second: HandTrajectory, rng: Generator) -> Doubles:
         """By how much the way between two trajectories bends aside: ``(3,)`` metres."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
+from numpy.random import Generator
 
 from whispersign_model.arrays import Doubles
 from whispersign_model.synthesis.hand import HandGeometry
@@ -67,7 +68,7 @@ class SignerStyle:
         )
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, left_handed: float = LEFT_HANDED) -> SignerStyle:
+    def drawn(cls, rng: Generator, left_handed: float = LEFT_HANDED) -> SignerStyle:
         """Draw a signer, left-handed with this probability."""
         dominance = float(rng.random())
         return cls(
@@ -106,9 +107,7 @@ class Variation:
         return cls(1.0, 1.0, np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 5, 4)))
 
     @classmethod
-    def drawn(
-        cls, habit_seed: int, gloss: str, rng: np.random.Generator, amount: float
-    ) -> Variation:
+    def drawn(cls, habit_seed: int, gloss: str, rng: Generator, amount: float) -> Variation:
         """Draw a production of ``gloss``; ``amount`` 0 gives the lexicon's form, 1 is natural."""
         habit = np.random.default_rng([habit_seed, crc32(gloss.encode())])
         draws = [(habit, 1.0), (rng, 0.6)]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
+from lightning import LightningModule, Trainer
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -45,9 +45,7 @@ class KeepBest(Callback):
         self.warm_up_alone = warm_up_alone
         self.best_wer = float("inf")
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Compare and save."""
         assert isinstance(module, TrainingModule)
         wer = float(trainer.callback_metrics["val_wer"])
@@ -113,15 +111,11 @@ class StageState(Callback):
         }
         self._started = 0.0
 
-    def on_train_epoch_start(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Start the clock."""
         self._started = time.monotonic()
 
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Count the epoch, and write its line."""
         assert isinstance(module, TrainingModule)
         record, seconds, wer = self.record, time.monotonic() - self._started, module.errors.wer
@@ -157,7 +151,7 @@ class StopWhenStalled(EarlyStopping):
     def __init__(self, epochs: int) -> None:
         super().__init__("val_wer", patience=epochs)
 
-    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Stop at once what had ended before it was resumed."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
@@ -166,16 +160,14 @@ class StopWhenStalled(EarlyStopping):
 class LogHypotheses(Callback):
     """Logs to TensorBoard what was recognised in some clips, and at the end what is confused."""
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Write the table of hypotheses."""
         assert isinstance(module, TrainingModule)
         if trainer.is_global_zero:
             writer = tensorboard(trainer)
             writer.add_text("hypotheses", hypotheses_table(module.samples), trainer.global_step)
 
-    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Draw the confusions of the last validation."""
         assert isinstance(module, TrainingModule)
         if trainer.is_global_zero and module.errors.sequences:
@@ -184,7 +176,7 @@ class LogHypotheses(Callback):
             writer.add_figure("confusions", figure, trainer.global_step, close=False)
 
 
-def tensorboard(trainer: lightning.Trainer) -> Any:
+def tensorboard(trainer: Trainer) -> Any:
     """Return the writer of the trainer's TensorBoard log."""
     logger = trainer.logger
     assert isinstance(logger, TensorBoardLogger)
@@ -198,9 +190,7 @@ class StageBar(RichProgressBar):
         super().__init__()
         self.stage = stage
 
-    def get_metrics(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> dict[str, Any]:
+    def get_metrics(self, trainer: Trainer, module: LightningModule) -> dict[str, Any]:
         """The stage before the figures."""
         metrics: dict[str, Any] = super().get_metrics(trainer, module)
         metrics.pop("v_num", None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.random import Generator
 from pydantic import AfterValidator, ConfigDict, Field
 
 from whispersign_model.arrays import Doubles
@@ -57,7 +58,7 @@ class Pace:
     bend: float
     jitter: float
 
-    def times(self, generator: np.random.Generator) -> Doubles:
+    def times(self, generator: Generator) -> Doubles:
         """Return the fractional frames ``(count,)`` to read, never back in time."""
         phase = np.arange(self.count) / max(self.count - 1, 1)
         times = self.first + self.span * (phase + self.bend * np.sin(np.pi * phase))
@@ -162,7 +163,7 @@ class Augmentation(StrictModel):
         positions: Array,
         confidence: Array,
         rate: float,
-        generator: np.random.Generator,
+        generator: Generator,
         least_frames: int = 1,
     ) -> Motion:
         """Vary one clip on its own.
@@ -181,9 +182,7 @@ class Augmentation(StrictModel):
         positions, confidence = interpolate(positions, confidence, pace.times(generator))
         return self.vary(positions, confidence, rate, generator)
 
-    def pace(
-        self, frames: int, rate: float, generator: np.random.Generator, least_frames: int = 1
-    ) -> Pace:
+    def pace(self, frames: int, rate: float, generator: Generator, least_frames: int = 1) -> Pace:
         """Draw crop, speed, warp and jitter for a clip of so many frames."""
         first, last = (self.crop * (frames - 1) * generator.random(2)).tolist()
         span = frames - 1 - first - last
@@ -203,7 +202,7 @@ class Augmentation(StrictModel):
         positions: Array,
         confidence: Array,
         rate: float,
-        generator: np.random.Generator,
+        generator: Generator,
         may_mirror: bool = True,
         plane: float = 0.0,
     ) -> Motion:
@@ -232,9 +231,7 @@ class Augmentation(StrictModel):
         seen = (confidence > 0).astype(np.float32)
         return frames_of(planes(positions) * seen), confidence
 
-    def _vary_space(
-        self, positions: Array, confidence: Array, generator: np.random.Generator
-    ) -> Array:
+    def _vary_space(self, positions: Array, confidence: Array, generator: Generator) -> Array:
         """Rotate, size, slant and shift the hands about their common centre; add noise."""
         seen = np.count_nonzero(confidence)
         if not seen:
@@ -264,9 +261,7 @@ class Augmentation(StrictModel):
         moved += np.repeat(centres, JOINTS_PER_HAND, axis=0).astype(np.float32).T[:, None]
         return frames_of(moved)
 
-    def _other_hands(
-        self, places: Array, hand: np.floating[Any], generator: np.random.Generator
-    ) -> Array:
+    def _other_hands(self, places: Array, hand: np.floating[Any], generator: Generator) -> Array:
         """How joints ``(3, T, 42)`` of another person's hands lie off these, along each palm."""
         offsets = (
             generator.normal(0, self.hand_shape_jitter / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
@@ -277,7 +272,7 @@ class Augmentation(StrictModel):
         by_hand = np.einsum("axth,hja->xthj", palm_axes(places), offsets.astype(np.float32))
         return by_hand.reshape(places.shape)
 
-    def _hide(self, confidence: Array, rate: float, generator: np.random.Generator) -> Array:
+    def _hide(self, confidence: Array, rate: float, generator: Generator) -> Array:
         """Hide joints, a finger, a stretch of time, or the other hand."""
         confidence = confidence.copy()
         presence = [np.count_nonzero(confidence[:, joints]) for joints in (LEFT, RIGHT)]

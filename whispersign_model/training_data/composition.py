@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles, Ints
@@ -85,11 +86,7 @@ class Composed:
 
 
 def draw_composition(
-    augmentation: Augmentation,
-    store: ClipStore,
-    take: int,
-    rate: float,
-    generator: np.random.Generator,
+    augmentation: Augmentation, store: ClipStore, take: int, rate: float, generator: Generator
 ) -> Composition:
     """Draw what the clip that begins with a take is made of."""
     numbers = _sentence(augmentation, store, take, generator)
@@ -106,7 +103,7 @@ def draw_composition(
 
 
 def _sentence(
-    augmentation: Augmentation, store: ClipStore, take: int, generator: np.random.Generator
+    augmentation: Augmentation, store: ClipStore, take: int, generator: Generator
 ) -> list[int]:
     """Return the takes of a sentence; only isolated signs are continued."""
     example = store.examples[take]
@@ -130,7 +127,7 @@ def _between(
     numbers: list[int],
     place: int,
     rate: float,
-    generator: np.random.Generator,
+    generator: Generator,
 ) -> list[PlacedSign | Pause]:
     """Return what precedes sign ``place`` of a sentence; the sign after the last is its end."""
     if len(numbers) == 1:
@@ -141,11 +138,7 @@ def _between(
 
 
 def _distractors(
-    augmentation: Augmentation,
-    store: ClipStore,
-    pool: list[int],
-    rate: float,
-    generator: np.random.Generator,
+    augmentation: Augmentation, store: ClipStore, pool: list[int], rate: float, generator: Generator
 ) -> list[PlacedSign]:
     """Return segments of signs that the hands pass through, or none."""
     if (
@@ -165,7 +158,7 @@ def _distractors(
 
 
 def _pause(
-    augmentation: Augmentation, signs: int, place: int, rate: float, generator: np.random.Generator
+    augmentation: Augmentation, signs: int, place: int, rate: float, generator: Generator
 ) -> list[Pause]:
     """Return a pause, or none, before sign ``place`` of a sentence; sign ``signs`` is its end."""
     if not augmentation.idle or generator.random() >= augmentation.idle:
@@ -176,11 +169,7 @@ def _pause(
 
 
 def compose(
-    plan: Composition,
-    store: ClipStore,
-    rate: float,
-    patch_size: int,
-    generator: np.random.Generator,
+    plan: Composition, store: ClipStore, rate: float, patch_size: int, generator: Generator
 ) -> Composed:
     """Read the takes of a plan at their paces, join them, and cut the window."""
     signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
@@ -215,11 +204,7 @@ def compose(
 
 
 def _joined(
-    plan: Composition,
-    read: list[Motion],
-    rate: float,
-    patch_size: int,
-    generator: np.random.Generator,
+    plan: Composition, read: list[Motion], rate: float, patch_size: int, generator: Generator
 ) -> tuple[Array, Array, list[int]]:
     """Join the signs read and the plan's pauses; return also where each sign starts."""
     lengths = [hand_length(*motion) for motion in read]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -83,11 +84,7 @@ class Stream:
 
 
 def join(
-    parts: Sequence[Motion],
-    hand: float,
-    rate: float,
-    generator: np.random.Generator,
-    least_frames: int = 1,
+    parts: Sequence[Motion], hand: float, rate: float, generator: Generator, least_frames: int = 1
 ) -> Stream:
     """Join clips of one signer; between two of them the hands go from pose to pose.
 
@@ -139,7 +136,7 @@ def transition_seconds(leaving: End, arriving: End, hand: float) -> float:
 
 
 def minimum_jerk_transition(
-    leaving: End, arriving: End, frames: int, rate: float, generator: np.random.Generator
+    leaving: End, arriving: End, frames: int, rate: float, generator: Generator
 ) -> Motion:
     """Return the ``frames`` between two ends, which are not repeated."""
     positions = np.zeros((frames, *leaving.positions.shape), np.float32)
@@ -164,9 +161,7 @@ def minimum_jerk_transition(
     return positions, confidence
 
 
-def resting(
-    pose: Motion, frames: int, hand: float, rate: float, generator: np.random.Generator
-) -> Motion:
+def resting(pose: Motion, frames: int, hand: float, rate: float, generator: Generator) -> Motion:
     """Return frames in which the hands of one frame rest nearby, never quite still.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
@@ -188,7 +189,7 @@ class Clips(TorchDataset[Clip]):
         except WhisperSignError as error:
             return error
 
-    def _plan(self, index: Index) -> tuple[Composition, np.random.Generator]:
+    def _plan(self, index: Index) -> tuple[Composition, Generator]:
         """Return what a clip is made of, and the generator of all further chance in it."""
         assert self.augmentation is not None
         generator = np.random.default_rng([self.seed, index.epoch, index.example])

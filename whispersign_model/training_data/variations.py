@@ -1,6 +1,7 @@
 """Single variations of a clip in metres: other times, places, sizes, sides and frame rates."""
 
 import numpy as np
+from numpy.random import Generator
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats
 from whispersign_model.features.planes import frames_of, planes
@@ -138,11 +139,7 @@ def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
 
 
 def simulate_frame_rate(
-    positions: Array,
-    confidence: Array,
-    rate: float,
-    camera_rate: float,
-    generator: np.random.Generator,
+    positions: Array, confidence: Array, rate: float, camera_rate: float, generator: Generator
 ) -> Motion:
     """Return the clip as a slower camera would have recorded it, resampled back to ``rate``.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from whispersign_model.arrays import Ints
 from whispersign_model.datasets.dataset import Example
@@ -33,7 +34,7 @@ class StreamWindow:
 
 
 def draw_window(
-    spans: Sequence[Span], frames: int, length: int, generator: np.random.Generator
+    spans: Sequence[Span], frames: int, length: int, generator: Generator
 ) -> StreamWindow:
     """Draw a window that holds at least one sign, where there is one.
 
@@ -64,7 +65,7 @@ def draw_segments(
     labels: Sequence[int],
     frames: int,
     lengths: tuple[int, int],
-    generator: np.random.Generator,
+    generator: Generator,
 ) -> Ints:
     """Draw segments of a stream: about each sign, and here and there between and across them.
 
