@@ -8,8 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
+from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
 from whispersign_model.datasets.dataset import Dataset
-from whispersign_model.datasets.writer import write_dataset
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.recipe import Recipe, Smoothing
 
@@ -20,7 +20,8 @@ def dataset(tmp_path, make_recording):
     out = tmp_path / "dataset"
     given = [("train", "a"), ("train", "b"), ("val", "c")]
     recipe = Recipe(smoothing=Smoothing(kind="none"))
-    write_dataset(out, [(split, make_recording(name=name)) for split, name in given], recipe)
+    recordings = [make_recording(name=name, split=split) for split, name in given]
+    convert(out, map(Source.of, recordings), ConversionOptions(recipe=recipe))
     return out
 
 
