@@ -22,12 +22,7 @@ OUTWARD_LINK = re.compile(r"(?<=\]\()(?:\.\./)+[^)#\s]+")
 project = "WhisperSign"
 author = "The WhisperSign authors"
 release = __version__
-extensions = [
-    "myst_parser",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
-]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 templates_path = exclude_patterns = ["_templates"]
 html_theme = "furo"
 html_title = f"{project} {release}"
