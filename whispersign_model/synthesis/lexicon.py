@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,7 +32,6 @@ DIRECTIONS: dict[str, tuple[float, float, float]] = {
     "back": (0, 0, 1),
 }
 ABSOLUTE = ("left", "right")  # not mirrored for a left-handed signer
-PARAMETERS = ("handshape", "orientation", "location", "movement", "hands")
 
 FingerAngles = Annotated[list[float], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -169,17 +167,6 @@ class Sign(StrictModel):
         """Whether the second hand takes part."""
         return self.other != "none"
 
-    def parameter(self, name: str) -> object:
-        """The value of one of ``PARAMETERS``; the stroke's duration belongs to the movement."""
-        values: dict[str, object] = {
-            "handshape": self.handshapes,
-            "orientation": (self.palm, self.fingers),
-            "location": self.location,
-            "movement": (self.movement, self.duration),
-            "hands": self.other,
-        }
-        return values[name]
-
 
 class Lexicon(StrictModel):
     """All signs, with the handshapes and locations that they are made of."""
@@ -226,16 +213,6 @@ class Lexicon(StrictModel):
         lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
         lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
         return "\n".join(lines) + "\n"
-
-    def minimal_pairs(self) -> list[tuple[str, str, str]]:
-        """Pairs of signs that differ in one parameter only, with that parameter's name."""
-        pairs = []
-        for first, second in combinations(self.signs, 2):
-            one, other = self.signs[first], self.signs[second]
-            differing = [p for p in PARAMETERS if one.parameter(p) != other.parameter(p)]
-            if len(differing) == 1:
-                pairs.append((first, second, differing[0]))
-        return pairs
 
 
 @cache

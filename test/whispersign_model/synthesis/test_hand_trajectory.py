@@ -11,6 +11,8 @@ from whispersign_model.synthesis.hand_trajectory import (
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
+from .minimal_pairs import minimal_pairs
+
 LEXICON = default_lexicon()
 ANIMATOR = SignAnimator(LEXICON, SignerStyle.standard())
 
@@ -45,7 +47,7 @@ def test_paces_go_from_rest_to_rest(pace) -> None:
     assert max(speed[0], speed[-1]) < 0.01 < 1.2 < speed.max()
 
 
-@pytest.mark.parametrize(("first", "second", "parameter"), LEXICON.minimal_pairs())
+@pytest.mark.parametrize(("first", "second", "parameter"), minimal_pairs(LEXICON))
 def test_minimal_pairs_differ_in_exactly_their_parameter(
     first: str, second: str, parameter: str
 ) -> None:

@@ -7,6 +7,8 @@ from whispersign_model.configuration import load_yaml
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.lexicon import Lexicon, default_lexicon
 
+from .minimal_pairs import minimal_pairs
+
 ROOT = Path(__file__).resolve().parents[3]
 FLAT = {finger: [0, 0, 0, 0] for finger in ("thumb", "index", "middle", "ring", "pinky")}
 STOP = {
@@ -43,7 +45,7 @@ def test_the_lexicon_is_rich_enough() -> None:
 
 
 def test_minimal_pairs_exist_for_every_parameter() -> None:
-    pairs = default_lexicon().minimal_pairs()
+    pairs = minimal_pairs(default_lexicon())
     assert {parameter for _, _, parameter in pairs} >= {
         "handshape", "orientation", "location", "movement",
     }  # fmt: skip
