@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,6 @@ class Interval:
     level: float = LEVEL
     resamples: int = RESAMPLES
     seed: int = 0
-
-    def report(self) -> dict[str, Any]:
-        """All values, for JSON."""
-        return asdict(self)
 
 
 def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int = 0) -> Interval:

@@ -1,7 +1,7 @@
 """The report of an evaluation: as tables for a terminal or a pipe, as JSON, and as figures."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,7 +91,7 @@ class Evaluation:
             "split": self.split,
             "method": self.headline,
             "chunk": self.chunk,
-            "interval": self.interval().report(),
+            "interval": asdict(self.interval()),
             "methods": {name: each.summary() for name, each in errors.items()},
             "by_signer": {
                 signer: each.summary()

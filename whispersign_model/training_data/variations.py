@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.random import Generator
+from scipy.spatial.transform import Rotation
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats
 from whispersign_model.features.planes import frames_of, planes
@@ -125,14 +126,7 @@ def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
             diagonal does not count.
         sizes: ``(3,)`` factors.
     """
-    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
-    rotation = np.array(
-        [
-            [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
-            [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],
-            [-sy, sx * cy, cx * cy],
-        ]
-    )
+    rotation = Rotation.from_euler("xyz", angles).as_matrix()
     slant = np.where(np.eye(3) > 0, 1.0, shear)
     mapped: Array = (rotation @ slant * sizes).astype(np.float32)
     return mapped

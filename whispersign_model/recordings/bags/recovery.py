@@ -7,6 +7,7 @@ sqlite3 file may have a journal beside it that still holds the last messages.
 import shutil
 import sqlite3
 import struct
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -131,12 +132,9 @@ def apply_journal(source: Path, target: Path) -> None:
         if _journal(source, suffix).exists():
             shutil.copyfile(_journal(source, suffix), _journal(target, suffix))
     try:
-        connection = sqlite3.connect(target)
-        try:
+        with closing(sqlite3.connect(target)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("PRAGMA journal_mode=DELETE")
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         raise BagError(source, f"its journal cannot be applied ({error})") from error
 
