@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,22 +131,15 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
     from whispersign_model.datasets.splits import SplitPolicy
     from whispersign_model.features.recipe import Recipe, Smoothing
 
-    fields: dict[str, object] = {}
+    recipe: dict[str, object] = {}
     if arguments.rate is not None:
-        fields["rate"] = arguments.rate
+        recipe["rate"] = arguments.rate
     if arguments.smoothing is not None:
-        fields["smoothing"] = Smoothing(kind=arguments.smoothing)
+        recipe["smoothing"] = Smoothing(kind=arguments.smoothing)
+    policy = fields(SplitPolicy)  # each is an option of the same name
     return ConversionOptions(
-        recipe=Recipe().changed(**fields),
-        splits=SplitPolicy(
-            val=arguments.val,
-            test=arguments.test,
-            val_every=arguments.val_every,
-            val_offset=arguments.val_offset,
-            test_every=arguments.test_every,
-            test_offset=arguments.test_offset,
-            seed=arguments.seed,
-        ),
+        recipe=Recipe().changed(**recipe),
+        splits=SplitPolicy(**{each.name: getattr(arguments, each.name) for each in policy}),
         cut=arguments.margin if arguments.cut else None,
         keep_unlabelled=arguments.keep_unlabelled,
         language=arguments.language,

@@ -26,7 +26,7 @@ SUFFIXES = (".png", ".jpg")
 def draw_sheet(lexicon: Lexicon) -> Image:
     """Draw all signs of a lexicon as the standard signer makes them; ``(H, W, 3)`` uint8 BGR."""
     sensor = SensorModel.ideal(60.0)
-    signer = Signer(0, SignerStyle.standard(), lexicon, sensor, naturalness=0.0)
+    signer = Signer(0, SignerStyle(), lexicon, sensor, naturalness=0.0)
     renderer = Renderer()
     cells = [_cell(gloss, signer.sign_sentence([gloss]), renderer) for gloss in lexicon.glosses]
     while len(cells) % COLUMNS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +18,8 @@ LEFT_HANDED = 0.1  # share of left-handed people
 @dataclass(frozen=True)
 class SignerStyle:
     """The lasting habits of one signer. Lengths in metres, times in seconds, angles in radians.
+
+    The defaults are an average right-handed adult without any habits.
 
     Attributes:
         geometry: bone lengths of both hands.
@@ -34,38 +37,19 @@ class SignerStyle:
         ready_hand: the idle second hand waits in view instead of in the lap.
     """
 
-    geometry: HandGeometry
-    left_handed: bool
-    tempo: float
-    amplitude: float
-    location_offset: Doubles
-    location_scale: float
-    tilt: Doubles
-    sloppiness: float
-    finger_habit: Doubles
-    coarticulation: float
-    hold: float
-    curvature: float
-    ready_hand: bool
-
-    @classmethod
-    def standard(cls) -> SignerStyle:
-        """An average right-handed adult without any habits."""
-        return cls(
-            geometry=HandGeometry.adult(),
-            left_handed=False,
-            tempo=1.0,
-            amplitude=1.0,
-            location_offset=np.zeros(3),
-            location_scale=1.0,
-            tilt=np.zeros(3),
-            sloppiness=0.0,
-            finger_habit=np.zeros((5, 4)),
-            coarticulation=0.02,
-            hold=0.06,
-            curvature=0.0,
-            ready_hand=False,
-        )
+    geometry: HandGeometry = field(default_factory=HandGeometry.adult)
+    left_handed: bool = False
+    tempo: float = 1.0
+    amplitude: float = 1.0
+    location_offset: Doubles = field(default_factory=partial(np.zeros, 3))
+    location_scale: float = 1.0
+    tilt: Doubles = field(default_factory=partial(np.zeros, 3))
+    sloppiness: float = 0.0
+    finger_habit: Doubles = field(default_factory=partial(np.zeros, (5, 4)))
+    coarticulation: float = 0.02
+    hold: float = 0.06
+    curvature: float = 0.0
+    ready_hand: bool = False
 
     @classmethod
     def drawn(cls, rng: Generator, left_handed: float = LEFT_HANDED) -> SignerStyle:

@@ -32,7 +32,7 @@ def test_mediapipe_finds_the_rendered_hands(record_property) -> None:
         running_mode=vision.RunningMode.VIDEO,
         num_hands=2,
     )
-    signer = Signer(0, SignerStyle.standard(), sensor=SensorModel.ideal(RATE), naturalness=0)
+    signer = Signer(0, SignerStyle(), sensor=SensorModel.ideal(RATE), naturalness=0)
     recording = signer.sign_sentence(SENTENCE, lead=0.1, tail=0.1)
     renderer = Renderer()
     width, height = renderer.camera.width, renderer.camera.height

@@ -14,7 +14,7 @@ from whispersign_model.synthesis.style import SignerStyle, Variation
 from .minimal_pairs import minimal_pairs
 
 LEXICON = default_lexicon()
-ANIMATOR = SignAnimator(LEXICON, SignerStyle.standard())
+ANIMATOR = SignAnimator(LEXICON, SignerStyle())
 
 
 def stroke(gloss: str) -> HandTrajectory:
@@ -22,7 +22,7 @@ def stroke(gloss: str) -> HandTrajectory:
 
 
 def palm_centres(trajectory: HandTrajectory) -> np.ndarray:
-    centre = SignerStyle.standard().geometry.palm_centre
+    centre = SignerStyle().geometry.palm_centre
     return trajectory.wrist + trajectory.rotation.as_matrix() @ centre
 
 

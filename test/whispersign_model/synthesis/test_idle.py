@@ -12,7 +12,7 @@ from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import SignerStyle
 
-ANIMATOR = SignAnimator(default_lexicon(), SignerStyle.standard())
+ANIMATOR = SignAnimator(default_lexicon(), SignerStyle())
 
 
 def trajectories(kind: str, seed: int = 0):

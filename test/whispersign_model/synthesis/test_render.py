@@ -22,7 +22,7 @@ RENDERER = Renderer()
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    signer = Signer(0, SignerStyle.standard(), sensor=SensorModel.ideal(30.0), naturalness=0)
+    signer = Signer(0, SignerStyle(), sensor=SensorModel.ideal(30.0), naturalness=0)
     return signer.sign_sentence(["OPEN"], lead=0.2, tail=0.2)
 
 

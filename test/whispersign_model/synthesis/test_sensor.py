@@ -16,7 +16,7 @@ IDEAL = SensorModel.ideal(60.0)
 
 
 def performance(seconds: float = 20.0, location: str = "neutral") -> Performance:
-    animator = SignAnimator(default_lexicon(), SignerStyle.standard())
+    animator = SignAnimator(default_lexicon(), SignerStyle())
     trajectory = animator.posture("flat", "forward", "up", location, round(seconds * 200) + 1)
     return Performance((trajectory, trajectory), HandGeometry.adult(), ())
 
@@ -95,7 +95,7 @@ def test_hands_below_the_field_of_view_are_not_tracked() -> None:
 
 
 def test_a_hand_that_comes_into_view_is_tracked_a_moment_later() -> None:
-    animator = SignAnimator(default_lexicon(), SignerStyle.standard())
+    animator = SignAnimator(default_lexicon(), SignerStyle())
     away, there = (animator.posture("flat", "forward", "up", p, 200) for p in ("lap", "high"))
     trajectory = HandTrajectory.joined([away, there, away])
     shown = Performance((trajectory, trajectory), HandGeometry.adult(), ())

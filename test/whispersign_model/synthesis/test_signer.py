@@ -26,7 +26,7 @@ def same(first: Recording, second: Recording) -> bool:
 
 
 def standard(left_handed: bool = False, naturalness: float = 0.0) -> Signer:
-    style = replace(SignerStyle.standard(), left_handed=left_handed)
+    style = replace(SignerStyle(), left_handed=left_handed)
     return Signer(0, style, sensor=IDEAL, naturalness=naturalness)
 
 
@@ -186,7 +186,7 @@ def test_hands_are_away_before_after_and_between_sentences() -> None:
 
 
 def test_the_second_hand_joins_two_handed_signs_only() -> None:
-    signer = Signer(0, SignerStyle.standard(), sensor=SensorModel.ideal(60, bounded=True))
+    signer = Signer(0, SignerStyle(), sensor=SensorModel.ideal(60, bounded=True))
     recording = signer.sign_sentence(["STOP", "OPEN", "YES", "NO"])
     seen = [
         recording.between(s.start, s.end).confidence[:, LEFT].max(axis=1).mean()
@@ -206,8 +206,8 @@ def test_a_held_pause_keeps_the_hands_up() -> None:
 
 
 def test_tempo_and_amplitude_belong_to_the_signer() -> None:
-    quick = Signer(0, replace(SignerStyle.standard(), tempo=1.4), sensor=IDEAL, naturalness=0)
-    large = Signer(0, replace(SignerStyle.standard(), amplitude=1.3), sensor=IDEAL, naturalness=0)
+    quick = Signer(0, replace(SignerStyle(), tempo=1.4), sensor=IDEAL, naturalness=0)
+    large = Signer(0, replace(SignerStyle(), amplitude=1.3), sensor=IDEAL, naturalness=0)
     plain = standard()
 
     def stroke(signer: Signer) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
-STANDARD = SignerStyle.standard()
+STANDARD = SignerStyle()
 IDEAL = SensorModel.ideal(100.0)
 LARGE = HandGeometry(1.1 * STANDARD.geometry.roots, 1.1 * STANDARD.geometry.bones, 1.1)
 OTHER_HABITS = {
