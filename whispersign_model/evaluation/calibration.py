@@ -14,7 +14,7 @@ from whispersign_model.datasets.dataset import Example
 from whispersign_model.decoding.confidence import ConfidenceScale, log_odds
 from whispersign_model.decoding.edit_distance import edits
 from whispersign_model.errors import DatasetError
-from whispersign_model.evaluation.evaluate import Progress, Reading, read_offline
+from whispersign_model.evaluation.evaluate import Reading, read_offline
 from whispersign_model.network.checkpoint import read_metadata, update_metadata
 from whispersign_model.network.model import WhisperSignModel
 
@@ -149,7 +149,6 @@ def calibrate(
     examples: Sequence[Example],
     glosses: Sequence[str],
     device: torch.device | str = "cpu",
-    advance: Progress | None = None,
 ) -> ConfidenceScale:
     """Fit the confidences of a checkpoint to examples it was not trained on, and write them in.
 
@@ -158,7 +157,6 @@ def calibrate(
         examples: to recognise; a validation split.
         glosses: the dataset's vocabulary.
         device: that the network runs on.
-        advance: called with the number of clips done.
 
     Returns:
         the scale.
@@ -168,9 +166,7 @@ def calibrate(
         DatasetError: when nothing was recognised.
     """
     model, metadata = WhisperSignModel.load_checkpoint(checkpoint)
-    readings = read_offline(
-        model.to(device), metadata, examples, glosses, advance=advance, methods=("rescore",)
-    )
+    readings = read_offline(model.to(device), metadata, examples, glosses, methods=("rescore",))
     scale = fit_confidence(emissions(readings["rescore"]))
     update_metadata(checkpoint, read_metadata(checkpoint).model_copy(update={"confidence": scale}))
     return scale

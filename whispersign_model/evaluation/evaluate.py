@@ -75,7 +75,7 @@ def read_offline(
     glosses: Sequence[str],
     *,
     options: DecodingOptions | None = None,
-    advance: Progress | None = None,
+    advance: Progress = lambda done: None,
     methods: Sequence[Method] = METHODS,
     chunk: int = FULL,
     batch_size: int = 16,
@@ -120,8 +120,7 @@ def read_offline(
                 ]
                 finds = tuple(Found(each[0], *at, over) for each, at in zip(recognized, places))
                 found[method][name] = replace(_reading(example, glosses, recognized), found=finds)
-        if advance is not None:
-            advance(len(batch.names))
+        advance(len(batch.names))
     return {
         method: [readings[example.name] for example in examples]
         for method, readings in found.items()
@@ -134,7 +133,7 @@ def read_live(
     examples: Sequence[Example],
     glosses: Sequence[str],
     options: RecognizerOptions | None = None,
-    advance: Progress | None = None,
+    advance: Progress = lambda done: None,
 ) -> list[Reading]:
     """Push each clip through the live recogniser, frame by frame; see :func:`read_offline`.
 
@@ -159,8 +158,7 @@ def read_live(
         recognized = [(gloss.gloss, gloss.confidence) for gloss, _ in final]
         found = tuple(Found(gloss.gloss, gloss.start, gloss.end, at) for gloss, at in final)
         readings.append(replace(_reading(example, glosses, recognized), found=found))
-        if advance is not None:
-            advance(1)
+        advance(1)
     return readings
 
 
