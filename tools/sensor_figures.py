@@ -164,7 +164,7 @@ def _run(
     ]
     rclpy.init(args=[])
     node = rclpy.create_node(LISTENER)
-    command = [sys.executable, "-m", f"whispersign_ros.nodes.{executable}", "--ros-args", *given]
+    command = [sys.executable, "-m", "whispersign_ros.nodes", executable, "--ros-args", *given]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     node.create_subscription(kind, topic, lambda message: heard(process, message), 1000)
     end = time.monotonic() + BOUND

@@ -84,7 +84,7 @@ def played(request, graph, bags, model, tmp_path, offline):
     processes = [
         subprocess.Popen(
             [
-                *(sys.executable, "-m", f"whispersign_ros.nodes.{executable}"),
+                *(sys.executable, "-m", "whispersign_ros.nodes", executable),
                 *("--ros-args", "--params-file", str(file), "-r", f"__ns:={space or '/'}"),
             ]
         )
@@ -142,7 +142,7 @@ def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
             text = str(value).lower() if isinstance(value, bool) else value
             words += ["-p", f"{name}:={text}"]
         processes[executable] = subprocess.Popen(
-            [sys.executable, "-m", f"whispersign_ros.nodes.{executable}", "--ros-args", *words]
+            [sys.executable, "-m", "whispersign_ros.nodes", executable, "--ros-args", *words]
         )
 
     try:
@@ -186,7 +186,7 @@ def test_two_robots_beside_each_other_do_not_hear_each_other(graph, bags, model)
             "device": "cpu",
         }
         words = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-        command = [sys.executable, "-m", "whispersign_ros.nodes.pipeline", "--ros-args", *words]
+        command = [sys.executable, "-m", "whispersign_ros.nodes", "pipeline", "--ros-args", *words]
         waits = ["-p", f"wait_for:=[{READY}]", "-p", "wait_timeout:=600.0"]
         processes.append(subprocess.Popen([*command, *waits, "-r", f"__ns:=/{robot}"]))
     try:

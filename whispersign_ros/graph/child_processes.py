@@ -68,13 +68,13 @@ class Children:
             parameters: of its node.
         """
         self._forget(executable)
-        module = executable if "." in executable else f"whispersign_ros.nodes.{executable}"
+        module = [executable] if "." in executable else ["whispersign_ros.nodes", executable]
         folder = Path(self._folder.name)
         file = folder / f"{executable}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
         log = self._logs[executable] = (folder / f"{executable}.log").open("w+b")
         self._processes[executable] = subprocess.Popen(
-            [*(sys.executable, "-m", module), *("--ros-args", "--params-file", str(file))],
+            [sys.executable, "-m", *module, "--ros-args", "--params-file", str(file)],
             stdin=subprocess.DEVNULL,
             stdout=None if self._verbose else log,
             stderr=None if self._verbose else log,

@@ -19,7 +19,7 @@ def _entry(module: str) -> Callable[[], int]:
     def main() -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: os._exit(0))
-        code: int = import_module(f"whispersign_ros.nodes.{module}").main()
+        code: int = import_module("whispersign_ros.node.runner").main(module)
         return code
 
     main.__doc__ = f"Run the executable ``{module}`` and return its exit code."

@@ -8,6 +8,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from inspect import signature
+from typing import Any
 
 import rclpy
 from rclpy.exceptions import NameValidationException
@@ -26,6 +30,32 @@ EXIT_FAULT = 2
 SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
+
+
+def main(name: str) -> int:
+    """Run an executable of this package and return its exit code; ``name`` is its module's."""
+    module = import_module(f"whispersign_ros.nodes.{name}")
+    return run(name, partial(create_nodes, name), module.__doc__ or "", module.PARAMETERS)
+
+
+def create_nodes(name: str, end: Callable[[], None], **arguments: Any) -> Sequence[Node]:
+    """Create the nodes of an executable.
+
+    Its module has a function ``create``, or a class named like it, such as ``LeapNode``. A node
+    whose work may end takes ``on_end``.
+
+    Args:
+        name: of the module in ``whispersign_ros.nodes``.
+        end: ends the process when called.
+        arguments: for every node.
+    """
+    module = import_module(f"whispersign_ros.nodes.{name}")
+    if hasattr(module, "create"):
+        return list(module.create(end, **arguments))
+    kind = getattr(module, name.title().replace("_", ""))
+    if "on_end" in signature(kind).parameters:
+        arguments["on_end"] = end
+    return [kind(**arguments)]
 
 
 def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:

@@ -23,7 +23,6 @@ from whispersign_ros.conversions.messages import nanoseconds, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.recording.prompt_plan import PromptPlan
 from whispersign_ros.recording.session import ENDED, PromptState, RecordingSession, Timing
 from whispersign_ros.recording.take_recorder import TakeRecorder
@@ -248,12 +247,3 @@ class AnnotationNode(Node):
 
 def _names(given: str | Sequence[str]) -> list[str]:
     return given.split(",") if isinstance(given, str) else list(given)
-
-
-def main() -> int:
-    """Run the executable ``annotation_node``."""
-    return run("annotation_node", lambda end: [AnnotationNode(end)], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -20,7 +20,6 @@ from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.node import qos
 from whispersign_ros.node.parameters import MODEL, Change, ParameterSpec
 from whispersign_ros.node.recipe_sync import FOLLOW, follow
-from whispersign_ros.node.runner import run
 from whispersign_ros.nodes.sensor_base import SHARED_PARAMETERS, SensorNode
 from whispersign_ros.playback.player import wait_for_listeners
 
@@ -269,12 +268,3 @@ class CameraNode(SensorNode):
 def _wanted_by(model: str) -> str:
     """Return the coordinates that a model was trained on."""
     return read_metadata(find_checkpoint(model)).recipe.coordinates
-
-
-def main() -> int:
-    """Run the executable ``camera_node``."""
-    return run("camera_node", lambda end: [CameraNode(end)], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

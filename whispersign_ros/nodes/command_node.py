@@ -27,7 +27,6 @@ from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import JUMP
 
 LONGEST_TICK = 0.05  # seconds between two looks whether something is due
@@ -287,12 +286,3 @@ def _now() -> int:
 def _sign(message: Gloss) -> RecognizedSign:
     start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
     return RecognizedSign(message.gloss, message.confidence, start, end)
-
-
-def main() -> int:
-    """Run the executable ``command_node``."""
-    return run("command_node", lambda end: [CommandNode()], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

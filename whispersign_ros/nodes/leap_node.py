@@ -9,7 +9,6 @@ from whispersign_model.errors import SensorError, WhisperSignError
 from whispersign_model.sensors.leap_hands import MODES
 from whispersign_model.sensors.sensor import Sensor
 from whispersign_ros.node.parameters import ParameterSpec
-from whispersign_ros.node.runner import run
 from whispersign_ros.nodes.sensor_base import SHARED_PARAMETERS, SensorNode
 
 PARAMETERS = (
@@ -69,12 +68,3 @@ class LeapNode(SensorNode):
                 "install the extra 'leap' of whispersign_ros",
             ) from error
         return WebSocketLeap(self.values["url"], mode)
-
-
-def main() -> int:
-    """Run the executable ``leap_node``."""
-    return run("leap_node", lambda end: [LeapNode(end)], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -10,7 +10,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.nodes import (
     camera_node,
     leap_node,
@@ -104,12 +103,3 @@ def _all_names() -> list[str]:
         *(table for _, table in SOURCES.values()),
     ]
     return [setting.name for table in tables for setting in table]
-
-
-def main() -> int:
-    """Run the executable ``pipeline``."""
-    return run("pipeline", create, __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -20,7 +20,6 @@ from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
 from whispersign_ros.node.recipe_sync import FOLLOW, GracePeriod, follow
-from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 
 PARAMETERS = (
@@ -161,12 +160,3 @@ class PreprocessingNode(Node):
             self._out_of_order += dropped
             self.diagnostics.dropped("frames_out_of_order", count=dropped)
         self.diagnostics.show("implausible_hands", self._preprocessor.implausible)
-
-
-def main() -> int:
-    """Run the executable ``preprocessing_node``."""
-    return run("preprocessing_node", lambda end: [PreprocessingNode()], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

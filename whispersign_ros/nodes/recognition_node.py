@@ -28,7 +28,6 @@ from whispersign_ros.node.diagnostics import Condition, Diagnostics
 from whispersign_ros.node.managed_node import ACTIVE, AUTOSTART, ManagedNode
 from whispersign_ros.node.parameters import MODEL, Change, ParameterSpec
 from whispersign_ros.node.recipe_sync import GracePeriod
-from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 from whispersign_ros.recognition.action_server import RecognizeServer
 from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
@@ -289,12 +288,3 @@ class RecognitionNode(ManagedNode):
             self.get_logger().debug(f"utterance {result.utterance_id} is final: {rule}")
         if self._server is not None:
             self._server.give(result.final, messages)
-
-
-def main() -> int:
-    """Run the executable ``recognition_node``."""
-    return run("recognition_node", lambda end: [RecognitionNode()], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -16,7 +16,6 @@ from whispersign_model.recordings.bags.topics import FILTERED, RAW
 from whispersign_model.recordings.recording import Recording
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.playback.clock_publisher import ClockPublisher
 from whispersign_ros.playback.player import SHARED_PARAMETERS, Player, PlayerOptions, shared_options
 
@@ -120,12 +119,3 @@ def _recordings(
     yield from (partial(read_hands, bag) for bag in bags[1:])
     while loop:
         yield from (partial(read_hands, bag) for bag in bags)
-
-
-def main() -> int:
-    """Run the executable ``replay_node``."""
-    return run("replay_node", lambda end: [ReplayNode(end)], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -13,7 +13,6 @@ from rclpy.node import Node
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
@@ -83,12 +82,3 @@ def _pose_message(pose: Pose) -> PoseStamped:
     message.pose.orientation.z = math.sin(pose.heading / 2)
     message.pose.orientation.w = math.cos(pose.heading / 2)
     return message
-
-
-def main() -> int:
-    """Run the executable ``robot_node``."""
-    return run("robot_node", lambda end: [RobotNode()], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -19,7 +19,6 @@ from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
 from whispersign_ros.node.recipe_sync import FOLLOW, follow
-from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import SequenceTracker
 
 FIELDS = ("min_cutoff", "beta", "d_cutoff", "window_size")  # of Smoothing, taken as parameters
@@ -109,12 +108,3 @@ class SmoothingNode(Node):
         set_hands(message, positions, frame.confidence)
         self.diagnostics.show("hands_tracked", frame.hands_tracked)
         self._publisher.publish(message)
-
-
-def main() -> int:
-    """Run the executable ``smoothing_node``."""
-    return run("smoothing_node", lambda end: [SmoothingNode()], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -23,7 +23,6 @@ from whispersign_msgs.msg import Prompt
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.playback.player import SHARED_PARAMETERS, Player, PlayerOptions, shared_options
 
 REACTION = 0.2  # seconds without hands before and after a sign that was asked for
@@ -165,12 +164,3 @@ class Prompted:
 
     def _away(self) -> Recording:
         return self._signer.record([AwayItem(AWAY)])
-
-
-def main() -> int:
-    """Run the executable ``synthetic_node``."""
-    return run("synthetic_node", lambda end: [SyntheticNode(end)], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -27,7 +27,6 @@ from whispersign_ros.conversions.messages import read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.runner import run
 from whispersign_ros.node.stream_monitor import InputWatchdog
 
 SUBSCRIBER_CHECK = 0.25  # seconds between two checks for subscribers
@@ -188,12 +187,3 @@ class VisualizationNode(Node):
         """Delete all markers."""
         self._markers.publish(MarkerArray(markers=clearing(self._header)))
         self._partial.clear()
-
-
-def main() -> int:
-    """Run the executable ``visualization_node``."""
-    return run("visualization_node", lambda end: [VisualizationNode()], __doc__ or "", PARAMETERS)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

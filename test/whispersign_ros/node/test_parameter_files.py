@@ -58,7 +58,7 @@ def test_what_is_for_all_nodes_is_refused_only_where_none_of_ours_reads_it(tmp_p
     file = tmp_path / "parameters.yaml"
     for name, code in (("model", 0), ("modle", 2)):
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": {name: "demo"}}}))
-        command = [sys.executable, "-m", "whispersign_ros.nodes.replay_node", "--ros-args"]
+        command = [sys.executable, "-m", "whispersign_ros.nodes", "replay_node", "--ros-args"]
         command += [
             "--params-file",
             str(file),

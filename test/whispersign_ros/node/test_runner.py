@@ -30,7 +30,7 @@ EXECUTABLES = (
 
 
 def _command(executable, *arguments):
-    return [sys.executable, "-m", f"whispersign_ros.nodes.{executable}", *arguments]
+    return [sys.executable, "-m", "whispersign_ros.nodes", executable, *arguments]
 
 
 def _parameters(values):

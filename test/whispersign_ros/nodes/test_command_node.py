@@ -291,7 +291,7 @@ def test_leaving_stops(graph, file):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_process_that_ends_stops_what_is_held(graph, file, number):
     own = f"/leaving_{number.name}"
-    command = [sys.executable, "-m", "whispersign_ros.nodes.command_node", "--ros-args"]
+    command = [sys.executable, "-m", "whispersign_ros.nodes", "command_node", "--ros-args"]
     command += ["-p", f"commands_file:={file}", "-r", f"__ns:={own}"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=dict(os.environ), text=True)
     try:
