@@ -1,41 +1,29 @@
 """Record signs: a sensor, and a session that prompts for signs and writes bags."""
 
 from launch import LaunchContext, LaunchDescription
-from whispersign_ros.graph import launch_utils
+from whispersign_ros.graph import launch_utils as utils
+from whispersign_ros.graph.launch_utils import SWITCH, argument, optional
 
 ARGUMENTS = (
-    launch_utils.Argument(
+    argument(
         "source",
         "leap",
         "the sensor: a Leap Motion, a camera, or a synthetic signer; none: nodes that run already",
         ("leap", "camera", "synthetic", "none"),
     ),
-    launch_utils.Argument("input", "", "source:=camera: number or path; empty: as in params_file"),
-    launch_utils.Argument(
-        "glosses", "", "glosses separated by commas, e.g. HELLO,STOP; empty: as in params_file"
-    ),
-    launch_utils.Argument("takes", "", "takes per gloss; empty: as in params_file"),
-    launch_utils.Argument("signer", "", "name of the signer; empty: as in params_file"),
-    launch_utils.Argument("out", "", "folder of the bags; empty: as in params_file"),
-    launch_utils.Argument(
-        "shuffle",
-        "",
-        "shuffle the glosses in each round; empty: as in params_file",
-        launch_utils.SWITCH,
-    ),
-    launch_utils.Argument(
-        "seed", "", "of the shuffling and of the synthetic signer; empty: as in params_file"
-    ),
-    launch_utils.Argument("countdown", "", "seconds before each take; empty: as in params_file"),
-    launch_utils.Argument("signing", "", "maximum seconds of a take; empty: as in params_file"),
-    launch_utils.Argument("rest", "", "seconds after each take; empty: as in params_file"),
-    launch_utils.Argument(
-        "away", "", "seconds without hands that end a take; empty: as in params_file"
-    ),
-    launch_utils.Argument(
-        "images", "", "image topic to record too, e.g. hands/image; empty: as in params_file"
-    ),
-    launch_utils.Argument(
+    optional("input", "source:=camera: number or path"),
+    optional("glosses", "glosses separated by commas, e.g. HELLO,STOP"),
+    optional("takes", "takes per gloss"),
+    optional("signer", "name of the signer"),
+    optional("out", "folder of the bags"),
+    optional("shuffle", "shuffle the glosses in each round", SWITCH),
+    optional("seed", "of the shuffling and of the synthetic signer"),
+    optional("countdown", "seconds before each take"),
+    optional("signing", "maximum seconds of a take"),
+    optional("rest", "seconds after each take"),
+    optional("away", "seconds without hands that end a take"),
+    optional("images", "image topic to record too, e.g. hands/image"),
+    argument(
         "ros2_bag",
         "",
         "folder for a further bag of the whole session, by `ros2 bag record`; empty: none",
@@ -45,12 +33,8 @@ ARGUMENTS = (
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments; the nodes are made once their values are known."""
-    return launch_utils.describe((*ARGUMENTS, *launch_utils.COMMON), _nodes)
+    return utils.describe((*ARGUMENTS, *utils.COMMON), _nodes)
 
 
 def _nodes(context: LaunchContext) -> list:
-    return [
-        *launch_utils.ros2_bag(context),
-        launch_utils.session(context),
-        *launch_utils.sensor(context),
-    ]
+    return [*utils.ros2_bag(context), utils.session(context), *utils.sensor(context)]

@@ -1,48 +1,37 @@
 """Play bags with /clock: every node runs in the time of the recording."""
 
 from launch import LaunchContext, LaunchDescription
-from whispersign_ros.graph import launch_utils
+from whispersign_ros.graph import launch_utils as utils
+from whispersign_ros.graph.launch_utils import SWITCH, argument, optional
 from whispersign_ros.node.entry_points import GRAPH
 
 ARGUMENTS = (
-    launch_utils.Argument("bag", "", "bag or folder of bags; empty: as in params_file"),
-    launch_utils.Argument(
-        "playback_speed", "", "2.0 plays twice as fast; empty: as in params_file"
-    ),
-    launch_utils.Argument(
-        "loop",
-        "",
-        "play the bags again after the last one; empty: as in params_file",
-        launch_utils.SWITCH,
-    ),
-    launch_utils.Argument(
+    optional("bag", "bag or folder of bags"),
+    optional("playback_speed", "2.0 plays twice as fast"),
+    optional("loop", "play the bags again after the last one", SWITCH),
+    argument(
         "restamp",
         "false",
         "true shifts the stamps and the clock to the present; false keeps the recorded ones",
-        launch_utils.SWITCH,
+        SWITCH,
     ),
-    launch_utils.Argument("clock", "100.0", "publish rate of /clock in Hz"),
-    launch_utils.Argument(
-        "graph", "true", "start smoothing, preprocessing and recognition too", launch_utils.SWITCH
-    ),
-    launch_utils.MODEL,
-    launch_utils.COMMANDS,
+    argument("clock", "100.0", "publish rate of /clock in Hz"),
+    argument("graph", "true", "start smoothing, preprocessing and recognition too", SWITCH),
+    utils.MODEL,
+    utils.COMMANDS,
 )
-COMMON = tuple(
-    argument if argument.name != "use_sim_time" else launch_utils.PLAYED_TIME
-    for argument in launch_utils.COMMON
-)
+COMMON = tuple(each if each.name != "use_sim_time" else utils.PLAYED_TIME for each in utils.COMMON)
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments; the nodes are made once their values are known."""
-    return launch_utils.describe((*ARGUMENTS, *COMMON), _nodes)
+    return utils.describe((*ARGUMENTS, *COMMON), _nodes)
 
 
 def _nodes(context: LaunchContext) -> list:
-    started = launch_utils.is_on(context, "graph")
+    started = utils.is_on(context, "graph")
     return [
-        *launch_utils.commands(context),
-        *(launch_utils.graph(context) if started else []),
-        launch_utils.replay(context, GRAPH if started else ()),
+        *utils.commands(context),
+        *(utils.graph(context) if started else []),
+        utils.replay(context, GRAPH if started else ()),
     ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,98 +31,78 @@ SHARE = Path(get_package_share_directory(PACKAGE))
 SWITCH = ("true", "false")
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One argument of a launch file.
+def argument(
+    name: str, default: str, description: str, choices: Sequence[str] = ()
+) -> DeclareLaunchArgument:
+    """Return an argument of a launch file; without ``choices`` it may have any value."""
+    return DeclareLaunchArgument(
+        name, default_value=default, description=description, choices=list(choices) or None
+    )
 
-    Attributes:
-        name: as in ``name:=value``.
-        default: empty leaves the parameter to the parameter file.
-        description: shown by ``ros2 launch --show-args``.
-        choices: allowed values, with an empty default also ""; empty allows any.
-    """
 
-    name: str
-    default: str
-    description: str
-    choices: tuple[str, ...] = ()
-
-    def declare(self) -> DeclareLaunchArgument:
-        """Return the launch action that declares it."""
-        choices = [*self.choices, *([] if self.default else [""])] if self.choices else None
-        return DeclareLaunchArgument(
-            self.name, default_value=self.default, description=self.description, choices=choices
-        )
+def optional(name: str, description: str, choices: Sequence[str] = ()) -> DeclareLaunchArgument:
+    """Return an argument whose empty default leaves the parameter to the parameter file."""
+    choices = [*choices, ""] if choices else ()
+    return argument(name, "", f"{description}; empty: as in params_file", choices)
 
 
 COMMON = (
-    Argument("namespace", "", "namespace of all nodes and of the relative topics"),
-    Argument(
+    argument("namespace", "", "namespace of all nodes and of the relative topics"),
+    argument(
         "params_file",
         str(SHARE / "config" / "whispersign.yaml"),
         "parameters of all nodes; the other arguments take precedence",
     ),
-    Argument("use_sim_time", "", "take the time from /clock; empty: as in params_file", SWITCH),
-    Argument(
+    optional("use_sim_time", "take the time from /clock", SWITCH),
+    argument(
         "respawn",
         "false",
         "restart a node that exits, except a replay or video that has ended",
         SWITCH,
     ),
-    Argument(
+    argument(
         "log_level",
         "info",
         "minimum severity of logged messages",
         ("debug", "info", "warn", "error", "fatal"),
     ),
-    Argument(
+    argument(
         "enclaves",
         "",
         "parent of the SROS 2 enclaves: with /whispersign each node runs in /whispersign/NODE; "
         "empty: the default enclave",
     ),
-    Argument(
+    argument(
         "discovery",
         "",
         "machines that may discover the nodes; empty: ROS_AUTOMATIC_DISCOVERY_RANGE, or localhost "
         "where it is not set",
-        RANGES,
+        (*RANGES, ""),
     ),
 )
 SOURCE = (
-    Argument(
+    argument(
         "source",
         "replay",
         "source of the hands: a camera, a Leap Motion, bags, or a synthetic signer",
         ("camera", "leap", "replay", "synthetic"),
     ),
-    Argument("bag", "", "source:=replay: bag or folder of bags; empty: as in params_file"),
-    Argument(
-        "playback_speed", "", "source:=replay: 2.0 plays twice as fast; empty: as in params_file"
-    ),
-    Argument("loop", "", "source:=replay: play again; empty: as in params_file", SWITCH),
-    Argument(
-        "restamp",
-        "",
-        "source:=replay: true shifts the stamps to the present; empty: as in params_file",
-        SWITCH,
-    ),
-    Argument(
-        "input",
-        "",
-        "source:=camera: device, video, folder of images, or topic; empty: as in params_file",
-    ),
+    optional("bag", "source:=replay: bag or folder of bags"),
+    optional("playback_speed", "source:=replay: 2.0 plays twice as fast"),
+    optional("loop", "source:=replay: play again", SWITCH),
+    optional("restamp", "source:=replay: true shifts the stamps to the present", SWITCH),
+    optional("input", "source:=camera: device, video, folder of images, or topic"),
 )
-PLAYED_TIME = Argument(
+PLAYED_TIME = argument(
     "use_sim_time", "true", "take the time from /clock, except in replay_node", SWITCH
 )
-MODEL = Argument("model", "", "exported network (.onnx) or checkpoint; empty: as in params_file")
-COMMANDS = Argument(
+MODEL = optional("model", "exported network (.onnx) or checkpoint")
+COMMANDS = argument(
     "commands_file",
     "",
     "start command_node with this file, such as config/commands.yaml; empty: do not start it",
 )
-VISUALIZE = Argument(
+VISUALIZE = argument(
     "visualize",
     "false",
     "start visualization_node: markers for RViz (config/rviz) and Foxglove (config/foxglove)",
@@ -132,7 +111,7 @@ VISUALIZE = Argument(
 
 
 def describe(
-    arguments: Sequence[Argument], nodes: Callable[[LaunchContext], Sequence[Any]]
+    arguments: Sequence[DeclareLaunchArgument], nodes: Callable[[LaunchContext], Sequence[Any]]
 ) -> LaunchDescription:
     """Return a launch file's description: its arguments, then its nodes.
 
@@ -142,7 +121,7 @@ def describe(
     """
     return LaunchDescription(
         [
-            *(argument.declare() for argument in arguments),
+            *arguments,
             OpaqueFunction(function=lambda context: [*discovery(context), *nodes(context)]),
         ]
     )
