@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.labels import find_labels
 from whispersign_model.sensors.camera import CameraOptions, CameraSensor
@@ -33,13 +31,15 @@ from whispersign_model.sensors.extraction import ExtractionOptions, record
 from whispersign_model.sensors.picture_files import open_file
 from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.camera import Camera
-from whispersign_ros.node.discovery import isolate
+from whispersign_msgs.msg import HandFrame
+from whispersign_ros.graph.child_processes import Children
+from whispersign_ros.graph.monitor import MONITOR, monitored
+from whispersign_ros.graph.process_usage import Usage
 
-TICKS = os.sysconf("SC_CLK_TCK")  # a second, of /proc/PID/stat
 EDGE = 5.0  # pixels: a hand nearer to the edge of the picture is not counted
 NEAR = 40.0  # pixels: a detection whose mean error is below this is of that hand
 BOUND = 600.0  # seconds after which a process hangs
-LISTENER = "sensor_figures"
+ON_ITS_WAY = 0.4  # seconds in which the last messages arrive
 WAYS: dict[str, dict[str, Any]] = {
     "in real time": {},
     "every picture": {"every_frame": True},
@@ -54,7 +54,6 @@ def main() -> int:
     parser.add_argument("source", type=Path, metavar="VIDEO|FOLDER")
     parser.add_argument("model", nargs="?", default="demo", metavar="MODEL|BAGS")
     arguments = parser.parse_args()
-    isolate(os.environ)
     if arguments.what == "cost":
         for way, parameters in WAYS.items():
             print(f"{way}: {cost(arguments.source, parameters)}", flush=True)
@@ -67,18 +66,18 @@ def main() -> int:
 
 def cost(video: Path, way: dict[str, Any]) -> str:
     """Play a video through camera_node in one of ``WAYS`` and return what it cost, in words."""
-    from whispersign_msgs.msg import HandFrame
-
     arrivals: list[tuple[float, float]] = []  # seconds: of the host, since capture
     cpu: list[float] = []
 
-    def took(process: subprocess.Popen[bytes], message: Any) -> None:
+    def took(children: Children, message: HandFrame) -> None:
+        if not children.running("camera_node"):
+            return  # its CPU time cannot be read any more
         age = time.time() - message.header.stamp.sec - message.header.stamp.nanosec / 1e9
         arrivals.append((time.monotonic(), age))
-        cpu.append(_cpu_seconds(process.pid))
+        cpu.append(Usage.of(children.pids).processor["camera_node"])
 
-    parameters = {"input": video, "wait_for": f"[{LISTENER}]", **way}
-    _run("camera_node", parameters, HandFrame, "hands/raw", took)
+    parameters = {"input": str(video), "wait_for": [MONITOR], **way}
+    _run("camera_node", parameters, "hands/raw", took)
     times, ages = np.array(arrivals).T
     wall, used = times[-1] - times[0], cpu[-1] - cpu[0]
     steps = len(times) - 1
@@ -94,28 +93,20 @@ def cost(video: Path, way: dict[str, Any]) -> str:
 
 def words(folder: Path, model: str) -> str:
     """Play a folder of labelled videos through the pipeline and return the word error rate."""
-    from whispersign_msgs.msg import Gloss
-
     clips, _ = find_clips(folder, Labelling())
     rows, _ = find_labels([clip.path for clip in clips], None)
-    wrong = total = right = 0
+    errors = GlossErrors()
     for clip in clips:
         signed = [gloss for row in rows[clip.path] for gloss in row.glosses]
         found: list[str] = []
-        parameters = {"source": "camera", "input": clip.path, "every_frame": True, "model": model}
-        _run("pipeline", parameters, Gloss, "gloss", lambda _, m, to=found: to.append(m.gloss))  # type: ignore[misc]
-        columns = edits(signed, found)
-        errors = sum(
-            c.reference is None
-            or c.hypothesis is None
-            or signed[c.reference] != found[c.hypothesis]
-            for c in columns
-        )
-        wrong, total, right = wrong + errors, total + len(signed), right + (not errors)
+        parameters = {"source": "camera", "input": str(clip.path), "every_frame": True}
+        parameters["model"] = model
+        _run("pipeline", parameters, "gloss", lambda _, m, to=found: to.append(m.gloss))  # type: ignore[misc]
+        errors.add(signed, found)
         print(f"{clip.name}: {' '.join(found) or '-'}  (signed: {' '.join(signed)})", flush=True)
     return (
-        f"{len(clips)} videos, {total} glosses, {wrong} errors: WER {wrong / total:.3f}, "
-        f"{right} of {len(clips)} videos exactly right"
+        f"{len(clips)} videos, {errors.glosses} glosses, {errors.errors} errors: "
+        f"WER {errors.wer:.3f}, {errors.exact} of {len(clips)} videos exactly right"
     )
 
 
@@ -150,43 +141,15 @@ def hands(folder: Path, bags: Path) -> str:
 
 
 def _run(
-    executable: str,
-    parameters: dict[str, Any],
-    kind: Any,
-    topic: str,
-    heard: Callable[[subprocess.Popen[bytes], Any], object],
+    executable: str, parameters: dict[str, Any], topic: str, heard: Callable[[Children, Any], None]
 ) -> None:
-    """Run an executable until it ends, and tell of what it publishes on a topic."""
-    import rclpy
-
-    given = [
-        word for name, value in parameters.items() for word in ("-p", f"{name}:={_text(value)}")
-    ]
-    rclpy.init(args=[])
-    node = rclpy.create_node(LISTENER)
-    command = [sys.executable, "-m", "whispersign_ros.nodes", executable, "--ros-args", *given]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    node.create_subscription(kind, topic, lambda message: heard(process, message), 1000)
-    end = time.monotonic() + BOUND
-    while process.poll() is None and time.monotonic() < end:
-        rclpy.spin_once(node, timeout_sec=0.05)
-    for _ in range(20):  # what is on its way
-        rclpy.spin_once(node, timeout_sec=0.02)
-    process.kill()
-    node.destroy_node()
-    rclpy.shutdown()
-    if process.wait() not in (0, -9):
-        raise SystemExit(f"{executable} ended with exit code {process.returncode}")
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Run an executable until it ends, and pass on what it publishes on a topic."""
+    with monitored() as monitor:
+        children = monitor.children
+        monitor.subscribe(topic, lambda message: heard(children, message))
+        children.start(executable, parameters)
+        monitor.until(lambda: children.ended(executable), f"the end of {executable}", BOUND)
+        monitor.spin(ON_ITS_WAY)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ pytest.importorskip("whispersign_msgs.msg")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import sensor_figures
 
+from whispersign_ros.graph.monitor import MONITOR
+
 
 def test_words_are_counted_over_all_videos(tmp_path, monkeypatch, capsys):
     for name in ("a.mp4", "b.mp4"):
@@ -26,9 +28,9 @@ def test_words_are_counted_over_all_videos(tmp_path, monkeypatch, capsys):
     )
     said = {"a.mp4": ["ONE", "TWO"], "b.mp4": ["ONE", "NO", "NO"]}
 
-    def run(executable, parameters, kind, topic, heard):
+    def run(executable, parameters, topic, heard):
         assert (executable, topic, parameters["source"]) == ("pipeline", "gloss", "camera")
-        for gloss in said[parameters["input"].name]:
+        for gloss in said[Path(parameters["input"]).name]:
             heard(None, SimpleNamespace(gloss=gloss))
 
     monkeypatch.setattr(sensor_figures, "_run", run)
@@ -41,17 +43,19 @@ def test_costs_are_those_between_the_first_picture_and_the_last(monkeypatch, tmp
     clock = SimpleNamespace(now=100.0, cpu=7.0)
     monkeypatch.setattr(sensor_figures.time, "time", lambda: clock.now)
     monkeypatch.setattr(sensor_figures.time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(sensor_figures, "_cpu_seconds", lambda pid: clock.cpu)
+    usage = SimpleNamespace(of=lambda pids: SimpleNamespace(processor={"camera_node": clock.cpu}))
+    monkeypatch.setattr(sensor_figures, "Usage", usage)
+    children = SimpleNamespace(pids={}, running=lambda executable: True)
 
-    def run(executable, parameters, kind, topic, heard):
-        assert parameters["wait_for"] == "[sensor_figures]"
+    def run(executable, parameters, topic, heard):
+        assert parameters["wait_for"] == [MONITOR]
         for _ in range(11):
             clock.now += 0.05
             clock.cpu += 0.02
             taken = clock.now - 0.03
             stamp = SimpleNamespace(sec=int(taken), nanosec=round(taken % 1 * 1e9))
             message = SimpleNamespace(header=SimpleNamespace(stamp=stamp))
-            heard(SimpleNamespace(pid=1), message)
+            heard(children, message)
 
     monkeypatch.setattr(sensor_figures, "_run", run)
     assert sensor_figures.cost(tmp_path / "v.mp4", {}) == (

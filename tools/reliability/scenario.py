@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reliability.live import BrokenError, LiveGraph
-from whispersign_model.decoding.edit_distance import edits
+from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_ros.graph.monitor import GraphTimeoutError, TimedGloss
 
 Where = TypeVar("Where")  # what a scenario is played on
@@ -117,8 +117,6 @@ def right_share(signed: Sequence[TimedGloss], recognised: Sequence[TimedGloss]) 
     """
     reference = [sign.gloss for sign in sorted(signed, key=lambda sign: sign.start)]
     hypothesis = [sign.gloss for sign in sorted(recognised, key=lambda sign: sign.start)]
-    wrong = sum(
-        left is None or right is None or reference[left] != hypothesis[right]
-        for left, right in edits(reference, hypothesis)
-    )
-    return 1 - wrong / len(reference)
+    errors = GlossErrors()
+    errors.add(reference, hypothesis)
+    return 1 - errors.wer
