@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from reliability import node_failures, sources, streams
 from reliability.document import lines_between, write_between
@@ -32,7 +31,7 @@ EXIT_BROKEN = 1
 class Row:
     """A scenario and what came of it; ``broken`` says which promise was not kept."""
 
-    scenario: Scenario[Any]
+    scenario: Scenario
     outcome: Outcome | None
     broken: str = ""
 
@@ -49,16 +48,16 @@ def play(words: Sequence[str]) -> Iterator[Row]:
                 graph.begin()
                 yield from (_row(scenario, graph) for scenario in shared)
         for scenario in _chosen(sources.scenarios(model, takes, Path(folder)), words):
-            yield _row(scenario, None)
+            yield _row(scenario)
 
 
-def _chosen(scenarios: Sequence[Any], words: Sequence[str]) -> list[Any]:
+def _chosen(scenarios: Sequence[Scenario], words: Sequence[str]) -> list[Scenario]:
     return [each for each in scenarios if not words or any(word in each.name for word in words)]
 
 
-def _row(scenario: Scenario[Any], graph: LiveGraph | None) -> Row:
+def _row(scenario: Scenario, graph: LiveGraph | None = None) -> Row:
     try:
-        return Row(scenario, scenario.play(graph))
+        return Row(scenario, scenario.play(*[graph] if graph else []))
     except (BrokenError, WhisperSignError) as error:
         if graph is not None:
             graph.recover()

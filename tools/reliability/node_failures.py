@@ -20,7 +20,7 @@ STALLED = "reliability.stalled"
 LISTENERS = {"smoothing_node": "preprocessing_node", "preprocessing_node": "recognition_node"}
 
 
-def scenarios(model: Path) -> list[Scenario[LiveGraph]]:
+def scenarios(model: Path) -> list[Scenario]:
     """Return those of a graph whose nodes have read the network from ``model``."""
     return [
         *(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from reliability.live import BrokenError, LiveGraph
 from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_ros.graph.monitor import GraphTimeoutError, TimedGloss
 
-Where = TypeVar("Where")  # what a scenario is played on
 WITHIN = 2.0  # seconds after recovery in which a sign must be recognised
 LAST_GLOSSES = 5.0  # seconds that the final glosses may take after that
 
@@ -33,18 +31,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Scenario(Generic[Where]):
+class Scenario:
     """One fault.
 
     Attributes:
         name: the fault, in words.
         promise: what is promised, in words.
-        play: does it, and raises ``BrokenError`` where a promise is not kept.
+        play: does it on the running graph, or on one of its own; raises ``BrokenError`` where a
+            promise is not kept.
     """
 
     name: str
     promise: str
-    play: Callable[[Where], Outcome]
+    play: Callable[..., Outcome]
 
 
 def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) -> Outcome:

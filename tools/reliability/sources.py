@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,23 @@ from std_srvs.srv import Trigger
 
 from reliability.feed import RATE, SEED
 from reliability.live import BrokenError, LiveGraph, live_graph, nodes
-from reliability.scenario import LAST_GLOSSES, WITHIN, Outcome, Scenario, right_share, survive
+from reliability.scenario import LAST_GLOSSES, WITHIN, Outcome, Scenario, right_share
+from reliability.streams import jump_stamps
 from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.recordings.takes import LOCK, find_takes
-from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Prompt
 from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.graph.monitor import START_LIMIT
 from whispersign_ros.node.entry_points import GRAPH
 
-HOUR = 3600 * NANOSECONDS
 CLOCK_PERIOD = 0.02  # seconds between two messages on /clock
 ROUNDS = 3  # of a looped bag
 STARVING, SHARE, SLICE = 8.0, 0.25, 0.2  # seconds; share of the time; seconds from slice to slice
 FULL = 32768  # bytes that a file may have on a full disk
 
 
-def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Scenario[None]]:
+def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Scenario]:
     """Return those that start a graph of their own.
 
     Args:
@@ -52,13 +51,13 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
         Scenario(
             "`/clock` jumps an hour ahead, later an hour back (`use_sim_time`)",
             "a new stream begins; signs before each jump are published",
-            partial(_alone, partial(clock_jumps, model, takes)),
+            partial(clock_jumps, model, takes),
         ),
         *(
             Scenario(
                 f"kill -9 of `{executable}`, started again",
                 "a new stream begins; signs before the kill are published",
-                partial(_alone, partial(source_killed, others, executable, parameters)),
+                partial(source_killed, others, executable, parameters),
             )
             for executable, parameters, others in (
                 ("replay_node", replay, nodes(model)),
@@ -69,28 +68,24 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
         Scenario(
             f"a bag is played in a loop, {ROUNDS} rounds, with its own stamps",
             "each round is a new stream; nothing is lost",
-            partial(_alone, partial(looped, model, replay, ROUNDS * len(takes))),
+            partial(looped, model, replay, ROUNDS * len(takes)),
         ),
         Scenario(
             f"`pipeline` gets {SHARE:.0%} of the time for {STARVING:g} s",
             "queues hold what comes; nothing is lost",
-            partial(_alone, partial(starved, model, replay)),
+            partial(starved, model, replay),
         ),
         Scenario(
             "the disk is full while `annotation_node` records",
             "the session pauses and says so; no half take is left; it goes on when there is room",
-            partial(_alone, partial(disk_full, glosses[0], folder / "takes")),
+            partial(disk_full, glosses[0], folder / "takes"),
         ),
         Scenario(
             "kill -9 of `annotation_node` while it records, started again",
             "whole takes are kept; no half take is left; the session goes on where it was",
-            partial(_alone, partial(recording_killed, glosses[0], folder / "other_takes")),
+            partial(recording_killed, glosses[0], folder / "other_takes"),
         ),
     ]
-
-
-def _alone(play: Callable[[], Outcome], _: None) -> Outcome:
-    return play()
 
 
 def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
@@ -102,24 +97,17 @@ def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
         thread.start()
         try:
             graph.begin()
-            outcomes = [survive(graph, partial(_jump, graph, by)) for by in (HOUR, -HOUR)]
+            return jump_stamps(graph)
         finally:
             ticking.set()
             thread.join()
             node.destroy_node()
-    slowest = max(outcome.again or 0.0 for outcome in outcomes)
-    return Outcome("a new stream began at each jump", slowest, outcomes[0].lost)
 
 
 def _tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
     publisher = node.create_publisher(Clock, "/clock", 10)
     while not end.wait(CLOCK_PERIOD):
         publisher.publish(Clock(clock=time_message(graph.now())))
-
-
-def _jump(graph: LiveGraph, by: int) -> str:
-    graph.offset += by
-    return ""
 
 
 def source_killed(

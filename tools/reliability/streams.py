@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
+from itertools import count
 
 import numpy as np
 
@@ -27,7 +28,7 @@ STEP = NANOSECONDS // 2000  # between the frames of a burst: half a millisecond
 WILD = 60  # one frame in so many comes from the future
 
 
-def scenarios() -> list[Scenario[LiveGraph]]:
+def scenarios() -> list[Scenario]:
     """Return those of a graph with a feed."""
     return [
         Scenario(
@@ -48,17 +49,19 @@ def scenarios() -> list[Scenario[LiveGraph]]:
         Scenario(
             f"one frame in {EVERY} comes half a second late, for {STORM:g} s",
             "late frames are dropped and counted; no sign is lost",
-            partial(_corrupted, _late, "smoothing_node", "frames_out_of_order", True),
+            partial(
+                _corrupted, _moved(EVERY, -LATE), "smoothing_node", "frames_out_of_order", True
+            ),
         ),
         Scenario(
             f"one frame in {WILD} has a stamp an hour ahead, for {STORM:g} s",
             "each begins a new stream, and so does the next frame",
-            partial(_corrupted, _wild, "", "", False),
+            partial(_corrupted, _moved(WILD, HOUR), "", "", False),
         ),
         Scenario(
             "all stamps jump an hour ahead, later an hour back",
             "signs before each jump are published",
-            _jumping,
+            jump_stamps,
         ),
         Scenario(
             "a publisher of std_msgs/String on hands/raw",
@@ -86,14 +89,12 @@ def _warnings(graph: LiveGraph) -> list[tuple[str, float]]:
     return [(report.message, report.arrival) for report in graph.monitor.reports.values()]
 
 
-def _corrupted(
-    make: Callable[[], Spoil], node: str, cause: str, all_kept: bool, graph: LiveGraph
-) -> Outcome:
+def _corrupted(corrupt: Spoil, node: str, cause: str, all_kept: bool, graph: LiveGraph) -> Outcome:
     before = graph.drops()
     feed = graph.source()
 
     def fault() -> str:
-        feed.corrupt, healthy = make(), feed.corrupt
+        feed.corrupt, healthy = corrupt, feed.corrupt
         graph.spin(STORM)
         feed.corrupt = healthy
         return "went on"
@@ -102,66 +103,49 @@ def _corrupted(
     if not cause:
         return outcome
     graph.spin(1.0)  # until it has reported
-    count = new_drops(graph, before, node, cause)
-    if not count:
+    dropped = new_drops(graph, before, node, cause)
+    if not dropped:
         raise BrokenError(f"{node} counted no {cause}")
-    happened = f"`{node}` counted {count} {cause.replace('_', ' ')}"
+    happened = f"`{node}` counted {dropped} {cause.replace('_', ' ')}"
     return Outcome(happened, outcome.again, outcome.lost)
 
 
-def _not_finite() -> Spoil:
-    def corrupt(frame: HandFrame) -> Sequence[HandFrame]:
-        value = (math.nan, math.inf, -math.inf, 1e30)[nanoseconds(frame.header.stamp) % 4]
-        frame.left_positions = frame.right_positions = np.full(63, value, np.float32)
-        frame.left_confidence = frame.right_confidence = np.ones(21, np.float32)
-        frame.left_tracked = frame.right_tracked = True
-        return [frame]
-
-    return corrupt
+def _not_finite(frame: HandFrame) -> list[HandFrame]:
+    value = (math.nan, math.inf, -math.inf, 1e30)[nanoseconds(frame.header.stamp) % 4]
+    frame.left_positions = frame.right_positions = np.full(63, value, np.float32)
+    frame.left_confidence = frame.right_confidence = np.ones(21, np.float32)
+    frame.left_tracked = frame.right_tracked = True
+    return [frame]
 
 
-def _burst() -> Spoil:
-    def corrupt(frame: HandFrame) -> Iterator[HandFrame]:
-        first = nanoseconds(frame.header.stamp)
-        for place in range(TIMES):  # sent before the next is asked for
-            frame.header.stamp = time_message(first + place * STEP)
-            yield frame
-
-    return corrupt
-
-
-def _late() -> Spoil:
-    return _moved(EVERY, -LATE)
-
-
-def _wild() -> Spoil:
-    return _moved(WILD, HOUR)
+def _burst(frame: HandFrame) -> Iterator[HandFrame]:
+    first = nanoseconds(frame.header.stamp)
+    for place in range(TIMES):  # sent before the next is asked for
+        frame.header.stamp = time_message(first + place * STEP)
+        yield frame
 
 
 def _moved(every: int, by: int) -> Spoil:
-    count = 0
+    """Move the stamp of one frame in ``every``."""
+    numbers = count(1)
 
-    def corrupt(frame: HandFrame) -> Sequence[HandFrame]:
-        nonlocal count
-        count += 1
-        if count % every == 0:
+    def corrupt(frame: HandFrame) -> list[HandFrame]:
+        if next(numbers) % every == 0:
             frame.header.stamp = time_message(nanoseconds(frame.header.stamp) + by)
         return [frame]
 
     return corrupt
 
 
-def _jumping(graph: LiveGraph) -> Outcome:
-    def jump(by: int) -> Callable[[], str]:
-        def fault() -> str:
-            graph.offset += by
-            return "a new stream began at each jump"
+def jump_stamps(graph: LiveGraph) -> Outcome:
+    """Let the stamps of all frames jump an hour ahead, later an hour back."""
 
-        return fault
+    def fault(by: int) -> str:
+        graph.offset += by
+        return "a new stream began at each jump"
 
-    outcomes = [survive(graph, jump(by)) for by in (HOUR, -HOUR)]
-    slowest = max(outcomes, key=lambda outcome: outcome.again or 0.0)
-    return Outcome(slowest.happened, slowest.again, slowest.lost)
+    outcomes = [survive(graph, partial(fault, by)) for by in (HOUR, -HOUR)]
+    return max(outcomes, key=lambda outcome: outcome.again or 0.0)
 
 
 def _wrong_type(graph: LiveGraph) -> Outcome:
