@@ -41,7 +41,7 @@ class ParameterSpec:
         name: key in the parameter file.
         default: default value, which also sets the type.
         description: effect and unit, shown in the parameter file and the reference.
-        minimum, maximum: inclusive range of a number.
+        limits: inclusive range of a number.
         choices: allowed values of a string.
         one_or_many: accept a list of strings as well as a string.
         or_number: accept an integer for a string, e.g. a camera's number.
@@ -51,8 +51,7 @@ class ParameterSpec:
     name: str
     default: Value
     description: str
-    minimum: float | None = None
-    maximum: float | None = None
+    limits: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     one_or_many: bool = False
     or_number: bool = False
@@ -69,8 +68,8 @@ class ParameterSpec:
             kind += " or list of strings"
         if self.or_number:
             kind += " or integer"
-        if self.minimum is not None:
-            kind += f" from {self.minimum} to {self.maximum}"
+        if self.limits:
+            kind += f" from {self.limits[0]} to {self.limits[1]}"
         return kind
 
     def descriptor(self) -> ParameterDescriptor:
@@ -81,15 +80,12 @@ class ParameterSpec:
             read_only=not self.changes,
             dynamic_typing=self.one_or_many or self.or_number,
         )
-        if self.minimum is not None and self.maximum is not None:
-            if isinstance(self.default, int):
-                descriptor.integer_range = [
-                    IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum))
-                ]
-            else:
-                descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=float(self.minimum), to_value=float(self.maximum))
-                ]
+        if self.limits and isinstance(self.default, int):
+            low, high = map(int, self.limits)
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
+        elif self.limits:
+            least, most = map(float, self.limits)
+            descriptor.floating_point_range = [FloatingPointRange(from_value=least, to_value=most)]
         return descriptor
 
 

@@ -40,7 +40,7 @@ PARAMETERS = (
         "of A and B",
         one_or_many=True,
     ),
-    ParameterSpec("takes", 6, "number of takes of each gloss by this signer", 1, 1000),
+    ParameterSpec("takes", 6, "number of takes of each gloss by this signer", (1, 1000)),
     ParameterSpec("signer", "", "name of the signer, used for splits by signer"),
     ParameterSpec(
         "out", "recordings", "output folder of the bags; a session resumes from the takes in it"
@@ -48,19 +48,18 @@ PARAMETERS = (
     ParameterSpec(
         "shuffle", True, "shuffle the glosses in each round; false keeps the given order"
     ),
-    ParameterSpec("seed", 0, "random seed of the shuffle", 0, 2**31 - 1),
-    ParameterSpec("countdown", 2.0, "seconds to get ready before each take", 0.0, 60.0),
-    ParameterSpec("signing", 4.0, "longest duration of a take in seconds", 0.5, 60.0),
+    ParameterSpec("seed", 0, "random seed of the shuffle", (0, 2**31 - 1)),
+    ParameterSpec("countdown", 2.0, "seconds to get ready before each take", (0.0, 60.0)),
+    ParameterSpec("signing", 4.0, "longest duration of a take in seconds", (0.5, 60.0)),
     ParameterSpec(
-        "away", 0.6, "seconds without a hand that end a take early; 0.0 disables this", 0.0, 10.0
+        "away", 0.6, "seconds without a hand that end a take early; 0.0 disables this", (0.0, 10.0)
     ),
-    ParameterSpec("rest", 1.0, "seconds of rest after each take", 0.0, 60.0),
+    ParameterSpec("rest", 1.0, "seconds of rest after each take", (0.0, 60.0)),
     ParameterSpec(
         "silence",
         2.0,
         "seconds without a frame after which the session waits for the sensor",
-        0.2,
-        60.0,
+        (0.2, 60.0),
     ),
     ParameterSpec(
         "images",

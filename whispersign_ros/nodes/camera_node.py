@@ -39,17 +39,16 @@ PARAMETERS = (
         or_number=True,
     ),
     ParameterSpec(
-        "width", 1280, "requested width in pixels; 0 keeps the camera's default", 0, 16384
+        "width", 1280, "requested width in pixels; 0 keeps the camera's default", (0, 16384)
     ),
     ParameterSpec(
-        "height", 720, "requested height in pixels; 0 keeps the camera's default", 0, 16384
+        "height", 720, "requested height in pixels; 0 keeps the camera's default", (0, 16384)
     ),
     ParameterSpec(
         "frame_rate",
         30.0,
         "requested frame rate of a camera, or frame rate of a folder of images, in Hz",
-        1.0,
-        240.0,
+        (1.0, 240.0),
     ),
     ParameterSpec(
         "pixel_format", "MJPG", "requested pixel format (FourCC); empty keeps the camera's default"
@@ -66,8 +65,7 @@ PARAMETERS = (
         "field_of_view",
         60.0,
         "field of view in degrees along the longer side of the image; used without a calibration",
-        10.0,
-        170.0,
+        (10.0, 170.0),
     ),
     ParameterSpec(
         "calibration",
@@ -79,8 +77,7 @@ PARAMETERS = (
         0.0,
         "distance in meters from the signer's wrist to the middle knuckle; 0.0 uses the "
         "detector's estimate",
-        0.0,
-        0.2,
+        (0.0, 0.2),
     ),
     ParameterSpec(
         "model_file",
@@ -91,24 +88,21 @@ PARAMETERS = (
         "detection",
         0.5,
         "lowest confidence at which a hand is detected in a whole image",
-        0.05,
-        1.0,
+        (0.05, 1.0),
     ),
-    ParameterSpec("presence", 0.5, "lowest confidence at which a hand stays tracked", 0.05, 1.0),
+    ParameterSpec("presence", 0.5, "lowest confidence at which a hand stays tracked", (0.05, 1.0)),
     ParameterSpec(
         "tracking",
         0.5,
         "lowest overlap of a hand between two images at which tracking continues",
-        0.05,
-        1.0,
+        (0.05, 1.0),
     ),
     ParameterSpec(
         "search",
         0.1,
         "seconds between searches for a hand that has been absent for long; 0.0 searches every "
         "image",
-        0.0,
-        10.0,
+        (0.0, 10.0),
     ),
     ParameterSpec(
         "every_frame",
@@ -126,8 +120,7 @@ PARAMETERS = (
         "wait_timeout",
         60.0,
         "seconds to wait for these subscribers; playback then starts anyway",
-        0.0,
-        3600.0,
+        (0.0, 3600.0),
     ),
     *SHARED_PARAMETERS,
 )

@@ -42,8 +42,7 @@ PARAMETERS = (
         "input_timeout",
         1.0,
         "seconds without hands/features after which a held command stops; 0.0 disables this",
-        0.0,
-        60.0,
+        (0.0, 60.0),
     ),
     ParameterSpec(
         "recognizer",
@@ -55,16 +54,14 @@ PARAMETERS = (
         "recognizer_timeout",
         3.0,
         "seconds without these diagnostics (sent every second) after which a held command stops",
-        1.5,
-        60.0,
+        (1.5, 60.0),
     ),
     ParameterSpec(
         "max_age",
         5.0,
         "age in seconds, measured from a sign's end, above which the sign is ignored; 0.0 "
         "disables this",
-        0.0,
-        60.0,
+        (0.0, 60.0),
     ),
 )
 

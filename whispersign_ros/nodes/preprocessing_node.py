@@ -29,8 +29,7 @@ PARAMETERS = (
         "idle_timeout",
         1.0,
         "seconds without a message after which buffered features are published",
-        0.05,
-        60.0,
+        (0.05, 60.0),
     ),
 )
 

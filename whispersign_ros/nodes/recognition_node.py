@@ -32,56 +32,37 @@ from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 from whispersign_ros.recognition.action_server import RecognizeServer
 from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
 
-_DEFAULTS = RecognizerOptions()
+
+def _option(name: str, description: str, limits: tuple[float, float]) -> ParameterSpec:
+    return ParameterSpec(name, getattr(RecognizerOptions(), name), description, limits)
+
 
 # Parameters with the names of RecognizerOptions.
 ENDPOINTS = (
-    ParameterSpec(
+    _option(
         "early_absent_timeout",
-        _DEFAULTS.early_absent_timeout,
         "seconds without a hand after which glosses the network is certain of become final",
-        0.05,
-        10.0,
+        (0.05, 10.0),
     ),
-    ParameterSpec(
+    _option(
         "early_rest_timeout",
-        _DEFAULTS.early_rest_timeout,
         "seconds of resting hands after which glosses the network is certain of become final",
-        0.05,
-        10.0,
+        (0.05, 10.0),
     ),
-    ParameterSpec(
-        "absent_timeout",
-        _DEFAULTS.absent_timeout,
-        "seconds without a hand that end an utterance",
-        0.05,
-        10.0,
-    ),
-    ParameterSpec(
+    _option("absent_timeout", "seconds without a hand that end an utterance", (0.05, 10.0)),
+    _option(
         "trailing_silence_timeout",
-        _DEFAULTS.trailing_silence_timeout,
         "seconds of resting hands without a further gloss that end an utterance, once it has a "
         "gloss",
-        0.05,
-        10.0,
+        (0.05, 10.0),
     ),
-    ParameterSpec(
+    _option(
         "max_length",
-        _DEFAULTS.max_length,
         "longest utterance in seconds; a longer one is cut between two glosses",
-        1.5,
-        60.0,
+        (1.5, 60.0),
     ),
-    ParameterSpec(
-        "chunk", _DEFAULTS.chunk, "steps (of 4 frames) decoded at a time for partial results", 1, 64
-    ),
-    ParameterSpec(
-        "min_confidence",
-        _DEFAULTS.min_confidence,
-        "lowest confidence of a gloss published on gloss",
-        0.0,
-        1.0,
-    ),
+    _option("chunk", "steps (of 4 frames) decoded at a time for partial results", (1, 64)),
+    _option("min_confidence", "lowest confidence of a gloss published on gloss", (0.0, 1.0)),
 )
 PARAMETERS = (
     MODEL,
@@ -91,17 +72,16 @@ PARAMETERS = (
         "device of the network; auto uses a GPU if there is one (an .onnx needs onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
-    ParameterSpec("threads", 1, "CPU threads of the network", 1, 64),
+    ParameterSpec("threads", 1, "CPU threads of the network", (1, 64)),
     *ENDPOINTS,
     ParameterSpec(
         "idle_timeout",
         2.0,
         "seconds without features that end an utterance; must exceed preprocessing_node's",
-        0.05,
-        60.0,
+        (0.05, 60.0),
     ),
     ParameterSpec(
-        "queue_size", 1200, "steps of features that can wait for the network", 60, 100_000
+        "queue_size", 1200, "steps of features that can wait for the network", (60, 100_000)
     ),
     AUTOSTART,
 )

@@ -37,10 +37,9 @@ PARAMETERS = (
         "clock",
         0.0,
         "rate in Hz at which the playback time is published on /clock; 0.0 publishes no clock",
-        0.0,
-        1000.0,
+        (0.0, 1000.0),
     ),
-    ParameterSpec("pause", 0.0, "seconds between two bags", 0.0, 3600.0),
+    ParameterSpec("pause", 0.0, "seconds between two bags", (0.0, 3600.0)),
     ParameterSpec(
         "exit_at_end", True, "exit after the last frame; false keeps the node running idle"
     ),

@@ -18,9 +18,12 @@ from whispersign_ros.simulation.unicycle import Pose, Unicycle
 PARAMETERS = (
     ParameterSpec("stamped", False, "subscribe to cmd_vel as TwistStamped; false: Twist"),
     ParameterSpec(
-        "command_timeout", 0.5, "seconds without a command after which the robot stops", 0.05, 60.0
+        "command_timeout",
+        0.5,
+        "seconds without a command after which the robot stops",
+        (0.05, 60.0),
     ),
-    ParameterSpec("publish_rate", 20.0, "poses per second", 1.0, 200.0),
+    ParameterSpec("publish_rate", 20.0, "poses per second", (1.0, 200.0)),
     ParameterSpec(
         "frame_id",
         "odom",

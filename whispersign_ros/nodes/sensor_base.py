@@ -29,21 +29,19 @@ SHARED_PARAMETERS = (
         "frame_id of the headers; x points to the signer's right, y up, z toward the signer",
     ),
     ParameterSpec(
-        "retry", 0.5, "seconds before the first attempt to reconnect to a lost sensor", 0.05, 60.0
+        "retry", 0.5, "seconds before the first attempt to reconnect to a lost sensor", (0.05, 60.0)
     ),
     ParameterSpec(
         "longest_retry",
         8.0,
         "upper limit in seconds of this delay, which doubles with every attempt",
-        0.05,
-        600.0,
+        (0.05, 600.0),
     ),
     ParameterSpec(
         "silence",
         2.0,
         "seconds without a frame after which the sensor is reported as silent",
-        0.2,
-        60.0,
+        (0.2, 60.0),
     ),
     AUTOSTART,
 )

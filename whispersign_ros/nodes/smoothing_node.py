@@ -24,8 +24,8 @@ from whispersign_ros.node.stream_monitor import SequenceTracker
 FIELDS = ("min_cutoff", "beta", "d_cutoff", "window_size")  # of Smoothing, taken as parameters
 
 
-def _field(name: str, description: str, minimum: float, maximum: float) -> ParameterSpec:
-    return ParameterSpec(name, getattr(Smoothing(), name), description, minimum, maximum)
+def _field(name: str, description: str, limits: tuple[float, float]) -> ParameterSpec:
+    return ParameterSpec(name, getattr(Smoothing(), name), description, limits)
 
 
 PARAMETERS = (
@@ -37,12 +37,14 @@ PARAMETERS = (
         "filter; model selects the one the model was trained with and ignores the parameters below",
         choices=("model", "none", "one_euro", "moving_average"),
     ),
-    _field("min_cutoff", "one_euro: cutoff frequency in Hz for a hand at rest", 0.01, 100.0),
+    _field("min_cutoff", "one_euro: cutoff frequency in Hz for a hand at rest", (0.01, 100.0)),
     _field(
-        "beta", "one_euro: increase of the cutoff frequency with speed, in Hz per m/s", 0.0, 1000.0
+        "beta",
+        "one_euro: increase of the cutoff frequency with speed, in Hz per m/s",
+        (0.0, 1000.0),
     ),
-    _field("d_cutoff", "one_euro: cutoff frequency in Hz for the speed estimate", 0.01, 100.0),
-    _field("window_size", "moving_average: number of frames averaged", 1, 100),
+    _field("d_cutoff", "one_euro: cutoff frequency in Hz for the speed estimate", (0.01, 100.0)),
+    _field("window_size", "moving_average: number of frames averaged", (1, 100)),
 )
 
 

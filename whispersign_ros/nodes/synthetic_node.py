@@ -35,19 +35,18 @@ PARAMETERS = (
         "sentences",
         one_or_many=True,
     ),
-    ParameterSpec("sentence_length", 3, "glosses in a random sentence", 1, 20),
-    ParameterSpec("sentences", 0, "number of sentences; 0 signs without end", 0, 1_000_000),
-    ParameterSpec("seed", 0, "random seed of the signer and of all variation", 0, 2**31 - 1),
+    ParameterSpec("sentence_length", 3, "glosses in a random sentence", (1, 20)),
+    ParameterSpec("sentences", 0, "number of sentences; 0 signs without end", (0, 1_000_000)),
+    ParameterSpec("seed", 0, "random seed of the signer and of all variation", (0, 2**31 - 1)),
     ParameterSpec(
         "sensor", "leap", "simulated sensor; ideal publishes exact positions", choices=SENSORS
     ),
-    ParameterSpec("frame_rate", 60.0, "frame rate of the simulated sensor in Hz", 5.0, 240.0),
+    ParameterSpec("frame_rate", 60.0, "frame rate of the simulated sensor in Hz", (5.0, 240.0)),
     ParameterSpec(
         "noise",
         -1.0,
         "standard deviation of joint positions in meters; a negative value uses the sensor's own",
-        -1.0,
-        0.1,
+        (-1.0, 0.1),
     ),
     ParameterSpec(
         "prompted",

@@ -24,7 +24,9 @@ from whispersign_ros.playback.clock_publisher import ClockPublisher
 
 # Parameters that every node with a player has.
 SHARED_PARAMETERS = (
-    ParameterSpec("playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", 0.01, 100.0),
+    ParameterSpec(
+        "playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", (0.01, 100.0)
+    ),
     ParameterSpec(
         "frame_id", "", "frame_id of the headers; empty uses the recording's, or 'hands'"
     ),
@@ -38,15 +40,13 @@ SHARED_PARAMETERS = (
         "wait_timeout",
         60.0,
         "seconds to wait for these subscribers; playback then starts anyway",
-        0.0,
-        3600.0,
+        (0.0, 3600.0),
     ),
     ParameterSpec(
         "start_delay",
         0.5,
         "seconds between the arrival of these subscribers and the first frame",
-        0.0,
-        3600.0,
+        (0.0, 3600.0),
     ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")

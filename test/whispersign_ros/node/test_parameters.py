@@ -49,8 +49,8 @@ SENSORS = (
     "leap_node",
 )  # read in part only with hardware; test_configuration finds the rest
 PARAMETERS = (
-    ParameterSpec("speed", 1.0, "metres per second", 0.5, 2.0),
-    ParameterSpec("count", 3, "how many", 1, 5),
+    ParameterSpec("speed", 1.0, "metres per second", (0.5, 2.0)),
+    ParameterSpec("count", 3, "how many", (1, 5)),
     ParameterSpec("kind", "a", "which", choices=("a", "b")),
     ParameterSpec("paths", "", "where", one_or_many=True),
     ParameterSpec("words", ["x"], "some words"),
@@ -227,8 +227,8 @@ def test_defaults_survive_json():
 
 CHANGING = (
     ParameterSpec("name", "a", "which", choices=("a", "b", "c"), changes=True),
-    ParameterSpec("other", 1, "how many", 0, 9, changes=True),
-    ParameterSpec("fixed", 1, "how many", 0, 9),
+    ParameterSpec("other", 1, "how many", (0, 9), changes=True),
+    ParameterSpec("fixed", 1, "how many", (0, 9)),
 )
 
 
