@@ -73,16 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--{given[0]}", "is for --drive", "add --drive")
     if arguments.drive:
         return _drive(arguments)
-    from whispersign_ros.demo.graph_demo import DemoOptions, demonstrate
+    from whispersign_ros.demo.graph_demo import demonstrate
 
     return demonstrate(
-        DemoOptions(
-            arguments.model,
-            tuple(arguments.bag or [DEMO_BAG]),
-            arguments.domain_id,
-            arguments.verbose,
-            arguments.json,
-        )
+        arguments.model,
+        arguments.bag or [DEMO_BAG],
+        arguments.domain_id,
+        arguments.verbose,
+        arguments.json,
     )
 
 

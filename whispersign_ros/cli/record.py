@@ -84,29 +84,17 @@ def _add_session_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the session and return its exit code."""
-    from whispersign_ros.graph.recording_graph import RecordOptions, record
+    from whispersign_ros.graph.recording_graph import record
 
-    session = {
-        "glosses": arguments.glosses,
-        "takes": arguments.takes,
-        "out": str(arguments.out),
-        "shuffle": not arguments.in_order,
-        "seed": arguments.seed,
-        "countdown": arguments.countdown,
-        "signing": arguments.signing,
-        "away": arguments.away,
-        "rest": arguments.rest,
-        "images": arguments.images,
-    }
-    sensor = {"input": arguments.input} if arguments.input is not None else {}
+    names = ("glosses", "takes", "seed", "countdown", "signing", "away", "rest", "images")
+    session = {name: getattr(arguments, name) for name in names}
+    session |= {"out": str(arguments.out), "shuffle": not arguments.in_order}
     return record(
-        RecordOptions(
-            arguments.source,
-            arguments.signer,
-            session,
-            sensor,
-            arguments.seed,
-            arguments.domain_id,
-            arguments.verbose,
-        )
+        arguments.source,
+        arguments.signer,
+        session,
+        {"input": arguments.input} if arguments.input is not None else {},
+        arguments.seed,
+        arguments.domain_id,
+        arguments.verbose,
     )

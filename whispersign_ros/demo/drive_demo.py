@@ -59,7 +59,9 @@ class DriveOptions:
         glosses: what the synthetic signer signs; the hands leave the view after each.
         signer: seed of the synthetic signer.
         picture: file for a plot of the robot's trajectory; None writes none.
-        domain, verbose, json: as in ``DemoOptions``.
+        domain: ROS domain id; None takes a free one.
+        verbose: show what the nodes log.
+        json: file for what the robot did; None writes none.
     """
 
     model: Path

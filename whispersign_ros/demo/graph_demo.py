@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from whispersign_model.errors import RecordingError
@@ -24,33 +23,27 @@ from whispersign_ros.nodes.replay_node import read_hands
 EXIT_WRONG = 1
 
 
-@dataclass(frozen=True)
-class DemoOptions:
-    """Options of ``whispersign demo``.
+def demonstrate(
+    model: Path,
+    bags: Sequence[Path],
+    domain: int | None = None,
+    verbose: bool = False,
+    out: Path | None = None,
+) -> int:
+    """Play bags through the graph and print glosses; return 0 if all are as labelled, else 1.
 
-    Attributes:
+    Args:
         model: checkpoint.
         bags: annotated bags, or folders of them.
         domain: ROS domain id; None takes a free one.
         verbose: show what the nodes log.
-        json: file for the glosses recognised in each recording; None writes none.
-    """
-
-    model: Path
-    bags: tuple[Path, ...]
-    domain: int | None = None
-    verbose: bool = False
-    json: Path | None = None
-
-
-def demonstrate(options: DemoOptions) -> int:
-    """Play bags through the graph and print glosses; return 0 if all are as labelled, else 1.
+        out: JSON file for the glosses recognised in each recording; None writes none.
 
     Raises:
         WhisperSignError: model or recordings cannot be used, or a node failed.
     """
-    recordings = read_labelled(find_bags(options.bags))
-    metadata = read_metadata(options.model)
+    recordings = read_labelled(find_bags(bags))
+    metadata = read_metadata(model)
     _check_known(recordings, metadata)
     seconds = sum(recording.duration for recording in recordings)
     what = recordings[0].name if len(recordings) == 1 else f"{len(recordings)} recordings"
@@ -60,13 +53,14 @@ def demonstrate(options: DemoOptions) -> int:
         f"model {metadata.model_id}",
         flush=True,
     )
-    recognised = _play(options, recordings)
-    if options.json is not None:
+    with monitored(domain, verbose) as monitor:
+        recognised = _play(monitor, model, bags, recordings)
+    if out is not None:
         clips = [
             {"name": recording.name, "signed": recording.glosses, "recognized": glosses}
             for recording, glosses in zip(recordings, recognised)
         ]
-        replace_file(options.json, json.dumps(clips, indent=1).encode())
+        replace_file(out, json.dumps(clips, indent=1).encode())
     if len(recordings) == 1:
         return _compare(recordings[0].glosses, recognised[0])
     return _count(recordings, recognised)
@@ -103,24 +97,17 @@ def read_labelled(bags: Sequence[Path]) -> list[Recording]:
     return recordings
 
 
-def _play(options: DemoOptions, recordings: Sequence[Recording]) -> list[list[str]]:
+def _play(
+    monitor: GraphMonitor, model: Path, bags: Sequence[Path], recordings: Sequence[Recording]
+) -> list[list[str]]:
     """Play the recordings and return the glosses recognised in each."""
-    with monitored(options.domain, options.verbose) as monitor:
-        results = _Results(monitor, recordings)
-        for executable in GRAPH:
-            monitor.children.start(executable, {"model": str(options.model)})
-        monitor.children.start(
-            "replay_node",
-            {
-                "bag": [str(bag) for bag in options.bags],
-                "wait_for": [*GRAPH, MONITOR],
-                "wait_timeout": START_LIMIT,
-            },
-        )
-        expected = sum(len(recording.glosses) for recording in recordings)
-        monitor.wait_until_played(
-            "replay_node", recordings, lambda: len(monitor.finals) >= expected
-        )
+    results = _Results(monitor, recordings)
+    for executable in GRAPH:
+        monitor.children.start(executable, {"model": str(model)})
+    waits = {"wait_for": [*GRAPH, MONITOR], "wait_timeout": START_LIMIT}
+    monitor.children.start("replay_node", {"bag": [str(bag) for bag in bags], **waits})
+    expected = sum(len(recording.glosses) for recording in recordings)
+    monitor.wait_until_played("replay_node", recordings, lambda: len(monitor.finals) >= expected)
     return results.glosses()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import rclpy
@@ -23,11 +22,18 @@ EXIT_MISSING = 1
 POLL_PERIOD = 0.1  # seconds between two checks of the sensor's process
 
 
-@dataclass(frozen=True)
-class RecordOptions:
-    """Options of ``whispersign record``.
+def record(
+    source: str,
+    signer: str,
+    session: dict[str, Any],
+    sensor: dict[str, Any],
+    seed: int = 0,
+    domain: int | None = None,
+    verbose: bool = False,
+) -> int:
+    """Run a session; return 0 when all takes are recorded, else 1.
 
-    Attributes:
+    Args:
         source: leap, camera, synthetic, or none for nodes that run already.
         signer: name of the signer; "" with source synthetic names it by the seed.
         session: parameters of annotation_node besides the signer.
@@ -35,38 +41,24 @@ class RecordOptions:
         seed: of the synthetic signer.
         domain: ROS domain id; None takes a free one, or with source none the environment's.
         verbose: show what the nodes log.
-    """
-
-    source: str
-    signer: str
-    session: dict[str, Any]
-    sensor: dict[str, Any]
-    seed: int = 0
-    domain: int | None = None
-    verbose: bool = False
-
-
-def record(options: RecordOptions) -> int:
-    """Run a session; return 0 when all takes are recorded, else 1.
 
     Raises:
         WhisperSignError: an option is at fault, or the sensor's node failed.
     """
-    signer, sensor = options.signer, options.sensor
-    if options.source == "synthetic":
-        signer = signer or f"synthetic{options.seed}"
-        sensor = sensor | {"prompted": True, "seed": options.seed}
-        for prompt in options.session["glosses"]:
+    if source == "synthetic":
+        signer = signer or f"synthetic{seed}"
+        sensor = sensor | {"prompted": True, "seed": seed}
+        for prompt in session["glosses"]:
             for gloss in glosses_of(prompt):
                 default_lexicon().sign(gloss)
     elif not signer:
         raise ConfigError("--signer", "is missing", "name the signer: data sets are split by it")
-    if options.source != "none" or options.domain is not None:
-        isolate(os.environ, options.domain)
-    with Children(options.verbose) as children:
-        if options.source != "none":
-            children.start(f"{options.source}_node", sensor)
-        return _run_session(children, options.session | {"signer": signer}, options.verbose)
+    if source != "none" or domain is not None:
+        isolate(os.environ, domain)
+    with Children(verbose) as children:
+        if source != "none":
+            children.start(f"{source}_node", sensor)
+        return _run_session(children, session | {"signer": signer}, verbose)
 
 
 def _run_session(children: Children, parameters: dict[str, Any], verbose: bool) -> int:

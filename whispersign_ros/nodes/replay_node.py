@@ -17,7 +17,7 @@ from whispersign_model.recordings.recording import Recording
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.playback.clock_publisher import ClockPublisher
-from whispersign_ros.playback.player import SHARED_PARAMETERS, Player, PlayerOptions, shared_options
+from whispersign_ros.playback.player import SHARED_PARAMETERS, Player
 
 PARAMETERS = (
     ParameterSpec(
@@ -79,19 +79,15 @@ class ReplayNode(Node):
         bags = find_bags(Path(path).expanduser() for path in given)
         first = read_hands(bags[0])  # a bag that cannot be read is a fault at the start
         self.diagnostics = Diagnostics(self)
-        options = PlayerOptions(
-            restamp=values["restamp"],
-            one_stream=False,
-            pause=values["pause"],
-            **shared_options(values),
-        )
         self._player = Player(
             self,
-            options,
+            values,
             _recordings(first, bags, values["loop"]),
             self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
-            ClockPublisher(self, values["clock"]),
+            restamp=values["restamp"],
+            pause=values["pause"],
+            clock=ClockPublisher(self, values["clock"]),
         )
         self._player.start()
 

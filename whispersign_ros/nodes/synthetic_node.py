@@ -23,7 +23,7 @@ from whispersign_msgs.msg import Prompt
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.playback.player import SHARED_PARAMETERS, Player, PlayerOptions, shared_options
+from whispersign_ros.playback.player import SHARED_PARAMETERS, Player
 
 REACTION = 0.2  # seconds without hands before and after a sign that was asked for
 AWAY = 0.1  # seconds between two looks whether one is
@@ -89,12 +89,6 @@ class SyntheticNode(Node):
         for gloss in sentence:
             signer.lexicon.sign(gloss)
         self.diagnostics = Diagnostics(self)
-        options = PlayerOptions(
-            restamp=True,
-            one_stream=True,
-            pause=1.0 / values["frame_rate"],
-            **shared_options(values),
-        )
         if values["prompted"]:
             recordings = Prompted(self, signer).recordings()
         else:
@@ -102,10 +96,12 @@ class SyntheticNode(Node):
             recordings = _sentences(signer, sentence, length, number)
         self._player = Player(
             self,
-            options,
+            values,
             recordings,
             self.diagnostics,
             on_end if values["exit_at_end"] else lambda: None,
+            one_stream=True,
+            pause=1.0 / values["frame_rate"],
         )
         self._player.start()
 

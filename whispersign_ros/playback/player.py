@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.duration import Duration
@@ -55,35 +54,6 @@ UNREADABLE_PAUSE = 1.0  # seconds; a loop over nothing readable must not spin
 LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
 
 
-@dataclass(frozen=True)
-class PlayerOptions:
-    """How recordings are played.
-
-    Attributes:
-        playback_speed: seconds of the recording per second; stamps keep the recorded spacing.
-        restamp: the first stamp of a recording becomes the time at which it is sent.
-        one_stream: recordings follow each other as one stream; otherwise each begins at
-            sequence 0, which resets every node downstream.
-        pause: seconds between two recordings.
-        frame_id, wait_for, wait_timeout, start_delay: see ``PARAMETERS``.
-    """
-
-    playback_speed: float
-    restamp: bool
-    one_stream: bool
-    pause: float
-    frame_id: str
-    wait_for: tuple[str, ...]
-    wait_timeout: float
-    start_delay: float
-
-
-def shared_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of ``PlayerOptions`` that ``PARAMETERS`` give."""
-    shared = {name: values[name] for name in (setting.name for setting in SHARED_PARAMETERS)}
-    return shared | {"wait_for": tuple(filter(None, shared["wait_for"]))}
-
-
 class Player:
     """Publishes recordings frame by frame.
 
@@ -92,25 +62,35 @@ class Player:
 
     Args:
         node: owns the publishers.
-        options: see ``PlayerOptions``.
+        values: by name, those of ``SHARED_PARAMETERS`` at least.
         recordings: called in order, each for the recording to play next; may be endless.
         diagnostics: told what is played and what fails.
         on_end: called once after the last frame has been delivered.
+        restamp: the first stamp of a recording becomes the time at which it is sent.
+        one_stream: recordings follow each other as one stream; otherwise each begins at
+            sequence 0, which resets every node downstream.
+        pause: seconds between two recordings.
         clock: told when a recording begins.
     """
 
     def __init__(
         self,
         node: Node,
-        options: PlayerOptions,
+        values: Mapping[str, Any],
         recordings: Iterable[Callable[[], Recording]],
         diagnostics: Diagnostics,
         on_end: Callable[[], None],
+        *,
+        restamp: bool = True,
+        one_stream: bool = False,
+        pause: float = 0.0,
         clock: ClockPublisher | None = None,
     ) -> None:
         self._clock = clock
         self._node = node
-        self._options = options
+        self._values = values
+        self._speed: float = values["playback_speed"]
+        self._restamp, self._one_stream, self._pause = restamp, one_stream, pause
         self._recordings = recordings
         self._diagnostics = diagnostics
         self._on_end = on_end
@@ -143,14 +123,15 @@ class Player:
             self._thread.join()
 
     def _run(self) -> None:
-        options = self._options
-        wait_for_listeners(self._node, options.wait_for, options.wait_timeout, self._stop)
-        self._stop.wait(options.start_delay)
+        values = self._values
+        names = set(filter(None, values["wait_for"]))
+        wait_for_listeners(self._node, names, values["wait_timeout"], self._stop)
+        self._stop.wait(values["start_delay"])
         for recording in self._read_on():
             if self._stop.is_set():
                 return
             self._play(recording)
-            if self._stop.wait(self._options.pause):
+            if self._stop.wait(self._pause):
                 return
         self._frames.wait_for_all_acked(timeout=LAST_DELIVERY)
         self._annotations.wait_for_all_acked(timeout=LAST_DELIVERY)
@@ -176,7 +157,7 @@ class Player:
             self._node.get_logger().warning(f"{name}: holds no frame, nothing to play")
             return
         self._diagnostics.show("recording", name)
-        if not self._options.one_stream:
+        if not self._one_stream:
             self._sequence = 0
         if self._jumped.is_set():
             self._follow_clock()
@@ -184,15 +165,13 @@ class Player:
         labels = _labels(recording, shift, self._frame_id(recording))
         if self._clock is not None:
             first, last = (int(recording.stamps[place]) + shift for place in (0, -1))
-            self._clock.begin(first, last, self._options.playback_speed)
+            self._clock.begin(first, last, self._speed)
         begin = time.monotonic()
         for index, stamp in enumerate(recording.stamps.tolist()):
-            elapsed = (
-                (stamp - int(recording.stamps[0])) / NANOSECONDS / self._options.playback_speed
-            )
+            elapsed = (stamp - int(recording.stamps[0])) / NANOSECONDS / self._speed
             if self._stop.wait(max(0.0, begin + elapsed - time.monotonic())):
                 return
-            if self._jumped.is_set() and self._options.restamp:
+            if self._jumped.is_set() and self._restamp:
                 self._follow_clock()
                 shift = self._now() - stamp
                 labels = [
@@ -215,14 +194,14 @@ class Player:
         self._sequence = self._last_stamp = 0
 
     def _frame_id(self, recording: Recording) -> str:
-        return self._options.frame_id or recording.meta.get("frame_id", "hands")
+        return self._values["frame_id"] or recording.meta.get("frame_id", "hands")
 
     def _shift(self, recording: Recording) -> int:
         """Nanoseconds to add to the recorded stamps; stamps never step back when restamping."""
-        if not self._options.restamp:
+        if not self._restamp:
             return 0
         now = self._now()
-        pause = max(1, int(self._options.pause * NANOSECONDS))
+        pause = max(1, int(self._pause * NANOSECONDS))
         start = max(now, self._last_stamp + pause) if self.sent else now
         return start - int(recording.stamps[0])
 
