@@ -7,7 +7,7 @@ import os
 import pytest
 
 from whispersign_ros.graph import recording_graph
-from whispersign_ros.graph.recording_graph import RecordOptions, record
+from whispersign_ros.graph.recording_graph import record
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def started(monkeypatch):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_made_up_person_is_that_of_the_seed(started, seed):
-    assert record(RecordOptions("synthetic", "", {"glosses": ["HELLO"]}, {}, seed)) == 0
+    assert record("synthetic", "", {"glosses": ["HELLO"]}, {}, seed) == 0
     assert started["synthetic_node"] == {"prompted": True, "seed": seed}
     assert started["session"] == {"glosses": ["HELLO"], "signer": f"synthetic{seed}"}
 
 
 def test_nodes_that_run_already_are_recorded_in_their_domain(started, monkeypatch):
     monkeypatch.setenv("ROS_DOMAIN_ID", "7")
-    assert record(RecordOptions("none", "anna", {"glosses": ["HELLO"]}, {})) == 0
+    assert record("none", "anna", {"glosses": ["HELLO"]}, {}) == 0
     assert started == {"session": {"glosses": ["HELLO"], "signer": "anna"}}
     assert os.environ["ROS_DOMAIN_ID"] == "7"
