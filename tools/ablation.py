@@ -6,8 +6,6 @@ all that are done in the folder; those are kept. ``whole``, ``whole 1`` and ``wh
 chance alone.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import json

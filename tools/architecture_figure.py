@@ -1,7 +1,5 @@
 """Draw docs/figures/architecture.svg: the data's way through the network, with shapes."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import NamedTuple

@@ -7,8 +7,6 @@ mirrors the source tree, so a source file names its tests: those of ``a/b/name.p
 passed, or there was nothing to run; 1: a test failed.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 ``python tools/curves_figure.py OUT.svg "LABEL=RUN" ...``
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every node with what it listens to, publishes and serves, as the ROS graph shows it."""
 
-from __future__ import annotations
-
 import configparser
 import os
 import re

@@ -6,8 +6,6 @@ of the bundle, which is a plain zip of them: this gets that wheel with pip, for 
 processor, takes them out and writes the bundle. The file appears whole or not at all.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import os

@@ -5,8 +5,6 @@ key_tables.py           # update the page
 key_tables.py --check   # report a stale page; exit code 1
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

@@ -5,8 +5,6 @@ message_tables.py           # update the page
 message_tables.py --check   # report a stale page; exit code 1
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

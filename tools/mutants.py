@@ -7,8 +7,6 @@ all are killed, but for those whose survival the list explains; 1: not so; 2: th
 or the tests fail before anything is broken.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

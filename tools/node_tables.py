@@ -5,8 +5,6 @@ node_tables.py           # update both files
 node_tables.py --check   # report stale files; exit code 1
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 For tools/ablation.py. Both take the recordings of all archives in a folder but those that test.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -10,8 +10,6 @@ the CPU time of a picture is what can be compared. The second prints the glosses
 the word error rate over all. The third tells how many hands are found, and how far off.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys

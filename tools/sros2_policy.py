@@ -5,8 +5,6 @@ sros2_policy.py                  # all nodes in the root namespace, enclaves /wh
 sros2_policy.py robot1 > FILE    # those of a robot in a namespace, enclaves /robot1/NODE
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree

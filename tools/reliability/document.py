@@ -1,7 +1,5 @@
 """Put generated lines between two markers of a document; what is around them is by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 one of the words.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A made-up person before a sensor at 60 Hz, whose stream can be corrupted in any way."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

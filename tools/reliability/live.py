@@ -1,7 +1,5 @@
 """The live graph as processes with a synthetic signer as its source, to inject faults into."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence

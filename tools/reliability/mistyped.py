@@ -1,7 +1,5 @@
 """A process that publishes texts on the topic of hands."""
 
-from __future__ import annotations
-
 import time
 
 import rclpy

@@ -1,7 +1,5 @@
 """Nodes that die, are held up, or lose their model."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from functools import partial

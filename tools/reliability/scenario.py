@@ -1,7 +1,5 @@
 """What a scenario is, what comes of it, and how a fault of a running graph is judged."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 ``python -m reliability.soak --minutes 30``, or ``make soak``.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

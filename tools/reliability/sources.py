@@ -1,7 +1,5 @@
 """Sources that die or loop, clocks that jump, full disks, starved pipelines: a graph for each."""
 
-from __future__ import annotations
-
 import resource
 import threading
 import time

@@ -1,7 +1,5 @@
 """A process that listens to every topic of the graph, reliably, and never reads."""
 
-from __future__ import annotations
-
 import time
 
 import rclpy

@@ -1,7 +1,5 @@
 """Streams of frames that no healthy sensor sends, and publishers that do not belong."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The real nodes process a synthetic signer in real time. A monitor records when r
 Recognising the same features once more tells which frame caused each result.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise

@@ -4,8 +4,6 @@ Synthetic signers alternate GO and STOP before the real nodes, ``command_node`` 
 monitor takes the robot's place and records when the stop messages arrive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

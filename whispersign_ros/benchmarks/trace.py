@@ -1,7 +1,5 @@
 """Trace of a graph: every feature step and result with its arrival, and the processes' usage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

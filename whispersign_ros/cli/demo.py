@@ -6,8 +6,6 @@ synthetic signer, or of recordings, drive a simulated robot by a commands file. 
 gloss sequence is right, or the robot did what was signed; 1: it is not; 2: something is missing.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

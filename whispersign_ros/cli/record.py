@@ -5,8 +5,6 @@ terminal: r repeats the last take, d discards it, p pauses, n goes to the next, 
 command resumes an interrupted session. Exit code 0: all takes are recorded; 1: some are missing.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Messages of any type, filled from YAML; every type and field is checked first."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """YAML whose values know the line they stand in."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The rules by which signs become commands: a state machine that is given the time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

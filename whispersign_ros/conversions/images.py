@@ -1,7 +1,5 @@
 """Images on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Hands and glosses as markers for RViz and Foxglove."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

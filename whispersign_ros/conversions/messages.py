@@ -1,7 +1,5 @@
 """Conversions between messages and NumPy arrays; the only place that knows message fields."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The commands that a recording should cause: the rules of command_node, applied to labels."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

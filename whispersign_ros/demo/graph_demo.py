@@ -1,7 +1,5 @@
 """Demonstration: play recordings through the live graph and print each recognised gloss."""
 
-from __future__ import annotations
-
 import json
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Plot a robot's trajectory: a text map for the terminal, and an image."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Only launch files import it: it needs the packages ``launch`` and ``launch_ros``.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

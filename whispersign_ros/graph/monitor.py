@@ -1,7 +1,5 @@
 """The running graph seen from outside: a node that records what it publishes and waits for it."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """The graph of a recording session: the sensor's node as a process, annotation_node in this one."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What comes with the package for the demonstration: a small model and a short recording."""
 
-from __future__ import annotations
-
 from whispersign_model.bundled import ASSETS, bundled
 
 DEMO_MODEL = bundled()

@@ -1,7 +1,5 @@
 """Publish a node's ``/diagnostics``: input rate, stamp age, inference time, losses and faults."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """Keep a graph to this machine, apart from every other: a free domain and local discovery."""
 
-from __future__ import annotations
-
 import os
 import random
 import socket

@@ -4,8 +4,6 @@ Importing a node takes about a second. A signal in that time ends the process qu
 been started yet. From then on :mod:`whispersign_ros.node.runner` answers.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Callable

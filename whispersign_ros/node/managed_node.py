@@ -1,7 +1,5 @@
 """Lifecycle nodes that start themselves, and say in one line why a transition failed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Parameter files: a section that names none of our nodes by a slip is refused; what all share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Declare a node's parameters from one table: description, range, and what a rejection says."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -4,8 +4,6 @@ Hands are sent and heard reliably, so that nothing is lost inside the graph; a l
 a best-effort publisher (sensor drivers with "sensor data" profiles) listens best effort instead.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from copy import copy
 from typing import Any

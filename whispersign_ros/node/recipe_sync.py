@@ -1,7 +1,5 @@
 """Keep the nodes before recognition_node in step with the recipe of its model."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Run the nodes of an executable: start, spin, stop on a signal, return an exit code."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import threading

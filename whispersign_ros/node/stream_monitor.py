@@ -1,7 +1,5 @@
 """Monitors of an input stream: sequence restarts, lost messages, and silence."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType, JumpThreshold

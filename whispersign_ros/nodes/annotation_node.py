@@ -1,7 +1,5 @@
 """Node ``annotation_node``: runs a recording session, and writes a bag for each take."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

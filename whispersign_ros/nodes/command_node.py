@@ -1,7 +1,5 @@
 """Node ``command_node``: glosses turned into commands, as a commands file says."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Node ``leap_node``: hands before a Leap Motion, on ``hands/raw``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Executable ``pipeline``: the whole graph in one process, from the same parameter files."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Node ``preprocessing_node``: ``hands/filtered`` turned into ``hands/features``."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from typing import Any

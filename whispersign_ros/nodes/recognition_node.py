@@ -1,7 +1,5 @@
 """Node ``recognition_node``: ``hands/features`` turned into glosses."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path

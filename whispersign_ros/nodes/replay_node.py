@@ -1,7 +1,5 @@
 """Node ``replay_node``: recorded bags on ``hands/raw`` and ``annotation``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path

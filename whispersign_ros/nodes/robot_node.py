@@ -1,7 +1,5 @@
 """Node ``robot_node``: a simulated mobile base, to try commands without a robot."""
 
-from __future__ import annotations
-
 import math
 import time
 from typing import Any

@@ -1,7 +1,5 @@
 """Base of the sensor nodes: publish a reader's observations on ``hands/raw``, from its thread."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

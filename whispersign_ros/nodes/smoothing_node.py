@@ -1,7 +1,5 @@
 """Node ``smoothing_node``: ``hands/raw`` filtered to ``hands/filtered``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 In a recording session the person signs what is asked for, and leaves the labels to the session.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Node ``visualization_node``: hands and glosses as markers, while these have subscribers."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

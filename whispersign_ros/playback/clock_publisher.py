@@ -1,7 +1,5 @@
 """Publish the time of the recording being played on ``/clock``, for nodes with use_sim_time."""
 
-from __future__ import annotations
-
 import threading
 import time
 

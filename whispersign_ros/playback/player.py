@@ -1,7 +1,5 @@
 """Play recordings on ``hands/raw`` and ``annotation`` at their own pace, from a thread."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

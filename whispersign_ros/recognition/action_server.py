@@ -1,7 +1,5 @@
 """Action ``recognize``: the next utterance, or time out, for whoever asks."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """The thread in which recognition runs: features in, results out, in order."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter, deque

@@ -1,7 +1,5 @@
 """What to do after a session: record what is missing, convert, train."""
 
-from __future__ import annotations
-
 import shlex
 from itertools import count
 from pathlib import Path

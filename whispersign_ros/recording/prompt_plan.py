@@ -1,7 +1,5 @@
 """The order of the prompts of a session, and the takes still missing."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Sequence
 from random import Random

@@ -1,7 +1,5 @@
 """The state machine of a recording session, driven by frames, time and commands."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Writes the takes of a session as bags, and publishes their annotations."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable
