@@ -10,8 +10,8 @@ import argparse
 import copy
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,8 @@ from pretraining import BEGINNINGS, beginning
 from torch import Tensor, nn
 
 from whispersign_model.configuration import config_file, load_yaml
-from whispersign_model.crossval.protocol import (
-    RESULT,
-    CrossvalRun,
-    Protocol,
-    chosen_folds,
-    make_dataset,
-    run_fold,
-)
+from whispersign_model.crossval import protocol as folds
+from whispersign_model.crossval.protocol import RESULT, CrossvalRun, Protocol
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.network.attention import SpatialAttention, TemporalAttention
 from whispersign_model.network.config import load_model_config
@@ -171,13 +165,6 @@ VARIATIONS = {
 }
 
 
-@contextmanager
-def _varied(variation: Variation) -> Iterator[None]:
-    with ExitStack() as parts:
-        variation.network(parts)
-        yield
-
-
 def varied_recipe(recipe: TrainingConfig, variation: Variation) -> TrainingConfig:
     """Return the recipe with half its epochs and what the variation changes, validated."""
     values = recipe.model_dump()
@@ -242,21 +229,22 @@ def main(words: Sequence[str]) -> None:
         progress=False,
     )
     recordings = read_archive(plan.archive, protocol.label)
-    [(_, policy)] = chosen_folds(plan, recordings)
+    [(_, policy)] = folds.chosen_folds(plan, recordings)
     for name in given.variations or VARIATIONS:
         variation, folder = VARIATIONS[name], plan.out / _slug(name)
         if (folder / RESULT).exists():
             continue
         smoothing = variation.smoothing or protocol.smoothing
         own = protocol.model_copy(update={"smoothing": smoothing})
-        data = make_dataset(plan.out / f"data_{smoothing}", recordings, policy, own)
+        data = folds.make_dataset(plan.out / f"data_{smoothing}", recordings, policy, own)
         changed = replace(plan, recipe=varied_recipe(recipe, variation), seed=variation.seed)
         if variation.begins:
             start = plan.out / f"begin_{_slug(variation.begins)}"
             start = beginning(plan, recordings, policy, variation.begins, start)
             changed = replace(changed, init=start)
-        with _varied(variation):
-            result = run_fold(changed, data, folder)
+        with ExitStack() as parts:
+            variation.network(parts)
+            result = folds.run_fold(changed, data, folder)
         print(f"{name}: {100 * result['accuracy']:.1f} %", file=sys.stderr, flush=True)
     print("\n".join(table(plan.out)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
@@ -34,7 +35,8 @@ def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def _answer(ablation: ModuleType, name: str) -> torch.Tensor:
     """What a network of this variation says of one clip; weights and clip are always the same."""
-    with ablation._varied(ablation.VARIATIONS[name]):
+    with ExitStack() as parts:
+        ablation.VARIATIONS[name].network(parts)
         torch.manual_seed(0)
         model = WhisperSignModel(ModelConfig().with_vocabulary(3)).eval()
         clip = torch.randn(1, 24, JOINTS, FEATURES, generator=torch.Generator().manual_seed(1))

@@ -26,15 +26,8 @@ from whispersign_msgs.msg import HandFrame
 from whispersign_ros.commands.message_builder import build
 from whispersign_ros.commands.schema import Command, Commands, CommandsFile, Publish, read_commands
 from whispersign_ros.commands.state_machine import State
-from whispersign_ros.demo.expected_commands import (
-    PAUSE,
-    TYPES,
-    Event,
-    changes,
-    drives,
-    expected,
-    speeds,
-)
+from whispersign_ros.demo import expected_commands as rules
+from whispersign_ros.demo.expected_commands import PAUSE, TYPES, Event
 from whispersign_ros.demo.graph_demo import EXIT_WRONG, read_labelled
 from whispersign_ros.demo.trajectory_plot import Mark, draw, text_map
 from whispersign_ros.graph.monitor import MONITOR, START_LIMIT, GraphMonitor, monitored
@@ -123,7 +116,7 @@ def drive(options: DriveOptions) -> int:
             flush=True,
         )
         driven = _play(options, bags, recordings, base)
-    wanted = expected(file.commands, recordings)
+    wanted = rules.expected(file.commands, recordings)
     legs = driven.legs()
     right = _report(wanted, legs, driven.robot, file.commands)
     marks = [Mark(str(leg.event), driven.robot.at(leg.begin), leg.event.begins) for leg in legs]
@@ -238,7 +231,7 @@ class DriveMonitor:
         now = time.monotonic()
         state = _state(message)
         last, self._last = self._last, state
-        for event in changes(last, state) if last is not None else ():
+        for event in rules.changes(last, state) if last is not None else ():
             if self._monitor.source_ended and not event.begins and " " in event.name:
                 continue  # a held command times out because the recordings have ended
             self._events.append((now, event))
@@ -276,10 +269,10 @@ def _report(
 
 def _as_commanded(leg: Leg, command: Command) -> bool:
     """Return whether the robot moved as commanded; a command that moves no base is always right."""
-    message = drives(command)
+    message = rules.drives(command)
     if message is None:
         return True
-    linear, angular = speeds(message)
+    linear, angular = rules.speeds(message)
     ahead = leg.distance * math.copysign(1, linear) >= MIN_DISTANCE or not linear
     turned = leg.turn * math.copysign(1, angular) >= MIN_TURN or not angular
     return ahead and turned

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import yaml
@@ -40,12 +39,7 @@ class Children:
         self._previous = signal.signal(signal.SIGTERM, _interrupt)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         running = [process for process in self._processes.values() if process.poll() is None]
         for process in running:
             process.terminate()

@@ -8,15 +8,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.nodes import (
-    camera_node,
-    leap_node,
-    preprocessing_node,
-    recognition_node,
-    replay_node,
-    smoothing_node,
-    synthetic_node,
-)
+from whispersign_ros.nodes import camera_node, leap_node, replay_node, synthetic_node
+from whispersign_ros.nodes import preprocessing_node as preprocessing
+from whispersign_ros.nodes import recognition_node as recognition
+from whispersign_ros.nodes import smoothing_node as smoothing
 
 SOURCES = {
     "camera": (camera_node.CameraNode, camera_node.PARAMETERS),
@@ -75,29 +70,14 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
     Raises:
         WhisperSignError: a file or parameter is at fault.
     """
-    shared = {"also_known": _all_names(), **arguments}
+    stages = (recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS)
+    tables = [PARAMETERS, *stages, *(table for _, table in SOURCES.values())]
+    # A parameter set without a node's name reaches every node.
+    shared = {"also_known": [spec.name for table in tables for spec in table], **arguments}
     pipeline = Pipeline(**shared)
-    recognition = recognition_node.RecognitionNode(**shared)
-    preprocessing = preprocessing_node.PreprocessingNode(**shared)
-    smoothing = smoothing_node.SmoothingNode(**shared)
-    pipeline.end_when_drained((preprocessing, recognition), end)
-    source, _ = SOURCES[pipeline.source]
-    return [
-        pipeline,
-        recognition,
-        preprocessing,
-        smoothing,
-        source(pipeline.source_ended.set, **shared),
-    ]
-
-
-def _all_names() -> list[str]:
-    """Return the names of all parameters; one set without a node's name reaches every node."""
-    tables = [
-        PARAMETERS,
-        recognition_node.PARAMETERS,
-        preprocessing_node.PARAMETERS,
-        smoothing_node.PARAMETERS,
-        *(table for _, table in SOURCES.values()),
-    ]
-    return [setting.name for table in tables for setting in table]
+    recogniser = recognition.RecognitionNode(**shared)
+    preprocessor = preprocessing.PreprocessingNode(**shared)
+    smoother = smoothing.SmoothingNode(**shared)
+    pipeline.end_when_drained((preprocessor, recogniser), end)
+    source = SOURCES[pipeline.source][0](pipeline.source_ended.set, **shared)
+    return [pipeline, recogniser, preprocessor, smoother, source]

@@ -15,12 +15,7 @@ from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
-from whispersign_ros.conversions.messages import (
-    gloss_messages,
-    read_features,
-    recipe_message,
-    vocabulary_message,
-)
+from whispersign_ros.conversions import messages
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Condition, Diagnostics
 from whispersign_ros.node.managed_node import ACTIVE, AUTOSTART, ManagedNode
@@ -167,9 +162,9 @@ class RecognitionNode(ManagedNode):
         """Tell everybody what the model can say, and the nodes before it what it reads."""
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
-            vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
+            messages.vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
         )
-        self._recipe.publish(recipe_message(now, metadata.recipe, metadata.model_id))
+        self._recipe.publish(messages.recipe_message(now, metadata.recipe, metadata.model_id))
         self.diagnostics.show("model", metadata.model_id)
         if self._server is not None:
             self._server.changed(metadata.glosses)
@@ -224,7 +219,7 @@ class RecognitionNode(ManagedNode):
         worker, watchdog, server = self._worker, self._watchdog, self._server
         if worker is None or watchdog is None or server is None:
             return
-        stamp, features = read_features(message)
+        stamp, features = messages.read_features(message)
         self.diagnostics.arrived(stamp)
         restart = self._sequence.update(message.sequence)
         if self._sequence.missed:
@@ -258,11 +253,12 @@ class RecognitionNode(ManagedNode):
     def _publish(self, metadata: CheckpointMetadata, result: Result) -> None:
         """Publish a result; called by the worker."""
         publisher = self._gloss if result.final else self._partial
-        messages = gloss_messages(result, self._frame_id, metadata.language, metadata.model_id)
-        for message in messages:
+        language, model_id = metadata.language, metadata.model_id
+        glosses = messages.gloss_messages(result, self._frame_id, language, model_id)
+        for message in glosses:
             publisher.publish(message)
         if result.final:
             rule = result.endpoint.value if result.endpoint else "detection"
             self.get_logger().debug(f"utterance {result.utterance_id} is final: {rule}")
         if self._server is not None:
-            self._server.give(result.final, messages)
+            self._server.give(result.final, glosses)

@@ -7,20 +7,11 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 
-from whispersign_model.skeleton import HANDS
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFrame
-from whispersign_ros.conversions.markers import (
-    SIDES,
-    Anchor,
-    clearing,
-    hand_markers,
-    sizes,
-    text_marker,
-    upright,
-)
+from whispersign_ros.conversions import markers
 from whispersign_ros.conversions.messages import read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
@@ -108,7 +99,7 @@ class VisualizationNode(Node):
 
     def _forget(self) -> None:
         self._header = Header()
-        self._anchor = Anchor()
+        self._anchor = markers.Anchor()
         self._final, self._partial = Sentence(), Sentence()
         self._final_arrival = 0.0  # seconds on a clock that never jumps
         self._drawn = 0  # nanoseconds: when the last frame was
@@ -158,20 +149,17 @@ class VisualizationNode(Node):
             return
         self._drawn = now
         self._header = message.header
-        size = sizes(message.coordinates)
-        positions = upright(frame.positions, message.coordinates)
-        markers = [
-            marker
-            for hand in HANDS
-            for marker in hand_markers(
-                hand, self._header, positions[SIDES[hand]], frame.confidence[SIDES[hand]], size
-            )
-        ]
+        size = markers.sizes(message.coordinates)
+        positions = markers.upright(frame.positions, message.coordinates)
+        drawn: list[Marker] = []
+        for hand, joints in markers.SIDES.items():
+            confidence = frame.confidence[joints]
+            drawn += markers.hand_markers(hand, self._header, positions[joints], confidence, size)
         place = self._anchor.follow(positions, frame.confidence).copy()
         for namespace, text in (("partial", self._partial.text), ("gloss", self._last_glosses())):
             place[1] += size.above if namespace == "partial" else LINE * size.text
-            markers.append(text_marker(namespace, self._header, text, place, size))
-        self._markers.publish(MarkerArray(markers=markers))
+            drawn.append(markers.text_marker(namespace, self._header, text, place, size))
+        self._markers.publish(MarkerArray(markers=drawn))
         self.diagnostics.show("hands_tracked", frame.hands_tracked)
 
     def _last_glosses(self) -> str:
@@ -181,5 +169,5 @@ class VisualizationNode(Node):
 
     def _clear(self) -> None:
         """Delete all markers."""
-        self._markers.publish(MarkerArray(markers=clearing(self._header)))
+        self._markers.publish(MarkerArray(markers=markers.clearing(self._header)))
         self._partial.clear()

@@ -9,7 +9,6 @@ import termios
 import tty
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,21 +16,19 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from whispersign_msgs.msg import Prompt
 from whispersign_ros.recording.next_steps import next_steps
 from whispersign_ros.recording.prompt_plan import PromptPlan
-from whispersign_ros.recording.session import (
-    COUNTDOWN,
-    ENDED,
-    KEPT,
-    PAUSED,
-    SIGNING,
-    WAITING,
-    PromptState,
-)
+from whispersign_ros.recording.session import PromptState
 
 KEYS = {"r": "repeat", "d": "discard", "p": "pause", " ": "pause", "n": "next", "q": "stop"}
 HELP = "r repeat   d discard the last   p pause   n next   q stop"
-STYLES = {SIGNING: "bold green", COUNTDOWN: "yellow", KEPT: "blue", ENDED: "blue"}
+STYLES = {
+    Prompt.SIGNING: "bold green",
+    Prompt.COUNTDOWN: "yellow",
+    Prompt.KEPT: "blue",
+    Prompt.ENDED: "blue",
+}
 
 
 class Terminal:
@@ -67,12 +64,7 @@ class Terminal:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._keyboard = self._live = None
         self._stack.close()
 
@@ -135,12 +127,12 @@ class Terminal:
 def _headline(shown: PromptState, left: float) -> str:
     gloss = shown.take.gloss.replace("|", " ") if shown.take else ""
     return {
-        WAITING: "waiting",
-        COUNTDOWN: f"get ready: {gloss}   {left:.0f}",
-        SIGNING: f"SIGN NOW: {gloss}",
-        KEPT: f"kept: {gloss}",
-        PAUSED: "paused",
-        ENDED: "the end",
+        Prompt.WAITING: "waiting",
+        Prompt.COUNTDOWN: f"get ready: {gloss}   {left:.0f}",
+        Prompt.SIGNING: f"SIGN NOW: {gloss}",
+        Prompt.KEPT: f"kept: {gloss}",
+        Prompt.PAUSED: "paused",
+        Prompt.ENDED: "the end",
     }[shown.phase]
 
 
