@@ -1,6 +1,5 @@
 """Every node with what it listens to, publishes and serves, as the ROS graph shows it."""
 
-import configparser
 import os
 import re
 import tempfile
@@ -8,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from whispersign_ros.node.assets import DEMO_BAG
 from whispersign_ros.node.discovery import isolate
+from whispersign_ros.node.entry_points import NODES
+from whispersign_ros.node.runner import create_node
 
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = 60.0  # seconds after which a node is not seen any more
@@ -50,19 +50,11 @@ class Endpoints:
     quality: Mapping[tuple[str, str], str]
 
 
-def executables() -> list[str]:
-    """Return the names of all executables that are nodes, in the order of ``setup.cfg``."""
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    scripts = config["options.entry_points"]["console_scripts"]
-    return re.findall(r"= whispersign_ros\.node\.entry_points:(\w+)", scripts)
-
-
 def all_endpoints() -> dict[str, Endpoints]:
     """Start every node, one after the other, in a domain of their own, and look at it."""
     isolate(os.environ)
     found = {}
-    for name in executables():
+    for name in NODES:
         with _started(name) as node:
             found[name] = _look(node)
     return found
@@ -70,18 +62,14 @@ def all_endpoints() -> dict[str, Endpoints]:
 
 @contextmanager
 def _started(name: str) -> Iterator[Node]:
-    module = import_module(f"whispersign_ros.nodes.{name}")
-    kind = getattr(module, "".join(part.title() for part in name.split("_")))
     with tempfile.TemporaryDirectory() as folder:
         values = {**PARAMETERS.get(name, {}), **_in_folder(name, folder)}
         overrides = [Parameter(key, value=value) for key, value in values.items()]
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         try:
-            takes_end = "on_end" in kind.__init__.__code__.co_varnames
-            arguments = [lambda: None] if takes_end else []
-            node = kind(*arguments, parameter_overrides=overrides)
+            node = create_node(name, lambda: None, parameter_overrides=overrides)
             if name == "visualization_node":
-                node.listen()  # as it does while somebody looks
+                node.listen()  # type: ignore[attr-defined]  # as it does while somebody looks
             try:
                 yield node
             finally:

@@ -8,10 +8,10 @@ key_tables.py --check   # report a stale page; exit code 1
 import inspect
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
+import pages
 from pydantic import BaseModel
 
 from whispersign_model.network.config import DecoderConfig, EncoderConfig, FrontendConfig
@@ -98,14 +98,7 @@ def allowed(schema: dict[str, Any]) -> str:
 
 def main() -> int:
     """Write the page, or check it."""
-    text = PAGE.read_text(encoding="utf-8")
-    fresh = renewed(text)
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(fresh, encoding="utf-8")
-    elif fresh != text:
-        print(f"{PAGE.name} is stale: run tools/key_tables.py", file=sys.stderr)
-        return 1
-    return 0
+    return pages.renew({PAGE: renewed})
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ message_tables.py --check   # report a stale page; exit code 1
 """
 
 import re
-import sys
 from pathlib import Path
+
+import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reference/messages.md"
@@ -70,14 +71,7 @@ def _escaped(text: str) -> str:
 
 def main() -> int:
     """Write the page, or check it."""
-    text = PAGE.read_text(encoding="utf-8")
-    fresh = renewed(text)
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(fresh, encoding="utf-8")
-    elif fresh != text:
-        print(f"{PAGE.name} is stale: run tools/message_tables.py", file=sys.stderr)
-        return 1
-    return 0
+    return pages.renew({PAGE: renewed})
 
 
 if __name__ == "__main__":

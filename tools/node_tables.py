@@ -6,12 +6,13 @@ node_tables.py --check   # report stale files; exit code 1
 """
 
 import re
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 
-from endpoints import ROOT, Endpoints, all_endpoints, executables
+import pages
+from endpoints import ROOT, Endpoints, all_endpoints
 
+from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameters import file_text, table_text
 
 PAGE = ROOT / "docs/reference/nodes.md"
@@ -50,7 +51,7 @@ def renewed_config(text: str) -> str:
     Raises:
         ValueError: a node has no section.
     """
-    for name in (*executables(), "pipeline"):
+    for name in NODES:
         section = re.compile(rf"(^/\*\*/{name}:\n  ros__parameters:\n)(?:    .*\n)*", re.M)
         if not section.search(text):
             raise ValueError(f"{CONFIG.name}: no section '/**/{name}'")
@@ -84,21 +85,7 @@ def _table(head: str) -> re.Pattern[str]:
 
 def main() -> int:
     """Write both files, or check them."""
-    stale = 0
-    for path, renew in (
-        (PAGE, lambda text: renewed(text, all_endpoints())),
-        (CONFIG, renewed_config),
-    ):
-        text = path.read_text(encoding="utf-8")
-        fresh = renew(text)
-        if "--check" not in sys.argv[1:]:
-            path.write_text(fresh, encoding="utf-8")
-        elif fresh != text:
-            old = set(text.splitlines())
-            line = next((line for line in fresh.splitlines() if line not in old), "a line too many")
-            print(f"{path.name} is stale: run tools/node_tables.py; {line}", file=sys.stderr)
-            stale = 1
-    return stale
+    return pages.renew({PAGE: lambda text: renewed(text, all_endpoints()), CONFIG: renewed_config})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -33,27 +32,23 @@ Create = Callable[[Callable[[], None]], Sequence[Node]]
 def main(name: str) -> int:
     """Run an executable of this package and return its exit code; ``name`` is its module's."""
     module = import_module(f"whispersign_ros.nodes.{name}")
-    return run(name, partial(create_nodes, name), module.__doc__ or "", module.PARAMETERS)
+    create = getattr(module, "create", lambda end: [create_node(name, end)])
+    return run(name, create, module.__doc__ or "", module.PARAMETERS)
 
 
-def create_nodes(name: str, end: Callable[[], None], **arguments: Any) -> Sequence[Node]:
-    """Create the nodes of an executable.
-
-    Its module has a function ``create``, or a class named like it, such as ``LeapNode``. A node
-    whose work may end takes ``on_end``.
+def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
+    """Create the node of a module: its class is named like it, such as ``LeapNode``.
 
     Args:
         name: of the module in ``whispersign_ros.nodes``.
-        end: ends the process when called.
-        arguments: for every node.
+        end: called by a node whose work ends.
+        arguments: for ``rclpy.node.Node``.
     """
-    module = import_module(f"whispersign_ros.nodes.{name}")
-    if hasattr(module, "create"):
-        return list(module.create(end, **arguments))
-    kind = getattr(module, name.title().replace("_", ""))
+    kind = getattr(import_module(f"whispersign_ros.nodes.{name}"), name.title().replace("_", ""))
     if "on_end" in signature(kind).parameters:
         arguments["on_end"] = end
-    return [kind(**arguments)]
+    node: Node = kind(**arguments)
+    return node
 
 
 def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:

@@ -1,0 +1,26 @@
+"""Generated parts of pages: write them, or report stale pages with ``--check``."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+def renew(pages: Mapping[Path, Callable[[str], str]]) -> int:
+    """Write pages, or check them; return 1 if a page is stale.
+
+    Args:
+        pages: by file, what returns its current text for the text that is there.
+    """
+    stale = 0
+    for path, renewed in pages.items():
+        text = path.read_text(encoding="utf-8")
+        fresh = renewed(text)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(fresh, encoding="utf-8")
+        elif fresh != text:
+            old = set(text.splitlines())
+            line = next((line for line in fresh.splitlines() if line not in old), "a line too many")
+            tool = Path(sys.argv[0]).name
+            print(f"{path.name} is stale: run tools/{tool}; {line}", file=sys.stderr)
+            stale = 1
+    return stale
