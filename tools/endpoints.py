@@ -69,7 +69,7 @@ def _started(name: str) -> Iterator[Node]:
         try:
             node = create_node(name, lambda: None, parameter_overrides=overrides)
             if name == "visualization_node":
-                node.listen()  # type: ignore[attr-defined]  # as it does while somebody looks
+                node.listen()  # as it does while somebody looks
             try:
                 yield node
             finally:
