@@ -23,11 +23,7 @@ ARGUMENTS = (
     optional("rest", "seconds after each take"),
     optional("away", "seconds without hands that end a take"),
     optional("images", "image topic to record too, e.g. hands/image"),
-    argument(
-        "ros2_bag",
-        "",
-        "folder for a further bag of the whole session, by `ros2 bag record`; empty: none",
-    ),
+    argument("ros2_bag", "", "folder for `ros2 bag record` of the whole session too; empty: none"),
 )
 
 

@@ -10,10 +10,7 @@ ARGUMENTS = (
     optional("playback_speed", "2.0 plays twice as fast"),
     optional("loop", "play the bags again after the last one", SWITCH),
     argument(
-        "restamp",
-        "false",
-        "true shifts the stamps and the clock to the present; false keeps the recorded ones",
-        SWITCH,
+        "restamp", "false", "true shifts stamps and clock to the present; false keeps them", SWITCH
     ),
     argument("clock", "100.0", "publish rate of /clock in Hz"),
     argument("graph", "true", "start smoothing, preprocessing and recognition too", SWITCH),

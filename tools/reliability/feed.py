@@ -8,11 +8,7 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from whispersign_model.decoding.streaming import (
-    RecognizerOptions,
-    StreamingRecognizer,
-    recognize_recording,
-)
+from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
@@ -54,11 +50,7 @@ def choose_takes(model: Path, rate: float = RATE, count: int = TAKES) -> list[Re
             continue
         take = _trimmed(signer.sign_sentence([gloss], tail=1.0))
         recognizer = StreamingRecognizer(
-            backend,
-            metadata.glosses,
-            RecognizerOptions(),
-            metadata.recipe.rate,
-            metadata.confidence,
+            backend, metadata.glosses, rate=metadata.recipe.rate, scale=metadata.confidence
         )
         results = recognize_recording(recognizer, Preprocessor(metadata.recipe), take)
         found = [each for result in results if result.final for each in result.glosses]

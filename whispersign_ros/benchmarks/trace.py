@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.decoding.result import Result
-from whispersign_model.decoding.streaming import RecognizerOptions, StreamingRecognizer
+from whispersign_model.decoding.streaming import StreamingRecognizer
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.recording import Recording
@@ -129,12 +129,9 @@ class _Tracer:
 def recognize_again(traced: GraphTrace, model: Path) -> Iterator[Result]:
     """Recognise the traced features as recognition_node did: each result has its frame's stamp."""
     metadata = read_metadata(model)
+    backend, rate = load_backend(model, "auto", 1), metadata.recipe.rate
     recognizer = StreamingRecognizer(
-        load_backend(model, "auto", 1),
-        metadata.glosses,
-        RecognizerOptions(),
-        metadata.recipe.rate,
-        metadata.confidence,
+        backend, metadata.glosses, rate=rate, scale=metadata.confidence
     )
     for sequence, stamp, _, features in traced.features:
         if sequence == 0:

@@ -53,10 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what the synthetic signer signs without --bag; default: {','.join(SIGNED)}",
     )
     driving.add_argument(
-        "--signer",
-        type=int,
-        metavar="SEED",
-        help=f"seed of the synthetic signer; default: {SIGNER}",
+        "--signer", type=int, metavar="SEED", help=f"seed of the signer; default: {SIGNER}"
     )
     driving.add_argument(
         "--picture", type=Path, metavar="FILE", help="plot the robot's trajectory (PNG, SVG or PDF)"

@@ -14,10 +14,7 @@ from whispersign_model.cli.arguments import count, not_negative, positive, seed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument(
-        "glosses",
-        nargs="+",
-        metavar="GLOSS",
-        help="gloss to record; 'A|B' is a sentence of A and B",
+        "glosses", nargs="+", metavar="GLOSS", help="gloss to record; 'A|B': a sentence of A and B"
     )
     parser.add_argument(
         "--source",
@@ -28,20 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--signer", default="", metavar="NAME", help="name of the signer")
     parser.add_argument("--takes", type=count, default=6, help="per gloss (default: %(default)s)")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("recordings"),
-        help="folder of the bags (default: %(default)s)",
+        "--out", type=Path, default=Path("recordings"), help="folder of bags (default: %(default)s)"
     )
     _add_session_arguments(parser.add_argument_group("session"))
     parser.add_argument(
         "--input", metavar="CAMERA", help="source camera: number or path (default: 0)"
     )
     parser.add_argument(
-        "--images",
-        default="",
-        metavar="TOPIC",
-        help="image topic to record too, e.g. hands/image of the camera",
+        "--images", default="", metavar="TOPIC", help="image topic to record too, e.g. hands/image"
     )
     parser.add_argument(
         "--domain-id",
@@ -60,23 +51,13 @@ def _add_session_arguments(group: argparse._ArgumentGroup) -> None:
         "rest": (not_negative, 1.0, "after each take"),
     }
     for name, (kind, default, meaning) in seconds.items():
-        group.add_argument(
-            f"--{name}",
-            type=kind,
-            default=default,
-            metavar="SECONDS",
-            help=f"{meaning} (default: {default})",
-        )
+        text = f"{meaning} (default: {default})"
+        group.add_argument(f"--{name}", type=kind, default=default, metavar="SECONDS", help=text)
     group.add_argument(
-        "--in-order",
-        action="store_true",
-        help="keep the order of the glosses; default: shuffle each round",
+        "--in-order", action="store_true", help="do not shuffle the glosses of each round"
     )
     group.add_argument(
-        "--seed",
-        type=seed,
-        default=0,
-        help="of the shuffling and of the synthetic signer (default: %(default)s)",
+        "--seed", type=seed, default=0, help="of shuffling and signer (default: %(default)s)"
     )
 
 

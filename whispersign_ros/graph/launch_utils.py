@@ -53,16 +53,10 @@ COMMON = (
     ),
     optional("use_sim_time", "take the time from /clock", SWITCH),
     argument(
-        "respawn",
-        "false",
-        "restart a node that exits, except a replay or video that has ended",
-        SWITCH,
+        "respawn", "false", "restart a node that exits, except a finished replay or video", SWITCH
     ),
     argument(
-        "log_level",
-        "info",
-        "minimum severity of logged messages",
-        ("debug", "info", "warn", "error", "fatal"),
+        "log_level", "info", "minimum severity logged", ("debug", "info", "warn", "error", "fatal")
     ),
     argument(
         "enclaves",
@@ -96,15 +90,10 @@ PLAYED_TIME = argument(
 )
 MODEL = optional("model", "exported network (.onnx) or checkpoint")
 COMMANDS = argument(
-    "commands_file",
-    "",
-    "start command_node with this file, such as config/commands.yaml; empty: do not start it",
+    "commands_file", "", "start command_node with this file, e.g. config/commands.yaml; empty: none"
 )
 VISUALIZE = argument(
-    "visualize",
-    "false",
-    "start visualization_node: markers for RViz (config/rviz) and Foxglove (config/foxglove)",
-    SWITCH,
+    "visualize", "false", "start visualization_node: markers for RViz or Foxglove (config)", SWITCH
 )
 
 

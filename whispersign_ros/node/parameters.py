@@ -189,11 +189,8 @@ def _declare_one(node: Node, setting: ParameterSpec) -> object:
     try:
         value = node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
     except ParameterException as error:
-        raise ConfigError(
-            f"parameter '{setting.name}' of {node.get_name()}",
-            str(error),
-            f"allowed: {setting.allowed}",
-        ) from error
+        subject = f"parameter '{setting.name}' of {node.get_name()}"
+        raise ConfigError(subject, str(error), f"allowed: {setting.allowed}") from error
     return str(value) if setting.or_number else value
 
 
@@ -211,8 +208,5 @@ def _refuse_unknown(
         if name in known or name in also_known or _is_for_others(name):
             continue
         near = get_close_matches(name, known, n=1)
-        raise ConfigError(
-            f"parameter '{name}' of {node.get_name()}",
-            "is not known",
-            f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}",
-        )
+        remedy = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+        raise ConfigError(f"parameter '{name}' of {node.get_name()}", "is not known", remedy)

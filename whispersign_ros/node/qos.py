@@ -59,12 +59,9 @@ POSE = _profile(10)  # robot_pose
 
 def publish(node: Node, message_type: type, topic: str, profile: QoSProfile) -> Publisher:
     """Create a publisher; parameters ``qos_overrides.TOPIC.publisher.*`` change its profile."""
-    return node.create_publisher(
-        message_type,
-        topic,
-        copy(profile),  # rclpy writes the overrides into the profile it is given
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-    )
+    own = copy(profile)  # rclpy writes the overrides into the profile it is given
+    overriding = QoSOverridingOptions.with_default_policies()
+    return node.create_publisher(message_type, topic, own, qos_overriding_options=overriding)
 
 
 def subscribe(
@@ -79,13 +76,9 @@ def subscribe(
 
     With ``raw`` the callback gets the serialised bytes.
     """
+    overriding = QoSOverridingOptions.with_default_policies()
     return node.create_subscription(
-        message_type,
-        topic,
-        callback,
-        copy(profile),
-        raw=raw,
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        message_type, topic, callback, copy(profile), raw=raw, qos_overriding_options=overriding
     )
 
 
@@ -102,9 +95,8 @@ class HandsInput:
         self._node = node
         self._topic = topic
         self._callback = callback
-        self._subscription = self._subscribe(
-            copy(HANDS_INPUT), QoSOverridingOptions.with_default_policies()
-        )
+        overriding = QoSOverridingOptions.with_default_policies()
+        self._subscription = self._subscribe(copy(HANDS_INPUT), overriding)
 
     def destroy(self) -> None:
         """Listen no more."""

@@ -54,10 +54,7 @@ PARAMETERS = (
     ),
     ParameterSpec("rest", 1.0, "seconds of rest after each take", (0.0, 60.0)),
     ParameterSpec(
-        "silence",
-        2.0,
-        "seconds without a frame after which the session waits for the sensor",
-        (0.2, 60.0),
+        "silence", 2.0, "seconds without a frame until the session awaits the sensor", (0.2, 60.0)
     ),
     ParameterSpec(
         "images",

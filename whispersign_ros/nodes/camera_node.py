@@ -68,9 +68,7 @@ PARAMETERS = (
         (10.0, 170.0),
     ),
     ParameterSpec(
-        "calibration",
-        "",
-        "calibration file from ROS camera_calibration; camera_info takes precedence",
+        "calibration", "", "file from ROS camera_calibration; camera_info takes precedence"
     ),
     ParameterSpec(
         "hand_length",
@@ -80,22 +78,14 @@ PARAMETERS = (
         (0.0, 0.2),
     ),
     ParameterSpec(
-        "model_file",
-        "",
-        "path of hand_landmarker.task; empty uses the file that `make setup` prepared",
+        "model_file", "", "path of hand_landmarker.task; empty uses the file from `make setup`"
     ),
     ParameterSpec(
-        "detection",
-        0.5,
-        "lowest confidence at which a hand is detected in a whole image",
-        (0.05, 1.0),
+        "detection", 0.5, "lowest confidence to detect a hand in a whole image", (0.05, 1.0)
     ),
     ParameterSpec("presence", 0.5, "lowest confidence at which a hand stays tracked", (0.05, 1.0)),
     ParameterSpec(
-        "tracking",
-        0.5,
-        "lowest overlap of a hand between two images at which tracking continues",
-        (0.05, 1.0),
+        "tracking", 0.5, "lowest overlap of a hand in two images to continue tracking", (0.05, 1.0)
     ),
     ParameterSpec(
         "search",
@@ -117,10 +107,7 @@ PARAMETERS = (
         "wait_for", [""], "nodes that must subscribe before a file is played, e.g. recognition_node"
     ),
     ParameterSpec(
-        "wait_timeout",
-        60.0,
-        "seconds to wait for these subscribers; playback then starts anyway",
-        (0.0, 3600.0),
+        "wait_timeout", 60.0, "longest wait for these subscribers in seconds", (0.0, 3600.0)
     ),
     *SHARED_PARAMETERS,
 )
@@ -176,14 +163,9 @@ class CameraNode(SensorNode):
         if not self._coordinates:
             self._coordinates = _wanted_by(values["model"])
         to_measure_in(self._coordinates, self.get_name())
+        detection = ("model_file", "detection", "presence", "tracking", "search")
         options = CameraOptions(
-            detector=DetectorOptions(
-                values["model_file"],
-                values["detection"],
-                values["presence"],
-                values["tracking"],
-                values["search"],
-            ),
+            detector=DetectorOptions(*(values[name] for name in detection)),
             coordinates=self._coordinates,
             mirrored=values["mirrored"],
             field_of_view=values["field_of_view"],

@@ -24,10 +24,7 @@ PARAMETERS = (
     MODEL,
     FOLLOW,
     ParameterSpec(
-        "idle_timeout",
-        1.0,
-        "seconds without a message after which buffered features are published",
-        (0.05, 60.0),
+        "idle_timeout", 1.0, "seconds without input that flush buffered features", (0.05, 60.0)
     ),
 )
 
@@ -140,15 +137,10 @@ class PreprocessingNode(Node):
         ):
             if restarts:
                 self._sequence = 0
-            self._publisher.publish(
-                features_message(
-                    stamp,
-                    self._sequence,
-                    features,
-                    frame_id=self._frame_id,
-                    recipe_id=self._recipe_id,
-                )
+            message = features_message(
+                stamp, self._sequence, features, frame_id=self._frame_id, recipe_id=self._recipe_id
             )
+            self._publisher.publish(message)
             self._sequence += 1
 
     def _count_drops(self) -> None:

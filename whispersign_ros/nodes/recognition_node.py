@@ -49,11 +49,7 @@ ENDPOINTS = (
         "gloss",
         (0.05, 10.0),
     ),
-    _option(
-        "max_length",
-        "longest utterance in seconds; a longer one is cut between two glosses",
-        (1.5, 60.0),
-    ),
+    _option("max_length", "seconds; a longer utterance is cut between two glosses", (1.5, 60.0)),
     _option("chunk", "steps (of 4 frames) decoded at a time for partial results", (1, 64)),
     _option("min_confidence", "lowest confidence of a gloss published on gloss", (0.0, 1.0)),
 )

@@ -19,10 +19,7 @@ from whispersign_ros.playback.player import SHARED_PARAMETERS, Player
 
 PARAMETERS = (
     ParameterSpec(
-        "bag",
-        "",
-        "bag to play, folder of bags (played in order of name), or a list of these",
-        one_or_many=True,
+        "bag", "", "bag, folder of bags (in order of name), or list of these", one_or_many=True
     ),
     ParameterSpec("loop", False, "start again after the last bag"),
     ParameterSpec(
@@ -32,10 +29,7 @@ PARAMETERS = (
         "keeps the recorded stamps",
     ),
     ParameterSpec(
-        "clock",
-        0.0,
-        "rate in Hz at which the playback time is published on /clock; 0.0 publishes no clock",
-        (0.0, 1000.0),
+        "clock", 0.0, "rate in Hz of the playback time on /clock; 0.0 publishes none", (0.0, 1000.0)
     ),
     ParameterSpec("pause", 0.0, "seconds between two bags", (0.0, 3600.0)),
     ParameterSpec(

@@ -16,16 +16,11 @@ from whispersign_ros.simulation.unicycle import Pose, Unicycle
 PARAMETERS = (
     ParameterSpec("stamped", False, "subscribe to cmd_vel as TwistStamped; false: Twist"),
     ParameterSpec(
-        "command_timeout",
-        0.5,
-        "seconds without a command after which the robot stops",
-        (0.05, 60.0),
+        "command_timeout", 0.5, "seconds without a command until the robot stops", (0.05, 60.0)
     ),
     ParameterSpec("publish_rate", 20.0, "poses per second", (1.0, 200.0)),
     ParameterSpec(
-        "frame_id",
-        "odom",
-        "frame_id of the poses; at the start, x points forward and y to the left",
+        "frame_id", "odom", "frame_id of the poses; at the start x points forward, y to the left"
     ),
 )
 
@@ -51,11 +46,9 @@ class RobotNode(Node):
         self.diagnostics = Diagnostics(self)
         self._poses = qos.publish(self, PoseStamped, "robot_pose", qos.POSE)
         self._commands = qos.subscribe(self, kind, "cmd_vel", qos.COMMAND_INPUT, self._on_velocity)
-        self._ticks = self.create_timer(
-            1 / values["publish_rate"],
-            self._publish_pose,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        period = 1 / values["publish_rate"]
+        self._ticks = self.create_timer(period, self._publish_pose, clock=steady)
 
     def _on_velocity(self, message: Twist | TwistStamped) -> None:
         twist = message.twist if isinstance(message, TwistStamped) else message

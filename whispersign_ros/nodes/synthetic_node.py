@@ -47,9 +47,7 @@ PARAMETERS = (
         (-1.0, 0.1),
     ),
     ParameterSpec(
-        "prompted",
-        False,
-        "sign only what the topic prompt asks for; glosses and sentences are ignored",
+        "prompted", False, "sign only what the topic prompt asks for; ignores glosses and sentences"
     ),
     ParameterSpec(
         "exit_at_end", True, "exit after the last sentence; false keeps the node running idle"

@@ -24,17 +24,11 @@ LINE = 1.5  # heights of text from a line to the next
 PARAMETERS = (
     ParameterSpec("hands", "filtered", "topic of hands to draw", choices=("filtered", "raw")),
     ParameterSpec(
-        "publish_rate",
-        30.0,
-        "upper limit of frames drawn per second; other frames are skipped",
-        (1.0, 240.0),
+        "publish_rate", 30.0, "most frames drawn per second; others are skipped", (1.0, 240.0)
     ),
     ParameterSpec("gloss_time", 3.0, "seconds for which a gloss stays visible", (0.1, 3600.0)),
     ParameterSpec(
-        "hands_timeout",
-        1.0,
-        "seconds without a frame after which all markers are deleted",
-        (0.1, 60.0),
+        "hands_timeout", 1.0, "seconds without a frame until all markers are deleted", (0.1, 60.0)
     ),
 )
 

@@ -34,16 +34,10 @@ SHARED_PARAMETERS = (
         "recognition_node; hands/raw always needs a subscriber",
     ),
     ParameterSpec(
-        "wait_timeout",
-        60.0,
-        "seconds to wait for these subscribers; playback then starts anyway",
-        (0.0, 3600.0),
+        "wait_timeout", 60.0, "longest wait for these subscribers in seconds", (0.0, 3600.0)
     ),
     ParameterSpec(
-        "start_delay",
-        0.5,
-        "seconds between the arrival of these subscribers and the first frame",
-        (0.0, 3600.0),
+        "start_delay", 0.5, "seconds between these subscribers and the first frame", (0.0, 3600.0)
     ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
@@ -86,8 +80,11 @@ class Player:
     ) -> None:
         self._clock = clock
         self._node = node
-        self._values = values
         self._speed: float = values["playback_speed"]
+        self._given_frame_id: str = values["frame_id"]
+        self._wait_for = set(filter(None, values["wait_for"]))
+        self._wait_timeout: float = values["wait_timeout"]
+        self._start_delay: float = values["start_delay"]
         self._restamp, self._one_stream, self._pause = restamp, one_stream, pause
         self._recordings = recordings
         self._diagnostics = diagnostics
@@ -121,10 +118,8 @@ class Player:
             self._thread.join()
 
     def _run(self) -> None:
-        values = self._values
-        names = set(filter(None, values["wait_for"]))
-        wait_for_listeners(self._node, names, values["wait_timeout"], self._stop)
-        self._stop.wait(values["start_delay"])
+        wait_for_listeners(self._node, self._wait_for, self._wait_timeout, self._stop)
+        self._stop.wait(self._start_delay)
         for recording in self._read_on():
             if self._stop.is_set():
                 return
@@ -192,7 +187,7 @@ class Player:
         self._sequence = self._last_stamp = 0
 
     def _frame_id(self, recording: Recording) -> str:
-        return self._values["frame_id"] or recording.meta.get("frame_id", "hands")
+        return self._given_frame_id or recording.meta.get("frame_id", "hands")
 
     def _shift(self, recording: Recording) -> int:
         """Nanoseconds to add to the recorded stamps; stamps never step back when restamping."""

@@ -111,12 +111,9 @@ class RecognizeServer:
             self._node.get_logger().warning(f"recognize: refused: {fault}")
             goal.abort()
             return Result(outcome=Result.REFUSED, message=fault)
-        waiting = _Waiting(
-            goal,
-            time.monotonic() + goal.request.timeout,
-            self._newest,
-            Future(executor=self._node.executor),
-        )
+        deadline = time.monotonic() + goal.request.timeout
+        answer = Future(executor=self._node.executor)
+        waiting = _Waiting(goal, deadline, self._newest, answer)
         self._waiting.append(waiting)
         self._timer.reset()
         result: Recognize.Result = await waiting.answer

@@ -117,11 +117,8 @@ class Terminal:
         after = f"   then {shown.next_gloss}" if shown.next_gloss else ""
         count = Text(f"{shown.done} of {shown.total}{after}", style="dim")
         keys = [Text(HELP, style="dim")] if self._keyboard is not None else []
-        return Panel(
-            Group(head, Text(self._message or shown.text), bar, count, *keys),
-            width=76,
-            title="recording",
-        )
+        body = Group(head, Text(self._message or shown.text), bar, count, *keys)
+        return Panel(body, width=76, title="recording")
 
 
 def _headline(shown: PromptState, left: float) -> str:

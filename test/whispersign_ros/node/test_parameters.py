@@ -152,9 +152,10 @@ def test_every_setting_is_complete(node):
     for setting in TABLES[node]:
         assert setting.description
         number = isinstance(setting.default, (int, float)) and not isinstance(setting.default, bool)
-        assert (setting.minimum is not None) == (setting.maximum is not None) == number, setting
+        assert (setting.limits is not None) == number, setting
         if number:
-            assert setting.minimum <= setting.default <= setting.maximum
+            low, high = setting.limits
+            assert low <= setting.default <= high
         if setting.choices:
             assert setting.default in setting.choices
 
