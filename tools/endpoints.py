@@ -25,6 +25,7 @@ BOUND = 60.0  # seconds after which a node is not seen any more
 ACTION = re.compile(r"/_action/\w+$")
 # What a node needs so that it starts, and holds no device.
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "annotation_node": {"glosses": "HELLO", "signer": "s", "keys": False},
     "camera_node": {"autostart": False},
     "leap_node": {"autostart": False},
     "replay_node": {"bag": str(DEMO_BAG)},
@@ -63,7 +64,9 @@ def all_endpoints() -> dict[str, Endpoints]:
 @contextmanager
 def _started(name: str) -> Iterator[Node]:
     with tempfile.TemporaryDirectory() as folder:
-        values = {**PARAMETERS.get(name, {}), **_in_folder(name, folder)}
+        values = dict(PARAMETERS.get(name, {}))
+        if name == "annotation_node":
+            values["out"] = folder
         overrides = [Parameter(key, value=value) for key, value in values.items()]
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         try:
@@ -76,13 +79,6 @@ def _started(name: str) -> Iterator[Node]:
                 node.destroy_node()
         finally:
             rclpy.shutdown()
-
-
-def _in_folder(name: str, folder: str) -> dict[str, Any]:
-    """Return the parameters of a node that writes."""
-    if name != "annotation_node":
-        return {}
-    return {"out": folder, "glosses": "HELLO", "signer": "s", "keys": False}
 
 
 def _look(node: Node) -> Endpoints:

@@ -155,14 +155,9 @@ class Feed:
             yield index, sign
 
     def _send(self, take: Recording, index: int, stamp: int) -> None:
+        hands = take.positions[index], take.confidence[index]
         frame = frame_message(
-            stamp,
-            0,
-            take.positions[index],
-            take.confidence[index],
-            frame_id="hands",
-            coordinates=take.coordinates,
-            source="reliability",
+            stamp, 0, *hands, frame_id="hands", coordinates=take.coordinates, source="reliability"
         )
         for message in self.corrupt(frame):
             message.sequence = self._sequence

@@ -8,11 +8,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from reliability.document import write_between
 from reliability.scenario import right_share
@@ -254,7 +253,8 @@ def main(words: Sequence[str] | None = None) -> int:
             raise WhisperSignError("--minutes", f"is {arguments.minutes:g}", "give more than 0")
         found = soak(arguments.minutes, arguments.model)
         if arguments.json:
-            replace_file(arguments.json, json.dumps(_as_json(found), indent=1).encode())
+            content = {**asdict(found), "broken": found.broken}
+            replace_file(arguments.json, json.dumps(content, indent=1).encode())
         if arguments.write:
             write_between(arguments.write, "soak", table(found))
     except WhisperSignError as error:
@@ -264,10 +264,6 @@ def main(words: Sequence[str] | None = None) -> int:
     for line in found.broken:
         print(f"NOT AS PROMISED: {line}", file=sys.stderr)
     return EXIT_BROKEN if found.broken else 0
-
-
-def _as_json(found: Figures) -> Mapping[str, Any]:
-    return {**asdict(found), "broken": found.broken}
 
 
 if __name__ == "__main__":

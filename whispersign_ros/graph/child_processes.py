@@ -36,7 +36,7 @@ class Children:
         self._folder = tempfile.TemporaryDirectory(prefix="whispersign-")
 
     def __enter__(self) -> Children:
-        self._previous = signal.signal(signal.SIGTERM, _interrupt)
+        self._previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,10 +135,6 @@ class Children:
     def _last_line(self, executable: str) -> str:
         lines = self.log(executable).strip().splitlines()
         return lines[-1] if lines else ""
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:

@@ -127,11 +127,9 @@ class CommandNode(Node):
         self._shown = machine.state
         self._show()
         rates = [each.publish_rate for each in self._file.commands.commands if each.mode != "once"]
-        self._ticks = self.create_timer(
-            min([LONGEST_TICK, *(0.5 / rate for rate in rates)]),
-            lambda: self._tick(machine),
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )
+        period = min([LONGEST_TICK, *(0.5 / rate for rate in rates)])
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._ticks = self.create_timer(period, lambda: self._tick(machine), clock=steady)
         self._jumps = self.get_clock().create_jump_callback(
             JUMP, post_callback=lambda _: self._do(machine.reset("a jump in time"))
         )

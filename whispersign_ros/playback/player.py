@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from rclpy.duration import Duration
@@ -167,11 +168,8 @@ class Player:
             if self._jumped.is_set() and self._restamp:
                 self._follow_clock()
                 shift = self._now() - stamp
-                labels = [
-                    label
-                    for label in _labels(recording, shift, self._frame_id(recording))
-                    if label[0] >= stamp
-                ]
+                moved = _labels(recording, shift, self._frame_id(recording))
+                labels = [label for label in moved if label[0] >= stamp]
             while labels and labels[0][0] < stamp:
                 self._annotations.publish(labels.pop(0)[1])
             self._send(recording, index, shift)
@@ -250,17 +248,8 @@ def _labels(recording: Recording, shift: int, frame_id: str) -> list[tuple[int, 
     """Return a recording's annotations, its discarded spans too, with their ends, by end."""
     spans = [(segment.end, segment.start, segment.glosses) for segment in recording.segments]
     spans += [(end, start, ()) for start, end in recording.discarded]
+    label = partial(annotation_message, frame_id=frame_id, signer=recording.signer)
     return [
-        (
-            end,
-            annotation_message(
-                start + shift,
-                end + shift,
-                glosses,
-                frame_id=frame_id,
-                signer=recording.signer,
-                keep=bool(glosses),
-            ),
-        )
+        (end, label(start + shift, end + shift, glosses, keep=bool(glosses)))
         for end, start, glosses in sorted(spans)
     ]
