@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 # Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first.
 PYTHON ?= python3
 MINUTES ?= 30

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Install both Python packages, and the files that ament looks for under ``share``."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sphinx configuration: `make docs` writes the site to build/docs and fails at any warning."""
 
 from __future__ import annotations

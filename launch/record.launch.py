@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Record signs: a sensor, and a session that prompts for signs and writes bags."""
 
 from launch import LaunchContext, LaunchDescription

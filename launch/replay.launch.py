@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Play bags with /clock: every node runs in the time of the recording."""
 
 from launch import LaunchContext, LaunchDescription

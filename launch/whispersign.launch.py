@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Start the graph: a source of hands, smoothing, preprocessing, recognition; commands, markers."""
 
 from launch import LaunchContext, LaunchDescription

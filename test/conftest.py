@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What all tests share: recordings, real where they are at hand, and logs kept out of the home."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What each part of the network and of the training is worth: one fold, again and again without it.
 
 ``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...] [--config RECIPE]`` trains

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Draw docs/figures/architecture.svg: the data's way through the network, with shapes."""
 
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Make ``.venv``: a virtual environment that is also an ament prefix holding both ROS packages.
 
 ``make`` runs this before everything else; it needs a Python and nothing besides. The work is cut

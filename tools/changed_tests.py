@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Run the slow tests of the files that changed lately, within a time budget.
 
 ``git log`` lists the files that changed in the 24 hours before the last commit. The test tree

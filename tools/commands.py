@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Run the commands of the set-up: everything logged, one line of progress, one line of fault."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Draw how trainings went, from their ``train.log``: one line a run, validation WER by epoch.
 
 ``python tools/curves_figure.py OUT.svg "LABEL=RUN" ...``

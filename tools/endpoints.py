@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every node with what it listens to, publishes and serves, as the ROS graph shows it."""
 
 import os

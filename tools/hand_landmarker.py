@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Make ``hand_landmarker.task``, the model bundle of MediaPipe's hand detector.
 
 Current MediaPipe releases come without models. The wheel of release 0.10.21 holds the two networks

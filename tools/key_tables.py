@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write the tables of docs/reference/training-keys.md from the classes that validate the keys.
 
 key_tables.py           # update the page

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a machine must have before the set-up begins, and one line for what it lacks."""
 
 from __future__ import annotations

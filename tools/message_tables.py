@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write docs/reference/messages.md from the comments in whispersign_msgs.
 
 message_tables.py           # update the page

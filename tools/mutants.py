@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Break the sources on purpose, one slip at a time, and see whether the tests notice.
 
 ``test/mutants/*.yaml`` lists the breakages (:class:`Mutant`). Each is made in a copy of the tree,

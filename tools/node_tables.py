@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write the nodes' endpoints and parameters into the reference and config/whispersign.yaml.
 
 node_tables.py           # update both files

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Generated parts of pages: write them, or report stale pages with ``--check``."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a network may begin from besides chance: signs of other sets, or recordings without labels.
 
 For tools/ablation.py. Both take the recordings of all archives in a folder but those that test.

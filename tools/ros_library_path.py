@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Let every Python of an environment over a sourced ROS 2 load the libraries of our messages.
 
 The set-up copies this module into such an environment, where it runs at each start. ROS loads the

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measure cameras end to end: what camera_node costs, and how many words the whole graph gets.
 
     sensor_figures.py cost VIDEO            # camera_node: pictures a second, latency, CPU

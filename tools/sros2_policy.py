@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Write config/sros2/whispersign.policy.xml: what every node may do, from the nodes themselves.
 
 sros2_policy.py                  # all nodes in the root namespace, enclaves /whispersign/NODE

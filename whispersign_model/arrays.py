@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Types of arrays, by their elements; docstrings give the shapes."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The networks that come with the package, by name."""
 
 from pathlib import Path

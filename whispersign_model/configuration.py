@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Configuration files: YAML read safely and validated, faults named by file and key."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The typed errors of the package: each names the thing at fault, what is wrong and what to do."""
 
 from __future__ import annotations

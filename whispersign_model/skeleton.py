@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The hand skeleton: joint order, bones, hand parts and the layout of a frame.
 
 A *frame* is a float32 array ``(42, 7)``: joints 0-20 are the left hand, 21-41 the right, each in

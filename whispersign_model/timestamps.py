@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Time: stamps are integer nanoseconds, and a clock that jumps begins another stream."""
 
 NANOSECONDS = 1_000_000_000  # per second

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Links between the documents resolve, and the first page leads to every task."""
 
 from __future__ import annotations

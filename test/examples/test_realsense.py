@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The RealSense example is a frame source that works."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the launch tests share: a launch file with its arguments, and a node that listens to it."""
 
 from __future__ import annotations

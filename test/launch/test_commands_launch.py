@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The launch file with a commands file: the bundled recording moves a robot, and stops it."""
 
 import tempfile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The launch file's arguments: described, read, and passed on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The arguments of record.launch.py and replay.launch.py: described, read, and passed on."""
 
 from __future__ import annotations

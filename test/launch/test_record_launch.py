@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """record.launch.py with a made-up person: takes in a namespace, until the session is ended."""
 
 import tempfile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """replay.launch.py: the bundled recording in its own time gives its glosses at recorded times."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two robots side by side: namespaces, parameters, transitions, and a node that is killed."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The launch file with ``visualize:=true``: hands and glosses are drawn for whoever looks."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The launch file as users start it: the bundled recording, in a namespace, gives its glosses."""
 
 import unittest

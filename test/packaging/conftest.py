@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The source tree as the packaging tests see it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``colcon`` at the root sees both ROS packages."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No dead options: every configuration key is read by some line of code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is installed: one version, every executable and verb, everything ROS 2 looks for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who may import what: no ROS in the model package, no torch where a robot has none."""
 
 from __future__ import annotations

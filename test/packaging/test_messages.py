@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The message definitions: commented, listed for the build, and built as they stand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files from elsewhere are data: nothing that reads one can run code from it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ablation: a variation changes what its name says, and nothing when it is over."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The set-up: what it does when, over which ROS, and what it says when it cannot."""
 
 from __future__ import annotations

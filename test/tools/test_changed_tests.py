@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The slow tests of the last day's changes: which they are, their order, and the exit status."""
 
 from __future__ import annotations

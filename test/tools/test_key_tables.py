@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The reference of configuration keys: as the classes that validate them."""
 
 from __future__ import annotations

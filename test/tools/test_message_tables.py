@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The reference of the messages agrees with their definitions."""
 
 from __future__ import annotations

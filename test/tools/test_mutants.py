@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The mutation check: its lists fit the tree, and its verdicts are right."""
 
 from __future__ import annotations

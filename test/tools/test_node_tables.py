@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The nodes' reference and parameter file agree with the code."""
 
 from __future__ import annotations

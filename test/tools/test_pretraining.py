@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What networks begin from: none of it has seen the recordings that test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The figures of cameras: words are counted right, and costs come from stamps and CPU time."""
 
 from __future__ import annotations

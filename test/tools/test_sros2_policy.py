@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The policy of SROS 2: as the nodes are, and as its schema wants it."""
 
 from __future__ import annotations

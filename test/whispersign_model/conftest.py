@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recordings and archives of random hands; a small dataset and a network trained on it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Networks of the package are found by name, and every one of them is whole."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files of the project's folder of configurations are found from any folder."""
 
 from pathlib import Path

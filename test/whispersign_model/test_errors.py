@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Errors: one line for the user, wherever they come from."""
 
 import inspect

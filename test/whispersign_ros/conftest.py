@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A ROS graph of one's own for each test, a random network, and a signed sentence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole graph, in one process and in many, against the offline path."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nodes must not hide what rclpy keeps in attributes of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The twist_mux setup of docs/how-to/robot.md, tested with its rules in Python."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Put generated lines between two markers of a document; what is around them is by hand."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Break things around the live graph, and see that it gets over each: ``make faults``.
 
 ``python -m reliability.faults [WORD...]`` plays the scenarios whose names contain

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A made-up person before a sensor at 60 Hz, whose stream can be corrupted in any way."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The live graph as processes with a synthetic signer as its source, to inject faults into."""
 
 import signal

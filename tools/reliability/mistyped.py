@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A process that publishes texts on the topic of hands."""
 
 import time

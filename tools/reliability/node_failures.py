@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nodes that die, are held up, or lose their model."""
 
 import shutil

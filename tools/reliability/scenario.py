@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a scenario is, what comes of it, and how a fault of a running graph is judged."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A long run of the live graph at 120 frames a second: losses, memory and glosses to the end.
 
 ``python -m reliability.soak --minutes 30``, or ``make soak``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sources that die or loop, clocks that jump, full disks, starved pipelines: a graph for each."""
 
 import resource

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A process that listens to every topic of the graph, reliably, and never reads."""
 
 import time

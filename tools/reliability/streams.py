@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams of frames that no healthy sensor sends, and publishers that do not belong."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measurements in a process of their own, which nothing before them has warmed up or filled."""
 
 import multiprocessing

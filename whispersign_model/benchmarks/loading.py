@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Loading and training in real frames a second, on recordings of one's own or made-up ones."""
 
 from dataclasses import asdict, replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The network's weights, its time for a clip and for a training step, and its memory."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What live recognition costs: the cached step, the windowed way, both runtimes, and memory."""
 
 import time

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The command ``whispersign``: one verb a module, found through the entry points."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Types of command-line arguments, each with its error for a malformed value."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Draw a page that shows what each variation of augmentation does to a clip."""
 
 import argparse

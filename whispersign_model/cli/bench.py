@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measure on this machine what the networks and the live graph cost, and how late results are."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Turn annotated bags into a processed dataset for training.
 
 Bags are folders of `ros2 bag record`, .mcap or .db3 files, folders of bags, or patterns. Labels

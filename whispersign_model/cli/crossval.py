@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Train and test on published recordings, fold by fold, by a protocol."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measure a network's errors on a split of a processed dataset."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Export a network to ONNX, for recognition without PyTorch."""
 
 from __future__ import annotations

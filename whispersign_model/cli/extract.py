@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Find the hands in videos or folders of images and write them as annotated bags.
 
 A folder of videos gives a folder of bags, one a video; run the same command again to go on where

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Turn a recording archive (.npz) into annotated bags, or straight into a processed dataset."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Dispatch ``whispersign VERB ...`` to the module that the entry point ``whispersign.verbs`` names.
 
 A verb module opens with a docstring whose first line is its help, and defines

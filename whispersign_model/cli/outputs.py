@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a command writes: it is refused before the work, not after it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Progress bars of the verbs: on stderr, and only where that is a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recognise recordings with a trained network: a table of glosses with times and confidences."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Record made-up signs of a parametric signer as annotated bags, for tests and first trials."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Train a network on a processed dataset, in stages."""
 
 import argparse

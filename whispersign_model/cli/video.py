@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What verbs that take recordings do with a video: find the hands in it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Show the hands of a recording or a video over time: in a window, as a film, or on a sheet.
 
 Without --out a window opens. --out FILE.mp4 or FILE.gif writes a film; any other picture (.png,

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Cross-validation: recognition measured fold by fold on published recordings."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Continuous signing three ways: the whole clip, live, and in windows; and what is no sign at all.
 
 Everything is made up: sentences of signers whom no training has seen, with doubled signs, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How few takes of a new sign are enough, for a network of other signs and from nothing."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A protocol of recognition on published recordings: folds, and the figures of each."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Datasets: archives and processed datasets, their splits and reports."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recording archives: other people's recordings in one ``.npz``, read as recordings."""
 
 import json

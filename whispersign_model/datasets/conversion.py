@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Turn recordings, one at a time, into a processed dataset and a report."""
 
 from __future__ import annotations

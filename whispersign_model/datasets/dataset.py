@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The processed dataset: resampled features and gloss ids on disk, as training reads them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a conversion took, what it left out and why: as text and as JSON."""
 
 import json

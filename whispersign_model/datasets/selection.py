@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which parts of a recording become examples: whole, without discarded takes, cut or idle."""
 
 from dataclasses import replace

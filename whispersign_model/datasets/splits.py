@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Splits: which recordings train, which validate and which test, by signer wherever it can be."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Write a processed dataset: recordings resampled, their labels, vocabulary and manifest."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Decoding: from CTC log-probabilities to glosses with times and confidences (NumPy only)."""

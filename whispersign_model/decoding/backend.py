@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The interface between the decoder and a runtime."""
 
 from dataclasses import dataclass

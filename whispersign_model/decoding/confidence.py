@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Confidence calibration: scaled, a gloss's confidence is the share of times it is right."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CTC on arrays: the merging rule, greedy search, and prefix beam search of growing clips."""
 
 from __future__ import annotations

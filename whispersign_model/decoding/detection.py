@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Detection: signs in a stream of other movement, found among candidate segments."""
 
 from collections.abc import Callable, Sequence

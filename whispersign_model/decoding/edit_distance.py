@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Edit distance with its alignment: what was substituted, deleted and inserted."""
 
 from collections.abc import Hashable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Emission: hypotheses become results, and each gloss is emitted once."""
 
 from collections.abc import Sequence

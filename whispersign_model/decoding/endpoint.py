@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Endpoints: when an utterance starts, and the named rules that end it.
 
 :class:`EndpointDetector` sees the hands' motion, capture times, and what has been decoded. It needs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Forced alignment: where in time each gloss of a sequence lies, given CTC log-probabilities."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A hypothesis: one gloss sequence for a clip, with spans and confidences."""
 
 from __future__ import annotations

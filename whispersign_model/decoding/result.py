@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What live recognition returns: glosses with their times and confidences."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two-pass search: CTC finds the n-best; the second pass rescores them or detects signs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The second pass over an utterance: rescoring at its end, or detection while it goes on."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Live recognition: features go in as they come, partial and final glosses come out."""
 
 from collections.abc import Sequence

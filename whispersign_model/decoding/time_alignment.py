@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Time alignment: a stream of frames in order of time, with short gaps filled in."""
 
 import numpy as np

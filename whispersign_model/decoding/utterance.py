@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The open utterance: its frames, and the first pass over them with a growing clip."""
 
 import math

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Evaluation: word error rate, calibration, detection in streams, reports and figures."""

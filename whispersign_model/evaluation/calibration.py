@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Calibration: how often glosses of a confidence are right, and a scale that corrects it."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Detection: which signs of a stream were found at their place, what was made up, and how late."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Evaluation: what a network recognises in a dataset, in whole clips or as a live stream."""
 
 from collections.abc import Callable, Mapping, Sequence

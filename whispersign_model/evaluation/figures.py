@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Figures of an evaluation: which glosses are taken for which, and what confidences are worth."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Error rates of recognised gloss sequences, with what was substituted, deleted and inserted."""
 
 from collections import Counter

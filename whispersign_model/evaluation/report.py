@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The report of an evaluation: as tables for a terminal or a pipe, as JSON, and as figures."""
 
 from collections.abc import Iterable, Sequence

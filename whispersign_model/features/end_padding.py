@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a clip ends for the network: with a moment in which no hand is seen.
 
 A network that must locate a sign in time needs something to hold on to. Without it, CTC

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Normalisation: frames in metres to what the network reads, free of hand size and place."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Planes: frames kept feature by feature in memory, which whole-clip arithmetic is fastest on.
 
 NumPy works through the innermost axis at a time, and three coordinates are too short a stretch of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Plausibility: hands that cannot be hands are treated as not tracked."""
 
 import numpy as np

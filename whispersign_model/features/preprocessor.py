@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The preprocessor: frames in, features out; the one path that is used offline and live."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The preprocessing recipe: every parameter between a sensor's frames and the network's input."""
 
 from __future__ import annotations

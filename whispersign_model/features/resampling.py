@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Resampling: frames at their own stamps to a fixed grid, gap-aware, with a bounded look-ahead."""
 
 from dataclasses import dataclass

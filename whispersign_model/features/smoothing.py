@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Smoothing: causal filters of joint positions on their own stamps, whole or frame by frame."""
 
 from collections.abc import Iterator

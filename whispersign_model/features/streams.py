@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams: which frame comes next, which is dropped and which begins a new stream."""
 
 from enum import Enum

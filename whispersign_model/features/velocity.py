@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Velocity: frames ``(42, 7)`` in metres and metres per second from resampled positions."""
 
 import numpy as np

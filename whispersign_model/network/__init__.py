@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The WhisperSign network and the checkpoint that carries it."""

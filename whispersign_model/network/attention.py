@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Attention as explicit matrix products: over hand parts, over time, and in the decoder."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The checkpoint: a folder with ``model.safetensors`` and ``model.json``, written and read whole.
 
 This module reads the *metadata* of a checkpoint and needs no torch; the network's weights are

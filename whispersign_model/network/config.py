@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The shape of a network: validated configuration, from YAML or a checkpoint."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two decoders: a CTC head, and a causal Transformer that rescores its hypotheses."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Encoder: pre-norm blocks of spatial attention, temporal attention and feed-forward."""
 
 from collections.abc import Sequence

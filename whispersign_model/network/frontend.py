@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frontend: patches of hand-part tokens, then ConvSPE, BatchNorm and SpatialDropout1D."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Masks: which steps of a padded batch exist, and which steps a chunked pass may attend to."""
 
 import torch

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The WhisperSign network: frontend, encoder, CTC head and attention decoder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Metadata of an exported network, read from its ONNX file without an ONNX runtime.
 
 An ONNX file is a protocol buffer, ``ModelProto``. Two of its fields matter here: the graph and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The cached step: next patches of a clip in, log-probabilities and a state of fixed size out.
 
 Attention sees whole chunks and a bounded past, convolutions only the past. So a clip can be encoded

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A segment of an utterance at a glance: centred, brought to a fixed length, read by convolutions.
 
 What is known only when a sign is over, how long it took and where its middle lies, comes too late

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Folders and files that appear whole or not at all, and names that are safe to give them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frames of a recording of any length, put end to end in memory or in files mapped into it."""
 
 import tempfile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Labels: annotations resolved into segments, and label tables in CSV files beside bags."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A recording: hand frames at their own capture times, with the glosses signed in them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Takes of a recording session: a bag each, which is there whole as soon as it counts."""
 
 import os

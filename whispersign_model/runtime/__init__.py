@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Runtimes that evaluate a trained network behind one interface."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A growing clip on top of a cached step: frames are gathered to patches, patches to chunks."""
 
 from collections.abc import Callable

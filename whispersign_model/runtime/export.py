@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Export of a checkpoint to ONNX: two graphs with metadata, checked against the checkpoint."""
 
 import logging

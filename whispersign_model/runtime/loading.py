@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which runtime a network is loaded into."""
 
 from importlib.util import find_spec

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """ONNX Runtime: what a robot recognises with, without PyTorch."""
 
 from collections.abc import Sequence

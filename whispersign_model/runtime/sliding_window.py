@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Overlapping windows, merged before they are decoded: for networks without a growing clip."""
 
 from __future__ import annotations

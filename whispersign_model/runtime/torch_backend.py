@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The PyTorch runtime: the reference against which others are measured."""
 
 from pathlib import Path

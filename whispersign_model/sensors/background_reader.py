@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The latest picture wins: a slow detector never falls behind."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A camera as a sensor: hands found in pictures, as left and right, placed in metres."""
 
 import time

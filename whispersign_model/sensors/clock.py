@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A device's clock on the host's: when was it, here, that the device saw this?"""
 
 from collections import deque

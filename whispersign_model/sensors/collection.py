@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Collections of videos: which there are, what is signed in each, and by whom."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MediaPipe's hand detector: pictures in, hands with their landmarks out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recordings from videos: the skeletons of every picture, at the file's own times."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a picture is, and what gives pictures."""
 
 from collections import Counter

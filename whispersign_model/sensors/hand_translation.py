@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a hand is, in metres: the perspective problem of its shape and its picture.
 
 MediaPipe gives the shape of a hand in metres about its own middle, turned as the camera sees it,

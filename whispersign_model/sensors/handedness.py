@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which hand is the left and which the right, over time and against a detector that errs.
 
 The detector names the side of each hand in each picture by itself: it calls both hands left, or a

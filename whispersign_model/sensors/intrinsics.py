@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A camera's inner geometry: which direction a pixel looks in."""
 
 from __future__ import annotations

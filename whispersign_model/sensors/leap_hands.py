@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What Leap Motion calls a hand, as joints: their order, their unit and their axes.
 
 A finger has four bones, each with two ends. Its joints in MediaPipe's order are the far ends:

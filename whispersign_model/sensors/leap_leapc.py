@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Leap Motion through LeapC: Ultraleap's own Python bindings, the package ``leap``."""
 
 import importlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Leap Motion over WebSocket: the JSON protocol of LeapJS, version 6.
 
 Orion's own service speaks it, and so does UltraleapTrackingWebSocket beside newer ones. The service

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hands drawn onto pictures."""
 
 import cv2

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pictures from a camera that this machine has (V4L2)."""
 
 import os

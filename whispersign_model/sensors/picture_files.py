@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pictures from video files and folders of images, at their own pace or as if live."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The thread that reads a sensor and, when it is gone, opens it again with growing retry."""
 
 import threading

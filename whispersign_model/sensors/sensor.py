@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a sensor of hands is: opened, read one observation after the other, closed.
 
 All sensors speak of one frame, that of a Leap Motion on the desk before the signer: metres,

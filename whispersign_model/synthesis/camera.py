@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A pinhole camera that stands before the signer and looks at the hands."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A corpus of many made-up signers: every sign alone, continuous sentences and idle movements."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Forward kinematics of a 21-joint hand in MediaPipe order, with anatomical joint limits.
 
 The *hand frame* is that of a right hand lying palm down with the fingers pointing away from its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The shapes of a hand: the round shapes around its joints that make up its picture."""
 
 from dataclasses import dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The stroke of one sign: the trajectories of both hands while it is made.
 
 Everything here is in *dominant space*: the sensor frame as if the hand in question were a right

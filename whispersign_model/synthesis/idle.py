@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Movements that are no signs: resting, scratching, random movement; for blanks and rejection."""
 
 import numpy as np

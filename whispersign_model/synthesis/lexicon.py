@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The lexicon: made-up signs as handshape, orientation, location and movement, read from YAML.
 
 They belong to no natural sign language. A sign is written for a right-handed signer; a left-handed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A performance: the true movement of both hands over time, before any sensor has seen it."""
 
 from dataclasses import dataclass, replace

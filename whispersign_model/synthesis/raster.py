@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A small z-buffer rasteriser of the round shapes that hands are drawn with.
 
 It works in *screen space*: x and y in pixels, and f * ln(z) for depth, so that at every depth a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pictures of the signer: shaded hands before a plain background, as frames or as a video."""
 
 from __future__ import annotations

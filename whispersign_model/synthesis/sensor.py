@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sensor model: what a tracker makes of a performance (rate, noise, losses, confidence)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A contact sheet: one picture of every sign, with the way of wrist and fingertip drawn in."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The parametric signer: sentences of made-up signs as recordings, everything from a seed.
 
 It is for tests, demonstrations and first trials; it proves nothing about real signing.

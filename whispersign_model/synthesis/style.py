@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What makes one signer differ from the next, drawn once per signer from a seed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arrays of vectors, for hands and for their pictures."""
 
 import numpy as np

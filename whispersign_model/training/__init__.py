@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Training and evaluation on processed datasets."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens at the end of an epoch: keep the best network, log, save the state, stop."""
 
 import io

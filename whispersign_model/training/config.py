@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The training recipe: stages, optimisation, features and augmentation, from validated YAML."""
 
 from __future__ import annotations

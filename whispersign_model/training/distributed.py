@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several processes that train together: started by torchrun, or from here on one machine."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The hybrid loss: ``alpha * CTC + (1 - alpha) * attention``, in float32."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One stage of training as a Lightning module: loss, schedule, averaged weights, validation."""
 
 import math

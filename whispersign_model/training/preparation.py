@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens before the first step: read and check everything, and open the run's folder."""
 
 from pathlib import Path

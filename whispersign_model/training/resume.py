@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a training starts: from the saved state of its own run, or from another network."""
 
 import hashlib

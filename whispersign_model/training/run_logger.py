@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The run's plain-text log, its copy of the recipe, and its final metrics."""
 
 import json

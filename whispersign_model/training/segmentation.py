@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Segmentation: a trained network aligns the glosses of recordings whose times are unknown."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The Lightning trainer of one stage: its callbacks, processes, precision and files."""
 
 import logging

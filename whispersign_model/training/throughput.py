@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Throughput: how fast clips are made, beside how fast a network trains on them, and how else."""
 
 import statistics

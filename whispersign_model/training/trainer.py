@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The trainer: checks the options, starts the processes, runs the stages, reports faults."""
 
 from contextlib import suppress

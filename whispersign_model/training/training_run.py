@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A training run: its stages one after the other, the best network, and its metrics."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Augmentation: how far training clips are varied, in metres and before normalisation."""
 
 from __future__ import annotations

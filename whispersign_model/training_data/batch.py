@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A batch: clips padded to one length."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Batching: clips of about the same length together, in an order that only the epoch decides."""
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The clip store: examples, trimmed to where hands are seen, checked and kept for variation."""
 
 from collections import defaultdict

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Composition: what a training clip is made of, drawn before anything of it is read."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Concatenation: isolated signs joined to a stream, with natural transitions and pauses."""
 
 from __future__ import annotations

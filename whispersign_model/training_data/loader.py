@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From a processed dataset to padded batches: trim, augment, normalise, bucket by length."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Single variations of a clip in metres: other times, places, sizes, sides and frame rates."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Windows and segments of longer streams: what of a stream is trained on, and what lies in it."""
 
 from collections.abc import Sequence

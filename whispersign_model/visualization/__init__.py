@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Visualization: skeletons drawn, played back, and shown over their video."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A page of plots that shows each variation of a clip beside the clip itself."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A conversion's report as one HTML page: histograms, skeletons, and what was left out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hands drawn with matplotlib: the bones of what is tracked, on one scale."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Videos to look at, with the hands that were found in them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recordings to look at: a sheet of pictures, a film, or a window."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """What ``whispersign bench`` measures on the ROS graph."""

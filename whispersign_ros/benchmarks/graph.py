@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Cost and latency of the live graph: ``whispersign bench --only graph``.
 
 The real nodes process a synthetic signer in real time. A monitor records when results arrive.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Latency of a stop sign: ``whispersign bench --only stop``.
 
 Synthetic signers alternate GO and STOP before the real nodes, ``command_node`` among them. A

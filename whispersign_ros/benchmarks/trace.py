@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Trace of a graph: every feature step and result with its arrival, and the processes' usage."""
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The verbs of the command ``whispersign`` that need ROS 2."""

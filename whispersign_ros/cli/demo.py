@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Run the whole live graph on recordings and print each gloss as it is recognised.
 
 Starts replay, smoothing, preprocessing and recognition as separate processes on a ROS domain of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Record signs: prompts with a countdown, and an annotated bag for each take.
 
 Starts the sensor's node, prompts for each sign, and writes each take with its label. Keys on a

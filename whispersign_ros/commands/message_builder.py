@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Messages of any type, filled from YAML; every type and field is checked first."""
 
 import math

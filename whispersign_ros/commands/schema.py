@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The commands file: which glosses do what, read and checked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """YAML whose values know the line they stand in."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rules by which signs become commands: a state machine that is given the time."""
 
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Conversions between ROS messages and the types of ``whispersign_model``."""

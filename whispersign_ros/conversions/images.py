@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Images on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
 
 from collections import Counter

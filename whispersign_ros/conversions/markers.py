@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hands and glosses as markers for RViz and Foxglove."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Conversions between messages and NumPy arrays; the only place that knows message fields."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Demonstration: signs drive a simulated robot through the live graph."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The commands that a recording should cause: the rules of command_node, applied to labels."""
 
 from collections.abc import Iterator, Sequence

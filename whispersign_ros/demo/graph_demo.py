@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Demonstration: play recordings through the live graph and print each recognised gloss."""
 
 import json

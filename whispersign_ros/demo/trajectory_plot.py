@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Plot a robot's trajectory: a text map for the terminal, and an image."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nodes as child processes, which end with the block that started them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Arguments and nodes of the launch files.
 
 Only launch files import it: it needs the packages ``launch`` and ``launch_ros``.

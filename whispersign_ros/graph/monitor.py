@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The running graph seen from outside: a node that records what it publishes and waits for it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processor time and memory of other processes, as Linux counts them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The graph of a recording session: the sensor's node as a process, annotation_node in this one."""
 
 import os

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """What all nodes share: lifecycle, parameters, QoS, diagnostics and discovery."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Publish a node's ``/diagnostics``: input rate, stamp age, inference time, losses and faults."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keep a graph to this machine, apart from every other: a free domain and local discovery."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Entry points of the executables: they answer to Ctrl-C before anything else is imported.
 
 Importing a node takes about a second. A signal in that time ends the process quietly: nothing has

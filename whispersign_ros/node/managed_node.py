@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Lifecycle nodes that start themselves, and say in one line why a transition failed."""
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Parameter files: a section that names none of our nodes by a slip is refused; what all share."""
 
 from collections.abc import Iterator, Sequence

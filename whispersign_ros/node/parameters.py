@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Declare a node's parameters from one table: description, range, and what a rejection says."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Quality of service of every topic: the profiles, and endpoints whose profile can be overridden.
 
 Hands are sent and heard reliably, so that nothing is lost inside the graph; a listener that meets

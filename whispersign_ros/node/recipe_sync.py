@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keep the nodes before recognition_node in step with the recipe of its model."""
 
 import time

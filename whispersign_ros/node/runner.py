@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Run the nodes of an executable: start, spin, stop on a signal, return an exit code."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Monitors of an input stream: sequence restarts, lost messages, and silence."""
 
 from collections.abc import Callable

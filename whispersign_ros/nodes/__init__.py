@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The nodes, one file each, named like its executable."""

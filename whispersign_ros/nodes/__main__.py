@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Run an executable: ``python -m whispersign_ros.nodes NAME [ARGUMENT ...]``."""
 
 import sys

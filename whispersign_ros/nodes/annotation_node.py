@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``annotation_node``: runs a recording session, and writes a bag for each take."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``camera_node``: hands in the pictures of a camera, a file or a topic, on ``hands/raw``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``command_node``: glosses turned into commands, as a commands file says."""
 
 import time

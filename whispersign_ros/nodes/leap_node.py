@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``leap_node``: hands before a Leap Motion, on ``hands/raw``."""
 
 from collections.abc import Callable, Sequence

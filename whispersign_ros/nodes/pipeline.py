@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Executable ``pipeline``: the whole graph in one process, from the same parameter files."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``preprocessing_node``: ``hands/filtered`` turned into ``hands/features``."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``recognition_node``: ``hands/features`` turned into glosses."""
 
 from collections.abc import Collection, Sequence

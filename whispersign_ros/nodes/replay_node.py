@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``replay_node``: recorded bags on ``hands/raw`` and ``annotation``."""
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``robot_node``: a simulated mobile base, to try commands without a robot."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Base of the sensor nodes: publish a reader's observations on ``hands/raw``, from its thread."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``smoothing_node``: ``hands/raw`` filtered to ``hands/filtered``."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``synthetic_node``: a made-up person who signs, on ``hands/raw`` and ``annotation``.
 
 In a recording session the person signs what is asked for, and leaves the labels to the session.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Node ``visualization_node``: hands and glosses as markers, while these have subscribers."""
 
 import time

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Playback of recordings in real time."""

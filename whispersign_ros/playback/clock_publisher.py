@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Publish the time of the recording being played on ``/clock``, for nodes with use_sim_time."""
 
 import threading

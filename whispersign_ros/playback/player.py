@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Play recordings on ``hands/raw`` and ``annotation`` at their own pace, from a thread."""
 
 import threading

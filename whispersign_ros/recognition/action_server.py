@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Action ``recognize``: the next utterance, or time out, for whoever asks."""
 
 import math

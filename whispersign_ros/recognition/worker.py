@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The thread in which recognition runs: features in, results out, in order."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What to do after a session: record what is missing, convert, train."""
 
 import shlex

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The order of the prompts of a session, and the takes still missing."""
 
 from collections import Counter, deque

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The state machine of a recording session, driven by frames, time and commands."""
 
 from dataclasses import dataclass

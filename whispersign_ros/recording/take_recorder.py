@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes the takes of a session as bags, and publishes their annotations."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The session on a terminal: prompts updated in place, and single keys; elsewhere plain lines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Unicycle model of a differential-drive robot, integrated exactly along arcs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes that a test starts find the developer tools, as those of the Makefile do."""
 
 import os

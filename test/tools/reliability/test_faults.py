@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Faults of the live graph: what is judged a kept promise, and the quickest ones for real."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The soak: its figures tell what was lost, what grew and what was no longer recognised."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark of loading: made-up recordings, a dataset of one's own, and what it prints."""
 
 import json

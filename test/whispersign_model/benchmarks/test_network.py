@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark of the network: counts, and that it measures what it says."""
 
 import json

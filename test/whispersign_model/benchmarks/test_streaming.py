@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark of live recognition: it measures what it says, and a stream does not grow."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Datasets for tests of the commands."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Words of the command line that no command takes are told of in its usage, before any work."""
 
 from __future__ import annotations

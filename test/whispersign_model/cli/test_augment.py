@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`whispersign augment`: a page appears, and faults are told in one line."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign convert``: annotated bags become a dataset."""
 
 from __future__ import annotations

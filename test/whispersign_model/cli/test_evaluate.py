@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign evaluate``: figures as files, and everything that is refused in one line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign export``: what it writes and says, and everything it refuses in one line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign import``: archives become annotated bags, or a dataset."""
 
 from __future__ import annotations

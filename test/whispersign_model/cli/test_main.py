@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The dispatcher: what a user sees when something is missing or wrong."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A file that cannot be written is told of before the work, in one line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign recognize``: what was signed, while it is signed and at the end."""
 
 from __future__ import annotations

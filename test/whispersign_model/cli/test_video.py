@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Videos for verbs that take recordings: hands in the coordinates of the model, or none."""
 
 from __future__ import annotations

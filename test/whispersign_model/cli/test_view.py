@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign view``: sheets and films of bags, archives and videos, and faults in one line."""
 
 from __future__ import annotations

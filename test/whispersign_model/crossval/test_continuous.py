@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The comparison of ways to read continuous signing, with networks whose answers are known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Learning curves by takes: who learns what from which recordings, and the table of it."""
 
 import json

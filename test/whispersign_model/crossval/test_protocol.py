@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Protocols on published recordings: who tests in which fold, and what is written of it."""
 
 import json

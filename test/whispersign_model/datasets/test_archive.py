@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Archives: what their arrays mean, and one line for each way they can be wrong."""
 
 from __future__ import annotations

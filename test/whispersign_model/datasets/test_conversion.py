@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Conversion: what becomes an example, what is left out and why, and errors that stop or skip."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Datasets are checked whole when opened; each fault is one line with the file's name."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Segments of recordings: without discarded takes, and cut into segments."""
 
 from __future__ import annotations

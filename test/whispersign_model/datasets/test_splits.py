@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Splits: by name, by turn, by the recordings' own word, by signer."""
 
 from __future__ import annotations

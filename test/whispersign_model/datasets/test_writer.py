@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Datasets are written whole, with every example in its split."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Networks to decode: one that reads what a frame says, and streams that rerun a whole clip."""
 
 from __future__ import annotations

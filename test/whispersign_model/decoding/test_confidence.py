@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The scale of confidences: what it changes, and that by default it changes nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CTC: collapse rules, and beam search against the sum over all paths."""
 
 import itertools

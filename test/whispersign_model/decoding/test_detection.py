@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Detection: signs of any length in other movement, each of them once."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Edit distance: as few edits as there can be, and an alignment that accounts for every gloss."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Emission: every change is reported once, every final gloss is emitted once."""
 
 from __future__ import annotations

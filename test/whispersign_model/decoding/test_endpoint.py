@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Endpoint rules: each one fires at its time, under its name, without a network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Forced alignment: the best of all paths of a gloss sequence, and how long one must be."""
 
 from __future__ import annotations

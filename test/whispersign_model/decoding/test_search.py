@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Two-pass search: what a beam keeps, how two passes are weighed, and how sure each gloss is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The second pass: rescoring of a whole utterance, detection in a growing one."""
 
 from __future__ import annotations

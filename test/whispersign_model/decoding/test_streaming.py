@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The live recogniser: endpoints on the clock, and nothing depends on how frames are cut."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The live recogniser with a detecting network: signs need no pause; each is emitted once."""
 
 from __future__ import annotations

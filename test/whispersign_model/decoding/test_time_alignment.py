@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Time alignment: one frame a period, in order; breaks in time are reported."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The first pass: what is stable stays, and what is forgotten or cut leaves the rest as it was."""
 
 from __future__ import annotations

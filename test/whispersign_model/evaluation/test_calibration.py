@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Calibration: figures by hand, and a fit that finds what confidences are worth."""
 
 from __future__ import annotations

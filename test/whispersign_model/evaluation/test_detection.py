@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Detection in streams: what counts as found, as false, and how late it was."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading a dataset: each method as the network itself has it, live as the recogniser has it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Figures: what is drawn of many confusions, what is left out, and that no display is needed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Error rates: what each kind of error counts, and what it is a share of."""
 
 from __future__ import annotations

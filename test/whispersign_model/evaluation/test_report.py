@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The report of an evaluation: what is counted, what is printed, and that JSON can be read."""
 
 from __future__ import annotations

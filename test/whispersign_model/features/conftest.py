@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams of hands that move smoothly, and what sensors do to them."""
 
 from __future__ import annotations

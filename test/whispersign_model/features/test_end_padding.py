@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The end of a clip: a moment without hands behind what there is."""
 
 import numpy as np

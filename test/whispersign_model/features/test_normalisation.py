@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Normalisation: free of hand size and place, robust to lost frames, zero where absent."""
 
 from __future__ import annotations

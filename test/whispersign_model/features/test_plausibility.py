@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hands that cannot be hands: incomplete, collapsed, or faster than any wrist."""
 
 from __future__ import annotations

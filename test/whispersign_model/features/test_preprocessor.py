@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole path: any split, whole or live, gives the same features; bad frames do no harm."""
 
 from __future__ import annotations

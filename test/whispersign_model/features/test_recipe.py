@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recipes: what they refuse, how they travel, and when two of them are the same."""
 
 from __future__ import annotations

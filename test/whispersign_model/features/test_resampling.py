@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Resampling: the grid, the curve between frames, gaps, and when a grid point is given out."""
 
 from __future__ import annotations

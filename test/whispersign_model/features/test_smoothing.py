@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Smoothing filters: their published formula, their causality, and hands that come and go."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The stream rules: next, dropped, or the first of a new stream."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Velocity by backward differences on the grid."""
 
 from __future__ import annotations

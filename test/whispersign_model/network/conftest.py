@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A small network and batches of made-up features."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """S-MHSA over parts, T-MHSA over time, cross attention: who sees whom."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Configuration of a network: what is refused, and with which sentence."""
 
 import pytest

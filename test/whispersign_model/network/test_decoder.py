@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two decoders: blank and gloss apart, a causal second pass, and its scores."""
 
 import torch

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Encoder: the order of channels, context, and what one hand owes the other."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frontend: true hand parts, mirrored hands, lengths, causality, and honest statistics."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Masks: which steps exist, which may be attended to, and what a softmax makes of it."""
 
 import torch

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The network as a whole: lengths, chunks, gradients, memory, checkpoints."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading an exported network's description: what is in it, and every way it can be wrong."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The cached step: chunk by chunk it gives what the offline pass gives under the chunk's mask."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole utterance: free of its pace and place, through lost hands, and read by the decoder."""
 
 import numpy as np

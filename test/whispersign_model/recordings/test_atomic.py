@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Folders and files appear whole or not at all; names are safe and unique."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Labels from CSV tables: which rows a bag gets, what they mean, and faults with their lines."""
 
 from __future__ import annotations

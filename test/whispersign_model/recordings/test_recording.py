@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recordings refuse contradictions; selection by time; sensor positions made clean."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Takes of a session as bags: whole or not there, found again, discarded in place."""
 
 from __future__ import annotations

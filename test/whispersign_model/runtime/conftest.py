@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A small network, its checkpoint, and what was exported of it (once for all tests)."""
 
 from collections.abc import Callable

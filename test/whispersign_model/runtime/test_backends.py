@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every runtime gives what the network gives: whole, as a stream, and rescored."""
 
 import numpy as np

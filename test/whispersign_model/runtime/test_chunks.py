@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frames to patches to chunks: nothing is lost, doubled or reordered, however it is cut."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is exported: one graph for streams and whole clips, a proof of it, and 8-bit weights."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which runtime is chosen: exported networks need no PyTorch, others fall back to it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Overlapping windows: the glosses of the whole clip, each once, however it is cut."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A capture of OpenCV's that does as it is told."""
 
 from __future__ import annotations

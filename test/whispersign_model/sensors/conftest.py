@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hands of the parametric signer before a pinhole camera, as detections and as pictures."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Leap service for tests: the JSON protocol of version 6, with hands whose joints are known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MP4 files as phones write them: turned, and with pictures at uneven times."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A slow reader gets the newest picture, and the count of those it missed."""
 
 from __future__ import annotations

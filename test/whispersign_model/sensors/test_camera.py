@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The camera as a sensor: exact detections give the true hands; a real detector finds them."""
 
 from __future__ import annotations

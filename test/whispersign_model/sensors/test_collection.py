@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Collections of videos and what is signed in them."""
 
 from __future__ import annotations

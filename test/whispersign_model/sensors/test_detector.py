@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When the detector looks through the whole picture for the other hand."""
 
 import signal

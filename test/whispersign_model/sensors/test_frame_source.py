@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pictures of every kind, as detectors want them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Metres from a hand's shape and its picture, against hands whose place is known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Left and right against a detector that errs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which direction a pixel looks in."""
 
 from __future__ import annotations

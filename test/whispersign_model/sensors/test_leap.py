@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Leap Motion over both transports, with hands of the parametric signer whose joints are known."""
 
 from __future__ import annotations

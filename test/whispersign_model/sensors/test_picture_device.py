@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pictures of a camera, with the times of its driver."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pictures from video files and folders, with the times they were taken."""
 
 from __future__ import annotations

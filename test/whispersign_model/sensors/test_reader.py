@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The reader's thread: streams, losses, silence, retry and the end."""
 
 from __future__ import annotations

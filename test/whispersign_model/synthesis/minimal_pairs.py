@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pairs of signs that differ in one parameter only."""
 
 from __future__ import annotations

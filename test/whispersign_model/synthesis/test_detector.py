@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A real hand detector, MediaPipe's, must recognise the hands that the renderer draws."""
 
 import sys

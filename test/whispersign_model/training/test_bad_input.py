@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bad input to `train`: one line that names what is at fault, code 2, before the first step."""
 
 from __future__ import annotations

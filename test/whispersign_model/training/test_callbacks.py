@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ends of epochs: marks, tables, the bar, an end that stays one, files that stay whole."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several processes: one network, every clip validated once, one writer, one error for all."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The losses against their definitions: every path summed, every gloss and end counted once."""
 
 from __future__ import annotations

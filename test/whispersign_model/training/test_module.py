@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One stage of training: what learns, at what rate, by which chance, and what is validated."""
 
 from __future__ import annotations

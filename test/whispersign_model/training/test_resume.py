@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Going on after a stop: only with the same training, and what is no state of one is said."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run leaves to read: the log, the recipe, the metrics, and TensorBoard's curves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Spans from forced alignment: in order, without gaps, from the first seen frame to the last."""
 
 from dataclasses import replace

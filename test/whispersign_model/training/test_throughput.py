@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Figures of loading count real frames, and padding for itself."""
 
 import pytest

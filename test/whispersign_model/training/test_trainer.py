@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The trainer: what it learns from, what it keeps, and what one stage leaves to the next."""
 
 from __future__ import annotations

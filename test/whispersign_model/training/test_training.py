@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Training: losses, the schedule, and a network that learns from files."""
 
 import json

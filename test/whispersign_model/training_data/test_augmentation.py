@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every variation does what it says, and nothing else."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The order of clips, and how little is padded."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clips are trimmed, checked, and kept."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What clips are made of: sentences of one signer, pauses, windows, and their labels."""
 
 from dataclasses import replace

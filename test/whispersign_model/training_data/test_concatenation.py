@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signs joined to streams: ways that hands could go, and pauses."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading at other times, mirroring, confusing hands, and seeing as a slower camera does."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Windows: no sign is half labelled."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The report's page holds everything in one file: figures, skeletons and what was left out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bones on paper: only between joints that are tracked, on one scale."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a view shows when: captions, parts, and the frame of each moment."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark of the live graph: its figures are of the right frames, and nothing is left out."""
 
 from __future__ import annotations

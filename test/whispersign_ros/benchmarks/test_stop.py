@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark of the stop: its figures are of the right signs, and none is left out."""
 
 from __future__ import annotations

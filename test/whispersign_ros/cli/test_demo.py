@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The demonstration: the real graph as processes, and its exit codes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``whispersign record``: from an empty folder, cut off, on a terminal, and its faults."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Messages of any type from nested values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The commands file: what is read, and what is refused in which line."""
 
 from __future__ import annotations

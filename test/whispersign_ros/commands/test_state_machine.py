@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rules of commands, with the time passed in."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Images on topics, to and from arrays."""
 
 from __future__ import annotations

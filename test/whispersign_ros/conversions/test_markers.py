@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hands and glosses as markers."""
 
 from __future__ import annotations

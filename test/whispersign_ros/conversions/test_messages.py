@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Conversions between messages and arrays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signs drive a robot through the real graph, and it is told whether they did."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What signs should make a robot do, as the rules of command_node have it."""
 
 from __future__ import annotations

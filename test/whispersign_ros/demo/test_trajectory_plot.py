@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The plot of a robot's trajectory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The monitor of a graph: what it records, and how long it waits."""
 
 from __future__ import annotations

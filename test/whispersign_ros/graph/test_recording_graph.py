@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a recording session starts, and for whom."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What nodes report on ``/diagnostics``."""
 
 from __future__ import annotations

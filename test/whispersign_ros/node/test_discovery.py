@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Graphs of one's own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Entry points of the executables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A node that holds a resource: what its transitions call, and what a fault in one does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sections of parameter files: slips are found, other nodes are left alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Parameters: every table, the parameter file, and what a rejection says."""
 
 from __future__ import annotations

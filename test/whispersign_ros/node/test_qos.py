@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Quality of service: who can listen to whom, and how to change it."""
 
 from __future__ import annotations

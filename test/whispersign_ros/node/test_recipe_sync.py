@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How smoothing and preprocessing follow the recogniser to another model, alone and together."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Executables as processes: how they start, how they end, and what they say."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sequence restarts, and the watchdog of an input."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``annotation_node`` in a graph: prompts, labels, bags, services, pictures."""
 
 from __future__ import annotations

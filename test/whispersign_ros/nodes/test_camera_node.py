@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``camera_node`` with a detector that always sees one hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``command_node`` alone: glosses in, messages and calls out."""
 
 from __future__ import annotations

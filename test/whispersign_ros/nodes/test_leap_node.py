@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``leap_node`` with a service that is not there, then is, then goes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole graph in one process, with each of the sources."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``recognition_node`` alone."""
 
 from __future__ import annotations

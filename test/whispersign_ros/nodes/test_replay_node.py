@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``replay_node`` alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``robot_node`` alone: commands in, poses out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The time of a live sensor's frames, by clocks that go as they like."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``visualization_node`` alone: markers, and no work while nobody looks at them."""
 
 from __future__ import annotations

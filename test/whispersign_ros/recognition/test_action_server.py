@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The action ``recognize``: goals that wait for the next utterance."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The thread in which recognition runs, with a recogniser whose pace the test sets."""
 
 from __future__ import annotations

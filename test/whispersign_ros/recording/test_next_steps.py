@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a session ends with: what is missing, and commands that can be run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is to be signed next, and what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The session of a session, with a clock and frames of our own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The prompts as plain lines, where standard output is no terminal."""
 
 from __future__ import annotations

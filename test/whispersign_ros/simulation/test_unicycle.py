@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A robot that moves exactly as it is told, and stops when it is told nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Read and write rosbag2 recordings, mcap and sqlite3, without ROS."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The files of a rosbag2: finding bags, and the metadata and storage files of one."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Our ROS messages without ROS: their definitions, and HandFrame and GlossAnnotation as arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Close a bag file that its recorder left open, so that what it holds up to the break is readable.
 
 A killed ``ros2 bag record`` leaves an mcap file without its end, and perhaps half a record; a

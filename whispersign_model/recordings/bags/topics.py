@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The topics of a bag: which hold the frames and the labels, and whether we can read them."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bags: what is written is read again, by us and by others; what cannot be read is told."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bags are found wherever they lie, and what is none is told."""
 
 from __future__ import annotations

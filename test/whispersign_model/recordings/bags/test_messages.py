@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Message definitions, their comparison, and annotations."""
 
 from __future__ import annotations
