@@ -131,7 +131,7 @@ class Preprocessor:
             confidence: ``(n, 42)``.
             smoothing: as in ``push``.
         """
-        return self._normalise(self._take(stamps, positions, confidence, smoothing))
+        return self._normalise(self._process(stamps, positions, confidence, smoothing))
 
     def flush(self) -> FeatureBlock:
         """Return what is pending; the next frame begins a new stream.
@@ -170,7 +170,7 @@ class Preprocessor:
         )
         self.reset()
         for first in range(0, len(recording), BLOCK):
-            yield self._take(
+            yield self._process(
                 recording.stamps[first : first + BLOCK],
                 recording.positions[first : first + BLOCK],
                 recording.confidence[first : first + BLOCK],
@@ -185,7 +185,7 @@ class Preprocessor:
         frames = self._normaliser(block.frames, block.restarts)
         return FeatureBlock(block.stamps, frames, block.restarts)
 
-    def _take(
+    def _process(
         self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str
     ) -> FeatureBlock:
         """Return the frames in metres that ``n`` frames make final."""

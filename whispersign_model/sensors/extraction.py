@@ -32,7 +32,7 @@ from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 
 # Keys of a bag's custom data: the options of the extraction, and the labels that the clip had.
-MADE_WITH, TOLD = "extraction", "told"
+MADE_WITH, CLIP = "extraction", "clip"
 
 Advance = Callable[[int, int], None]  # pictures done, pictures in all (0: unknown)
 
@@ -156,7 +156,7 @@ def labelled_as(clip: Clip, recording: Recording) -> Recording:
         recording,
         segments=() if whole is None else (whole,),
         signer=clip.signer,
-        meta=recording.meta | {"file": clip.path.name, TOLD: _told(clip)},
+        meta=recording.meta | {"file": clip.path.name, CLIP: _clip_identity(clip)},
     )
     return labelled(known, clip.rows) if clip.rows else known
 
@@ -242,7 +242,7 @@ def _hush() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _told(clip: Clip) -> str:
+def _clip_identity(clip: Clip) -> str:
     """What is known of a clip, and the size of its file, as bags carry it."""
     size = clip.path.stat().st_size if clip.path.is_file() else 0
     rows = [(row.glosses, row.span, row.signer, row.split, row.discard) for row in clip.rows]
@@ -255,7 +255,7 @@ def _is_there(bag: Path, clip: Clip, options: ExtractionOptions) -> bool:
         return False
     for key, now, what in (
         (MADE_WITH, options.text, "with other options"),
-        (TOLD, _told(clip), "with other labels or of another file"),
+        (CLIP, _clip_identity(clip), "with other labels or of another file"),
     ):
         if metadata.custom.get(key) != now:
             fault = f"is there already, made {what}"

@@ -44,7 +44,7 @@ class VideoFile:
         self.invented_stamps = 0
         self._capture: cv2.VideoCapture | None = None
         self._last = -1
-        self._given = 0
+        self._delivered = 0
 
     def open(self) -> None:
         """Open the file.
@@ -60,7 +60,7 @@ class VideoFile:
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._interval = round(NANOSECONDS / (rate if 1 <= rate <= 1000 else ASSUMED_RATE))
         self.number = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        self._last, self._given = -1, 0
+        self._last, self._delivered = -1, 0
 
     def read(self, timeout: float) -> Picture | None:
         """Return the next picture.
@@ -72,16 +72,16 @@ class VideoFile:
         assert self._capture is not None
         there, pixels = self._capture.read()
         if not there:
-            if not self._given:
+            if not self._delivered:
                 raise SensorError(self.path, "holds no picture that can be read", "replace it")
-            self.drops["unreadable_pictures"] = max(0, self.number - self._given)
+            self.drops["unreadable_pictures"] = max(0, self.number - self._delivered)
             raise SensorEndError
         stamp = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * MILLISECONDS)
         if stamp <= self._last:
             stamp = self._last + self._interval
             self.invented_stamps += 1
         self._last = stamp
-        self._given += 1
+        self._delivered += 1
         return Picture(stamp, in_colour(pixels))
 
     def close(self) -> None:

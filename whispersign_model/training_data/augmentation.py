@@ -49,20 +49,20 @@ class Pace:
         first: fractional frame that the varied clip begins with.
         span: frames of the clip that it covers.
         count: frames of the varied clip.
-        bend: share of the span that the middle is shifted by in time.
+        time_shift: share of the span that the middle is shifted by in time.
         jitter: standard deviation in frames by which each frame is read too early or too late.
     """
 
     first: float
     span: float
     count: int
-    bend: float
+    time_shift: float
     jitter: float
 
     def times(self, generator: Generator) -> Doubles:
         """Return the fractional frames ``(count,)`` to read, never back in time."""
         phase = np.arange(self.count) / max(self.count - 1, 1)
-        times = self.first + self.span * (phase + self.bend * np.sin(np.pi * phase))
+        times = self.first + self.span * (phase + self.time_shift * np.sin(np.pi * phase))
         if self.jitter:
             times = np.sort(times + generator.normal(0, self.jitter, self.count))
         return times.clip(self.first, self.first + self.span)
@@ -190,8 +190,8 @@ class Augmentation(StrictModel):
         slowest, fastest = self._speeds()
         speed = math.exp(generator.uniform(math.log(slowest), math.log(fastest)))
         count = max(least_frames, round(span / speed) + 1)
-        bend = float(generator.uniform(-self.warp, self.warp))
-        return Pace(first, span, count, bend, self.jitter * rate)
+        time_shift = float(generator.uniform(-self.warp, self.warp))
+        return Pace(first, span, count, time_shift, self.jitter * rate)
 
     def _speeds(self) -> tuple[float, float]:
         if isinstance(self.speed, tuple):

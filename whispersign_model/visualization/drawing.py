@@ -37,7 +37,7 @@ class Viewport(NamedTuple):
     """The square of the paper that is shown."""
 
     middle: AnyFloats  # (2,)
-    reach: float
+    half_width: float
 
     @classmethod
     def around(cls, points: AnyFloats, tracked: Bools) -> Viewport:
@@ -48,10 +48,10 @@ class Viewport(NamedTuple):
 
     def fit(self, axes: Axes) -> None:
         """Let axes show this window, without ticks."""
-        (x, y), reach = self.middle.tolist(), self.reach
+        (x, y), half_width = self.middle.tolist(), self.half_width
         axes.set(
-            xlim=(x - reach, x + reach),
-            ylim=(y - reach, y + reach),
+            xlim=(x - half_width, x + half_width),
+            ylim=(y - half_width, y + half_width),
             aspect="equal",
             xticks=[],
             yticks=[],

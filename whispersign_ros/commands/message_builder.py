@@ -40,7 +40,7 @@ def interface(name: str) -> Any:
     return found
 
 
-def build(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
+def build_messages(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
     """Return, by ``id`` of each action, its message or service class and the filled message.
 
     Raises:

@@ -24,7 +24,7 @@ from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
-from whispersign_ros.commands.message_builder import build
+from whispersign_ros.commands.message_builder import build_messages
 from whispersign_ros.commands.schema import Command, Commands, CommandsFile, Publish, read_commands
 from whispersign_ros.commands.state_machine import State
 from whispersign_ros.demo import expected_commands as rules
@@ -106,7 +106,7 @@ def drive(options: DriveOptions) -> int:
     metadata = read_metadata(options.model)
     file = read_commands(options.commands)
     file.check_glosses(metadata.glosses)
-    build(file)
+    build_messages(file)
     base = _base(file, options.commands)
     with _recordings(options) as (bags, recordings):
         signed = [gloss for recording in recordings for gloss in recording.glosses]

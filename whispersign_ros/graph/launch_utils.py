@@ -22,7 +22,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
-from whispersign_ros.node.discovery import RANGES, reach
+from whispersign_ros.node.discovery import RANGES, range_variables
 from whispersign_ros.node.entry_points import GRAPH, RESPAWN_DELAY
 
 PACKAGE = "whispersign_ros"
@@ -117,7 +117,7 @@ def describe(
 
 def discovery(context: LaunchContext) -> list[SetEnvironmentVariable]:
     """Return the actions that set the discovery range of the nodes after them."""
-    chosen = reach(os.environ, value(context, "discovery"))
+    chosen = range_variables(os.environ, value(context, "discovery"))
     return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
 
 

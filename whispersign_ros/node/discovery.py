@@ -21,11 +21,11 @@ def isolate(environment: MutableMapping[str, str], domain: int | None = None) ->
     """
     chosen = free_domain() if domain is None else domain
     environment["ROS_DOMAIN_ID"] = str(chosen)
-    environment.update(reach(environment, "localhost"))
+    environment.update(range_variables(environment, "localhost"))
     return chosen
 
 
-def reach(environment: Mapping[str, str], chosen: str = "") -> dict[str, str]:
+def range_variables(environment: Mapping[str, str], chosen: str = "") -> dict[str, str]:
     """Return the variables that say how far the nodes started with them may be found.
 
     Args:

@@ -18,7 +18,7 @@ from rclpy.task import Future
 from whispersign_model.configuration import find_config
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
-from whispersign_ros.commands.message_builder import build, is_stamped
+from whispersign_ros.commands.message_builder import build_messages, is_stamped
 from whispersign_ros.commands.schema import Action, Publish, read_commands
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign
@@ -80,7 +80,7 @@ class CommandNode(Node):
         values = declare(self, PARAMETERS, also_known)
         path = find_config(values["commands_file"])
         self._file = read_commands(path)
-        built = build(self._file)
+        built = build_messages(self._file)
         self._recognizer = self._full_name(values["recognizer"])
         self._features = self.resolve_topic_name("hands/features")
         inputs = {self._features: values["input_timeout"]}

@@ -54,7 +54,7 @@ class RecognitionWorker:
 
     def __init__(self, recognition: Recognition, diagnostics: Diagnostics, capacity: int) -> None:
         self._recognition = recognition
-        self._told: Counter[str] = Counter()  # of the recogniser's losses
+        self._reported: Counter[str] = Counter()  # of the recogniser's losses
         self._diagnostics = diagnostics
         self._capacity = capacity
         self._queue: deque[Step | Recognition | None] = deque()  # None: the stream has ended
@@ -154,7 +154,7 @@ class RecognitionWorker:
                 self._give_out(self._recognition.recognizer.finish())
             if isinstance(item, Recognition):
                 item.recognizer.utterance_id = self._recognition.recognizer.utterance_id
-                self._recognition, self._told = item, Counter()
+                self._recognition, self._reported = item, Counter()
             elif item is not None:
                 run.append(item)
         self._recognize(run)
@@ -178,8 +178,8 @@ class RecognitionWorker:
             "steps_not_finite": aligner.not_finite,
         }
         for cause, total in losses.items():
-            if new := total - self._told[cause]:
-                self._told[cause] = total
+            if new := total - self._reported[cause]:
+                self._reported[cause] = total
                 self._diagnostics.dropped(cause, count=new)
         self._diagnostics.show("steps_filled_in", aligner.filled)
 

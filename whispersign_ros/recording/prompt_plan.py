@@ -62,7 +62,7 @@ class PromptPlan:
     @property
     def current(self) -> Take | None:
         """The take to sign now; None when none is left."""
-        return self._take(self._queue[0]) if self._queue else None
+        return self._next_take(self._queue[0]) if self._queue else None
 
     @property
     def next_gloss(self) -> str:
@@ -120,7 +120,7 @@ class PromptPlan:
             lines.append(line + (f": needs {lacks} more" if lacks else ""))
         return lines
 
-    def _take(self, gloss: str) -> Take:
+    def _next_take(self, gloss: str) -> Take:
         return Take(gloss, self._next[gloss], self.signer)
 
 

@@ -33,5 +33,5 @@ def test_metres_are_seen_from_a_little_above_and_pictures_as_they_are():
 def test_a_window_holds_what_is_tracked():
     points = np.array([[0.0, 0.0], [2.0, 1.0], [50.0, 50.0]])
     window = Viewport.around(points, np.array([True, True, False]))
-    assert (window.middle.tolist(), window.reach) == ([1.0, 0.5], pytest.approx(1.1))
-    assert Viewport.around(points, np.zeros(3, dtype=bool)).reach == 1.0
+    assert (window.middle.tolist(), window.half_width) == ([1.0, 0.5], pytest.approx(1.1))
+    assert Viewport.around(points, np.zeros(3, dtype=bool)).half_width == 1.0

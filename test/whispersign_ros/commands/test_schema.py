@@ -7,7 +7,7 @@ import pytest
 
 from whispersign_model.configuration import config_file
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_ros.commands.message_builder import build
+from whispersign_ros.commands.message_builder import build_messages
 from whispersign_ros.commands.schema import read_commands
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.node.assets import DEMO_MODEL
@@ -36,7 +36,7 @@ commands:
 
 def _check(path):
     file = read_commands(path)
-    build(file)
+    build_messages(file)
     file.check_glosses(read_metadata(DEMO_MODEL).glosses)
 
 
@@ -84,7 +84,7 @@ def test_glosses_that_other_readers_take_for_truth_values_stay_glosses(tmp_path)
 @pytest.mark.parametrize("name", ["commands.yaml", "drive.yaml"])
 def test_the_files_of_the_package_fit_the_bundled_model(name):
     file = read_commands(config_file(name))
-    built = build(file)
+    built = build_messages(file)
     file.check_glosses(read_metadata(DEMO_MODEL).glosses)
     assert len(built) == len(file.commands.commands) + 1
     assert file.commands.arming.gloss == "HELLO"

@@ -40,9 +40,10 @@ def test_a_domain_that_is_in_use_is_not_chosen(monkeypatch):
 def test_what_is_set_already_stays_unless_a_range_is_asked_for(monkeypatch):
     monkeypatch.setenv("ROS_DISTRO", "kilted")
     name, older = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"
-    assert discovery.reach({}) == {name: "LOCALHOST"}
-    assert discovery.reach({name: "SUBNET"}) == discovery.reach({older: "0"}) == {}
-    assert discovery.reach({older: "1"}, "subnet") == {name: "SUBNET", older: ""}
+    assert discovery.range_variables({}) == {name: "LOCALHOST"}
+    assert discovery.range_variables({name: "SUBNET"}) == {}
+    assert discovery.range_variables({older: "0"}) == {}
+    assert discovery.range_variables({older: "1"}, "subnet") == {name: "SUBNET", older: ""}
     monkeypatch.setenv("ROS_DISTRO", "humble")
-    assert discovery.reach({}) == {older: "1"}
-    assert discovery.reach({}, "subnet") == {older: "0"}
+    assert discovery.range_variables({}) == {older: "1"}
+    assert discovery.range_variables({}, "subnet") == {older: "0"}

@@ -37,7 +37,7 @@ class Session:
         )
         self.hands = None
 
-    def reach(self, phase):
+    def wait_for_phase(self, phase):
         self.graph.until(lambda: self.prompts and self.prompts[-1].phase == phase)
         return self.prompts[-1]
 
@@ -47,7 +47,7 @@ class Session:
 
     def sign_half(self, signed):
         self.send(signed[0])
-        self.reach(Prompt.SIGNING)
+        self.wait_for_phase(Prompt.SIGNING)
         for message in signed[1:100]:
             self.send(message)
 
@@ -75,16 +75,16 @@ def test_the_made_up_person_signs_what_is_asked_for(graph, tmp_path):
     assert inside.confidence[0].any()
     assert inside.confidence[-1].any()
     assert recording.stamps[0] < segment.start < segment.end < recording.stamps[-1]
-    assert session.reach(Prompt.ENDED).done == 2
+    assert session.wait_for_phase(Prompt.ENDED).done == 2
 
 
 def test_labels_are_capture_times_whatever_the_clock_says(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO", takes=1, away=0.5, **SLOW)
     session.send(signed[0])
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     for message in signed[1:]:
         session.send(message)
-    session.reach(Prompt.ENDED)
+    session.wait_for_phase(Prompt.ENDED)
     (label,) = session.labels
     seen = [nanoseconds(m.header.stamp) for m in signed if read_frame(m).hands_tracked]
     assert (nanoseconds(label.start_time), nanoseconds(label.end_time)) == (seen[0], seen[-1])
@@ -97,7 +97,7 @@ def test_labels_are_capture_times_whatever_the_clock_says(graph, tmp_path, signe
 
 def test_prompts_tell_everything_and_late_listeners_get_the_last(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO,HOME", takes=2, **{**SLOW, "countdown": 1.0})
-    waiting = session.reach(Prompt.WAITING)
+    waiting = session.wait_for_phase(Prompt.WAITING)
     assert "no frames on /hands/raw" in waiting.text
     session.send(signed[0])
     graph.until(lambda: sum(p.phase == Prompt.COUNTDOWN for p in session.prompts) > 2)
@@ -115,14 +115,14 @@ def test_services_lead_the_session(graph, tmp_path, signed):
     refused = session.call("discard")
     assert (refused.success, "no take" in refused.message) == (False, True)
     session.send(signed[0])
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     assert session.call("pause").message == "paused"
-    session.reach(Prompt.PAUSED)
+    session.wait_for_phase(Prompt.PAUSED)
     session.call("pause")
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     for message in signed[1:]:
         session.send(message)
-    session.reach(Prompt.KEPT)
+    session.wait_for_phase(Prompt.KEPT)
     assert session.call("discard").success
     graph.until(lambda: session.labels[-1].status == GlossAnnotation.DISCARD)
     kept = session.labels[-2]
@@ -131,7 +131,7 @@ def test_services_lead_the_session(graph, tmp_path, signed):
     assert [take.kept for take in find_takes(tmp_path)] == [False]
     assert read_bag(tmp_path / "HELLO_anna_take0").segments == ()
     session.call("next")
-    assert session.reach(Prompt.COUNTDOWN).gloss == "HOME"
+    assert session.wait_for_phase(Prompt.COUNTDOWN).gloss == "HOME"
     assert session.call("next").message == "next is HELLO"
     assert session.call("stop").success
     graph.until(lambda: session.ended)
@@ -181,7 +181,7 @@ def test_pictures_are_recorded_beside_the_hands(graph, tmp_path, signed):
     session = Session(graph, tmp_path, glosses="HELLO", takes=1, images="camera/image", **SLOW)
     pictures = graph.speak(Image, "camera/image", 10)
     session.send(signed[0])
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     written = []
     take = session.node._recorder.take_bytes
     session.node._recorder.take_bytes = lambda *word: (written.append(word[0]), take(*word))
@@ -189,7 +189,7 @@ def test_pictures_are_recorded_beside_the_hands(graph, tmp_path, signed):
     graph.until(lambda: "/camera/image" in written)
     for message in signed[1:]:
         session.send(message)
-    session.reach(Prompt.ENDED)
+    session.wait_for_phase(Prompt.ENDED)
     from rosbags.highlevel import AnyReader
 
     with AnyReader([tmp_path / "HELLO_anna_take0"]) as reader:
@@ -206,22 +206,22 @@ def test_a_disk_that_gets_full_pauses_and_nothing_kept_is_lost(
 
     session = Session(graph, tmp_path, glosses="HELLO", takes=2, **SLOW)
     session.send(signed[0])
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     for message in signed[1:]:
         session.send(message)
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     monkeypatch.setattr(TakeWriter, "write", _full)
     session.send(signed[0])
-    prompt = session.reach(Prompt.PAUSED)
+    prompt = session.wait_for_phase(Prompt.PAUSED)
     assert "cannot be written (No space left on device)" in prompt.text
     assert "free disk space and continue: the take is repeated" in prompt.text
     assert (prompt.done, prompt.gloss) == (1, "HELLO")
     monkeypatch.undo()
     session.call("pause")
-    session.reach(Prompt.SIGNING)
+    session.wait_for_phase(Prompt.SIGNING)
     for message in signed[1:]:
         session.send(message)
-    session.reach(Prompt.ENDED)
+    session.wait_for_phase(Prompt.ENDED)
     assert [take.number for take in find_takes(tmp_path)] == [0, 1]
 
 

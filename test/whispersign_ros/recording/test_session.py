@@ -164,7 +164,7 @@ def test_the_end():
 def test_a_finished_session_ends_at_once():
     done = Session("A")
     done.sign()
-    again = Session("A", found=[done.plan._take("A")])
+    again = Session("A", found=[done.plan._next_take("A")])
     assert again.phase == ENDED
 
 
