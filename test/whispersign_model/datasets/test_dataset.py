@@ -111,7 +111,7 @@ def cut(part, length):
     return apply
 
 
-def spoil(frames):
+def corrupt(frames):
     frames[len(frames) - 1, 41, 6] = np.nan
     return frames
 
@@ -133,7 +133,7 @@ def manifest_with(**changes):
             lambda root: [(root / "train" / p / "b.npy").unlink() for p in ("features", "labels")],
             "b.npy: is missing, but manifest.json has it",
         ),
-        (features_with(spoil), "features/b.npy: holds NaN or infinity"),
+        (features_with(corrupt), "features/b.npy: holds NaN or infinity"),
         (features_with(lambda x: x[:, :21]), r"b.npy: is float32 \(\d+, 21, 7\), not float32"),
         (features_with(lambda x: x.astype(np.int32)), "b.npy: is int32"),
         (features_with(lambda x: x[:0]), "b.npy: has no frames|b.npy: is empty"),

@@ -47,22 +47,22 @@ class RerunStream:
 
     def reset(self) -> None:
         self._frames: list[Frames] = []
-        self._given = 0
+        self._emitted = 0
 
     def push(self, features: Frames) -> Frames:
         self._frames.extend(features)
         whole = len(self._frames) // self._span * self._span
         rows = self._rows(self._frames[:whole])
-        self._given += len(rows)
+        self._emitted += len(rows)
         return rows
 
     def peek(self, features: Frames) -> Frames:
         return self._rows([*self._frames, *features])
 
     def _rows(self, frames: Sequence[Frames]) -> Frames:
-        if -(-len(frames) // PATCH) <= self._given:
+        if -(-len(frames) // PATCH) <= self._emitted:
             return np.empty((0, 1), np.float32)
-        return self._encode(np.stack(frames))[self._given :]
+        return self._encode(np.stack(frames))[self._emitted :]
 
 
 class Reader:

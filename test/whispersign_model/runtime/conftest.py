@@ -25,7 +25,7 @@ SECOND_PASSES = {
 }
 
 
-def build(second_pass: str) -> WhisperSignModel:
+def make_network(second_pass: str) -> WhisperSignModel:
     """One block that soon forgets; its biases are not zero; with a kind of second pass."""
     config = ModelConfig.model_validate(
         {
@@ -55,7 +55,7 @@ def exports(
 
     @cache
     def get(second_pass: str) -> tuple[WhisperSignModel, Path]:
-        network = build(second_pass)
+        network = make_network(second_pass)
         path = tmp_path_factory.mktemp("run") / "run"
         metadata = CheckpointMetadata(
             name="small", config=network.config, glosses=GLOSSES, recipe=Recipe()

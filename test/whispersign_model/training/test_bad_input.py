@@ -37,27 +37,27 @@ def recipe(tmp_path: Path) -> None:
 
 
 def put(value: float) -> Callable[[Path], None]:
-    def spoil(dataset: Path) -> None:
+    def corrupt(dataset: Path) -> None:
         frames = np.load(dataset / CLIP)
         frames[3, 30, 1] = value
         np.save(dataset / CLIP, frames)
 
-    return spoil
+    return corrupt
 
 
 def cut(size: int) -> Callable[[Path], None]:
-    def spoil(dataset: Path) -> None:
+    def corrupt(dataset: Path) -> None:
         (dataset / CLIP).write_bytes((dataset / CLIP).read_bytes()[:size])
 
-    return spoil
+    return corrupt
 
 
 def label(*ids: int) -> Callable[[Path], None]:
-    def spoil(dataset: Path) -> None:
+    def corrupt(dataset: Path) -> None:
         (dataset / "vocabulary.json").write_text('{"glosses": ["A", "B", "C"]}')
         np.save(dataset / "train/labels/2-3.npy", np.array(ids, int))
 
-    return spoil
+    return corrupt
 
 
 def named_twice(dataset: Path) -> None:
@@ -72,7 +72,7 @@ def without_glosses(dataset: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "names", "says"),
+    ("corrupt", "names", "says"),
     [
         (put(np.nan), CLIP, "holds NaN or infinity"),
         (put(np.inf), CLIP, "holds NaN or infinity"),
@@ -88,8 +88,8 @@ def without_glosses(dataset: Path) -> None:
         (without_glosses, "val", "has no gloss to validate on"),
     ],
 )
-def test_a_dataset_with_a_fault_is_refused(dataset, capsys, spoil, names, says) -> None:
-    spoil(dataset)
+def test_a_dataset_with_a_fault_is_refused(dataset, capsys, corrupt, names, says) -> None:
+    corrupt(dataset)
     assert train(dataset) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
@@ -99,10 +99,10 @@ def test_a_dataset_with_a_fault_is_refused(dataset, capsys, spoil, names, says) 
 
 
 def change(before: str, after: str) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
+    def corrupt(folder: Path) -> None:
         (folder / "recipe.yaml").write_text(RECIPE.replace(before, after))
 
-    return spoil
+    return corrupt
 
 
 def a_file(folder: Path) -> None:
@@ -115,7 +115,7 @@ def a_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "options", "says"),
+    ("corrupt", "options", "says"),
     [
         (lambda folder: (folder / "recipe.yaml").unlink(), (), "recipe.yaml: cannot be read (No"),
         (a_folder, (), "recipe.yaml: cannot be read (Is a directory)"),
@@ -148,8 +148,8 @@ def a_folder(folder: Path) -> None:
         (change("", ""), ("--init", "nowhere"), "nowhere: does not exist"),
     ],
 )
-def test_a_faulty_recipe_or_option_is_refused(dataset, capsys, spoil, options, says) -> None:
-    spoil(dataset.parent)
+def test_a_faulty_recipe_or_option_is_refused(dataset, capsys, corrupt, options, says) -> None:
+    corrupt(dataset.parent)
     assert train(dataset, "--device", "cpu", *options) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1

@@ -48,7 +48,7 @@ def cut_off(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("corrupt", "says"),
     [
         (lambda folder: change(folder, "rate: 1.0e-3, alpha: 0.5", "rate: 2.0e-3"), "(stages"),
         (lambda folder: change(folder, "batch_size: 8", "batch_size: 6"), "(batch_size changed)"),
@@ -60,9 +60,9 @@ def cut_off(folder: Path) -> None:
         (lambda folder: (folder / "run/last.ckpt").unlink(), "is no file"),
     ],
 )
-def test_another_training_is_not_gone_on_with(stopped, capsys, spoil, says) -> None:
+def test_another_training_is_not_gone_on_with(stopped, capsys, corrupt, says) -> None:
     before = (stopped / "run/model.safetensors").read_bytes()
-    spoil(stopped)
+    corrupt(stopped)
     assert go_on(stopped) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1

@@ -179,12 +179,12 @@ def spoilt_shortened(path):
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
-@pytest.mark.parametrize("spoil", [spoilt_vanished, spoilt_truncated, spoilt_shortened])
-def test_a_fault_in_a_loading_process_is_told_as_it_is(dataset, monkeypatch, workers, spoil):
+@pytest.mark.parametrize("corrupt", [spoilt_vanished, spoilt_truncated, spoilt_shortened])
+def test_a_fault_in_a_loading_process_is_told_as_it_is(dataset, monkeypatch, workers, corrupt):
     monkeypatch.setattr(clip_store, "KEPT", 0)
     examples = Dataset.open(dataset).split("train")
     clips = Clips(examples, Recipe(), 4, seed=0, augmentation=Augmentation())
-    spoil(examples[3].features_path)
+    corrupt(examples[3].features_path)
     with pytest.raises(DatasetError) as direct:
         clips[Index(0, 3)]
     with pytest.raises(DatasetError) as told:

@@ -28,7 +28,7 @@ def test_isolation_is_written_into_the_environment(monkeypatch):
 
 def test_a_domain_that_is_in_use_is_not_chosen(monkeypatch):
     first = discovery.free_domain()
-    monkeypatch.setattr(discovery.random, "sample", lambda domains, count: [first, 101])
+    monkeypatch.setattr(discovery.random, "sample", lambda domains, count: [first, *domains])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         try:
             holder.bind(("", 7400 + 250 * first + 10))
