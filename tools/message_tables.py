@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pages
 
+LICENSE = "# SPDX-License-Identifier: MIT"
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reference/messages.md"
 MESSAGES = ROOT / "whispersign_msgs"
@@ -38,7 +39,8 @@ def renewed(text: str) -> str:
 
 def section(name: str, definition: str) -> str:
     """Return a message or action as a section in Markdown."""
-    summary, _, body = definition.removeprefix("# ").partition("\n")
+    text = definition.removeprefix(f"{LICENSE}\n").lstrip()
+    summary, _, body = text.removeprefix("# ").partition("\n")
     parts = body.split("\n---\n")
     titles = ["### Goal\n\n", "### Result\n\n", "### Feedback\n\n"] if len(parts) > 1 else [""]
     tables = [f"{title}{_tables(part)}" for title, part in zip(titles, parts)]
