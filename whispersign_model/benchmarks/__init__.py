@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What the package costs: weights, time and memory, measured on made-up input."""
+"""Benchmarks of the package on made-up input: weights, time and memory."""

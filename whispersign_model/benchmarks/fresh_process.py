@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measurements in a process of their own, which nothing before them has warmed up or filled."""
+"""Measurements in a fresh process, free of warm caches and earlier allocations."""
 
 import multiprocessing
 import resource
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: object) -> Any:
-    """Call a function in a fresh process."""
+    """Call a function in a fresh process and return its result."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
         return fresh.submit(function, *arguments).result()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Loading and training in real frames a second, on recordings of one's own or made-up ones."""
+"""Speed of loading and training in real frames a second, on a dataset or made-up recordings."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,18 +24,18 @@ MADE_UP = CorpusOptions(signers=2, takes=2, sentences=60, length=(2, 6), left_ha
 
 
 def measure(folder: Path | None, threads: int) -> dict[str, float]:
-    """Measure how the project's recipe loads a dataset and trains the Tiny network on it.
+    """Measure the speed of loading a dataset and of training the Tiny network on it.
 
     Args:
         folder: a processed dataset with a training split; None for made-up recordings.
-        threads: of the training steps.
+        threads: CPU threads of the training steps.
 
     Returns:
         the fields of :class:`~whispersign_model.training.throughput.LoadingFigures`, ``ratio`` and
         ``gain``, and the number of ``clips`` and their mean ``frames``.
 
     Raises:
-        DatasetError: when there is nothing to train on.
+        DatasetError: the training split is empty.
     """
     with TemporaryDirectory(prefix="whispersign-") as scratch:
         data = Dataset.open(folder or made_up_dataset(Path(scratch) / "dataset", MADE_UP))
@@ -64,7 +64,7 @@ def measure(folder: Path | None, threads: int) -> dict[str, float]:
 
 
 def made_up_dataset(folder: Path, options: CorpusOptions) -> Path:
-    """Write a corpus as a dataset with a training split only, and return its folder."""
+    """Write a corpus as a dataset with only a training split, and return its folder."""
     recordings = [replace(each, split="train") for each in synthesize_corpus(options)]
     convert(folder, map(Source.of, recordings), ConversionOptions())
     return folder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The network's weights, its time for a clip and for a training step, and its memory."""
+"""Benchmarks of the network: weights, time for a clip and for a training step, memory."""
 
 import re
 import resource
@@ -19,11 +19,11 @@ from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.training.losses import ctc_loss, decoder_loss, hybrid_loss
 
 CLIPS = (60, 120, 600)  # frames: 1, 2 and 10 s
-BATCH, BATCH_FRAMES, BATCH_GLOSSES = 16, 120, 2  # of a training step
-WARM_UP = 3  # runs that do not count
-LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # a median of at least so many, over at least so long
+BATCH, BATCH_FRAMES, BATCH_GLOSSES = 16, 120, 2  # clips, frames and glosses of a training step
+WARM_UP = 3  # discarded runs
+LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # a median covers at least this many runs and this many seconds
 
-# Parts of the network, in the order of the data's way, by what their weights' names begin with.
+# Parts of the network in the order of the data flow, and patterns of their weights' names.
 PARTS = {
     "patch embedding": r"frontend\.patches\.",
     "ConvSPE": r"frontend\.conv_spe\.",
@@ -38,12 +38,12 @@ PARTS = {
 
 
 class Costs(NamedTuple):
-    """What one size costs on this machine; None is what was not asked for.
+    """Costs of one size on this machine; None for those not measured.
 
     Attributes:
-        forward_ms: by frames in the clip, milliseconds of the first pass: network and greedy CTC.
+        forward_ms: milliseconds of the first pass (network, greedy CTC) by frames of the clip.
         train_step_ms: milliseconds of one step on 16 clips of 120 frames.
-        memory_mb: resident memory of a process that has recognised clips, megabytes.
+        memory_mb: peak resident memory of a process that has recognised clips, megabytes.
     """
 
     forward_ms: dict[str, float] | None = None
@@ -52,17 +52,17 @@ class Costs(NamedTuple):
 
 
 def size_config(size: str) -> ModelConfig:
-    """Return the configuration of a size by name, with the vocabulary that its file states."""
+    """Return the configuration of a size by name, with the vocabulary of its file."""
     return load_model_config(config_file(f"model/{size}.yaml"))
 
 
 def parameters() -> dict[str, int]:
-    """Return the number of weights by size; nothing is allocated."""
+    """Count the weights by size, without allocating them."""
     return {size: sum(parts.values()) for size, parts in parameters_by_part().items()}
 
 
 def parameters_by_part() -> dict[str, dict[str, int]]:
-    """Return the number of weights by size and part, in the order of the data's way."""
+    """Count the weights by size and part, in the order of the data flow."""
     counts = {}
     for size in SIZES:
         with torch.device("meta"):
@@ -77,11 +77,11 @@ def parameters_by_part() -> dict[str, dict[str, int]]:
 def measure(
     sizes: Sequence[str], threads: int, parts: Sequence[str], done: Callable[[], None]
 ) -> dict[str, Costs]:
-    """Measure sizes one after the other, each in a fresh process.
+    """Measure sizes one by one, each in a fresh process.
 
     Args:
-        sizes: names.
-        threads: of torch.
+        sizes: names of the sizes.
+        threads: CPU threads of PyTorch.
         parts: fields of :class:`Costs` to measure.
         done: called after each size.
     """
@@ -110,20 +110,20 @@ def _measure(size: str, threads: int, parts: tuple[str, ...]) -> Costs:
 
 
 def forward_ms(model: WhisperSignModel, frames: int) -> float:
-    """Return the milliseconds of the first pass over one clip."""
+    """Time the first pass over one clip, in milliseconds."""
     data, lengths = made_up_features(1, frames)
     return time_of(lambda: model.decode(data, lengths, "greedy"))
 
 
 def made_up_features(clips: int, frames: int) -> tuple[Tensor, Tensor]:
-    """Return features ``(clips, frames, 42, 7)`` with both hands always tracked, and lengths."""
+    """Return features ``(clips, frames, 42, 7)`` with both hands tracked, and their lengths."""
     data = torch.randn(clips, frames, JOINTS, FEATURES)
     data[..., CONFIDENCE] = 1
     return data, torch.full((clips,), frames)
 
 
 def training_step(model: WhisperSignModel) -> Callable[[], None]:
-    """Return a function that makes one step: both losses, gradients, clipping, AdamW."""
+    """Return a function that takes one step: both losses, gradients, clipping, AdamW."""
     data, lengths = made_up_features(BATCH, BATCH_FRAMES)
     targets = torch.randint(1, model.config.decoder.vocab_size, (BATCH, BATCH_GLOSSES))
     target_lengths = torch.full((BATCH,), BATCH_GLOSSES)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The command ``whispersign``: one verb a module, found through the entry points."""
+"""The command ``whispersign``: one module per verb, found through entry points."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Types of command-line arguments, each with its error for a malformed value."""
+"""Types of command-line arguments; each reports malformed values."""
 
 import argparse
 import math
@@ -13,27 +13,27 @@ from whispersign_model.errors import ConfigError
 
 
 def checkpoint(text: str) -> Path:
-    """A checkpoint's folder or file, an exported network, or the name of a bundled one."""
+    """Resolve the folder or file of a checkpoint, an exported network, or a bundled one's name."""
     return find_checkpoint(text)
 
 
 def config(text: str) -> Path:
-    """A configuration file, or one of the project's, such as config/train.yaml."""
+    """Resolve a configuration file, the user's or the project's (such as config/train.yaml)."""
     return find_config(text)
 
 
 def count(text: str) -> int:
-    """A whole number from 1."""
+    """Parse a whole number of at least 1."""
     return _whole(text, 1)
 
 
 def index(text: str) -> int:
-    """A whole number from 0."""
+    """Parse a whole number of at least 0."""
     return _whole(text, 0)
 
 
 def not_negative(text: str) -> float:
-    """A number from 0."""
+    """Parse a number of at least 0."""
     number = _number(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
@@ -41,7 +41,7 @@ def not_negative(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """A number above 0."""
+    """Parse a number above 0."""
     number = _number(text)
     if number <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
@@ -49,7 +49,7 @@ def positive(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """A whole number from 0 that all random generators take."""
+    """Parse a seed that every random generator accepts: 0 to 2**32 - 1."""
     number = _whole(text, 0)
     if number >= 2**32:
         raise argparse.ArgumentTypeError(f"{text} is above {2**32 - 1}")
@@ -57,7 +57,7 @@ def seed(text: str) -> int:
 
 
 def defaults_of(add: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
-    """The optional arguments that ``add`` declares, each with its default."""
+    """Return the optional arguments that ``add`` declares, with their defaults."""
     parser = argparse.ArgumentParser()
     add(parser)
     return vars(parser.parse_args([]))
@@ -66,16 +66,16 @@ def defaults_of(add: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any
 def refuse_idle(
     arguments: argparse.Namespace, idle: Mapping[str, Any], fault: str, remedy: str
 ) -> None:
-    """Refuse options that nothing would read.
+    """Refuse options that have no effect on this command line.
 
     Args:
         arguments: the command line.
-        idle: names of such options in ``arguments``, with their defaults.
-        fault: why nothing reads them, for the message.
-        remedy: what to do.
+        idle: names of those options in ``arguments``, with their defaults.
+        fault: why they have no effect, for the message.
+        remedy: what the user can do.
 
     Raises:
-        ConfigError: naming the first that differs from its default.
+        ConfigError: names the first option that differs from its default.
     """
     for name, default in idle.items():
         if getattr(arguments, name) != default:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from whispersign_model.cli.arguments import seed
 
-MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # two-handed first: it is what is shown
+MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # the page shows the first, two-handed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign augment``."""
+    """Add the options of ``whispersign augment``."""
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="PAGE.png", help="the picture")
     add("--data", type=Path, help="processed dataset (default: made-up signs of one signer)")
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw the page, and print what it shows."""
+    """Draw the page and print the name of the clip it shows."""
     import tempfile
 
     from whispersign_model.benchmarks.loading import made_up_dataset

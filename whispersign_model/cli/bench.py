@@ -10,20 +10,20 @@ from whispersign_model.cli.arguments import checkpoint, count, refuse_idle
 from whispersign_model.cli.progress import progress
 from whispersign_model.errors import WhisperSignError
 
-COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # of a network of each size
-# Parts that entry points of the group BENCHMARKS measure: they need ROS 2.
+COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # measured for a network of each size
+# Parts measured by entry points of the group BENCHMARKS. They need ROS 2.
 ELSEWHERE = ("graph", "stop")
 PARTS = (
     *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
     *ELSEWHERE,
 )
 THREADS = 2
-READ_BY = {  # options of some parts
+READ_BY = {  # option: the parts that read it
     "threads": (*COSTS, "loading", "continuous"),
     "data": ("loading",),
     "model": ("continuous", *ELSEWHERE),
 }
-# Entry point group: modules with `measure`, `table` and how many `ROUNDS` they take.
+# Entry point group. Its modules define `measure`, `table` and `ROUNDS`, the number of rounds.
 BENCHMARKS = "whispersign.benchmarks"
 
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print tables and write the figures."""
+    """Measure, print tables and write the figures as JSON."""
     from whispersign_model.cli.outputs import check_file, write_json
 
     check_file(arguments.json)
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _networks(parts: list[str], threads: int) -> dict[str, Any]:
-    """Measure networks of all sizes, and print what they cost."""
+    """Measure networks of all sizes and print their costs."""
     from whispersign_model.benchmarks import network
     from whispersign_model.network.config import SIZES
 
@@ -101,7 +101,7 @@ def _networks(parts: list[str], threads: int) -> dict[str, Any]:
 
 
 def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
-    """Compare ways to read continuous signing, and print how they do."""
+    """Compare ways of reading continuous signing and print the results."""
     from whispersign_model.crossval import continuous
 
     total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
@@ -112,7 +112,7 @@ def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
 
 
 def _streaming() -> dict[str, Any]:
-    """Measure live recognition by one thread, and print what it costs."""
+    """Measure live recognition on one thread and print its cost."""
     from whispersign_model.benchmarks import streaming
     from whispersign_model.network.config import SIZES
 
@@ -123,7 +123,7 @@ def _streaming() -> dict[str, Any]:
 
 
 def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure a part that needs ROS 2; without it the part is left out, if others are wanted."""
+    """Measure a part that needs ROS 2; skip it without ROS 2 unless requested by name."""
     import sys
     from importlib.metadata import entry_points
 
@@ -144,7 +144,7 @@ def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as rows, one a size."""
+    """Format the figures as a table with one row per size."""
     sizes = next(iter(figures.values()))
     columns: list[tuple[str, list[str]]] = [("size", list(sizes))]
     for part, by_size in figures.items():
@@ -161,7 +161,7 @@ def table(figures: dict[str, Any]) -> list[str]:
 
 
 def loading_lines(figures: dict[str, float]) -> list[str]:
-    """Return the figures of loading in sentences."""
+    """Format the figures of loading as sentences."""
     return [
         f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; in real frames a "
         "second of processor time:",

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide what a dataset holds; ``import --dataset`` has them too."""
+    """Add the options that decide the content of a dataset; ``import --dataset`` shares them."""
     add = parser.add_argument_group("dataset").add_argument
     add("--force", action="store_true", help="replace an existing dataset")
     add(
@@ -123,10 +123,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def options_from(arguments: argparse.Namespace) -> ConversionOptions:
-    """Build the options that ``add_dataset_arguments`` reads.
+    """Build conversion options from the arguments of ``add_dataset_arguments``.
 
     Raises:
-        RecipeError: naming a recipe field out of its range.
+        RecipeError: a recipe field is out of its range.
     """
     from whispersign_model.datasets.conversion import ConversionOptions
     from whispersign_model.datasets.splits import SplitPolicy
@@ -150,7 +150,7 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Convert and print the report."""
+    """Convert the bags and print the report."""
     from whispersign_model.datasets.conversion import Source
     from whispersign_model.recordings.bags.bag import read_bag
     from whispersign_model.recordings.bags.files import find_bags
@@ -182,9 +182,9 @@ def write_dataset_from(
     page: Path | None,
     warnings: Sequence[str] = (),
 ) -> int:
-    """Convert sources with a progress bar, show the report and return the exit code."""
+    """Convert sources with a progress bar, print the report and return the exit code."""
     if page is not None:
-        import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
+        import matplotlib  # noqa: F401  (fails before the work if it is missing)
 
     from whispersign_model.datasets.conversion import convert
     from whispersign_model.visualization.conversion_page import write_page

@@ -23,7 +23,7 @@ SPLITS = ("train", "val", "test")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign evaluate``."""
+    """Add the options of ``whispersign evaluate``."""
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
     add("--data", type=Path, required=True, help="processed dataset")
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in data.warnings():
         print(f"warning: {warning}")
     check_fit(data, metadata)
-    data.split(arguments.split)  # missing, it is missed before the work
+    data.split(arguments.split)  # raises before the work if the split is missing
     if arguments.calibrate:
         fitted = data.split(arguments.calibrate)
         scale = calibrate(arguments.checkpoint, fitted, data.glosses, device)
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    """Refuse before the work what could only fail after it."""
+    """Refuse, before the work, options that would fail after it."""
     if arguments.streaming and arguments.method not in (None, "rescore"):
         raise ConfigError(
             f"--method {arguments.method}", "the live recogniser rescores", "leave it out"
@@ -115,7 +115,7 @@ def _check_options(arguments: argparse.Namespace) -> None:
     if arguments.chunk < 0:
         raise ConfigError("--chunk", f"{arguments.chunk} is less than 0")
     if arguments.figures:
-        import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
+        import matplotlib  # noqa: F401  (fails before the work if it is missing)
     check_file(arguments.json)
     check_folder(arguments.figures)
 
@@ -126,7 +126,7 @@ def _evaluate(
     metadata: CheckpointMetadata,
     data: Dataset,
 ) -> Evaluation:
-    """Recognise the split by every method, and live where that is asked for."""
+    """Recognise the split with every method, and live on request."""
     from whispersign_model.evaluation.evaluate import Reading, read_live, read_offline
     from whispersign_model.evaluation.report import LIVE, OFFLINE, Evaluation
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from whispersign_model.network.checkpoint import CheckpointMetadata
 
 
-ALLOWED = 0.01  # word error rate that 8-bit weights may cost
+ALLOWED = 0.01  # largest acceptable loss of word error rate with 8-bit weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign export``."""
+    """Add the options of ``whispersign export``."""
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
     add("--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export, compare, measure, and put the files in their place."""
+    """Export the network, check the export against it, and install the files."""
     from tempfile import TemporaryDirectory
 
     from whispersign_model.errors import ConfigError
@@ -78,8 +78,8 @@ def _measure(
     """Print the word error rates of both networks.
 
     Raises:
-        CheckpointError: 8-bit weights cost more than they may.
-        DatasetError: there are no recordings in val, nor in test.
+        CheckpointError: 8-bit weights cost more than the limit.
+        DatasetError: neither val nor test has recordings.
     """
     from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import CheckpointError
@@ -114,7 +114,7 @@ def _errors(
     examples: Sequence[Example],
     glosses: Sequence[str],
 ) -> GlossErrors:
-    """Count a runtime's errors in the clips that ``whispersign evaluate`` gives the network."""
+    """Count a backend's errors on the clips that ``whispersign evaluate`` uses."""
     from whispersign_model.decoding.search import DecodingOptions, decode
     from whispersign_model.evaluation.metrics import GlossErrors
     from whispersign_model.training_data.loader import Clips
@@ -136,6 +136,6 @@ def _second(path: Path) -> Path:
 
 
 def _megabytes(path: Path) -> str:
-    """Size of both files of an exported network."""
+    """Return the size of both files of an exported network."""
     size = sum(file.stat().st_size for file in (path, _second(path)))
     return f"{size / 1e6:.1f} MB"

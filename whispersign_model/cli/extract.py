@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign extract``."""
+    """Add the options of ``whispersign extract``."""
     add = parser.add_argument
     add("source", type=Path, metavar="VIDEO|FOLDER")
     add(
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide how pictures become skeletons."""
+    """Add the options that control how pictures become skeletons."""
     add = parser.add_argument_group("camera").add_argument
     add(
         "--field-of-view",
@@ -101,10 +101,10 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> ExtractionOptions:
-    """Build the options that ``add_camera_arguments`` reads.
+    """Build extraction options from the arguments of ``add_camera_arguments``.
 
     Raises:
-        ConfigError: a number is out of its range, or the calibration is at fault.
+        ConfigError: a number is out of its range, or the calibration is invalid.
     """
     from whispersign_model.errors import ConfigError
     from whispersign_model.sensors.camera import CameraOptions
@@ -131,13 +131,13 @@ def options_from(arguments: argparse.Namespace, storage: str = "mcap") -> Extrac
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Extract, and print what was found."""
+    """Extract the hands and print a summary."""
     from whispersign_model.sensors.collection import Labelling, find_clips
     from whispersign_model.sensors.detector import find_bundle
     from whispersign_model.sensors.extraction import write_clip
 
     options = options_from(arguments, arguments.storage)
-    find_bundle(options.camera.detector.model_file)  # at once, not in every process
+    find_bundle(options.camera.detector.model_file)  # fails here once, not in every process
     labelling = Labelling(arguments.labels, arguments.pattern, arguments.signer)
     clips, warnings = find_clips(arguments.source, labelling)
     for warning in warnings:
@@ -171,7 +171,7 @@ def _many(
                 raise outcome.fault
             outcomes.append(outcome)
             bar.advance(task)
-            if bar.disable and not outcome.known:  # a log shows that it goes on
+            if bar.disable and not outcome.known:  # show progress in a log, too
                 print(f"{len(outcomes)} of {len(clips)}: {outcome.name}", file=sys.stderr)
     return outcomes
 

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import, and print what was written."""
+    """Import the archive and print a summary."""
     from whispersign_model.datasets.archive import read_archive
     from whispersign_model.datasets.conversion import Source
 

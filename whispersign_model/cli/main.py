@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Dispatch ``whispersign VERB ...`` to the module that the entry point ``whispersign.verbs`` names.
+"""Run the module that the entry point group ``whispersign.verbs`` names for ``whispersign VERB``.
 
-A verb module opens with a docstring whose first line is its help, and defines
-``add_arguments(parser)`` and ``run(arguments) -> int``. It imports heavy libraries inside ``run``,
-so that ``whispersign --help`` stays quick and works with any subset of the extras installed.
+A verb module defines ``add_arguments(parser)`` and ``run(arguments) -> int``. The first line of its
+docstring is its help. It imports heavy libraries inside ``run``, so that ``whispersign --help``
+stays quick and works with any subset of the extras.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from whispersign_model.errors import WhisperSignError
 VERBS = "whispersign.verbs"  # entry point group
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-EXIT_PIPE = 141  # as the shell has it for SIGPIPE
+EXIT_PIPE = 141  # a shell's exit code for SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code; a user's fault is one line on stderr and code 2."""
+    """Run one verb and return its exit code; a user error is one line on stderr and code 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
     verbs = {entry.name: entry for entry in entry_points(group=VERBS)}
     chosen = next((word for word in argv if not word.startswith("-")), None)
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(modules[arguments.verb].run(arguments))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
     except WhisperSignError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a command writes: it is refused before the work, not after it."""
+"""Output files of commands; a path that cannot be written is refused before the work."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from whispersign_model.recordings.atomic import replace_file
 
 
 def check_file(path: Path | None) -> None:
-    """Make the folder of a file that will be written, if there is to be one.
+    """Make the parent folder of an output file; None does nothing.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -23,10 +23,10 @@ def check_file(path: Path | None) -> None:
 
 
 def check_folder(folder: Path | None) -> None:
-    """Make a folder that will be written into, if there is to be one.
+    """Make an output folder; None does nothing.
 
     Raises:
-        ConfigError: it cannot be made, or nothing can be written there.
+        ConfigError: the folder cannot be made or is not writable.
     """
     if folder is None:
         return
@@ -39,7 +39,7 @@ def check_folder(folder: Path | None) -> None:
 
 
 def write_json(path: Path | None, content: object) -> None:
-    """Write figures, if there is a file for them; it appears whole or not at all.
+    """Write figures as JSON, atomically; None does nothing.
 
     Raises:
         ConfigError: the file cannot be written.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign recognize``."""
+    """Add the options of ``whispersign recognize``."""
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
     add("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Recognise each recording as the live graph would, and print what was found."""
+    """Recognise each recording as the live graph would and print the glosses."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
-    """Read archives, bags and videos, one recording after the other."""
+    """Yield the recordings of archives, bags and videos one by one."""
     from whispersign_model.datasets.archive import read_archive
     from whispersign_model.recordings.bags.bag import read_bag
     from whispersign_model.recordings.bags.files import find_bags
@@ -102,7 +102,7 @@ def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
 
 
 def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table:
-    """The final glosses of one recording, with what was signed when that is known."""
+    """Tabulate the final glosses of one recording, with the signed ones if known."""
     table = Table(
         *("utterance", "start s", "end s", "gloss", "confidence", "or", "known at s"),
         title=Text(recording.name or "recording"),
@@ -124,7 +124,7 @@ def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table
 
 
 def _line(result: Result, origin: int) -> str:
-    """A result in one line; | stands behind what no partial result changes any more."""
+    """Format a result as one line; | follows the stable glosses."""
     stable = sum(gloss.stable for gloss in result.glosses)
     names = [gloss.gloss for gloss in result.glosses]
     if not result.final:

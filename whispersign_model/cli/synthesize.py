@@ -18,11 +18,11 @@ from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 if TYPE_CHECKING:
     from whispersign_model.synthesis.corpus import CorpusOptions
 
-FPS, SIZE = 30.0, "640x480"  # of pictures
+FPS, SIZE = 30.0, "640x480"  # defaults of rendered videos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign synthesize``."""
+    """Add the options of ``whispersign synthesize``."""
     add = parser.add_mutually_exclusive_group(required=True).add_argument
     add(
         "--out",
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bag or bags, or show the signs, and print what was made."""
+    """Write the bags or show the signs, and print a summary."""
     from whispersign_model.synthesis.lexicon import default_lexicon
 
     try:
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
-    """Write one bag a recording, and one video if asked for; folders of them appear whole."""
+    """Write a bag and, on request, a video per recording. Folders of them appear atomically."""
     from rich.progress import track
 
     from whispersign_model.recordings.atomic import whole_folder
@@ -120,7 +120,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
             if videos and film:
                 film(videos / f"{recording.name}.mp4")
                 first = int(recording.stamps[0])
-                bare = recording.between(first, first)  # a corpus of frames would fill the memory
+                bare = recording.between(first, first)  # a corpus of frames would fill memory
                 filmed.append(replace(bare, segments=recording.segments))
         if videos:
             write_table(videos / FOLDER_TABLE, filmed)
@@ -130,7 +130,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
 def _films(
     options: CorpusOptions, arguments: argparse.Namespace
 ) -> Iterator[Callable[[Path], int]]:
-    """Yield, for every recording, what renders its true movement into a file."""
+    """Yield, for each recording, a function that renders its true movement into a file."""
     from whispersign_model.synthesis.camera import Camera
     from whispersign_model.synthesis.corpus import synthesize_corpus, truth_of
     from whispersign_model.synthesis.render import Look, Renderer, write_video
@@ -143,10 +143,10 @@ def _films(
 
 
 def _options(arguments: argparse.Namespace) -> CorpusOptions:
-    """Turn the command line into options.
+    """Build corpus options from the command line.
 
     Raises:
-        ConfigError: naming the option that makes no sense.
+        ConfigError: names the invalid option.
     """
     from whispersign_model.synthesis.corpus import CorpusOptions
     from whispersign_model.synthesis.sensor import SensorModel
@@ -182,7 +182,7 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
 
 
 def _words(option: str, text: str) -> tuple[str, ...]:
-    """Glosses between commas or spaces, in capitals."""
+    """Split glosses at commas or spaces and capitalise them."""
     words = tuple(text.replace(",", " ").upper().split())
     if not words:
         raise ConfigError(option, "names no gloss", "write glosses with commas between them")
@@ -190,7 +190,7 @@ def _words(option: str, text: str) -> tuple[str, ...]:
 
 
 def _length(text: str) -> tuple[int, int]:
-    """Read ``MIN-MAX`` or one number."""
+    """Parse ``MIN-MAX`` or one number."""
     try:
         numbers = [int(part) for part in text.split("-")]
     except ValueError:
@@ -201,7 +201,7 @@ def _length(text: str) -> tuple[int, int]:
 
 
 def _size(text: str) -> tuple[int, int]:
-    """Read ``WxH``: width and height in pixels."""
+    """Parse ``WxH``: width and height in pixels."""
     try:
         width, height = (int(part) for part in text.lower().split("x"))
     except ValueError:

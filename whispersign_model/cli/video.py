@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What verbs that take recordings do with a video: find the hands in it."""
+"""Videos as input of verbs that take recordings: find the hands in them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 def is_video(path: Path) -> bool:
-    """Whether this is a video file or a folder of images; without OpenCV nothing is."""
+    """Return whether this is a video file or a folder of images; without OpenCV always False."""
     try:
         from whispersign_model.sensors.picture_files import is_pictures
-    except ModuleNotFoundError:  # the extra `camera` is not installed, and bags do not need it
+    except ModuleNotFoundError:  # the extra `camera` is not installed; bags do not need it
         return False
     return path.exists() and is_pictures(path)
 
 
 def read_hands(path: Path, coordinates: str) -> Recording:
-    """Return the hands in a video, in the coordinates that a model wants, with a progress bar.
+    """Find the hands in a video, in the coordinates of a model, with a progress bar.
 
     Raises:
-        ConfigError: a camera gives no such coordinates.
-        SensorError: the file or the detector is at fault.
+        ConfigError: cameras cannot measure in these coordinates.
+        SensorError: the file cannot be read or the detector fails.
     """
     from rich.markup import escape
 

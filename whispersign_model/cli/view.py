@@ -29,7 +29,7 @@ PICTURES = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``whispersign view``."""
+    """Add the options of ``whispersign view``."""
     add = parser.add_argument
     add("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
     add("--out", type=Path, metavar="FILE", help="film or sheet to write")
@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show it, and print what was written."""
-    import matplotlib  # noqa: F401  (missing, it is missed before the work and not after it)
+    """Show the recording or write it, and print a summary."""
+    import matplotlib  # noqa: F401  (fails before the work if it is missing)
 
     from whispersign_model.errors import WhisperSignError
     from whispersign_model.timestamps import NANOSECONDS
@@ -93,7 +93,7 @@ def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
 
 
 def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
-    """Write or show a scene whose captions count from ``begin``, nanoseconds."""
+    """Write or show a scene; its captions count from stamp ``begin`` in nanoseconds."""
     from whispersign_model.visualization.viewer import FILMS, show, write_film, write_sheet
 
     out: Path | None = arguments.out
@@ -117,10 +117,10 @@ def _overlay(arguments: argparse.Namespace) -> Overlay:
 
 
 def _chosen(arguments: argparse.Namespace) -> Recording:
-    """Return the recording that was asked for by its name, or the first one.
+    """Return the recording with the requested name, or the first one.
 
     Raises:
-        WhisperSignError: there is none of that name, or the file is at fault.
+        WhisperSignError: no recording has that name, or the file is invalid.
     """
     from whispersign_model.datasets.archive import read_archive
     from whispersign_model.errors import ConfigError

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Continuous signing three ways: the whole clip, live, and in windows; and what is no sign at all.
+"""Continuous signing, read three ways: whole clips, live, and in windows; plus false signs.
 
-Everything is made up: sentences of signers whom no training has seen, with doubled signs, and
-movements that are no signs (docs/explanation/synthesis.md).
+The recordings are made up: sentences of signers that no training has seen, some with doubled signs,
+and movements that are no signs (docs/explanation/synthesis.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,23 +33,23 @@ from whispersign_model.skeleton import CONFIDENCE
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
 from whispersign_model.timestamps import NANOSECONDS
 
-SEED, FIRST_SIGNER = 100, 500  # the bundled model's seed; its signers are 0 to 11
-LENGTH, REPEATS = (4, 7), 0.15  # glosses in a sentence, and the share that follow themselves
-WINDOW = 1.0  # seconds of a window
-HOP = 0.5  # seconds from window to window
-THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)  # of confidence
+SEED, FIRST_SIGNER = 100, 500  # the bundled model's seed; it was trained on signers 0 to 11
+LENGTH, REPEATS = (4, 7), 0.15  # glosses in a sentence; share of glosses that are doubled
+WINDOW = 1.0  # window length, seconds
+HOP = 0.5  # seconds between the starts of windows
+THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)  # confidence thresholds
 WAYS = ("offline", "streaming", "windows", "merged windows")
-SIGNERS, SENTENCES, IDLE = 8, 10, 6  # the last two for each signer
+SIGNERS, SENTENCES, IDLE = 8, 10, 6  # SENTENCES and IDLE: recordings per signer
 
 
 @dataclass
 class Tally:
-    """What one way of reading made of all sentences."""
+    """Errors of one way of reading over all sentences."""
 
     errors: GlossErrors = field(default_factory=GlossErrors)
-    doubled: int = 0  # inserted glosses that equal their neighbour
-    repeats: int = 0  # glosses signed that follow themselves
-    kept: int = 0  # ... and were recognised, both of them
+    doubled: int = 0  # inserted glosses that equal a neighbour
+    repeats: int = 0  # signed glosses that equal the one before
+    kept: int = 0  # ... with both of them recognised
 
     def add(self, signed: Sequence[str], heard: Sequence[str]) -> None:
         """Count one sentence."""
@@ -70,7 +70,7 @@ class Tally:
                 self.kept += index in right and index - 1 in right
 
     def report(self) -> dict[str, Any]:
-        """All figures as plain values, for JSON."""
+        """Return all figures as plain values, for JSON."""
         return {
             "wer": self.errors.wer,
             "exact": self.errors.accuracy,
@@ -86,16 +86,16 @@ class Live:
     """Delays and stability of live results, over sentences recognised without error."""
 
     delays: list[float] = field(default_factory=list)  # seconds, last sign's end to final result
-    first_seen: list[float] = field(default_factory=list)  # sign's end to the partial that shows it
-    overlaps: list[float] = field(default_factory=list)  # intersection over union with the truth
-    seconds: float = 0.0  # of signal
-    cost: float = 0.0  # seconds of processor time for all results
-    beam: float = 0.0  # ... of it for the beam search
-    stable: int = 0  # glosses that were stable before the final result
-    revised: int = 0  # ... which said otherwise
+    first_seen: list[float] = field(default_factory=list)  # sign's end to its first partial result
+    overlaps: list[float] = field(default_factory=list)  # intersection over union with true times
+    seconds: float = 0.0  # duration of the signal
+    cost: float = 0.0  # processor seconds for all results
+    beam: float = 0.0  # ... of these for the beam search
+    stable: int = 0  # glosses stable before the final result
+    revised: int = 0  # ... that the final result changed
 
     def add(self, recording: Recording, results: Sequence[Result]) -> None:
-        """Take one sentence and its results, those of the end of the recording included."""
+        """Add one sentence and all its results, including those at the end of the recording."""
         finals = [result for result in results if result.final]
         for final in finals:
             same = [r for r in results if r.utterance_id == final.utterance_id]
@@ -122,7 +122,7 @@ class Live:
             self.first_seen.append((seen - segment.end) / NANOSECONDS)
 
     def report(self) -> dict[str, Any]:
-        """All figures as plain values, for JSON."""
+        """Return all figures as plain values, for JSON."""
         return {
             "delay_s": _quantiles(self.delays),
             "first_seen_s": _quantiles(self.first_seen),
@@ -142,7 +142,7 @@ def _quantiles(values: Sequence[float]) -> list[float] | None:
 
 def _first_seen(results: Sequence[Result], index: int) -> int:
     """Return the stamp of the first result that shows gloss ``index`` of a recording."""
-    before = 0  # glosses of the utterances that are final
+    before = 0  # glosses of finished utterances
     for result in results:
         if before + len(result.glosses) > index:
             return result.stamp
@@ -151,7 +151,7 @@ def _first_seen(results: Sequence[Result], index: int) -> int:
 
 
 class Readers:
-    """The same network and the same frames, read in each of the ``WAYS``."""
+    """One network that reads the same frames in each of the ``WAYS``."""
 
     def __init__(
         self, backend: Backend, metadata: CheckpointMetadata, options: RecognizerOptions
@@ -172,24 +172,24 @@ class Readers:
         return block.frames, block.stamps
 
     def live(self, frames: Floats, stamps: Ints) -> tuple[Result, ...]:
-        """Return all results of a recording, the last one at its end."""
+        """Return all results of a recording, including the last one at its end."""
         self._recognizer.reset()
         return (*self._recognizer.push(frames, stamps), *self._recognizer.finish())
 
     def offline(self, frames: Floats) -> list[str]:
-        """Read the whole clip, from the first to the last hand."""
+        """Read the whole clip, from the first to the last frame with a hand."""
         clip = self._backend.encode(with_end_padding(signed_part(frames)))
         return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.second_pass).ids)
 
     def beam_seconds(self, frames: Floats) -> float:
-        """Return the processor time of the beam search over the rows of the whole clip."""
+        """Return the processor time of a beam search over the whole clip."""
         rows = self._backend.encode(signed_part(frames)).log_probs
         begin = process_time()
         prefix_beam_search(rows, self._decoding.beam_size, self._decoding.candidates)
         return process_time() - begin
 
     def windows(self, frames: Floats) -> list[str]:
-        """Read every window greedily on its own, and join what they say."""
+        """Decode every window greedily on its own and join the glosses."""
         heard: list[str] = []
         for first in range(0, max(len(frames) - self._window, 0) + 1, self._hop):
             clip = self._backend.encode(frames[first : first + self._window])
@@ -198,7 +198,7 @@ class Readers:
         return heard
 
     def merged_windows(self, frames: Floats) -> list[str]:
-        """Merge the same windows before they are decoded."""
+        """Merge the same windows before decoding."""
         return self._names([span.gloss_id for span in self._slider(frames)])
 
     def _names(self, ids: Sequence[int]) -> list[str]:
@@ -206,13 +206,13 @@ class Readers:
 
 
 def signed_part(frames: Floats) -> Floats:
-    """Return the frames from the first to the last one with a hand."""
+    """Return the frames from the first to the last one with a tracked hand."""
     tracked = np.flatnonzero(frames[..., CONFIDENCE].any(axis=1))
     return frames[tracked[0] : tracked[-1] + 1] if len(tracked) else frames[:1]
 
 
 def corpus(glosses: Sequence[str], signers: int, sentences: int, idle: int) -> CorpusOptions:
-    """Return what is signed: sentences and other movements, counted per signer."""
+    """Return options for a corpus of sentences and idle movements, counted per signer."""
     return CorpusOptions(
         seed=SEED,
         signers=signers,
@@ -226,11 +226,11 @@ def corpus(glosses: Sequence[str], signers: int, sentences: int, idle: int) -> C
 
 
 def measure_checkpoint(path: Path, threads: int, advance: Callable[[], None]) -> dict[str, Any]:
-    """Measure a checkpoint that knows signs of the made-up signer, in PyTorch; see :func:`measure`.
+    """Measure a checkpoint trained on made-up signs, in PyTorch; see :func:`measure`.
 
     Raises:
-        CheckpointError: when it cannot be used.
-        ConfigError: when it knows a gloss that the made-up signer does not.
+        CheckpointError: the checkpoint cannot be used.
+        ConfigError: the made-up signer lacks a gloss of the checkpoint.
     """
     model, metadata = WhisperSignModel.load_checkpoint(path)
     torch.set_num_threads(threads)
@@ -245,18 +245,18 @@ def measure(
     made: CorpusOptions,
     advance: Callable[[], None],
 ) -> dict[str, Any]:
-    """Measure all ways on the recordings of ``made``.
+    """Measure all ways of reading on the recordings of ``made``.
 
     Args:
         backend: the network.
-        metadata: of its checkpoint.
-        options: of the live recogniser; it gives out everything, whatever ``min_confidence`` says.
-        made: what is signed.
+        metadata: metadata of the network's checkpoint.
+        options: options of the live recogniser; ``min_confidence`` is ignored.
+        made: the recordings to synthesize.
         advance: called after each recording.
 
     Returns:
-        "ways" with the figures of each, "live", and "rejection": for each threshold of confidence
-        the glosses given a minute where nothing is signed, and the WER of the sentences.
+        "ways" with the figures of each, "live", and "rejection": for each confidence threshold
+        the false glosses per minute and the WER of the sentences.
     """
     readers = Readers(backend, metadata, options.model_copy(update={"min_confidence": 0.0}))
     tallies = {way: Tally() for way in WAYS}
@@ -306,7 +306,7 @@ def _featured(readers: Readers, made: CorpusOptions) -> Iterator[tuple[Recording
 
 
 def table(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as lines of text."""
+    """Format the figures as lines of text."""
     lines = [f"{'':<15} {'WER':>6} {'inserted':>9} {'doubled':>8} {'repeats kept':>13}"]
     for way, found in figures["ways"].items():
         kept = f"{found['repeats_kept']} of {found['repeats']}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How few takes of a new sign are enough, for a network of other signs and from nothing."""
+"""How many takes a new sign needs, for fine-tuning and for training from nothing."""
 
 import json
 from collections import defaultdict
@@ -25,26 +25,26 @@ from whispersign_model.datasets.splits import TEST, TRAIN, VAL, SplitPolicy
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Recording
 
-NEW = 3  # every so many-th gloss, in order of their names, is a new one
+NEW = 3  # every third gloss, by name, is new
 TUNED, SCRATCH = "fine-tuned", "from nothing"
-STAGE = "joint"  # the stage that fine-tunes; a trained frontend needs no warm-up
-AGAIN = "_again"  # behind the name of a take that validates, too
+STAGE = "joint"  # the stage that fine-tunes; a pretrained frontend needs no warm-up
+AGAIN = "_again"  # suffix of a take's copy for validation
 
 
 def run(plan: CrossvalRun, takes: Sequence[int], log: Callable[[str], None]) -> None:
-    """Train a network of two thirds of the signs, then one of the others by so many takes each.
+    """Train on two thirds of the signs, then learn the new third from few takes of each.
 
-    The test recordings are those of the first of the plan's folds, of the new signs. No take is
-    kept back: those that train validate, too, as somebody with one take of each sign has to. What
-    is done in the plan's folder is not done again.
+    The test recordings are those of the new signs in the plan's first fold. No take is held
+    out: the training takes validate, too, as they must for a user with one take of each sign.
+    Completed parts in the plan's folder are skipped.
 
     Args:
-        plan: what; its seed also draws the takes.
-        takes: of each new sign.
+        plan: the run; its seed also draws the takes.
+        takes: numbers of takes of each new sign.
         log: receives one line for each network.
 
     Raises:
-        WhisperSignError: the archive, the fold or the recipe is at fault.
+        WhisperSignError: the archive, the fold or the recipe is invalid.
     """
     if min(takes) < 1:
         raise ConfigError("--takes", f"{min(takes)} is below 1")
@@ -67,10 +67,10 @@ def run(plan: CrossvalRun, takes: Sequence[int], log: Callable[[str], None]) -> 
 
 
 def summary(out: Path) -> list[dict[str, Any]]:
-    """Return for each number of takes, in order, what each way gave: the results of all seeds.
+    """Return, for each number of takes in order, the results of each way over all seeds.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the folder holds no result.
     """
     found: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(out.glob(f"takes*/*/seed*/{RESULT}")):
@@ -82,7 +82,7 @@ def summary(out: Path) -> list[dict[str, Any]]:
 
 
 def table(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """Return a Markdown table of how many test recordings are read exactly: mean, each seed."""
+    """Format the share of exactly read test recordings in Markdown: mean and each seed."""
     lines = [f"| takes of each sign | {TUNED} | {SCRATCH} |", "|---:|---:|---:|"]
     for row in rows:
         cells = [_cell(row.get(way, [])) for way in (TUNED, SCRATCH)]
@@ -104,7 +104,7 @@ def _folder(out: Path, way: str, count: int, seed: int) -> Path:
 def _report(
     plan: CrossvalRun, recordings: Sequence[Recording], folder: Path, log: Callable[[str], None]
 ) -> None:
-    """Train and test, unless it is done."""
+    """Train and test, unless the folder holds a result."""
     name = folder.relative_to(plan.out)
     if (folder / RESULT).exists():
         log(f"{name}: done before")
@@ -117,16 +117,16 @@ def _report(
 
 
 def _split(plan: CrossvalRun) -> list[Recording]:
-    """Return all recordings of one gloss, with the split that they have in the fold."""
+    """Return the recordings of single signs, with their splits in the fold."""
     recordings = read_archive(plan.archive, plan.protocol.label)
     _, policy = chosen_folds(plan, recordings)[0]
     return [each for each in apply_splits(recordings, policy) if len(each.glosses) == 1]
 
 
 def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[Recording]:
-    """Yield the test recordings, and ``count`` drawn takes of each sign, to train and to validate.
+    """Yield the test recordings and ``count`` random takes of each sign, as train and as val.
 
-    The takes of a smaller count are among those of a larger one.
+    A larger count includes the takes of a smaller one.
     """
     generator = np.random.default_rng(seed)
     by_gloss: dict[tuple[str, ...], list[Recording]] = defaultdict(list)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A protocol of recognition on published recordings: folds, and the figures of each."""
+"""A protocol of cross-validation on published recordings: its folds, and the figures of each."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ from whispersign_model.training.run_logger import METRICS
 from whispersign_model.training.trainer import train
 from whispersign_model.training.training_run import RunOptions
 
-RESULT = "result.json"  # of a fold, in its folder; a fold that has one is done
-PLAN = "plan.json"  # what all folds in a folder have in common
+RESULT = "result.json"  # in the folder of each completed fold
+PLAN = "plan.json"  # settings shared by all folds in a folder
 
 
 class Folds(StrictModel):
-    """How recordings are split again and again; exactly one way is given.
+    """How folds split the recordings; exactly one field is set.
 
     Attributes:
-        signers: so many signers, in order of their names, test in each fold.
+        signers: number of signers who test in each fold, in order of their names.
         every: recording ``i`` tests in fold ``i % every + 1``.
-        test: one fold, which these names test (see :class:`SplitPolicy`).
-        given: one fold, the recordings' own splits, as in WLASL.
+        test: names that test in the only fold (see :class:`SplitPolicy`).
+        given: one fold with the recordings' own splits, as in WLASL.
     """
 
     signers: Annotated[int, Field(ge=0)] = 0
@@ -65,7 +65,7 @@ class Folds(StrictModel):
         return self
 
     def policies(self, recordings: Sequence[Recording], val_every: int | None) -> list[SplitPolicy]:
-        """Return the split of each fold, the first fold's first."""
+        """Return the split of each fold, in order."""
         if val_every is None:
             return [SplitPolicy()]
         if self.every:
@@ -90,15 +90,15 @@ class Protocol(StrictModel):
     """A file of ``config/crossval``.
 
     Attributes:
-        title: for the table.
+        title: title of the table.
         archive: file name of the recording archive.
         label: label array of the archive.
-        smoothing: of the raw frames; none, one_euro or moving_average.
-        folds: who tests when.
-        val_every: every so many-th of the other recordings validates; none where splits are given.
+        smoothing: filter of the raw frames; none, one_euro or moving_average.
+        folds: how folds split the recordings.
+        val_every: every ``val_every``-th of the other recordings validates; None with given splits.
         train: the training recipe, in the config folder.
-        live: how the live recogniser is set.
-        published: figures of others on these recordings, by what they are.
+        live: options of the live recogniser.
+        published: published figures on these recordings, by name.
     """
 
     title: str
@@ -120,17 +120,17 @@ class Protocol(StrictModel):
 
 @dataclass(frozen=True)
 class CrossvalRun:
-    """What is to be run.
+    """A cross-validation to run.
 
     Attributes:
         protocol: the protocol.
         archive: the recordings.
-        out: folder of all folds; what is done there is not done again.
-        folds: which, from 1; () = all.
-        seed: of weights, order and augmentation.
-        recipe: of training.
-        network: the network's shape; its vocabulary follows the recordings.
-        init: a checkpoint to start from, if any.
+        out: folder of all folds; completed ones are kept.
+        folds: numbers of the folds from 1; () runs all.
+        seed: seed of weights, order and augmentation.
+        recipe: the training recipe.
+        network: shape of the network; its vocabulary follows the recordings.
+        init: a checkpoint to start from, or None.
         device: auto, cpu or cuda.
         progress: show progress bars.
     """
@@ -148,14 +148,14 @@ class CrossvalRun:
 
 
 def run(plan: CrossvalRun, log: Callable[[str], None]) -> None:
-    """Run the folds that are not done yet; each writes its result when it is.
+    """Run the folds that have no result yet; each writes its result at its end.
 
     Args:
-        plan: what.
+        plan: the run.
         log: receives one line for each fold.
 
     Raises:
-        WhisperSignError: the archive, a fold or the recipe is at fault.
+        WhisperSignError: the archive, a fold or the recipe is invalid.
     """
     recordings = read_archive(plan.archive, plan.protocol.label)
     folds = chosen_folds(plan, recordings)
@@ -174,10 +174,10 @@ def run(plan: CrossvalRun, log: Callable[[str], None]) -> None:
 
 
 def lock_output_dir(plan: CrossvalRun) -> None:
-    """Let the plan's folder hold results of this protocol, recipe and network alone.
+    """Reserve the plan's folder for results of this protocol, recipe and network.
 
     Raises:
-        ConfigError: it holds others; names what differs.
+        ConfigError: the folder holds other results; the message names the difference.
     """
     about = {
         "protocol": plan.protocol.model_dump(mode="json", exclude={"title", "published"}),
@@ -217,7 +217,7 @@ def chosen_folds(
 
 
 def apply_splits(recordings: Sequence[Recording], policy: SplitPolicy) -> list[Recording]:
-    """Return recordings with the split that a policy gives them."""
+    """Return the recordings with the splits that a policy assigns."""
     items = [
         SplitItem(index, each.name, each.signer, each.split, each.glosses)
         for index, each in enumerate(recordings)
@@ -229,7 +229,7 @@ def apply_splits(recordings: Sequence[Recording], policy: SplitPolicy) -> list[R
 def make_dataset(
     folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, protocol: Protocol
 ) -> Dataset:
-    """Return the dataset of these recordings as the protocol asks, made unless it is there."""
+    """Open the dataset of these recordings, and convert them first if it is missing."""
     if not folder.exists():
         recipe = Recipe().changed(smoothing=Smoothing(kind=protocol.smoothing))
         sources = [Source.of(each) for each in recordings]
@@ -238,9 +238,9 @@ def make_dataset(
 
 
 def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
-    """Train on a dataset, or go on with it, and test; write and return what came out."""
+    """Train on a dataset, or resume training, and test; write and return the result."""
     recipe = plan.recipe.model_copy(update={"seed": plan.seed})
-    if (folder / METRICS).exists():  # trained before, and stopped before it was tested
+    if (folder / METRICS).exists():  # an earlier run stopped between training and test
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     else:
         resume = folder / RESUME if (folder / RESUME).exists() else None
@@ -271,7 +271,7 @@ def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
         "epochs": sum(stage.epochs for stage in recipe.stages),
     }
     detected, offline = detections(live), detections(readings["rescore"])
-    streams = any(len(reading.segments) > 1 for reading in live)  # of signs
+    streams = any(len(reading.segments) > 1 for reading in live)  # more than one sign
     if detected and offline and streams:
         result["detection"] = without_nan(detected.report())
         result["detection_offline"] = without_nan(offline.report())
@@ -280,10 +280,10 @@ def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
 
 
 def summary(out: Path) -> dict[str, Any]:
-    """Return the results of all folds and seeds found in a folder, their mean and spread.
+    """Return the results of all folds and seeds in a folder, with their mean and spread.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the folder holds no result.
     """
     files = sorted(out.glob(f"fold*/seed*/{RESULT}"))
     if not files:
@@ -315,7 +315,7 @@ def _detection(result: dict[str, Any]) -> str:
 
 
 def table(protocol: Protocol, figures: dict[str, Any]) -> list[str]:
-    """Return a Markdown table of the results, with the published figures under it."""
+    """Format the results as a Markdown table, with the published figures below."""
     rows = [
         "| fold | test | clips | rescored | live | beam | greedy | agree | weights | training |",
         "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",

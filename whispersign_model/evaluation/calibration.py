@@ -19,17 +19,17 @@ from whispersign_model.evaluation.evaluate import Reading, read_offline
 from whispersign_model.network.checkpoint import read_metadata, update_metadata
 from whispersign_model.network.model import WhisperSignModel
 
-BINS = 10  # of equal width
-SLOPE_SPREAD, OFFSET_SPREAD, GLOSS_SPREAD = 1.0, 2.0, 1.0  # of the Gaussians that few data bend to
-LEAST_SLOPE = 0.05  # a network that is surer of what is wrong is no reason to turn its order round
+BINS = 10  # of equal width, in a reliability diagram
+SLOPE_SPREAD, OFFSET_SPREAD, GLOSS_SPREAD = 1.0, 2.0, 1.0  # standard deviations of Gaussian priors
+LEAST_SLOPE = 0.05  # keeps the order of confidences, even if wrong glosses are more confident
 
 
 class Emission(NamedTuple):
     """One recognised gloss.
 
     Attributes:
-        gloss: its name.
-        confidence: as the network gave it.
+        gloss: name of the gloss.
+        confidence: confidence of the network.
         right: whether the alignment pairs it with the same gloss.
     """
 
@@ -40,12 +40,12 @@ class Emission(NamedTuple):
 
 @dataclass(frozen=True)
 class Bin:
-    """Recognised glosses of about the same confidence.
+    """Recognised glosses of similar confidence.
 
     Attributes:
-        low, high: confidences that the bin takes, ``high`` in the last one only.
-        glosses: how many they are.
-        confidence, accuracy: their mean confidence and the share that is right; 0 without any.
+        low, high: range of confidence; only the last bin includes ``high``.
+        glosses: number of glosses.
+        confidence, accuracy: mean confidence and share of right glosses; 0 for an empty bin.
     """
 
     low: float
@@ -57,12 +57,13 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far confidences can be believed.
+    """Measures of how well confidences match accuracy.
 
     Attributes:
-        error: expected calibration error: mean distance of confidence and accuracy over the bins,
-            weighted by their counts (Guo et al. 2017); NaN without glosses.
-        brier: mean squared distance of confidence and being right (1 or 0); NaN without glosses.
+        error: expected calibration error: mean distance between confidence and accuracy over the
+            bins, weighted by their counts (Guo et al. 2017); NaN without glosses.
+        brier: mean squared distance between confidence and being right (1 or 0); NaN without
+            glosses.
         bins: the ``BINS`` bins, in order of confidence.
     """
 
@@ -71,13 +72,13 @@ class Reliability:
     bins: tuple[Bin, ...]
 
     def report(self) -> dict[str, Any]:
-        """All figures as plain values, for JSON."""
+        """Return all figures as plain values, for JSON."""
         bins = [asdict(each) for each in self.bins]
         return {"expected_calibration_error": self.error, "brier": self.brier, "bins": bins}
 
 
 def emissions(readings: Sequence[Reading]) -> list[Emission]:
-    """Return every recognised gloss, and whether the alignment calls it right."""
+    """Return every recognised gloss and whether the alignment finds it right."""
     found = []
     for reading in readings:
         for edit in edits(reading.signed, reading.recognized):
@@ -89,7 +90,7 @@ def emissions(readings: Sequence[Reading]) -> list[Emission]:
 
 
 def reliability(found: Sequence[Emission], scale: ConfidenceScale | None = None) -> Reliability:
-    """Compare confidences, scaled or as they are, with how often they are right."""
+    """Compare confidences, scaled or raw, with the share of right glosses."""
     scale = scale or ConfidenceScale()
     confidence = np.array([scale(each.gloss, each.confidence) for each in found])
     right = np.array([each.right for each in found], float)
@@ -108,14 +109,14 @@ def reliability(found: Sequence[Emission], scale: ConfidenceScale | None = None)
 
 
 def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
-    """Fit the scale under which recognised glosses are right as often as they are confident.
+    """Fit the scale that makes confidences match how often glosses are right.
 
-    Logistic regression on the log-odds with an offset for each gloss. Slope, offset and offsets
-    are drawn to 1, 0 and 0, so that few data change little and glosses that are always right
-    do not become certain.
+    Logistic regression on the log-odds with an offset for each gloss. Gaussian priors draw the
+    slope to 1 and all offsets to 0, so that few data change little and glosses that are always
+    right do not become certain.
 
     Raises:
-        DatasetError: there is nothing to fit on.
+        DatasetError: no gloss was recognised.
     """
     if not found:
         raise DatasetError(
@@ -151,20 +152,20 @@ def calibrate(
     glosses: Sequence[str],
     device: torch.device | str = "cpu",
 ) -> ConfidenceScale:
-    """Fit the confidences of a checkpoint to examples it was not trained on, and write them in.
+    """Fit the confidences of a checkpoint to held-out examples and write them into it.
 
     Args:
         checkpoint: its ``model.json`` is replaced, its weights stay.
-        examples: to recognise; a validation split.
+        examples: examples to recognise, of a validation split.
         glosses: the dataset's vocabulary.
-        device: that the network runs on.
+        device: device of the network.
 
     Returns:
-        the scale.
+        the fitted scale.
 
     Raises:
-        CheckpointError: when the checkpoint cannot be read or written.
-        DatasetError: when nothing was recognised.
+        CheckpointError: the checkpoint cannot be read or written.
+        DatasetError: no gloss was recognised.
     """
     model, metadata = WhisperSignModel.load_checkpoint(checkpoint)
     readings = read_offline(model.to(device), metadata, examples, glosses, methods=("rescore",))

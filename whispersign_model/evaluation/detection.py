@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Detection: which signs of a stream were found at their place, what was made up, and how late."""
+"""Detection: signs of a stream that were found at their place, false signs, and delays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from whispersign_model.timestamps import NANOSECONDS
 
 @dataclass(frozen=True)
 class Found:
-    """A gloss that a recogniser has given out.
+    """A gloss that a recogniser emitted.
 
     Attributes:
-        gloss: its name.
+        gloss: name of the gloss.
         start, end: nanoseconds, on the clock of the true segments.
-        given: when it was final, on the same clock.
+        given: time at which it was final, on the same clock.
     """
 
     gloss: str
@@ -32,10 +32,10 @@ class Detections:
     """Counts over streams.
 
     Attributes:
-        signed: true signs.
-        found: those with a recognised gloss that is right and overlaps them.
-        false: recognised glosses that belong to none.
-        delays: seconds from the end of each sign found until it was final.
+        signed: number of true signs.
+        found: number of true signs with an overlapping recognised gloss that is right.
+        false: number of recognised glosses that match no sign.
+        delays: seconds from the end of each found sign to its final result.
     """
 
     signed: int
@@ -44,7 +44,7 @@ class Detections:
     delays: tuple[float, ...]
 
     def report(self) -> dict[str, Any]:
-        """Rates and delays; NaN where there is nothing to count."""
+        """Return rates and delays; NaN where there is nothing to count."""
         signed = self.signed or float("nan")
         delays = np.array(self.delays or (np.nan,))
         return {
@@ -57,13 +57,13 @@ class Detections:
 
 
 def detect(streams: Sequence[tuple[Sequence[Segment], Sequence[Found]]]) -> Detections:
-    """Match what was found to what was signed; each sign and each find counts once.
+    """Match recognised glosses to true signs; each counts once.
 
-    A sign takes the first find that has its gloss and overlaps it (as in Caputo et al. 2021,
+    A sign takes the first overlapping recognised gloss that is right (as in Caputo et al. 2021,
     SHREC track on online gestures).
 
     Args:
-        streams: of each stream the true segments, and what was found.
+        streams: the true segments and the recognised glosses of each stream.
     """
     signed = found = false = 0
     delays: list[float] = []

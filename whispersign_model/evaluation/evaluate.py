@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Evaluation: what a network recognises in a dataset, in whole clips or as a live stream."""
+"""Evaluation: recognise the examples of a dataset, as whole clips or as a live stream."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,14 +32,14 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """What was signed in a clip and what was recognised.
+    """The signed and the recognised glosses of a clip.
 
     Attributes:
-        name, signer: of the clip; the signer is "" where unknown.
+        name, signer: name and signer of the clip; the signer is "" if unknown.
         signed, recognized: glosses in order.
         confidences: one for each recognised gloss, in [0, 1].
-        segments: when each sign was signed, nanoseconds from the first frame; () where unknown.
-        found: what was recognised where, and when it was given out: offline when the clip is over.
+        segments: time of each sign, nanoseconds from the first frame; () if unknown.
+        found: recognised glosses with their times; offline, all are final when the clip ends.
     """
 
     name: str
@@ -52,10 +52,10 @@ class Reading:
 
 
 def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
-    """Refuse a dataset that the network cannot read.
+    """Refuse a dataset that does not fit the network.
 
     Raises:
-        RecipeError: the dataset was converted by another recipe.
+        RecipeError: the dataset was converted with another recipe.
         DatasetError: a gloss of the dataset is not in the network's vocabulary.
     """
     require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())
@@ -81,21 +81,21 @@ def read_offline(
     chunk: int = FULL,
     batch_size: int = 16,
 ) -> dict[Method, list[Reading]]:
-    """Recognise whole clips by several methods; each clip goes through the encoder once.
+    """Recognise whole clips with several methods; the encoder reads each clip once.
 
     Args:
         model: the network.
-        metadata: of its checkpoint.
-        examples: of one split.
+        metadata: metadata of the network's checkpoint.
+        examples: examples of one split.
         glosses: the dataset's vocabulary.
-        options: of the search.
-        advance: called with the number of clips done.
+        options: options of the search.
+        advance: called with the number of newly completed clips.
         methods: greedy, beam, rescore.
-        chunk: patches that become known together, as in streaming; 0 = the whole clip.
-        batch_size: clips encoded together.
+        chunk: patches read together, as in streaming; 0 reads the whole clip.
+        batch_size: number of clips encoded together.
 
     Returns:
-        by method, readings in the order of ``examples``, with confidences as the network has them.
+        readings by method, in the order of ``examples``, with uncalibrated confidences.
     """
     device = next(model.parameters()).device
     options = (options or DecodingOptions()).with_alpha(model.config.decoder.alpha)
@@ -136,10 +136,10 @@ def read_live(
     options: RecognizerOptions | None = None,
     advance: Progress = lambda done: None,
 ) -> list[Reading]:
-    """Push each clip through the live recogniser, frame by frame; see :func:`read_offline`.
+    """Push each clip frame by frame through the live recogniser; see :func:`read_offline`.
 
     Returns:
-        readings in the order of ``examples``, with confidences as a robot sees them: calibrated.
+        readings in the order of ``examples``, with calibrated confidences.
     """
     device = str(next(model.parameters()).device)
     rate = metadata.recipe.rate
@@ -177,7 +177,7 @@ def _reading(
 
 
 def count_errors(readings: Sequence[Reading]) -> GlossErrors:
-    """Count the errors of readings."""
+    """Count the errors over readings."""
     errors = GlossErrors()
     for reading in readings:
         errors.add(reading.signed, reading.recognized)
@@ -185,7 +185,7 @@ def count_errors(readings: Sequence[Reading]) -> GlossErrors:
 
 
 def by_signer(readings: Sequence[Reading]) -> dict[str, GlossErrors]:
-    """Count the errors of each signer, in order of names; "" is who is unknown."""
+    """Count the errors of each signer, in order of names; "" is the unknown signer."""
     signers = sorted({reading.signer for reading in readings})
     return {
         signer: count_errors([each for each in readings if each.signer == signer])
@@ -194,13 +194,13 @@ def by_signer(readings: Sequence[Reading]) -> dict[str, GlossErrors]:
 
 
 def agreement(some: Sequence[Reading], others: Sequence[Reading]) -> float:
-    """Return the share of clips in which two ways of reading recognise the same; NaN of none."""
+    """Return the share of clips in which two ways of reading agree; NaN without clips."""
     same = [one.recognized == other.recognized for one, other in zip(some, others, strict=True)]
     return sum(same) / len(same) if same else float("nan")
 
 
 def detections(readings: Sequence[Reading]) -> Detections | None:
-    """Count which signs were found at their place; None where no time is known."""
+    """Count the signs found at their place; None if times are unknown."""
     timed = all(
         [each.glosses for each in reading.segments] == [(gloss,) for gloss in reading.signed]
         for reading in readings
@@ -209,7 +209,7 @@ def detections(readings: Sequence[Reading]) -> Detections | None:
 
 
 def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
-    """Return, clip by clip, what was signed and what was recognised, for JSON."""
+    """Return the signed and the recognised glosses of each clip, for JSON."""
     return [
         {
             "name": reading.name,
@@ -223,7 +223,7 @@ def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
 
 
 def without_nan(figures: Any) -> Any:
-    """Return figures with None in the place of NaN, which JSON does not know."""
+    """Replace NaN, which JSON does not know, by None."""
     if isinstance(figures, Mapping):
         return {key: without_nan(value) for key, value in figures.items()}
     if isinstance(figures, (list, tuple)):

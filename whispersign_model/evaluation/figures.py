@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of an evaluation: which glosses are taken for which, and what confidences are worth."""
+"""Figures of an evaluation: confusions of glosses, and reliability of confidences."""
 
 import io
 from collections import Counter
@@ -15,28 +15,27 @@ from whispersign_model.evaluation.calibration import Reliability
 from whispersign_model.evaluation.metrics import MISSED, NOT_SIGNED
 from whispersign_model.recordings.atomic import replace_file
 
-SHOWN = 30  # glosses a confusion figure has room for
-NAME = 20  # letters of a gloss that are drawn
+SHOWN = 30  # largest number of glosses in a confusion figure
+NAME = 20  # largest number of letters drawn of a gloss
 CELL = 0.32  # inches
 
 Pairs = Mapping[tuple[str | None, str | None], int]
 
 
 def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
-    """Draw which gloss was recognised where which was signed.
+    """Draw how often each gloss was recognised for each signed gloss.
 
-    A row is what was signed, a column what was recognised; the last row holds insertions, the last
-    column deletions. Right glosses are blue by their share of what was signed, errors red by their
-    count. Of a large vocabulary the glosses with the most errors are drawn, and the title says how
-    many are left out.
+    Rows are signed glosses, columns recognised ones. The last row holds insertions, the last
+    column deletions. Right glosses are blue by their share of the signed ones, errors red by their
+    count. A large vocabulary is cut to the glosses with the most errors; the title counts the rest.
 
     Args:
-        pairs: how often each (signed, recognised) occurs in the alignment, with None for nothing,
+        pairs: count of each (signed, recognised) pair in the alignment, with None for nothing,
             e.g. ``pairs`` of :class:`~whispersign_model.evaluation.metrics.GlossErrors`.
-        shown: glosses drawn at most, 1 or more.
+        shown: largest number of drawn glosses, at least 1.
 
     Returns:
-        a figure on a canvas of its own, which needs no display; nothing is left in pyplot.
+        a figure with its own canvas, which needs no display and is not registered in pyplot.
     """
     names, total = _most_confused(pairs, shown)
     counts = np.zeros((len(names) + 1, len(names) + 1), int)
@@ -57,13 +56,13 @@ def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
 
 
 def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
-    """Draw how often glosses are right against how confident they are, and how many there are.
+    """Draw accuracy over confidence, and a histogram of confidences.
 
     Args:
-        measured: by name, e.g. before and after calibration.
+        measured: reliability by name, e.g. before and after calibration.
 
     Returns:
-        a figure as :func:`confusion_figure` returns it.
+        a figure like that of :func:`confusion_figure`.
     """
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -85,10 +84,10 @@ def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
 
 
 def write_figure(path: Path, figure: Figure, dpi: float = 100) -> None:
-    """Write a picture that appears whole; the suffix of its name gives the format.
+    """Write a picture atomically; the suffix of its name gives the format.
 
     Raises:
-        ConfigError: matplotlib knows no such format, or the file cannot be written.
+        ConfigError: matplotlib does not know the format, or the file cannot be written.
     """
     content = io.BytesIO()
     try:
@@ -103,7 +102,7 @@ def write_figure(path: Path, figure: Figure, dpi: float = 100) -> None:
 
 
 def _most_confused(pairs: Pairs, shown: int) -> tuple[list[str], int]:
-    """Return the names with the most errors, in order of the alphabet, and how many names are."""
+    """Return the names with the most errors, sorted, and the total number of names."""
     wrong = Counter[str]()
     for (signed, heard), count in pairs.items():
         for name in {signed, heard} - {None}:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Error rates of recognised gloss sequences, with what was substituted, deleted and inserted."""
+"""Error rates of recognised gloss sequences, with substitutions, deletions and insertions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ import numpy as np
 from whispersign_model.arrays import Doubles
 from whispersign_model.decoding.edit_distance import edits
 
-RESAMPLES = 2000  # of a bootstrap
-LEVEL = 0.95  # of an interval
-MISSED, NOT_SIGNED = "(missed)", "(not signed)"  # what stands for no gloss beside one
+RESAMPLES = 2000  # number of bootstrap resamples
+LEVEL = 0.95  # confidence level of an interval
+MISSED, NOT_SIGNED = "(missed)", "(not signed)"  # stand for a missing gloss in a pair
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Where figures would lie with other recordings of the same kind.
+    """Confidence interval of the error rates over recordings of the same kind.
 
     Attributes:
         wer, accuracy: lower and upper bound; NaN where there is nothing to resample.
-        over: what was drawn anew: "sequences" or "signers".
-        units: how many of them there are.
+        over: resampled units: "sequences" or "signers".
+        units: number of units.
         level: share of resamples within the bounds.
-        resamples: how often it was drawn.
-        seed: of the draws.
+        resamples: number of resamples.
+        seed: seed of the resampling.
     """
 
     wer: tuple[float, float]
@@ -39,12 +39,12 @@ class Interval:
 
 
 def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int = 0) -> Interval:
-    """Bound error rates by drawing sequences, or whole signers, with replacement (Bisani 2004).
+    """Bound error rates by resampling sequences or whole signers (Bisani and Ney 2004).
 
     Args:
-        counts: of each unit drawn: errors, reference glosses, right sequences, sequences.
-        over: what a unit is, for the report.
-        seed: of the draws.
+        counts: errors, reference glosses, right sequences and sequences of each unit.
+        over: name of the units, for the report.
+        seed: seed of the resampling.
     """
     table = np.array(counts, float).reshape(-1, 4)
     units = len(table)
@@ -61,7 +61,7 @@ def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int 
 
 
 def _bounds(parts: Doubles, wholes: Doubles) -> tuple[float, float]:
-    """Return the quantiles of the shares; a resample without a whole has none."""
+    """Return the quantiles of the shares, over resamples with a whole above 0."""
     shares = parts[wholes > 0] / wholes[wholes > 0]
     if not len(shares):
         return float("nan"), float("nan")
@@ -78,7 +78,7 @@ class GlossErrors:
         self.pairs: Counter[tuple[str | None, str | None]] = Counter()  # (reference, hypothesis)
 
     def add(self, reference: Sequence[str], hypothesis: Sequence[str]) -> None:
-        """Align one recognised sequence to what was signed."""
+        """Align a recognised sequence to the signed one and count its errors."""
         self.sequences += 1
         self.exact += tuple(reference) == tuple(hypothesis)
         for edit in edits(reference, hypothesis):
@@ -88,41 +88,41 @@ class GlossErrors:
 
     @property
     def substitutions(self) -> int:
-        """Glosses recognised as another."""
+        """Number of glosses recognised as another."""
         return sum(n for (a, b), n in self.pairs.items() if a and b and a != b)
 
     @property
     def deletions(self) -> int:
-        """Glosses signed and not recognised."""
+        """Number of signed glosses that were not recognised."""
         return sum(n for (_, b), n in self.pairs.items() if b is None)
 
     @property
     def insertions(self) -> int:
-        """Glosses recognised and not signed."""
+        """Number of recognised glosses that were not signed."""
         return sum(n for (a, _), n in self.pairs.items() if a is None)
 
     @property
     def errors(self) -> int:
-        """Substitutions, deletions and insertions together."""
+        """Number of substitutions, deletions and insertions."""
         return sum(n for (a, b), n in self.pairs.items() if a != b)
 
     @property
     def glosses(self) -> int:
-        """Glosses signed."""
+        """Number of signed glosses."""
         return sum(n for (a, _), n in self.pairs.items() if a is not None)
 
     @property
     def wer(self) -> float:
-        """Word error rate: (S + D + I) / reference glosses; NaN when there are none."""
+        """Word error rate: (S + D + I) / reference glosses; NaN without reference glosses."""
         return self.errors / self.glosses if self.glosses else float("nan")
 
     @property
     def accuracy(self) -> float:
-        """Share of sequences that are exactly right; NaN when there are none."""
+        """Share of sequences that are exactly right; NaN without sequences."""
         return self.exact / self.sequences if self.sequences else float("nan")
 
     def summary(self) -> dict[str, float]:
-        """The figures of all glosses together as plain values, for JSON."""
+        """Return the totals over all glosses as plain values, for JSON."""
         return {
             "wer": self.wer,
             "accuracy": self.accuracy,
@@ -134,7 +134,7 @@ class GlossErrors:
         }
 
     def report(self) -> dict[str, Any]:
-        """All figures as plain values, for JSON."""
+        """Return all figures as plain values, for JSON."""
         return {
             **self.summary(),
             "per_gloss": self._per_gloss(),

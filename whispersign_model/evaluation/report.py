@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report of an evaluation: as tables for a terminal or a pipe, as JSON, and as figures."""
+"""The report of an evaluation: tables for a terminal or a pipe, JSON, and figures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,23 +29,23 @@ from whispersign_model.evaluation.metrics import (
     bootstrap,
 )
 
-LIVE, OFFLINE = "live", "rescore"  # the live recogniser, and what it is compared with
-ROWS = 10  # of a printed table; JSON has all
+LIVE, OFFLINE = "live", "rescore"  # the live recogniser and the method to compare it with
+ROWS = 10  # in a printed table; JSON has all
 
 Unit = Literal["sequences", "signers"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was recognised in a split, by way of reading.
+    """All readings of a split, by method.
 
     Attributes:
-        split: its name.
-        readings: by "greedy", "beam", "rescore" and, with streaming, "live".
-        headline: the one that the figures are about.
-        scale: of the checkpoint's confidences, fitted to those of "rescore".
-        over: what the interval draws anew.
-        chunk: patches that became known together offline, 0 = all.
+        split: name of the split.
+        readings: readings by "greedy", "beam", "rescore" and, with streaming, "live".
+        headline: method that the main figures are about.
+        scale: confidence scale of the checkpoint, fitted to "rescore".
+        over: resampled units of the interval.
+        chunk: patches read together offline; 0 reads the whole clip.
     """
 
     split: str
@@ -57,11 +57,11 @@ class Evaluation:
 
     @property
     def errors(self) -> dict[str, GlossErrors]:
-        """The errors of each way of reading."""
+        """Errors of each method."""
         return {name: count_errors(readings) for name, readings in self.readings.items()}
 
     def interval(self) -> Interval:
-        """Bound the headline's figures."""
+        """Return the confidence interval of the headline's error rates."""
         readings = self.readings[self.headline]
         if self.over == "signers":
             units = list(by_signer(readings).values())
@@ -71,9 +71,9 @@ class Evaluation:
         return bootstrap(counts, self.over)
 
     def reliabilities(self) -> dict[str, Reliability]:
-        """The headline's confidences: raw, and calibrated where the checkpoint is.
+        """Return the reliability of the headline's confidences: raw and, if possible, calibrated.
 
-        The live recogniser gives calibrated ones alone; for greedy and beam there is no scale.
+        The live recogniser returns only calibrated ones; greedy and beam have no scale.
         """
         found = emissions(self.readings[self.headline])
         calibrated = self.scale != ConfidenceScale()
@@ -85,7 +85,7 @@ class Evaluation:
         return measured
 
     def report(self) -> dict[str, Any]:
-        """All figures as plain values, for JSON; None where there is nothing to count."""
+        """Return all figures as plain values, for JSON; None where there is nothing to count."""
         errors = self.errors
         figures: dict[str, Any] = {
             **errors[self.headline].report(),
@@ -113,7 +113,7 @@ class Evaluation:
         """Write ``confusions.png`` and ``reliability.png``.
 
         Raises:
-            ConfigError: when the folder cannot be written.
+            ConfigError: the folder cannot be written.
         """
         from whispersign_model.evaluation.figures import (
             confusion_figure,
@@ -126,7 +126,7 @@ class Evaluation:
         write_figure(folder / "reliability.png", reliability_figure(self.reliabilities()))
 
     def show(self, console: Console) -> None:
-        """Print the figures; lines of text are not broken, tables fit the width."""
+        """Print the figures; tables fit the width, other lines are not wrapped."""
         errors, interval = self.errors, self.interval()
         own = errors[self.headline]
         _line(
@@ -216,7 +216,7 @@ def _line(console: Console, text: str) -> None:
 def _table(
     console: Console, header: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 ) -> None:
-    """Print the first rows, names on the left and numbers on the right; without rows nothing."""
+    """Print the first rows with names left and numbers right; print nothing without rows."""
     lines = list(rows)
     if not lines:
         return

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Training and evaluation on processed datasets."""
+"""Training on processed datasets."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happens at the end of an epoch: keep the best network, log, save the state, stop."""
+"""Callbacks at the end of an epoch: keep the best network, log, save the state, stop."""
 
 import io
 import time
@@ -27,9 +27,10 @@ class KeepBest(Callback):
 
     Args:
         out: the run's folder.
-        metadata: of the network.
-        epochs_before: epochs of the stages before.
-        warm_up_alone: keep the last network of a stage with an auxiliary head, too. It does not
+        metadata: metadata of the network.
+        epochs_before: number of epochs in earlier stages.
+        warm_up_alone: also keep the last network of a stage with an auxiliary head. It does not
+            recognise yet, but another run can start from it when no other stage follows.
             recognise yet; but where nothing else is trained it is what another run starts from.
     """
 
@@ -69,23 +70,23 @@ class KeepBest(Callback):
         module.best_weights.save_checkpoint(self.out, metadata)
 
     def state_dict(self) -> dict[str, Any]:
-        """What an exact resume needs."""
+        """Return the state for an exact resume."""
         return {"best_wer": self.best_wer}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state after a stop."""
+        """Restore the state on resume."""
         self.best_wer = state["best_wer"]
 
 
 class StageState(Callback):
-    """Remembers in ``last.ckpt`` what a resume must know, and writes a line of the log an epoch.
+    """Stores in ``last.ckpt`` what a resume needs, and logs one line per epoch.
 
     Args:
-        number: of the stage, from 1.
-        identity: what a resumed training must have in common with this one.
-        history: the ``record`` of each stage before.
+        number: number of the stage, from 1.
+        identity: settings that a resumed training must share with this one.
+        history: the ``record`` of each earlier stage.
         logger: the run's log.
-        spans: where the glosses of each training clip lie, if the network had to find them.
+        spans: gloss spans of each training clip, if the network aligned them.
     """
 
     state_key = "Stage"
@@ -117,7 +118,7 @@ class StageState(Callback):
         self._started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Count the epoch, and write its line."""
+        """Count the epoch and log its line."""
         assert isinstance(module, TrainingModule)
         record, seconds, wer = self.record, time.monotonic() - self._started, module.errors.wer
         record["name"] = module.stage.name
@@ -133,7 +134,7 @@ class StageState(Callback):
         self.logger.write(epoch_line(module, record["epochs"], learning_rate, seconds, best))
 
     def state_dict(self) -> dict[str, Any]:
-        """The stage, those before it, whose training it is, and where its glosses lie."""
+        """Return the records of this and earlier stages, the training's identity, and the spans."""
         return {
             "identity": self.identity,
             "history": self.history,
@@ -142,24 +143,24 @@ class StageState(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state after a stop."""
+        """Restore the record of the interrupted stage."""
         self.record = dict(state["record"])
 
 
 class StopWhenStalled(EarlyStopping):
-    """Ends a stage that gets no better, once for all: not one epoch more after a resume."""
+    """Ends a stage whose validation stalls; after a resume it stays ended."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__("val_wer", patience=epochs)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Stop at once what had ended before it was resumed."""
+        """Stop at once if the stage had ended before the resume."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 
 
 class LogHypotheses(Callback):
-    """Logs to TensorBoard what was recognised in some clips, and at the end what is confused."""
+    """Logs to TensorBoard the hypotheses of some clips, and at the end the confusions."""
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Write the table of hypotheses."""
@@ -185,29 +186,29 @@ def tensorboard(trainer: Trainer) -> Any:
 
 
 class StageBar(RichProgressBar):
-    """The progress bar, which also shows the stage."""
+    """A progress bar that also shows the stage."""
 
     def __init__(self, stage: str) -> None:
         super().__init__()
         self.stage = stage
 
     def get_metrics(self, trainer: Trainer, module: LightningModule) -> dict[str, Any]:
-        """The stage before the figures."""
+        """Put the stage before the figures."""
         metrics: dict[str, Any] = super().get_metrics(trainer, module)
         metrics.pop("v_num", None)
         return {"stage": self.stage, **metrics}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Saves training states beside where they belong, so that a kill never leaves half of one."""
+    """Saves training states atomically, so that a kill never leaves half a file."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write the file; Lightning calls this in the first process only.
+        """Write the file; Lightning calls this only in the first process.
 
         Raises:
-            OSError: whatever the file system refuses; the file that was there stays.
+            OSError: the file cannot be written; the previous file stays.
         """
         content = io.BytesIO()
         torch.save(checkpoint, content)
@@ -215,7 +216,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
-    """Return glosses in Markdown: what was missed struck through, what was put there bold."""
+    """Format glosses in Markdown: missed ones struck through, wrong or inserted ones bold."""
     words = []
     for edit in edits(reference, hypothesis):
         signed = None if edit.reference is None else reference[edit.reference]
@@ -229,7 +230,7 @@ def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
 
 
 def hypotheses_table(samples: Sequence[Sample]) -> str:
-    """Return a Markdown table of clips: what was signed, and what became of it."""
+    """Format clips as a Markdown table: the signed and the recognised glosses."""
     rows = ["| clip | signed | recognised |", "|---|---|---|"]
     for name, reference, hypothesis in samples:
         rows.append(f"| {name} | {' '.join(reference)} | {marked(reference, hypothesis)} |")

@@ -55,7 +55,7 @@ class StageConfig(_Section):
 
     @property
     def learning(self) -> set[str]:
-        """Components that learn: those of ``train`` that the loss reaches."""
+        """Return the components of ``train`` that the loss reaches."""
         reached = {"frontend"}
         if self.alpha < 1:
             reached |= {"encoder", "decoder"}
@@ -84,7 +84,7 @@ class FeatureConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """All that `whispersign train` needs besides data.
+    """All settings of `whispersign train` except the data.
 
     Attributes:
         seed: random seed of weights, order and augmentation.
@@ -132,10 +132,10 @@ class TrainingConfig(_Section):
         return self
 
     def stage_augmentation(self, stage: StageConfig) -> Augmentation | None:
-        """Return how a stage varies its clips, None for not at all.
+        """Return the augmentation of a stage, or None if it has none.
 
         Raises:
-            ConfigError: naming a field that does not exist or is out of its range.
+            ConfigError: a field does not exist or is out of its range.
         """
         changed = self.augmentation.changed(**stage.augmentation)
         return changed if stage.augment else None

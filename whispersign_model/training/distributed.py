@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Several processes that train together: started by torchrun, or from here on one machine."""
+"""Processes that train together, started by torchrun or by this module on one machine."""
 
 import logging
 import os
@@ -23,16 +23,16 @@ from whispersign_model.errors import ConfigError, WhisperSignError
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 EXIT_FAILED = 2
-GRACE = 5.0  # seconds in which the other processes may end by themselves after one has failed
+GRACE = 5.0  # seconds for the other processes to end by themselves after one has failed
 
 
 class DistributedInfo(NamedTuple):
-    """Where among the processes that train together this one is.
+    """The place of this process among those that train together.
 
     Attributes:
-        rank: its number, from 0; the first one writes files and prints.
-        processes: how many, on all machines.
-        here: processes on this machine.
+        rank: number of this process from 0; only process 0 writes files and prints.
+        processes: number of processes on all machines.
+        here: number of processes on this machine.
     """
 
     rank: int
@@ -49,15 +49,15 @@ def distributed_info() -> DistributedInfo:
 
 
 def part_of_several() -> bool:
-    """Whether torchrun or :func:`launch_processes` started this process."""
+    """Return whether torchrun or :func:`launch_processes` started this process."""
     return {"RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE"} <= os.environ.keys()
 
 
 def check_devices(devices: int, device: str) -> None:
-    """Refuse more processes than there are devices, or than torchrun has started.
+    """Refuse more processes than there are devices, or than torchrun started.
 
     Raises:
-        ConfigError: naming the option.
+        ConfigError: names the option.
     """
     option = f"--devices {devices}"
     if devices < 1:
@@ -73,7 +73,7 @@ def check_devices(devices: int, device: str) -> None:
 
 
 def gather(value: Value) -> list[Value]:
-    """Return what each process has given, the first process's first; all must call it."""
+    """Return the values of all processes in order of rank; every process must call it."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return [value]
     values: list[Any] = [None] * distributed.get_world_size()
@@ -82,26 +82,26 @@ def gather(value: Value) -> list[Value]:
 
 
 def leave_group() -> None:
-    """End communication with the other processes; what follows runs in this process alone."""
+    """Leave the process group; later code runs in this process alone."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
 
 
 def launch_processes(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
-    """Run a function in ``count`` new processes on this machine, and wait for all of them.
+    """Run a function in ``count`` new processes on this machine and wait for all of them.
 
     Args:
         count: number of processes.
-        function: runs in each process, which has its :func:`distributed_info`; it is importable.
-        arguments: of the function; they and its result can be pickled.
+        function: an importable function; in each process :func:`distributed_info` is set.
+        arguments: arguments of the function; they and its result can be pickled.
 
     Returns:
         the result of the first process.
 
     Raises:
-        WhisperSignError: raised in any of them.
-        ProcessRaisedException: another exception was raised in any of them.
-        KeyboardInterrupt: after Ctrl-C, once all of them have ended.
+        WhisperSignError: a process raised it.
+        ProcessRaisedException: a process raised another exception.
+        KeyboardInterrupt: Ctrl-C; all processes have ended.
     """
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     results = multiprocessing.get_context("spawn").SimpleQueue()
@@ -146,7 +146,7 @@ def _run_process(
     function: Callable[..., object],
     arguments: tuple[Any, ...],
 ) -> None:
-    """Run the function in one of the new processes; only the first one prints."""
+    """Run the function in one new process; only the first one prints."""
     os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if "OMP_NUM_THREADS" not in os.environ:
@@ -164,7 +164,7 @@ def _run_process(
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C in processes started meanwhile, until they unblock it themselves."""
+    """Block Ctrl-C in processes that start in this block, until they unblock it themselves."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -173,5 +173,5 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _threads(count: int) -> int:
-    """Return the CPU threads of each of ``count`` processes on this machine."""
+    """Return the number of CPU threads for each of ``count`` processes on this machine."""
     return max(1, (os.cpu_count() or 1) // count)

@@ -14,7 +14,7 @@ from whispersign_model.network.model import Encoded
 
 
 class Losses(NamedTuple):
-    """Means over the batch: the total that is minimised and its parts."""
+    """Means over the batch: the minimised total and its parts."""
 
     total: Tensor
     ctc: Tensor
@@ -22,11 +22,11 @@ class Losses(NamedTuple):
 
 
 def ctc_loss(log_probs: Tensor, steps: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """CTC, negative log-likelihood a gloss, mean over clips (Graves et al. 2006).
+    """CTC loss: negative log-likelihood per gloss, mean over clips (Graves et al. 2006).
 
     Args:
         log_probs: ``(B, T', V)`` float32.
-        steps: ``(B,)`` valid steps.
+        steps: ``(B,)`` number of valid steps.
         targets: ``(B, L)`` gloss ids, padded.
         target_lengths: ``(B,)``.
     """
@@ -44,10 +44,10 @@ def ctc_loss(log_probs: Tensor, steps: Tensor, targets: Tensor, target_lengths: 
 def attention_loss(
     log_probs: Tensor, targets: Tensor, target_lengths: Tensor, smoothing: float
 ) -> Tensor:
-    """Cross entropy of the next gloss, with label smoothing, mean over glosses and ends.
+    """Cross entropy of the next gloss with label smoothing, mean over glosses and ends.
 
     Args:
-        log_probs: ``(B, L + 1, V)`` of :class:`AttentionDecoder`.
+        log_probs: ``(B, L + 1, V)`` from :class:`AttentionDecoder`.
         targets: ``(B, L)`` gloss ids, padded.
         target_lengths: ``(B,)``.
         smoothing: probability spread evenly over the vocabulary.
@@ -64,7 +64,7 @@ def _smoothed(log_probs: Tensor, chosen: Tensor, smoothing: float) -> Tensor:
 
 
 def hybrid_loss(ctc: Tensor, attention: Tensor, alpha: float) -> Losses:
-    """``alpha * ctc + (1 - alpha) * attention``; a part of no weight adds no gradient."""
+    """Return ``alpha * ctc + (1 - alpha) * attention``; a part of weight 0 adds no gradient."""
     total = torch.zeros_like(ctc)
     if alpha > 0:
         total = total + alpha * ctc
@@ -82,7 +82,7 @@ def decoder_loss(
     target_lengths: Tensor,
     smoothing: float,
 ) -> Tensor:
-    """Run the attention decoder on the right glosses so far; mean loss over its memories."""
+    """Run the attention decoder with teacher forcing; return the mean loss over its memories."""
     previous, _ = decoder.shifted(targets, target_lengths)
     losses = [
         attention_loss(decoder(memory, steps, previous), targets, target_lengths, smoothing)
@@ -94,10 +94,10 @@ def decoder_loss(
 def detection_loss(
     decoder: AttentionDecoder, features: Tensor, segments: Tensor, smoothing: float
 ) -> Tensor:
-    """Cross entropy of the gloss of each segment, with label smoothing, mean over segments.
+    """Cross entropy of each segment's gloss with label smoothing, mean over segments.
 
     Args:
-        decoder: of a detecting network.
+        decoder: the decoder of a detecting network.
         features: ``(B, T, 42, 7)``.
         segments: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
         smoothing: probability spread evenly over the vocabulary.

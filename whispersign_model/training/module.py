@@ -31,11 +31,11 @@ from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import process
 
 REMEDY = "look at these recordings or lower the learning rate; the best model so far is kept"
-SAMPLES = 8  # clips of the validation split whose hypotheses are logged
+SAMPLES = 8  # validation clips whose hypotheses are logged
 
 
 class Sample(NamedTuple):
-    """What was signed in a clip of the validation split, and what was recognised."""
+    """The signed and the recognised glosses of a validation clip."""
 
     name: str
     reference: tuple[str, ...]
@@ -47,13 +47,13 @@ class TrainingModule(lightning.LightningModule):
 
     Args:
         model: the network; its weights are updated in place.
-        stage: what learns, how fast, on which loss.
+        stage: what learns, at which learning rate, on which loss.
         config: optimisation shared by all stages.
         glosses: the vocabulary, for the error rate.
         sampled: names of the validation clips whose hypotheses are kept.
 
     Attributes:
-        errors: of the last validation, over all processes.
+        errors: errors of the last validation, over all processes.
         samples: hypotheses of the sampled clips in the last validation.
         means: losses and gradient norm, means over the batches and steps of the last epoch.
     """
@@ -84,22 +84,22 @@ class TrainingModule(lightning.LightningModule):
         self.samples: list[Sample] = []
         self.means: dict[str, float] = {}
         self._sampled = frozenset(sampled)
-        self._sums: dict[str, list[float]] = {}  # of each process: total, count
-        self._seen: list[tuple[float, tuple[str, ...]]] = []  # losses since the last step
+        self._sums: dict[str, list[float]] = {}  # by name, in this process: total, count
+        self._seen: list[tuple[float, tuple[str, ...]]] = []  # losses and clips since the last step
 
     def _average(
         self, averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int
     ) -> None:
-        """Exponential moving average whose horizon grows with the steps done."""
+        """Update the exponential moving average; its horizon grows with the number of steps."""
         decay = min(self.config.averaging, (1 + int(count)) / (10 + int(count)))
         for average, current in zip(averages, currents):
             if average.is_floating_point():
                 average.lerp_(current, 1 - decay)
-            else:  # BatchNorm's count of batches
+            else:  # BatchNorm's counter of batches
                 average.copy_(current)
 
     def losses(self, batch: Batch, chunk: int) -> Losses:
-        """Return the hybrid loss of a batch; with ``auxiliary`` CTC reads the frontend."""
+        """Return the hybrid loss of a batch; with ``auxiliary``, CTC reads the frontend."""
         encoded = self.model(batch.features, batch.lengths, chunk)
         log_probs = encoded.log_probs
         if self.stage.auxiliary:
@@ -124,18 +124,18 @@ class TrainingModule(lightning.LightningModule):
         return hybrid_loss(ctc, attention, self.stage.alpha)
 
     def on_train_epoch_start(self) -> None:
-        """Set training mode; what is frozen stays in evaluation mode."""
+        """Set training mode; frozen components stay in evaluation mode."""
         self.model.train()
         self._sums = {}
         self._seen = []
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch; all chance in it depends on seed, stage and batch alone.
+        """Return the loss of one batch; its randomness depends only on seed, stage and batch.
 
-        The chunk size is that of all processes; what is dropped differs between them.
+        All processes use the same chunk size; dropout differs between them.
 
         Raises:
-            DatasetError: naming recordings of the batch, when the loss is not finite.
+            DatasetError: the loss is not finite; the message names recordings of the batch.
         """
         stage = zlib.crc32(self.stage.name.encode())
         number = self.current_epoch * int(self.trainer.num_training_batches) + index
@@ -151,7 +151,7 @@ class TrainingModule(lightning.LightningModule):
         for name, value in zip(("loss", "loss_ctc", "loss_attention"), values):
             self.log(name, value, prog_bar=name == "loss", batch_size=len(batch.names))
             self._count(name, value)
-        if processes > 1:  # they wait for each other's gradients, of clips without hands too
+        if processes > 1:  # DDP expects gradients of all weights, even for clips without hands
             learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
             return losses.total + 0 * torch.stack([each.sum() for each in learning]).sum()
         return losses.total
@@ -162,7 +162,7 @@ class TrainingModule(lightning.LightningModule):
         sums[1] += 1
 
     def _refuse_infinite_losses(self) -> None:
-        """Stop, in all processes alike, if a loss since the last step was not finite."""
+        """Stop all processes if a loss since the last step was not finite."""
         found = [(loss, names) for loss, names in self._seen if not math.isfinite(loss)]
         found = [each for own in gather(found) for each in own]
         if found:
@@ -177,11 +177,11 @@ class TrainingModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by norm, which is logged as it was before.
+        """Clip the gradient by norm, and log the norm before clipping.
 
         Raises:
-            DatasetError: when it is not finite: weights without a value would be saved. With
-                ``16-mixed`` single such steps are normal, and left out.
+            DatasetError: the norm is not finite, so the step would turn every weight into NaN.
+                ``16-mixed`` expects single steps of this kind and skips them.
         """
         learning = [p for group in optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(learning, self.config.gradient_clip).item()
@@ -206,12 +206,12 @@ class TrainingModule(lightning.LightningModule):
         optimizer: Any,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """Take a step, and the new weights into the average."""
+        """Take a step and average the new weights."""
         optimizer.step(closure=optimizer_closure)
         self.average()
 
     def average(self) -> None:
-        """Take the weights into the average; BatchNorm's statistics are those of all processes."""
+        """Update the averaged weights; BatchNorm's statistics are first averaged over processes."""
         _, processes = process()
         if processes > 1:
             norms = [module for module in self.model.modules() if isinstance(module, _BatchNorm)]
@@ -224,19 +224,19 @@ class TrainingModule(lightning.LightningModule):
 
     @property
     def best_weights(self) -> WhisperSignModel:
-        """The network that is validated and saved: averaged, if averaging is on."""
+        """The network to validate and save: the averaged one, if averaging is on."""
         if not self.config.averaging:
             return self.model
         assert isinstance(self.averaged.module, WhisperSignModel)
         return self.averaged.module
 
     def on_validation_epoch_start(self) -> None:
-        """Count errors afresh."""
+        """Reset the errors and samples."""
         self.errors = GlossErrors()
         self.samples = []
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Count the errors of CTC, summed over paths: a young network is sure of what, not when."""
+        """Count the errors of CTC beam search: a young network knows which gloss before when."""
         model = self.best_weights.eval()
         decoded = model.decode(batch.features, batch.lengths, method="beam")
         for row, hypothesis in enumerate(decoded):
@@ -248,7 +248,7 @@ class TrainingModule(lightning.LightningModule):
                 self.samples.append(Sample(batch.names[row], reference, recognized))
 
     def on_validation_epoch_end(self) -> None:
-        """Bring together what the processes counted, and log it."""
+        """Combine the counts of all processes and log them."""
         shares = gather((self.errors, self.samples, self._sums))
         self.errors = GlossErrors()
         sums: dict[str, list[float]] = {}
@@ -267,7 +267,7 @@ class TrainingModule(lightning.LightningModule):
             self.log(f"val_{name}", float(getattr(self.errors, name)))
 
     def configure_optimizers(self) -> Any:
-        """AdamW over what learns; linear warm-up, then a cosine, over the steps of the stage."""
+        """AdamW over learning weights; linear warm-up, then a cosine, over the stage's steps."""
         learning = [
             p for n, p in self.named_parameters() if p.requires_grad and "averaged" not in n
         ]
@@ -276,7 +276,7 @@ class TrainingModule(lightning.LightningModule):
             lr=self.stage.learning_rate,
             weight_decay=self.config.weight_decay,
             betas=(0.9, 0.98),
-            fused=self.config.precision != "16-mixed",  # its gradients are scaled until clipped
+            fused=self.config.precision != "16-mixed",  # a fused step unscales only after clipping
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps, self.stage))
@@ -287,7 +287,7 @@ class TrainingModule(lightning.LightningModule):
 
 
 def warm_up_cosine(step: int, steps: int, stage: StageConfig) -> float:
-    """Learning rate at ``step`` of ``steps`` as a share of the stage's highest."""
+    """Return the learning rate at ``step`` of ``steps`` as a share of the stage's peak."""
     warm = max(1, round(stage.warm_up * steps))
     if step < warm:
         return (step + 1) / warm

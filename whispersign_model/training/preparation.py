@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happens before the first step: read and check everything, and open the run's folder."""
+"""Preparation before the first step: read and check everything, and open the run's folder."""
 
 from pathlib import Path
 
@@ -46,18 +46,18 @@ def prepare(
     resume: ResumeState | None,
     init: Path | None,
 ) -> TrainingRun:
-    """Read and check all that training needs, and open the run's folder.
+    """Read and check all inputs of a training, and open the run's folder.
 
     Args:
-        options: data and folder.
+        options: the dataset and the output folder.
         config: the training recipe.
         model_config: shape of a new network.
-        stages: those to train, with their numbers from 1.
+        stages: stages to train, with their numbers from 1.
         resume: the state to resume from, or None.
         init: a checkpoint to start from, or None.
 
     Raises:
-        WhisperSignError: data or options that cannot be trained on.
+        WhisperSignError: the data or options cannot be trained on.
     """
     data = options.data
     training, validation, note = training_splits(data)
@@ -119,7 +119,7 @@ def _initial(
     resume: ResumeState | None,
     init: Path | None,
 ) -> tuple[WhisperSignModel, Recipe]:
-    """Return the network before the first step, and its recipe, fitted on the training clips."""
+    """Return the network before the first step and its recipe, fitted to the training clips."""
     shape = model_config.changed(config.network)
     if resume is not None:
         return WhisperSignModel(resume.metadata.config), resume.metadata.recipe

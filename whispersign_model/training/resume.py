@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where a training starts: from the saved state of its own run, or from another network."""
+"""The start of a training: from the saved state of its own run, or from another network."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training_data.windows import Spans
 
 RESUME = "last.ckpt"
-PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row a gloss
-WHOSE = {  # parts of an identity, as a person knows them
+PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with one row per gloss
+WHOSE = {  # parts of an identity, in the user's words
     "recipe": "another recipe",
     "glosses": "another vocabulary",
     "data": "another dataset",
@@ -38,10 +38,11 @@ class ResumeState:
         path: the file.
         identity: see :func:`identity_of`.
         stages: numbers of the training's stages.
-        stage: number of the interrupted stage, from 1; ``epochs`` of it are complete.
+        stage: number of the interrupted stage, from 1.
+        epochs: number of its completed epochs.
         history: records of the completed stages.
         metadata: shape and preprocessing of the network.
-        spans: where the glosses of each training clip lie, if the network had to find them.
+        spans: gloss spans of each training clip, if the network aligned them.
     """
 
     path: Path
@@ -57,10 +58,10 @@ class ResumeState:
         """Refuse to resume another training.
 
         Args:
-            identity: of the training to resume.
+            identity: identity of the training to resume.
 
         Raises:
-            CheckpointError: naming what differs.
+            CheckpointError: the two differ; the message names the part.
         """
         for part, whose in WHOSE.items():
             if self.identity[part] != identity[part]:
@@ -71,7 +72,7 @@ class ResumeState:
                 )
 
     def _difference(self, part: str, identity: dict[str, str]) -> str:
-        """Return what differs, where a few words suffice."""
+        """Describe the difference, where a few words suffice."""
         before, now = json.loads(self.identity[part]), json.loads(identity[part])
         if part in ("processes", "stages"):
             return f" ({before}, not {now})"
@@ -91,10 +92,10 @@ def identity_of(
     processes: int,
     stages: Sequence[int],
 ) -> dict[str, str]:
-    """Return what a training and its resumed half have in common, as JSON by part.
+    """Return the settings that a training shares with its resumed part, as JSON by name.
 
-    ``workers`` may differ, since nothing depends on them. What has its default is left out, so that
-    a key that a later version adds makes no difference.
+    ``workers`` may differ: no result depends on it. Defaults are left out, so that keys added by
+    later versions make no difference.
     """
     digest = hashlib.sha256()
     for example in examples:
@@ -115,7 +116,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
     """Read the training state from a ``last.ckpt``.
 
     Raises:
-        CheckpointError: when it is missing, damaged, no training state, or not in folder ``out``.
+        CheckpointError: it is missing, damaged, no training state, or not in folder ``out``.
     """
     if not path.is_file():
         raise CheckpointError(path, "is no file", f"give a run's {RESUME}")
@@ -132,7 +133,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
             CheckpointMetadata.model_validate_json(state["identity"]["network"]),
             state.get("spans"),
         )
-    except Exception as error:  # torch raises what its unpickler happens to raise
+    except Exception as error:  # torch.load documents no complete list of errors
         raise CheckpointError(
             path, "is damaged, or no training state of this program", f"give a run's {RESUME}"
         ) from error
@@ -144,10 +145,10 @@ def read_resume(path: Path, out: Path) -> ResumeState:
 
 
 def check_folder(out: Path, resume: Path | None) -> None:
-    """Refuse a folder that holds another run, or cannot be written.
+    """Refuse a folder that holds another run or is not writable.
 
     Raises:
-        ConfigError: naming the folder.
+        ConfigError: names the folder.
     """
     for name in (RESUME, METADATA):
         if resume is None and (out / name).exists():
@@ -171,12 +172,12 @@ def how_to_resume(out: Path) -> str:
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
     """Load a network to start from, with the dataset's vocabulary, and its preprocessing recipe.
 
-    What belongs to a gloss (rows of the CTC head and of the attention decoder's embedding and
-    output) is kept for the glosses that both know, and new for the others.
+    Weights with one row per gloss (CTC head; embedding and output of the attention decoder) are
+    kept for the glosses that both know, and new for the others.
 
     Raises:
-        CheckpointError: when it cannot be read.
-        RecipeError: when the dataset was converted by another recipe.
+        CheckpointError: the network cannot be read.
+        RecipeError: the dataset was converted with another recipe.
     """
     trained, metadata = WhisperSignModel.load_checkpoint(path)
     require_same(str(data.path), metadata.recipe.sensor_half(), data.recipe.sensor_half())

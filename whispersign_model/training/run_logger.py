@@ -24,11 +24,11 @@ LOG, RECIPE, METRICS = "train.log", "recipe.yaml", "metrics.json"
 
 
 class RunLogger:
-    """Writes ``train.log``, a line at a time; a process that is not the first writes nothing.
+    """Writes ``train.log`` line by line; only the first process writes.
 
     Args:
         out: the run's folder.
-        writes: whether this process does.
+        writes: whether this process writes.
         append: keep the lines of an earlier process.
     """
 
@@ -45,14 +45,14 @@ class RunLogger:
                 stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
 
     def warn(self, text: str) -> None:
-        """Add a warning, and print it."""
+        """Log and print a warning."""
         self.write(f"warning: {text}")
         if self._file is not None:
             print(f"warning: {text}")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what training runs on."""
+    """Return the versions of the software that training runs on."""
     return {
         "whispersign": __version__,
         "python": platform.python_version(),
@@ -70,7 +70,7 @@ def about_run(
     model: WhisperSignModel,
     processes: int,
 ) -> list[str]:
-    """Return what is trained on what, as lines of the log."""
+    """Describe the data, the network and the settings as lines of the log."""
     rate = data.recipe.rate
     shares = [
         f"{name}: {len(examples)} clips, {sum(example.frames for example in examples) / rate:.0f} s"
@@ -91,7 +91,7 @@ def about_run(
 def epoch_line(
     module: TrainingModule, epoch: int, learning_rate: float, seconds: float, best: bool
 ) -> str:
-    """Return what an epoch gave, as a line of the log; ``epoch`` counts from 1 in its stage."""
+    """Format the figures of an epoch as a line of the log; ``epoch`` counts from 1 in its stage."""
     means, errors = module.means, module.errors
     stage: StageConfig = module.stage
     return (
@@ -105,20 +105,20 @@ def epoch_line(
 
 
 def write_recipe(out: Path, config: TrainingConfig) -> None:
-    """Write the recipe as it is used, with all defaults; ``--config`` reads it again."""
+    """Write the recipe with all defaults; ``--config`` can read it again."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     replace_file(out / RECIPE, text.encode())
 
 
 def write_metrics(out: Path, more: dict[str, Any]) -> dict[str, Any]:
-    """Write ``metrics.json``: the figures of the best network, and those of the run.
+    """Write ``metrics.json``: figures of the best network and of the run.
 
     Args:
         out: the run's folder.
         more: figures of the run.
 
     Returns:
-        what it holds.
+        the content of the file.
     """
     metadata = read_metadata(out)
     metrics = {"epoch": metadata.epoch, **metadata.losses, **metadata.metrics, **more}

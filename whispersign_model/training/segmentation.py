@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Segmentation: a trained network aligns the glosses of recordings whose times are unknown."""
+"""Segmentation: a trained network aligns the glosses of recordings without times."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,14 +15,14 @@ from whispersign_model.training_data.windows import Spans
 
 
 def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
-    """Return the spans of the glosses of every clip, by forced alignment where they are unknown.
+    """Return the gloss spans of every clip, by forced alignment where the times are unknown.
 
-    CTC puts a peak somewhere into each sign; a sign reaches to the middle between its peak and the
-    next, so the spans fill the clip.
+    CTC puts a peak somewhere into each sign. A sign ends midway between its peak and the next, so
+    the spans fill the clip.
 
     Args:
-        model: trained; it is put into evaluation mode.
-        clips: to be cut into windows.
+        model: a trained network; it is put into evaluation mode.
+        clips: clips to align.
     """
     model.eval()
     found = []
@@ -35,9 +35,9 @@ def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
 
 
 def _edges(model: WhisperSignModel, features: Floats, labels: Sequence[int]) -> list[int]:
-    """Return the frames at which a clip ``(T, 42, 7)``, with its ending, goes from gloss to gloss.
+    """Return the frames at which a clip ``(T, 42, 7)``, with end padding, changes gloss.
 
-    There is at least one frame between two of them.
+    Each gloss is at least one frame long.
     """
     frames = len(features) - END_PADDING
     device = next(model.parameters()).device

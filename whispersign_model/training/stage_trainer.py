@@ -25,12 +25,12 @@ def stage_trainer(
     device: str,
     progress: bool,
 ) -> lightning.Trainer:
-    """Return a trainer for one stage, in as many processes as train together.
+    """Return a Lightning trainer for one stage, in as many processes as train together.
 
     Args:
         out: the run's folder.
         config: the training recipe.
-        number: of the stage, from 1.
+        number: number of the stage, from 1.
         own: callbacks of the caller.
         device: auto, cpu or cuda.
         progress: show a progress bar.
@@ -72,7 +72,7 @@ def stage_trainer(
 
 
 def quiet_libraries() -> None:
-    """Keep advice meant for Lightning's own users out of the log."""
+    """Keep Lightning's advice to its own users out of the log."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Throughput: how fast clips are made, beside how fast a network trains on them, and how else."""
+"""Throughput: the speed of loading beside the speed of training, with and without bucketing."""
 
 import statistics
 import time
@@ -15,18 +15,18 @@ from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import BucketSampler
 from whispersign_model.training_data.loader import Clip, Clips, collate, loader
 
-FIXED = 1500  # frames to which a loader pads that knows no lengths: 25 s at 60 Hz
+FIXED = 1500  # padded length without bucketing: 25 s at 60 Hz
 
 
 @dataclass(frozen=True)
 class LoadingFigures:
-    """What loading costs, in seconds of processor time: what else the machine does counts little.
+    """Speed of loading, by processor time, so that other programs matter little.
 
     Attributes:
-        loader_frames_per_s: real frames (without padding) that one worker delivers in a second.
-        step_frames_per_s: real frames that training steps consume in a second of all threads.
-        padding: share of all frames in batches that is padding.
-        fixed_frames_per_s: real frames that training steps consume in a second when every clip is
+        loader_frames_per_s: real frames (without padding) that one worker delivers per second.
+        step_frames_per_s: real frames that training consumes per second of all threads.
+        padding: share of padding in all frames of batches.
+        fixed_frames_per_s: real frames that training consumes per second when every clip is
             padded to ``FIXED`` frames.
     """
 
@@ -37,34 +37,34 @@ class LoadingFigures:
 
     @property
     def gain(self) -> float:
-        """How many times faster training is than with clips padded to ``FIXED`` frames."""
+        """Speed of training relative to clips padded to ``FIXED`` frames."""
         return self.step_frames_per_s / self.fixed_frames_per_s
 
     @property
     def ratio(self) -> float:
-        """How many times what training consumes the loader delivers."""
+        """Speed of one loading worker relative to training."""
         return self.loader_frames_per_s / self.step_frames_per_s
 
 
 def measure_loading(
     clips: Clips, step: Callable[[Batch], object], batch_size: int, steps: int = 8, rounds: int = 3
 ) -> LoadingFigures:
-    """Time one worker alone and training steps alone, in turns, on the same machine.
+    """Time one worker and the training steps in turns, each alone on the machine.
 
     Steps on clips padded to ``FIXED`` frames are timed on the first batch of each round.
 
     Args:
-        clips: of a training split.
+        clips: clips of a training split.
         step: trains on a batch; see :func:`training_step`.
-        batch_size: most clips in a batch.
+        batch_size: largest number of clips in a batch.
         steps: training steps in a round.
-        rounds: of which the median counts.
+        rounds: number of rounds; the result is their median.
     """
     batches = loader(clips, batch_size, workers=1, seed=0)
     batches.collate_fn = _clocked
     sampler = batches.batch_sampler
     assert isinstance(sampler, BucketSampler)
-    for batch, seconds in batches:  # starts the worker, and touches every file once
+    for batch, seconds in batches:  # start the worker and read every file once
         warm, spent = batch, seconds
     step(warm)
     delivered: list[float] = []
@@ -92,12 +92,12 @@ def measure_loading(
 
 
 def _clocked(clips: Sequence[Clip]) -> tuple[Batch, float]:
-    """Return a batch, and the processor time that the worker has had when it is made."""
+    """Return a batch and the worker's processor time so far."""
     return collate(clips), time.process_time()
 
 
 def real_frames_per_s(step: Callable[[Batch], object], batches: Sequence[Batch]) -> float:
-    """Train on batches; return how many frames in a second of all threads, without padding."""
+    """Train on batches; return the real frames (without padding) per second of all threads."""
     started = time.process_time()
     for batch in batches:
         step(batch)
@@ -106,15 +106,15 @@ def real_frames_per_s(step: Callable[[Batch], object], batches: Sequence[Batch])
 
 
 def padded_to(batch: Batch, frames: int) -> Batch:
-    """Return a batch with every clip padded to ``frames``, or as long as it is."""
+    """Return a batch with every clip padded to at least ``frames``."""
     more = max(0, frames - batch.features.shape[1])
     return batch._replace(features=pad(batch.features, (0, 0, 0, 0, 0, more)))
 
 
 def training_step(module: TrainingModule) -> Callable[[Batch], object]:
-    """Return a function that trains a module on a batch, as the trainer does.
+    """Return a function that trains a module on a batch as the trainer does.
 
-    That is: loss, gradients, clipping by norm, AdamW, the average of the weights.
+    It computes the loss and gradients, clips by norm, and updates AdamW and the averaged weights.
     """
     learning = [p for n, p in module.named_parameters() if p.requires_grad and "averaged" not in n]
     optimizer = torch.optim.AdamW(learning, lr=module.stage.learning_rate, fused=True)

@@ -35,16 +35,16 @@ def train(
         only_stage: the number of the only stage to train, from 1. A resumed training keeps its
             own stages.
         resume: a run's ``last.ckpt``; training resumes exactly there, in the same folder.
-        init: a checkpoint to start from, whatever its vocabulary; it gives the network's shape
-            and the normalisation of features.
+        init: a checkpoint to start from, with any vocabulary; it sets the network's shape and
+            the normalisation of features.
 
     Returns:
-        the metrics of the best network, also in ``out/metrics.json``; empty in a process that is
-        not the first.
+        the metrics of the best network, as in ``out/metrics.json``; processes other than the
+        first return an empty dictionary.
 
     Raises:
         WhisperSignError: data or options that cannot be trained on, before the first step.
-        KeyboardInterrupt: after Ctrl-C; ``last.ckpt`` holds the last whole epoch.
+        KeyboardInterrupt: Ctrl-C; ``last.ckpt`` holds the last complete epoch.
     """
     check_devices(options.devices, options.device)
     _check_precision(config, options.device)
@@ -63,13 +63,13 @@ def train(
     try:
         run.run_stages()
         return run.finish()
-    except (KeyboardInterrupt, SystemExit):  # Lightning answers Ctrl-C with the latter
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into SystemExit
         run.logger.write(f"stopped; {how_to_resume(options.out)}")
         raise KeyboardInterrupt from None
     except WhisperSignError as error:
         run.logger.write(f"error: {error}")
         raise
-    except BrokenPipeError:  # the reader of the progress bar has gone
+    except BrokenPipeError:  # nothing reads the progress bar any more
         raise
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else options.out
@@ -81,6 +81,6 @@ def train(
 
 
 def _check_precision(config: TrainingConfig, device: str) -> None:
-    """Refuse a precision that the device cannot train in."""
+    """Refuse a precision that the device does not support."""
     if config.precision == "16-mixed" and (device == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("precision", "16-mixed needs a GPU", "take bf16-mixed or 32")

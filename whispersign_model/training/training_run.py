@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A training run: its stages one after the other, the best network, and its metrics."""
+"""A training run: stages in order, the best network, and its metrics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,14 @@ from whispersign_model.training_data.windows import Spans
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and on what a training runs.
+    """Data, output folder and devices of a training run.
 
     Attributes:
         data: the processed dataset.
         out: the run's folder; it becomes a checkpoint itself.
         device: auto, cpu or cuda.
         devices: number of processes to start on this machine, each on its own GPU or on the CPU;
-            1 also under torchrun, which starts them itself.
+            leave it at 1 under torchrun, which starts them itself.
         progress: show a progress bar.
     """
 
@@ -51,12 +51,12 @@ class TrainingRun:
 
     Attributes:
         options, config: as given.
-        stages: those to train, with their numbers from 1.
+        stages: stages to train, with their numbers from 1.
         resume: the state to resume from, or None.
         model: the network; its weights are updated in place.
-        metadata: of its checkpoint.
+        metadata: metadata of the network's checkpoint.
         training, validation: clips.
-        identity: what a resumed training must have in common with this one.
+        identity: settings that a resumed training must share with this one.
         logger: the log.
         history: one record for each completed stage.
         pretrained: the network was trained before this run.
@@ -141,7 +141,7 @@ class TrainingRun:
         return loader(self.validation, size, self.config.workers, None)
 
     def _spans(self, augmentation: Augmentation | None, trained: bool) -> list[Spans] | None:
-        """Align the glosses of clips without times, where a trained network must cut windows."""
+        """Align the glosses of clips without times, if windows need them and it is trained."""
         missing = self.training.store.spans.count(None)
         if not (missing and trained and augmentation is not None and augmentation.window):
             return None
@@ -154,7 +154,7 @@ class TrainingRun:
 
         Processes other than the first return an empty dictionary.
         """
-        leave_group()  # else the first process would read its share of the clips only
+        leave_group()  # otherwise the first process would read only its share of the clips
         if distributed_info().rank:
             return {}
         self._calibrate()
@@ -181,7 +181,7 @@ class TrainingRun:
     def _calibrate(self) -> None:
         """Calibrate the best network's confidences on the validation clips.
 
-        They stay as they are if it recognises no gloss there.
+        They stay uncalibrated if it recognises no gloss there.
         """
         try:
             device, _ = choose_device(self.options.device)

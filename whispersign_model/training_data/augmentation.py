@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Augmentation: how far training clips are varied, in metres and before normalisation."""
+"""Augmentation: random variation of training clips, in metres and before normalisation."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ WRISTS = np.arange(JOINTS) % JOINTS_PER_HAND == WRIST
 
 @dataclass(frozen=True)
 class Pace:
-    """At which times a clip is read: drawn from its length alone, before the clip is.
+    """The times at which a clip is read, drawn from its length alone.
 
     Attributes:
-        first: fractional frame that the varied clip begins with.
-        span: frames of the clip that it covers.
-        count: frames of the varied clip.
-        time_shift: share of the span that the middle is shifted by in time.
+        first: fractional frame at which the varied clip begins.
+        span: number of frames of the clip that it covers.
+        count: number of frames of the varied clip.
+        time_shift: time shift of the middle, as a share of the span.
         jitter: standard deviation in frames by which each frame is read too early or too late.
     """
 
@@ -60,7 +60,7 @@ class Pace:
     jitter: float
 
     def times(self, generator: Generator) -> Doubles:
-        """Return the fractional frames ``(count,)`` to read, never back in time."""
+        """Return the fractional frames ``(count,)`` to read, never going back in time."""
         phase = np.arange(self.count) / max(self.count - 1, 1)
         times = self.first + self.span * (phase + self.time_shift * np.sin(np.pi * phase))
         if self.jitter:
@@ -155,7 +155,7 @@ class Augmentation(StrictModel):
         """Return an augmentation with some fields replaced, validated like a new one.
 
         Raises:
-            ConfigError: naming the field and what is allowed.
+            ConfigError: names the field and the allowed values.
         """
         return validate(Augmentation, {**self.model_dump(), **fields}, "augmentation")
 
@@ -173,8 +173,8 @@ class Augmentation(StrictModel):
             positions: ``(T, 42, 3)`` metres, 0 where not tracked.
             confidence: ``(T, 42)``.
             rate: frames a second.
-            generator: the only source of chance.
-            least_frames: time is not compressed below this many frames.
+            generator: source of all randomness.
+            least_frames: fewest frames of the varied clip.
 
         Returns:
             positions ``(T', 42, 3)`` and confidence ``(T', 42)`` of the varied clip.
@@ -184,7 +184,7 @@ class Augmentation(StrictModel):
         return self.vary(positions, confidence, rate, generator)
 
     def pace(self, frames: int, rate: float, generator: Generator, least_frames: int = 1) -> Pace:
-        """Draw crop, speed, warp and jitter for a clip of so many frames."""
+        """Draw crop, speed, warp and jitter for a clip of this many frames."""
         first, last = (self.crop * (frames - 1) * generator.random(2)).tolist()
         span = frames - 1 - first - last
         slowest, fastest = self._speeds()
@@ -213,9 +213,9 @@ class Augmentation(StrictModel):
             positions: ``(T, 42, 3)`` metres; may be changed in place.
             confidence: ``(T, 42)``; may be changed in place.
             rate: frames a second.
-            generator: the only source of chance.
-            may_mirror: whether left and right may be exchanged.
-            plane: x at which they are then reflected, metres.
+            generator: source of all randomness.
+            may_mirror: whether left and right may be mirrored.
+            plane: x of the mirror plane, metres.
         """
         if self.camera and generator.random() < self.camera and self.camera_rate < rate:
             positions, confidence = simulate_frame_rate(
@@ -233,7 +233,7 @@ class Augmentation(StrictModel):
         return frames_of(planes(positions) * seen), confidence
 
     def _vary_space(self, positions: Array, confidence: Array, generator: Generator) -> Array:
-        """Rotate, size, slant and shift the hands about their common centre; add noise."""
+        """Rotate, scale, shear and shift the hands about their common centre; add noise."""
         seen = np.count_nonzero(confidence)
         if not seen:
             return positions
@@ -263,18 +263,18 @@ class Augmentation(StrictModel):
         return frames_of(moved)
 
     def _other_hands(self, places: Array, hand: np.floating[Any], generator: Generator) -> Array:
-        """How joints ``(3, T, 42)`` of another person's hands lie off these, along each palm."""
+        """Return offsets of joints ``(3, T, 42)`` as on another person's hands, along each palm."""
         offsets = (
             generator.normal(0, self.hand_shape_jitter / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
         )
         offsets[:, WRIST] = 0
-        for finger in FINGERS.values():  # each joint lies off from the one before it
+        for finger in FINGERS.values():  # offsets accumulate from joint to joint
             offsets[:, finger] = offsets[:, finger].cumsum(axis=1)
         by_hand = np.einsum("axth,hja->xthj", palm_axes(places), offsets.astype(np.float32))
         return by_hand.reshape(places.shape)
 
     def _hide(self, confidence: Array, rate: float, generator: Generator) -> Array:
-        """Hide joints, a finger, a stretch of time, or the other hand."""
+        """Hide joints, a finger, a time interval, or the hand tracked less."""
         confidence = confidence.copy()
         presence = [np.count_nonzero(confidence[:, joints]) for joints in (LEFT, RIGHT)]
         if min(presence) > 0 and generator.random() < self.hand_drop:

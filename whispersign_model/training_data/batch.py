@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Clips of about the same length, padded.
+    """Clips of similar length, padded.
 
     Attributes:
-        features: ``(B, T, 42, 7)`` normalised.
-        lengths: ``(B,)`` frames.
+        features: ``(B, T, 42, 7)`` normalised features.
+        lengths: ``(B,)`` numbers of frames.
         targets: ``(B, L)`` gloss ids, padded with 0.
-        target_lengths: ``(B,)``.
-        names: of the clips.
+        target_lengths: ``(B,)`` numbers of glosses.
+        names: names of the clips.
         segments: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
             only for a detecting network.
     """

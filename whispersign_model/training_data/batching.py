@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Batching: clips of about the same length together, in an order that only the epoch decides."""
+"""Batching: clips of similar length together, in an order that depends only on the epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,40 +10,40 @@ from torch.utils.data import Sampler
 
 from whispersign_model.arrays import Doubles
 
-FEW = 4  # clips that a batch should have, for the statistics of BatchNorm
-OVERHEAD = 0.05  # what a batch more costs, as a share of the frames of a mean one
+FEW = 4  # fewest clips for the statistics of BatchNorm
+OVERHEAD = 0.05  # cost of one more batch, as a share of the frames of a mean one
 
 
 class Index(NamedTuple):
-    """Which example to make, and for which epoch: all that its variation depends on."""
+    """An example and an epoch, which together determine its variation."""
 
     epoch: int
     example: int
 
 
 def batch_sizes(lengths: Sequence[int], largest: int) -> list[int]:
-    """Cut clips in order of length into batches with little padding.
+    """Split clips, sorted by length, into batches with little padding.
 
-    Every batch has between a quarter of ``largest`` and ``largest`` clips, or all clips there are,
-    and not fewer than ``FEW`` where that can be. The frames of all batches together, with padding
-    and ``OVERHEAD`` for each batch, are as few as they can be.
+    Every batch has between a quarter of ``largest`` and ``largest`` clips (or all clips, if there
+    are fewer), and at least ``FEW`` where possible. The sizes minimise the total number of frames,
+    including padding and ``OVERHEAD`` for each batch.
 
     Args:
-        lengths: frames of each clip, in any order.
-        largest: clips in a batch.
+        lengths: number of frames of each clip, in any order.
+        largest: largest number of clips in a batch.
 
     Returns:
-        clips in each batch, from the shortest clips to the longest.
+        number of clips in each batch, from the shortest clips to the longest.
     """
     ordered = np.sort(np.asarray(lengths, float))
     clips = len(ordered)
-    least = max(1, largest // 4, min(FEW, largest // 2))  # at most half: any number can be cut up
+    least = max(1, largest // 4, min(FEW, largest // 2))  # at most half, so any number fits
     if clips <= least:
         return [clips] if clips else []
     overhead = OVERHEAD * largest * ordered.mean()
-    frames = np.full(clips + 1, np.inf)  # of the best batches of so many clips
+    frames = np.full(clips + 1, np.inf)  # cost of the best batches, by number of clips
     frames[0] = 0
-    last = np.zeros(clips + 1, int)  # clips in the last of them
+    last = np.zeros(clips + 1, int)  # size of the last of these batches
     for count in range(least, clips + 1):
         sizes = np.arange(least, min(largest, count) + 1)
         costs = frames[count - sizes] + sizes * ordered[count - 1] + overhead
@@ -57,19 +57,19 @@ def batch_sizes(lengths: Sequence[int], largest: int) -> list[int]:
 
 
 class BucketSampler(Sampler[list[Index]]):
-    """Batches of clips of about the same length, in an order that depends on seed and epoch only.
+    """Batches of clips of similar length, in an order that depends only on seed and epoch.
 
-    Every epoch has the same number of batches, of the same sizes. Where several processes train
-    together each has its share of the batches, equally many; a few are trained on twice if their
-    number does not divide.
+    Every epoch has the same number of batches, of the same sizes. Processes that train together
+    take equally many batches; if the number does not divide evenly, a few batches are trained on
+    twice.
 
     Args:
-        lengths: frames of each clip; or a function that gives them for an epoch.
-        batch_size: most clips in a batch.
-        seed: None for a fixed order (validation): no batch is then given twice.
+        lengths: number of frames of each clip, or a function that returns them for an epoch.
+        batch_size: largest number of clips in a batch.
+        seed: None for a fixed order (validation), in which no batch occurs twice.
     """
 
-    NOISE = 0.03  # lengths are blurred by this share, so that batches differ between epochs
+    NOISE = 0.03  # random change of lengths, so that batches differ between epochs
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class BucketSampler(Sampler[list[Index]]):
     ) -> None:
         self.seed = seed
         self.epoch = 0
-        self.sampler = self  # where Lightning looks for set_epoch
+        self.sampler = self  # Lightning calls set_epoch on this attribute
         self._lengths = lengths
         sizes = batch_sizes(self._lengths_of(0).tolist(), batch_size)
         self._ends = np.cumsum(sizes, dtype=int)
@@ -89,7 +89,7 @@ class BucketSampler(Sampler[list[Index]]):
         return np.asarray(lengths(epoch) if callable(lengths) else lengths, float)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this before each."""
+        """Choose the epoch; Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -115,7 +115,7 @@ class BucketSampler(Sampler[list[Index]]):
 
 
 def process() -> tuple[int, int]:
-    """Return this process's number among those that train together, and how many there are."""
+    """Return the rank of this process and the number of processes that train together."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1

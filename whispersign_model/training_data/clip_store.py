@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The clip store: examples, trimmed to where hands are seen, checked and kept for variation."""
+"""The clip store: examples trimmed to frames with hands, checked, and kept for variation."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,32 +16,32 @@ from whispersign_model.skeleton import CONFIDENCE, POSITION
 from whispersign_model.training_data.variations import Motion
 from whispersign_model.training_data.windows import Span, known_spans
 
-KEPT = 1 << 30  # bytes of trimmed takes held in memory, for all workers; the rest is read each time
+KEPT = 1 << 30  # bytes of trimmed takes in memory, for all workers; others are read each time
 
 
 def tracked_span(frames: Floats) -> slice:
-    """Frames from the first to the last in which a hand is tracked; an utterance's extent."""
+    """Return the frames from the first to the last with a tracked hand."""
     tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
     return slice(int(tracked[0]), int(tracked[-1]) + 1) if len(tracked) else slice(0, len(frames))
 
 
 class ClipStore:
-    """Trimmed examples; all times count from a take's first frame.
+    """Trimmed examples; all times count from the first frame of a take.
 
     Args:
-        examples: of one split.
+        examples: examples of one split.
         rate: frames a second.
         patch_size: frames in a CTC step.
-        keep: remember positions, as far as there is room; only what is varied needs them again.
+        keep: keep positions in memory as far as there is room; only augmentation reads them again.
 
     Attributes:
-        spans: of each take, the frames of its glosses, None where they are not known.
-        lengths: frames of each take.
-        least_frames: fewest frames that CTC fits each take's glosses into.
+        spans: frames of the glosses of each take, None if unknown.
+        lengths: number of frames of each take.
+        least_frames: fewest frames into which CTC fits the glosses of each take.
         by_signer: isolated signs by signer; ``by_gloss`` by signer and gloss id.
 
     Raises:
-        DatasetError: for the first example that is too short for its glosses.
+        DatasetError: an example is too short for its glosses.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ClipStore:
         return kept
 
     def restarts(self, number: int) -> NDArray[np.intp]:
-        """Return the frames of a take at which another stream begins; its first is always one."""
+        """Return the frames of a take at which a stream begins, including its first frame."""
         mask = self.examples[number].restart_mask()[self.extents[number]]
         mask[0] = True
         return np.flatnonzero(mask)
@@ -88,12 +88,12 @@ class ClipStore:
 
 def _motion(frames: Floats) -> Motion:
     plain = np.asarray(frames)
-    positions = frames_of(planes(plain[..., POSITION]))  # as they are computed with
+    positions = frames_of(planes(plain[..., POSITION]))  # in planar memory layout
     return positions, np.ascontiguousarray(plain[..., CONFIDENCE])
 
 
 def _least_frames(example: Example, extent: slice, patch_size: int) -> int:
-    """Return the fewest frames for an example's glosses; refuse it if it has fewer."""
+    """Return the fewest frames for an example's glosses; refuse an example with fewer."""
     least = max(1, required_steps(example.labels.tolist()) * patch_size)
     length = extent.stop - extent.start
     if length < least:
@@ -106,7 +106,7 @@ def _least_frames(example: Example, extent: slice, patch_size: int) -> int:
 
 
 def _spans(example: Example, extent: slice, rate: float) -> tuple[Span, ...] | None:
-    """Return the spans of an example's glosses in its take; a lone gloss may span all of it."""
+    """Return the gloss spans of an example in its take; a single gloss may span all of it."""
     length = extent.stop - extent.start
     spans = known_spans(example, rate)
     if spans is None:

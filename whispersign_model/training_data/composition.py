@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Composition: what a training clip is made of, drawn before anything of it is read."""
+"""Composition: the parts of a training clip, drawn before any of them is read."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,20 @@ from whispersign_model.training_data.variations import Array, Motion, hand_lengt
 from whispersign_model.training_data.windows import Span, StreamWindow, draw_window
 
 SHORTEST_PAUSE = 0.1  # seconds
-UNSEEN = 0.3  # share of the pauses between signs in which no hand is seen
-DISTRACTORS = 3  # of signs that are passed through in a row, at most
-DISTRACTOR_SECONDS = (0.05, 0.35)  # how long each takes; at most this share of its take is seen:
-DISTRACTOR_SHARE = 1 / 3
+UNSEEN = 0.3  # share of the pauses between signs in which no hand is tracked
+DISTRACTORS = 3  # largest number of distractor segments in a row
+DISTRACTOR_SECONDS = (0.05, 0.35)  # range of a segment's length
+DISTRACTOR_SHARE = 1 / 3  # largest share of a take in one segment
 
 
 @dataclass(frozen=True)
 class PlacedSign:
-    """A take, at a pace.
+    """A take read at a pace.
 
     Attributes:
-        take: its number.
-        pace: when it is read.
-        labelled: whether its glosses are signed; not those of a distractor segment.
+        take: number of the take.
+        pace: times at which it is read.
+        labelled: whether its glosses are labels; False for a distractor segment.
     """
 
     take: int
@@ -40,7 +40,7 @@ class PlacedSign:
 
 @dataclass(frozen=True)
 class Pause:
-    """Frames in which the hands rest, or are not seen."""
+    """Frames in which the hands rest or are not seen."""
 
     frames: int
     seen: bool
@@ -48,12 +48,12 @@ class Pause:
 
 @dataclass(frozen=True)
 class Composition:
-    """The parts of a clip in order, and the frames of the window that is cut from them.
+    """The parts of a clip in order, and the window to cut from it.
 
     Attributes:
-        parts: signs and pauses; there is at least one sign.
-        window: frames, 0 = no window.
-        transition: typical frames between two parts.
+        parts: signs and pauses; at least one sign.
+        window: length of the window in frames; 0 cuts none.
+        transition: typical number of frames between two parts.
     """
 
     parts: tuple[PlacedSign | Pause, ...]
@@ -62,7 +62,7 @@ class Composition:
 
     @property
     def frames(self) -> int:
-        """Frames of the clip: exact for a single take, else before transitions and window."""
+        """Length of the clip in frames: exact for a single take, otherwise an estimate."""
         own = sum(p.pace.count if isinstance(p, PlacedSign) else p.frames for p in self.parts)
         total = own + self.transition * (len(self.parts) - 1)
         return min(total, self.window) if self.window else total
@@ -70,13 +70,13 @@ class Composition:
 
 @dataclass(frozen=True)
 class Composed:
-    """A clip of one or more signs.
+    """A clip with one or more signs.
 
     Attributes:
         positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
         labels: ``(L,)`` gloss ids.
         restarts: frames at which a stream begins.
-        spans: of each gloss its first frame and the frame after its last; None = not known.
+        spans: first frame of each gloss and the frame after its last; None if unknown.
     """
 
     positions: Array
@@ -89,7 +89,7 @@ class Composed:
 def draw_composition(
     augmentation: Augmentation, store: ClipStore, take: int, rate: float, generator: Generator
 ) -> Composition:
-    """Draw what the clip that begins with a take is made of."""
+    """Draw the composition of a clip that begins with a take."""
     numbers = _sentence(augmentation, store, take, generator)
     parts: list[PlacedSign | Pause] = []
     for place, number in enumerate(numbers):
@@ -106,7 +106,7 @@ def draw_composition(
 def _sentence(
     augmentation: Augmentation, store: ClipStore, take: int, generator: Generator
 ) -> list[int]:
-    """Return the takes of a sentence; only isolated signs are continued."""
+    """Return the takes of a sentence; only isolated signs are followed by others."""
     example = store.examples[take]
     isolated = len(example.labels) == 1
     if not (augmentation.sentence and isolated and generator.random() < augmentation.sentence):
@@ -130,7 +130,7 @@ def _between(
     rate: float,
     generator: Generator,
 ) -> list[PlacedSign | Pause]:
-    """Return what precedes sign ``place`` of a sentence; the sign after the last is its end."""
+    """Return the parts before sign ``place`` of a sentence, or at its end."""
     if len(numbers) == 1:
         return []
     pause = _pause(augmentation, len(numbers), place, rate, generator)
@@ -141,7 +141,7 @@ def _between(
 def _distractors(
     augmentation: Augmentation, store: ClipStore, pool: list[int], rate: float, generator: Generator
 ) -> list[PlacedSign]:
-    """Return segments of signs that the hands pass through, or none."""
+    """Return distractor segments between two signs, possibly empty."""
     if (
         not augmentation.distractor_segments
         or generator.random() >= augmentation.distractor_segments
@@ -161,7 +161,7 @@ def _distractors(
 def _pause(
     augmentation: Augmentation, signs: int, place: int, rate: float, generator: Generator
 ) -> list[Pause]:
-    """Return a pause, or none, before sign ``place`` of a sentence; sign ``signs`` is its end."""
+    """Return a pause or nothing before sign ``place``; ``place == signs`` is the sentence's end."""
     if not augmentation.idle or generator.random() >= augmentation.idle:
         return []
     longest = max(SHORTEST_PAUSE, augmentation.idle_seconds)
@@ -172,7 +172,7 @@ def _pause(
 def compose(
     plan: Composition, store: ClipStore, rate: float, patch_size: int, generator: Generator
 ) -> Composed:
-    """Read the takes of a plan at their paces, join them, and cut the window."""
+    """Read the takes of a composition at their paces, join them, and cut the window."""
     signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
     times = [sign.pace.times(generator) for sign in signs]
     read = [interpolate(*store.motion(sign.take), at) for sign, at in zip(signs, times)]
@@ -207,7 +207,7 @@ def compose(
 def _joined(
     plan: Composition, read: list[Motion], rate: float, patch_size: int, generator: Generator
 ) -> tuple[Array, Array, list[int]]:
-    """Join the signs read and the plan's pauses; return also where each sign starts."""
+    """Join the read signs and the pauses; also return the start of each sign."""
     lengths = [hand_length(*motion) for motion in read]
     hand = float(np.mean([length for length in lengths if length] or [1.0]))
     parts: list[Motion] = []
@@ -230,13 +230,13 @@ def _joined(
 
 
 def _retimed(span: Span, times: Doubles, start: int) -> Span:
-    """Return the frames of a stream in which a span of a take, read at ``times``, lies."""
+    """Map a span of a take, read at ``times``, to the frames of a stream."""
     first = min(int(np.searchsorted(times, span[0])), len(times) - 1)
     last = max(first + 1, int(np.searchsorted(times, span[1] - 1, side="right")))
     return start + first, start + last
 
 
 def _within(span: Span, window: StreamWindow) -> Span:
-    """Return the frames of a window in which a span of the whole stream lies."""
+    """Map a span of the whole stream to the frames of a window."""
     first = max(span[0], window.first)
     return first - window.first, min(span[1], window.last) - window.first

@@ -22,25 +22,25 @@ PEAK_SPEED = 14.0  # hand lengths a second
 PEAK_ACCELERATION = 155.0  # hand lengths a second, a second
 PEAK_TURN = 9.0  # rad/s
 JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a movement of length 1 in time 1
-SHORTEST = 0.14  # seconds
-TEMPO = (0.8, 1.5)  # duration over that at the peaks above, drawn for each transition
-SWING = 0.1  # sideways bend of a transition, as a share of its length, standard deviation
-TYPICAL = 0.35  # seconds of a transition, for plans
-MEMORY = 3  # frames that the velocity at the end of a sign is taken from
-COASTING = 0.08  # seconds in which a hand that leaves the sensor's sight slows down
-REST_OFFSET = 0.5  # hand lengths between the place of a sign and that of a rest nearby
-DRIFT = 0.01  # hand lengths at each of the frequencies with which a resting hand is unsteady
+SHORTEST = 0.14  # shortest transition, seconds
+TEMPO = (0.8, 1.5)  # random factor on the shortest duration within the peaks above
+SWING = 0.1  # sideways bend of a transition: standard deviation as a share of its length
+TYPICAL = 0.35  # seconds of a transition, for estimates
+MEMORY = 3  # frames that determine the velocity at the end of a sign
+COASTING = 0.08  # seconds, time constant of a hand that slows down out of view
+REST_OFFSET = 0.5  # hand lengths between a sign and a rest nearby
+DRIFT = 0.01  # unsteadiness of a resting hand at each frequency, in hand lengths
 DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz
 
 
 @dataclass(frozen=True)
 class End:
-    """How both hands stand and move where a part of a stream ends or begins.
+    """Pose and velocity of both hands where a part of a stream begins or ends.
 
     Attributes:
         positions: ``(42, 3)`` metres.
         confidence: ``(42,)``.
-        velocity: ``(42, 3)`` metres a frame, 0 where it is not known.
+        velocity: ``(42, 3)`` metres a frame, 0 where unknown.
     """
 
     positions: Array
@@ -49,12 +49,12 @@ class End:
 
     @classmethod
     def of(cls, positions: Array, confidence: Array, fastest: float) -> End:
-        """Return the first frame of a clip ``(T, 42, 3)``, ``(T, 42)``; turn it for the last one.
+        """Return the first frame of a clip ``(T, 42, 3)``, ``(T, 42)``; reverse it for the last.
 
         Args:
-            positions: in the direction that leads away from the end.
-            confidence: likewise.
-            fastest: metres a frame; a wrist is taken for no faster.
+            positions: positions in the order that leads away from the end.
+            confidence: confidence in the same order.
+            fastest: upper limit of the speed, metres a frame.
         """
         memory = min(MEMORY, len(positions) - 1)
         if not memory:
@@ -66,17 +66,17 @@ class End:
         return cls(positions[0], confidence[0], velocity)
 
     def seen(self, hand: slice) -> bool:
-        """Whether a hand is tracked."""
+        """Return whether a hand is tracked."""
         return float(self.confidence[hand.start + WRIST]) > 0
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Joined parts.
+    """Joined parts of a stream.
 
     Attributes:
         positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
-        starts: the frame at which each part begins.
+        starts: first frame of each part.
     """
 
     positions: Array
@@ -87,17 +87,17 @@ class Stream:
 def join(
     parts: Sequence[Motion], hand: float, rate: float, generator: Generator, least_frames: int = 1
 ) -> Stream:
-    """Join clips of one signer; between two of them the hands go from pose to pose.
+    """Join clips of one signer with transitions from pose to pose.
 
-    A hand that both clips show moves on a smooth curve between the two poses and velocities, at a
-    plausible speed, and turns and changes its shape meanwhile. A hand that only one of them shows
-    slows down and is lost, or is found and gathers speed.
+    A hand tracked in both clips moves on a smooth curve between the two poses and velocities, at a
+    plausible speed; it turns and changes shape on the way. A hand tracked in only one of them slows
+    down and is lost, or is found and gathers speed.
 
     Args:
         parts: clips, one or more.
-        hand: hand length in metres, the measure of speed.
+        hand: hand length in metres, the unit of speed.
         rate: frames a second.
-        generator: of the tempo and the bend of each transition.
+        generator: source of the tempo and the bend of each transition.
         least_frames: fewest frames of a transition.
     """
     fastest = PEAK_SPEED / 2 * hand / rate
@@ -119,7 +119,7 @@ def join(
 
 
 def transition_seconds(leaving: End, arriving: End, hand: float) -> float:
-    """Return the seconds that the slower hand needs, at the peaks of a hasty signer."""
+    """Return the seconds that the slower hand needs at the peak speeds of a hasty signer."""
     seconds = SHORTEST
     for joints in (LEFT, RIGHT):
         if not (leaving.seen(joints) and arriving.seen(joints)):
@@ -139,7 +139,7 @@ def transition_seconds(leaving: End, arriving: End, hand: float) -> float:
 def minimum_jerk_transition(
     leaving: End, arriving: End, frames: int, rate: float, generator: Generator
 ) -> Motion:
-    """Return the ``frames`` between two ends, which are not repeated."""
+    """Return the ``frames`` between two ends, without the ends."""
     positions = np.zeros((frames, *leaving.positions.shape), np.float32)
     confidence = np.zeros((frames, len(leaving.confidence)), np.float32)
     for joints in (LEFT, RIGHT):
@@ -163,14 +163,14 @@ def minimum_jerk_transition(
 
 
 def resting(pose: Motion, frames: int, hand: float, rate: float, generator: Generator) -> Motion:
-    """Return frames in which the hands of one frame rest nearby, never quite still.
+    """Return frames in which the hands of one frame rest nearby, with slight drift.
 
     Args:
         pose: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
-        frames: how many.
+        frames: number of frames.
         hand: hand length in metres.
         rate: frames a second.
-        generator: of the place and the drift.
+        generator: source of the place and the drift.
     """
     positions, confidence = pose
     seconds = np.arange(frames) / rate
@@ -185,14 +185,14 @@ def resting(pose: Motion, frames: int, hand: float, rate: float, generator: Gene
 
 
 def away(frames: int, joints: int) -> Motion:
-    """Return frames in which no hand is seen."""
+    """Return frames without a tracked hand."""
     return np.zeros((frames, joints, 3), np.float32), np.zeros((frames, joints), np.float32)
 
 
 def _turn(leaving: End, arriving: End, joints: slice) -> Doubles:
-    """Return the rotation vector ``(3,)`` that best turns one pose of a hand into the other.
+    """Return the rotation vector ``(3,)`` that best aligns one pose of a hand with the other.
 
-    Kabsch, Acta Cryst. A 1976, about the wrist, over the joints that both ends track.
+    Method of Kabsch, Acta Cryst. A 1976, about the wrist, over the joints tracked at both ends.
     """
     both = (leaving.confidence[joints] > 0) & (arriving.confidence[joints] > 0)
     first = (leaving.positions[joints] - leaving.positions[joints][WRIST])[both]
@@ -207,8 +207,8 @@ def _turn(leaving: End, arriving: End, joints: slice) -> Doubles:
 def _path(leaving: End, arriving: End, joints: slice, frames: int, swing: AnyFloats) -> Array:
     """Return one hand's joints ``(frames, 21, 3)`` of a transition.
 
-    A quintic in time with the ends' velocities and without acceleration there; the hand turns
-    about its wrist and changes its shape with the same course.
+    The wrist follows a quintic in time that has the ends' velocities and zero acceleration there.
+    The hand turns about its wrist and changes shape on the same time course.
     """
     phase = np.arange(1, frames + 1) / (frames + 1)
     course = phase**3 * (10 - 15 * phase + 6 * phase**2)
@@ -231,7 +231,7 @@ def _path(leaving: End, arriving: End, joints: slice, frames: int, swing: AnyFlo
 
 
 def _coasting(end: End, joints: slice, steps: NDArray[np.intp], rate: float) -> Array:
-    """Return a hand's joints ``steps`` frames after (or, negative, before) an end, slowing down."""
+    """Return a hand's joints ``steps`` frames after an end (negative: before), slowing down."""
     horizon = COASTING * rate
     way = np.sign(steps) * horizon * (1 - np.exp(-np.abs(steps) / horizon))
     moved: Array = (

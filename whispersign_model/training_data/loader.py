@@ -30,19 +30,19 @@ from whispersign_model.training_data.clip_store import KEPT, ClipStore
 from whispersign_model.training_data.composition import Composition, compose, draw_composition
 from whispersign_model.training_data.windows import Spans, draw_segments
 
-LEAST_BATCHES = 16  # an epoch: a small set is trained in smaller batches,
-SMALLEST_BATCH = 4  # but not in smaller ones than this
-HOLD_OUT = 8  # every 8th signer, or recording, validates where a dataset has no such split
+LEAST_BATCHES = 16  # fewest batches in an epoch; a small dataset has smaller batches
+SMALLEST_BATCH = 4  # lower limit of a batch in a small dataset
+HOLD_OUT = 8  # without a val split, every 8th signer or recording validates
 
 
 def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
-    """Return the examples to train and to validate on.
+    """Return the examples to train and to validate on, and a note.
 
-    Without a validation split some signers of the training split are held out, or some recordings
-    where there are too few signers; the returned sentence then says which ("" otherwise).
+    Without a validation split, some signers of the training split are held out, or some recordings
+    if there are too few signers. The note then says which; otherwise it is "".
 
     Raises:
-        DatasetError: when there is nothing to train or to validate on.
+        DatasetError: the dataset has nothing to train or to validate on.
     """
     training = data.split("train")
     if not data.glosses:
@@ -66,7 +66,7 @@ def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
 
 
 def suitable_batch_size(clips: int, largest: int) -> int:
-    """Return ``largest``, or less where that would make an epoch of too few batches."""
+    """Return ``largest``, or less if an epoch would have too few batches."""
     return min(largest, max(SMALLEST_BATCH, clips // LEAST_BATCHES))
 
 
@@ -74,12 +74,12 @@ NO_SEGMENTS = np.zeros((0, 3), np.int64)
 
 
 class Clip(NamedTuple):
-    """An example, or a variation of it.
+    """An example or a variation of it.
 
     Attributes:
-        features: ``(T, 42, 7)`` normalised.
+        features: ``(T, 42, 7)`` normalised features.
         labels: ``(L,)`` gloss ids.
-        name: of the example.
+        name: name of the example.
         segments: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_segments`.
     """
 
@@ -90,17 +90,17 @@ class Clip(NamedTuple):
 
 
 class Clips(TorchDataset[Clip]):
-    """Examples as normalised features; with ``augmentation``, another variation each epoch.
+    """Examples as normalised features; with ``augmentation``, a new variation each epoch.
 
-    What a variation is depends on seed, epoch and example only, not on who makes it when.
+    A variation depends only on seed, epoch and example, not on the process or time.
 
     Args:
-        examples: of one split.
-        recipe: fitted.
+        examples: examples of one split.
+        recipe: a recipe fitted to the training split.
         patch_size: frames in a CTC step, to keep enough steps for the labels.
-        seed: of the variations.
+        seed: seed of the variations.
         augmentation: None for validation.
-        glosses: the vocabulary, for the glosses that are not mirrored.
+        glosses: the vocabulary, to find glosses that are never mirrored.
         candidate_segments: lengths, in patches, of the segments in which a network detects
             signs; some segments of each variation are drawn for training.
 
@@ -131,14 +131,14 @@ class Clips(TorchDataset[Clip]):
         self._segments = (min(lengths), max(lengths)) if lengths else None
         self._normaliser = Normaliser(recipe)
         self._unmirrored = self._ids_of_unmirrored()
-        self._fixed: dict[int, Floats] = {}  # validation features made before
+        self._fixed: dict[int, Floats] = {}  # cached validation features
         self._room = KEPT
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def varied(self, augmentation: Augmentation | None, seed: int) -> Clips:
-        """Return the same examples, read and checked once, with another augmentation or seed."""
+        """Return the same examples with another augmentation or seed, not read again."""
         other = copy.copy(self)
         other.augmentation = augmentation
         other.seed = seed
@@ -146,20 +146,20 @@ class Clips(TorchDataset[Clip]):
         return other
 
     def with_spans(self, spans: Sequence[Spans | None]) -> Clips:
-        """Return the same examples with the spans of their glosses, which windows need."""
+        """Return the same examples with these gloss spans, which windows need."""
         other = copy.copy(self)
         other.store = copy.copy(self.store)
         other.store.spans = list(spans)
         return other
 
     def planned_lengths(self, epoch: int) -> list[int]:
-        """Return the frames of each clip of an epoch, so that like goes with like in a batch."""
+        """Return the number of frames of each clip of an epoch, to batch similar lengths."""
         if self.augmentation is None:
             return self.lengths
         return [self._plan(Index(epoch, example))[0].frames for example in range(len(self))]
 
     def __getitem__(self, index: Index) -> Clip:
-        """Return an example, or its variation in an epoch."""
+        """Return an example or its variation in an epoch."""
         example = self.examples[index.example]
         if self.augmentation is None:
             return Clip(self._unvaried(index.example), example.labels, example.name)
@@ -184,14 +184,14 @@ class Clips(TorchDataset[Clip]):
         return Clip(features, clip.labels, example.name, segments)
 
     def __getitems__(self, indices: Sequence[Index]) -> list[Clip] | WhisperSignError:
-        """Return the clips of a batch, or the fault in one: a raised one would lose its type."""
+        """Return the clips of a batch, or the error; a raised one would lose its type."""
         try:
             return [self[index] for index in indices]
         except WhisperSignError as error:
             return error
 
     def _plan(self, index: Index) -> tuple[Composition, Generator]:
-        """Return what a clip is made of, and the generator of all further chance in it."""
+        """Return a clip's composition and the generator of all its further randomness."""
         assert self.augmentation is not None
         generator = np.random.default_rng([self.seed, index.epoch, index.example])
         rate = self.recipe.rate
@@ -200,12 +200,12 @@ class Clips(TorchDataset[Clip]):
         ), generator
 
     def features(self, number: int) -> Floats:
-        """Return the features ``(T, 42, 7)`` of an example as it is."""
+        """Return the features ``(T, 42, 7)`` of an example without augmentation."""
         frames = self.examples[number].features()[self.store.extents[number]]
         return self._normalised(frames, self.store.restarts(number))
 
     def _unvaried(self, number: int) -> Floats:
-        """Return the features of an example as it is, made once as far as memory goes."""
+        """Return the features of an example, cached while memory lasts."""
         features = self._fixed.get(number)
         if features is None:
             features = self.features(number)
@@ -234,7 +234,7 @@ def collate(clips: Sequence[Clip]) -> Batch: ...
 @overload
 def collate(clips: WhisperSignError) -> WhisperSignError: ...
 def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignError:
-    """Pad clips to the longest of the batch; a fault is handed on."""
+    """Pad clips to the longest of the batch; an error passes through."""
     if isinstance(clips, WhisperSignError):
         return clips
     lengths = [len(clip.features) for clip in clips]
@@ -254,9 +254,9 @@ def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignErro
 
 
 def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
-    """Return zeros, in a loading process where the training reads them without another copy.
+    """Return zeros, in shared memory within a loading process, which spares a copy.
 
-    As ``torch.utils.data.default_collate`` does it, which stacks equally long arrays only.
+    ``torch.utils.data.default_collate`` does the same, but stacks only arrays of equal length.
     """
     zeros = torch.zeros(0)
     if get_worker_info() is None:
@@ -266,14 +266,13 @@ def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
 
 
 class Batches(DataLoader[Clip]):
-    """Gives :class:`Batch` after :class:`Batch`.
+    """Loader of :class:`Batch` objects.
 
     Raises:
-        WhisperSignError: in the training process, what was raised in a loading process; and that
-            the system has ended one.
+        WhisperSignError: a loading process raised it, or the system killed that process.
     """
 
-    def __iter__(self) -> Any:  # of Batch; a benchmark has another collate_fn
+    def __iter__(self) -> Any:  # yields Batch; a benchmark has another collate_fn
         """Begin an epoch."""
         return self._batches(super().__iter__())
 
@@ -293,7 +292,7 @@ class Batches(DataLoader[Clip]):
 
 
 def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> Batches:
-    """Give :class:`Batch` after :class:`Batch` of ``clips``; ``seed`` None keeps a fixed order."""
+    """Return a loader of ``clips``; ``seed`` None keeps a fixed order."""
     return Batches(
         clips,
         batch_sampler=BucketSampler(clips.planned_lengths, batch_size, seed),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Single variations of a clip in metres: other times, places, sizes, sides and frame rates."""
+"""Single variations of a clip in metres: times, places, sizes, sides and frame rates."""
 
 import numpy as np
 from numpy.random import Generator
@@ -12,14 +12,14 @@ from whispersign_model.features.resampling import Resampler
 from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, LEFT, MIDDLE_MCP, RIGHT, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-EXCHANGED = np.r_[RIGHT, LEFT]  # each joint's twin of the other hand
+EXCHANGED = np.r_[RIGHT, LEFT]  # for each joint, the same joint of the other hand
 
 Array = Floats
 Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
 
 
 def interpolate(positions: Array, confidence: Array, times: AnyFloats) -> Motion:
-    """Read a clip at fractional frame numbers; between untracked joints the nearer one counts."""
+    """Read a clip at fractional frames; next to an untracked joint the nearer frame counts."""
     before = times.astype(np.intp)
     after = np.minimum(before + 1, len(positions) - 1)
     weight = (times - before).astype(np.float32)[:, None]
@@ -42,7 +42,7 @@ def interpolate(positions: Array, confidence: Array, times: AnyFloats) -> Motion
 
 
 def swapped_hands(positions: Array, confidence: Array, frames: slice) -> Motion:
-    """Take one hand for the other in some frames: hands change slots and stay where they are."""
+    """Exchange the hands in some frames: they change slots and keep their positions."""
     places, confidence = planes(positions).copy(), confidence.copy()
     places[:, frames] = places[:, frames][..., EXCHANGED]
     confidence[frames] = confidence[frames][:, EXCHANGED]
@@ -50,7 +50,7 @@ def swapped_hands(positions: Array, confidence: Array, frames: slice) -> Motion:
 
 
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
-    """Exchange left and right: hands change slots, x is reflected at ``plane``, metres."""
+    """Mirror left and right: hands change slots, and x is reflected at ``plane``, metres."""
     positions, confidence = swapped_hands(positions, confidence, slice(None))
     flipped = planes(positions)
     flipped[0] *= -1
@@ -60,7 +60,7 @@ def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
 
 
 def hand_length(positions: Array, confidence: Array) -> float:
-    """Mean distance from wrist to middle knuckle of tracked hands; the unit of shifts and noise."""
+    """Return the mean wrist-to-middle-knuckle distance of tracked hands, in metres."""
     wrists, knuckles = (slice(joint, None, JOINTS_PER_HAND) for joint in (WRIST, MIDDLE_MCP))
     tracked = (confidence[:, wrists] > 0) & (confidence[:, knuckles] > 0)
     count = np.count_nonzero(tracked)
@@ -70,13 +70,13 @@ def hand_length(positions: Array, confidence: Array) -> float:
 
 
 def palm_axes(places: Array) -> Array:
-    """Axes of each palm in each frame, unit length: along it, out of it, and across.
+    """Return the unit axes of each palm in each frame: along it, out of it, and across.
 
     Args:
         places: ``(3, T, 42)`` metres.
 
     Returns:
-        ``(3 axes, 3, T, 2)``; 0 where the knuckles give none.
+        ``(3 axes, 3, T, 2)``; 0 where the knuckles define no axis.
     """
     knuckles = (FINGERS["index"][0], MIDDLE_MCP, FINGERS["pinky"][0])
     wrist, index, middle, pinky = (
@@ -90,16 +90,16 @@ def palm_axes(places: Array) -> Array:
 
 
 def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
-    """Let hands go farther, or less far, than they do.
+    """Scale the movement of hands and the change of their poses.
 
     Args:
         places: ``(3, T, 42)`` metres.
-        confidence: ``(T, 42)``; joints that are not tracked, or their wrist is not, stay.
-        factors: ``(hands, 2)``, by which a wrist goes farther from the middle of its way, and a
-            joint from its mean place at the wrist.
+        confidence: ``(T, 42)``; a joint stays in place if it or its wrist is not tracked.
+        factors: ``(hands, 2)``: factor on a wrist's distance from the middle of its trajectory,
+            and on a joint's distance from its mean position relative to the wrist.
 
     Returns:
-        ``(3, T, 42)``.
+        positions ``(3, T, 42)``.
     """
     hands = places.reshape(*places.shape[:2], len(factors), JOINTS_PER_HAND)
     seen = (confidence > 0).reshape(hands.shape[1:])
@@ -113,18 +113,18 @@ def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
 
 
 def _from_mean(values: Array, seen: Bools) -> Array:
-    """``(3, T, ...)``, less their mean over the time in which they are seen."""
+    """Subtract from ``(3, T, ...)`` the mean over the time in which each value is seen."""
     count = np.maximum(seen.sum(axis=0), 1)
     return values - (values * seen).sum(axis=1, keepdims=True) / count.astype(np.float32)
 
 
 def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
-    """Return a ``(3, 3)`` matrix that sizes, then shears, then rotates.
+    """Return a ``(3, 3)`` matrix that scales, then shears, then rotates.
 
     Args:
         angles: ``(3,)`` radians about the fixed axes x, y, z, in this order.
-        shear: ``(3, 3)`` by how much an axis (row) is moved along with another (column); the
-            diagonal does not count.
+        shear: ``(3, 3)`` shift of each axis (row) along with another (column); the diagonal is
+            ignored.
         sizes: ``(3,)`` factors.
     """
     rotation = Rotation.from_euler("xyz", angles).as_matrix()
@@ -136,18 +136,18 @@ def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
 def simulate_frame_rate(
     positions: Array, confidence: Array, rate: float, camera_rate: float, generator: Generator
 ) -> Motion:
-    """Return the clip as a slower camera would have recorded it, resampled back to ``rate``.
+    """Return the clip as recorded by a slower camera and resampled to ``rate``.
 
-    The camera's frames begin with the clip and come unevenly, by up to a tenth of a period. They
-    go through the resampler that every recording goes through, so its cubic and its rules for
-    gaps apply. The clip keeps its length: its last frame is a frame of the camera too.
+    The camera's frames are uneven by up to a tenth of a period. They pass through the resampler
+    of all recordings, so its cubic spline and its rules for gaps apply. The clip keeps its length:
+    the camera sees the first and the last frame.
 
     Args:
         positions: ``(T, 42, 3)``.
         confidence: ``(T, 42)``.
         rate: frames a second of the clip.
         camera_rate: frames a second of the camera, below ``rate``.
-        generator: of the unevenness.
+        generator: source of the unevenness.
     """
     step = rate / camera_rate
     last = len(positions) - 1

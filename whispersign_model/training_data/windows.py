@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Windows and segments of longer streams: what of a stream is trained on, and what lies in it."""
+"""Windows of longer streams to train on, and segments for detection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from whispersign_model.arrays import Ints
 from whispersign_model.datasets.dataset import Example
 from whispersign_model.timestamps import NANOSECONDS
 
-Span = tuple[int, int]  # of a gloss: its first frame, and the frame after its last
-Spans = tuple[Span, ...]  # of all glosses of a clip, in order
-PART = 0.25  # a sign of which less than this is left out is whole; of which less is in, absent
-JITTER = 0.25  # a sign's segment ends off either end of it by up to so much of its length
-ABSENT = 0.45  # share of any sign that may lie in a segment of nothing; of each clip there are
-NOTHINGS = 2  # of them, where one is found in
+Span = tuple[int, int]  # first frame of a gloss, and the frame after its last
+Spans = tuple[Span, ...]  # spans of all glosses of a clip, in order
+PART = 0.25  # a sign is whole if less than this share is outside, absent if less is inside
+JITTER = 0.25  # largest error of either end of a sign's segment, as a share of its length
+ABSENT = 0.45  # largest share of any sign in a segment without a gloss
+NOTHINGS = 2  # segments without a gloss in a clip, if there is room
 TRIES = 20
 
 
@@ -26,7 +26,7 @@ class StreamWindow:
 
     Attributes:
         first, last: its first frame, and the frame after its last.
-        glosses: the numbers of those whose signs lie in it.
+        glosses: indices of the glosses whose signs it contains.
     """
 
     first: int
@@ -37,17 +37,16 @@ class StreamWindow:
 def draw_window(
     spans: Sequence[Span], frames: int, length: int, generator: Generator
 ) -> StreamWindow:
-    """Draw a window that holds at least one sign, where there is one.
+    """Draw a window with at least one sign, if the stream has any.
 
-    Where its edge would run through the middle of a sign, so that neither its gloss nor silence
-    were right, the window grows to the sign's own edge. A sign of which less than a quarter lies
-    inside stays there without a label.
+    If an edge would cut a sign so that neither its gloss nor silence were right, the window grows
+    to the end of the sign. A sign with less than a quarter inside stays there without a label.
 
     Args:
-        spans: of the stream's glosses, in order, none of them empty.
-        frames: of the stream.
-        length: of the window, before it grows.
-        generator: of its place.
+        spans: non-empty spans of the stream's glosses, in order.
+        frames: number of frames of the stream.
+        length: number of frames of the window before it grows.
+        generator: source of its place.
     """
     length = min(length, frames)
     start, end = spans[int(generator.integers(len(spans)))] if spans else (0, frames)
@@ -68,14 +67,14 @@ def draw_segments(
     lengths: tuple[int, int],
     generator: Generator,
 ) -> Ints:
-    """Draw segments of a stream: about each sign, and here and there between and across them.
+    """Draw segments of a stream: around each sign, and some between and across signs.
 
     Args:
-        spans: of the stream's glosses.
-        labels: their ids.
-        frames: of the stream.
-        lengths: fewest and most frames of a segment of nothing.
-        generator: of their places.
+        spans: spans of the stream's glosses.
+        labels: gloss ids.
+        frames: number of frames of the stream.
+        lengths: fewest and most frames of a segment without a gloss.
+        generator: source of their places.
 
     Returns:
         ``(N, 3)``: first frame, frame after the last, and the gloss's id or 0.
@@ -98,13 +97,13 @@ def draw_segments(
 
 
 def _share(span: Span, first: int, last: int) -> float:
-    """Return how much of a sign lies in the frames from ``first`` to before ``last``."""
+    """Return the share of a sign in the frames from ``first`` to before ``last``."""
     start, end = span
     return max(0, min(end, last) - max(start, first)) / (end - start)
 
 
 def known_spans(example: Example, rate: float) -> tuple[Span, ...] | None:
-    """Return the frames of each gloss of an example, None where its segments do not give them."""
+    """Return the frames of each gloss of an example, or None if its segments do not give them."""
     spans = []
     for segment in example.segments:
         start, end = (round(time * rate / NANOSECONDS) for time in (segment.start, segment.end))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A page of plots that shows each variation of a clip beside the clip itself."""
+"""A page of plots that shows each variation of a clip beside the clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,9 +56,9 @@ STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
 )
 COLUMNS = 3
-BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colours of the clip, and of both varied hands
-HEIGHT, DEPTH = 1, 2  # axes: y, which curves show, and z, along which hands are seen
-MOMENT = 0.5  # of the clip whose pose is drawn
+BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colours of the clip and of both varied hands
+HEIGHT, DEPTH = 1, 2  # axes: curves show y; poses are seen along z
+MOMENT = 0.5  # position in the clip of the drawn pose
 
 
 class _Example(NamedTuple):
@@ -70,18 +70,18 @@ class _Example(NamedTuple):
 def write_page(
     path: Path, store: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> None:
-    """Draw the page into a picture file that appears whole.
+    """Draw the page into a picture file, atomically.
 
     Args:
-        path: of the picture; its suffix gives the format.
+        path: path of the picture; its suffix gives the format.
         store: isolated signs.
-        take: the one that is shown.
+        take: number of the take to show.
         glosses: the vocabulary.
         rate: frames a second.
-        seed: of the variations.
+        seed: seed of the variations.
 
     Raises:
-        ConfigError: matplotlib knows no such format, or the file cannot be written.
+        ConfigError: matplotlib does not know the format, or the file cannot be written.
     """
     write_figure(path, draw_page(store, take, glosses, rate, seed), dpi=90)
 
@@ -89,7 +89,7 @@ def write_page(
 def draw_page(
     store: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> Figure:
-    """Draw all variations of a take, and sentences that begin with it."""
+    """Draw all variations of a take and sentences that begin with it."""
     singles = [_single(store, take, rate, title, fields, seed) for title, fields in SHOWN]
     streams = [
         _stream(store, take, glosses, rate, title, fields, seed) for title, fields in STREAMS
@@ -127,7 +127,7 @@ def _stream(
     fields: dict[str, Any],
     seed: int,
 ) -> _Example:
-    """Make the richest of a few sentences; a window is cut from the same one as the last."""
+    """Compose the most varied of a few sentences; a window is cut from the sentence before it."""
     window = {"window": 1, "window_seconds": 2.0} if title.startswith("window") else {}
     augmentation = OFF.changed(**fields)
 
@@ -159,7 +159,7 @@ def _draw_pose(axes: Axes, example: _Example) -> None:
 
 
 def _draw_curves(axes: Axes, example: _Example, rate: float) -> None:
-    """Draw the height of wrists and index tips over time; nothing where they are not tracked."""
+    """Draw the height of wrists and index tips over time, with gaps where they are not tracked."""
     for motion, colours, width in (
         (example.before, (BEFORE, BEFORE), 2.5),
         (example.after, AFTER, 1.2),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A conversion's report as one HTML page: histograms, skeletons, and what was left out."""
+"""A conversion report as one HTML page: histograms, skeletons, and skipped recordings."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 30
-NAMED = 50  # bars that get a name; more of them become a curve
-SKELETONS = 6  # recordings drawn
-MOMENTS = 5  # of each
-LISTED = 200  # rows of a table at most
+NAMED = 50  # largest number of bars with names
+SKELETONS = 6  # drawn recordings
+MOMENTS = 5  # drawn frames of each recording
+LISTED = 200  # largest number of rows in a table
 COLOURS = dict(zip(SPLITS, ("#3b6fb6", "#e8a33d", "#b5485d")))
 TEMPLATE = "conversion_page.html"
 
 
 def write_page(path: Path, dataset: Path, report: ConversionReport) -> None:
-    """Write the page; its pictures are in it.
+    """Write the page with its pictures embedded.
 
     Args:
-        path: the HTML file, replaced where it exists.
-        dataset: the folder that the report is about.
-        report: of its conversion.
+        path: path of the HTML file; an existing one is replaced.
+        dataset: folder of the converted dataset.
+        report: report of its conversion.
 
     Raises:
-        DatasetError: when the file cannot be written.
+        DatasetError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_page(path: Path, dataset: Path, report: ConversionReport) -> None:
 
 
 def _page(dataset: Path, report: ConversionReport) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # no part of what a robot needs
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # not needed on a robot
 
     examples = report.examples
     environment = Environment(
@@ -77,7 +77,7 @@ def _page(dataset: Path, report: ConversionReport) -> str:
 
 def _picture(size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
     """Return a figure as a PNG image in base64."""
-    from matplotlib.figure import Figure  # heavy, and no part of what a robot needs
+    from matplotlib.figure import Figure  # slow to import, and not needed on a robot
 
     figure = Figure(figsize=size, layout="constrained")
     draw(figure)
@@ -115,7 +115,7 @@ def _signers(examples: Sequence[ReportedExample]) -> dict[str, Counter[str]]:
 
 
 def _bars(figure: Figure, counts: dict[str, Counter[str]]) -> None:
-    """Draw counts by name, the most frequent first, the splits on top of each other."""
+    """Draw counts by name as bars, the most frequent first, with the splits stacked."""
     total = sum(counts.values(), Counter[str]())
     names = [name for name, _ in total.most_common()]
     axes = figure.subplots()
@@ -153,7 +153,7 @@ def _skeletons(dataset: Path, report: ConversionReport) -> str:
 
 
 def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
-    """Return a few examples of different glosses, evenly from all of them."""
+    """Return a few examples of different glosses, evenly spread."""
     first: dict[tuple[str, ...], ReportedExample] = {}
     for example in examples:
         first.setdefault(example.glosses, example)
@@ -163,7 +163,7 @@ def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
 
 
 def draw_hands(row: Sequence[Axes], frames: Floats, flat: bool) -> None:
-    """Draw frames ``(n, 42, 7)`` side by side on the same scale; ``flat`` as for ``seen``."""
+    """Draw frames ``(n, 42, 7)`` side by side on one scale; ``flat`` as in :func:`seen`."""
     points = seen(frames[..., POSITION], flat)
     tracked = frames[..., CONFIDENCE] > 0
     window = Viewport.around(points, tracked)

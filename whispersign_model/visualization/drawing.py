@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hands drawn with matplotlib: the bones of what is tracked, on one scale."""
+"""Hands drawn with matplotlib: the tracked bones, on one scale."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from whispersign_model.skeleton import BONES, HANDS, JOINTS_PER_HAND
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TILT = np.deg2rad(30)  # metric hands are seen from the front and this much from above
+TILT = np.deg2rad(30)  # metric hands are seen from the front, this far from above
 HAND_COLOURS = dict(zip(HANDS, ("#c2571a", "#1b7f79")))
-MARGIN = 1.1  # of a window, times what is in it
+MARGIN = 1.1  # size of a viewport relative to its content
 _ENDS = np.array(BONES)  # (23, 2)
 
 
 def seen(positions: AnyFloats, flat: bool) -> AnyFloats:
-    """Return where joints ``(..., 3)`` are on paper, ``(..., 2)``.
+    """Project joints ``(..., 3)`` onto the drawing plane, ``(..., 2)``.
 
     Args:
-        positions: of joints.
-        flat: they are those of an image, whose y points down; else metres, y up, which are seen
-            from the front and a little from above.
+        positions: joint positions.
+        flat: positions are image coordinates with y down; otherwise metres with y up, seen from
+            the front and a little from above.
     """
     across = positions[..., 0]
     up = np.cos(TILT) * positions[..., 1] - np.sin(TILT) * positions[..., 2]
@@ -34,20 +34,20 @@ def seen(positions: AnyFloats, flat: bool) -> AnyFloats:
 
 
 class Viewport(NamedTuple):
-    """The square of the paper that is shown."""
+    """The visible square of the drawing plane."""
 
     middle: AnyFloats  # (2,)
     half_width: float
 
     @classmethod
     def around(cls, points: AnyFloats, tracked: Bools) -> Viewport:
-        """The window that holds all tracked of the points ``(..., 2)``."""
+        """Return the viewport of all tracked points among ``points (..., 2)``."""
         shown = points[tracked] if tracked.any() else np.zeros((1, 2))
         middle = (shown.min(axis=0) + shown.max(axis=0)) / 2
         return cls(middle, MARGIN / 2 * float(np.ptp(shown, axis=0).max()) or 1.0)
 
     def fit(self, axes: Axes) -> None:
-        """Let axes show this window, without ticks."""
+        """Limit axes to this viewport, without ticks."""
         (x, y), half_width = self.middle.tolist(), self.half_width
         axes.set(
             xlim=(x - half_width, x + half_width),
@@ -65,14 +65,14 @@ def draw_bones(
     colours: Sequence[str] = tuple(HAND_COLOURS.values()),
     width: float = 1.2,
 ) -> None:
-    """Draw the bones whose two ends are tracked, one line a hand.
+    """Draw the bones with both ends tracked, one line per hand.
 
     Args:
-        axes: where to.
+        axes: axes to draw on.
         points: ``(42, 2)``.
         tracked: ``(42,)``.
-        colours: of the left and the right hand.
-        width: of the lines, points.
+        colours: colours of the left and the right hand.
+        width: width of the lines, points.
     """
     for side, colour in enumerate(colours):
         ends = side * JOINTS_PER_HAND + _ENDS

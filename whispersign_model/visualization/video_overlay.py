@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Videos to look at, with the hands that were found in them."""
+"""Videos with the hands that were found in them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 class Overlay:
     """A ``Scene`` of a video's pictures with the hands in them.
 
-    The hands are looked for once; the pictures are read again when they are shown.
+    The hands are detected once; the pictures are read again for display.
 
     Args:
         path: a video file or a folder of images.
         options: how pictures become skeletons.
-        start, duration: seconds, what part of it.
+        start, duration: part of the video to show, seconds.
         advance: called after each picture.
 
     Raises:
-        SensorError: the file or the detector is at fault.
-        LabelError: a table of labels beside it has a fault.
+        SensorError: the file cannot be read or the detector fails.
+        LabelError: a table of labels beside it is invalid.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Overlay:
         self._source = Excerpt(file, start, duration)
         self._mirrored = options.camera.mirrored
         self._landmarks: list[Landmarks] = []
-        self._next = 0  # the picture that would be read next
+        self._next = 0  # number of the next picture to read
 
         def looked(done: int, sensor: CameraSensor) -> None:
             self._landmarks.append(sensor.landmarks())
@@ -70,7 +70,7 @@ class Overlay:
         self.size = width / DPI, height / DPI
 
     def draw(self, axes: Axes, moment: int) -> None:
-        """Show a picture; an earlier one than the last begins to read anew."""
+        """Show a picture; going back reads the file from its beginning."""
         if moment < self._next - 1:
             self._source.close()
             self._source.open()
@@ -89,12 +89,12 @@ class Overlay:
     def _read(self) -> Picture:
         self._next += 1
         picture = self._source.read(0.0)
-        assert picture is not None  # files wait for nothing
+        assert picture is not None  # files never time out
         return picture
 
 
 def _labelled(clip: Clip, excerpt: Recording) -> Recording:
-    """Return a part of a clip with the labels of the whole clip, which count from its beginning."""
+    """Label an excerpt of a clip; the labels count from the beginning of the whole clip."""
     ends = [round(row.span[1] * NANOSECONDS) for row in clip.rows if row.span]
     stamps = np.array([0, max([int(excerpt.stamps[-1]), *ends])])
     nothing = np.zeros((2, JOINTS, 3), np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recordings to look at: a sheet of pictures, a film, or a window."""
+"""Display of recordings: a sheet of pictures, a film, or a window."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FILMS = {".mp4": 30.0, ".gif": 20.0}  # pictures a second
+FILMS = {".mp4": 30.0, ".gif": 20.0}  # frame rate by format
 COLUMNS = 4
 DPI = 100
-SIDE = 5.0  # inches, of a film of skeletons
-BAND = 0.3  # inches above it, for the caption
-LEAST_STEP = 5  # milliseconds between two pictures of a window
+SIDE = 5.0  # inches, side of a film of skeletons
+BAND = 0.3  # inches, height of the caption above it
+LEAST_STEP = 5  # milliseconds between two pictures in a window
 
 
 class Scene(Protocol):
-    """What is shown: moments at their own times, asked for in order.
+    """A sequence of moments to show, requested in order.
 
     Attributes:
-        recording: whose hands they are.
+        recording: recording of the hands.
         size: width and height of a picture in inches.
     """
 
@@ -44,11 +44,11 @@ class Scene(Protocol):
     size: tuple[float, float]
 
     def draw(self, axes: Axes, moment: int) -> None:
-        """Draw the frame whose number is ``moment``."""
+        """Draw the frame with number ``moment``."""
 
 
 class Skeletons:
-    """A ``Scene`` of bones on paper."""
+    """A ``Scene`` of bones without a picture behind them."""
 
     size = (SIDE, SIDE)
 
@@ -66,10 +66,10 @@ class Skeletons:
 
 
 def part(recording: Recording, start: float, duration: float | None) -> Recording:
-    """Return the frames from ``start`` on, seconds from the first one, with all labels.
+    """Return the frames from ``start``, in seconds after the first one, with all labels.
 
     Raises:
-        RecordingError: there are none.
+        RecordingError: no frame lies there.
     """
     if len(recording):
         begin = int(recording.stamps[0]) + round(start * NANOSECONDS)
@@ -82,7 +82,7 @@ def part(recording: Recording, start: float, duration: float | None) -> Recordin
 
 
 def caption(recording: Recording, moment: int, begin: int) -> str:
-    """Return the time of a frame after ``begin``, nanoseconds, and what is signed in it."""
+    """Return the time of a frame after ``begin``, nanoseconds, and its glosses."""
     stamp = int(recording.stamps[moment])
     glosses = [
         gloss
@@ -94,16 +94,16 @@ def caption(recording: Recording, moment: int, begin: int) -> str:
 
 
 def write_sheet(path: Path, scene: Scene, pictures: int, begin: int) -> None:
-    """Write pictures of moments spread evenly over the scene, as one picture.
+    """Write one picture of moments spread evenly over the scene.
 
     Args:
         path: its suffix gives the format.
-        scene: what is shown.
-        pictures: how many at most.
-        begin: nanoseconds, from which captions count.
+        scene: scene to show.
+        pictures: largest number of moments.
+        begin: stamp from which captions count, nanoseconds.
 
     Raises:
-        ConfigError: matplotlib knows no such format.
+        ConfigError: matplotlib does not know the format.
     """
     from matplotlib.figure import Figure
 
@@ -132,12 +132,12 @@ def write_film(path: Path, scene: Scene, speed: float, begin: int) -> int:
 
     Args:
         path: its suffix is one of ``FILMS``.
-        scene: what is shown.
-        speed: 1 as recorded, 0.5 half as fast.
-        begin: nanoseconds, from which captions count.
+        scene: scene to show.
+        speed: playback speed; 1 is as recorded.
+        begin: stamp from which captions count, nanoseconds.
 
     Raises:
-        ConfigError: no film of this kind can be written here.
+        ConfigError: this machine cannot write the film.
     """
     rate = FILMS[path.suffix.lower()]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +153,7 @@ def write_film(path: Path, scene: Scene, speed: float, begin: int) -> int:
 
 
 def show(scene: Scene, speed: float, begin: int) -> None:
-    """Show the scene in a window, again and again, until it is closed.
+    """Play the scene in a window, repeatedly, until the user closes it.
 
     Raises:
         ConfigError: there is no display.
@@ -179,7 +179,7 @@ def show(scene: Scene, speed: float, begin: int) -> None:
 
 
 def _moments(recording: Recording, rate: float, speed: float) -> list[int]:
-    """Return the frame that each picture of a film shows: the last one of its time."""
+    """Return the frame shown in each picture of a film: the last one at that time."""
     seconds = (recording.stamps - recording.stamps[0]) / NANOSECONDS
     pictures = math.ceil(recording.duration / speed * rate - 1e-6) + 1  # the last frame is shown
     times = np.arange(pictures) * speed / rate
@@ -188,13 +188,13 @@ def _moments(recording: Recording, rate: float, speed: float) -> list[int]:
 
 
 def _figure_size(scene: Scene) -> tuple[float, float]:
-    """Inches of a picture with its caption; in pixels, even numbers."""
+    """Return the inches of a picture with its caption, an even number of pixels each way."""
     width, height = scene.size
     return 2 * round(width * DPI / 2) / DPI, 2 * round((height + BAND) * DPI / 2) / DPI
 
 
 def _draw(figure: Figure, scene: Scene, moment: int, begin: int) -> None:
-    """Draw a frame over the whole figure, its caption above."""
+    """Draw a frame over the whole figure with its caption above."""
     figure.clear()
     height = figure.get_size_inches()[1]
     axes = figure.add_axes((0.0, 0.0, 1.0, 1 - BAND / height))
@@ -205,7 +205,7 @@ def _draw(figure: Figure, scene: Scene, moment: int, begin: int) -> None:
 
 
 def _pictures(scene: Scene, rate: float, speed: float, begin: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the pictures ``(H, W, 3)``, red green blue, of a film; sides are even numbers."""
+    """Yield the RGB pictures ``(H, W, 3)`` of a film; the sides are even numbers."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
