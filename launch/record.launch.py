@@ -29,7 +29,7 @@ ARGUMENTS = (
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments; the nodes are made once their values are known."""
+    """Declare the arguments; their values determine the nodes at launch."""
     return utils.describe((*ARGUMENTS, *utils.COMMON), _nodes)
 
 

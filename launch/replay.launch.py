@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Play bags with /clock: every node runs in the time of the recording."""
+"""Play bags and publish /clock, so that every node runs in the time of the recording."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils
@@ -22,7 +22,7 @@ COMMON = tuple(each if each.name != "use_sim_time" else utils.PLAYED_TIME for ea
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments; the nodes are made once their values are known."""
+    """Declare the arguments; their values determine the nodes at launch."""
     return utils.describe((*ARGUMENTS, *COMMON), _nodes)
 
 

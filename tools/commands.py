@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run the commands of the set-up: everything logged, one line of progress, one line of fault."""
+"""Run the commands of the set-up: log everything, show one progress line, report errors in one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from machine import SetupError
 
-# What pip, CMake or a compiler prints, and what it means to the person at the keyboard.
+# Output patterns of pip, CMake and compilers, each with an explanation for the user.
 FAULTS = (
     (
         r"No space left on device",
@@ -40,19 +40,19 @@ FAULTS = (
 def run(
     command: Sequence[str], log: Path, folder: Path, environ: Mapping[str, str] | None = None
 ) -> str:
-    """Run a command, log what it prints, show its last line on a terminal, and return it all.
+    """Run a command, log its output, show the latest line on a terminal, and return the output.
 
     Args:
         command: program and arguments.
-        log: appended to.
-        folder: where the command runs.
-        environ: the environment to run in; this one if None.
+        log: file to append to.
+        folder: working directory.
+        environ: environment variables; None keeps the current ones.
 
     Raises:
-        SetupError: the command failed; says why as far as its output tells.
+        SetupError: the command failed; the message gives the reason if the output shows it.
     """
     environ = dict(os.environ if environ is None else environ, PIP_USER="0")
-    environ.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)  # left by another environment's Python
+    environ.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)  # set by another environment's Python
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -79,14 +79,14 @@ def run(
 
 
 def show(line: str) -> None:
-    """Show what is going on in one line that the next overwrites; on a terminal only."""
+    """Show a progress line that the next one overwrites; on a terminal only."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\033[K{line.strip()[:width]}", end="", flush=True)
 
 
 def explain(output: str, command: Sequence[str]) -> str:
-    """Return, in one line, why a command failed and what to do about it."""
+    """Return one line that says why a command failed and what to do."""
     for pattern, meaning in FAULTS:
         found = re.search(pattern, output)
         if found:

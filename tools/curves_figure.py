@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draw how trainings went, from their ``train.log``: one line a run, validation WER by epoch.
+"""Plot training curves from ``train.log`` files: validation WER by epoch, one line a run.
 
 ``python tools/curves_figure.py OUT.svg "LABEL=RUN" ...``
 """
@@ -20,7 +20,7 @@ def epochs(log: Path) -> list[tuple[str, float, float, float]]:
 
 
 def main(out: str, *runs: str) -> None:
-    """Draw the runs given as ``LABEL=FOLDER``."""
+    """Draw runs given as ``LABEL=FOLDER``."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for color, run in zip(("C0", "C1", "C2", "C3"), runs):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every node with what it listens to, publishes and serves, as the ROS graph shows it."""
+"""Collect every node's topics, services and actions from the ROS graph."""
 
 import os
 import re
@@ -22,9 +22,9 @@ from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.runner import create_node
 
 ROOT = Path(__file__).resolve().parents[1]
-BOUND = 60.0  # seconds after which a node is not seen any more
+BOUND = 60.0  # seconds to wait for a node to appear or disappear
 ACTION = re.compile(r"/_action/\w+$")
-# What a node needs so that it starts, and holds no device.
+# Minimum parameters with which a node starts without a device.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "annotation_node": {"glosses": "HELLO", "signer": "s", "keys": False},
     "camera_node": {"autostart": False},
@@ -35,13 +35,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Names in full with their types, e.g. ``/gloss``: ``whispersign_msgs/msg/Gloss``.
+    """Full names with their types, e.g. ``/gloss``: ``whispersign_msgs/msg/Gloss``.
 
     Attributes:
-        publishes, hears: topics.
-        serves, calls: services, without those of actions.
-        acts: actions served, with their types.
-        quality: of each topic, as published and as heard, in words.
+        publishes, hears: published and subscribed topics.
+        serves, calls: services, excluding those of actions.
+        acts: action servers.
+        quality: QoS of each topic in words, published and subscribed.
     """
 
     publishes: Mapping[str, str]
@@ -53,7 +53,7 @@ class Endpoints:
 
 
 def all_endpoints() -> dict[str, Endpoints]:
-    """Start every node, one after the other, in a domain of their own, and look at it."""
+    """Start each node in turn in an isolated domain and read its endpoints."""
     isolate(os.environ)
     found = {}
     for name in NODES:
@@ -73,7 +73,7 @@ def _started(name: str) -> Iterator[Node]:
         try:
             node = create_node(name, lambda: None, parameter_overrides=overrides)
             if name == "visualization_node":
-                node.listen()  # as it does while somebody looks
+                node.listen()  # subscribes only while its markers have subscribers
             try:
                 yield node
             finally:
@@ -83,7 +83,7 @@ def _started(name: str) -> Iterator[Node]:
 
 
 def _look(node: Node) -> Endpoints:
-    """Ask the graph about a node until it has told twice the same."""
+    """Query a node's endpoints until two successive answers agree."""
     own = node.get_name(), node.get_namespace()
     deadline = time.monotonic() + BOUND
     before = None
@@ -124,7 +124,7 @@ def _qualities(
 
 
 def _sorted(seen: Sequence[Mapping[str, str]], quality: Mapping[tuple[str, str], str]) -> Endpoints:
-    """Take the services and topics of actions out of what was seen."""
+    """Separate the services and topics of actions from the rest."""
     serves = seen[2]
     acts = {
         ACTION.sub("", name): kind.removesuffix("_SendGoal")

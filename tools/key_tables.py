@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write the tables of docs/reference/training-keys.md from the classes that validate the keys.
+"""Generate the tables of docs/reference/training-keys.md from the validating classes.
 
 key_tables.py           # update the page
 key_tables.py --check   # report a stale page; exit code 1
@@ -43,10 +43,10 @@ LIMITS = {
 
 
 def renewed(text: str) -> str:
-    """Return the page with current tables.
+    """Return the page with up-to-date tables.
 
     Raises:
-        ValueError: the page lacks the marker of a section.
+        ValueError: the page lacks a section's marker.
     """
     for name, model in SECTIONS.items():
         parts = re.split(TABLE.format(name), text, flags=re.M)
@@ -57,10 +57,10 @@ def renewed(text: str) -> str:
 
 
 def table(model: type[BaseModel]) -> str:
-    """Return a table of a class's keys; their meanings stand under "Attributes" in its docstring.
+    """Return a table of a class's keys; the "Attributes" in its docstring describe them.
 
     Raises:
-        ValueError: the docstring lacks a key.
+        ValueError: the docstring does not describe a key.
     """
     _, _, attributes = (inspect.getdoc(model) or "").partition("Attributes:\n")
     meanings = {
@@ -72,14 +72,14 @@ def table(model: type[BaseModel]) -> str:
             raise ValueError(f"{model.__name__}: the docstring does not describe '{name}'")
         default = f"`{json.dumps(schema['default'])}`" if "default" in schema else "required"
         if "$ref" in schema or "$ref" in schema.get("items", {}):
-            default = ""  # a section with a table of its own
+            default = ""  # a section with its own table
         meaning = meanings[name].replace("``", "`").replace("|", "\\|")
         rows.append(f"| `{name}` | {default} | {allowed(schema)} | {meaning} |\n")
     return HEAD + "".join(rows)
 
 
 def allowed(schema: dict[str, Any]) -> str:
-    """Return in words which values a JSON schema allows."""
+    """Describe in words which values a JSON schema allows."""
     if "$ref" in schema:
         return "section"
     if "anyOf" in schema:
@@ -98,7 +98,7 @@ def allowed(schema: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Write the page, or check it."""
+    """Write or check the page."""
     return pages.renew({PAGE: renewed})
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a machine must have before the set-up begins, and one line for what it lacks."""
+"""Check a machine's requirements before the set-up; report what is missing in one line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NEWEST_PYTHON = (3, 14)
 
 
 class SetupError(Exception):
-    """What stopped the set-up and what to do about it, in one line."""
+    """The set-up cannot continue; the message is one line that says why and what to do."""
 
 
 def sourced_ros(environ: Mapping[str, str], venv: Path) -> str:
-    """Name the sourced ROS 2 distribution, such as ``humble``; empty where none is sourced.
+    """Return the sourced ROS 2 distribution, such as ``humble``; "" if there is none.
 
-    Our own environment is an ament prefix too and does not count.
+    Our own environment is also an ament prefix, but does not count.
     """
     for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         marker = Path(prefix, "share/ament_index/resource_index/packages/rclpy")
@@ -33,7 +33,7 @@ def sourced_ros(environ: Mapping[str, str], venv: Path) -> str:
 
 
 def check_python(version: tuple[int, ...]) -> None:
-    """Refuse a Python that the requirements do not exist for.
+    """Refuse a Python version that the requirements do not support.
 
     Raises:
         SetupError: the version is too old or too new.
@@ -50,7 +50,7 @@ def check_machine(ros: str) -> None:
     """Refuse a machine without a compiler, Python headers or venv, or with an unusable ROS.
 
     Raises:
-        SetupError: naming everything to install at once.
+        SetupError: lists everything to install.
     """
     missing = missing_debian_packages(ros)
     if missing:
@@ -67,10 +67,10 @@ def check_machine(ros: str) -> None:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Refuse to begin on a disk with less than ``needed`` bytes left.
+    """Refuse a disk with less than ``needed`` bytes free.
 
     Raises:
-        SetupError: there is too little room.
+        SetupError: the disk is too full.
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -81,7 +81,7 @@ def check_room(folder: Path, needed: int) -> None:
 
 
 def missing_debian_packages(ros: str) -> list[str]:
-    """Name the Debian packages that would bring what this machine lacks."""
+    """Return the Debian packages that provide what this machine lacks."""
     python = "python{}.{}".format(*sys.version_info)
     compilers = (os.environ.get("CXX") or "c++", "g++", "clang++")
     lacking = {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write docs/reference/messages.md from the comments in whispersign_msgs.
+"""Generate docs/reference/messages.md from the comments in whispersign_msgs.
 
 message_tables.py           # update the page
 message_tables.py --check   # report a stale page; exit code 1
@@ -38,7 +38,7 @@ def renewed(text: str) -> str:
 
 
 def section(name: str, definition: str) -> str:
-    """Return a message or action as a section in Markdown."""
+    """Return a message or action as a Markdown section."""
     text = definition.removeprefix(f"{LICENSE}\n").lstrip()
     summary, _, body = text.removeprefix("# ").partition("\n")
     parts = body.split("\n---\n")
@@ -50,7 +50,7 @@ def section(name: str, definition: str) -> str:
 def _tables(definition: str) -> str:
     """Return the constants and fields of a definition as tables.
 
-    A field without a comment of its own has that of the lines above it.
+    A field without its own comment takes the comment lines above it.
     """
     constants, fields = "", ""
     for paragraph in re.split(r"\n\s*\n", definition):
@@ -68,12 +68,12 @@ def _tables(definition: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape the column separator of a table."""
+    """Escape the column separator of Markdown tables."""
     return text.replace("|", "\\|")
 
 
 def main() -> int:
-    """Write the page, or check it."""
+    """Write or check the page."""
     return pages.renew({PAGE: renewed})
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Break the sources on purpose, one slip at a time, and see whether the tests notice.
+"""Mutation testing: apply listed source changes one at a time; tests must catch each one.
 
-``test/mutants/*.yaml`` lists the breakages (:class:`Mutant`). Each is made in a copy of the tree,
-and the tests it names run there: one that fails kills it, otherwise it survives. Exit status 0:
-all are killed, but for those whose survival the list explains; 1: not so; 2: the list is at fault,
-or the tests fail before anything is broken.
+``test/mutants/*.yaml`` lists the mutants (:class:`Mutant`). Each is applied to a copy of the tree,
+where its tests run: a failing test kills the mutant, otherwise it survives. Exit status 0: every
+mutant is killed, except those with an explained survival; 1: the result differs; 2: the list is
+invalid, or the tests fail on unchanged sources.
 """
 
 import argparse
@@ -27,27 +27,27 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTS = Path("test/mutants")
-LIMIT = 1800.0  # seconds after which the tests of a breakage are taken to hang
-# Of the tree's top; what lies about beside it may be large.
+LIMIT = 1800.0  # seconds after which a mutant's tests count as hanging
+# Paths at the top of the tree; other files there may be large.
 COPIED = ("config", "launch", "test", "tools", "whispersign_*", "*.cfg", "*.py", "*.toml", "*.xml")
-PASSED, FAILED = 0, 1  # pytest's exit status; any other means that the tests did not run
+PASSED, FAILED = 0, 1  # pytest's exit status; with any other, the tests did not run
 Word = Annotated[str, Field(min_length=1)]
 
 
 class MutantError(Exception):
-    """The check cannot be made; the message is one line that says what to do."""
+    """The check cannot run; the message is one line that says what to do."""
 
 
 class Mutant(BaseModel):
-    """One breakage.
+    """One deliberate source change.
 
     Attributes:
-        file: the source, from the root of the tree.
-        text: what stands in it, exactly once.
-        becomes: what stands there instead.
-        breaks: one sentence that says what no longer holds.
-        tests: pytest's names of files or functions of which one must fail; short ones.
-        survives: why no test can tell, for a breakage that may survive; "" otherwise.
+        file: the source, relative to the root of the tree.
+        text: the text to replace; occurs exactly once in the file.
+        becomes: the replacement.
+        breaks: one sentence that says what the change breaks.
+        tests: pytest names of files or functions, at least one of which must fail; short ones.
+        survives: why no test can detect the mutant, if it may survive; "" otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,14 +61,14 @@ class Mutant(BaseModel):
 
 
 class Verdict(NamedTuple):
-    """What the tests said to a breakage."""
+    """Result of a mutant's tests."""
 
     killed: bool
     seconds: float
 
 
 def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Check all breakages, or those that a word of the command line fits; return the status."""
+    """Check all mutants, or those that match a command-line word; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", help="only those with such a word in file or sentence")
     parser.add_argument("--jobs", type=int, default=2, help="breakages at a time (default: 2)")
@@ -84,7 +84,7 @@ def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def chosen(mutants: Sequence[Mutant], words: Sequence[str]) -> list[Mutant]:
-    """Return the breakages with one of some words in file or sentence; without words, all."""
+    """Return the mutants with a word in file or sentence; without words, return all."""
     found = [
         mutant
         for mutant in mutants
@@ -96,10 +96,10 @@ def chosen(mutants: Sequence[Mutant], words: Sequence[str]) -> list[Mutant]:
 
 
 def read_lists(folder: Path) -> list[Mutant]:
-    """Read every list of a folder, by name.
+    """Read every list in a folder, sorted by name.
 
     Raises:
-        MutantError: naming list and entry at fault, or that there is no list.
+        MutantError: names the faulty list and entry, or no list exists.
     """
     mutants: list[Mutant] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -115,7 +115,7 @@ def read_lists(folder: Path) -> list[Mutant]:
 
 
 def faults(mutants: Sequence[Mutant], root: Path) -> list[str]:
-    """Return, in a line each, which breakages no longer fit the tree."""
+    """Return one line for each mutant that no longer fits the tree."""
     found = []
     for mutant in mutants:
         try:
@@ -128,10 +128,10 @@ def faults(mutants: Sequence[Mutant], root: Path) -> list[str]:
 
 
 def broken(mutant: Mutant, root: Path) -> str:
-    """Return the source with the breakage in it.
+    """Return the source with the mutant applied.
 
     Raises:
-        MutantError: the text is not there exactly once, or what it becomes is not Python.
+        MutantError: the text does not occur exactly once, or the result is not valid Python.
     """
     path = root / mutant.file
     if not path.is_file():
@@ -151,7 +151,7 @@ def broken(mutant: Mutant, root: Path) -> str:
 
 
 def find_test(test: str, root: Path) -> None:
-    """Refuse the name of a test that is not there."""
+    """Refuse a test name that does not exist."""
     file, _, function = test.partition("::")
     if not (root / file).is_file():
         raise MutantError(f"there is no {file}")
@@ -161,7 +161,7 @@ def find_test(test: str, root: Path) -> None:
 
 
 def check(mutants: Sequence[Mutant], root: Path, jobs: int) -> int:
-    """Break copies of the tree, print a table and a summary, and return the exit status."""
+    """Test the mutants in copies of the tree, print the results, and return the exit status."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="whispersign_mutants_") as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
@@ -191,12 +191,12 @@ def check(mutants: Sequence[Mutant], root: Path, jobs: int) -> int:
 
 
 def as_listed(mutants: Sequence[Mutant], killed: Sequence[bool]) -> bool:
-    """Tell whether all are killed, but for those, and all of those, that are said to survive."""
+    """Return whether exactly the mutants without an explained survival are killed."""
     return all(found != bool(mutant.survives) for mutant, found in zip(mutants, killed))
 
 
 def copy_tree(root: Path, copy: Path) -> None:
-    """Copy sources and tests, without what lies about beside them."""
+    """Copy sources and tests, without other files."""
     copy.mkdir()
     for path in sorted({path for pattern in COPIED for path in root.glob(pattern)}):
         if path.is_dir():
@@ -206,10 +206,10 @@ def copy_tree(root: Path, copy: Path) -> None:
 
 
 def require_unbroken(mutants: Sequence[Mutant], copy: Path) -> None:
-    """Check that tests import the copy, and that all named ones run and pass in it.
+    """Check that tests import the copy, and that every named test runs and passes there.
 
     Raises:
-        MutantError: saying which package comes from where, or what the tests print.
+        MutantError: says which package is imported from where, or gives the test output.
     """
     for package in sorted({Path(mutant.file).parts[0] for mutant in mutants}):
         if not (copy / package / "__init__.py").is_file():
@@ -224,7 +224,7 @@ def require_unbroken(mutants: Sequence[Mutant], copy: Path) -> None:
 
 
 def verdict(mutant: Mutant, copy: Path) -> Verdict:
-    """Break a copy, run the tests, and mend the copy."""
+    """Apply a mutant to a copy, run its tests, and restore the copy."""
     path, result = copy / mutant.file, broken(mutant, copy)
     whole = path.read_text(encoding="utf-8")
     start = time.monotonic()
@@ -243,7 +243,7 @@ def verdict(mutant: Mutant, copy: Path) -> Verdict:
 def run_tests(
     copy: Path, tests: Sequence[str], limit: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run tests in a copy up to the first that fails; chance in them is the same each time."""
+    """Run tests in a copy until the first failure, with a fixed random seed."""
     options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     return in_copy(copy, ["-m", "pytest", *options, *tests], limit)
 
@@ -251,7 +251,7 @@ def run_tests(
 def in_copy(
     copy: Path, words: Sequence[str], limit: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run this Python in a copy: it imports from there, whatever is installed."""
+    """Run this Python in a copy; imports resolve there, whatever is installed."""
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTEST_ADDOPTS": ""}
     environ["PYTHONDONTWRITEBYTECODE"] = "1"  # sources change within a second, to the same size
     return subprocess.run(
@@ -268,7 +268,7 @@ def in_copy(
 
 
 def show(mutant: Mutant, found: Verdict) -> bool:
-    """Print a row of the table; return whether the breakage was killed."""
+    """Print a table row; return whether the mutant was killed."""
     word = "killed" if found.killed else "survived"
     place = mutant.file.partition("/")[2]
     print(f"{word:8} {found.seconds:5.1f} s  {place:32} {mutant.breaks}", flush=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write the nodes' endpoints and parameters into the reference and config/whispersign.yaml.
+"""Generate the nodes' endpoints and parameters in the reference and config/whispersign.yaml.
 
 node_tables.py           # update both files
 node_tables.py --check   # report stale files; exit code 1
@@ -20,7 +20,7 @@ PAGE = ROOT / "docs/reference/nodes.md"
 CONFIG = ROOT / "config/whispersign.yaml"
 PARAMETERS = "| parameter | default | allowed | meaning |"
 ENDPOINTS = "| role | name | type | QoS |"
-# Endpoints of every node or every lifecycle node; the page lists them once.
+# Endpoints of every node or of every lifecycle node; the page lists them once.
 COMMON = re.compile(
     r"^/(rosout|parameter_events|clock)$|/transition_event$|/(change|get)_(state|available_\w+)$"
     r"|/get_transition_graph$|/(describe|list)_parameters$|/[gs]et_parameter\w*$"
@@ -29,10 +29,10 @@ COMMON = re.compile(
 
 
 def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
-    """Return the page with current tables.
+    """Return the page with up-to-date tables.
 
     Raises:
-        ValueError: a node has no section, or its section has no table of parameters.
+        ValueError: a node has no section, or its section has no parameter table.
     """
     for name, points in found.items():
         section = re.search(rf"^## {name}\n.*?(?=^## |\Z)", text, re.M | re.S)
@@ -62,7 +62,7 @@ def renewed_config(text: str) -> str:
 
 
 def endpoint_table(points: Endpoints) -> str:
-    """Return a node's endpoints as a Markdown table, "" if there are none."""
+    """Return a node's endpoints as a Markdown table, "" if it has none."""
     rows = []
     for key, role, names in (
         ("publishes", "publishes", points.publishes),
@@ -80,12 +80,12 @@ def endpoint_table(points: Endpoints) -> str:
 
 
 def _table(head: str) -> re.Pattern[str]:
-    """Match a table with the empty line after it."""
+    """Match a table and the empty line after it."""
     return re.compile(rf"^{re.escape(head)}\n(?:\|.*\n)*\n?", re.M)
 
 
 def main() -> int:
-    """Write both files, or check them."""
+    """Write or check both files."""
     return pages.renew({PAGE: lambda text: renewed(text, all_endpoints()), CONFIG: renewed_config})
 
 

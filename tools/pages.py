@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Generated parts of pages: write them, or report stale pages with ``--check``."""
+"""Write the generated parts of pages, or report stale pages with ``--check``."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def renew(pages: Mapping[Path, Callable[[str], str]]) -> int:
-    """Write pages, or check them; return 1 if a page is stale.
+    """Write or check pages; return 1 if a page is stale.
 
     Args:
-        pages: by file, what returns its current text for the text that is there.
+        pages: maps each file to a function that returns the current text from the existing text.
     """
     stale = 0
     for path, renewed in pages.items():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a network may begin from besides chance: signs of other sets, or recordings without labels.
+"""Initialize a network from signs of other datasets or from unlabelled recordings.
 
-For tools/ablation.py. Both take the recordings of all archives in a folder but those that test.
+For tools/ablation.py. Both methods read all archives in a folder, without test recordings.
 """
 
 from collections.abc import Sequence
@@ -35,19 +35,19 @@ from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.loader import Clips, loader, training_splits
 
 EPOCHS = 20
-HIDDEN = 0.5  # share of a clip that is hidden,
-SPAN = 6  # patches at a time, 0.4 s
-TOKEN = 8  # frames that a token of the whole utterance stands for
+HIDDEN = 0.5  # share of a clip that is masked
+SPAN = 6  # patches masked together, 0.4 s
+TOKEN = 8  # frames covered by one utterance token
 COORDINATES = JOINTS * (POSITION.stop - POSITION.start)
 
 
 def recordings_of_all(
     plan: CrossvalRun, own: Sequence[Recording], policy: SplitPolicy
 ) -> list[Recording]:
-    """Return a protocol's recordings without those that test, and all of the other archives.
+    """Return a protocol's recordings without the test set, plus those of all other archives.
 
-    Glosses of other archives are told apart by the archive's name, and all of them train. Units do
-    not matter: a network reads hand lengths.
+    Glosses of other archives are prefixed with the archive's name, and all their recordings train.
+    Units may differ, because the network reads hand lengths.
     """
     found = [each for each in apply_splits(own, policy) if each.split != TEST]
     for archive in sorted(plan.archive.parent.glob("*.npz")):
@@ -76,7 +76,7 @@ def _dataset(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -
 
 
 def other_sets(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:
-    """Train a network of the single signs of all sets together, in one vocabulary."""
+    """Train a network on the single signs of all datasets together, with one vocabulary."""
     data = _dataset(plan, [each for each in recordings if len(each.glosses) == 1], folder)
     warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
     stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
@@ -85,7 +85,7 @@ def other_sets(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path)
 
 
 def without_labels(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:
-    """Train a network to say where the joints are that are hidden from it; no label is read."""
+    """Train a network to predict the positions of masked joints, without labels."""
     data = _dataset(plan, recordings, folder)
     quiet_libraries()
     lightning.seed_everything(plan.seed, verbose=False)
@@ -120,11 +120,11 @@ def _joint(plan: CrossvalRun) -> StageConfig:
 
 
 class Restoration(lightning.LightningModule):
-    """Says where hidden joints are, from what is left of a clip.
+    """Predicts masked joints from the rest of a clip.
 
-    As masked prediction does it for speech and text (Devlin et al. 2019, arXiv:1810.04805; Hu et
-    al. 2021, arXiv:2110.05382, for hands): segments of both hands are hidden, frontend and encoder
-    say of every patch where its joints are, the convolutions for whole utterances of every token.
+    Masked prediction as in speech and text (Devlin et al. 2019, arXiv:1810.04805) and for hands (Hu
+    et al. 2021, arXiv:2110.05382). Segments of both hands are masked. Frontend and encoder predict
+    the joint positions of every patch; the utterance convolutions predict those of every token.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Restoration(lightning.LightningModule):
         self.of_token = nn.Linear(channels, TOKEN * COORDINATES)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the mean square error in the places of hidden joints that are tracked."""
+        """Return the mean squared error over tracked joints in masked frames."""
         features, lengths = batch.features, batch.lengths
         segments = whole(lengths)
         hidden = self.hidden(frames_seen(features, segments))
@@ -160,7 +160,7 @@ class Restoration(lightning.LightningModule):
         return loss
 
     def hidden(self, seen: Tensor) -> Tensor:
-        """Return ``(B, T)``, what is hidden: nothing in the first and the last patch of hands.
+        """Return the mask ``(B, T)``; the first and last patch with hands stay visible.
 
         Args:
             seen: ``(B, T)``, the frames with a hand.
@@ -175,7 +175,7 @@ class Restoration(lightning.LightningModule):
         return (spans[:, patch] > 0) & (patch > first) & (patch < last)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW, with a learning rate that rises and falls once."""
+        """Return AdamW with a learning rate that rises and falls once."""
         optimizer = AdamW(self.parameters(), self.learning_rate, weight_decay=self.decay)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = OneCycleLR(optimizer, self.learning_rate, steps, pct_start=0.1)
@@ -183,7 +183,7 @@ class Restoration(lightning.LightningModule):
 
 
 def _error(said: Tensor, places: Tensor, asked: Tensor) -> Tensor:
-    """Mean square error of ``said (B, S, n)``; places in order ``(..., 3)``, asked ``(..., 1)``."""
+    """Return the mean squared error over the joints for which ``asked (..., 1)`` is 1."""
     squares = (said.reshape(places.shape) - places).square() * asked
     return squares.sum() / (asked.sum() * places.shape[-1]).clamp(min=1)
 
@@ -194,7 +194,7 @@ BEGINNINGS = {"other sets": other_sets, "without labels": without_labels}
 def beginning(
     plan: CrossvalRun, own: Sequence[Recording], policy: SplitPolicy, kind: str, folder: Path
 ) -> Path:
-    """Return a checkpoint to begin from, made unless it is there."""
+    """Return the checkpoint to start from; train it if it is missing."""
     if not (folder / "model.json").exists():
         BEGINNINGS[kind](plan, recordings_of_all(plan, own, policy), folder)
     return folder

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Let every Python of an environment over a sourced ROS 2 load the libraries of our messages.
+"""Make the libraries of our messages loadable in an environment over a sourced ROS 2.
 
-The set-up copies this module into such an environment, where it runs at each start. ROS loads the
-libraries of a message package by bare name, so their folder must be on the loader's search path
-before the process starts: the process is begun anew with it. (The ROS wheels do the same.)
+The set-up copies this module into such an environment, where it runs at every Python start. ROS
+loads message libraries by bare name, so their folder must be on the loader's search path when the
+process starts. The module restarts the process with that path. (The ROS wheels do the same.)
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import os
 import sys
 
 SEARCH_PATH = "LD_LIBRARY_PATH"
-GUARD = "_WHISPERSIGN_LIBRARY_PATH"  # set in the process begun anew: never twice
+GUARD = "_WHISPERSIGN_LIBRARY_PATH"  # set in the restarted process, which must not restart again
 
 
 def begin_anew() -> None:
-    """Replace this process by one whose loader searches ``lib`` of this environment too."""
+    """Restart this process with ``lib`` of this environment on the loader's search path."""
     library = os.path.join(sys.prefix, "lib")
     searched = [path for path in os.environ.get(SEARCH_PATH, "").split(os.pathsep) if path]
     if library not in searched and os.environ.get(GUARD) != library:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measure cameras end to end: what camera_node costs, and how many words the whole graph gets.
+"""Measure cameras end to end: cost of camera_node, and recognition by the whole graph.
 
     sensor_figures.py cost VIDEO            # camera_node: pictures a second, latency, CPU
     sensor_figures.py words FOLDER MODEL    # videos with labels.csv, through the pipeline
     sensor_figures.py hands FOLDER BAGS     # rendered videos, and bags of `--sensor ideal`
 
-The first plays a video in real time, then as fast as it goes; where a machine has other work to do,
-the CPU time of a picture is what can be compared. The second prints the glosses of each video and
-the word error rate over all. The third tells how many hands are found, and how far off.
+``cost`` plays a video in real time and then as fast as possible; on a busy machine only the CPU
+time per picture is comparable. ``words`` prints the glosses of each video and the overall word
+error rate. ``hands`` reports how many hands are detected, and their error.
 """
 
 import argparse
@@ -35,10 +35,10 @@ from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.graph.monitor import MONITOR, monitored
 from whispersign_ros.graph.process_usage import Usage
 
-EDGE = 5.0  # pixels: a hand nearer to the edge of the picture is not counted
-NEAR = 40.0  # pixels: a detection whose mean error is below this is of that hand
-BOUND = 600.0  # seconds after which a process hangs
-ON_ITS_WAY = 0.4  # seconds in which the last messages arrive
+EDGE = 5.0  # pixels: hands closer to the picture's edge do not count
+NEAR = 40.0  # pixels: a detection with a smaller mean error matches this hand
+BOUND = 600.0  # seconds after which a process counts as hanging
+ON_ITS_WAY = 0.4  # seconds to wait for the last messages
 WAYS: dict[str, dict[str, Any]] = {
     "in real time": {},
     "every picture": {"every_frame": True},
@@ -47,7 +47,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def main() -> int:
-    """Measure what the command line asks for."""
+    """Run the measurement that the command line selects."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("what", choices=("cost", "words", "hands"))
     parser.add_argument("source", type=Path, metavar="VIDEO|FOLDER")
@@ -64,13 +64,13 @@ def main() -> int:
 
 
 def cost(video: Path, way: dict[str, Any]) -> str:
-    """Play a video through camera_node in one of ``WAYS`` and return what it cost, in words."""
+    """Play a video through camera_node in one of ``WAYS``; return the cost in words."""
     arrivals: list[tuple[float, float]] = []  # seconds: of the host, since capture
     cpu: list[float] = []
 
     def took(children: Children, message: HandFrame) -> None:
         if not children.running("camera_node"):
-            return  # its CPU time cannot be read any more
+            return  # the process has ended and its CPU time is gone
         age = time.time() - message.header.stamp.sec - message.header.stamp.nanosec / 1e9
         arrivals.append((time.monotonic(), age))
         cpu.append(Usage.of(children.pids).processor["camera_node"])
@@ -91,7 +91,7 @@ def cost(video: Path, way: dict[str, Any]) -> str:
 
 
 def words(folder: Path, model: str) -> str:
-    """Play a folder of labelled videos through the pipeline and return the word error rate."""
+    """Play a folder of labelled videos through the pipeline; return the word error rate."""
     clips, _ = find_clips(folder, Labelling())
     rows, _ = find_labels([clip.path for clip in clips], None)
     errors = GlossErrors()
@@ -110,7 +110,7 @@ def words(folder: Path, model: str) -> str:
 
 
 def hands(folder: Path, bags: Path) -> str:
-    """Look for hands in rendered videos and compare them with the truth, frame by frame."""
+    """Detect hands in rendered videos and compare them with the ground truth, frame by frame."""
     camera, offs, sides, expected = Camera(), [], [], 0
     options = CameraOptions(
         field_of_view=math.degrees(2 * math.atan2(camera.width / 2, camera.focal))
@@ -142,7 +142,7 @@ def hands(folder: Path, bags: Path) -> str:
 def _run(
     executable: str, parameters: dict[str, Any], topic: str, heard: Callable[[Children, Any], None]
 ) -> None:
-    """Run an executable until it ends, and pass on what it publishes on a topic."""
+    """Run an executable until it ends, and pass on its messages on a topic."""
     with monitored() as monitor:
         children = monitor.children
         monitor.subscribe(topic, lambda message: heard(children, message))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Write config/sros2/whispersign.policy.xml: what every node may do, from the nodes themselves.
+"""Generate config/sros2/whispersign.policy.xml: permissions of every node, read from the nodes.
 
 sros2_policy.py                  # all nodes in the root namespace, enclaves /whispersign/NODE
 sros2_policy.py robot1 > FILE    # those of a robot in a namespace, enclaves /robot1/NODE
@@ -13,29 +13,29 @@ from xml.etree import ElementTree
 from endpoints import ROOT, Endpoints, all_endpoints
 
 FILE = ROOT / "config" / "sros2" / "whispersign.policy.xml"
-VERSION = "0.2.0"  # of the schema in sros2
+VERSION = "0.2.0"  # schema version in sros2
 NOTE = " Written by tools/sros2_policy.py; docs/explanation/security.md says how to use it. "
-OPERATOR = "operator"  # the enclave of those who look and steer: ros2 topic, param, lifecycle ...
-# What nodes use only with certain parameters, or only while somebody looks.
+OPERATOR = "operator"  # enclave of operators: ros2 topic, param, lifecycle ...
+# Topics that nodes use only with certain parameters, or only while they have subscribers.
 FURTHER_INPUT = {
     "annotation_node": ("/image", "/image/compressed", "/hands/image"),
     "camera_node": ("/image", "/image/compressed", "/camera_info"),
     "visualization_node": ("/hands/raw", "/hands/filtered", "/gloss", "/gloss_partial"),
 }
-PIPELINE = (  # the nodes that run in the process `pipeline`, and so in its enclave
+PIPELINE = (  # nodes that share the process and enclave of `pipeline`
     *("pipeline", "camera_node", "leap_node", "replay_node", "synthetic_node"),
     *("smoothing_node", "preprocessing_node", "recognition_node"),
 )
-CLOCK = "/clock"  # with use_sim_time
-PLAYED_CLOCK = ("replay_node",)  # which may also publish it
+CLOCK = "/clock"  # needed by use_sim_time
+PLAYED_CLOCK = ("replay_node",)  # nodes that may also publish it
 
 
 def policy(found: Mapping[str, Endpoints], namespace: str = "") -> str:
     """Return the policy as XML.
 
     Args:
-        found: what each node does in the root namespace.
-        namespace: in which the nodes will run, without slashes; "" for the root.
+        found: each node's endpoints in the root namespace.
+        namespace: namespace of the nodes without slashes; "" for the root.
     """
     root = ElementTree.Element("policy", version=VERSION)
     root.append(ElementTree.Comment(NOTE))
@@ -63,7 +63,7 @@ def _node(profile: ElementTree.Element, name: str, points: Endpoints) -> None:
 def _operator(
     enclaves: ElementTree.Element, base: str, namespace: str, found: Iterable[Endpoints]
 ) -> None:
-    """Let an operator hear every topic and use every service and action, and publish nothing."""
+    """Let an operator subscribe to all topics and use all services and actions, not publish."""
     heard: set[str] = set()
     services: set[str] = set()
     actions: set[str] = set()
@@ -91,7 +91,7 @@ def _profile(profiles: ElementTree.Element, namespace: str, node: str) -> Elemen
 def _rules(
     profile: ElementTree.Element, kind: str, one: str, may: str, names: Iterable[str]
 ) -> None:
-    """Allow some names; those below the root move with the namespace, global ones stay."""
+    """Allow some names; names below the root move into the namespace, global ones stay."""
     every = sorted(set(names))
     if every:
         rules = ElementTree.SubElement(profile, kind, {may: "ALLOW"})
@@ -105,7 +105,7 @@ def _expression(name: str) -> str:
 
 
 def main() -> int:
-    """Write the file, or print the policy of a namespace."""
+    """Write the file, or print the policy for a namespace."""
     found = all_endpoints()
     if len(sys.argv) > 1:
         print(policy(found, sys.argv[1].strip("/")), end="")

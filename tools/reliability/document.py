@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Put generated lines between two markers of a document; what is around them is by hand."""
+"""Replace generated lines between two markers of a document; the text around them is manual."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +9,22 @@ from whispersign_model.recordings.atomic import replace_file
 
 
 def write_between(path: Path, name: str, lines: Sequence[str]) -> None:
-    """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
+    """Replace the lines between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
 
     Raises:
-        WhisperSignError: the document cannot be read or has no such markers.
+        WhisperSignError: the document cannot be read or lacks the markers.
     """
     before, _, after = _parts(path, name)
     replace_file(path, "\n".join([before, *lines, "", after]).encode())
 
 
 def lines_between(path: Path, name: str) -> list[str]:
-    """Return what stands there now; raises as ``write_between`` does."""
+    """Return the lines between the markers; raises as ``write_between`` does."""
     return _parts(path, name)[1].splitlines()
 
 
 def _parts(path: Path, name: str) -> tuple[str, str, str]:
-    """Split a document: up to the first marker and with it, between, from the second one on."""
+    """Split a document: through the first marker, between, and from the second marker on."""
     try:
         text = path.read_text()
     except OSError as error:

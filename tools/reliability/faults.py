@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Break things around the live graph, and see that it gets over each: ``make faults``.
+"""Inject faults into the live graph and check that it recovers from each: ``make faults``.
 
-``python -m reliability.faults [WORD...]`` plays the scenarios whose names contain
-one of the words.
+``python -m reliability.faults [WORD...]`` runs the scenarios whose names contain a word.
 """
 
 import argparse
@@ -28,7 +27,7 @@ EXIT_BROKEN = 1
 
 @dataclass(frozen=True)
 class Row:
-    """A scenario and what came of it; ``broken`` says which promise was not kept."""
+    """A scenario and its outcome; ``broken`` names the broken promise."""
 
     scenario: Scenario
     outcome: Outcome | None
@@ -36,7 +35,7 @@ class Row:
 
 
 def play(words: Sequence[str]) -> Iterator[Row]:
-    """Play the scenarios whose names contain one of the words; all, where none is given."""
+    """Run the scenarios whose names contain one of the words; without words, run all."""
     takes = choose_takes(DEMO_MODEL)
     with TemporaryDirectory(prefix="whispersign-") as folder:
         model = Path(folder) / "model"
@@ -67,8 +66,8 @@ def table(rows: Sequence[Row], before: Sequence[str] = ()) -> list[str]:
     """Return the rows as Markdown.
 
     Args:
-        rows: what was played.
-        before: a table of before; rows of it that were not played again stay.
+        rows: the scenarios that ran.
+        before: an earlier table; its rows stay unless their scenario ran again.
     """
     lines = [
         "| fault | promised | what happened | recognised again | lost |",
@@ -92,7 +91,7 @@ def line(row: Row) -> str:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Play scenarios; return 0 where every row is as promised, else 1."""
+    """Run scenarios; return 0 if every promise holds, else 1."""
     parser = argparse.ArgumentParser(prog="faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", help="only scenarios with one of these in their names")
     parser.add_argument(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A made-up person before a sensor at 60 Hz, whose stream can be corrupted in any way."""
+"""A synthetic signer at 60 Hz whose stream can be corrupted in any way."""
 
 import threading
 import time
@@ -24,23 +24,23 @@ from whispersign_ros.graph.monitor import TimedGloss
 from whispersign_ros.node import qos
 
 RATE = 60.0  # frames a second
-SEED = 5  # a signer whom the bundled network understands
-TAKES = 6  # different ones, played in turn
-SURE = 0.8  # confidence of a gloss that is read the same whatever the moment of its frames
-# Without hands before each take, and after it: longer than any endpoint waits, so that nothing of a
-# sign that was broken off runs into the next.
+SEED = 5  # a signer that the bundled network recognises
+TAKES = 6  # number of different takes, played in turn
+SURE = 0.8  # minimum confidence, at which a gloss does not depend on the exact frame times
+# Nanoseconds without hands before and after each take: longer than any endpoint timeout, so that no
+# part of an interrupted sign joins the next one.
 LEAD = TAIL = 6 * NANOSECONDS // 10
 
 Spoil = Callable[[HandFrame], Iterable[HandFrame]]
 
 
 def choose_takes(model: Path, rate: float = RATE, count: int = TAKES) -> list[Recording]:
-    """Return takes of one sign each, from before the hands come to after they have gone.
+    """Return takes of one sign each, with a margin before the hands enter and after they leave.
 
-    Each is one that the network recognises for sure when nothing goes wrong.
+    The network recognises each one with high confidence when nothing goes wrong.
 
     Raises:
-        WhisperSignError: the network understands too few.
+        WhisperSignError: the network recognises too few.
     """
     metadata = read_metadata(model)
     backend = load_backend(model, "cpu", 1)
@@ -65,29 +65,29 @@ def choose_takes(model: Path, rate: float = RATE, count: int = TAKES) -> list[Re
 
 
 def _trimmed(take: Recording) -> Recording:
-    """Leave out what comes long before the hands, and long after them."""
+    """Remove all but a margin before and after the hands."""
     tracked = take.stamps[take.confidence.any(axis=1)]
     return take.between(int(tracked[0]) - LEAD, int(tracked[-1]) + TAIL)
 
 
 def as_it_is(frame: HandFrame) -> Iterable[HandFrame]:
-    """Leave a frame as the sensor gave it."""
+    """Pass a frame on unchanged."""
     return [frame]
 
 
 class Feed:
-    """Plays takes one after another in one stream on ``hands/raw``, in a thread of its own.
+    """Plays takes as one continuous stream on ``hands/raw``, from its own thread.
 
     Attributes:
-        signed: the signs that were made to their end, with the stamps of their frames.
-        sign: the one that is being made; None between signs.
-        sent: frames so far.
-        corrupt: what becomes of each frame; may be set at any time. A sensor gives ``[frame]``.
+        signed: completed signs, with the stamps of their frames.
+        sign: the current sign; None between signs.
+        sent: number of frames so far.
+        corrupt: maps a frame to the frames to send; settable at any time. ``[frame]`` is healthy.
 
     Args:
         node: owns the publisher.
-        takes: of one sign each.
-        clock: the time in nanoseconds that frames are stamped with.
+        takes: one sign each.
+        clock: returns the time in nanoseconds with which frames are stamped.
     """
 
     def __init__(self, node: Node, takes: Sequence[Recording], clock: Callable[[], int]) -> None:
@@ -106,20 +106,20 @@ class Feed:
         self._thread.start()
 
     def resume(self) -> None:
-        """Send frames (again), from the beginning of a sign."""
+        """Start or resume sending, from the start of a sign."""
         self._again.set()
         self._run.set()
 
     def pause(self) -> None:
-        """Send nothing, as a sensor that hangs."""
+        """Send nothing, like a sensor that hangs."""
         self._run.clear()
 
     def sign_anew(self) -> None:
-        """Begin the next sign at once, whatever is being made."""
+        """Interrupt the current sign and start the next one."""
         self._again.set()
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stop.set()
         self._run.set()
         self._thread.join()
@@ -144,7 +144,7 @@ class Feed:
     def _frames(
         self, take: Recording, begin: float, shift: int
     ) -> Iterator[tuple[int, TimedGloss | None]]:
-        """Yield a take's frames when their time has come, until another is to begin."""
+        """Yield a take's frames in real time, until the next take must start."""
         segment = take.segments[0]
         sign = TimedGloss(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
         for index, stamp in enumerate(take.stamps.tolist()):

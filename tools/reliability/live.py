@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The live graph as processes with a synthetic signer as its source, to inject faults into."""
+"""The live graph as processes with a synthetic signer as its source, for fault injection."""
 
 import signal
 import time
@@ -21,9 +21,9 @@ from whispersign_ros.graph.monitor import (
 )
 from whispersign_ros.node.entry_points import GRAPH
 
-DRAIN_TIME = 5.0  # seconds in which the queues become empty
-NEAR = NANOSECONDS // 2  # by which a gloss may begin before or end after its sign
-# What each node logs when it is ready.
+DRAIN_TIME = 5.0  # seconds until the queues are empty
+NEAR = NANOSECONDS // 2  # tolerance between the times of a sign and its gloss
+# Log message of each node when it is ready.
 READY = {
     "recognition_node": "recognising",
     "preprocessing_node": "preprocessing for",
@@ -34,21 +34,21 @@ READY = {
 
 
 class BrokenError(Exception):
-    """A promise that was not kept; the message says which."""
+    """A promise was broken; the message says which."""
 
 
 class LiveGraph:
     """Nodes as child processes, with their monitor and a feed as their source.
 
     Attributes:
-        monitor, children, feed: its parts; ``feed`` is None where one of the nodes is the source.
-        until, spin: those of the monitor.
-        offset: nanoseconds by which the stamps of frames are ahead of the host's clock.
+        monitor, children, feed: its parts; ``feed`` is None if a node is the source.
+        until, spin: methods of the monitor.
+        offset: nanoseconds by which frame stamps lead the host's clock.
 
     Args:
         monitor: starts the nodes.
-        nodes: executables and their parameters, in the order of starting.
-        takes: what the feed plays; none where one of the nodes is the source.
+        nodes: executables and their parameters, in start order.
+        takes: recordings for the feed; empty if a node is the source.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LiveGraph:
             self.start(executable)
 
     def now(self) -> int:
-        """Return the time that frames are stamped with, nanoseconds."""
+        """Return the time for frame stamps, nanoseconds."""
         return time.time_ns() + self.offset
 
     def start(self, executable: str) -> None:
@@ -86,7 +86,7 @@ class LiveGraph:
         self.until(lambda: self.monitor.finals, "the first gloss", START_LIMIT)
 
     def source(self) -> Feed:
-        """Return the feed, of a graph that has one."""
+        """Return the feed; fails if the graph has none."""
         assert self.feed is not None
         return self.feed
 
@@ -96,7 +96,7 @@ class LiveGraph:
         self.until(lambda: text in log(executable), f"the start of {executable}", limit)
 
     def receives(self, executable: str) -> None:
-        """Wait until a node reports further input, or its first since it was restarted."""
+        """Wait until a node reports more input, or its first input since a restart."""
         begin, before = time.monotonic(), self._report(executable).received
 
         def received() -> bool:
@@ -109,7 +109,7 @@ class LiveGraph:
         return self.monitor.reports.get(executable, Report())
 
     def mid_sign(self) -> TimedGloss:
-        """Wait for the middle of a sign, so that a fault occurs while every node works."""
+        """Wait for the middle of a sign, so that the fault occurs while every node is busy."""
         feed = self.source()
 
         def half() -> bool:
@@ -121,12 +121,12 @@ class LiveGraph:
         return sign if sign is not None else self.mid_sign()
 
     def again(self) -> float:
-        """Begin another sign, and return the seconds until a sign begun since is recognised.
+        """Start another sign; return the seconds until a sign started since then is recognised.
 
-        A partial gloss counts: it is what a stop acts upon.
+        A partial gloss counts, because a stop acts on it.
 
         Raises:
-            GraphTimeoutError: none is.
+            GraphTimeoutError: no such sign is recognised.
         """
         feed = self.source()
         before, made = self.now(), len(feed.signed)
@@ -139,17 +139,17 @@ class LiveGraph:
         return self.until(one, "a gloss after recovery")
 
     def recognised(self, sign: TimedGloss | None, finals_only: bool = False) -> bool:
-        """Tell whether the graph has published a gloss for a sign."""
+        """Return whether the graph has published a gloss for a sign."""
         glosses = [*self.monitor.finals, *(() if finals_only else self.monitor.partials)]
         return sign is not None and any(_same(sign, each) for each in glosses)
 
     def unrecognised(self, since: float) -> list[TimedGloss]:
-        """Return the signs made since then (``time.monotonic()``) without a final gloss."""
+        """Return the signs since a time (``time.monotonic()``) that have no final gloss."""
         made = [sign for sign in self.source().signed if sign.arrival >= since]
         return [sign for sign in made if not self.recognised(sign, finals_only=True)]
 
     def kill(self, executable: str) -> None:
-        """Kill a node, as the kernel does when memory is short."""
+        """Kill a node, as the kernel does when memory runs out."""
         self.children.end(executable, signal.SIGKILL)
 
     @contextmanager
@@ -162,7 +162,7 @@ class LiveGraph:
             self.children.send(executable, signal.SIGCONT)
 
     def recover(self) -> None:
-        """Repair the graph after a scenario that failed."""
+        """Restore the graph after a failed scenario."""
         feed = self.source()
         feed.corrupt = as_it_is
         for executable in self._nodes:
@@ -173,12 +173,12 @@ class LiveGraph:
         self.spin(DRAIN_TIME)
 
     def drops(self) -> dict[str, dict[str, int]]:
-        """Return the losses that the nodes report so far, by node and cause."""
+        """Return the losses reported so far, by node and cause."""
         return {node: report.drops for node, report in self.monitor.reports.items()}
 
 
 def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
-    """Return the graph's nodes with their parameters, ``command_node`` among them."""
+    """Return the graph's nodes with their parameters, including ``command_node``."""
     with_model = {name: {"model": str(model), **everywhere} for name in GRAPH}
     return {**with_model, "command_node": dict(everywhere)}
 
@@ -187,7 +187,7 @@ def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
 def live_graph(
     nodes: Mapping[str, Mapping[str, Any]], takes: Sequence[Recording] = ()
 ) -> Iterator[LiveGraph]:
-    """Yield a graph of its own, which ends with the block; arguments as in ``LiveGraph``."""
+    """Yield an isolated graph that ends with the block; arguments as for ``LiveGraph``."""
     with monitored() as monitor:
         graph = LiveGraph(monitor, nodes, takes)
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A process that publishes texts on the topic of hands."""
+"""A process that publishes the wrong message type on the topic of hands."""
 
 import time
 
@@ -12,7 +12,7 @@ PERIOD = 0.02  # seconds
 
 
 def main() -> None:
-    """Publish until the process is ended."""
+    """Publish until the process ends."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     publisher = Node("mistyped").create_publisher(String, "hands/raw", 10)
     while True:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nodes that die, are held up, or lose their model."""
+"""Scenarios in which nodes die, stall, or lose their model."""
 
 import shutil
 import time
@@ -12,15 +12,15 @@ from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.entry_points import GRAPH, RESPAWN_DELAY
 
 HELD_UP = 3.0  # seconds
-OVERFLOW = 12.0  # seconds; more than all queues hold
+OVERFLOW = 12.0  # seconds; longer than all queues can cover
 STALLED = "reliability.stalled"
 
-# Who hears a node: frames go through a node again once its listener reports so.
+# Downstream node: its report shows that frames pass through a node again.
 LISTENERS = {"smoothing_node": "preprocessing_node", "preprocessing_node": "recognition_node"}
 
 
 def scenarios(model: Path) -> list[Scenario]:
-    """Return those of a graph whose nodes have read the network from ``model``."""
+    """Return the scenarios for a graph whose nodes loaded the network from ``model``."""
     return [
         *(
             Scenario(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scenario is, what comes of it, and how a fault of a running graph is judged."""
+"""Scenarios, their outcomes, and the recovery check for a fault in a running graph."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,19 +9,19 @@ from reliability.live import BrokenError, LiveGraph
 from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_ros.graph.monitor import GraphTimeoutError, TimedGloss
 
-WITHIN = 2.0  # seconds after recovery in which a sign must be recognised
-LAST_GLOSSES = 5.0  # seconds that the final glosses may take after that
+WITHIN = 2.0  # seconds after recovery within which a sign must be recognised
+LAST_GLOSSES = 5.0  # further seconds allowed for the final glosses
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fault.
+    """The outcome of a fault.
 
     Attributes:
-        happened: what the graph did, in words.
-        again: seconds from recovery to the first gloss of a sign begun then; None where that is
-            not asked.
-        lost: what was lost, in words.
+        happened: the graph's reaction, in words.
+        again: seconds from recovery to the first gloss of a sign started since; None if not
+            measured.
+        lost: the losses, in words.
     """
 
     happened: str
@@ -35,9 +35,9 @@ class Scenario:
 
     Attributes:
         name: the fault, in words.
-        promise: what is promised, in words.
-        play: does it on the running graph, or on one of its own; raises ``BrokenError`` where a
-            promise is not kept.
+        promise: the promise, in words.
+        play: runs the scenario on the running graph or its own; raises ``BrokenError`` if a promise
+            is broken.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Scenario:
 
 
 def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) -> Outcome:
-    """Let a fault meet a graph in the middle of a sign, and see that it recognises again.
+    """Cause a fault in the middle of a sign, and check that the graph recognises signs again.
 
     Args:
-        graph: that works well.
-        fault: brings the fault about and returns once its cause is over, with what happened.
-        all_kept: signs made meanwhile must be recognised too.
+        graph: a healthy graph.
+        fault: causes the fault, returns when its cause is over, and says what happened.
+        all_kept: signs made during the fault must be recognised too.
 
     Raises:
-        BrokenError: a sign made before or after is lost, or it takes too long.
+        BrokenError: a sign before or after the fault is lost, or recovery takes too long.
     """
     since = time.monotonic()
     graph.mid_sign()
@@ -78,7 +78,7 @@ def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) 
 
 
 def wait_for_finals(graph: LiveGraph, since: float) -> None:
-    """Wait until a sign begun since then has its final gloss, or for ``LAST_GLOSSES``."""
+    """Wait until a sign started since then has a final gloss, or for ``LAST_GLOSSES``."""
 
     def one() -> bool:
         begun = [sign for sign in graph.source().signed if began(sign) > since]
@@ -87,21 +87,21 @@ def wait_for_finals(graph: LiveGraph, since: float) -> None:
     try:
         graph.until(one, "final glosses", LAST_GLOSSES)
     except GraphTimeoutError:
-        return  # the caller counts the missing ones
+        return  # the caller counts the missing glosses
 
 
 def began(sign: TimedGloss) -> float:
-    """Return when a sign of the feed began, ``time.monotonic()``; its ``arrival`` is its end."""
+    """Return the start of a feed's sign, ``time.monotonic()``; ``arrival`` is its end."""
     return sign.arrival - (sign.end - sign.start) / 1e9
 
 
 def of(lost: int, made: int) -> str:
-    """Say how many signs were lost."""
+    """Describe how many signs were lost."""
     return f"{lost} of {made} signs made meanwhile" if made else "the sign being made"
 
 
 def new_drops(graph: LiveGraph, before: dict[str, dict[str, int]], node: str, cause: str) -> int:
-    """Return how much more of something a node has lost than before."""
+    """Return the increase of a node's loss counter."""
     now = graph.drops().get(node, {}).get(cause, 0)
     return now - before.get(node, {}).get(cause, 0)
 
@@ -110,8 +110,8 @@ def right_share(signed: Sequence[TimedGloss], recognised: Sequence[TimedGloss]) 
     """Return the gloss accuracy: 1 - (substitutions + deletions + insertions) / signs.
 
     Args:
-        signed: at least one.
-        recognised: final glosses of the same time.
+        signed: at least one sign.
+        recognised: final glosses from the same time.
     """
     reference = [sign.gloss for sign in sorted(signed, key=lambda sign: sign.start)]
     hypothesis = [sign.gloss for sign in sorted(recognised, key=lambda sign: sign.start)]

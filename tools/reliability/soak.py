@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A long run of the live graph at 120 frames a second: losses, memory and glosses to the end.
+"""Soak test: run the live graph at 120 Hz; check losses, memory growth and accuracy.
 
 ``python -m reliability.soak --minutes 30``, or ``make soak``.
 """
@@ -27,20 +27,20 @@ from whispersign_ros.node.entry_points import GRAPH
 EXIT_BROKEN = 1
 SOURCE = "synthetic_node"
 RATE = 120.0  # frames a second
-SEED = 5  # a signer whom the bundled network recognises: the soak does not test recognition
-WARM_UP = 0.1  # share of the time in which caches and the heap grow
-WINDOW = 300.0  # seconds of signing compared at either end; at most half the time
+SEED = 5  # a signer that the bundled network recognises: the soak does not test recognition
+WARM_UP = 0.1  # share of the run in which caches and the heap grow
+WINDOW = 300.0  # seconds of signing compared at the start and end; at most half the run
 SAMPLE_PERIOD = 5.0  # seconds between two samples of the processes
 PROGRESS_PERIOD = 60.0  # seconds between two progress lines
 DRAIN_TIME = 6.0  # seconds after the last frame in which glosses and diagnostics may arrive
-STREAM = ("frames_", "steps_", "joints_", "utterances_")  # prefixes of the causes of losses
+STREAM = ("frames_", "steps_", "joints_", "utterances_")  # prefixes of the loss counters
 MAX_GROWTH = 5.0  # MB
-MAX_DECAY = 0.05  # by which the accuracy may be lower at the end
+MAX_DECAY = 0.05  # by which the accuracy may drop at the end
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The usage of the processes at one moment, seconds after the signing began."""
+    """Usage of the processes at one time, in seconds since the signing began."""
 
     at: float
     usage: Usage
@@ -48,22 +48,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a soak has measured.
+    """Results of a soak test.
 
     Attributes:
-        minutes: of signing.
+        minutes: duration of the signing.
         frames: received by smoothing_node.
-        missed: frames and steps that were sent and did not arrive, or arrived too late, by node
-            and cause.
-        growth_mb: resident memory of the last tenth of the time over that of the tenth after
-            the warm-up, by node; medians.
-        resident_mb: in the end, by node.
-        cpu_percent: of one core, by node, after the warm-up.
-        right_first, right_last: share of right glosses in the first and last ``window`` seconds.
-        signs: signed in all.
-        last_gloss: seconds from the end of the last sign that was recognised to the last frame.
-        load: mean number of processes that ran or waited for a core, on this machine.
-        cores: of this machine.
+        missed: frames and steps lost or late, by node and cause.
+        growth_mb: increase in resident memory by node: median of the last tenth of the run minus
+            that of the tenth after the warm-up.
+        resident_mb: resident memory at the end, by node.
+        cpu_percent: share of one core by node, after the warm-up.
+        right_first, right_last: gloss accuracy in the first and last ``window`` seconds.
+        signs: number of signs.
+        last_gloss: seconds from the end of the last recognised sign to the last frame.
+        load: mean number of processes that ran or waited for a core on this machine.
+        cores: number of cores of this machine.
     """
 
     minutes: float
@@ -82,7 +81,7 @@ class Figures:
 
     @property
     def broken(self) -> list[str]:
-        """Which promises were not kept, a line each."""
+        """The broken promises, one line each."""
         lines = [
             f"{node} missed {causes}"
             for node, causes in self.missed.items()
@@ -99,14 +98,14 @@ class Figures:
 
 
 def soak(minutes: float, model: Path) -> Figures:
-    """Run the whole graph on the synthetic signer, and measure it.
+    """Run and measure the whole graph with the synthetic signer.
 
     Args:
-        minutes: of signing.
+        minutes: duration of the signing.
         model: checkpoint or exported network.
 
     Raises:
-        WhisperSignError: a node has ended.
+        WhisperSignError: a node ended.
     """
     with monitored() as monitor:
         for executable in GRAPH:
@@ -148,7 +147,7 @@ def _progress(monitor: GraphMonitor, samples: Sequence[Sample]) -> str:
 def figures(
     monitor: GraphMonitor, samples: Sequence[Sample], loads: Sequence[float], minutes: float
 ) -> Figures:
-    """Turn what was seen into figures.
+    """Compute the figures of a run.
 
     Raises:
         WhisperSignError: nothing was signed.
@@ -188,7 +187,7 @@ def figures(
 
 
 def _missed(monitor: GraphMonitor, node: str) -> dict[str, int]:
-    """Return what a node has lost of the stream; a service that nobody offers is none of it."""
+    """Return a node's stream losses; calls to a missing service do not count."""
     drops = monitor.reports[node].drops.items()
     return {cause: count for cause, count in drops if count and cause.startswith(STREAM)}
 
@@ -198,7 +197,7 @@ def _middle(sign: TimedGloss) -> float:
 
 
 def _growth(samples: Sequence[Sample], node: str) -> float:
-    """Megabytes by which a node's median of the last tenth exceeds that of the second tenth."""
+    """Return a node's memory growth in MB: median of the last tenth minus that of the second."""
     tenth = max(1, len(samples) // 10)
     early, late = samples[tenth : 2 * tenth], samples[-tenth:]
     before, after = (
@@ -240,7 +239,7 @@ def table(figures: Figures) -> list[str]:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the soak; return 0 where every promise was kept, else 1, or 2 for what cannot be used."""
+    """Run the soak; return 0 if every promise holds, 1 if not, 2 for unusable arguments."""
     parser = argparse.ArgumentParser(prog="soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30.0, help="default: 30")
     parser.add_argument("--model", type=Path, default=DEMO_MODEL, metavar="CKPT")

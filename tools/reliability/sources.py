@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sources that die or loop, clocks that jump, full disks, starved pipelines: a graph for each."""
+"""Scenarios with their own graph: failing sources, clock jumps, full disks, starved pipelines."""
 
 import resource
 import threading
@@ -26,18 +26,18 @@ from whispersign_ros.graph.monitor import START_LIMIT
 from whispersign_ros.node.entry_points import GRAPH
 
 CLOCK_PERIOD = 0.02  # seconds between two messages on /clock
-ROUNDS = 3  # of a looped bag
-STARVING, SHARE, SLICE = 8.0, 0.25, 0.2  # seconds; share of the time; seconds from slice to slice
-FULL = 32768  # bytes that a file may have on a full disk
+ROUNDS = 3  # times a bag is played
+STARVING, SHARE, SLICE = 8.0, 0.25, 0.2  # seconds; share of CPU time; seconds a slice
+FULL = 32768  # maximum file size in bytes on the simulated full disk
 
 
 def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Scenario]:
-    """Return those that start a graph of their own.
+    """Return the scenarios that start their own graph.
 
     Args:
         model: checkpoint or exported network.
-        takes: what is signed.
-        folder: empty, for bags.
+        takes: the recordings to sign.
+        folder: an empty folder for bags.
     """
     bag = folder / "bags"
     for number, take in enumerate(takes):
@@ -88,7 +88,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
 
 
 def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
-    """Let ``/clock``, and the stamps with it, jump an hour ahead and back."""
+    """Let ``/clock`` and the frame stamps jump an hour ahead and back."""
     with live_graph(nodes(model, use_sim_time=True), takes) as graph:
         ticking = threading.Event()
         node = Node("clock")
@@ -112,7 +112,7 @@ def _tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
 def source_killed(
     others: dict[str, dict[str, Any]], executable: str, parameters: dict[str, Any]
 ) -> Outcome:
-    """Kill a source in the middle of a sign, and start it again as ``respawn`` does."""
+    """Kill a source in the middle of a sign, and restart it as ``respawn`` does."""
     waits: dict[str, Any] = {"wait_timeout": START_LIMIT}
     if others:
         waits["wait_for"] = list(GRAPH)
@@ -120,7 +120,7 @@ def source_killed(
         monitor = graph.monitor
         graph.until(lambda: monitor.finals, "the first gloss", START_LIMIT)
         graph.kill(executable)
-        graph.spin(3.0)  # what it had sent comes out
+        graph.spin(3.0)  # until the frames it had sent are processed
         monitor.annotated.clear()
         monitor.finals.clear()
         graph.start(executable)
@@ -133,7 +133,7 @@ def source_killed(
 
 
 def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
-    """Play bags in a loop with their own stamps, which step back at every round."""
+    """Play bags in a loop with their own stamps, which step back each round."""
     waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
     player = replay | waits | {"restamp": False}
     with live_graph(nodes(model) | {"replay_node": player}) as graph:
@@ -149,7 +149,7 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
 
 
 def starved(model: Path, replay: dict[str, Any]) -> Outcome:
-    """Give ``pipeline`` a quarter of the time for a while."""
+    """Give ``pipeline`` a quarter of the CPU time for a while."""
     waits = {"wait_timeout": START_LIMIT, "source": "replay"}
     with live_graph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
         monitor = graph.monitor
@@ -178,7 +178,7 @@ def starved(model: Path, replay: dict[str, Any]) -> Outcome:
 
 
 def _session(gloss: str, out: Path) -> dict[str, dict[str, Any]]:
-    """Return the nodes of a session of two takes by a made-up person."""
+    """Return the nodes of a session with two takes by a synthetic signer."""
     session = {"glosses": [gloss], "takes": 2, "signer": "nobody", "out": str(out)}
     timing = {"countdown": 0.5, "rest": 0.0, "exit_at_end": False, "keys": False}
     source = {"prompted": True, "seed": SEED}
@@ -186,7 +186,7 @@ def _session(gloss: str, out: Path) -> dict[str, dict[str, Any]]:
 
 
 class _Screen:
-    """What a session shows."""
+    """Tracks the prompts of a session."""
 
     def __init__(self, graph: LiveGraph) -> None:
         self._graph = graph
@@ -197,13 +197,13 @@ class _Screen:
         self.last = prompt
 
     def until(self, phase: int, done: int, what: str) -> None:
-        """Wait until a phase is shown after so many takes."""
+        """Wait until a phase is shown after a number of takes."""
         shown = (phase, done)
         self._graph.until(lambda: (self.last.phase, self.last.done) == shown, what, START_LIMIT)
 
 
 def recording_killed(gloss: str, out: Path) -> Outcome:
-    """Kill a session in the middle of a take, and start it again with the same words."""
+    """Kill a session in the middle of a take, and restart it with the same arguments."""
     with live_graph(_session(gloss, out)) as graph:
         screen = _Screen(graph)
         screen.until(Prompt.SIGNING, 1, "the second take")
@@ -220,7 +220,7 @@ def recording_killed(gloss: str, out: Path) -> Outcome:
 
 
 def disk_full(gloss: str, out: Path) -> Outcome:
-    """Let files grow no further in the middle of a take, as on a full disk, then again."""
+    """Limit file sizes in the middle of a take, like a full disk, then free the disk."""
     with live_graph(_session(gloss, out)) as graph:
         screen = _Screen(graph)
         go_on = graph.monitor.create_client(Trigger, "annotation_node/pause")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A process that listens to every topic of the graph, reliably, and never reads."""
+"""A process that subscribes reliably to every topic of the graph and never reads."""
 
 import time
 
@@ -19,7 +19,7 @@ TOPICS = (
 
 
 def main() -> None:
-    """Subscribe, say so, and read nothing until the process is ended."""
+    """Subscribe, print that, and read nothing until the process ends."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node("stalled")
     for kind, topic, profile in TOPICS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Streams of frames that no healthy sensor sends, and publishers that do not belong."""
+"""Scenarios with invalid frame streams and unexpected publishers."""
 
 import math
 import time
@@ -18,17 +18,17 @@ from whispersign_ros.conversions.messages import nanoseconds, time_message
 
 MISTYPED = "reliability.mistyped"
 SILENCE = 5.0  # seconds
-STORM = 3.0  # seconds that a corrupted stream lasts
-TIMES = 10  # as many frames in a burst
+STORM = 3.0  # duration of a corrupted stream in seconds
+TIMES = 10  # factor by which a burst multiplies the frames
 HOUR = 3600 * NANOSECONDS
 LATE = NANOSECONDS // 2
-EVERY = 5  # one frame in so many is late
-STEP = NANOSECONDS // 2000  # between the frames of a burst: half a millisecond
-WILD = 60  # one frame in so many comes from the future
+EVERY = 5  # one frame in this many is late
+STEP = NANOSECONDS // 2000  # half a millisecond between the frames of a burst
+WILD = 60  # one frame in this many comes from the future
 
 
 def scenarios() -> list[Scenario]:
-    """Return those of a graph with a feed."""
+    """Return the scenarios for a graph with a feed."""
     return [
         Scenario(
             f"the sensor falls silent for {SILENCE:g} s",
@@ -119,13 +119,13 @@ def _not_finite(frame: HandFrame) -> list[HandFrame]:
 
 def _burst(frame: HandFrame) -> Iterator[HandFrame]:
     first = nanoseconds(frame.header.stamp)
-    for place in range(TIMES):  # sent before the next is asked for
+    for place in range(TIMES):  # sent before the next frame is requested
         frame.header.stamp = time_message(first + place * STEP)
         yield frame
 
 
 def _moved(every: int, by: int) -> Spoil:
-    """Move the stamp of one frame in ``every``."""
+    """Shift the stamp of one frame in ``every``."""
     numbers = count(1)
 
     def corrupt(frame: HandFrame) -> list[HandFrame]:
@@ -137,7 +137,7 @@ def _moved(every: int, by: int) -> Spoil:
 
 
 def jump_stamps(graph: LiveGraph) -> Outcome:
-    """Let the stamps of all frames jump an hour ahead, later an hour back."""
+    """Let all stamps jump an hour ahead, and later an hour back."""
 
     def fault(by: int) -> str:
         graph.offset += by

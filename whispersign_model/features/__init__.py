@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Features: the one path from sensor frames to what the network reads, offline and live."""
+"""Features: the one path from sensor frames to the network's input, offline and live."""

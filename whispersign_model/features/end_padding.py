@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""How a clip ends for the network: with a moment in which no hand is seen.
+"""End padding: frames without hands that close a clip.
 
-A network that must locate a sign in time needs something to hold on to. Without it, CTC
-settles on a little probability everywhere and a blank in all the likeliest paths.
+A network that must locate a sign in time needs a clear boundary. Without it, CTC settles on a small
+probability everywhere, and all likely paths are blank.
 """
 
 import numpy as np
 
 from whispersign_model.arrays import Floats
 
-END_PADDING = 8  # frames without a hand, two patches; 0.13 s at 60 Hz
+END_PADDING = 8  # two patches of frames without hands; 0.13 s at 60 Hz
 
 
 def with_end_padding(frames: Floats) -> Floats:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Normalisation: frames in metres to what the network reads, free of hand size and place."""
+"""Normalisation: frames in metres to network input, independent of hand size and place."""
 
 import math
 from collections.abc import Iterable
@@ -23,17 +23,17 @@ from whispersign_model.skeleton import (
     WRIST,
 )
 
-HORIZON = 10.0  # seconds of hand-frames that the running hand length remembers
-ABSENCE = 0.5  # seconds without any hand after which the next one is an entry
-MOTION_SCALE = 1 / 3  # hand lengths a second that count as much as a hand length, see "motion"
-SMALLEST_SCALE = 0.1  # of a feature's spread over all joints: no joint is magnified beyond that
+HORIZON = 10.0  # memory of the running hand length in seconds of hand-frames
+ABSENCE = 0.5  # seconds without hands after which the next hand counts as entering
+MOTION_SCALE = 1 / 3  # hand lengths per second with the weight of one hand length, see "motion"
+SMALLEST_SCALE = 0.1  # share of a feature's spread over all joints: lower limit of a joint's scale
 
 
 class HandLength:
-    """The running mean length from wrist to middle knuckle, both hands together.
+    """Running mean of the distance from wrist to middle knuckle, over both hands.
 
-    Up to ``HORIZON`` of tracked hand-frames it is their plain mean, later an exponential one with
-    that horizon. Hands without a length do not count, so frames lost in between change nothing.
+    For the first ``HORIZON`` of tracked hand-frames it is the plain mean, later an exponential mean
+    with that horizon. Hands without a length do not count, so lost frames change nothing.
     """
 
     def __init__(self, rate: float) -> None:
@@ -49,7 +49,7 @@ class HandLength:
         """Return the mean ``(N,)`` after each frame, 0 while no length is known.
 
         Args:
-            lengths: ``(N, 2)``, 0 = the hand gives none.
+            lengths: ``(N, 2)``, 0 = the hand has no length.
         """
         sums, counts = lengths.sum(axis=1), np.count_nonzero(lengths, axis=1)
         totals = self._count + counts.cumsum()
@@ -68,9 +68,9 @@ class HandLength:
 
 
 class Origin:
-    """The point that wrists are measured from: where a hand was first seen since none was.
+    """The origin of wrist positions: where a hand entered after a time without hands.
 
-    If both hands enter in the same frame it is the point between their wrists.
+    If both hands enter in the same frame, it is the point between their wrists.
     """
 
     def __init__(self, rate: float) -> None:
@@ -78,8 +78,8 @@ class Origin:
         self.reset()
 
     def reset(self) -> None:
-        """Let the next hand be an entry."""
-        self._idle = self._absence  # frames without any hand, up to the last one
+        """Treat the next hand as entering."""
+        self._idle = self._absence  # frames since a hand was last present
         self._point: Floats = np.zeros((1, 3), dtype=np.float32)
 
     def __call__(self, wrists: Floats, present: Bools) -> Floats:
@@ -103,12 +103,12 @@ class Origin:
 
 
 class Normaliser:
-    """Frames in metres to features in hand lengths, scaled; call after call, in one pass.
+    """Turns frames in metres into scaled features in hand lengths, one pass over any calls.
 
-    Joints: position and velocity relative to their own wrist. Wrist: position relative to the
-    recipe's origin, and velocity as it is. All are divided by the running hand length, then
-    ``(x - offset) / scale`` of the recipe applies. What is not tracked stays 0, and a hand
-    without its wrist is not tracked. Every frame depends on itself and earlier ones only.
+    Joints have position and velocity relative to their own wrist. The wrist has its position
+    relative to the recipe's origin, and its own velocity. All values are divided by the running
+    hand length, then ``(x - offset) / scale`` of the recipe applies. Untracked values stay 0, and a
+    hand without its wrist counts as untracked. A frame depends only on itself and earlier ones.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -120,13 +120,13 @@ class Normaliser:
             self._factor = 1 / _by_hand(np.array(recipe.scale))
 
     def reset(self) -> None:
-        """Let the next frame begin a new stream."""
+        """Start a new stream with the next frame."""
         self._length.reset()
         if self._origin is not None:
             self._origin.reset()
 
     def whole(self, frames: Floats) -> Floats:
-        """Normalise one whole stream ``(T, 42, 7)``, on its own."""
+        """Normalise one whole stream ``(T, 42, 7)`` independently."""
         self.reset()
         features = self(frames)
         self.reset()
@@ -135,12 +135,12 @@ class Normaliser:
     def __call__(
         self, frames: Floats, restarts: Bools | None = None, out: Floats | None = None
     ) -> Floats:
-        """Return ``N`` further frames normalised, ``(N, 42, 7)`` float32.
+        """Return the next ``N`` frames normalised, ``(N, 42, 7)`` float32.
 
         Args:
             frames: ``(N, 42, 7)`` in metres and m/s on consecutive grid steps.
-            restarts: ``(N,)``, True where a new stream begins; None = all of them go on.
-            out: where to write them; None = a new array.
+            restarts: ``(N,)``, True where a new stream begins; None continues the stream.
+            out: array to write the result to; None allocates one.
         """
         features = np.empty(frames.shape, dtype=np.float32) if out is None else out
         starts = [] if restarts is None else np.flatnonzero(restarts).tolist()
@@ -153,7 +153,7 @@ class Normaliser:
         return features
 
     def _advance(self, frames: Floats, features: Floats) -> None:
-        """Normalise further frames of one stream, at least one, into ``features``."""
+        """Normalise at least one further frame of one stream into ``features``."""
         hands = planes(frames).reshape(FEATURES, len(frames), len(HANDS), JOINTS_PER_HAND)
         tracked = hands[CONFIDENCE] > 0
         tracked &= tracked[..., WRIST, None]
@@ -184,19 +184,19 @@ def _by_hand(values: Doubles) -> Floats:
 
 
 def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
-    """Return the recipe with offset and scale of every joint and feature in these examples.
+    """Return the recipe with offset and scale of every joint and feature, fitted to examples.
 
     ``standard``: mean and standard deviation; ``minmax``: middle and half of the range, so that
-    features lie in [-1, 1]. Only tracked joints count. A scale is at least a tenth of the
-    feature's over all joints, and joints that are never tracked get that one and offset 0.
-    ``motion``: nothing is fitted; all joints keep one scale, in which movement counts for more.
+    features lie in [-1, 1]. Only tracked joints count. A scale is at least a tenth of the feature's
+    scale over all joints; joints that are never tracked get that scale and offset 0. ``motion``:
+    nothing is fitted; all joints share one scale that gives movement more weight.
 
     Args:
-        recipe: fitted or not; with scaling "none" it comes back as it is.
+        recipe: fitted or not; returned unchanged with scaling "none".
         examples: the training set, ``(T, 42, 7)`` each, in metres.
 
     Raises:
-        RecipeError: NaN or infinity in the examples, or not one tracked hand.
+        RecipeError: the examples contain NaN, infinity or no tracked hand.
     """
     if recipe.scaling == "none":
         return recipe
@@ -233,5 +233,5 @@ def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
 
 
 def _rows(values: Doubles, confidence: float) -> list[list[float]]:
-    """Return ``(42, 6)`` values with that of confidence, rounded to six digits."""
+    """Return ``(42, 6)`` values with that of confidence appended, rounded to six digits."""
     return [[*(float(f"{value:.6g}") for value in row), confidence] for row in values]

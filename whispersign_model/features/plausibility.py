@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plausibility: hands that cannot be hands are treated as not tracked."""
+"""Plausibility: treat anatomically impossible hands as untracked."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from whispersign_model.arrays import Bools, Doubles, Floats, Ints
 from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-COLLAPSED = 1e-4  # metres or image heights; a hand no longer than this is a sensor's filler
+COLLAPSED = 1e-4  # metres or image heights; a shorter hand is a sensor's filler
 
-GIANT = 1.0  # metres or image heights; no hand is longer, but a sensor's wild guess may be
+GIANT = 1.0  # metres or image heights; a longer hand is a sensor's error
 
 Stamps = Ints
 
 
 def keep_hands(positions: Floats, confidence: Floats, kept: Bools) -> tuple[Floats, Floats]:
-    """Return positions and confidence with every joint of the other hands untracked.
+    """Return positions and confidence, with all joints of the hands not kept untracked.
 
     Args:
         positions: ``(n, 42, 3)``.
         confidence: ``(n, 42)``.
-        kept: ``(n, 2)``, True for hands that stay as they are.
+        kept: ``(n, 2)``, True for hands that stay unchanged.
     """
     if kept.all():
         return positions, confidence
@@ -29,9 +29,9 @@ def keep_hands(positions: Floats, confidence: Floats, kept: Bools) -> tuple[Floa
 
 
 def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floats]:
-    """Untrack hands without a wrist, collapsed and giant ones by wrist and middle knuckle.
+    """Untrack hands without a wrist, and those with an impossible wrist-to-knuckle distance.
 
-    One giant would make all hands after it tiny: the running hand length remembers it.
+    One giant hand would shrink all later ones, because the running hand length remembers it.
 
     Args:
         positions: ``(n, 42, 3)`` finite.
@@ -45,10 +45,10 @@ def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floa
 
 
 class SpeedGate:
-    """Untracks a hand-frame whose wrist left the last accepted one faster than a hand can.
+    """Untracks a hand-frame whose wrist moved faster than possible since the last accepted one.
 
-    Causal and self-healing: the allowed distance grows with time, and after ``max_gap`` without an
-    accepted frame any place is accepted, so a hand found elsewhere is lost for ``max_gap`` at most.
+    Causal and self-healing: the allowed distance grows with time. After ``max_gap`` without an
+    accepted frame any position is accepted, so a hand is lost for at most ``max_gap``.
 
     Args:
         max_speed: sensor units per second; None accepts everything.
@@ -62,13 +62,13 @@ class SpeedGate:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the accepted wrists; the counter ``rejected`` (hand-frames) goes on."""
+        """Forget the accepted wrists; the counter ``rejected`` (hand-frames) continues."""
         self._last: list[tuple[Stamps, Doubles] | None] = [None] * len(HANDS)
 
     def __call__(
         self, stamps: Stamps, positions: Floats, confidence: Floats
     ) -> tuple[Floats, Floats]:
-        """Return positions and confidence of ``n`` further frames, increasing in time.
+        """Return positions and confidence of the next ``n`` frames, in increasing time order.
 
         Args:
             stamps: ``(n,)`` nanoseconds.
@@ -88,7 +88,7 @@ class SpeedGate:
         return keep_hands(positions, confidence, kept)
 
     def _accept(self, hand: int, stamps: Stamps, wrists: Floats) -> Bools:
-        """Return which of one hand's tracked frames are plausible, in order of time."""
+        """Return which of one hand's tracked frames are plausible, in time order."""
         places = wrists.astype(np.float64)
         last = self._last[hand]
         if last is not None:
@@ -109,7 +109,7 @@ class SpeedGate:
         return accepted if last is None else accepted[1:]
 
     def _reaches(self, start: Stamps, origin: Doubles, end: Stamps, place: Doubles) -> Bools:
-        """Tell whether a wrist can get from ``origin (..., 3)`` to ``place`` in that time."""
+        """Return whether a wrist can move from ``origin (..., 3)`` to ``place`` in that time."""
         assert self._max_speed is not None
         elapsed = end - start
         distance = np.sqrt(np.square(place - origin).sum(axis=-1))

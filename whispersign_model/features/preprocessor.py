@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The preprocessor: frames in, features out; the one path that is used offline and live."""
+"""The preprocessor: frames to features; the same path serves offline and live use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from whispersign_model.features.velocity import Differentiator
 from whispersign_model.recordings.recording import Coordinates, Recording, tracked_frames
 from whispersign_model.skeleton import FEATURES, JOINTS
 
-BLOCK = 1024  # frames of a recording processed at once: bounds the memory that a long one takes
+BLOCK = 1024  # frames of a recording processed at once, which bounds memory
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class FeatureBlock:
     """Consecutive frames on the grid.
 
     Attributes:
-        stamps: ``(N,)`` int64, the capture times they stand for, nanoseconds.
+        stamps: ``(N,)`` int64 capture times of the grid points, nanoseconds.
         frames: ``(N, 42, 7)`` float32.
-        restarts: ``(N,)`` True on the first frame of a stream.
+        restarts: ``(N,)``, True on the first frame of a stream.
     """
 
     stamps: Ints
@@ -41,7 +41,7 @@ class FeatureBlock:
 
     @classmethod
     def join(cls, blocks: Sequence[FeatureBlock]) -> FeatureBlock:
-        """Return all frames of some blocks in one; no blocks give an empty one."""
+        """Join the frames of some blocks; no blocks give an empty one."""
         if len(blocks) == 1:
             return blocks[0]
         if not blocks:
@@ -57,13 +57,13 @@ class FeatureBlock:
 class Preprocessor:
     """Turns frames at their own stamps into the features that a recipe describes.
 
-    Frame by frame, in blocks or whole recordings: the same values, to float32 rounding. In order:
-    late and repeated frames are dropped and time jumps begin a new stream; joints that are not
-    finite, incomplete hands and collapsed ones are not tracked; smoothing; the speed gate;
-    resampling; velocity; normalisation.
+    Processing frame by frame, in blocks or whole gives the same values, to float32 rounding. In
+    order: drop late and repeated frames, start a new stream at a clock jump; untrack joints that
+    are not finite, incomplete and collapsed hands; smooth; apply the speed gate; resample; add
+    velocity; normalise.
 
     Attributes:
-        not_finite: joints claimed to be tracked whose position was NaN or infinite, so far.
+        not_finite: joints so far that claimed to be tracked with a NaN or infinite position.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -75,12 +75,12 @@ class Preprocessor:
         self._resampler = Resampler(recipe)
         self._differentiator = Differentiator(recipe.rate)
         self._normaliser = Normaliser(recipe)
-        self._fresh = True  # the next frame on the grid is a stream's first
-        self._smoothing = ""  # the filter already applied to the stream's frames
+        self._fresh = True  # the next grid frame starts a stream
+        self._smoothing = ""  # filter already applied to the stream's frames
 
     @property
     def look_ahead(self) -> float:
-        """Seconds of later frames that a feature waits for at most, as ``Resampler.look_ahead``."""
+        """Maximum seconds of later frames that a feature waits for, as ``Resampler.look_ahead``."""
         return self._resampler.look_ahead
 
     @property
@@ -90,32 +90,32 @@ class Preprocessor:
 
     @property
     def jumps(self) -> int:
-        """Streams begun by a jump in time so far."""
+        """Streams started by a clock jump so far."""
         return self._clock.jumps
 
     @property
     def implausible(self) -> int:
-        """Hand-frames that were faster than a hand can be, so far."""
+        """Hand-frames rejected as too fast so far."""
         return self._gate.rejected
 
     def reset(self) -> None:
-        """Forget the stream and what is pending; the counters go on."""
+        """Forget the stream and pending frames; the counters continue."""
         self._clock.reset()
         self._begin()
 
     def push(
         self, stamp: int, positions: Floats, confidence: Floats, smoothing: str = ""
     ) -> FeatureBlock:
-        """Take one frame and return the features that have become final, often none.
+        """Take one frame and return the features that became final, often none.
 
         Args:
             stamp: capture time, nanoseconds.
             positions: ``(42, 3)`` in the recipe's coordinates; NaN = not tracked.
             confidence: ``(42,)`` in [0, 1], 0 = not tracked.
-            smoothing: the filter that has been applied to them (``HandFrame.smoothing``).
+            smoothing: filter already applied to them (``HandFrame.smoothing``).
 
         Raises:
-            RecipeError: smoothed by another filter than the recipe's.
+            RecipeError: the frame is smoothed by another filter than the recipe's.
         """
         stamps = np.array([stamp], dtype=np.int64)
         return self.push_frames(stamps, positions[None], confidence[None], smoothing)
@@ -123,7 +123,7 @@ class Preprocessor:
     def push_frames(
         self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str = ""
     ) -> FeatureBlock:
-        """Take ``n`` frames in order of arrival, otherwise as ``push``.
+        """Take ``n`` frames in order of arrival, otherwise like ``push``.
 
         Args:
             stamps: ``(n,)`` nanoseconds.
@@ -134,36 +134,36 @@ class Preprocessor:
         return self._normalise(self._process(stamps, positions, confidence, smoothing))
 
     def flush(self) -> FeatureBlock:
-        """Return what is pending; the next frame begins a new stream.
+        """Return the pending features; the next frame begins a new stream.
 
-        To be called at the end of a stream, and live when no frame has come for a while.
+        Call it at the end of a stream, and live when no frame arrives for a while.
         """
         self._clock.reset()
         return self._normalise(self._finish())
 
     def process(self, recording: Recording) -> FeatureBlock:
-        """Return the features of a whole recording, a stream (or several) of its own.
+        """Return the features of a whole recording, independent of the current stream.
 
         Raises:
-            RecipeError: other coordinates or another filter than the recipe's.
+            RecipeError: the recording has other coordinates or another filter than the recipe.
         """
         return self._normalise(self.resample(recording))
 
     def resample(self, recording: Recording) -> FeatureBlock:
         """Return a recording's frames on the grid in metres and m/s, not normalised.
 
-        This is what a processed dataset holds; ``Normaliser`` makes ``process``'s features of it.
+        A processed dataset holds these; ``Normaliser`` turns them into ``process``'s features.
 
         Raises:
-            RecipeError: other coordinates or another filter than the recipe's.
+            RecipeError: the recording has other coordinates or another filter than the recipe.
         """
         return FeatureBlock.join(list(self.resample_blocks(recording)))
 
     def resample_blocks(self, recording: Recording) -> Iterator[FeatureBlock]:
-        """Yield ``resample``'s frames block by block: a recording of any length in little memory.
+        """Yield ``resample``'s frames in blocks, so that memory is bounded for any length.
 
         Raises:
-            RecipeError: other coordinates or another filter than the recipe's.
+            RecipeError: the recording has other coordinates or another filter than the recipe.
         """
         self.recipe.check_source(
             recording.name or "recording", recording.coordinates, recording.smoothing
@@ -188,7 +188,7 @@ class Preprocessor:
     def _process(
         self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str
     ) -> FeatureBlock:
-        """Return the frames in metres that ``n`` frames make final."""
+        """Return the frames in metres that become final with ``n`` more frames."""
         if smoothing != self._smoothing:
             self.recipe.check_source("hands", Coordinates.UNKNOWN, smoothing)
             self._smoothing = smoothing
@@ -204,14 +204,14 @@ class Preprocessor:
         return FeatureBlock.join(blocks)
 
     def _advance(self, stamps: Ints, positions: Floats, confidence: Floats) -> FeatureBlock:
-        """Take frames of one stream, increasing in time."""
+        """Process frames of one stream, increasing in time."""
         if not self._smoothing:
             positions = self._filter.apply(stamps, positions, confidence > 0)
         positions, confidence = self._gate(stamps, positions, confidence)
         return self._differentiate(self._resampler.push(stamps, positions, confidence))
 
     def _finish(self) -> FeatureBlock:
-        """Return what is pending in metres and begin a new stream."""
+        """Return the pending frames in metres and begin a new stream."""
         block = self._differentiate(self._resampler.flush())
         self._begin()
         return block
@@ -224,7 +224,7 @@ class Preprocessor:
         return FeatureBlock(stamps, self._differentiator(positions, confidence), restarts)
 
     def _begin(self) -> None:
-        """Forget the sensor half's stream; the normaliser's ends where a block marks a restart."""
+        """Reset the sensor half; a block's restart marker resets the normaliser."""
         self._filter.reset()
         self._gate.reset()
         self._resampler.reset()

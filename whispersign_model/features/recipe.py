@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The preprocessing recipe: every parameter between a sensor's frames and the network's input."""
+"""The preprocessing recipe: all parameters between sensor frames and network input."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Smoothing(StrictModel):
     """A causal filter of joint positions.
 
     ``one_euro``: Casiez, Roussel, Vogel, "1 Euro Filter", CHI 2012. The cut-off frequency of each
-    coordinate is ``min_cutoff + beta * speed``; ``d_cutoff`` is that of the speed itself.
+    coordinate is ``min_cutoff + beta * speed``; ``d_cutoff`` is the cut-off of the speed.
     ``moving_average``: the mean of the last ``window_size`` frames.
     """
 
@@ -42,7 +42,7 @@ class Smoothing(StrictModel):
 
     @property
     def name(self) -> str:
-        """The filter with the parameters it reads; "" for none. ``HandFrame.smoothing`` has it."""
+        """The filter with the parameters it reads, as in ``HandFrame.smoothing``; "" for none."""
         if self.kind == "one_euro":
             return f"one_euro({self.min_cutoff!r},{self.beta!r},{self.d_cutoff!r})"
         if self.kind == "moving_average":
@@ -51,7 +51,7 @@ class Smoothing(StrictModel):
 
 
 class SensorRecipe(StrictModel):
-    """The half of a recipe that decides what a processed dataset holds, in metres."""
+    """The half of a recipe that determines a processed dataset, in metres."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -66,15 +66,15 @@ class SensorRecipe(StrictModel):
     )
 
     def check_source(self, subject: str, coordinates: Coordinates, smoothing: str) -> None:
-        """Refuse frames that this recipe was not made for.
+        """Refuse frames that do not fit this recipe.
 
         Args:
-            subject: the recording or topic, for the message.
-            coordinates: what its positions are measured in; UNKNOWN passes.
+            subject: name of the recording or topic for the message.
+            coordinates: coordinates of the positions; UNKNOWN is accepted.
             smoothing: the filter already applied, "" for none.
 
         Raises:
-            RecipeError: other coordinates, or smoothed by another filter than the recipe's.
+            RecipeError: the frames have other coordinates or another filter than the recipe.
         """
         if coordinates != Coordinates.UNKNOWN and coordinates.name.lower() != self.coordinates:
             raise RecipeError(
@@ -90,20 +90,20 @@ class SensorRecipe(StrictModel):
             )
 
     def changed(self: Model, **fields: Any) -> Model:
-        """Return a recipe with some fields replaced, validated like a new one.
+        """Return a copy with some fields replaced, validated like a new recipe.
 
         Raises:
-            RecipeError: naming the field and what is allowed.
+            RecipeError: names the field and its allowed values.
         """
         return parse(type(self), {**self.model_dump(), **fields}, "recipe")
 
 
 class Recipe(SensorRecipe):
-    """Everything between a sensor's frames and the network's input.
+    """All parameters between sensor frames and the network's input.
 
-    It travels in the dataset's manifest and in the checkpoint. ``offset`` and ``scale``, one
-    value a feature ``(7,)`` or a joint and feature ``(42, 7)``, come from ``fit_scaling``; while
-    they are None nothing is scaled. Confidence is never scaled: its entries are 0 and 1.
+    The dataset's manifest and the checkpoint contain it. ``offset`` and ``scale``, one value a
+    feature ``(7,)`` or a joint and feature ``(42, 7)``, come from ``fit_scaling``; None disables
+    scaling. Confidence is never scaled: its entries are 0 and 1.
     """
 
     location: Literal["sensor", "entry"] = "entry"
@@ -135,12 +135,12 @@ class Recipe(SensorRecipe):
 
     @property
     def id(self) -> str:
-        """Fingerprint: equal for recipes that give equal features."""
+        """Fingerprint: recipes that give equal features share it."""
         canonical = json.dumps(_effective(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def sensor_half(self) -> SensorRecipe:
-        """What decides a dataset's frames in metres; recipes with equal halves can share one."""
+        """The part that determines a dataset's frames; recipes with equal halves can share one."""
         return SensorRecipe(**{name: getattr(self, name) for name in SensorRecipe.model_fields})
 
     def to_json(self) -> str:
@@ -149,10 +149,10 @@ class Recipe(SensorRecipe):
 
     @classmethod
     def from_json(cls, text: str, subject: str = "recipe") -> Recipe:
-        """Read ``to_json``'s text, or that of a sensor half; ``subject`` names the source.
+        """Parse ``to_json``'s text, or that of a sensor half; ``subject`` names the source.
 
         Raises:
-            RecipeError: not JSON, an unknown field, or a value outside its range.
+            RecipeError: invalid JSON, an unknown field, or a value outside its range.
         """
         try:
             fields = json.loads(text)
@@ -165,7 +165,7 @@ def parse(model: type[Model], fields: object, subject: str) -> Model:
     """Validate a recipe from plain values.
 
     Raises:
-        RecipeError: naming ``subject``, the first field at fault and what is allowed.
+        RecipeError: names ``subject``, the first invalid field and its allowed values.
     """
     try:
         return model.model_validate(fields)
@@ -179,10 +179,10 @@ def parse(model: type[Model], fields: object, subject: str) -> Model:
 
 
 def require_same(subject: str, expected: SensorRecipe, found: SensorRecipe) -> None:
-    """Refuse data or a model made by another recipe; pass sensor halves to compare only those.
+    """Refuse data or a model with a different recipe; sensor halves compare only those.
 
     Raises:
-        RecipeError: naming ``subject``, the first field that differs and both its values.
+        RecipeError: names ``subject``, the first field that differs and both values.
     """
     wanted, given = _effective(expected), _effective(found)
     for field in {**wanted, **given}:
@@ -196,5 +196,5 @@ def require_same(subject: str, expected: SensorRecipe, found: SensorRecipe) -> N
 
 
 def _effective(recipe: SensorRecipe) -> dict[str, Any]:
-    """Return the fields as plain values, without smoothing parameters that its kind ignores."""
+    """Return the fields as plain values, without the smoothing parameters that its kind ignores."""
     return {**recipe.model_dump(mode="json"), "smoothing": recipe.smoothing.name}

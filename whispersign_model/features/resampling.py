@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Resampling: frames at their own stamps to a fixed grid, gap-aware, with a bounded look-ahead."""
+"""Resampling: frames to a fixed time grid, gap-aware, with bounded look-ahead."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,9 +12,9 @@ from whispersign_model.features.recipe import SensorRecipe
 from whispersign_model.skeleton import HANDS, JOINTS, JOINTS_PER_HAND, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-HIT = 1000  # nanoseconds; a grid point this close to a frame takes that frame's values as they are
+HIT = 1000  # nanoseconds; a grid point this close to a frame takes the frame's values
 BOTH = np.arange(len(HANDS))
-STEEPEST = 3.0  # a tangent is at most this many times the gentler of its two neighbouring chords
+STEEPEST = 3.0  # maximum steepness of a tangent relative to its gentler neighbouring chord
 
 Stamps = Ints
 Indices = NDArray[np.intp]
@@ -24,7 +24,7 @@ Resampled = tuple[Stamps, Floats, Floats]
 class Grid:
     """Grid times in nanoseconds after the origin, ``round(k / rate)`` for k = 0, 1, 2 ...
 
-    In whole numbers: a grid of any length does not drift from the rate.
+    Integer arithmetic keeps a grid of any length from drifting off the rate.
     """
 
     def __init__(self, rate: float) -> None:
@@ -39,21 +39,21 @@ class Grid:
         return offsets
 
     def until(self, first: int, limit: int) -> Ints:
-        """Return the grid points from ``first`` on whose time is at most ``limit``."""
+        """Return the grid points from ``first`` to the last one with a time up to ``limit``."""
         points = np.arange(first, limit // self._whole + 1)
         return points[self.offset(points) <= limit]
 
 
 @dataclass(frozen=True)
 class _Knots:
-    """Where each grid point lies between the frames that track a hand; all ``(m, 2)``, by hand.
+    """Tracked frames around each grid point; all arrays ``(m, 2)``, by hand.
 
     Attributes:
         final: no later frame can change the hand there.
         hit: a frame that tracks the hand lies on the grid point.
-        bridged: it lies between two tracked frames no further apart than ``max_gap``.
-        frames: ``(4, m, 2)`` buffer rows of the frame before, the two around, and the one after.
-        before, after: the outer frames are there to take tangents from.
+        bridged: the grid point lies between two tracked frames at most ``max_gap`` apart.
+        frames: ``(4, m, 2)`` buffer rows: frame before, two around, frame after.
+        before, after: the outer frame exists for the tangent.
     """
 
     final: Bools
@@ -65,18 +65,18 @@ class _Knots:
 
 
 class Resampler:
-    """Local cubic interpolation of each hand on the grid of a stream's first stamp.
+    """Local cubic interpolation of each hand on a grid that starts at a stream's first stamp.
 
     A grid point between two frames that track a hand, at most ``max_gap`` apart, lies on a cubic
     Hermite curve through both. The tangent at each end is that of the parabola through the two
-    frames and the next one outward; where that one does not track the hand, or lies more than
-    ``max_gap`` away, it is the chord. Tangents are limited, so that the curve never leaves the
-    chord by more than the chord's length. Everywhere else the hand is absent, except on a frame
-    itself. A joint is tracked at a grid point if both frames around it track the joint.
+    frames and the next one outward. If that frame does not track the hand, or lies more than
+    ``max_gap`` away, the tangent is the chord. Limited tangents keep the curve within one chord
+    length of the chord. Elsewhere the hand is absent, except exactly on a frame. A joint is tracked
+    at a grid point if both frames around it track the joint.
 
-    A grid point is given out when no later frame can change it: for a tracked hand, once the frame
-    after the interval has come; for a hand that just vanished, once it is back or ``max_gap`` has
-    passed; for an absent hand, at once. Only stamps decide, never how frames arrive in calls.
+    A grid point is emitted once no later frame can change it: for a tracked hand, when the frame
+    after the interval arrives; for a hand that just vanished, when it returns or ``max_gap`` has
+    passed; for an absent hand, at once. Only stamps matter, not how calls split the frames.
     """
 
     def __init__(self, recipe: SensorRecipe) -> None:
@@ -86,10 +86,10 @@ class Resampler:
 
     @property
     def look_ahead(self) -> float:
-        """Seconds of later frames that a grid point waits for at most: twice ``max_gap``.
+        """Maximum seconds of later frames that a grid point waits for: twice ``max_gap``.
 
-        Holds while frames come at least every ``max_gap``. At a steady frame period p a grid
-        point waits at most 2 p, and ``max_gap`` + p while a hand is missing.
+        Holds if frames arrive at least every ``max_gap``. At a steady frame period p a grid point
+        waits at most 2 p, and ``max_gap`` + p while a hand is missing.
         """
         return 2 * self._max_gap / NANOSECONDS
 
@@ -99,10 +99,10 @@ class Resampler:
         self._positions: Floats = np.empty((0, JOINTS, 3), dtype=np.float32)
         self._confidence: Floats = np.empty((0, JOINTS), dtype=np.float32)
         self._origin = 0
-        self._next = 0  # the first grid point not yet given out
+        self._next = 0  # first grid point not yet emitted
 
     def push(self, stamps: Stamps, positions: Floats, confidence: Floats) -> Resampled:
-        """Take ``n`` further frames and return the ``m`` grid points that have become final.
+        """Take ``n`` more frames and return the ``m`` grid points that became final.
 
         Args:
             stamps: ``(n,)`` nanoseconds, increasing over all calls.
@@ -113,7 +113,7 @@ class Resampler:
             stamps ``(m,)``, positions ``(m, 42, 3)`` and confidence ``(m, 42)``, 0 where absent.
 
         Raises:
-            ValueError: stamps that do not increase.
+            ValueError: the stamps do not increase.
         """
         if not len(stamps):
             return self._nothing()
@@ -127,7 +127,7 @@ class Resampler:
         return self._give_out(closing=False)
 
     def flush(self) -> Resampled:
-        """Return the remaining grid points up to the last frame's stamp, and forget the stream."""
+        """Return the remaining grid points up to the last frame, and forget the stream."""
         rest = self._give_out(closing=True) if len(self._stamps) else self._nothing()
         self.reset()
         return rest
@@ -136,7 +136,7 @@ class Resampler:
         return self._stamps[:0], self._positions[:0], self._confidence[:0]
 
     def _give_out(self, closing: bool) -> Resampled:
-        """Return the grid points that are final, or all of them, and trim the buffer."""
+        """Return the final grid points, or all of them when closing, and trim the buffer."""
         points = self._grid.until(self._next, int(self._stamps[-1]) + HIT - self._origin)
         if not len(points):
             return self._nothing()
@@ -152,7 +152,8 @@ class Resampler:
         return times[:count], positions, confidence
 
     def _trim(self) -> None:
-        """Drop frames that no further grid point reads: the knots before it and before that."""
+        """Drop frames that no later grid point reads: those over 2 ``max_gap`` before the last
+        read."""
         following = self._origin + int(self._grid.offset(np.array(self._next)))
         at = max(int(np.searchsorted(self._stamps, following + HIT, side="right")) - 1, 0)
         first = int(np.searchsorted(self._stamps, self._stamps[at] - 2 * self._max_gap))
@@ -161,13 +162,15 @@ class Resampler:
         self._confidence = self._confidence[first:]
 
     def _find_knots(self, times: Stamps) -> _Knots:
-        """Find for every grid time ``(m,)`` and hand the tracked frames around it."""
+        """Find the tracked frames around every grid time ``(m,)``, by hand."""
         stamps, count = self._stamps, len(self._stamps)
         tracked = self._confidence[:, WRIST::JOINTS_PER_HAND] > 0
         order = np.arange(count)[:, None]
         until = np.full((count + 1, len(HANDS)), -1)  # last tracked before each row, -1 = none
         np.maximum.accumulate(np.where(tracked, order, -1), out=until[1:])
-        since = np.full((count + 1, len(HANDS)), count)  # first from each row on, count = none
+        since = np.full(
+            (count + 1, len(HANDS)), count
+        )  # first tracked from each row on, count = none
         np.minimum.accumulate(np.where(tracked, order, count)[::-1], out=since[-2::-1])
         at = np.searchsorted(stamps, times + HIT, side="right") - 1
 
@@ -222,20 +225,20 @@ class Resampler:
 
 
 def _bends(points: Floats, span: Floats, outer: Floats) -> Floats:
-    """Return how far the two tangents of each interval, times its span, differ from its chord.
+    """Return, for both tangents of each interval times its span, their deviation from the chord.
 
     Args:
-        points: ``(4, ..., 3)``, of which the interval lies between 1 and 2.
-        span: ``(m, 2)`` its length.
-        outer: ``(2, m, 2, 21)`` length of the intervals 0-1 and 2-3, 0 where there is none.
+        points: ``(4, ..., 3)``; the interval lies between 1 and 2.
+        span: ``(m, 2)`` length of the interval.
+        outer: ``(2, m, 2, 21)`` lengths of the intervals 0-1 and 2-3, 0 = no interval.
 
     Returns:
-        ``(2, ..., 3)``, 0 where there is no outer interval.
+        ``(2, ..., 3)``, 0 without an outer interval.
     """
     chord = points[2] - points[1]
     ratio: Floats = np.divide(span[..., None], np.where(outer > 0, outer, 1), dtype=np.float32)
     outer_chords = points[1::2] - points[::2]
-    neighbour: Floats = outer_chords * ratio[..., None]  # over a time as long as this span
+    neighbour: Floats = outer_chords * ratio[..., None]  # scaled to the length of this span
     weight = (outer > 0) * (ratio / (1 + ratio))
     tangent: Floats = chord + weight[..., None] * (neighbour - chord)
     gentler = np.minimum(_length(neighbour), _length(chord))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Smoothing: causal filters of joint positions on their own stamps, whole or frame by frame."""
+"""Smoothing: causal filters of joint positions at their own stamps, whole or frame by frame."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,18 +17,18 @@ from whispersign_model.recordings.recording import Recording, tracked_frames
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
-MEMORY = 0.1  # seconds; a joint that was not tracked for longer starts afresh
-BLOCK = 1024  # frames filtered at once: bounds the memory that a long recording takes
+MEMORY = 0.1  # seconds; a longer untracked joint restarts its filter
+BLOCK = 1024  # frames filtered at once, which bounds memory for long recordings
 
 
 class Filter(Protocol):
-    """A filter of joints; any split of a stream into calls gives the same values."""
+    """A joint filter; the values do not depend on how calls split a stream."""
 
     def reset(self) -> None:
         """Forget the stream."""
 
     def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
-        """Return ``n`` further frames filtered, 0 where not tracked.
+        """Return the next ``n`` frames filtered, 0 where not tracked.
 
         Args:
             stamps: ``(n,)`` nanoseconds, increasing over all calls.
@@ -50,14 +50,14 @@ class _Unfiltered:
 
 
 class _Ages:
-    """For each joint of each frame: seconds since the joint was last tracked."""
+    """Seconds since each joint was last tracked, by frame and joint."""
 
     def __init__(self) -> None:
         self._last = np.full((1, JOINTS), -np.inf)  # nanoseconds since the stream began
         self._origin: int | None = None
 
     def advance(self, stamps: Ints, tracked: Bools) -> Doubles:
-        """Return ``(n, 42)`` seconds; infinity for a joint that starts afresh."""
+        """Return ``(n, 42)`` seconds; infinity for a joint that restarts."""
         if self._origin is None:
             self._origin = int(stamps[0])
         now = (stamps - self._origin).astype(np.float64)[:, None]
@@ -72,8 +72,8 @@ class _Ages:
 class OneEuroFilter:
     """The 1 Euro filter of each coordinate (Casiez, Roussel, Vogel, CHI 2012, algorithm 1).
 
-    The time step is that between the stamps at which the joint was tracked. A joint's first frame,
-    and its first after more than 0.1 s without one, passes unchanged and starts it afresh.
+    The time step is the difference of the stamps at which the joint was tracked. A joint's first
+    frame passes unchanged and restarts the filter, as does its first after a gap over 0.1 s.
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
@@ -87,14 +87,14 @@ class OneEuroFilter:
         self._speed: Doubles = np.zeros((JOINTS, 3))
 
     def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
-        """Return ``n`` further frames filtered, as ``Filter.apply``."""
+        """Return the next ``n`` frames filtered, as ``Filter.apply``."""
         if not len(stamps):
             return values
         ages = self._ages.advance(stamps, tracked)[..., None]
         afresh = np.isinf(ages)
         follows = tracked[..., None] & ~afresh
         rates = np.where(follows, 1 / ages, 0.0)
-        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # factor of f Hz: r / (r + 1), r = turn f
+        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # weight of f Hz: r / (r + 1), r = turn f
         speed_turns = turns * self._smoothing.d_cutoff
         speed_factors = np.where(afresh, 1.0, speed_turns / (speed_turns + 1)) * tracked[..., None]
         takes = (afresh & tracked[..., None]).astype(np.float64)
@@ -112,7 +112,7 @@ class OneEuroFilter:
 
 
 class MovingAverageFilter:
-    """The mean of a joint over the last frames, those of them that tracked it since it appeared."""
+    """Mean of a joint over those of the last frames that tracked it since it appeared."""
 
     def __init__(self, window_size: int, channels: int = 3) -> None:
         self._window = window_size
@@ -128,7 +128,7 @@ class MovingAverageFilter:
         self._starts = np.zeros((past, JOINTS), dtype=np.int64)
 
     def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
-        """Return ``n`` further frames filtered, as ``Filter.apply``."""
+        """Return the next ``n`` frames filtered, as ``Filter.apply``."""
         if not len(stamps):
             return values
         count, past = len(stamps), self._window - 1
@@ -161,10 +161,10 @@ def make_filter(smoothing: Smoothing) -> Filter:
 
 
 class Smoother:
-    """Filters a stream of frames, or a recording: same values either way.
+    """Filters a stream or a recording, with the same values either way.
 
     Attributes:
-        out_of_order, jumps: late or repeated frames dropped, and jumps in time, so far.
+        out_of_order, jumps: late or repeated frames dropped, and clock jumps, so far.
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
@@ -179,11 +179,11 @@ class Smoother:
 
     @property
     def jumps(self) -> int:
-        """Streams begun by a jump in time so far."""
+        """Streams started by a clock jump so far."""
         return self._clock.jumps
 
     def reset(self) -> None:
-        """Let the next frame begin a new stream; the counters go on."""
+        """Start a new stream with the next frame; the counters continue."""
         self._clock.reset()
 
     def push(self, stamp: int, positions: Floats, confidence: Floats) -> Floats | None:
@@ -195,18 +195,17 @@ class Smoother:
             confidence: ``(42,)``, 0 = not tracked.
 
         Returns:
-            ``(42, 3)`` float32, 0 where not tracked; None for a late or repeated frame, which
-            the stream drops.
+            ``(42, 3)`` float32, 0 where not tracked; None for a dropped late or repeated frame.
         """
         stamps = np.array([stamp], dtype=np.int64)
         smooth = [values for _, values in self._filtered(stamps, positions[None], confidence[None])]
         return smooth[0].reshape(JOINTS, 3) if smooth else None
 
     def smooth(self, recording: Recording) -> Recording:
-        """Filter a whole recording; late and repeated frames are left out.
+        """Filter a whole recording; drop late and repeated frames.
 
         Raises:
-            RecipeError: the recording has been smoothed before.
+            RecipeError: the recording is already smoothed.
         """
         if recording.smoothing and self.smoothing.name:
             raise RecipeError(
@@ -246,10 +245,10 @@ class Smoother:
 
 
 class MovingAverageSmoothing:
-    """Moving average over frames ``(42, 7)`` at 60 Hz, on whole arrays or frame by frame.
+    """Moving average over frames ``(42, 7)`` at 60 Hz, for whole arrays or single frames.
 
-    Position and velocity of a joint are averaged over the last ``window_size`` frames in which it
-    was tracked since it appeared; confidence stays as it is.
+    Averages a joint's position and velocity over the last ``window_size`` frames in which it was
+    tracked since it appeared; leaves confidence unchanged.
     """
 
     def __init__(self, window_size: int = 5) -> None:
@@ -257,7 +256,7 @@ class MovingAverageSmoothing:
         self._count = 0
 
     def reset(self) -> None:
-        """Let the next frame begin a new stream."""
+        """Start a new stream with the next frame."""
         self._filter.reset()
         self._count = 0
 
@@ -266,7 +265,7 @@ class MovingAverageSmoothing:
         return self._advance(frame[None]).reshape(JOINTS, FEATURES)
 
     def smooth(self, frames: Floats) -> Floats:
-        """Smooth a whole array ``(T, 42, 7)``, on its own."""
+        """Smooth a whole array ``(T, 42, 7)`` independently."""
         self.reset()
         smooth = self._advance(frames)
         self.reset()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Streams: which frame comes next, which is dropped and which begins a new stream."""
+"""Streams: decide which frames to keep, which to drop and which start a new stream."""
 
 from enum import Enum
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from whispersign_model.arrays import Ints
 from whispersign_model.timestamps import CLOCK_JUMP_BACK, NANOSECONDS, is_clock_jump
 
-REPEATED = NANOSECONDS // 1000  # 1 ms: a frame closer to the last one is the same one again
+REPEATED = NANOSECONDS // 1000  # 1 ms: a frame closer to the last one repeats it
 
 
 class Admission(Enum):
-    """What becomes of a frame."""
+    """The decision about a frame."""
 
     START = "first of a new stream"
     NEXT = "next of the stream"
@@ -21,14 +21,14 @@ class Admission(Enum):
 
 
 class StreamClock:
-    """Sorts arriving frames by their stamps alone; the same rules hold live and offline.
+    """Classifies arriving frames by their stamps alone, with the same rules live and offline.
 
-    A frame less than 1 ms after the last one, at the same time, or up to 1 s before it is dropped.
-    One further back than 1 s, or more than 5 s ahead, begins a new stream.
+    A frame is dropped if its stamp is less than 1 ms after the last one, equal to it, or up to 1 s
+    before it. A frame more than 1 s before or 5 s after it starts a new stream.
 
     Attributes:
         out_of_order: frames dropped so far.
-        jumps: streams begun by a jump in time so far.
+        jumps: streams started by a clock jump so far.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class StreamClock:
         self._last: int | None = None
 
     def reset(self) -> None:
-        """Let the next frame begin a new stream; the counters go on."""
+        """Start a new stream with the next frame; the counters continue."""
         self._last = None
 
     def admit(self, stamp: int) -> Admission:
-        """Decide on one frame by its stamp in nanoseconds."""
+        """Classify one frame by its stamp in nanoseconds."""
         if self._last is None:
             self._last = stamp
             return Admission.START
@@ -56,7 +56,7 @@ class StreamClock:
         return Admission.NEXT
 
     def split(self, stamps: Ints) -> list[tuple[bool, NDArray[np.intp]]]:
-        """Decide on many frames: runs of admitted rows, each with whether it begins a stream.
+        """Classify many frames; return runs of admitted rows and whether each starts a stream.
 
         Args:
             stamps: ``(n,)`` nanoseconds in order of arrival.

@@ -9,9 +9,9 @@ from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS, POSITION, V
 
 
 class Differentiator:
-    """Backward differences of positions on the grid, call after call.
+    """Backward differences of positions on the grid, continuous over calls.
 
-    A joint that was not tracked one grid step earlier has velocity zero: a hand's first frame.
+    A joint that was untracked one grid step earlier has velocity zero.
 
     Args:
         rate: grid steps per second.
@@ -22,7 +22,7 @@ class Differentiator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the last frame: the next one is a stream's first."""
+        """Forget the last frame; the next one starts a stream."""
         self._positions: Floats = np.zeros((3, JOINTS), dtype=np.float32)
         self._tracked = np.zeros((1, JOINTS), dtype=bool)
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Recordings: hand frames at their own times with gloss segments, and the files they live in."""
+"""Recordings: hand frames with capture times and gloss segments, and their files."""

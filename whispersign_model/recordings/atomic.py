@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders and files that appear whole or not at all, and names that are safe to give them."""
+"""Atomic creation of folders and files, and safe names for them."""
 
 import os
 import re
@@ -11,24 +11,24 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from whispersign_model.errors import WhisperSignError
 
-NAME_LENGTH = 100  # characters; leaves room for suffixes within the 255 bytes of a file name
+NAME_LENGTH = 100  # characters; leaves room for suffixes within a file name's 255 bytes
 
 
 @contextmanager
 def whole_folder(
     out: Path, error: type[WhisperSignError], *, replace: bool = False
 ) -> Iterator[Path]:
-    """Yield an empty folder beside ``out`` that becomes ``out`` when the block ends well.
+    """Yield an empty temporary folder that becomes ``out`` if the block succeeds.
 
-    After any exception, an interruption included, the folder is removed and ``out`` is as before.
+    After any exception, including an interruption, the folder is removed and ``out`` unchanged.
 
     Args:
-        out: the folder to make; its parents are made too.
-        error: the type to raise with for what the file system refuses.
-        replace: put the new folder in the place of an existing one.
+        out: the folder to create, with its parents.
+        error: type of the error raised when the file system refuses.
+        replace: replace an existing folder.
 
     Raises:
-        WhisperSignError: of type ``error``, when ``out`` exists or cannot be written.
+        WhisperSignError: of type ``error``, if ``out`` exists or cannot be written.
     """
     _refuse_existing(out, error, replace)
     made = [parent for parent in out.parents if not parent.exists()]
@@ -60,12 +60,12 @@ def whole_folder(
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a file beside ``path``, with its suffix, that takes its place when the block ends well.
+    """Yield a temporary file with the same suffix that replaces ``path`` if the block succeeds.
 
-    After any exception it is removed, and ``path`` is as before.
+    After any exception it is removed, and ``path`` is unchanged.
 
     Raises:
-        OSError: whatever the file system refuses.
+        OSError: the file system refuses.
     """
     with TemporaryDirectory(prefix=f".{path.name[:40]}.partial-", dir=path.parent) as scratch:
         beside = Path(scratch) / path.name
@@ -76,17 +76,17 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file that appears whole, in the place of an existing one; see ``whole_file``."""
+    """Write or replace a file atomically; see ``whole_file``."""
     with whole_file(path) as beside:
         beside.write_bytes(data)
 
 
 @contextmanager
 def added_files(out: Path, names: Iterable[str], error: type[WhisperSignError]) -> Iterator[Path]:
-    """Yield an empty folder whose entries, named ``names``, move into ``out`` at a good end.
+    """Yield an empty folder whose entries ``names`` move into ``out`` if the block succeeds.
 
     Raises:
-        WhisperSignError: of type ``error``, when ``out`` has such an entry or is not writable.
+        WhisperSignError: of type ``error``, if ``out`` has such an entry or is not writable.
     """
     if not out.is_dir() or not any(out.iterdir()):
         with whole_folder(out, error) as folder:
@@ -112,14 +112,14 @@ def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) ->
 
 
 def safe_name(text: str) -> str:
-    """Turn any text into a file name: letters, digits, ``.``, ``-`` and ``_``."""
+    """Turn any text into a file name of letters, digits, ``.``, ``-`` and ``_``."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:NAME_LENGTH] or "recording"
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """Return ``name``, or ``name-2``, ``name-3``, ... and add it to the names taken.
+    """Return ``name``, or ``name-2``, ``name-3``, ..., and add it to the taken names.
 
-    Names that differ in case only count as equal, since some file systems treat them so.
+    Case does not distinguish names, because some file systems ignore it.
     """
     candidate, number = name, 1
     while candidate.casefold() in taken:
@@ -130,6 +130,6 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
-    """Sort key by which ``take_2`` comes before ``take_10``."""
+    """Sort key that puts ``take_2`` before ``take_10``."""
     parts = re.split(r"(\d+)", str(path))
     return [(int(part) if part.isdecimal() else 0, part) for part in parts]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Frames of a recording of any length, put end to end in memory or in files mapped into it."""
+"""Frame buffer: joins frames of a recording of any length, in memory or in mapped files."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ class Frames(NamedTuple):
     """Consecutive HandFrame messages as arrays.
 
     Attributes:
-        stamps: ``(n,)`` int64 nanoseconds of capture.
+        stamps: ``(n,)`` int64 capture times, nanoseconds.
         positions: ``(n, 42, 3)`` float32, 0 where not tracked.
         confidence: ``(n, 42)`` float32 in [0, 1].
         untrackable: joints that claimed to be tracked without a finite position.
@@ -31,7 +31,7 @@ class Frames(NamedTuple):
 
 
 def join_frames(batches: Sequence[Frames]) -> Frames:
-    """Put batches of frames end to end; none gives zero frames."""
+    """Concatenate batches of frames; no batches give zero frames."""
     empty = Frames(
         np.zeros(0, np.int64),
         np.zeros((0, JOINTS, 3), np.float32),
@@ -48,15 +48,15 @@ def join_frames(batches: Sequence[Frames]) -> Frames:
 
 
 def gather_frames(batches: Iterable[Frames], folder: Path | None) -> Frames:
-    """Put batches of frames end to end.
+    """Concatenate batches of frames.
 
     Args:
         batches: any number of them.
-        folder: for nameless files, 680 bytes a frame, that vanish with the arrays or with the
+        folder: folder for unnamed files, 680 bytes a frame, that are freed with the arrays or the
             process; None keeps the frames in memory.
 
     Raises:
-        OSError: when the disk is full.
+        OSError: the disk is full.
     """
     if folder is None:
         return join_frames(list(batches))

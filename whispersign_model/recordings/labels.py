@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Labels: annotations resolved into segments, and label tables in CSV files beside bags."""
+"""Labels: resolve annotations into segments, and read and write label tables in CSV files."""
 
 import csv
 import io
@@ -13,17 +13,17 @@ from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.timestamps import NANOSECONDS
 
-FOLDER_TABLE = "labels.csv"  # for all bags of the folder it lies in
+FOLDER_TABLE = "labels.csv"  # for all bags in the same folder
 COLUMNS = ("recording", "glosses", "start", "end", "signer", "split", "status")
 KEEP, DISCARD = "keep", "discard"  # in column `status`
-BETWEEN = "|"  # two glosses of one sentence
+BETWEEN = "|"  # separates the glosses of a sentence
 DELIMITERS = ",;\t"
-OVERRUN = 1.0  # seconds that a row may end after its recording; it ends with it then
+OVERRUN = 1.0  # seconds that a row may extend past its recording; it is clipped there
 _FORMAT = "docs/reference/data-formats.md describes the columns"
 
 
 class Annotation(NamedTuple):
-    """One annotation of a span: the glosses signed in it, or that the take is discarded."""
+    """An annotation of a span: the glosses signed in it, or a discarded take."""
 
     start: int  # nanoseconds
     end: int
@@ -34,13 +34,13 @@ class Annotation(NamedTuple):
 def resolve_annotations(
     annotations: Iterable[Annotation],
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
-    """Turn annotations, in the order they were made, into segments.
+    """Turn annotations, in order of creation, into segments.
 
-    The last annotation of a span wins. A discarding one also removes every annotation whose middle
-    it covers.
+    The last annotation of a span wins. A discard also removes every annotation whose middle it
+    covers.
 
     Returns:
-        the segments, and the ``(start, end)`` spans that were discarded, each by start.
+        the segments and the discarded ``(start, end)`` spans, each sorted by start.
     """
     kept: dict[tuple[int, int], Segment] = {}
     discarded: set[tuple[int, int]] = set()
@@ -60,7 +60,7 @@ def resolve_annotations(
 
 
 class LabelRow(NamedTuple):
-    """One line of a table; times in seconds from the recording's first frame, None = all of it."""
+    """One row of a table; times in seconds from the first frame, None = the whole recording."""
 
     where: str  # FILE:LINE
     recording: str
@@ -72,10 +72,10 @@ class LabelRow(NamedTuple):
 
 
 def read_table(path: Path) -> list[LabelRow]:
-    """Read a table of labels: CSV with a header, separated by comma, semicolon or tab.
+    """Read a label table: CSV with a header, separated by comma, semicolon or tab.
 
     Raises:
-        LabelError: naming the file, the line and what is wrong with it.
+        LabelError: names the file, the line and the fault.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -107,10 +107,10 @@ def read_table(path: Path) -> list[LabelRow]:
 
 
 def write_table(path: Path, recordings: Iterable[Recording]) -> None:
-    """Write a table that gives recordings the labels that they have.
+    """Write a table with the labels of recordings.
 
     Raises:
-        OSError: whatever the file system refuses.
+        OSError: the file system refuses.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -180,19 +180,19 @@ def _span(where: str, start: str, end: str, decimal: str) -> tuple[float, float]
 def find_labels(
     bags: Sequence[Path], table: Path | None
 ) -> tuple[dict[Path, list[LabelRow]], list[str]]:
-    """Find the tables of bags: one that is given, ``BAG.csv`` beside a bag, or its folder's.
+    """Find the tables of bags: the given one, ``BAG.csv`` beside a bag, or its folder's.
 
-    The first of these that names a bag speaks of it alone.
+    Only the first of these that names a bag applies to it.
 
     Args:
-        bags: that are converted.
-        table: for all of them, or None.
+        bags: bags to convert.
+        table: a table for all of them, or None.
 
     Returns:
-        the rows of each bag that any table names, and warnings of rows that fit none.
+        the rows of each bag that a table names, and warnings about rows that match none.
 
     Raises:
-        LabelError: a table has a fault, or a name in it fits two bags.
+        LabelError: a table is invalid, or a name matches two bags.
     """
     found: dict[Path, list[LabelRow]] = {}
     warnings: list[str] = []
@@ -219,7 +219,7 @@ def find_labels(
 def _distribute(
     rows: Sequence[LabelRow], bags: Sequence[Path]
 ) -> tuple[dict[Path, list[LabelRow]], list[str]]:
-    """Give each row to the bag it names; and return the names that fit none."""
+    """Assign each row to the bag it names; also return the names that match none."""
     named: dict[Path, list[LabelRow]] = {}
     owners: dict[str, Path | None] = {}
     for row in rows:
@@ -238,22 +238,22 @@ def _distribute(
 
 
 def _stem(bag: Path) -> str:
-    """Return a bag's name, as its recording has it."""
+    """Return a bag's name, as in its recording."""
     return bag.stem if bag.is_file() else bag.resolve().name
 
 
 def _fits(name: str, bag: Path) -> bool:
-    """Tell whether a name, or the end of a path, means a bag; with its suffix or without."""
+    """Return whether a name, or the end of a path, matches a bag, with or without suffix."""
     wanted, path = PurePath(name).parts, bag.resolve()
     ends = ((*path.parent.parts, own) for own in (path.name, _stem(bag)))
     return any(parts[-len(wanted) :] == wanted for parts in ends)
 
 
 def labelled(recording: Recording, rows: Sequence[LabelRow]) -> Recording:
-    """Return a recording with the labels of its rows in the where of its own.
+    """Return a recording with the labels of its rows in place of its own.
 
     Raises:
-        LabelError: naming the line: times beyond the recording or given twice, or two signers.
+        LabelError: names the line with repeated or excessive times, or a second signer.
     """
     if not len(recording):
         return recording
@@ -289,7 +289,7 @@ def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Ann
 
 
 def _one(rows: Sequence[LabelRow], column: str) -> str:
-    """Return the one value that the rows of a recording have in a column."""
+    """Return the single value in a column of a recording's rows."""
     value = ""
     for row in rows:
         word = str(getattr(row, column))

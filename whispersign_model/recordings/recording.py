@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A recording: hand frames at their own capture times, with the glosses signed in them."""
+"""A recording: hand frames with capture times, and the glosses signed in them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
 FARTHEST = 1000.0  # metres or image heights from the sensor; beyond, sums of squares overflow
-BLOCK = 4096  # frames looked at at once, so that arrays mapped from a file stay there
+BLOCK = 4096  # frames read at once, so that mapped arrays stay on disk
 
 
 class Coordinates(IntEnum):
-    """What a frame's positions are measured in; values equal those of ``HandFrame.msg``."""
+    """Coordinates of a frame's positions; values equal those of ``HandFrame.msg``."""
 
     UNKNOWN = 0
     METRIC_SENSOR = 1  # metres, sensor frame
@@ -28,9 +28,9 @@ class Coordinates(IntEnum):
 
 @dataclass(frozen=True)
 class Segment:
-    """One gloss, or the glosses of one sentence in order, signed between two capture times.
+    """One gloss, or a sentence's glosses in order, signed between two capture times.
 
-    Without a gloss, nothing is signed between them.
+    Without a gloss, the span contains no sign.
     """
 
     glosses: tuple[str, ...]
@@ -40,18 +40,18 @@ class Segment:
 
 @dataclass(frozen=True)
 class Recording:
-    """Frames of both hands at their own capture times.
+    """Frames of both hands with capture times.
 
     Attributes:
         stamps: ``(T,)`` int64 capture times in nanoseconds, in order of arrival.
         positions: ``(T, 42, 3)`` float32 metres (see ``coordinates``), 0 where not tracked.
         confidence: ``(T, 42)`` float32 in [0, 1], 0 = not tracked.
-        segments: the labels, in order of their start.
-        discarded: ``(start, end)`` nanoseconds of takes that went wrong; training leaves them out.
-        name: unique within its source; becomes a file name.
-        signer, source, split: who signed, which sensor or collection, "train"/"val"/"test" or "".
-        smoothing: the filter already applied to the positions, "" for none (``Smoothing.name``).
-        untrackable: joints that claimed to be tracked without a finite position, all frames.
+        segments: the labels, sorted by start.
+        discarded: ``(start, end)`` nanoseconds of failed takes; training ignores them.
+        name: unique within its source; used as a file name.
+        signer, source, split: name, sensor or collection, "train"/"val"/"test" or "".
+        smoothing: filter already applied to the positions, "" for none (``Smoothing.name``).
+        untrackable: joints in all frames that claimed to be tracked without a finite position.
         meta: other metadata of the source.
     """
 
@@ -70,10 +70,10 @@ class Recording:
     meta: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse arrays that contradict each other or carry NaN or infinity.
+        """Refuse inconsistent arrays and NaN or infinity.
 
         Raises:
-            RecordingError: naming the recording and the first fault found.
+            RecordingError: names the recording and its first fault.
         """
         if self.stamps.ndim != 1 or self.stamps.dtype != np.int64:
             raise RecordingError(
@@ -107,7 +107,7 @@ class Recording:
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second by the median step of the stamps; 0 where there is none."""
+        """Frames per second by the median step of the stamps; 0 without increasing stamps."""
         steps = len(self) - 1
         rows = np.linspace(0, max(steps - 1, 0), min(steps, BLOCK)).astype(np.intp)
         ahead = self.stamps[rows + 1] - self.stamps[rows] if steps > 0 else rows[:0]
@@ -116,11 +116,11 @@ class Recording:
 
     @property
     def out_of_order(self) -> int:
-        """Frames whose stamp is not after that of the frame that arrived before them."""
+        """Number of frames whose stamp is not later than the previous frame's."""
         return int((np.diff(self.stamps) <= 0).sum())
 
     def between(self, start: int, end: int) -> Recording:
-        """Return the frames with ``start <= stamp <= end`` and the segments wholly inside."""
+        """Return the frames with ``start <= stamp <= end`` and the segments entirely inside."""
         inside = (self.stamps >= start) & (self.stamps <= end)
         first, count = int(inside.argmax()) if len(self) else 0, int(inside.sum())
         together = bool(inside[first : first + count].all())
@@ -137,18 +137,18 @@ class Recording:
 def tracked_frames(
     positions: AnyFloats, confidence: AnyFloats | None = None
 ) -> tuple[Floats, Floats, int]:
-    """Turn raw sensor positions into the form arrays carry: zero position where not tracked.
+    """Convert raw sensor positions to arrays without NaN: zero where not tracked.
 
     Args:
-        positions: ``(T, 42, 3)``; a joint with any coordinate that is NaN, infinite or beyond
-            ``FARTHEST`` is not tracked.
-        confidence: ``(T, 42)``, or None for 1 wherever positions are finite.
+        positions: ``(T, 42, 3)``; a joint with a coordinate that is NaN, infinite or beyond
+            ``FARTHEST`` counts as untracked.
+        confidence: ``(T, 42)``; None means 1 wherever positions are finite.
 
     Returns:
-        positions and confidence as float32 without NaN, and the number of joints that were
-        claimed to be tracked (confidence > 0) but had no such position.
+        positions and confidence as float32 without NaN, and the number of joints that claimed to be
+        tracked (confidence > 0) without such a position.
     """
-    finite: Bools = np.all(np.abs(positions) <= FARTHEST, axis=-1)  # NaN is not
+    finite: Bools = np.all(np.abs(positions) <= FARTHEST, axis=-1)  # False for NaN
     if confidence is None:
         claimed = finite
         confidence = finite.astype(np.float32)

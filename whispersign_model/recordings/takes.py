@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Takes of a recording session: a bag each, which is there whole as soon as it counts."""
+"""Takes of a recording session: one bag each, atomic and on disk once it counts."""
 
 import os
 import shutil
@@ -21,18 +21,18 @@ from whispersign_model.recordings.labels import DISCARD, KEEP
 
 GLOSS, TAKE, SENSOR, STATUS = "gloss", "take", "sensor", "status"  # keys of custom_data
 LOCK = ".session.lock"
-UNFINISHED = ".*_take[0-9]*.partial-*"  # folders that a killed session leaves
+UNFINISHED = ".*_take[0-9]*.partial-*"  # folders left by a killed session
 
 
 @dataclass(frozen=True)
 class Take:
-    """One repetition of a gloss, or of the glosses of a sentence joined by ``|``.
+    """One repetition of a gloss, or of a sentence's glosses joined by ``|``.
 
     Attributes:
-        gloss: what was to be signed.
-        number: counts the repetitions by this signer from 0, discarded ones too.
-        signer: who signed, "" = unknown.
-        kept: False when it went wrong.
+        gloss: the prompted gloss.
+        number: this signer's repetition, from 0, including discarded ones.
+        signer: name, "" = unknown.
+        kept: False for a discarded take.
     """
 
     gloss: str
@@ -42,16 +42,16 @@ class Take:
 
     @property
     def folder(self) -> str:
-        """The name of its bag."""
+        """Name of the take's bag."""
         words = (safe_name(word) for word in (self.gloss, self.signer) if word)
         return f"{'_'.join(words)}_take{self.number}"
 
 
 def find_takes(out: Path) -> list[Take]:
-    """Return the takes whose bags lie in a folder; other bags are none.
+    """Return the takes whose bags are in a folder; ignore other bags.
 
     Raises:
-        BagError: the metadata of a bag there cannot be read.
+        BagError: the metadata of a bag cannot be read.
     """
     takes = []
     for path in sorted(out.glob(f"[!.]*/{METADATA}")):
@@ -65,13 +65,13 @@ def find_takes(out: Path) -> list[Take]:
 
 @contextmanager
 def session_folder(out: Path) -> Iterator[int]:
-    """Hold a folder of takes for one session, and clear away what a killed one left unfinished.
+    """Lock a folder of takes for one session, and remove unfinished takes of a killed one.
 
     Yields:
-        how many unfinished takes were removed.
+        the number of unfinished takes removed.
 
     Raises:
-        BagError: the folder cannot be written, or another session holds it.
+        BagError: the folder cannot be written, or another session has locked it.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -88,14 +88,14 @@ def session_folder(out: Path) -> Iterator[int]:
 
 
 class TakeWriter:
-    """Writes the bag of a take message by message; it appears when it is kept.
+    """Writes a take's bag message by message; the bag appears when it is kept.
 
     Args:
-        out: the folder of takes.
-        take: which one.
+        out: folder of the takes.
+        take: the take to write.
 
     Raises:
-        BagError: the bag cannot be written, or is there already. What was written is gone then.
+        BagError: the bag exists or cannot be written; the written part is lost.
     """
 
     def __init__(self, out: Path, take: Take) -> None:
@@ -105,13 +105,13 @@ class TakeWriter:
         self._clock = 0
         with ExitStack() as stack:
             folder = stack.enter_context(whole_folder(self.path, BagError))
-            folder.rmdir()  # rosbags makes it
+            folder.rmdir()  # rosbags creates it
             stack.enter_context(_synced(folder))
             self._writer = stack.enter_context(_writer(folder))
             self._stack = stack.pop_all()
 
     def write(self, topic: str, message_type: str, data: bytes, time: int) -> None:
-        """Append a message as it came: its CDR bytes, and the time it came at."""
+        """Append a message as received: CDR bytes and arrival time."""
         self._clock = max(time, self._clock)
         try:
             if topic not in self._connections:
@@ -122,30 +122,30 @@ class TakeWriter:
             raise _unwritable(self.path, error) from error
 
     def keep(self, sensor: str) -> None:
-        """Close the bag, which is on the disk from then on.
+        """Close the bag and sync it to the disk.
 
         Args:
-            sensor: the source of the frames.
+            sensor: source of the frames.
         """
         for key, value in _custom_data(self.take, sensor).items():
             self._writer.set_custom_data(key, value)
         self._stack.__exit__(None, None, None)
 
     def drop(self) -> None:
-        """Leave nothing behind."""
-        with suppress(BagError):  # of a full disk, whose last bytes are not wanted any more
+        """Remove everything written."""
+        with suppress(BagError):  # of a full disk; the remaining bytes are discarded anyway
             self._stack.__exit__(_DroppedError, _DroppedError(), None)
 
 
 class _DroppedError(Exception):
-    """Ends a bag that is not to be kept."""
+    """Aborts a bag that is not kept."""
 
 
 def discard_take(out: Path, take: Take, topic: str, message_type: str, data: bytes) -> None:
-    """Append to a kept take's bag the annotation that it went wrong.
+    """Append to a kept take's bag an annotation that discards it.
 
     Raises:
-        BagError: the bag cannot be read or written; it is as before then.
+        BagError: the bag cannot be read or written; it stays unchanged.
     """
     path = out / take.folder
     with ExitStack() as stack:
@@ -156,7 +156,7 @@ def discard_take(out: Path, take: Take, topic: str, message_type: str, data: byt
             reader = stack.enter_context(Reader(path))
         writer = stack.enter_context(_writer(folder))
         metadata = read_metadata(path)
-        assert metadata is not None  # the reader needs one too
+        assert metadata is not None  # the reader needs it too
         for key, value in (metadata.custom | {STATUS: DISCARD}).items():
             writer.set_custom_data(key, value)
         copies = {c.topic: add_connection(writer, c.topic, c.msgtype) for c in reader.connections}
@@ -180,7 +180,7 @@ def _writer(folder: Path) -> Writer:
 
 @contextmanager
 def _synced(folder: Path) -> Iterator[None]:
-    """At a good end, wait until the files of a folder are on the disk."""
+    """Sync the files of a folder to the disk if the block succeeds."""
     yield
     for file in folder.iterdir():
         with file.open("rb") as stream:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Bags: recordings as rosbag2 files, read and written without ROS."""
+"""Bags: read and write recordings as rosbag2 files without ROS."""

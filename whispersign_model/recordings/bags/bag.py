@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Read and write rosbag2 recordings, mcap and sqlite3, without ROS."""
+"""Read and write rosbag2 recordings (mcap and sqlite3) without ROS."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ from whispersign_model.recordings.recording import Coordinates, Recording
 from whispersign_model.timestamps import NANOSECONDS
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble reads too
-SPLIT, SIGNER = "split", "signer"  # keys of the metadata's custom_data
-FRAME_ID = "frame_id"  # key of Recording.meta; travels in the messages, not in custom_data
-DEPTHS = {ros.HAND_FRAME: 10, ros.GLOSS_ANNOTATION: 50}  # of the queues our nodes offer
-BATCH = 1024  # messages turned into arrays at once
+METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble can read
+SPLIT, SIGNER = "split", "signer"  # keys in the metadata's custom_data
+FRAME_ID = "frame_id"  # key of Recording.meta; stored in the messages, not in custom_data
+DEPTHS = {ros.HAND_FRAME: 10, ros.GLOSS_ANNOTATION: 50}  # queue depths of our publishers
+BATCH = 1024  # messages converted to arrays at once
 
 
 def read_bag(
@@ -67,24 +67,23 @@ def read_bag(
     recover: bool = False,
     scratch: Path | None = None,
 ) -> Recording:
-    """Read one recording: a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
+    """Read one recording from a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
 
-    Frames come in order of arrival, each with its time of capture (``header.stamp``). Labels come
-    from topic ``annotation``; signer and split from there or from the ``custom_data`` of the bag's
-    metadata, whose other keys become ``Recording.meta``.
+    Frames keep their order of arrival and capture time (``header.stamp``). Labels come from topic
+    ``annotation``. Signer and split come from there or from ``custom_data`` in the metadata; its
+    other keys become ``Recording.meta``.
 
     Args:
         path: the bag.
-        topic: of the frames; one in any namespace fits, unless one has exactly this name.
-        prefer: without ``topic``, the first of these that holds messages.
-        recover: read a file whose recorder was killed as far as it goes, instead of refusing it.
-        scratch: a folder on a disk with room for the frames, 680 bytes each. They are kept there
-            then, mapped into memory, so that a bag of any length takes no more memory than a
-            short one.
+        topic: topic of the frames; matches in any namespace unless a topic has exactly this name.
+        prefer: without ``topic``, the first of these topics that holds messages.
+        recover: read a file as far as possible if its recorder was killed, instead of refusing it.
+        scratch: folder on a disk with room for the frames, 680 bytes each. They are stored there
+            and memory-mapped, so that memory does not grow with the bag.
 
     Raises:
-        BagError: naming the file or topic that is missing, damaged, cut short or ambiguous, or
-            whose message definition differs from ours.
+        BagError: names the file or topic that is missing, damaged, cut short or ambiguous, or whose
+            message definition differs from ours.
     """
     path = Path(path)
     try:
@@ -122,25 +121,25 @@ def _open(
     copies: Path,
     stack: ExitStack,
 ) -> list[Reader]:
-    """Open the bag as one, or its files in turn."""
+    """Open the bag as a whole, or its files in turn."""
     if metadata and metadata.compressed:
         return [stack.enter_context(Reader(path))]
-    # A folder's reader silently drops the messages of a topic whose QoS its metadata gives
-    # differently from its storage, so ask each storage file itself.
+    # A folder's reader silently drops messages of a topic whose QoS differs between metadata and
+    # storage, so read each storage file directly.
     return [stack.enter_context(Reader(readable_file(file, copies, recover))) for file in files]
 
 
 def _messages(
     path: Path, readers: list[Reader], hands: str, labels: str | None, annotations: list[Any]
 ) -> Iterator[Any]:
-    """Yield the HandFrame objects of all readers; put the annotations into a list."""
+    """Yield the HandFrame objects of all readers; append annotations to the list."""
     store = ros.typestore()
     for reader in readers:
         wanted = [c for c in reader.connections if c.topic in (hands, labels)]
         for connection in wanted:
             check_definition(path, connection)
         if not wanted:
-            continue  # an empty choice would read every topic
+            continue  # an empty selection would read every topic
         with damage_told(path):
             for connection, _, data in _in_order(reader, wanted):
                 message = store.deserialize_cdr(data, connection.msgtype)
@@ -151,10 +150,10 @@ def _messages(
 
 
 def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
-    """Yield messages in order of arrival: by log time, or as written where there is no index.
+    """Yield messages in log-time order, or in file order without an index.
 
-    Without an index (a killed recorder, the preset "fastwrite") rosbags refuses log times that
-    step back, as the threads of a recorder make them.
+    Without an index (killed recorder, preset "fastwrite") rosbags refuses log times that step back,
+    which recorder threads can produce.
     """
     storage = reader.storage
     if isinstance(storage, McapReader) and not storage.chunks:
@@ -193,7 +192,7 @@ def _assemble(
 
 
 def _batches(path: Path, topic: str, messages: Iterator[Any], first: Any) -> Iterator[Frames]:
-    """Yield the first message and those after it as arrays, ``BATCH`` at a time."""
+    """Yield the messages, starting with ``first``, as arrays of up to ``BATCH``."""
     messages = chain([first] if first else [], messages)
     while batch := list(islice(messages, BATCH)):
         for attribute in ("coordinates", "smoothing"):
@@ -227,15 +226,15 @@ def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording
 
 
 class BagWriter:
-    """Write a bag with rosbags; it appears, whole, when the ``with`` block ends well.
+    """Writes a bag with rosbags; it appears complete when the ``with`` block succeeds.
 
-    Topics are ``/hands/raw``, or ``/hands/filtered`` for a recording that was smoothed, and
-    ``/annotation``. A message's log time is its capture time, pushed forward where stamps repeat
-    or step back, so that reading gives the same order. Several recordings may be written one
-    after the other: each starts a new stream (``sequence`` 0), and reading gives them as one.
+    Topics are ``/hands/raw`` (``/hands/filtered`` for a smoothed recording) and ``/annotation``. A
+    message's log time is its capture time, moved forward where stamps repeat or step back, so that
+    reading keeps the order. Several recordings may follow each other: each starts a new stream
+    (``sequence`` 0), and reading joins them.
 
     Raises:
-        BagError: when the bag exists already or cannot be written.
+        BagError: the bag exists already or cannot be written.
     """
 
     def __init__(self, path: Path | str, storage: str = "mcap") -> None:
@@ -246,14 +245,14 @@ class BagWriter:
         self._stack = ExitStack()
         self._writer: Writer
         self._connections: dict[str, Connection] = {}
-        self._clock = -1  # the log time of the last message
+        self._clock = -1  # log time of the last message
 
     def __enter__(self) -> BagWriter:
         with ExitStack() as stack:
             if self._storage == StoragePlugin.SQLITE3:
                 check_sqlite_path(self.path)
             folder = stack.enter_context(whole_folder(self.path, BagError))
-            folder.rmdir()  # rosbags makes it
+            folder.rmdir()  # rosbags creates it
             self._writer = stack.enter_context(
                 Writer(folder, version=METADATA_VERSION, storage_plugin=self._storage)
             )
@@ -267,7 +266,7 @@ class BagWriter:
         """Append a recording: frames in order of arrival, and its labels.
 
         Raises:
-            BagError: when a stamp does not fit a ROS time.
+            BagError: a stamp does not fit a ROS time.
         """
         stamps = recording.stamps
         if len(stamps) and not (
@@ -280,7 +279,7 @@ class BagWriter:
             if value and key != FRAME_ID:
                 self._writer.set_custom_data(key, value)
         frames = self._connection(FILTERED if recording.smoothing else RAW, ros.HAND_FRAME)
-        # Strictly increasing: the running maximum of the stamps, but 1 ns a frame at least.
+        # Strictly increasing: the running maximum of the stamps, at least 1 ns a frame.
         steps = np.arange(len(stamps), dtype=np.int64)
         times = np.maximum.accumulate(np.maximum(stamps, self._clock + 1) - steps) + steps
         entries = [zip(times.tolist(), repeat(frames), ros.write_frames(recording))]
@@ -302,7 +301,7 @@ class BagWriter:
 
 
 def add_connection(writer: Writer, topic: str, message_type: str) -> Connection:
-    """Give a bag a topic, with the definition of its type and the QoS our nodes offer."""
+    """Add a topic to a bag, with its type definition and our publishers' QoS."""
     ours = message_type in (ros.HAND_FRAME, ros.GLOSS_ANNOTATION)
     store = ros.typestore()
     return writer.add_connection(
@@ -317,17 +316,17 @@ def add_connection(writer: Writer, topic: str, message_type: str) -> Connection:
 
 
 def write_bag(path: Path | str, recording: Recording, storage: str = "mcap") -> None:
-    """Write one recording as a bag that appears whole; see ``BagWriter``.
+    """Write one recording as a bag, atomically; see ``BagWriter``.
 
     Raises:
-        BagError: when the bag exists already or cannot be written.
+        BagError: the bag exists already or cannot be written.
     """
     with BagWriter(path, storage) as bag:
         bag.write(recording)
 
 
 def _quality(depth: int) -> Qos:
-    """Return the QoS profile our nodes offer: reliable, volatile, the last ``depth`` messages."""
+    """Return our publishers' QoS profile: reliable, volatile, the last ``depth`` messages."""
     forever = QosTime(9223372036, 854775807)
     return Qos(
         history=QosHistory.KEEP_LAST,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files of a rosbag2: finding bags, and the metadata and storage files of one."""
+"""The files of a rosbag2: find bags, and read their metadata and storage files."""
 
 import glob
 import os
@@ -24,7 +24,7 @@ from whispersign_model.recordings.bags.recovery import (
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
 RECOVER_HINT = "`whispersign convert --recover` takes what is whole"
-# Keeps every scalar the text it is: a signer "007" is no number. In C where libyaml is there.
+# Keeps every scalar as text: a signer "007" is no number. Uses libyaml's C loader if present.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
@@ -35,9 +35,9 @@ class BagMetadata:
 
     Attributes:
         files: names of the storage files, in order.
-        compressed: files or messages are compressed, which the folder's reader undoes.
-        counts: messages of each topic.
-        custom: the ``custom_data`` that its writer gave it.
+        compressed: files or messages are compressed, which only the folder's reader handles.
+        counts: number of messages by topic.
+        custom: the writer's ``custom_data``.
     """
 
     files: tuple[str, ...]
@@ -47,13 +47,13 @@ class BagMetadata:
 
 
 def read_metadata(path: Path) -> BagMetadata | None:
-    """Read the metadata of a bag folder, or of the folder around a storage file it names.
+    """Read the metadata of a bag folder, or of a storage file listed in its folder's metadata.
 
     Returns:
-        None where there is none.
+        None without metadata.
 
     Raises:
-        BagError: when ``metadata.yaml`` is not what rosbag2 writes.
+        BagError: rosbag2 does not write such a ``metadata.yaml``.
     """
     file = (path if path.is_dir() else path.parent) / METADATA
     if not file.is_file():
@@ -69,7 +69,7 @@ def read_metadata(path: Path) -> BagMetadata | None:
 
 
 def _parse(content: dict[str, Any]) -> BagMetadata:
-    custom = content.get("custom_data")  # a mapping, or nothing in one of YAML's ways
+    custom = content.get("custom_data")  # a mapping, or one of YAML's empty values
     return BagMetadata(
         files=tuple(PurePath(name).name for name in content["relative_file_paths"]),
         compressed=content.get("compression_mode", "").lower() in ("file", "message"),
@@ -86,10 +86,10 @@ def _reindex(folder: Path) -> str:
 
 
 def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
-    """Return the storage files of a bag in their order.
+    """Return a bag's storage files in order.
 
     Raises:
-        BagError: when ``path`` is no bag, or lacks a file that its metadata names.
+        BagError: ``path`` is no bag, or lacks a file that its metadata lists.
     """
     if not path.exists():
         raise BagError(path, "does not exist", "check the path")
@@ -120,16 +120,16 @@ _WANTED = "give a folder with metadata.yaml, or a .mcap or .db3 file"
 
 
 def _one_recording(folder: Path, files: list[Path]) -> bool:
-    """Tell whether storage files without metadata are the parts of one recording."""
+    """Return whether storage files without metadata are parts of one recording."""
     name = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
     return len(files) == 1 or all(name.fullmatch(file.stem) for file in files)
 
 
 def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
-    """Return ``file``, or a copy in ``scratch`` that is closed and has its journal applied.
+    """Return ``file``, or a closed copy in ``scratch`` with its journal applied.
 
     Raises:
-        BagError: when the file is empty, or ends in the middle and is not to be recovered.
+        BagError: the file is empty, or truncated without ``recover``.
     """
     if not file.stat().st_size:
         raise BagError(file, "is empty", "record it again")
@@ -154,10 +154,10 @@ _CUT = "ends in the middle: a killed recorder or a cut copy"
 
 
 def check_sqlite_path(path: Path) -> None:
-    """Refuse what rosbags cannot open.
+    """Refuse paths that rosbags cannot open.
 
     Raises:
-        BagError: when the path of a sqlite3 bag holds a character that means something in a URI.
+        BagError: a sqlite3 bag's path contains a character with a meaning in URIs.
     """
     if any(character in str(path) for character in _URI_CHARACTERS):
         raise BagError(
@@ -166,13 +166,13 @@ def check_sqlite_path(path: Path) -> None:
 
 
 def find_bags(paths: Iterable[Path | str]) -> list[Path]:
-    """Find bags: each path is one, or a folder to search through, or a pattern (``*``, ``**``).
+    """Find bags: each path is a bag, a folder to search, or a pattern (``*``, ``**``).
 
     Returns:
-        each bag once, in the order of the paths and natural order of names within each.
+        each bag once, in the order of the paths, and in natural order of names within a path.
 
     Raises:
-        BagError: when one of the paths leads to no bag.
+        BagError: a path leads to no bag.
     """
     found: dict[Path, Path] = {}
     for path in paths:

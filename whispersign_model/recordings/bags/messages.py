@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Our ROS messages without ROS: their definitions, and HandFrame and GlossAnnotation as arrays."""
+"""Our ROS messages without ROS: definitions, and HandFrame and GlossAnnotation as arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -22,16 +22,16 @@ PACKAGE = "whispersign_msgs"
 HAND_FRAME = f"{PACKAGE}/msg/HandFrame"
 GLOSS_ANNOTATION = f"{PACKAGE}/msg/GlossAnnotation"
 KEEP, DISCARD = 0, 1  # GlossAnnotation.status
-DEFAULT_FRAME_ID = "hands"  # header.frame_id where the recording names no other
-SECONDS = range(-(2**31), 2**31)  # what builtin_interfaces/Time can hold
+DEFAULT_FRAME_ID = "hands"  # header.frame_id if the recording has no other
+SECONDS = range(-(2**31), 2**31)  # range of builtin_interfaces/Time
 
 _TEXTS = Path(__file__).parent / "msg"
-_SEPARATOR = "=" * 80 + "\n"  # between the definitions of a message and of those it contains
+_SEPARATOR = "=" * 80 + "\n"  # between a message's definition and those it contains
 
 
 @cache
 def typestore() -> Typestore:
-    """Return the ROS 2 standard types and all of ours; every distribution has the same."""
+    """Return the ROS 2 standard types and ours; all distributions share them."""
     store = get_typestore(Stores.ROS2_HUMBLE)
     types: dict[str, Any] = {}
     for path in sorted(_TEXTS.glob("*.msg")):
@@ -43,28 +43,28 @@ def typestore() -> Typestore:
 
 @cache
 def definition_text(message_type: str) -> str:
-    """Return what a bag carries of one of our types: its text, comments too, and its parts'."""
+    """Return a type's definition as a bag stores it: its text with comments, and nested types."""
     text = (_TEXTS / f"{message_type.rpartition('/')[2]}.msg").read_text(encoding="utf-8")
     _, separator, parts = typestore().generate_msgdef(message_type, 2)[0].partition(_SEPARATOR)
     return text + separator + parts
 
 
-@lru_cache(maxsize=64)  # thousands of bags carry the same few definitions
+@lru_cache(maxsize=64)  # thousands of bags share a few definitions
 def definition_difference(
     message_type: str, definition: MessageDefinition, digest: str
 ) -> str | None:
-    """Compare the definition a bag carries of one of our types with ours.
+    """Compare a bag's definition of one of our types with ours.
 
     Args:
         message_type: one of our types.
-        definition: the bag's; of format NONE where it carries none.
+        definition: the bag's definition; format NONE if the bag has none.
         digest: the bag's type hash (REP 2011), or "".
 
     Returns:
-        None where they agree or the bag has none, else what differs, naming the field.
+        None if they agree or the bag has none, else a description that names the field.
 
     Raises:
-        TypesysError: when the bag's definition cannot be parsed.
+        TypesysError: the bag's definition cannot be parsed.
     """
     if definition.format == MessageDefinitionFormat.NONE:
         same = not digest or digest == typestore().hash_rihs01(message_type)
@@ -98,7 +98,7 @@ def _parse(definition: MessageDefinition, message_type: str) -> Mapping[str, Any
 
 
 def _fields(types: Mapping[str, Any], name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, type) of the primitive fields of a message, contained messages opened."""
+    """Yield (path, type) of a message's primitive fields, including those of nested messages."""
     for field, (node, detail) in types[name][1] if name in types else ():
         if node == Nodetype.NAME:
             yield from _fields(types, detail, f"{prefix}{field}.")
@@ -111,7 +111,7 @@ def _fields(types: Mapping[str, Any], name: str, prefix: str = "") -> Iterator[t
 
 
 def read_frames(messages: Sequence[Any]) -> Frames:
-    """Turn HandFrame objects (at least one) into arrays; the hand flags are honoured."""
+    """Turn at least one HandFrame object into arrays; apply the hand flags."""
     seconds, remainders = (
         np.array([getattr(message.header.stamp, part) for message in messages], dtype=np.int64)
         for part in ("sec", "nanosec")
@@ -135,7 +135,7 @@ _HANDS = {"left": LEFT, "right": RIGHT}
 
 
 def write_frames(recording: Recording) -> Iterator[Any]:
-    """Yield one HandFrame object a frame, ``sequence`` counted from 0."""
+    """Yield one HandFrame object per frame; ``sequence`` starts at 0."""
     types = typestore().types
     frame_type, header_type = types[HAND_FRAME], types["std_msgs/msg/Header"]
     frame_id = recording.meta.get("frame_id", DEFAULT_FRAME_ID)
@@ -167,13 +167,13 @@ def write_frames(recording: Recording) -> Iterator[Any]:
 def read_annotations(
     messages: Sequence[Any], first: int, last: int
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
-    """Turn GlossAnnotation objects, in the order they were given, into segments.
+    """Turn GlossAnnotation objects, in order of publication, into segments.
 
     ``start_time == end_time`` means ``first`` to ``last``, the whole recording.
-    :func:`~whispersign_model.recordings.labels.resolve_annotations` decides which one wins.
+    :func:`~whispersign_model.recordings.labels.resolve_annotations` resolves conflicts.
 
     Returns:
-        the segments, and the ``(start, end)`` spans that were discarded, each by start.
+        the segments and the discarded ``(start, end)`` spans, each sorted by start.
     """
 
     def annotation(message: Any) -> Annotation:
@@ -187,9 +187,9 @@ def read_annotations(
 
 
 def write_annotations(recording: Recording) -> Iterator[Any]:
-    """Yield one GlossAnnotation object a segment and a discarded span."""
+    """Yield one GlossAnnotation object per segment and discarded span."""
     glosses: dict[tuple[int, int], tuple[str, ...]] = {}
-    for segment in recording.segments:  # one span, one annotation: a second would replace it
+    for segment in recording.segments:  # one annotation per span: a second would replace it
         span = segment.start, segment.end
         glosses[span] = glosses.get(span, ()) + segment.glosses
     for (start, end), signed in glosses.items():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Close a bag file that its recorder left open, so that what it holds up to the break is readable.
+"""Close a bag file that its recorder left open, so that its complete content is readable.
 
-A killed ``ros2 bag record`` leaves an mcap file without its end, and perhaps half a record; a
-sqlite3 file may have a journal beside it that still holds the last messages.
+A killed ``ros2 bag record`` leaves an mcap file without its end, perhaps with half a record. A
+sqlite3 file may have a journal beside it that holds the last messages.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from whispersign_model.errors import BagError
 # The mcap format: https://mcap.dev/spec. A record is an opcode, its length and its content.
 MAGIC = b"\x89MCAP0\r\n"
 HEADER, FOOTER, CHUNK, DATA_END = 0x01, 0x02, 0x06, 0x0F
-SUMMARY = frozenset({0x02, 0x0D, 0x0E, 0x0B, DATA_END})  # records that follow the data
+SUMMARY = frozenset({0x02, 0x0D, 0x0E, 0x0B, DATA_END})  # records after the data section
 _RECORD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQI")  # start time, end time, uncompressed size, checksum
 _BLOCK = 1 << 20
@@ -26,10 +26,10 @@ SQLITE_JOURNALS = ("-wal", "-journal")
 
 
 def is_closed_mcap(path: Path) -> bool:
-    """Tell whether an mcap file ends as a closed one does.
+    """Return whether an mcap file ends like a closed one.
 
     Raises:
-        BagError: when it is no mcap file.
+        BagError: the file is no mcap file.
     """
     with path.open("rb") as file:
         start = file.read(len(MAGIC))
@@ -44,10 +44,10 @@ def is_closed_mcap(path: Path) -> bool:
 
 
 def close_mcap(source: Path, target: Path) -> None:
-    """Copy the whole records of an unclosed mcap file, and of its last chunk, and close the copy.
+    """Copy the complete records of an unclosed mcap file and its last chunk; close the copy.
 
     Raises:
-        BagError: when not even the file's first record is whole.
+        BagError: even the first record is incomplete.
     """
     with source.open("rb") as file, target.open("wb") as copy:
         size = source.stat().st_size
@@ -80,7 +80,7 @@ def _copy(file: BinaryIO, copy: BinaryIO, length: int) -> None:
 
 
 def _shortened_chunk(content: bytes) -> bytes:
-    """Return the whole records at the start of a cut chunk as a chunk, or nothing.
+    """Return the complete records of a truncated chunk as a chunk, or b"" without any.
 
     A compressed chunk cannot be read in part.
     """
@@ -102,10 +102,10 @@ def _shortened_chunk(content: bytes) -> bytes:
 
 
 def is_whole_sqlite(path: Path) -> bool:
-    """Tell whether a sqlite3 file is as long as its header says (https://sqlite.org/fileformat).
+    """Return whether a sqlite3 file has its header's length (https://sqlite.org/fileformat).
 
     Raises:
-        BagError: when it is no sqlite3 file.
+        BagError: the file is no sqlite3 file.
     """
     with path.open("rb") as file:
         header = file.read(100)
@@ -118,15 +118,15 @@ def is_whole_sqlite(path: Path) -> bool:
 
 
 def has_journal(path: Path) -> bool:
-    """Tell whether a sqlite3 file has a journal beside it, which must be applied before reading."""
+    """Return whether a sqlite3 file has a journal that must be applied before reading."""
     return any(_journal(path, suffix).exists() for suffix in SQLITE_JOURNALS)
 
 
 def apply_journal(source: Path, target: Path) -> None:
-    """Copy a sqlite3 file with its journal, and let SQLite bring the copy to a consistent state.
+    """Copy a sqlite3 file and its journal; SQLite makes the copy consistent.
 
     Raises:
-        BagError: when SQLite cannot.
+        BagError: SQLite cannot recover it.
     """
     shutil.copyfile(source, target)
     for suffix in SQLITE_JOURNALS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The topics of a bag: which hold the frames and the labels, and whether we can read them."""
+"""The topics of a bag: which ones hold frames and labels, and whether we can read them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ RAW, FILTERED, ANNOTATION = "hands/raw", "hands/filtered", "annotation"  # in an
 
 
 def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str]) -> str:
-    """Choose the one topic of frames: the first wanted that holds messages, or is there at all.
+    """Choose the frames topic: the first wanted one with messages, else the first that exists.
 
-    A topic of exactly this name fits, else those that end in it, in any namespace.
+    An exact name wins; otherwise topics that end in the name match, in any namespace.
 
     Raises:
-        BagError: when there is none, more than one, or its type is another.
+        BagError: no topic matches, several do, or its type differs.
     """
     counts: dict[str, int] = {}
     for connection in connections:
@@ -44,10 +44,10 @@ def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str
 
 
 def choose_annotation(path: Path, connections: list[Connection], hands: str) -> str | None:
-    """Choose the topic of labels: the one in the frames' namespace, or the only one, or None.
+    """Choose the labels topic: the one in the frames' namespace, or the only one, or None.
 
     Raises:
-        BagError: when there are several, none of them beside the frames.
+        BagError: several exist, none of them in the frames' namespace.
     """
     topics = {
         connection.topic
@@ -68,10 +68,10 @@ def choose_annotation(path: Path, connections: list[Connection], hands: str) -> 
 
 
 def check_definition(path: Path, connection: Connection) -> None:
-    """Refuse a topic of our type whose definition in the bag is another than ours.
+    """Refuse a topic of our type whose definition in the bag differs from ours.
 
     Raises:
-        BagError: naming topic and field.
+        BagError: names topic and field.
     """
     with damage_told(path):
         difference = ros.definition_difference(
@@ -87,14 +87,14 @@ def check_definition(path: Path, connection: Connection) -> None:
 
 @contextmanager
 def damage_told(path: Path) -> Iterator[None]:
-    """Turn whatever a reader raises at a damaged file into one line."""
+    """Turn any error of a reader on a damaged file into one line."""
     try:
         yield
     except WhisperSignError:
         raise
     except OSError as error:
         raise BagError(path, f"cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # the parsers raise nearly anything at bytes they do not expect
+    except Exception as error:  # on unexpected bytes the parsers raise nearly any exception
         reason = str(error) or type(error).__name__
         raise BagError(
             path, f"is damaged ({reason.rstrip('.')})", "record or copy it again"
