@@ -152,8 +152,7 @@ class Resampler:
         return times[:count], positions, confidence
 
     def _trim(self) -> None:
-        """Drop frames that no later grid point reads: those over 2 ``max_gap`` before the last
-        read."""
+        """Drop frames that no later grid point reads; keep 2 ``max_gap`` before the last read."""
         following = self._origin + int(self._grid.offset(np.array(self._next)))
         at = max(int(np.searchsorted(self._stamps, following + HIT, side="right")) - 1, 0)
         first = int(np.searchsorted(self._stamps, self._stamps[at] - 2 * self._max_gap))
@@ -168,9 +167,7 @@ class Resampler:
         order = np.arange(count)[:, None]
         until = np.full((count + 1, len(HANDS)), -1)  # last tracked before each row, -1 = none
         np.maximum.accumulate(np.where(tracked, order, -1), out=until[1:])
-        since = np.full(
-            (count + 1, len(HANDS)), count
-        )  # first tracked from each row on, count = none
+        since = np.full((count + 1, len(HANDS)), count)  # first from each row on, count = none
         np.minimum.accumulate(np.where(tracked, order, count)[::-1], out=since[-2::-1])
         at = np.searchsorted(stamps, times + HIT, side="right") - 1
 

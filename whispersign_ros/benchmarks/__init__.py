@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What ``whispersign bench`` measures on the ROS graph."""
+"""ROS graph measurements of ``whispersign bench``."""

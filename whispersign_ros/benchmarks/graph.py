@@ -2,7 +2,7 @@
 """Cost and latency of the live graph: ``whispersign bench --only graph``.
 
 The real nodes process a synthetic signer in real time. A monitor records when results arrive.
-Recognising the same features once more tells which frame caused each result.
+Offline recognition of the same features then shows which frame caused each result.
 """
 
 from collections import defaultdict
@@ -26,8 +26,8 @@ from whispersign_ros.node.assets import DEMO_MODEL
 from whispersign_ros.node.entry_points import GRAPH
 
 RATES = (30, 60, 120)  # frames a second
-ROUNDS = 2 * len(RATES)  # graphs measured
-SEED, SENTENCES, LENGTH = 901, 12, 2  # of a signer unknown to the bundled model; glosses each
+ROUNDS = 2 * len(RATES)  # number of measured graphs
+SEED, SENTENCES, LENGTH = 901, 12, 2  # seed unknown to the bundled model; glosses per sentence
 TAIL = 3.0  # seconds without hands at the end
 MS = 1e6  # nanoseconds
 
@@ -38,26 +38,25 @@ def measure(
     rates: Sequence[int] = RATES,
     sentences: int = SENTENCES,
 ) -> dict[str, Any]:
-    """Measure the graph at frame rates, as four processes and as one.
+    """Measure the graph at several frame rates, as four processes and as one.
 
     Args:
         model: checkpoint or exported network; None for the bundled one.
         done: called after each graph.
         rates: frames a second.
-        sentences: how many the signer signs; about 4 seconds each.
+        sentences: number of sentences; about 4 seconds each.
 
     Returns:
         by rate: ``partial_ms_p50`` and ``partial_ms_p95`` (from the capture of the frame that
         causes a partial result to its arrival), ``final_extra_ms_p50`` and ``_p95`` (the same for
         the frame that completes an endpoint's timeout), ``features_ms_p50`` and ``_p95`` (from
-        capture to the arrival of the features, the part before recognition), ``cpu_percent`` of
-        one core and ``cpu_percent_by_node``, ``rss_mb`` by node, ``frames`` sent and ``lost`` on
-        the way, matched results (``partials``, ``finals``) and ``unmatched`` ones, which no figure
-        includes; ``pipeline``: the same for the graph in one process. A time without results is
-        None.
+        capture to the arrival of the features, before recognition), ``cpu_percent`` of one core and
+        ``cpu_percent_by_node``, ``rss_mb`` by node, ``frames`` sent and ``lost``, matched results
+        (``partials``, ``finals``) and ``unmatched`` ones, which no figure includes; ``pipeline``:
+        the same for the graph in one process. Times are None without results.
 
     Raises:
-        WhisperSignError: the model cannot be used, or a node failed.
+        WhisperSignError: the model is unusable, or a node failed.
     """
     model = model or DEMO_MODEL
     read_metadata(model)
@@ -117,14 +116,14 @@ def _ms(value: float | None) -> str:
 
 
 def _signing(rate: int, sentences: int) -> Recording:
-    """Random sentences before a Leap Motion; the hands leave the view between them."""
+    """Return random sentences before a Leap Motion; the hands leave the view between them."""
     signer = Signer(SEED, sensor=SensorModel.named("leap", float(rate)))
     glosses = np.random.default_rng(SEED).choice(signer.lexicon.glosses, (sentences, LENGTH))
     return signer.sign_sentences(glosses.tolist(), tail=TAIL)
 
 
 def _figures(traced: GraphTrace, model: Path, recording: Recording) -> dict[str, Any]:
-    """Turn a trace into figures."""
+    """Compute the figures of a trace."""
     stamps: dict[ResultKey, list[int]] = defaultdict(list)
     expected = 0
     for result in recognize_again(traced, model):
@@ -159,7 +158,7 @@ def _key(result: Result) -> ResultKey:
 
 
 def _lost(traced: GraphTrace, sent: int) -> int:
-    """Count frames that did not reach preprocessing, and steps that did not reach recognition."""
+    """Count frames that did not reach preprocessing and steps that did not reach recognition."""
     sequences = [sequence for sequence, *_ in traced.features]
     lasts = [last for last, after in pairwise([*sequences, 0]) if after <= last]
     frames = sent - traced.received.get("preprocessing_node", 0)
@@ -168,7 +167,7 @@ def _lost(traced: GraphTrace, sent: int) -> int:
 
 
 def quantiles(name: str, values: Sequence[float]) -> dict[str, float | None]:
-    """Return the median and the 95th percentile under their names; None without values."""
+    """Return the median and the 95th percentile under their keys; None without values."""
     return {
         f"{name}_ms_p{percent}": round(float(np.percentile(values, percent)), 1) if values else None
         for percent in (50, 95)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Latency of a stop sign: ``whispersign bench --only stop``.
 
-Synthetic signers alternate GO and STOP before the real nodes, ``command_node`` among them. A
-monitor takes the robot's place and records when the stop messages arrive.
+Synthetic signers alternate GO and STOP before the real nodes, including ``command_node``. A monitor
+in place of the robot records when the stop messages arrive.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,14 +30,14 @@ from whispersign_ros.graph.monitor import MONITOR, GraphMonitor
 from whispersign_ros.node.assets import DEMO_MODEL
 from whispersign_ros.node.entry_points import GRAPH
 
-ROUNDS = 1  # graphs measured
+ROUNDS = 1  # number of measured graphs
 RATE = 60  # frames a second
-SIGNERS = (901, 902, 903)  # unknown to the bundled model
-STOPS = 10  # per signer; every other one ends a sentence of two signs
+SIGNERS = (901, 902, 903)  # seeds unknown to the bundled model
+STOPS = 10  # per signer; every second one ends a sentence of two signs
 GO, STOP = "GO", "STOP"
-CONFIDENCE = 0.3  # of the stop entry, as in config/commands.yaml
+CONFIDENCE = 0.3  # of the stop entry in config/commands.yaml
 LATE = 250  # milliseconds after the sign's end
-STOP_WINDOW = 3 * NANOSECONDS  # after a sign's end; a later message is not its stop
+STOP_WINDOW = 3 * NANOSECONDS  # after a sign's end; a later message belongs to another sign
 COMMANDS = f"""\
 stop:
   gloss: {STOP}
@@ -51,19 +51,19 @@ commands:
       type: geometry_msgs/msg/Twist
       message: {{linear: {{x: 0.2}}}}
 """
-# Generous limits: a busy machine is measured too, and does not stop the robot by its delays.
+# Generous limits: delays on a busy machine are measured and do not stop the robot.
 TIMEOUTS = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
 
-Span = tuple[int, int]  # from the beginning of a sign to its end, nanoseconds
+Span = tuple[int, int]  # start and end of a sign, nanoseconds
 Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognised at, message arrival
 
 
 class _StopRecorder:
-    """Records stop messages and stop signs.
+    """Records stop messages and annotated stop signs.
 
     Attributes:
-        stops: arrivals of stop messages, nanoseconds.
-        signs: annotated stop signs, in the time of the frames.
+        stops: arrival times of stop messages, nanoseconds.
+        signs: annotated stop signs, in frame time.
     """
 
     def __init__(self) -> None:
@@ -90,25 +90,25 @@ def measure(
     signers: Sequence[int] = SIGNERS,
     stops: int = STOPS,
 ) -> dict[str, Any]:
-    """Measure the delay of stop messages, with the graph as five processes at 60 frames a second.
+    """Measure the delay of stop messages at 60 Hz, with the graph as five processes.
 
     Args:
         model: checkpoint or exported network that knows GO and STOP; None for the bundled one.
-        done: called at the end.
+        done: called after the measurement.
         signers: seeds of the synthetic signers.
-        stops: stop signs of each signer; about 6 seconds each.
+        stops: number of stop signs by each signer; about 6 seconds each.
 
     Returns:
-        ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame at which the recogniser
-        recognises the sign to the arrival of the stop message: the way through the graph),
-        ``from_end_ms_p50`` and ``_p95`` (from the capture of the sign's last frame; negative where
-        the robot stops during the sign), ``from_begin_ms_p50`` and ``_p95`` (from the sign's first
-        frame: how long the robot goes on), ``stops`` signed, ``missed`` ones, which no time
+        ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame at which the sign is
+        recognised to the arrival of the stop message: the delay of the graph), ``from_end_ms_p50``
+        and ``_p95`` (from the capture of the sign's last frame; negative if the robot stops during
+        the sign), ``from_begin_ms_p50`` and ``_p95`` (from the sign's first frame: how long the
+        robot keeps moving), number of ``stops`` signed and of ``missed`` ones, which no time
         includes, ``false`` messages without a sign, and the ``late`` share of stops whose message
         arrives more than ``LATE`` after the sign's end.
 
     Raises:
-        WhisperSignError: the model cannot be used, or a node failed.
+        WhisperSignError: the model is unusable, or a node failed.
     """
     model = model or DEMO_MODEL
     glosses = read_metadata(model).glosses
@@ -155,7 +155,7 @@ def table(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recording:
-    """Return GO and STOP in turn; the hands leave the view between them."""
+    """Return alternating GO and STOP signs; the hands leave the view between them."""
     recordings = []
     for seed in signers:
         signer = Signer(seed, sensor=SensorModel.named("leap", float(RATE)))
@@ -169,7 +169,7 @@ def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recor
 
 
 def _joined(recordings: Sequence[Recording]) -> Recording:
-    """Join recordings; each starts a frame after the previous one."""
+    """Join recordings; each starts one frame after the previous one."""
     parts: list[Recording] = []
     end = 0
     for each in recordings:
@@ -195,8 +195,8 @@ def _matched(
     """Match stop signs with results and messages.
 
     Returns:
-        each sign with the stamp at which it is recognised and the arrival of its message, and the
-        number of messages without a sign.
+        each sign with the stamp of its recognition and the arrival of its message, and the number
+        of messages without a sign.
     """
     frames = [
         (result.stamp, gloss.end)
@@ -216,7 +216,7 @@ def _matched(
 
 
 def _figures(stops: Stops, false: int) -> dict[str, Any]:
-    """Turn stops into figures."""
+    """Compute the figures of stops."""
     done = [(span, stamp, arrival) for span, stamp, arrival in stops if arrival is not None]
     after = [(arrival - end) / MS for (_, end), _, arrival in done]
     return {

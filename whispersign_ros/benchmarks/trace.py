@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trace of a graph: every feature step and result with its arrival, and the processes' usage."""
+"""Trace of a graph: features and results with their arrival, and the processes' usage."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ from whispersign_ros.conversions.messages import nanoseconds, read_features
 from whispersign_ros.graph.monitor import START_LIMIT, GraphMonitor, monitored
 from whispersign_ros.graph.process_usage import Usage
 
-WARM_UP = 2 * NANOSECONDS  # of signing before usage is measured
-COOL_DOWN = 2 * NANOSECONDS  # of signing after it
+WARM_UP = 2 * NANOSECONDS  # nanoseconds of signing before the measured part
+COOL_DOWN = 2 * NANOSECONDS  # nanoseconds of signing after the measured part
 
-# What identifies a result: final, utterance id, and gloss id, start and end of each gloss.
+# Identifies a result: final, utterance id, and gloss id, start and end of each gloss.
 ResultKey = tuple[bool, int, tuple[tuple[int, int, int], ...]]
 
 
 @dataclass(frozen=True)
 class GraphTrace:
-    """What a graph published, and what its processes used.
+    """Results, features and process usage of a graph.
 
     Attributes:
         results: partial and final results with their arrival in nanoseconds, in order of arrival.
         features: sequence, stamp, arrival in nanoseconds and ``(42, 7)`` features of each step.
-        received: messages that each node received.
-        begin, end: usage of the processes at both ends of the measured part.
-        measured: seconds of signing between the two.
+        received: number of messages that each node received.
+        begin, end: process usage at the start and end of the measured part.
+        measured: seconds of signing in the measured part.
     """
 
     results: list[tuple[ResultKey, int]]
@@ -49,9 +49,9 @@ class GraphTrace:
 
     @property
     def cpu_percent(self) -> dict[str, float]:
-        """By process, the share of one core that keeping up with the signing takes.
+        """Share of one core, by process, that keeping up with the signing takes.
 
-        A machine that is too busy to keep up is charged what keeping up would take.
+        A machine that is too busy to keep up is charged for the whole work.
         """
         return {
             name: 100 * (seconds - self.begin.processor[name]) / self.measured
@@ -68,7 +68,7 @@ def trace(
 
     Args:
         executables: parameters of each; the last one is the source.
-        recording: that the source plays.
+        recording: the recording to play.
         attach: called with the monitor before the nodes start.
 
     Raises:
@@ -91,12 +91,12 @@ def trace(
 
 
 class _Tracer:
-    """Collects feature steps, whole results, and the usage of the processes while they work."""
+    """Collects features, whole results, and process usage while the graph runs."""
 
     def __init__(self, monitor: GraphMonitor, recording: Recording) -> None:
         self.results: list[tuple[ResultKey, int]] = []
         self.features: list[tuple[int, int, int, NDArray[np.float32]]] = []
-        self.usage: list[tuple[int, Usage]] = []  # nanoseconds of signing so far
+        self.usage: list[tuple[int, Usage]] = []  # nanoseconds of signing and usage at that point
         self._moments = WARM_UP, round(recording.duration * NANOSECONDS) - COOL_DOWN
         self._monitor = monitor
         self._glosses: dict[bool, list[Gloss]] = {False: [], True: []}
@@ -113,7 +113,7 @@ class _Tracer:
             self.usage.append((signed, Usage.of(self._monitor.children.pids)))
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Put the glosses of a result together; it arrives with its last gloss."""
+        """Collect the glosses of a result; the result arrives with its last gloss."""
         now = self._monitor.get_clock().now().nanoseconds
         glosses = self._glosses[message.final]
         if message.position == 0:
@@ -128,7 +128,7 @@ class _Tracer:
 
 
 def recognize_again(traced: GraphTrace, model: Path) -> Iterator[Result]:
-    """Recognise the traced features as recognition_node did: each result has its frame's stamp."""
+    """Repeat recognition_node's work on the traced features; each result has its frame's stamp."""
     metadata = read_metadata(model)
     backend, rate = load_backend(model, "auto", 1), metadata.recipe.rate
     recognizer = StreamingRecognizer(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The verbs of the command ``whispersign`` that need ROS 2."""
+"""Verbs of the command ``whispersign`` that need ROS 2."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""From glosses to commands: the commands file, the rules, and the messages it describes."""
+"""Glosses to commands: the commands file, its rules, and the messages that it describes."""

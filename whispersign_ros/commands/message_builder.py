@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages of any type, filled from YAML; every type and field is checked first."""
+"""Fill messages of any type from YAML, after checking every type and field."""
 
 import math
 import re
@@ -24,7 +24,7 @@ def interface(name: str) -> Any:
     """Return the class of a message or service such as ``std_msgs/msg/String``.
 
     Raises:
-        LookupError: there is none; the message says why, in words.
+        LookupError: the type does not exist; the message says why.
     """
     package, kind, word = name.split("/")
     try:
@@ -41,10 +41,10 @@ def interface(name: str) -> Any:
 
 
 def build_messages(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
-    """Return, by ``id`` of each action, its message or service class and the filled message.
+    """Return the message or service class and the filled message of each action, by its ``id``.
 
     Raises:
-        CommandsError: with every unknown type or field and every value of a wrong type.
+        CommandsError: lists every unknown type or field and every value of a wrong type.
     """
     built, faults = {}, []
     for place, action in file.commands.placed_actions():
@@ -64,12 +64,12 @@ def build_messages(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
 
 
 def is_stamped(message: Any) -> bool:
-    """Tell whether a message begins with a header, whose stamp is to be filled in."""
+    """Return whether a message begins with a header whose stamp must be filled in."""
     return bool(message.get_fields_and_field_types().get("header") == HEADER)
 
 
 def fill(message: Any, values: object, place: Place) -> Iterator[Fault]:
-    """Write nested values into a message, and yield what is wrong with them."""
+    """Write nested values into a message, and yield their faults."""
     types = message.get_fields_and_field_types()
     if not isinstance(values, dict):
         yield place, f"should be the fields of a message: {', '.join(types)}"
@@ -88,7 +88,7 @@ def fill(message: Any, values: object, place: Place) -> Iterator[Fault]:
 
 
 def _value(kind: str, value: object, place: Place) -> tuple[Any, list[Fault]]:
-    """Return a value as a field of type ``kind`` holds it, and what is wrong with it."""
+    """Convert a value to a field of type ``kind``; also return its faults."""
     if "/" in kind and not kind.startswith("sequence") and not kind.endswith("]"):
         package, name = kind.split("/")
         message = interface(f"{package}/msg/{name}")()
@@ -119,7 +119,7 @@ def _items(
 
 
 def _wrong(kind: str, value: object) -> str:
-    """Return what a scalar should be, "" where it is that."""
+    """Describe what a scalar should be, "" if it is valid."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     if kind == "boolean":
         return "" if isinstance(value, bool) else "true or false"
@@ -141,7 +141,7 @@ def _wrong(kind: str, value: object) -> str:
 
 
 def _number(value: object) -> float:
-    """Return a number as a float, and anything else as NaN."""
+    """Return a number as a float, anything else as NaN."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return math.nan
     try:

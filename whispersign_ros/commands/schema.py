@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands file: which glosses do what, read and checked."""
+"""The commands file: read and check which gloss triggers which action."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_source_map
 
-DEFAULT_RATE = 10.0  # Hz; drivers of bases usually stop after 0.5 s without a command
+DEFAULT_RATE = 10.0  # Hz; most base drivers stop after 0.5 s without a command
 DEFAULT_WITHIN = 5.0  # seconds
 MIN_RATE, MAX_RATE = 0.1, 100.0
 
@@ -29,7 +29,7 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-Some = Annotated[list[Item], Field(min_length=1), BeforeValidator(_listed)]  # or just one
+Some = Annotated[list[Item], Field(min_length=1), BeforeValidator(_listed)]  # or a single one
 
 
 class _Section(BaseModel):
@@ -37,12 +37,12 @@ class _Section(BaseModel):
 
 
 class Publish(_Section):
-    """A message for a topic.
+    """A message to publish on a topic.
 
     Attributes:
-        topic: relative to the node's namespace, and remappable, without a slash before it.
+        topic: relative to the node's namespace, without a leading slash; may be remapped.
         type: such as ``geometry_msgs/msg/Twist``.
-        message: its fields, nested; what is left out is zero, and stamps of a header are filled in.
+        message: its nested fields; missing ones are zero, and header stamps are filled in.
     """
 
     topic: Word
@@ -51,7 +51,7 @@ class Publish(_Section):
 
 
 class Call(_Section):
-    """A call of a service.
+    """A service call.
 
     Attributes:
         service: its name.
@@ -79,22 +79,22 @@ class _Actions(_Section):
 
     @property
     def actions(self) -> list[Action]:
-        """What is done, in this order."""
+        """The actions to carry out, in order."""
         return [*(self.publish or ()), *(self.call or ())]
 
     @property
     def topics(self) -> set[str]:
-        """Where is published."""
+        """The topics to publish on."""
         return {publish.topic for publish in self.publish or ()}
 
 
 class Stop(_Actions):
-    """What ends every command.
+    """The stop entry, which ends every command.
 
     Attributes:
-        gloss: the sign, or a list of which each one stops.
-        confidence: from which on it counts; no command's may be lower.
-        disarms: the arming sign must be made again.
+        gloss: the stop sign, or a list of stop signs.
+        confidence: minimum confidence; no higher than that of any command.
+        disarms: require the arming sign again after a stop.
     """
 
     gloss: Some[Word]
@@ -103,12 +103,12 @@ class Stop(_Actions):
 
 
 class Arming(_Section):
-    """The sign without which no other one but a stop does anything.
+    """The arming sign; before it, only a stop has an effect.
 
     Attributes:
         gloss: the sign.
-        confidence: from which on it counts.
-        timeout: seconds after the last accepted sign at which commands end and are ignored again.
+        confidence: minimum confidence.
+        timeout: seconds without an accepted sign until commands end and signs are ignored again.
     """
 
     gloss: Word
@@ -117,15 +117,15 @@ class Arming(_Section):
 
 
 class Command(_Actions):
-    """One thing that signs make a robot do.
+    """A command that signs trigger.
 
     Attributes:
-        gloss, sequence: the sign, or the signs one after the other; one of the two.
-        repeats: how often all that must be made, without another sign between.
-        within: seconds from the beginning of the first sign to the end of the last.
-        confidence: that each of them must have.
-        cooldown: seconds after it, between the ends of signs, in which it is ignored.
-        mode: once; hold: again and again until another command or a stop; repeat: for a duration.
+        gloss, sequence: the sign, or the signs in order; exactly one of the two.
+        repeats: how often the pattern must occur, without another sign in between.
+        within: maximum seconds from the start of the first sign to the end of the last.
+        confidence: minimum confidence of each sign.
+        cooldown: seconds between sign ends in which the command is not triggered again.
+        mode: once; hold: repeat until another command or a stop; repeat: for a duration.
         publish_rate: messages per second of hold and repeat.
         duration: seconds of repeat.
     """
@@ -157,18 +157,18 @@ class Command(_Actions):
 
     @property
     def pattern(self) -> tuple[str, ...]:
-        """The glosses that must have been signed one after the other."""
+        """The glosses that must be signed in this order."""
         glosses = [self.gloss] if self.gloss else self.sequence or []
         return tuple(glosses) * self.repeats
 
     @property
     def name(self) -> str:
-        """Its glosses, as the state tells them."""
+        """Its glosses, as the state shows them."""
         return " ".join(self.pattern)
 
 
 class Commands(_Section):
-    """All of a commands file."""
+    """The content of a commands file."""
 
     stop: Stop
     arming: Arming | None = None
@@ -199,18 +199,18 @@ class Commands(_Section):
 
 @dataclass(frozen=True)
 class CommandsFile:
-    """A commands file that is right in itself; types and vocabulary are not known here.
+    """A consistent commands file; message types and vocabulary are not checked here.
 
     Attributes:
-        commands: what it says.
-        source_map: where it says so.
+        commands: its content.
+        source_map: file and line of each value.
     """
 
     commands: Commands
     source_map: SourceMap
 
     def check_glosses(self, vocabulary: Collection[str]) -> None:
-        """Refuse glosses that are never recognised.
+        """Refuse glosses that the model cannot recognise.
 
         Raises:
             CommandsError: a gloss is not in the vocabulary.
@@ -230,7 +230,7 @@ def read_commands(path: Path) -> CommandsFile:
     """Read and check a commands file.
 
     Raises:
-        CommandsError: with every fault that was found, its file and line.
+        CommandsError: lists every fault with file and line.
     """
     source_map = read_source_map(path)
     try:
@@ -248,12 +248,12 @@ def read_commands(path: Path) -> CommandsFile:
 
 
 def _words(kind: str, message: str) -> str:
-    """Return what pydantic says, in our words."""
+    """Return pydantic's message in our words."""
     return _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
 
 
 def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
-    """Yield what is wrong between the entries of a file."""
+    """Yield the contradictions between entries of a file."""
     reserved = dict.fromkeys(commands.stop.gloss, "stops")
     if commands.arming:
         if commands.arming.gloss in reserved:
@@ -276,7 +276,7 @@ def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
 
 
 def _types(commands: Commands) -> Iterator[tuple[Place, str]]:
-    """Yield topics and services that have two types."""
+    """Yield topics and services with two types."""
     types: dict[tuple[type, str], str] = {}
     for place, action in commands.placed_actions():
         name = action.topic if isinstance(action, Publish) else action.service

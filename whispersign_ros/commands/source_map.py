@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""YAML whose values know the line they stand in."""
+"""YAML content with the line of each value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ruamel.yaml.events import AliasEvent
 
 from whispersign_model.errors import ConfigError
 
-Place = tuple[str | int, ...]  # keys and indices from the top to a value
+Place = tuple[str | int, ...]  # keys and indices from the root to a value
 
 
 class CommandsError(ConfigError):
-    """Faults of a commands file, all of them: one line each, with file and line number."""
+    """All faults of a commands file, one line each, with file and line number."""
 
     def __init__(self, faults: Sequence[ConfigError]) -> None:
         self.faults = tuple(faults)
@@ -30,10 +30,10 @@ class CommandsError(ConfigError):
 
 @dataclass(frozen=True)
 class SourceMap:
-    """The content of a YAML file, with its lines.
+    """The content of a YAML file with its line numbers.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         content: mappings, lists and scalars.
     """
 
@@ -41,10 +41,10 @@ class SourceMap:
     content: Any
 
     def fault(self, place: Place, fault: str, remedy: str = "") -> ConfigError:
-        """Return an error that names the file, the line and the keys of a value.
+        """Return an error that names the file, line and keys of a value.
 
-        A missing key has the line of its mapping. An index into a single value, which stands for a
-        list of one, is left out.
+        For a missing key the line is that of its mapping. An index into a single value that stands
+        for a list of one is left out.
         """
         node = self.content
         line = node.lc.line if isinstance(node, CommentedMap) else 0
@@ -65,10 +65,10 @@ class SourceMap:
 
 
 def read_source_map(path: Path) -> SourceMap:
-    """Read a YAML file by YAML 1.2, where ON, OFF, YES and NO are texts.
+    """Read a YAML 1.2 file, in which ON, OFF, YES and NO are texts.
 
     Raises:
-        CommandsError: it cannot be read, is not YAML, or has an alias or a duplicate key.
+        CommandsError: the file is unreadable, is not YAML, or has an alias or a duplicate key.
     """
     try:
         return SourceMap(path, _read(path.read_text(encoding="utf-8")))

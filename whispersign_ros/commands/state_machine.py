@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules by which signs become commands: a state machine that is given the time."""
+"""State machine that turns signs into commands; the caller supplies the time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ class RecognizedSign:
 
 @dataclass(frozen=True)
 class State:
-    """What the machine tells of itself.
+    """The visible state of the machine.
 
     Attributes:
-        armed: signs are acted upon.
-        active: the command that is held or repeated; "" where none is.
-        last_gloss: the last final gloss, or a partial one that stopped.
-        last_command: the last command that was carried out.
-        ignored: why the last gloss did nothing; "" where it did something.
-        stopped: why the stop action was last carried out.
+        armed: signs have an effect.
+        active: the held or repeated command, "" without one.
+        last_gloss: the last final gloss, or the last partial one that triggered a stop.
+        last_command: the last command carried out.
+        ignored: why the last gloss had no effect, "" if it had one.
+        stopped: cause of the last stop.
     """
 
     armed: bool
@@ -55,16 +55,16 @@ class _Active:
 
 
 class CommandMachine:
-    """Decides which actions to carry out, and when.
+    """Decides which actions to carry out and when.
 
     Times between signs (sequences, cooldowns, signs before a stop) come from their stamps. Times
-    without signs (rates, durations, timeouts) come from ``now``, nanoseconds of a monotonic clock:
-    a robot stops even while ``/clock`` stands still. Methods return the actions in order.
+    without signs (rates, durations, timeouts) come from ``now``, nanoseconds of a monotonic clock,
+    so a robot stops even while ``/clock`` stands still. Methods return the actions in order.
 
     Args:
-        commands: from the commands file.
+        commands: content of the commands file.
         inputs: timeouts in seconds of the inputs that a held command needs.
-        max_age: maximum seconds from the end of a sign to its command; 0: any.
+        max_age: maximum seconds from the end of a sign to its command; 0 disables the limit.
     """
 
     def __init__(
@@ -84,16 +84,16 @@ class CommandMachine:
 
     def _clear(self) -> None:
         self._signs: list[RecognizedSign] = []
-        self._done: dict[str, int] = {}  # command: end of the sign that last did it
+        self._done: dict[str, int] = {}  # command: end of the sign that last triggered it
         self._last_end: int | None = None
         self._stopped_until: int | None = None  # end of the last stop sign
 
     def feed(self, name: str, now: int) -> None:
-        """Record that an input has arrived."""
+        """Record the arrival of an input."""
         self._last_input[name] = now
 
     def on_final(self, sign: RecognizedSign, now: int, age: float = 0.0) -> list[Action]:
-        """Take a final gloss, ``age`` seconds after its end."""
+        """Process a final gloss, ``age`` seconds after its end."""
         actions = self._expire_arming(now)
         if self._last_end is not None and sign.end < self._last_end - CLOCK_JUMP_BACK:
             actions += self.reset("a jump in time")
@@ -112,7 +112,7 @@ class CommandMachine:
         return actions + self._follow(sign, now)
 
     def on_partial(self, sign: RecognizedSign, now: int) -> list[Action]:
-        """Take a partial gloss; only a stop sign has an effect."""
+        """Process a partial gloss; only a stop sign has an effect."""
         actions = self._expire_arming(now)
         if sign.gloss in self._stop.gloss:
             self._show(last_gloss=sign.gloss, ignored="")
@@ -120,7 +120,7 @@ class CommandMachine:
         return actions
 
     def tick(self, now: int) -> list[Action]:
-        """Carry out what is due; call it more often than the highest publish rate."""
+        """Carry out due actions; call it more often than the highest publish rate."""
         actions = self._expire_arming(now)
         active = self._active
         if active is None:
@@ -155,7 +155,7 @@ class CommandMachine:
         return actions
 
     def _on_stop_sign(self, sign: RecognizedSign) -> list[Action]:
-        """Stop once for each sign, although its final gloss follows partial ones."""
+        """Stop once per sign, although its final gloss follows partial ones."""
         if not sign.confidence >= self._stop.confidence:
             self._show(ignored=_too_unsure(sign, self._stop.confidence))
             return []
@@ -165,7 +165,7 @@ class CommandMachine:
         return [] if known else self.stop(sign.gloss)
 
     def _rejection(self, sign: RecognizedSign, age: float) -> str:
-        """Return why a sign other than a stop is ignored, "" where it is not."""
+        """Return why a sign other than a stop is ignored, "" if it is accepted."""
         if self._stopped_until is not None and sign.start < self._stopped_until:
             return f"{sign.gloss} was signed before the stop"
         if self._max_age and age > self._max_age:
@@ -196,7 +196,7 @@ class CommandMachine:
         return tuple(sign.gloss for sign in self._signs[-len(pattern) :]) == tuple(pattern)
 
     def _unmet_condition(self, command: Command, signs: Sequence[RecognizedSign], now: int) -> str:
-        """Return why signs that match a command do not begin it, "" where they do."""
+        """Return why a command does not start although its signs match, "" if it does."""
         for sign in signs:
             if not sign.confidence >= command.confidence:
                 return _too_unsure(sign, command.confidence)
@@ -211,7 +211,7 @@ class CommandMachine:
         return f"{silent} is silent, so {command.name} cannot go on" if silent else ""
 
     def _begin(self, command: Command, now: int) -> list[Action]:
-        """Begin a command; first stop the active one where its topics differ."""
+        """Begin a command; first stop the active one if its topics differ."""
         actions: list[Action] = []
         if self._active and not self._active.command.topics <= command.topics:
             self._show(stopped=f"{command.name} instead of {self._active.command.name}")
@@ -232,7 +232,7 @@ class CommandMachine:
             self._show(armed=True)
 
     def _expire_arming(self, now: int) -> list[Action]:
-        """Disarm when nothing is signed for too long, and stop the active command."""
+        """Disarm when no sign arrives for too long, and stop the active command."""
         if not self._arming or not self.state.armed or now < self._armed_until:
             return []
         actions = self.stop("nothing signed for too long") if self._active else []
@@ -241,7 +241,7 @@ class CommandMachine:
         return actions
 
     def _silent(self, now: int) -> str:
-        """Return the first input whose timeout has passed, "" without one."""
+        """Return the first input whose timeout has passed, "" if none has."""
         for name, timeout in self._inputs.items():
             last = self._last_input.get(name)
             if timeout and (last is None or now - last > timeout):

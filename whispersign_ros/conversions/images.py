@@ -17,7 +17,7 @@ from whispersign_ros.node import qos
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), blue green red
 
-# Encoding: bytes a pixel, and OpenCV's conversion to blue green red ("" for none).
+# Encoding: bytes per pixel, and OpenCV's conversion to blue green red ("" for none).
 ENCODINGS = {
     "bgr8": (3, ""),
     "8UC3": (3, ""),
@@ -43,10 +43,10 @@ SIXTEEN_BITS = ("mono16", "16UC1")
 
 
 def read_image(message: Image) -> Pixels:
-    """Turn an Image into an array.
+    """Convert an Image to an array.
 
     Raises:
-        SensorError: the encoding is unknown, or the data do not fit the size.
+        SensorError: the encoding is unknown, or the data does not match the size.
     """
     import cv2
 
@@ -72,10 +72,10 @@ def read_image(message: Image) -> Pixels:
 
 
 def read_compressed(message: CompressedImage) -> Pixels:
-    """Turn a CompressedImage (JPEG, PNG) into an array.
+    """Convert a CompressedImage (JPEG, PNG) to an array.
 
     Raises:
-        SensorError: it cannot be decoded.
+        SensorError: the image cannot be decoded.
     """
     import cv2
 
@@ -87,7 +87,7 @@ def read_compressed(message: CompressedImage) -> Pixels:
 
 
 def image_message(pixels: Pixels, header: Header) -> Image:
-    """Build an Image, ``bgr8``."""
+    """Build an Image in ``bgr8``."""
     height, width = pixels.shape[:2]
     message = Image(height=height, width=width, encoding="bgr8", step=3 * width, header=header)
     message.data = np.ascontiguousarray(pixels).tobytes()
@@ -95,7 +95,7 @@ def image_message(pixels: Pixels, header: Header) -> Image:
 
 
 def read_camera_info(message: CameraInfo) -> Intrinsics:
-    """Turn a CameraInfo into intrinsics.
+    """Convert a CameraInfo to intrinsics.
 
     Raises:
         ConfigError: the camera is not calibrated.
@@ -110,11 +110,11 @@ def read_camera_info(message: CameraInfo) -> Intrinsics:
 
 
 class TopicPictures:
-    """``Pictures`` of a topic, with the stamps of its messages; see there for the methods.
+    """A frame source that reads a topic, with its messages' stamps; see the protocol for methods.
 
     Args:
         node: owns the subscriptions.
-        compressed: listen to ``image/compressed`` instead of ``image``.
+        compressed: subscribe to ``image/compressed`` instead of ``image``.
     """
 
     host_clock = False
@@ -131,11 +131,11 @@ class TopicPictures:
 
     @property
     def drops(self) -> Counter[str]:
-        """Pictures lost, by cause."""
+        """Lost pictures, by cause."""
         return self._unreadable + Counter(pictures_too_fast=self._latest.dropped)
 
     def open(self) -> None:
-        """Begin to listen."""
+        """Subscribe."""
         kind, topic = (
             (CompressedImage, "image/compressed") if self._compressed else (Image, "image")
         )
@@ -147,7 +147,7 @@ class TopicPictures:
         ]
 
     def read(self, timeout: float) -> Any:
-        """Return the newest picture; one that cannot be read is counted."""
+        """Return the newest picture; count an unreadable one as dropped."""
         from whispersign_model.sensors.frame_source import Picture
 
         message = self._latest.take(timeout)
@@ -162,7 +162,7 @@ class TopicPictures:
         return Picture(nanoseconds(message.header.stamp), pixels, self._intrinsics)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Unsubscribe."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []

@@ -13,24 +13,24 @@ from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import BONES, HANDS, LEFT, RIGHT
 
 NAMESPACES = (*HANDS, "gloss", "partial")
-BONES_ID, JOINTS_ID = 0, 1  # markers of one hand's namespace
+BONES_ID, JOINTS_ID = 0, 1  # marker ids in a hand's namespace
 BONE_COLOURS = {"left": (0.76, 0.34, 0.10), "right": (0.11, 0.50, 0.47)}
 GLOSS_COLOUR, PARTIAL_COLOUR = (1.0, 1.0, 1.0), (0.6, 0.6, 0.6)
 SIDES = dict(zip(HANDS, (LEFT, RIGHT)))
-FOLLOWING = 0.05  # share of the way that text goes towards the hands at each picture
+FOLLOWING = 0.05  # share of its distance to the hands that text moves at each picture
 
 Points = NDArray[np.float32]  # (N, 3)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large things are drawn, in the unit of the coordinates.
+    """Sizes of drawn objects, in the unit of the coordinates.
 
     Attributes:
-        joint: diameter.
-        bone: width of its line.
+        joint: diameter of a joint.
+        bone: line width of a bone.
         text: height of a capital letter.
-        above: how far the gloss is above the middle of the hands.
+        above: height of the gloss above the middle of the hands.
     """
 
     joint: float
@@ -40,16 +40,16 @@ class Sizes:
 
 
 METRIC = Sizes(joint=0.012, bone=0.005, text=0.04, above=0.25)
-IMAGE = Sizes(joint=0.02, bone=0.008, text=0.06, above=0.4)  # of a picture's height
+IMAGE = Sizes(joint=0.02, bone=0.008, text=0.06, above=0.4)  # in picture heights
 
 
 def sizes(coordinates: int) -> Sizes:
-    """Return how large to draw in these coordinates."""
+    """Return the drawing sizes for these coordinates."""
     return IMAGE if coordinates == Coordinates.IMAGE_NORMALISED else METRIC
 
 
 def upright(positions: Points, coordinates: int) -> Points:
-    """Return positions with y up: that of a picture points down, and z away from the viewer."""
+    """Return positions with y up; picture coordinates have y down and z away from the viewer."""
     if coordinates == Coordinates.IMAGE_NORMALISED:
         return positions * np.array([1, -1, -1], np.float32)
     return positions
@@ -58,14 +58,14 @@ def upright(positions: Points, coordinates: int) -> Points:
 def hand_markers(
     side: str, header: Header, positions: Points, confidence: NDArray[np.float32], size: Sizes
 ) -> list[Marker]:
-    """Return what draws one hand: its bones and its joints, or their deletion where it is gone.
+    """Return the markers of a hand's bones and joints, or their deletion if it is gone.
 
     Args:
-        side: ``left`` or ``right``: the namespace of its markers.
-        header: of the frame.
+        side: ``left`` or ``right``, the markers' namespace.
+        header: header of the frame.
         positions: ``(21, 3)``, y up.
-        confidence: ``(21,)``; 0 = not tracked, and not drawn.
-        size: how large.
+        confidence: ``(21,)``; 0 = not tracked, not drawn.
+        size: drawing sizes.
     """
     tracked = confidence > 0
     if not tracked.any():
@@ -81,14 +81,14 @@ def hand_markers(
     joints = _marker(header, side, JOINTS_ID)
     joints.type = Marker.SPHERE_LIST
     joints.scale.x = joints.scale.y = joints.scale.z = size.joint
-    joints.color = _colour((1.0, 1.0, 1.0))  # Foxglove hides what is transparent here
+    joints.color = _colour((1.0, 1.0, 1.0))  # Foxglove hides transparent markers
     joints.points = [point for point, seen in zip(points, tracked) if seen]
     joints.colors = [_colour((1 - c, c, 0.0)) for c in confidence[tracked].tolist()]
     return [bones, joints]
 
 
 def text_marker(namespace: str, header: Header, text: str, place: Points, size: Sizes) -> Marker:
-    """Return a text at a place ``(3,)``, or its deletion where it is empty."""
+    """Return a text at a place ``(3,)``, or its deletion if it is empty."""
     if not text:
         return _marker(header, namespace, 0, Marker.DELETE)
     marker = _marker(header, namespace, 0)
@@ -101,7 +101,7 @@ def text_marker(namespace: str, header: Header, text: str, place: Points, size: 
 
 
 def clearing(header: Header) -> list[Marker]:
-    """Return what deletes every marker of this module, and no one else's."""
+    """Return markers that delete all markers of this module, and no others."""
     hands = [
         _marker(header, side, each, Marker.DELETE)
         for side in HANDS
@@ -111,13 +111,13 @@ def clearing(header: Header) -> list[Marker]:
 
 
 class Anchor:
-    """Where text is: above the hands, which it follows slowly, so that it can be read."""
+    """Place of the text: above the hands, following them slowly so that it stays readable."""
 
     def __init__(self) -> None:
         self._middle: Points | None = None
 
     def follow(self, positions: Points, confidence: NDArray[np.float32]) -> Points:
-        """Take the joints ``(42, 3)``, y up, and return the middle ``(3,)`` that text follows."""
+        """Process joints ``(42, 3)``, y up; return the smoothed middle ``(3,)``."""
         tracked = confidence > 0
         if tracked.any():
             middle = positions[tracked].mean(axis=0)

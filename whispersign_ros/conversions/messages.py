@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conversions between messages and NumPy arrays; the only place that knows message fields."""
+"""Conversions between messages and NumPy arrays; all access to message fields is here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,23 +37,23 @@ class Frame:
 
     @property
     def hands_tracked(self) -> int:
-        """How many hands have at least one tracked joint: 0, 1 or 2."""
+        """Number of hands with at least one tracked joint: 0, 1 or 2."""
         return int(self.confidence[LEFT].any()) + int(self.confidence[RIGHT].any())
 
 
 def nanoseconds(time: Time) -> int:
-    """Return a message's time in nanoseconds."""
+    """Convert a message's time to nanoseconds."""
     return int(time.sec) * NANOSECONDS + int(time.nanosec)
 
 
 def time_message(stamp: int) -> Time:
-    """Return nanoseconds as a message's time."""
+    """Convert nanoseconds to a message's time."""
     seconds, remainder = divmod(int(stamp), NANOSECONDS)
     return Time(sec=seconds, nanosec=remainder)
 
 
 def read_frame(message: HandFrame) -> Frame:
-    """Turn a HandFrame into arrays; joints without a finite position become untracked."""
+    """Convert a HandFrame to arrays; joints without a finite position become untracked."""
     positions = np.concatenate((message.left_positions, message.right_positions))
     confidence = np.concatenate((message.left_confidence, message.right_confidence))
     if not message.left_tracked:
@@ -69,7 +69,7 @@ def read_frame(message: HandFrame) -> Frame:
 def set_hands(
     message: HandFrame, positions: NDArray[np.float32], confidence: NDArray[np.float32]
 ) -> None:
-    """Write ``(42, 3)`` positions and ``(42,)`` confidence into a HandFrame, with their flags."""
+    """Write ``(42, 3)`` positions and ``(42,)`` confidence into a HandFrame and set its flags."""
     message.left_positions = positions[LEFT].astype(np.float32).reshape(-1)
     message.right_positions = positions[RIGHT].astype(np.float32).reshape(-1)
     message.left_confidence = confidence[LEFT].astype(np.float32)
@@ -128,7 +128,7 @@ def annotation_message(
     keep: bool = True,
     take: int = 0,
 ) -> GlossAnnotation:
-    """Build a GlossAnnotation; times are nanoseconds, ``keep=False`` discards what was signed."""
+    """Build a GlossAnnotation; times are nanoseconds, ``keep=False`` discards the span."""
     message = GlossAnnotation(glosses=list(glosses), signer=signer, take=take)
     message.status = GlossAnnotation.KEEP if keep else GlossAnnotation.DISCARD
     message.start_time = time_message(start)
@@ -142,14 +142,14 @@ def annotation_message(
 def vocabulary_message(
     stamp: Time, glosses: Sequence[str], language: str, model_id: str
 ) -> Vocabulary:
-    """Build the Vocabulary a recogniser publishes with each model."""
+    """Build the Vocabulary that recognition_node publishes with each model."""
     message = Vocabulary(glosses=list(glosses), language=language, model_id=model_id)
     message.header.stamp = stamp
     return message
 
 
 def recipe_message(stamp: Time, recipe: Recipe, model_id: str) -> RecipeMessage:
-    """Build the Recipe a recogniser publishes with each model."""
+    """Build the Recipe that recognition_node publishes with each model."""
     message = RecipeMessage(model_id=model_id, recipe_id=recipe.id, json=recipe.to_json())
     message.header.stamp = stamp
     return message

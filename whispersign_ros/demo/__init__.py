@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The demos: glosses from a bundled recording, and a simulated robot driven by them."""
+"""The demos: recognise bundled recordings, and drive a simulated robot by signs."""

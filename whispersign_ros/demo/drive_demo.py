@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Demonstration: signs drive a simulated robot through the live graph."""
+"""Drive demo: signs drive a simulated robot through the live graph."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from whispersign_ros.node.entry_points import GRAPH
 from whispersign_ros.nodes.robot_node import RobotNode
 from whispersign_ros.simulation.unicycle import Unicycle
 
-TAIL = 2.5  # seconds without hands at the end of what is signed
-# Generous limits: a busy machine delays signs, and the demonstration goes on all the same.
+TAIL = 2.5  # seconds without hands at the end of the signing
+# Generous limits: signs may be late on a busy machine without ending a command.
 TIMEOUTS = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
-MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # metres, radians that count as motion
+MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # minimum motion in metres and radians
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class DriveOptions:
     Attributes:
         model: checkpoint.
         commands: commands file.
-        bags: annotated bags; without any, the synthetic signer signs ``glosses``.
-        glosses: what the synthetic signer signs; the hands leave the view after each.
+        bags: annotated bags; without bags, the synthetic signer signs ``glosses``.
+        glosses: signs of the synthetic signer; the hands leave the view after each.
         signer: seed of the synthetic signer.
         picture: file for a plot of the robot's trajectory; None writes none.
         domain: ROS domain id; None takes a free one.
-        verbose: show what the nodes log.
-        json: file for what the robot did; None writes none.
+        verbose: show the nodes' logs.
+        json: file for the robot's events; None writes none.
     """
 
     model: Path
@@ -71,12 +71,12 @@ class DriveOptions:
 
 @dataclass(frozen=True)
 class Leg:
-    """What the robot did from one event to the next.
+    """The robot's motion between two events.
 
     Attributes:
-        event: that begins the leg.
-        begin: seconds, on the robot's clock.
-        distance: metres driven; negative: backwards.
+        event: the event that begins the leg.
+        begin: seconds on the robot's clock.
+        distance: metres driven; negative if backwards.
         turn: radians, anticlockwise.
     """
 
@@ -98,10 +98,10 @@ class Leg:
 
 
 def drive(options: DriveOptions) -> int:
-    """Let signs drive a robot; return 0 if it did what was signed, else 1.
+    """Drive a robot by signs; return 0 if it did what was signed, else 1.
 
     Raises:
-        WhisperSignError: a file or option is at fault, or a node failed.
+        WhisperSignError: a file or option is invalid, or a node failed.
     """
     metadata = read_metadata(options.model)
     file = read_commands(options.commands)
@@ -134,10 +134,10 @@ def drive(options: DriveOptions) -> int:
 
 
 def _base(file: CommandsFile, path: Path) -> Publish:
-    """Return a message that drives the base, for its topic and type.
+    """Return a message that drives the base; it gives topic and type.
 
     Raises:
-        WhisperSignError: the commands drive no base, or several.
+        WhisperSignError: the commands drive no base or several.
     """
     actions = [action for _, action in file.commands.placed_actions()]
     moving = [each for each in actions if isinstance(each, Publish) and each.type in TYPES]
@@ -193,7 +193,7 @@ def _play(
 
 
 class DriveMonitor:
-    """Prints each change of the commands, and records when it came.
+    """Prints each change of the commands, and records its time.
 
     Attributes:
         robot: the robot that the commands drive.
@@ -213,11 +213,11 @@ class DriveMonitor:
         monitor.subscribe("command_state", self._on_command_state)
 
     def idle(self) -> bool:
-        """Tell whether no command is active."""
+        """Return whether no command is active."""
         return self._last is not None and not self._last.active
 
     def legs(self) -> list[Leg]:
-        """Return what the robot did, from event to event."""
+        """Return the robot's motion from event to event."""
         ends = [begin for begin, _ in self._events[1:]] + [math.inf]
         return [
             Leg(event, begin, *self.robot.between(begin, end))
@@ -234,7 +234,7 @@ class DriveMonitor:
         last, self._last = self._last, state
         for event in rules.changes(last, state) if last is not None else ():
             if self._monitor.source_ended and not event.begins and " " in event.name:
-                continue  # a held command times out because the recordings have ended
+                continue  # a held command times out after the recordings end
             self._events.append((now, event))
             self.robot.advance(now)
             what = f"does {event.name}" if event.begins else f"is stopped: {event.name}"
@@ -250,7 +250,7 @@ def _state(message: DiagnosticStatus) -> State:
 def _report(
     wanted: Sequence[Event], legs: Sequence[Leg], robot: Unicycle, commands: Commands
 ) -> bool:
-    """Print the expected and the actual events; return whether they agree."""
+    """Print the expected and actual events; return whether they agree."""
     commanded = [leg.event for leg in legs]
     print(f"expected:  {' '.join(map(str, wanted)) or '(nothing)'}")
     print(f"commanded: {' '.join(map(str, commanded)) or '(nothing)'}")
@@ -269,7 +269,7 @@ def _report(
 
 
 def _as_commanded(leg: Leg, command: Command) -> bool:
-    """Return whether the robot moved as commanded; a command that moves no base is always right."""
+    """Return whether the robot moved as commanded; true for a command that moves no base."""
     message = rules.drives(command)
     if message is None:
         return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that a recording should cause: the rules of command_node, applied to labels."""
+"""The commands that a recording should cause: command_node's rules applied to labels."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from whispersign_ros.commands.schema import Command, Commands, Publish
 from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign, State
 
 TYPES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
-APART = NANOSECONDS // 2  # without a hand, between two utterances
-PAUSE = 2 * NANOSECONDS  # between two recordings; final results come before it is over
+APART = NANOSECONDS // 2  # without hands between two utterances
+PAUSE = 2 * NANOSECONDS  # between two recordings; longer than final results take
 TICK = NANOSECONDS // 20
 
 
 @dataclass(frozen=True)
 class Event:
-    """The begin of a command, or a stop.
+    """The start of a command, or a stop.
 
     Attributes:
         name: of the command, or the sign or cause of the stop.
-        begins: a command begins; otherwise the stop action is carried out.
+        begins: True for a command, False for a stop.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Event:
 
 
 def changes(before: State, after: State) -> Iterator[Event]:
-    """Yield the events behind a change of command_node's state.
+    """Yield the events that a change of command_node's state shows.
 
-    The end of a command by its duration or by another command is not an event: whether it precedes
-    the next sign depends on the latency of recognition.
+    A command that ends by its duration or another command is not an event, because recognition
+    latency decides whether it ends before the next sign.
     """
     ended = bool(before.active) and not after.active
     again = before.armed and not after.armed and after.last_gloss == after.stopped
@@ -51,10 +51,10 @@ def changes(before: State, after: State) -> Iterator[Event]:
 
 
 def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]:
-    """Return the events of command_node when recordings are played one after the other.
+    """Return command_node's events when recordings are played one after the other.
 
-    Every label counts as recognised with full confidence. The glosses of an utterance arrive when
-    the hands have left; a stop takes effect as soon as it is signed.
+    Every label counts as recognised with full confidence. An utterance's glosses arrive when the
+    hands leave; a stop takes effect at the end of its sign.
     """
     machine = CommandMachine(commands, {})
     events: list[Event] = []
@@ -82,7 +82,7 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
 def _arrivals(
     commands: Commands, recording: Recording, shift: int
 ) -> list[tuple[int, RecognizedSign, bool]]:
-    """Return the time of each gloss message, in order, with its sign and whether it is final."""
+    """Return the sorted times of gloss messages, each with its sign and whether it is final."""
     arrivals: list[tuple[int, RecognizedSign, bool]] = []
     for signs in _utterances(recording):
         end = signs[-1].end + APART
@@ -97,7 +97,7 @@ def _arrivals(
 
 
 def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
-    """Return the labelled signs, grouped by utterance: the hands do not leave within a group."""
+    """Return the labelled signs grouped by utterance; the hands stay in view within a group."""
     there = recording.stamps[recording.confidence.any(axis=1)]
     gaps = np.flatnonzero(np.diff(there) >= APART)
     ends = there[gaps]
@@ -112,13 +112,13 @@ def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
 
 
 def drives(command: Command) -> Publish | None:
-    """Return the first message of a command that moves a base, or None."""
+    """Return a command's first message that moves a base, or None."""
     moving = [each for each in command.publish or () if each.type in TYPES]
     return moving[0] if moving else None
 
 
 def speeds(publish: Publish) -> tuple[float, float]:
-    """Return the linear and angular velocity of a message, m/s and rad/s."""
+    """Return a message's linear and angular velocity, m/s and rad/s."""
     twist = publish.message.get("twist", {}) if publish.type == TYPES[1] else publish.message
     linear, angular = twist.get("linear", {}), twist.get("angular", {})
     return float(linear.get("x", 0.0)), float(angular.get("z", 0.0))

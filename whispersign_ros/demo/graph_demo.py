@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Demonstration: play recordings through the live graph and print each recognised gloss."""
+"""Graph demo: play recordings through the live graph and print each recognised gloss."""
 
 import json
 from bisect import bisect_right
@@ -29,17 +29,17 @@ def demonstrate(
     verbose: bool = False,
     out: Path | None = None,
 ) -> int:
-    """Play bags through the graph and print glosses; return 0 if all are as labelled, else 1.
+    """Play bags through the graph and print glosses; return 0 if all match the labels, else 1.
 
     Args:
         model: checkpoint.
         bags: annotated bags, or folders of them.
         domain: ROS domain id; None takes a free one.
-        verbose: show what the nodes log.
-        out: JSON file for the glosses recognised in each recording; None writes none.
+        verbose: show the nodes' logs.
+        out: JSON file for each recording's recognised glosses; None writes none.
 
     Raises:
-        WhisperSignError: model or recordings cannot be used, or a node failed.
+        WhisperSignError: model or recordings are unusable, or a node failed.
     """
     recordings = read_labelled(find_bags(bags))
     metadata = read_metadata(model)
@@ -66,10 +66,10 @@ def demonstrate(
 
 
 def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) -> None:
-    """Check that the model can recognise the recordings: the same kind of sensor, a common sign.
+    """Check that the model fits the recordings: same kind of sensor, a common sign.
 
     Raises:
-        WhisperSignError: it cannot; names the first such recording.
+        WhisperSignError: names the first recording that does not fit.
     """
     for recording in recordings:
         metadata.recipe.check_source(recording.name, recording.coordinates, recording.smoothing)
@@ -85,7 +85,7 @@ def read_labelled(bags: Sequence[Path]) -> list[Recording]:
     """Read annotated bags.
 
     Raises:
-        WhisperSignError: a bag cannot be read, or has no labels.
+        WhisperSignError: a bag is unreadable or has no labels.
     """
     recordings = [read_hands(bag) for bag in bags]
     for recording in recordings:
@@ -99,7 +99,7 @@ def read_labelled(bags: Sequence[Path]) -> list[Recording]:
 def _play(
     monitor: GraphMonitor, model: Path, bags: Sequence[Path], recordings: Sequence[Recording]
 ) -> list[list[str]]:
-    """Play the recordings and return the glosses recognised in each."""
+    """Play the recordings; return the glosses recognised in each."""
     results = _Results(monitor, recordings)
     for executable in GRAPH:
         monitor.children.start(executable, {"model": str(model)})
@@ -111,12 +111,12 @@ def _play(
 
 
 class _Results:
-    """Prints final glosses with times from the first frame of their recording."""
+    """Prints final glosses with times relative to the first frame of their recording."""
 
     def __init__(self, monitor: GraphMonitor, recordings: Sequence[Recording]) -> None:
         self._monitor = monitor
         self._recordings = recordings
-        self._origins: list[int] = []  # stamp of the first frame of each recording played
+        self._origins: list[int] = []  # first stamp of each played recording
         self._sequence = SequenceTracker()
         monitor.subscribe("hands/raw", self._on_hands)
         monitor.subscribe("gloss", self._on_gloss)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.simulation.unicycle import Point, Pose
 
-COLUMNS, ROWS = 60, 20  # of the map, at most
-CELL = 2.0  # height of a character, in widths
-FINEST = 0.01  # metres to a column, at least
-HEADINGS = ">^<v"  # from 0, anticlockwise
-STEP = 0.25  # of a column between two points drawn on the map
-NEAR = 0.05  # metres between two marks whose names would overlap
+COLUMNS, ROWS = 60, 20  # maximum size of the map
+CELL = 2.0  # height of a character in widths
+FINEST = 0.01  # minimum metres per column
+HEADINGS = ">^<v"  # from heading 0, anticlockwise
+STEP = 0.25  # columns between two points drawn on the map
+NEAR = 0.05  # metres; names of closer marks would overlap
 COLOURS = ("#c2571a", "#1b7f79")  # of the trajectory and of stops
 
 Floats = NDArray[np.float64]
@@ -29,9 +29,9 @@ class Mark:
     """A named point of the trajectory.
 
     Attributes:
-        name: of the event.
-        pose: at the event.
-        begins: a command begins; otherwise a stop.
+        name: name of the event.
+        pose: pose at the event.
+        begins: True for a command, False for a stop.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Mark:
 
 
 def text_map(trajectory: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
-    """Return the trajectory as the lines of a map, x to the right and y up, on one scale.
+    """Return the trajectory as lines of a map, x to the right and y up, to scale.
 
     ``.`` is the trajectory, ``o`` its start, an arrow the robot at its end. Digits are the marks,
-    from 1 to 9 and again from 1; the last of several at one place is visible.
+    counted from 1 to 9 repeatedly; at one place the last one is visible.
     """
     places = np.array([(point.pose.x, point.pose.y) for point in trajectory])
     low, high = places.min(axis=0), places.max(axis=0)
@@ -73,7 +73,7 @@ def text_map(trajectory: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
 
 
 def draw(path: Path, trajectory: Sequence[Point], marks: Sequence[Mark], title: str) -> None:
-    """Write an image of the trajectory, with the names of the marks.
+    """Write an image of the trajectory with the names of its marks.
 
     Raises:
         WhisperSignError: matplotlib is missing, or the file cannot be written.

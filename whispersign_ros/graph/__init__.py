@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The running graph, seen from outside: start it, watch it, measure it."""
+"""The running graph seen from outside: start, watch and measure it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nodes as child processes, which end with the block that started them."""
+"""Nodes as child processes that end with the block that started them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
 class Children:
-    """Starts executables of this package, as ``with Children() as children``.
+    """Starts executables of this package; use as ``with Children() as children``.
 
-    Within the block SIGTERM interrupts as Ctrl-C does.
+    Within the block SIGTERM interrupts like Ctrl-C.
 
     Args:
-        verbose: pass their logs on to stderr; otherwise the logs are kept for error messages.
+        verbose: pass their logs on to stderr; otherwise keep them for error messages.
     """
 
     def __init__(self, verbose: bool = False) -> None:
@@ -56,11 +56,11 @@ class Children:
         signal.signal(signal.SIGTERM, self._previous)
 
     def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
-        """Start an executable with parameters; it ends when this process does.
+        """Start an executable with parameters; it ends with this process.
 
         Args:
-            executable: one of this package's, or the dotted name of another module to run.
-            parameters: of its node.
+            executable: executable of this package, or the dotted name of another module.
+            parameters: parameters of its node.
         """
         self._forget(executable)
         module = [executable] if "." in executable else ["whispersign_ros.nodes", executable]
@@ -77,7 +77,7 @@ class Children:
         )
 
     def end(self, executable: str, number: int = signal.SIGTERM) -> None:
-        """End an executable by a signal, or by SIGKILL where it does not end in time."""
+        """End an executable with a signal, or with SIGKILL if it does not end in time."""
         process = self._processes[executable]
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
@@ -90,14 +90,14 @@ class Children:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process id of each executable."""
+        """Process id of each executable."""
         return {executable: process.pid for executable, process in self._processes.items()}
 
     def ended(self, executable: str) -> bool:
-        """Tell whether an executable has ended with exit code 0.
+        """Return whether an executable has ended with exit code 0.
 
         Raises:
-            WhisperSignError: it ended with another code; gives the last line of its log.
+            WhisperSignError: it ended with another code; the message is its last log line.
         """
         code = self._processes[executable].poll()
         if code:
@@ -116,7 +116,7 @@ class Children:
             self.ended(executable)
 
     def _forget(self, executable: str) -> None:
-        """Kill an executable that still runs, and close its log."""
+        """Kill an executable if it still runs, and close its log."""
         process = self._processes.pop(executable, None)
         if process is not None and process.poll() is None:
             process.kill()
@@ -125,12 +125,12 @@ class Children:
             log.close()
 
     def running(self, executable: str) -> bool:
-        """Tell whether an executable was started and has not ended."""
+        """Return whether an executable has started and not ended."""
         process = self._processes.get(executable)
         return process is not None and process.poll() is None
 
     def log(self, executable: str) -> str:
-        """Return what an executable has logged since it was started; "" where ``verbose``."""
+        """Return an executable's log since its start; "" with ``verbose``."""
         return Path(self._logs[executable].name).read_text(errors="replace")
 
     def _last_line(self, executable: str) -> str:
@@ -139,5 +139,5 @@ class Children:
 
 
 def _end_with_parent() -> None:
-    """Let the kernel end this child when its parent dies, however it dies."""
+    """Let the kernel end this child when its parent dies for any reason."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

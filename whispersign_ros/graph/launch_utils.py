@@ -33,14 +33,14 @@ SWITCH = ("true", "false")
 def argument(
     name: str, default: str, description: str, choices: Sequence[str] = ()
 ) -> DeclareLaunchArgument:
-    """Return an argument of a launch file; without ``choices`` it may have any value."""
+    """Return a launch argument; without ``choices`` any value is allowed."""
     return DeclareLaunchArgument(
         name, default_value=default, description=description, choices=list(choices) or None
     )
 
 
 def optional(name: str, description: str, choices: Sequence[str] = ()) -> DeclareLaunchArgument:
-    """Return an argument whose empty default leaves the parameter to the parameter file."""
+    """Return a launch argument whose empty default keeps the value of the parameter file."""
     choices = [*choices, ""] if choices else ()
     return argument(name, "", f"{description}; empty: as in params_file", choices)
 
@@ -101,10 +101,10 @@ VISUALIZE = argument(
 def describe(
     arguments: Sequence[DeclareLaunchArgument], nodes: Callable[[LaunchContext], Sequence[Any]]
 ) -> LaunchDescription:
-    """Return a launch file's description: its arguments, then its nodes.
+    """Return a launch description: arguments, then nodes.
 
     Args:
-        arguments: all of its arguments, including ``COMMON``.
+        arguments: all arguments, including ``COMMON``.
         nodes: creates the nodes from the values of the arguments.
     """
     return LaunchDescription(
@@ -116,7 +116,7 @@ def describe(
 
 
 def discovery(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """Return the actions that set the discovery range of the nodes after them."""
+    """Return the actions that set the discovery range of subsequent nodes."""
     chosen = range_variables(os.environ, value(context, "discovery"))
     return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
 
@@ -144,14 +144,14 @@ def node(
     restarts: bool = True,
     **options: Any,
 ) -> Node:
-    """Return a node of this package, with the namespace and parameters of the arguments.
+    """Return a node of this package with the namespace and parameters of the arguments.
 
     Args:
-        context: of the launch.
+        context: launch context.
         executable: also the node's name.
-        parameters: take precedence over the parameter file.
-        restarts: whether ``respawn`` applies; False for a node that ends with its work.
-        options: further ones of ``launch_ros.actions.Node``.
+        parameters: override the parameter file.
+        restarts: apply ``respawn``; False for a node that ends with its work.
+        options: further options of ``launch_ros.actions.Node``.
     """
     own = {**given(context, {"use_sim_time": "true".__eq__}), **(parameters or {})}
     return Node(
@@ -184,7 +184,7 @@ def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
     """Return the node that publishes hands.
 
     Args:
-        context: of the launch.
+        context: launch context.
         wait_for: nodes to wait for before the first frame of a recording.
     """
     kind = value(context, "source")
@@ -212,7 +212,7 @@ def _played(context: LaunchContext, wait_for: Sequence[str]) -> dict[str, Any]:
 
 
 def sensor(context: LaunchContext) -> list[Node]:
-    """Return the node of the sensor to record; none with source:=none."""
+    """Return the node of the sensor to record; empty with source:=none."""
     kind = value(context, "source")
     if kind == "none":
         return []
@@ -236,7 +236,7 @@ def session(context: LaunchContext) -> Node:
 
 
 def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
-    """Return ``ros2 bag record`` of hands, labels, prompts and images, if ros2_bag is set."""
+    """Return ``ros2 bag record`` of hands, labels, prompts and images if ros2_bag is set."""
     folder = value(context, "ros2_bag")
     if not folder:
         return []
@@ -250,7 +250,7 @@ def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
 
 
 def text(word: str) -> ParameterValue:
-    """Return a text parameter; a text such as NO or 7 is not converted."""
+    """Return a text parameter; values such as NO or 7 stay text."""
     return ParameterValue(word, value_type=str)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The running graph seen from outside: a node that records what it publishes and waits for it."""
+"""The graph monitor: records what a running graph publishes, and waits for events."""
 
 import os
 import time
@@ -28,12 +28,12 @@ from whispersign_ros.node.discovery import isolate
 MONITOR = "whispersign_monitor"
 POLL_PERIOD = 0.05  # seconds between two checks of the processes
 START_LIMIT = 120.0  # seconds for the nodes to start
-EVENT_LIMIT = 60.0  # seconds to wait for anything else
-LOAD_LIMIT, SLOWDOWN = 5.0, 5  # a recording's loading time in seconds, its durations of playing
+EVENT_LIMIT = 60.0  # seconds to wait for any other event
+LOAD_LIMIT, SLOWDOWN = 5.0, 5  # seconds to load a recording, its maximum playing time in durations
 QUIET = 6.0  # seconds without a message after the source has ended
 QUIET_WHEN_COMPLETE = 2.0  # the same once everything expected has arrived
-PARTIALS = 1000  # partial glosses to keep
-DROPPED = "dropped_"  # prefix of the diagnostics keys that count losses
+PARTIALS = 1000  # number of partial glosses to keep
+DROPPED = "dropped_"  # prefix of loss counters in diagnostics
 TOPICS: Mapping[str, tuple[type, QoSProfile]] = {
     "hands/raw": (HandFrame, qos.HANDS_INPUT),
     "hands/features": (HandFeatures, qos.FEATURES_INPUT),
@@ -48,7 +48,7 @@ TOPICS: Mapping[str, tuple[type, QoSProfile]] = {
 
 
 class GraphTimeoutError(WhisperSignError):
-    """The graph did not do what was waited for."""
+    """The graph did not reach the awaited state."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Report:
     """The last diagnostics of a node.
 
     Attributes:
-        level: of DiagnosticStatus, as a number.
-        message: the node's state, or its fault.
+        level: DiagnosticStatus level as a number.
+        message: the node's state or fault.
         values: by key.
         arrival: when it arrived, ``time.monotonic()``.
     """
@@ -85,7 +85,7 @@ class Report:
 
     @property
     def received(self) -> int:
-        """Messages that the node has received since it started."""
+        """Messages that the node has received since its start."""
         return int(self.values.get("received", 0))
 
     @property
@@ -96,15 +96,15 @@ class Report:
 
 
 class GraphMonitor(Node):
-    """Records glosses, annotations and diagnostics; its owner subscribes to further topics.
+    """Records glosses, annotations and diagnostics; its owner subscribes to other topics.
 
     Attributes:
         children: the processes of the graph.
         annotated: annotated glosses in order of arrival.
-        finals, partials: recognised glosses in order of arrival; of partials the last ``PARTIALS``.
-        reports: the last diagnostics by node name, without the first slash.
-        last_arrival: when the graph last published something new, ``time.monotonic()``.
-        source_ended: ``wait_until_played`` has seen the source end.
+        finals, partials: recognised glosses in order of arrival; the last ``PARTIALS`` partials.
+        reports: last diagnostics by node name, without the leading slash.
+        last_arrival: time of the last new message of the graph, ``time.monotonic()``.
+        source_ended: whether ``wait_until_played`` has seen the source end.
     """
 
     def __init__(self, children: Children) -> None:
@@ -123,7 +123,7 @@ class GraphMonitor(Node):
         self.subscribe("/diagnostics", self._on_diagnostics)
 
     def subscribe(self, topic: str, callback: Callable[[Any], None]) -> None:
-        """Call back with each message of one of ``TOPICS``."""
+        """Call back for each message of one of ``TOPICS``."""
         callbacks = self._callbacks.setdefault(topic, [])
         callbacks.append(callback)
         if len(callbacks) > 1:
@@ -139,10 +139,10 @@ class GraphMonitor(Node):
         qos.subscribe(self, message_type, topic, profile, receive)
 
     def spin(self, seconds: float) -> None:
-        """Receive messages for a while.
+        """Process messages for some time.
 
         Raises:
-            WhisperSignError: a process ended with a fault.
+            WhisperSignError: a process failed.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -151,11 +151,11 @@ class GraphMonitor(Node):
     def until(
         self, condition: Callable[[], object], what: str, limit: float = EVENT_LIMIT
     ) -> float:
-        """Receive messages until a condition holds, and return how many seconds that took.
+        """Process messages until a condition holds; return the seconds that took.
 
         Raises:
             GraphTimeoutError: it does not hold within ``limit`` seconds; names ``what``.
-            WhisperSignError: a process ended with a fault.
+            WhisperSignError: a process failed.
         """
         begin = time.monotonic()
         while not condition():
@@ -171,16 +171,16 @@ class GraphMonitor(Node):
         recordings: Sequence[Recording],
         complete: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Receive messages until the source has ended and nothing new arrives any more.
+        """Process messages until the source has ended and nothing new arrives.
 
         Args:
-            source: the executable that plays the recordings.
-            recordings: bound the time it may take.
-            complete: tells whether everything expected has arrived.
+            source: executable that plays the recordings.
+            recordings: limit the waiting time.
+            complete: returns whether everything expected has arrived.
 
         Raises:
-            GraphTimeoutError: it takes longer than it can need.
-            WhisperSignError: a process ended with a fault.
+            GraphTimeoutError: the source takes longer than the recordings can need.
+            WhisperSignError: a process failed.
         """
 
         def played() -> bool:
@@ -219,11 +219,11 @@ class GraphMonitor(Node):
 
 @contextmanager
 def monitored(domain: int | None = None, verbose: bool = False) -> Iterator[GraphMonitor]:
-    """Yield the monitor of a graph of its own; its children and nodes end with the block.
+    """Yield the monitor of an isolated graph; its children and nodes end with the block.
 
     Args:
         domain: ROS domain id; None takes a free one.
-        verbose: show what the nodes log.
+        verbose: show the nodes' logs.
     """
     isolate(os.environ, domain)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processor time and memory of other processes, as Linux counts them."""
+"""Processor time and memory of other processes, read from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ RESIDENT_PAGES = 1  # field of /proc/PID/statm
 
 @dataclass(frozen=True)
 class Usage:
-    """What processes have used up to one moment.
+    """Cumulative usage of processes at one moment.
 
     Attributes:
-        processor: by process, seconds on all cores since it started.
-        resident_mb: by process, megabytes now; libraries that several share count in each.
+        processor: by process, seconds on all cores since its start.
+        resident_mb: by process, megabytes now; shared libraries count in each.
     """
 
     processor: Mapping[str, float]
@@ -28,10 +28,10 @@ class Usage:
 
     @classmethod
     def of(cls, processes: Mapping[str, int]) -> Usage:
-        """Look at processes, given by name with their ids.
+        """Read the usage of processes, given by name with their ids.
 
         Raises:
-            WhisperSignError: one is not there, or this is not Linux.
+            WhisperSignError: a process does not exist, or this is not Linux.
         """
         try:
             processor = {name: _processor_seconds(pid) for name, pid in processes.items()}

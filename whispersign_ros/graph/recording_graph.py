@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The graph of a recording session: the sensor's node as a process, annotation_node in this one."""
+"""The graph of a recording session: sensor node as a child process, annotation_node in this one."""
 
 import os
 from typing import Any
@@ -33,16 +33,16 @@ def record(
     """Run a session; return 0 when all takes are recorded, else 1.
 
     Args:
-        source: leap, camera, synthetic, or none for nodes that run already.
-        signer: name of the signer; "" with source synthetic names it by the seed.
+        source: leap, camera, synthetic, or none for nodes that already run.
+        signer: name of the signer; "" with source synthetic derives it from the seed.
         session: parameters of annotation_node besides the signer.
         sensor: parameters of the source's node.
         seed: of the synthetic signer.
-        domain: ROS domain id; None takes a free one, or with source none the environment's.
-        verbose: show what the nodes log.
+        domain: ROS domain id; None takes a free one, or the environment's with source none.
+        verbose: show the nodes' logs.
 
     Raises:
-        WhisperSignError: an option is at fault, or the sensor's node failed.
+        WhisperSignError: an option is invalid, or the sensor's node failed.
     """
     if source == "synthetic":
         signer = signer or f"synthetic{seed}"

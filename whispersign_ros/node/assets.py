@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What comes with the package for the demonstration: a small model and a short recording."""
+"""Files bundled for the demonstration: a small model and a short recording."""
 
 from whispersign_model.bundled import ASSETS, bundled
 

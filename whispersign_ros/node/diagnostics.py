@@ -16,19 +16,19 @@ from whispersign_ros.node import qos
 PERIOD = 1.0  # seconds between two reports
 SILENCE = 2.0  # seconds without input until the node warns
 WARNING_PERIOD = 10.0  # minimum seconds between two log lines about the same kind of fault
-MAX_KINDS = 100  # of faults to remember
+MAX_KINDS = 100  # kinds of faults to remember
 
 Condition = tuple[bytes, str]  # level and message of a DiagnosticStatus
 
 
 class LogThrottle:
-    """Allows one log line about each kind of fault in ``WARNING_PERIOD``."""
+    """Allows one log line per kind of fault in ``WARNING_PERIOD``."""
 
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}
 
     def allows(self, kind: str) -> bool:
-        """Return whether to log this kind now; counts as logged if so."""
+        """Return whether to log this kind now, and count it as logged if so."""
         now = time.monotonic()
         if now - self._logged.get(kind, -WARNING_PERIOD) < WARNING_PERIOD:
             return False
@@ -39,13 +39,13 @@ class LogThrottle:
 
 
 class Diagnostics:
-    """Counts what happens in a node and publishes a DiagnosticArray every second.
+    """Counts events in a node and publishes a DiagnosticArray every second.
 
     All methods may be called from any thread.
 
     Args:
         node: owns the publisher.
-        input_topic: its main input; "" for a source.
+        input_topic: main input topic; "" for a source.
         input_type: type of that topic, e.g. ``whispersign_msgs/msg/HandFrame``.
         condition: called before each report; returns what to report instead of "running", or None.
     """
@@ -79,7 +79,7 @@ class Diagnostics:
         )
 
     def arrived(self, stamp: int) -> None:
-        """Count a message of the input topic, or a sensor's frame, by its capture time (ns)."""
+        """Count an input message or a sensor frame, with its capture time (ns)."""
         with self._lock:
             self._received += 1
             self._period_received += 1
@@ -98,23 +98,23 @@ class Diagnostics:
             self._node.get_logger().warning(text)
 
     def timed(self, seconds: float) -> None:
-        """Record the duration of one call into the model."""
+        """Record the duration of one model call."""
         with self._lock:
             self._period_times.append(seconds)
 
     def show(self, key: str, value: object) -> None:
-        """Set a value of every report."""
+        """Set a value that every report contains."""
         with self._lock:
             self._values[key] = str(value)
 
     def refuse(self, reason: str) -> None:
-        """Count an unusable input, and report the reason."""
+        """Count an unusable input and report the reason."""
         with self._lock:
             self._drops["refused"] += 1
         self.fail(reason)
 
     def fail(self, reason: str) -> None:
-        """Report an error until ``accept``; log it when new, and again after a while."""
+        """Report an error until ``accept``; log it at once, and again after a while."""
         with self._lock:
             log = reason != self._refusal and self._fault_throttle.allows(reason)
             self._refusal = reason
@@ -122,25 +122,25 @@ class Diagnostics:
             self._node.get_logger().error(reason)
 
     def accept(self) -> None:
-        """Clear the error: the input is usable."""
+        """Clear the error."""
         with self._lock:
             self._refusal = ""
 
     def rest(self, reason: str) -> None:
-        """Report why no input is expected for now; "" expects it again."""
+        """Report why no input is expected for now; "" expects input again."""
         with self._lock:
             self._rest = reason
             self._last_arrival = time.monotonic()
 
     @property
     def refusal(self) -> str:
-        """The current error, "" without one."""
+        """The current error, "" if there is none."""
         with self._lock:
             return self._refusal
 
     @property
     def received(self) -> int:
-        """Messages of the input topic so far."""
+        """Number of messages on the input topic so far."""
         with self._lock:
             return self._received
 
@@ -151,7 +151,7 @@ class Diagnostics:
             return dict(self._drops)
 
     def report(self) -> None:
-        """Publish the report of the last period and begin the next."""
+        """Publish the report of the last period and start the next."""
         conflict = self._conflict() if self._topic and not self._rest else ""
         condition = self._condition()
         with self._lock:
@@ -203,7 +203,7 @@ class Diagnostics:
         return values
 
     def _conflict(self) -> str:
-        """Describe a fault of the input topic's publishers, "" without one."""
+        """Describe a fault of the input topic's publishers, "" if there is none."""
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         wrong = sorted({p.topic_type for p in publishers if p.topic_type != self._type})
         if wrong:

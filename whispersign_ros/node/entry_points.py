@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Entry points of the executables: they answer to Ctrl-C before anything else is imported.
+"""Entry points of the executables; they handle Ctrl-C before any other import.
 
-Importing a node takes about a second. A signal in that time ends the process quietly: nothing has
-been started yet. From then on :mod:`whispersign_ros.node.runner` answers.
+Importing a node takes about a second. A signal in that time ends the process quietly, because
+nothing has started yet. Afterwards :mod:`whispersign_ros.node.runner` handles signals.
 """
 
 import os
@@ -10,8 +10,8 @@ import signal
 from collections.abc import Callable
 from importlib import import_module
 
-GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for them
-RESPAWN_DELAY = 2.0  # seconds after which the launch files start a node that has died again
+GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for these
+RESPAWN_DELAY = 2.0  # seconds until the launch files restart a node that has died
 
 
 def _entry(module: str) -> Callable[[], int]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lifecycle nodes that start themselves, and say in one line why a transition failed."""
+"""Lifecycle nodes that start themselves and report a failed transition in one line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,9 +18,9 @@ AUTOSTART = ParameterSpec(
 
 
 class ManagedNode(LifecycleNode):
-    """A node that holds a resource: a device, or a network.
+    """A node that holds a resource, such as a device or a network.
 
-    A subclass has ``AUTOSTART`` in its table of parameters, implements the transitions with
+    A subclass has ``AUTOSTART`` in its parameter table, implements the transitions with
     ``_configure``, ``_activate`` and ``_release``, and calls ``begin`` at the end of its
     constructor. An exception is logged, fails the transition, and releases the resource.
 
@@ -28,13 +28,13 @@ class ManagedNode(LifecycleNode):
         values: parameter values by name.
 
     Args:
-        name: of the node.
+        name: node name.
         table: all its parameters.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        ConfigError: a parameter is at fault.
+        ConfigError: a parameter is invalid.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ManagedNode(LifecycleNode):
         self.values = declare(self, table, also_known, self._changes())
 
     def begin(self) -> None:
-        """Configure and activate, with ``autostart``.
+        """Configure and activate if ``autostart`` is set.
 
         Raises:
             WhisperSignError: a transition failed.
@@ -78,56 +78,56 @@ class ManagedNode(LifecycleNode):
         return {}
 
     def _configure(self) -> None:
-        """Check the resource, without holding it."""
+        """Check the resource without acquiring it."""
         raise NotImplementedError
 
     def _activate(self) -> None:
-        """Take the resource and begin to work."""
+        """Acquire the resource and start working."""
         raise NotImplementedError
 
     def _release(self) -> None:
-        """Stop working and free the resource; does nothing where none is held.
+        """Stop working and free the resource; does nothing if none is held.
 
-        rclpy may destroy a node whose construction has failed: what this looks at must be there
-        before the constructor of this class is called.
+        rclpy may destroy a node whose construction failed, so every attribute that this method
+        reads must exist before the constructor of this class is called.
         """
         raise NotImplementedError
 
     def _forget(self) -> None:
-        """Forget what ``_configure`` learned."""
+        """Forget what ``_configure`` read."""
         raise NotImplementedError
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unconfigured to inactive."""
+        """Transition from unconfigured to inactive."""
         return self._attempt(self._configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Inactive to active."""
+        """Transition from inactive to active."""
         result = self._attempt(self._activate)
         if result != TransitionCallbackReturn.SUCCESS:
             self._release()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Active to inactive."""
+        """Transition from active to inactive."""
         return self._attempt(self._release)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Inactive to unconfigured."""
+        """Transition from inactive to unconfigured."""
         return self._attempt(self._forget)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """To the end, from anywhere."""
+        """Transition from any state to finalized."""
         return self._attempt(self._release)
 
     def destroy_node(self) -> None:
-        """Stop working, then free the node, and the services of its states, which rclpy leaves."""
+        """Stop working, then free the node and its lifecycle services, which rclpy forgets."""
         self._release()
         super().destroy_node()
         self._state_machine.destroy_when_not_in_use()
 
     def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
-        """Call ``action`` and return what a transition callback must return."""
+        """Call ``action`` and return the result for a transition callback."""
         self._fault = None
         try:
             action()
@@ -138,6 +138,6 @@ class ManagedNode(LifecycleNode):
             self._fault = WhisperSignError(self.get_name(), fault, "correct what it names")
         if self._fault is None:
             return TransitionCallbackReturn.SUCCESS
-        if not self._starting:  # else the caller of begin says it
+        if not self._starting:  # during start-up the caller of begin reports it
             self.get_logger().error(str(self._fault))
         return TransitionCallbackReturn.FAILURE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Parameter files: a section that names none of our nodes by a slip is refused; what all share."""
+"""Parameter files: refuse misspelled node names, and find the parameters that all nodes share."""
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ import yaml
 from whispersign_model.errors import ConfigError
 
 FLAGS = ("--params-file",)
-LIKENESS = 0.8  # of a name to one of ours, from which it is taken for a slip of the pen
+LIKENESS = 0.8  # similarity to one of our names from which a name counts as a misspelling
 SECTION = "ros__parameters"
 EVERY_NODE = "/**"
 
@@ -20,15 +20,15 @@ EVERY_NODE = "/**"
 def check_files(arguments: Sequence[str], names: Sequence[str]) -> None:
     """Check the sections of all parameter files on a command line.
 
-    ROS passes over sections for other nodes, and so over a misspelled one. A file may have sections
+    ROS ignores sections for other nodes, and therefore misspelled ones. A file may have sections
     for other packages' nodes, and for ours under longer names (``camera_node_left``).
 
     Args:
-        arguments: of the process; what cannot be read is left to ROS, which says so.
+        arguments: of the process; ROS itself reports unreadable files.
         names: all our nodes.
 
     Raises:
-        ConfigError: a section's name is nearly that of one of our nodes, and all that it sets are
+        ConfigError: a section's name is close to that of one of our nodes, and it sets only
             parameters of that node.
     """
     for path, section, keys in _sections(arguments):
@@ -39,7 +39,7 @@ def check_files(arguments: Sequence[str], names: Sequence[str]) -> None:
 
 
 def shared_parameters(arguments: Sequence[str]) -> set[str]:
-    """Return the names that the parameter files on a command line set for all nodes (``/**``)."""
+    """Return the names that parameter files on a command line set for all nodes (``/**``)."""
     found: set[str] = set()
     for _, section, keys in _sections(arguments):
         if section == EVERY_NODE:
@@ -48,12 +48,12 @@ def shared_parameters(arguments: Sequence[str]) -> set[str]:
 
 
 def parameters_of(node: str) -> set[str]:
-    """Return the names of the parameters of one of our nodes."""
+    """Return the parameter names of one of our nodes."""
     return {setting.name for setting in import_module(f"whispersign_ros.nodes.{node}").PARAMETERS}
 
 
 def _sections(arguments: Sequence[str]) -> Iterator[tuple[Path, str, set[str]]]:
-    """Yield file, node's name, and names of parameters of each section of all files."""
+    """Yield file, node name and parameter names of each section of all files."""
     for flag, path in pairwise(arguments):
         if flag in FLAGS:
             for section, keys in _sections_of(Path(path)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Declare a node's parameters from one table: description, range, and what a rejection says."""
+"""Declare a node's parameters from one table: description, range and error messages."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ from whispersign_ros.node.parameter_files import parameters_of, shared_parameter
 
 Value = bool | int | float | str | list[str]
 
-# Parameters that rclpy itself gives to every node, in one distribution or another.
+# Parameters that rclpy gives every node, depending on the distribution.
 BUILT_IN = ("use_sim_time", "start_type_description_service")
 QOS_OVERRIDES = "qos_overrides."
 
@@ -43,7 +43,7 @@ class ParameterSpec:
         limits: inclusive range of a number.
         choices: allowed values of a string.
         one_or_many: accept a list of strings as well as a string.
-        or_number: accept an integer for a string, e.g. a camera's number.
+        or_number: accept an integer as a string, e.g. a camera's number.
         changes: the parameter can be set while the node runs.
     """
 
@@ -72,7 +72,7 @@ class ParameterSpec:
         return kind
 
     def descriptor(self) -> ParameterDescriptor:
-        """Return what ``ros2 param describe`` shows."""
+        """Return the descriptor that ``ros2 param describe`` shows."""
         descriptor = ParameterDescriptor(
             description=self.description,
             additional_constraints=f"allowed: {self.allowed}",
@@ -106,18 +106,18 @@ def declare(
 ) -> dict[str, Any]:
     """Declare a table of parameters and return their values by name.
 
-    The node must have been created with ``automatically_declare_parameters_from_overrides``, so
-    that names that nothing reads are seen and refused.
+    The node must be created with ``automatically_declare_parameters_from_overrides``, so that
+    unknown names are detected and refused.
 
     Args:
         node: the node that owns the parameters.
         table: its parameters.
-        also_known: names given to the whole process that other nodes in it read.
-        changes: by the name of a parameter that may be set while the node runs, what to do with the
-            new value; a WhisperSignError leaves the old one in force, and is the answer.
+        also_known: names set for the whole process that other nodes in it read.
+        changes: handlers of new values by the name of a parameter that may change at runtime; a
+            WhisperSignError keeps the old value and becomes the reply.
 
     Raises:
-        ConfigError: a value is not allowed, or a given name is unknown; says what is allowed.
+        ConfigError: a value is not allowed or a name is unknown; says what is allowed.
     """
     given = [name for name in node.get_parameters_by_prefix("") if not _is_built_in(name)]
     for name in given:
@@ -132,7 +132,7 @@ def declare(
             if setting and not _is_choice(setting, parameter.value):
                 return SetParametersResult(successful=False, reason=f"allowed: {setting.allowed}")
         if len(values) < len(settings):
-            return SetParametersResult(successful=True)  # being declared
+            return SetParametersResult(successful=True)  # during declaration
         return _change([parameter for parameter in parameters if parameter.name in changes])
 
     def _change(parameters: list[Parameter]) -> SetParametersResult:
@@ -154,7 +154,7 @@ def declare(
 
 
 def table_text(table: Sequence[ParameterSpec]) -> str:
-    """Return a table of parameters as Markdown for docs/reference/nodes.md."""
+    """Format a parameter table as Markdown for docs/reference/nodes.md."""
     rows = ["| parameter | default | allowed | meaning |", "|---|---|---|---|"]
     for setting in table:
         default = json.dumps(setting.default)
@@ -164,7 +164,7 @@ def table_text(table: Sequence[ParameterSpec]) -> str:
 
 
 def file_text(table: Sequence[ParameterSpec]) -> str:
-    """Return a table of parameters as the lines of config/whispersign.yaml."""
+    """Format a parameter table as lines of config/whispersign.yaml."""
     lines = []
     for setting in table:
         lines += wrap(setting.description, 98, initial_indent="    # ", subsequent_indent="    # ")
@@ -196,7 +196,7 @@ def _declare_one(node: Node, setting: ParameterSpec) -> object:
 
 
 def _is_for_others(name: str) -> bool:
-    """Whether a parameter file sets this for all nodes, and one of ours reads it."""
+    """Return whether a parameter file sets this for all nodes, and one of ours reads it."""
     return name in shared_parameters(sys.argv) and any(
         name in parameters_of(node) for node in NODES
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Quality of service of every topic: the profiles, and endpoints whose profile can be overridden.
+"""QoS of every topic: profiles, and endpoints whose profile can be overridden.
 
-Hands are sent and heard reliably, so that nothing is lost inside the graph; a listener that meets
-a best-effort publisher (sensor drivers with "sensor data" profiles) listens best effort instead.
+Hands use reliable publishers and subscriptions, so that the graph loses none. For a best-effort
+publisher (sensor drivers with "sensor data" profiles) the subscription becomes best effort too.
 """
 
 from collections.abc import Callable
@@ -33,25 +33,25 @@ def _profile(
     )
 
 
-# A writer keeps 1 s of hands at 120 Hz: with 10 frames, as few as a busy machine lets pile up while
-# a process waits for its turn, one frame in five was lost. A reader's queue takes up 20 s, as
-# recognition_node's own does: of a pipeline that got a quarter of one core, one frame in five was
-# lost in queues of 5 s. It holds memory only while frames wait.
+# A writer keeps 1 s of hands at 120 Hz. With 10 frames, which a busy machine fills while a process
+# waits for the CPU, one frame in five was lost. A reader keeps 20 s, like recognition_node's own
+# queue: with queues of 5 s, a pipeline on a quarter of a core lost one frame in five. The queue
+# takes memory only while frames wait.
 HANDS = _profile(120)  # hands/raw, hands/filtered
 HANDS_INPUT = _profile(2400)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
 FEATURES_INPUT = _profile(1200)
-HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only that they come
+HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only their arrival matters
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATE = RECIPE = VOCABULARY  # prompt, recipe
 COMMAND_STATE = _profile(10, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # every change
-COMMAND = _profile(1)  # what command_node publishes: only the newest counts
+COMMAND = _profile(1)  # topics that command_node publishes: only the newest message counts
 COMMAND_INPUT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of cmd_vel
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
-CLOCK = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # as rclpy listens to /clock
+CLOCK = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # as rclpy subscribes to /clock
 IMAGES_INPUT = _profile(5, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of a camera
 IMAGES = _profile(5)
 MARKERS = _profile(10)
@@ -60,7 +60,7 @@ POSE = _profile(10)  # robot_pose
 
 def publish(node: Node, message_type: type, topic: str, profile: QoSProfile) -> Publisher:
     """Create a publisher; parameters ``qos_overrides.TOPIC.publisher.*`` change its profile."""
-    own = copy(profile)  # rclpy writes the overrides into the profile it is given
+    own = copy(profile)  # rclpy writes the overrides into the given profile
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_publisher(message_type, topic, own, qos_overriding_options=overriding)
 
@@ -75,7 +75,7 @@ def subscribe(
 ) -> Subscription:
     """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` change its profile.
 
-    With ``raw`` the callback gets the serialised bytes.
+    With ``raw`` the callback receives the serialised bytes.
     """
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_subscription(
@@ -84,12 +84,12 @@ def subscribe(
 
 
 class HandsInput:
-    """A subscription to HandFrame messages that matches every publisher.
+    """A subscription to HandFrame messages that is compatible with every publisher.
 
     Args:
         node: owns the subscription.
         topic: ``hands/raw`` or ``hands/filtered``.
-        callback: takes each message.
+        callback: receives each message.
     """
 
     def __init__(self, node: Node, topic: str, callback: Callable[[HandFrame], None]) -> None:
@@ -100,7 +100,7 @@ class HandsInput:
         self._subscription = self._subscribe(copy(HANDS_INPUT), overriding)
 
     def destroy(self) -> None:
-        """Listen no more."""
+        """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
     def _subscribe(
@@ -116,10 +116,10 @@ class HandsInput:
         )
 
     def _meet(self, _: Any) -> None:
-        """A publisher offers less than is asked for: ask for less."""
+        """Request less, because a publisher offers less than the subscription requests."""
         profile = copy(self._subscription.qos_profile)
         if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
-            return  # nothing less can be asked for
+            return  # already requests the minimum
         profile.reliability = ReliabilityPolicy.BEST_EFFORT
         self._node.get_logger().info(
             f"a publisher of {self._subscription.topic_name} is best effort: listening so too"

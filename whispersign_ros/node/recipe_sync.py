@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keep the nodes before recognition_node in step with the recipe of its model."""
+"""Recipe sync: keep the nodes before recognition_node on the recipe of its model."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec
 
-GRACE_TIME = 2.0  # seconds in which the other nodes adopt the recipe of a new model
+GRACE_TIME = 2.0  # seconds in which the other nodes adopt a new model's recipe
 FOLLOW = ParameterSpec(
     "follow", True, "adopt each recipe that the recognizer publishes, also after a model change"
 )
@@ -27,16 +27,16 @@ class GracePeriod:
         self._changed = 0.0
 
     def start(self, previous: str) -> None:
-        """Start the period of a value that has just been replaced."""
+        """Start the period for a value that has just been replaced."""
         self._previous, self._changed = previous, time.monotonic()
 
     def accepts(self, value: str) -> bool:
-        """Return whether a value is the one just replaced."""
+        """Return whether a value is the recently replaced one."""
         return value == self._previous and time.monotonic() - self._changed < GRACE_TIME
 
 
 def follow(node: Node, diagnostics: Diagnostics, adopt: Callable[[Recipe, str], None]) -> None:
-    """Call ``adopt`` with each recipe that recognition_node publishes, and its model's id.
+    """Call ``adopt`` with each recipe that recognition_node publishes and its model's id.
 
     Args:
         node: subscribes to ``recipe``.

@@ -25,24 +25,24 @@ from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import ParameterSpec, table_text
 
 EXIT_FAULT = 2
-SIGNAL_POLL = 0.1  # seconds; a signal is noticed after at most this long
+SIGNAL_POLL = 0.1  # seconds; maximum delay of a reaction to a signal
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
 
 
 def main(name: str) -> int:
-    """Run an executable of this package and return its exit code; ``name`` is its module's."""
+    """Run the executable whose module is ``name`` and return its exit code."""
     module = import_module(f"whispersign_ros.nodes.{name}")
     create = getattr(module, "create", lambda end: [create_node(name, end)])
     return run(name, create, module.__doc__ or "", module.PARAMETERS)
 
 
 def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
-    """Create the node of a module: its class is named like it, such as ``LeapNode``.
+    """Create the node of a module; the class is named after it, such as ``LeapNode``.
 
     Args:
         name: of the module in ``whispersign_ros.nodes``.
-        end: called by a node whose work ends.
+        end: called by a node whose work is done.
         arguments: for ``rclpy.node.Node``.
     """
     kind = getattr(import_module(f"whispersign_ros.nodes.{name}"), name.title().replace("_", ""))
@@ -55,14 +55,14 @@ def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
 def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:
     """Run the nodes of one executable and return its exit code.
 
-    Ends with 0 on SIGINT, SIGTERM or when a node asks for it, and with 2 and one line on stderr
-    when a file or parameter is at fault.
+    Returns 0 on SIGINT, SIGTERM or a node's request, and 2 with one line on stderr if a file or
+    parameter is invalid.
 
     Args:
         name: of the executable.
-        create: creates the nodes; its argument ends the process when called.
-        summary: printed by ``--help``.
-        table: parameters printed by ``--help``.
+        create: creates the nodes; its argument is a function that ends the process.
+        summary: text of ``--help``.
+        table: parameters in ``--help``.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -85,10 +85,10 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
 
 
 def _other_arguments() -> list[str]:
-    """Return the arguments that are not for ROS, and check those that are."""
+    """Return the arguments that are not for ROS, and check the ROS arguments."""
     try:
         return remove_ros_args(sys.argv)[1:]
-    except RuntimeError as error:  # rclpy's own errors derive from it
+    except RuntimeError as error:  # base class of rclpy's own errors
         raise WhisperSignError("--ros-args", str(error), "correct the arguments") from error
 
 
@@ -131,13 +131,13 @@ def _serve(node: Node, stop: threading.Event, faults: list[WhisperSignError]) ->
 
 
 def serve(node: Node, stop: threading.Event) -> None:
-    """Spin one node until ``stop``; an exception of a callback is logged, and the node goes on.
+    """Spin one node until ``stop``; log exceptions of callbacks and continue.
 
-    Each node has an executor of its own. A shared one would check all 150 entities of a pipeline
-    for every message.
+    Each node has its own executor. A shared one would check all 150 entities of a pipeline for
+    every message.
 
     Raises:
-        WhisperSignError: a callback found a file or parameter at fault; all nodes end.
+        WhisperSignError: a callback found an invalid file or parameter; all nodes end.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -147,7 +147,7 @@ def serve(node: Node, stop: threading.Event) -> None:
             try:
                 executor.spin_once(timeout_sec=SIGNAL_POLL)
             except ExternalShutdownException:
-                stop.set()  # somebody else shut the context down: end as if asked to
+                stop.set()  # another owner shut the context down: end as on a signal
             except WhisperSignError:
                 stop.set()
                 raise
@@ -162,7 +162,7 @@ def serve(node: Node, stop: threading.Event) -> None:
 
 @contextmanager
 def translate_ros_errors() -> Iterator[None]:
-    """Turn errors of ROS into one line: a wrong enclave or name, an empty list.
+    """Turn ROS errors into one line: a wrong enclave or name, an empty list.
 
     Raises:
         WhisperSignError: ROS raised an error.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Monitors of an input stream: sequence restarts, lost messages, and silence."""
+"""Monitors of an input stream: sequence restarts, lost messages and silence."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,17 @@ from rclpy.node import Node
 
 from whispersign_model.timestamps import CLOCK_JUMP_AHEAD, CLOCK_JUMP_BACK
 
-# A jump of the node's clock by more than this resets what depends on time.
+# A larger jump of the node's clock resets everything that depends on time.
 JUMP = JumpThreshold(
     min_forward=Duration(nanoseconds=CLOCK_JUMP_AHEAD),
     min_backward=Duration(nanoseconds=-CLOCK_JUMP_BACK),
     on_clock_change=True,
 )
-CHECKS = 5  # in one timeout; silence is noticed at most a fifth of it too late
+CHECKS = 5  # checks per timeout; silence is noticed at most a fifth of the timeout late
 
 
 class SequenceTracker:
-    """Detects sequence restarts: a ``sequence`` that does not increase begins a new stream.
+    """Detects sequence restarts: a ``sequence`` that does not increase starts a new stream.
 
     Attributes:
         missed: messages lost between the last two.
@@ -30,7 +30,7 @@ class SequenceTracker:
         self._last: int | None = None
 
     def update(self, sequence: int) -> bool:
-        """Take the next message's sequence, and return whether a new stream begins with it."""
+        """Process the next message's sequence; return whether it starts a new stream."""
         last, self._last = self._last, sequence
         restart = last is not None and sequence <= last
         self.missed = 0 if restart or last is None else sequence - last - 1
@@ -38,15 +38,15 @@ class SequenceTracker:
 
 
 class InputWatchdog:
-    """Calls back once when no message arrives for a while, by a clock that never jumps.
+    """Calls back once when no message arrives for a while, measured by a monotonic clock.
 
-    It counts its own checks, not seconds. After a suspension the process finds messages in its
-    queue, and no silence has passed.
+    It counts its own checks instead of seconds: after a suspension, messages wait in the process's
+    queue, and the suspended time is not silence.
 
     Args:
         node: owns the timer.
         timeout: seconds.
-        callback: called once for each silence.
+        callback: called once per silence.
     """
 
     def __init__(self, node: Node, timeout: float, callback: Callable[[], None]) -> None:
@@ -58,12 +58,12 @@ class InputWatchdog:
         )
 
     def feed(self) -> None:
-        """Restart the timeout: a message has arrived."""
+        """Restart the timeout after a message."""
         self._checks_left = CHECKS + 1  # the first check may be due at once
 
     @property
     def armed(self) -> bool:
-        """A message has arrived and the timeout has not passed since."""
+        """Whether a message has arrived and its timeout has not passed."""
         return self._checks_left > 0
 
     def destroy(self) -> None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The nodes, one file each, named like its executable."""
+"""The nodes, one file each, named like their executables."""

@@ -71,21 +71,21 @@ PARAMETERS = (
 
 
 class AnnotationNode(Node):
-    """Publishes ``prompt`` and ``annotation``, listens to ``hands/raw``, and serves commands.
+    """Publishes ``prompt`` and ``annotation``, subscribes to ``hands/raw``, and serves commands.
 
     Args:
-        on_end: called after the last take when ``exit_at_end`` is set.
+        on_end: called after the last take if ``exit_at_end`` is set.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        WhisperSignError: a parameter is at fault, or the folder of bags cannot be used.
+        WhisperSignError: a parameter is invalid, or the folder of bags is unusable.
     """
 
     def __init__(
         self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
     ) -> None:
-        self._held = ExitStack()  # rclpy may destroy a node that was never whole
+        self._held = ExitStack()  # rclpy may destroy a partly constructed node
         self._recorder: TakeRecorder | None = None
         super().__init__(
             "annotation_node", automatically_declare_parameters_from_overrides=True, **arguments
@@ -118,7 +118,7 @@ class AnnotationNode(Node):
         self._show()
 
     def destroy_node(self) -> None:
-        """Drop an unfinished take, publish that, and destroy the node."""
+        """Drop an unfinished take, publish its annotation, and destroy the node."""
         if self._recorder is not None:
             if rclpy.ok():
                 self.stop()
@@ -127,7 +127,7 @@ class AnnotationNode(Node):
         super().destroy_node()
 
     def stop(self) -> None:
-        """End the session, and publish that."""
+        """End the session, and publish its end."""
         if self.session.phase != ENDED:
             self.session.stop()
             self._show()
@@ -206,7 +206,7 @@ class AnnotationNode(Node):
             return False, str(error)
 
     def _show(self) -> None:
-        """Publish the prompt when it changes, and regularly in a timed phase."""
+        """Publish the prompt when it changes, and periodically in a timed phase."""
         shown, now = self.session.shown, time.monotonic()
         left = self.session.seconds_left(now)
         changed = shown != self._shown

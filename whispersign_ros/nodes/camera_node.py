@@ -115,18 +115,18 @@ PARAMETERS = (
 
 
 class CameraNode(SensorNode):
-    """Detects hands in pictures off the executor; the newest picture wins, and drops are counted.
+    """Detects hands in its own thread; skips to the newest picture and counts dropped ones.
 
-    Unless ``coordinates`` says otherwise, hands are measured as the model was trained, and as the
-    recogniser's model was where it is changed.
+    Unless ``coordinates`` is set, hands have the coordinates of ``model``, or those of the
+    recogniser's model after it changes.
 
     Args:
-        on_end: called after the last picture of a file when ``exit_at_end`` is set.
+        on_end: called after a file's last picture if ``exit_at_end`` is set.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        WhisperSignError: a parameter is at fault; with ``autostart`` also a missing file or model.
+        WhisperSignError: a parameter is invalid; with ``autostart``, a file or model is missing.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class CameraNode(SensorNode):
         self.begin()
 
     def make_sensor(self) -> Sensor:
-        """Make a camera with a detector from the parameters."""
+        """Create a camera with a detector from the parameters."""
         values = self.values
         find_bundle(values["model_file"])
         if len(values["pixel_format"]) not in (0, 4):
@@ -191,7 +191,7 @@ class CameraNode(SensorNode):
             self.diagnostics.dropped("recipes_unusable", str(error))
 
     def _measure_in(self, coordinates: str) -> None:
-        """Give other coordinates from the next picture on."""
+        """Change the coordinates from the next picture on."""
         if self._camera is not None:
             from whispersign_model.sensors.camera import to_measure_in
 
@@ -199,14 +199,14 @@ class CameraNode(SensorNode):
         self._coordinates = coordinates
 
     def opened(self) -> None:
-        """Begin a new stream; a file waits for those who want to hear it."""
+        """Start a new stream; a file waits for subscribers."""
         super().opened()
         if self._is_file:
             names = set(filter(None, self.values["wait_for"]))
             wait_for_listeners(self, names, self.values["wait_timeout"], self.stopping)
 
     def observed(self, observation: Observation) -> None:
-        """Publish hands and, for whoever looks, the picture with them drawn in."""
+        """Publish hands and, if it has subscribers, the picture with the hands drawn in."""
         super().observed(observation)
         assert self._camera is not None
         self.diagnostics.timed(self._camera.seconds)
@@ -242,5 +242,5 @@ class CameraNode(SensorNode):
 
 
 def _wanted_by(model: str) -> str:
-    """Return the coordinates that a model was trained on."""
+    """Return the coordinates on which a model was trained."""
     return read_metadata(find_checkpoint(model)).recipe.coordinates

@@ -28,9 +28,9 @@ from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.stream_monitor import JUMP
 
-LONGEST_TICK = 0.05  # seconds between two looks whether something is due
-ANSWER = 10.0  # seconds after which a service that has not answered a call is given up
-FAREWELL = 0.5  # seconds that the stop action may take to arrive before the node ends
+LONGEST_TICK = 0.05  # maximum seconds between two checks for due actions
+ANSWER = 10.0  # seconds to wait for the answer to a service call
+FAREWELL = 0.5  # seconds to wait for delivery of the stop action before the node ends
 PARAMETERS = (
     ParameterSpec(
         "commands_file",
@@ -66,10 +66,10 @@ PARAMETERS = (
 
 
 class CommandNode(Node):
-    """Publishes messages and calls services for glosses, and ``command_state``.
+    """Publishes messages and calls services for glosses; publishes ``command_state``.
 
     Raises:
-        ConfigError: a parameter or the commands file is at fault.
+        ConfigError: a parameter or the commands file is invalid.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -87,8 +87,8 @@ class CommandNode(Node):
         if self._recognizer:
             inputs[self._recognizer] = values["recognizer_timeout"]
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
-        self._model_id = ""  # of the recogniser, once its vocabulary is known
-        self._lacking = False  # whether that vocabulary lacks glosses of the file
+        self._model_id = ""  # recognition_node's, once its vocabulary is known
+        self._lacking = False  # whether the vocabulary lacks glosses of the file
         self._endpoints: dict[str, Publisher | Client] = {}
         self._calls: dict[Future, tuple[Client, int]] = {}  # unanswered calls and their times
         self._handlers = self._prepare(built)
@@ -150,7 +150,7 @@ class CommandNode(Node):
         return handlers
 
     def _handler(self, action: Action, built: Mapping[int, Any]) -> Callable[[], None]:
-        """Return the function of an action; a name has one publisher or client."""
+        """Return the function of an action; actions share a name's publisher or client."""
         kind, message = built[id(action)]
         name = action.topic if isinstance(action, Publish) else action.service
         if isinstance(action, Publish):
@@ -178,7 +178,7 @@ class CommandNode(Node):
         answer.add_done_callback(partial(self._answered, client.srv_name))
 
     def _give_up_calls(self) -> None:
-        """Cancel calls without an answer in time: their server may have died."""
+        """Cancel calls that time out, because their server may have died."""
         for answer, (client, begin) in list(self._calls.items()):
             if _now() - begin >= ANSWER * NANOSECONDS:
                 del self._calls[answer]
@@ -187,7 +187,7 @@ class CommandNode(Node):
                 self.diagnostics.dropped("calls_unanswered", fault)
 
     def _answered(self, service: str, answer: Future) -> None:
-        """Count a failure that the response reports, as those of Trigger and SetBool do."""
+        """Count a failure that a response reports, as Trigger and SetBool do."""
         self._calls.pop(answer, None)
         response = answer.result() if answer.exception() is None else None
         if not getattr(response, "success", response is not None):
@@ -200,14 +200,14 @@ class CommandNode(Node):
             self._machine.feed(self._features, _now())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Feed the recogniser's timeout with its diagnostics, unless they report an error."""
+        """Restart the recogniser's timeout on its diagnostics, unless they report an error."""
         for status in message.status:
             well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
             if status.name == self._recognizer and well and self._machine is not None:
                 self._machine.feed(self._recognizer, _now())
 
     def _check(self, message: Vocabulary) -> None:
-        """Check a vocabulary: the first must have our glosses, a later one may permit stops only.
+        """Check a vocabulary: the first must have our glosses; a later one may allow stops only.
 
         Raises:
             CommandsError: the first vocabulary lacks glosses of the commands file.
@@ -231,7 +231,7 @@ class CommandNode(Node):
             self._do(self._machine.reset("another model"))
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Process a final gloss; one that is not final counts as partial."""
+        """Process a gloss as final or partial."""
         if not message.final or self._lacking:
             self._on_partial(message)
         elif self._machine is not None:

@@ -30,15 +30,15 @@ PARAMETERS = (
 
 
 class LeapNode(SensorNode):
-    """Publishes each frame of a Leap Motion, with hands or without.
+    """Publishes each frame of a Leap Motion, with or without hands.
 
     Args:
-        on_end: never called: a device has no end.
+        on_end: never called, because a device has no end.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        WhisperSignError: a parameter is at fault; with ``autostart`` also missing bindings.
+        WhisperSignError: a parameter is invalid; with ``autostart``, the bindings are missing.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LeapNode(SensorNode):
         self.begin()
 
     def make_sensor(self) -> Sensor:
-        """Make the transport that the parameters ask for."""
+        """Create the transport that the parameters select."""
         transport, mode = self.values["transport"], self.values["tracking_mode"]
         if transport != "websocket":
             from whispersign_model.sensors.leap_leapc import LeapCLeap

@@ -25,21 +25,21 @@ DRAIN_CHECK = 0.2  # seconds between two checks whether every stage is drained
 
 
 class Stage(Protocol):
-    """A node that may still hold unpublished results when its input ends."""
+    """A node that may hold unpublished results when its input ends."""
 
     @property
     def at_rest(self) -> bool:
-        """Whether everything is published."""
+        """Whether all results are published."""
 
 
 class Pipeline(Node):
-    """Selects the source, and ends the process after its last gloss.
+    """Selects the source, and ends the process after the last gloss.
 
     Args:
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        ConfigError: a parameter is at fault.
+        ConfigError: a parameter is invalid.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -69,11 +69,11 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
         arguments: for every node.
 
     Raises:
-        WhisperSignError: a file or parameter is at fault.
+        WhisperSignError: a file or parameter is invalid.
     """
     stages = (recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS)
     tables = [PARAMETERS, *stages, *(table for _, table in SOURCES.values())]
-    # A parameter set without a node's name reaches every node.
+    # A parameter set without a node name reaches every node.
     shared = {"also_known": [spec.name for table in tables for spec in table], **arguments}
     pipeline = Pipeline(**shared)
     recogniser = recognition.RecognitionNode(**shared)

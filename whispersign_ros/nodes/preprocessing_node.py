@@ -31,13 +31,13 @@ PARAMETERS = (
 
 
 class PreprocessingNode(Node):
-    """Resamples, normalises and scales hands exactly as the model's recipe says.
+    """Resamples, normalises and scales hands as the model's recipe specifies.
 
-    Frames of other coordinates, or smoothed by another filter than the recipe's, are refused;
-    frames not smoothed yet are smoothed here.
+    Refuses frames with other coordinates or another filter than the recipe; smooths frames that are
+    not smoothed yet.
 
     Raises:
-        CheckpointError, ConfigError: the model or a parameter is at fault.
+        CheckpointError, ConfigError: the model or a parameter is invalid.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -47,7 +47,7 @@ class PreprocessingNode(Node):
         values = declare(self, PARAMETERS, also_known, {"model": self._change_model})
         metadata = read_metadata(find_checkpoint(values["model"]))
         self._input_sequence = SequenceTracker()
-        self._grace_period = GracePeriod()  # filter
+        self._grace_period = GracePeriod()  # for filters
         self._sequence = 0
         self._frame_id = ""
         self._topic = self.resolve_topic_name("hands/filtered")
@@ -71,7 +71,7 @@ class PreprocessingNode(Node):
         self._adopt(metadata.recipe, metadata.model_id)
 
     def _adopt(self, recipe: Recipe, model_id: str) -> None:
-        """Go on with another recipe, in a new stream."""
+        """Switch to another recipe, and start a new stream."""
         if recipe.id != self._recipe_id:
             self.flush()
             self._grace_period.start(self._recipe.smoothing.name)
@@ -79,11 +79,11 @@ class PreprocessingNode(Node):
 
     @property
     def at_rest(self) -> bool:
-        """No frames have come for ``idle_timeout`` and everything is published."""
+        """Whether no frames have arrived for ``idle_timeout`` and everything is published."""
         return not self._watchdog.armed
 
     def flush(self) -> None:
-        """Publish what is still held back; the next frame begins a new stream."""
+        """Publish pending features; the next frame starts a new stream."""
         self._publish(self._preprocessor.flush())
 
     def _process(self, message: HandFrame) -> None:
@@ -123,7 +123,7 @@ class PreprocessingNode(Node):
         return True
 
     def _check(self, message: HandFrame) -> None:
-        """Raise RecipeError for frames that the recipe was not made for."""
+        """Raise RecipeError for frames that do not fit the recipe."""
         try:
             coordinates = Coordinates(message.coordinates)
         except ValueError as error:

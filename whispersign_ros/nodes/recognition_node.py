@@ -31,7 +31,7 @@ def _option(name: str, description: str, limits: tuple[float, float]) -> Paramet
     return ParameterSpec(name, getattr(RecognizerOptions(), name), description, limits)
 
 
-# Parameters with the names of RecognizerOptions.
+# Parameters with the same names as in RecognizerOptions.
 ENDPOINTS = (
     _option(
         "early_absent_timeout",
@@ -78,13 +78,13 @@ PARAMETERS = (
 
 
 class RecognitionNode(ManagedNode):
-    """Publishes final glosses on ``gloss``, changing ones on ``gloss_partial``.
+    """Publishes final results on ``gloss`` and partial ones on ``gloss_partial``.
 
-    Configured it has read what the model says of itself and publishes vocabulary and recipe; active
-    it holds the network, recognises, and serves the action ``recognize``.
+    When configured, it has read the model's metadata and publishes vocabulary and recipe. When
+    active, it holds the network, recognises signs, and serves the action ``recognize``.
 
     Raises:
-        WhisperSignError: a parameter is at fault or, with ``autostart``, the model.
+        WhisperSignError: a parameter or, with ``autostart``, the model is invalid.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -102,22 +102,22 @@ class RecognitionNode(ManagedNode):
         self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
         self._recipe = qos.publish(self, Recipe, "recipe", qos.RECIPE)
         self._metadata: CheckpointMetadata | None = None
-        self._grace_period = GracePeriod()  # recipe
+        self._grace_period = GracePeriod()  # for recipes
         self._frame_id = ""
         self._sequence = SequenceTracker()
-        self._restart_pending = False  # a stream began with features that were refused
-        self._utterances = 0  # of earlier activations
+        self._restart_pending = False  # refused features started a stream
+        self._utterances = 0  # number of utterances in earlier activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
 
     @property
     def at_rest(self) -> bool:
-        """No features have come for ``idle_timeout`` and everything is published."""
+        """Whether no features have arrived for ``idle_timeout`` and everything is published."""
         heard = self._watchdog is not None and self._watchdog.armed
         return not heard and (self._worker is None or self._worker.at_rest)
 
     def condition(self) -> Condition | None:
-        """An error while nothing is recognised: who relies on a stop sign must know."""
+        """Return an error while nothing is recognised, because users may rely on a stop sign."""
         if self.state != ACTIVE:
             return DiagnosticStatus.ERROR, f"{self.state}: nothing is recognised"
         worker = self._worker
@@ -134,10 +134,10 @@ class RecognitionNode(ManagedNode):
         return {"model": self._change_model}
 
     def _change_model(self, value: str) -> None:
-        """Go on with another model; what is being signed is closed with the one before.
+        """Switch to another model; the previous one finishes the current utterance.
 
         Raises:
-            CheckpointError: it cannot be used; the one before stays.
+            CheckpointError: the model is unusable; the previous one stays.
         """
         path = find_checkpoint(value)
         metadata = read_metadata(path)
@@ -156,7 +156,7 @@ class RecognitionNode(ManagedNode):
         self._announce(self._metadata)
 
     def _announce(self, metadata: CheckpointMetadata) -> None:
-        """Tell everybody what the model can say, and the nodes before it what it reads."""
+        """Publish the model's vocabulary, and its recipe for the nodes before this one."""
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
             messages.vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
@@ -232,7 +232,7 @@ class RecognitionNode(ManagedNode):
         worker.push(Step(stamp, features, restart))
 
     def _accepts(self, message: HandFeatures) -> bool:
-        """Whether features are what the model reads; old ones still come right after a change."""
+        """Return whether features fit the model; old ones still arrive right after a change."""
         assert self._metadata is not None
         wanted = self._metadata.recipe.id
         if message.recipe_id == wanted:

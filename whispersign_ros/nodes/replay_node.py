@@ -41,15 +41,15 @@ PARAMETERS = (
 
 
 class ReplayNode(Node):
-    """Publishes recorded hands at the recorded pace; each bag is a new stream from sequence 0.
+    """Publishes recorded hands in real time; each bag is a new stream with sequence 0.
 
     Args:
-        on_end: called after the last frame when ``exit_at_end`` is set.
+        on_end: called after the last frame if ``exit_at_end`` is set.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        BagError, ConfigError: a bag or parameter is at fault.
+        BagError, ConfigError: a bag or parameter is invalid.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ReplayNode(Node):
         super().__init__(
             "replay_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        self._player: Player | None = None  # rclpy may destroy a node that was never whole
+        self._player: Player | None = None  # rclpy may destroy a partly constructed node
         values = declare(self, PARAMETERS, also_known)
         given = [values["bag"]] if isinstance(values["bag"], str) else values["bag"]
         if not any(given):
@@ -70,7 +70,7 @@ class ReplayNode(Node):
                 "set use_sim_time to false for it",
             )
         bags = find_bags(Path(path).expanduser() for path in given)
-        first = read_hands(bags[0])  # a bag that cannot be read is a fault at the start
+        first = read_hands(bags[0])  # fail at the start if a bag is unreadable
         self.diagnostics = Diagnostics(self)
         self._player = Player(
             self,
@@ -92,7 +92,7 @@ class ReplayNode(Node):
 
 
 def read_hands(bag: Path) -> Recording:
-    """Read a bag's raw hands or, where there are none, its filtered ones.
+    """Read a bag's raw hands, or its filtered ones if it has no raw ones.
 
     Raises:
         BagError: the bag cannot be read.

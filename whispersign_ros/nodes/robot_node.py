@@ -27,13 +27,13 @@ PARAMETERS = (
 
 
 class RobotNode(Node):
-    """Follows ``cmd_vel`` without inertia, by the monotonic clock, and publishes ``robot_pose``.
+    """Follows ``cmd_vel`` without inertia on a monotonic clock; publishes ``robot_pose``.
 
     Attributes:
         robot: the simulated robot.
 
     Raises:
-        ConfigError: a parameter is at fault.
+        ConfigError: a parameter is invalid.
     """
 
     def __init__(self, **arguments: Any) -> None:

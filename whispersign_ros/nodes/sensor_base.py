@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Base of the sensor nodes: publish a reader's observations on ``hands/raw``, from its thread."""
+"""Base of the sensor nodes: publishes a reader's observations on ``hands/raw`` in its thread."""
 
 import threading
 import time
@@ -36,16 +36,16 @@ SHARED_PARAMETERS = (
     ),
     AUTOSTART,
 )
-MAX_DRIFT = NANOSECONDS // 20  # of the node's clock against the host's before a correction
-MAX_STEP_BACK = NANOSECONDS  # a larger step back begins a new stream
+MAX_DRIFT = NANOSECONDS // 20  # of the node's clock from the host's until a correction
+MAX_STEP_BACK = NANOSECONDS  # a larger step back starts a new stream
 MIN_STEP = NANOSECONDS // 1000  # between two frames while simulated time is slower
 LAST_DELIVERY = Duration(seconds=2)  # to acknowledge the last messages
 
 
 class HostClock:
-    """Converts the host's monotonic time to the node's time, and keeps its spacing.
+    """Converts the host's monotonic time to the node's time, and preserves intervals.
 
-    Simulated time has its own pace: there each stamp uses the current ``/clock``.
+    Simulated time has its own pace, so each stamp is then the current ``/clock``.
 
     Args:
         now: the node's clock, nanoseconds.
@@ -71,20 +71,20 @@ class HostClock:
 
 
 class SensorNode(ManagedNode):
-    """Publishes a sensor's observations; created when configured, read while active.
+    """Publishes a sensor's observations; the sensor is created on configure and read while active.
 
-    A subclass has a table of parameters, creates the sensor from their values, and calls ``begin``
-    at the end of its constructor.
+    A subclass has a parameter table, creates the sensor from the values, and calls ``begin`` at the
+    end of its constructor.
 
     Args:
-        name: of the node.
+        name: node name.
         table: all its parameters, including ``SHARED_PARAMETERS``.
-        on_end: called after the last frame of a sensor that ends.
+        on_end: called after the last frame of a finite source.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        ConfigError: a parameter is at fault.
+        ConfigError: a parameter is invalid.
     """
 
     def __init__(
@@ -152,11 +152,11 @@ class SensorNode(ManagedNode):
             self.diagnostics.show(key, value)
 
     def opened(self) -> None:
-        """Begin a new stream; called by the reader."""
+        """Start a new stream; called by the reader."""
         self._sequence = 0
 
     def lost(self, error: WhisperSignError) -> None:
-        """Report the fault of the sensor; called by the reader."""
+        """Report a sensor fault; called by the reader."""
         self.diagnostics.fail(str(error))
 
     def ended(self) -> None:

@@ -20,7 +20,7 @@ from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
 from whispersign_ros.node.recipe_sync import FOLLOW, follow
 from whispersign_ros.node.stream_monitor import SequenceTracker
 
-FIELDS = ("min_cutoff", "beta", "d_cutoff", "window_size")  # of Smoothing, taken as parameters
+FIELDS = ("min_cutoff", "beta", "d_cutoff", "window_size")  # of Smoothing, used as parameters
 
 
 def _field(name: str, description: str, limits: tuple[float, float]) -> ParameterSpec:
@@ -46,12 +46,12 @@ PARAMETERS = (
 
 
 class SmoothingNode(Node):
-    """Filters positions; header, sequence and confidence pass unchanged.
+    """Filters positions; header, sequence and confidence stay unchanged.
 
-    Frames that are smoothed already (``HandFrame.smoothing`` is not empty) pass as they are.
+    Frames that are already smoothed (``HandFrame.smoothing`` is not empty) stay unchanged.
 
     Raises:
-        CheckpointError, ConfigError: the model or a parameter is at fault.
+        CheckpointError, ConfigError: the model or a parameter is invalid.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -84,7 +84,7 @@ class SmoothingNode(Node):
             self._adopt(smoothing)
 
     def _adopt(self, smoothing: Smoothing) -> None:
-        """Go on with another filter, which knows nothing yet."""
+        """Switch to another filter in its initial state."""
         if smoothing.name != self._filter_name:
             self._use(smoothing)
 

@@ -24,8 +24,8 @@ from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.playback.player import SHARED_PARAMETERS, Player
 
-REACTION = 0.2  # seconds without hands before and after a sign that was asked for
-AWAY = 0.1  # seconds between two looks whether one is
+REACTION = 0.2  # seconds without hands before and after a prompted sign
+AWAY = 0.1  # seconds between two checks for a prompt
 PARAMETERS = (
     ParameterSpec(
         "glosses",
@@ -58,15 +58,15 @@ PARAMETERS = (
 
 
 class SyntheticNode(Node):
-    """Signs sentences, one after the other, in one stream; the hands leave the view in between.
+    """Signs sentences in turn in one stream; the hands leave the view between them.
 
     Args:
-        on_end: called after the last sentence when ``exit_at_end`` is set.
+        on_end: called after the last sentence if ``exit_at_end`` is set.
         also_known: parameter names of other nodes in the process.
         arguments: for ``rclpy.node.Node``.
 
     Raises:
-        ConfigError: a parameter is at fault, or names a gloss that the lexicon lacks.
+        ConfigError: a parameter is invalid, or names a gloss that the lexicon lacks.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class SyntheticNode(Node):
         super().__init__(
             "synthetic_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        self._player: Player | None = None  # rclpy may destroy a node that was never whole
+        self._player: Player | None = None  # rclpy may destroy a partly constructed node
         values = declare(self, PARAMETERS, also_known)
         sensor = SensorModel.named(values["sensor"], values["frame_rate"])
         if values["noise"] >= 0:
@@ -112,7 +112,7 @@ class SyntheticNode(Node):
 def _sentences(
     signer: Signer, sentence: Sequence[str], length: int, number: int
 ) -> Iterator[Callable[[], Recording]]:
-    """Yield what makes each sentence: the given one, or random ones of ``length`` glosses."""
+    """Yield a factory of each sentence: the given one, or random ones of ``length`` glosses."""
     rng = np.random.default_rng(signer.seed)
     for take in range(number) if number else count():
         chosen = sentence or rng.choice(signer.lexicon.glosses, size=length).tolist()
@@ -120,11 +120,11 @@ def _sentences(
 
 
 class Prompted:
-    """What a person signs who follows the prompts of a session: hands away but for the signs.
+    """A signer who follows a session's prompts, and keeps the hands away between signs.
 
     Args:
-        node: listens to ``prompt``.
-        signer: the person.
+        node: subscribes to ``prompt``.
+        signer: the synthetic signer.
     """
 
     def __init__(self, node: Node, signer: Signer) -> None:
@@ -134,7 +134,7 @@ class Prompted:
         qos.subscribe(node, Prompt, "prompt", qos.STATE, self._on_prompt)
 
     def recordings(self) -> Iterator[Callable[[], Recording]]:
-        """Yield what makes the next recording, without end."""
+        """Yield factories of recordings without end."""
         while True:
             try:
                 gloss, take = self._requests.get_nowait()
@@ -144,7 +144,7 @@ class Prompted:
                 yield partial(self._sign, gloss.split(BETWEEN), take)
 
     def _on_prompt(self, message: Prompt) -> None:
-        """Sign once when signing begins; the prompt comes again while time runs."""
+        """Sign once when signing starts; the prompt repeats during the phase."""
         now = (message.phase, message.gloss, message.take)
         if message.phase == Prompt.SIGNING and now != self._last:
             self._requests.put((message.gloss, message.take))

@@ -21,7 +21,7 @@ from whispersign_ros.node.stream_monitor import InputWatchdog
 
 SUBSCRIBER_CHECK = 0.25  # seconds between two checks for subscribers
 MIN_PERIOD = 0.9  # of the nominal period: a frame that is slightly early is drawn
-LINE = 1.5  # heights of text from a line to the next
+LINE = 1.5  # line spacing in text heights
 PARAMETERS = (
     ParameterSpec("hands", "filtered", "topic of hands to draw", choices=("filtered", "raw")),
     ParameterSpec(
@@ -35,7 +35,7 @@ PARAMETERS = (
 
 
 class Sentence:
-    """The glosses of one utterance, put together from their messages.
+    """The glosses of one utterance, collected from their messages.
 
     Attributes:
         utterance: its number; -1 before the first.
@@ -46,7 +46,7 @@ class Sentence:
         self._glosses: list[str] = []
 
     def take(self, message: Gloss) -> None:
-        """Add a gloss; it replaces what was at its place and after it."""
+        """Add a gloss; it replaces the glosses at and after its position."""
         if message.utterance_id != self.utterance:
             self._glosses = []
         self.utterance = int(message.utterance_id)
@@ -58,7 +58,7 @@ class Sentence:
 
     @property
     def text(self) -> str:
-        """The glosses, with spaces between."""
+        """The glosses, separated by spaces."""
         return " ".join(self._glosses)
 
 
@@ -66,7 +66,7 @@ class VisualizationNode(Node):
     """Publishes ``markers``; subscribes to hands and glosses only while these have subscribers.
 
     Raises:
-        ConfigError: a parameter is at fault.
+        ConfigError: a parameter is invalid.
     """
 
     def __init__(self, **arguments: Any) -> None:
@@ -77,7 +77,7 @@ class VisualizationNode(Node):
         self._topic = f"hands/{values['hands']}"
         self._pause = round(MIN_PERIOD / values["publish_rate"] * NANOSECONDS)
         self._gloss_time: float = values["gloss_time"]
-        self._inputs: list[Callable[[], None]] = []  # what ends each subscription
+        self._inputs: list[Callable[[], None]] = []  # functions that end each subscription
         self._forget()
         self.diagnostics = Diagnostics(self, self._topic, "whispersign_msgs/msg/HandFrame")
         self.diagnostics.rest("no subscribers to markers")
@@ -96,8 +96,8 @@ class VisualizationNode(Node):
         self._header = Header()
         self._anchor = markers.Anchor()
         self._final, self._partial = Sentence(), Sentence()
-        self._final_arrival = 0.0  # seconds on a clock that never jumps
-        self._drawn = 0  # nanoseconds: when the last frame was
+        self._final_arrival = 0.0  # seconds on a monotonic clock
+        self._drawn = 0  # time of the last drawn frame, nanoseconds
 
     def _check_subscribers(self) -> None:
         """Subscribe to the inputs while the markers have subscribers."""
@@ -125,7 +125,7 @@ class VisualizationNode(Node):
         self.diagnostics.rest("")
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Add a gloss; a final one replaces the partial ones of its utterance, also late ones."""
+        """Add a gloss; a final one replaces its utterance's partial ones, even late ones."""
         if not message.final:
             if message.utterance_id != self._final.utterance:
                 self._partial.take(message)
@@ -158,7 +158,7 @@ class VisualizationNode(Node):
         self.diagnostics.show("hands_tracked", frame.hands_tracked)
 
     def _last_glosses(self) -> str:
-        """Return the final glosses for ``gloss_time`` seconds."""
+        """Return the final glosses, for ``gloss_time`` seconds after their arrival."""
         old = time.monotonic() - self._final_arrival > self._gloss_time
         return "" if old else self._final.text
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Publish the time of the recording being played on ``/clock``, for nodes with use_sim_time."""
+"""Publish the played recording's time on ``/clock``, for nodes with use_sim_time."""
 
 import threading
 import time
@@ -14,10 +14,10 @@ from whispersign_ros.node import qos
 
 
 class ClockPublisher:
-    """Publishes the playback position of a recording at a fixed rate.
+    """Publishes a recording's playback position at a fixed rate.
 
-    Nothing is published before the first recording. After a recording the time stands still until
-    the next one begins, which may be earlier: that is a jump in time.
+    Publishes nothing before the first recording. After a recording the time stands still until the
+    next one begins, which may be earlier and is then a clock jump.
 
     Args:
         node: owns the publisher.
@@ -36,11 +36,11 @@ class ClockPublisher:
             )
 
     def begin(self, begin: int, end: int, playback_speed: float) -> None:
-        """Start the clock of a recording; called from the thread that plays it.
+        """Start a recording's clock; called from the player's thread.
 
         Args:
-            begin: stamp of its first frame, as it is sent; nanoseconds.
-            end: stamp of its last frame.
+            begin: published stamp of its first frame, nanoseconds.
+            end: published stamp of its last frame.
             playback_speed: seconds of the recording per second.
         """
         with self._lock:

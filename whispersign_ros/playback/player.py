@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Play recordings on ``hands/raw`` and ``annotation`` at their own pace, from a thread."""
+"""Play recordings on ``hands/raw`` and ``annotation`` in real time, from a thread."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from whispersign_ros.node.parameters import ParameterSpec
 from whispersign_ros.node.stream_monitor import JUMP
 from whispersign_ros.playback.clock_publisher import ClockPublisher
 
-# Parameters that every node with a player has.
+# Parameters of every node with a player.
 SHARED_PARAMETERS = (
     ParameterSpec(
         "playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", (0.01, 100.0)
@@ -43,9 +43,9 @@ SHARED_PARAMETERS = (
     ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
-GRAPH_POLL = 0.1  # seconds between two looks at who subscribes
-UNREADABLE_PAUSE = 1.0  # seconds; a loop over nothing readable must not spin
-LAST_DELIVERY = Duration(seconds=2)  # how long the last messages may take to be acknowledged
+GRAPH_POLL = 0.1  # seconds between two checks for subscribers
+UNREADABLE_PAUSE = 1.0  # seconds; keeps a loop over unreadable bags from spinning
+LAST_DELIVERY = Duration(seconds=2)  # for acknowledgement of the last messages
 
 
 class Player:
@@ -56,15 +56,15 @@ class Player:
 
     Args:
         node: owns the publishers.
-        values: by name, those of ``SHARED_PARAMETERS`` at least.
-        recordings: called in order, each for the recording to play next; may be endless.
-        diagnostics: told what is played and what fails.
-        on_end: called once after the last frame has been delivered.
-        restamp: the first stamp of a recording becomes the time at which it is sent.
-        one_stream: recordings follow each other as one stream; otherwise each begins at
-            sequence 0, which resets every node downstream.
+        values: parameter values by name, including ``SHARED_PARAMETERS``.
+        recordings: factories, called in order for the next recording; may be endless.
+        diagnostics: reports the current recording and failures.
+        on_end: called once after delivery of the last frame.
+        restamp: set the first stamp of a recording to the time of its publication.
+        one_stream: play recordings as one stream; otherwise each starts at sequence 0, which resets
+            every downstream node.
         pause: seconds between two recordings.
-        clock: told when a recording begins.
+        clock: publishes the time of each recording.
     """
 
     def __init__(
@@ -97,23 +97,23 @@ class Player:
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._sequence = 0
         self._last_stamp = 0
-        self._jumped = threading.Event()  # the clock: stamps follow it, as another stream
+        self._jumped = threading.Event()  # the clock jumped: the stamps follow in another stream
         self._jumps = node.get_clock().create_jump_callback(
             JUMP, post_callback=lambda _: self._jumped.set()
         )
         self.sent = 0
 
     def start(self) -> None:
-        """Begin to wait for subscribers, then to play."""
+        """Wait for subscribers, then play."""
         self._thread.start()
 
     @property
     def playing(self) -> bool:
-        """Something is still to be played."""
+        """Whether playback has not finished."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """End playing and wait for the thread."""
+        """Stop playing and wait for the thread."""
         self._stop.set()
         self._jumps.unregister()
         if self.playing:
@@ -135,7 +135,7 @@ class Player:
             self._on_end()
 
     def _read_on(self) -> Iterator[Recording]:
-        """Yield recordings; one that cannot be read is reported and left out."""
+        """Yield recordings; report and skip unreadable ones."""
         for read in self._recordings:
             try:
                 recording = read()
@@ -181,7 +181,7 @@ class Player:
         return int(self._node.get_clock().now().nanoseconds)
 
     def _follow_clock(self) -> None:
-        """Begin another stream: what was sent before the clock jumped counts for nothing."""
+        """Start another stream after a clock jump; earlier stamps no longer count."""
         self._jumped.clear()
         self._sequence = self._last_stamp = 0
 
@@ -189,7 +189,7 @@ class Player:
         return self._given_frame_id or recording.meta.get("frame_id", "hands")
 
     def _shift(self, recording: Recording) -> int:
-        """Nanoseconds to add to the recorded stamps; stamps never step back when restamping."""
+        """Return nanoseconds to add to recorded stamps; restamped ones never step back."""
         if not self._restamp:
             return 0
         now = self._now()
@@ -220,9 +220,9 @@ class Player:
 def wait_for_listeners(
     node: Node, names: Collection[str], timeout: float, stop: threading.Event
 ) -> None:
-    """Wait until somebody listens to ``hands/raw`` and all these nodes to one of ``STAGES``.
+    """Wait until ``hands/raw`` has a subscriber and all these nodes subscribe to a stage.
 
-    After ``timeout`` seconds a warning says who is missing; ``stop`` ends the wait at once.
+    After ``timeout`` seconds a warning names what is missing; ``stop`` ends the wait at once.
     """
     deadline = time.monotonic() + timeout
     while (missing := _missing(node, names)) and time.monotonic() < deadline:
@@ -233,7 +233,7 @@ def wait_for_listeners(
 
 
 def _missing(node: Node, names: Collection[str]) -> str:
-    """Say who does not listen yet, "" when nobody is missing."""
+    """Say which subscribers are missing, "" if none are."""
     listeners = {
         topic: {info.node_name for info in node.get_subscriptions_info_by_topic(topic)}
         for topic in map(node.resolve_topic_name, STAGES)
@@ -246,7 +246,7 @@ def _missing(node: Node, names: Collection[str]) -> str:
 
 
 def _labels(recording: Recording, shift: int, frame_id: str) -> list[tuple[int, GlossAnnotation]]:
-    """Return a recording's annotations, its discarded spans too, with their ends, by end."""
+    """Return annotations, including discarded spans, with their ends, sorted by end."""
     spans = [(segment.end, segment.start, segment.glosses) for segment in recording.segments]
     spans += [(end, start, ()) for start, end in recording.discarded]
     label = partial(annotation_message, frame_id=frame_id, signer=recording.signer)

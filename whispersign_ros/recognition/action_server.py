@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Action ``recognize``: the next utterance, or time out, for whoever asks."""
+"""Action ``recognize``: return the next utterance or time out."""
 
 import math
 import time
@@ -18,22 +18,22 @@ from whispersign_msgs.action import Recognize
 from whispersign_msgs.msg import Gloss
 from whispersign_ros.conversions.messages import nanoseconds
 
-LOOK = 0.05  # seconds between two looks for what has run out or was cancelled
-MOST = 32  # goals that may wait at a time
-SHORTEST, LONGEST = 0.1, 3600.0  # seconds, of a goal's timeout
+LOOK = 0.05  # seconds between two checks for timeouts and cancellations
+MOST = 32  # maximum number of waiting goals
+SHORTEST, LONGEST = 0.1, 3600.0  # range of a goal's timeout in seconds
 
 Result = Recognize.Result
 
 
 @dataclass
 class _Waiting:
-    """A goal that waits.
+    """A waiting goal.
 
     Attributes:
-        goal: the client's.
-        deadline: by the monotonic clock, seconds.
-        after: capture time, nanoseconds; what counts ends after it.
-        answer: set once, with the result.
+        goal: the client's goal handle.
+        deadline: seconds on the monotonic clock.
+        after: capture time, nanoseconds; only glosses that end later count.
+        answer: set once with the result.
     """
 
     goal: ServerGoalHandle
@@ -47,13 +47,13 @@ class _Waiting:
 
 
 class RecognizeServer:
-    """Gives each goal the first utterance in which something that counts is signed after it came.
+    """Gives each goal the first later utterance that contains one of its glosses.
 
-    Goals wait beside each other; each has its own time-out and may be cancelled.
+    Goals wait in parallel; each has its own timeout and may be cancelled.
 
     Args:
         node: owns the server.
-        vocabulary: returns the glosses that can be recognised now; None while nothing can be.
+        vocabulary: returns the glosses that can be recognised now, None if recognition is off.
     """
 
     def __init__(self, node: Node, vocabulary: Callable[[], Collection[str] | None]) -> None:
@@ -76,25 +76,25 @@ class RecognizeServer:
         )
 
     def heard(self, stamp: int, restarts: bool) -> None:
-        """Take the capture time (ns) of the newest step; at a restart all that follows counts."""
+        """Record the newest step's capture time (ns); after a restart every gloss counts."""
         self._newest = stamp
         if restarts:
             for waiting in self._waiting:
                 waiting.after = 0
 
     def give(self, final: bool, glosses: Sequence[Gloss]) -> None:
-        """Take what was recognised; may be called from any thread."""
+        """Pass a result to the waiting goals; may be called from any thread."""
         if self._waiting:
             self._results.append((final, glosses))
             self._arrival.trigger()
 
     def stop(self, why: str) -> None:
-        """Nothing more will be recognised: abort what waits."""
+        """Abort the waiting goals, because recognition stops."""
         for waiting in list(self._waiting):
             self._answer(waiting, Result(outcome=Result.STOPPED, message=why))
 
     def changed(self, vocabulary: Collection[str]) -> None:
-        """Abort goals for glosses that another model does not know."""
+        """Abort goals for glosses that a new model does not know."""
         for waiting in list(self._waiting):
             lacking = sorted(set(waiting.goal.request.glosses) - set(vocabulary))
             if lacking:
@@ -102,7 +102,7 @@ class RecognizeServer:
                 self._answer(waiting, Result(outcome=Result.STOPPED, message=message))
 
     def destroy(self) -> None:
-        """Free the server; whoever still waits sees it vanish."""
+        """Destroy the server; waiting clients see it disappear."""
         self._waiting.clear()
         self._server.destroy()
 
@@ -123,7 +123,7 @@ class RecognizeServer:
         return result
 
     def _fault(self, request: Recognize.Goal) -> str:
-        """Say why a goal cannot be taken, "" where it can."""
+        """Return why a goal is refused, "" if it is valid."""
         vocabulary = self._vocabulary()
         if vocabulary is None:
             return f"{self._node.get_name()} is not active; activate it first"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The thread in which recognition runs: features in, results out, in order."""
+"""The recognition thread: features in, results out, in order."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ class Step(NamedTuple):
     Attributes:
         stamp: capture time, nanoseconds.
         features: ``(42, 7)`` float32.
-        restarts: another stream begins with it.
+        restarts: the step starts another stream.
     """
 
     stamp: int
@@ -32,10 +32,10 @@ class Step(NamedTuple):
 
 
 class Recognition(NamedTuple):
-    """A recogniser, and what becomes of its results.
+    """A recogniser and the receiver of its results.
 
     Attributes:
-        recognizer: used by the worker's thread alone from now on.
+        recognizer: from now on used only by the worker's thread.
         publish: called in that thread with each result.
     """
 
@@ -44,17 +44,17 @@ class Recognition(NamedTuple):
 
 
 class RecognitionWorker:
-    """Feeds a recogniser from a bounded queue, in its own thread.
+    """Feeds a recogniser from a bounded queue in its own thread.
 
     Args:
         recognition: the first recogniser.
-        diagnostics: told of times, of steps dropped because the queue was full, and of failures.
-        capacity: steps that may wait.
+        diagnostics: receives inference times, dropped steps and failures.
+        capacity: maximum number of waiting steps.
     """
 
     def __init__(self, recognition: Recognition, diagnostics: Diagnostics, capacity: int) -> None:
         self._recognition = recognition
-        self._reported: Counter[str] = Counter()  # of the recogniser's losses
+        self._reported: Counter[str] = Counter()  # losses of the recogniser already reported
         self._diagnostics = diagnostics
         self._capacity = capacity
         self._queue: deque[Step | Recognition | None] = deque()  # None: the stream has ended
@@ -62,20 +62,20 @@ class RecognitionWorker:
         self._stopping = False
         self._busy = False
         self._fault = ""  # of the last batch
-        self._first_waiting = self._first_worked_on = 0.0  # when the first of each came
-        self._seam_owed = False  # the step that began a stream was dropped
+        self._first_waiting = self._first_worked_on = 0.0  # arrival of the oldest of each
+        self._seam_owed = False  # a dropped step started a stream
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
         self._thread.start()
 
     @property
     def at_rest(self) -> bool:
-        """Nothing waits and nothing is being worked on."""
+        """Whether no step waits or is in progress."""
         with self._changed:
             return not self._queue and not self._busy
 
     @property
     def fault(self) -> str:
-        """Why recognition does not keep up or does not work, "" while it does."""
+        """Why recognition is behind or fails, "" otherwise."""
         with self._changed:
             since = self._first_worked_on if self._busy else self._first_waiting
             waited = time.monotonic() - since if self._busy or self._queue else 0.0
@@ -84,7 +84,7 @@ class RecognitionWorker:
             return self._fault
 
     def push(self, step: Step) -> None:
-        """Let a step wait for its turn; it is dropped and counted when too many wait."""
+        """Queue a step; drop and count it if the queue is full."""
         with self._changed:
             full = len(self._queue) >= self._capacity
             if full:
@@ -96,17 +96,17 @@ class RecognitionWorker:
             self._diagnostics.dropped("steps_too_late", "recognition is slower than its input")
 
     def finish(self) -> None:
-        """Close the utterance once all waiting steps are done."""
+        """Close the utterance after all waiting steps."""
         with self._changed:
             self._wait(None)
 
     def switch(self, recognition: Recognition) -> None:
-        """Close the utterance once all waiting steps are done; another recogniser goes on."""
+        """Close the utterance after all waiting steps, then switch to another recogniser."""
         with self._changed:
             self._wait(recognition)
 
     def stop(self) -> int:
-        """End the thread; what waits is forgotten. Return the first number not given yet."""
+        """End the thread, discard waiting steps, and return the next unused utterance number."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -114,7 +114,7 @@ class RecognitionWorker:
         return self._recognition.recognizer.utterance_id + 1
 
     def _wait(self, item: Step | Recognition | None) -> None:
-        """Let something wait for its turn; the lock is held."""
+        """Append an item to the queue; the caller holds the lock."""
         if not self._queue:
             self._first_waiting = time.monotonic()
         self._queue.append(item)
@@ -135,7 +135,7 @@ class RecognitionWorker:
             fault = ""
             try:
                 self._work(waiting)
-            except Exception as error:  # whatever a runtime raises: the thread must go on
+            except Exception as error:  # whatever a runtime raises, the thread must continue
                 self._recognition.recognizer.reset()
                 fault = f"{type(error).__name__}: {error}"
                 self._diagnostics.dropped("utterances_failed", fault)
@@ -143,7 +143,7 @@ class RecognitionWorker:
                 self._fault = fault
 
     def _work(self, waiting: Sequence[Step | Recognition | None]) -> None:
-        """Recognise steps; runs without a seam go in one call."""
+        """Recognise steps, one call per run without a stream restart."""
         run: list[Step] = []
         for item in waiting:
             if self._stopping:

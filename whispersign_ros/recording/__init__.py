@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Guided recording sessions: prompts, takes, and the terminal that shows them."""
+"""Guided recording sessions: prompts, takes and the terminal display."""

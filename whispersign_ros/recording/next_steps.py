@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What to do after a session: record what is missing, convert, train."""
+"""Next steps after a session: record missing takes, convert, train."""
 
 import shlex
 from itertools import count
@@ -10,7 +10,7 @@ from whispersign_ros.recording.prompt_plan import PromptPlan
 
 
 def next_steps(out: Path, plan: PromptPlan) -> list[str]:
-    """Return the lines that a session ends with."""
+    """Return the lines printed at the end of a session."""
     if not plan.done:
         return ["nothing was recorded"]
     lines = []
@@ -31,6 +31,6 @@ def training_commands(out: Path) -> list[str]:
 
 
 def _free(name: str) -> str:
-    """Return the name, or the name with a number, of a folder that is not there yet."""
+    """Return a folder name that is not taken, with a number if needed."""
     names = (name if number == 1 else f"{name}{number}" for number in count(1))
     return next(each for each in names if not Path(each).exists())

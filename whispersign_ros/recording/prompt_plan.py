@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The order of the prompts of a session, and the takes still missing."""
+"""The order of a session's prompts, and the missing takes."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from whispersign_model.recordings.takes import Take
 
 
 class PromptPlan:
-    """Prompts in rounds; each round holds every gloss that still lacks a take.
+    """Prompts in rounds; each round contains every gloss that lacks a take.
 
-    Takes already in the folder count: a session resumes where an earlier one ended.
+    Existing takes count, so a session resumes where an earlier one ended.
 
     Attributes:
-        glosses: in the given order; ``|`` joins those of a sentence.
+        glosses: in this order; ``|`` joins those of a sentence.
         takes: per gloss.
         signer: name of the signer.
 
@@ -61,32 +61,32 @@ class PromptPlan:
 
     @property
     def current(self) -> Take | None:
-        """The take to sign now; None when none is left."""
+        """The take to sign now; None at the end."""
         return self._next_take(self._queue[0]) if self._queue else None
 
     @property
     def next_gloss(self) -> str:
-        """The gloss after the current one, "" without one."""
+        """The gloss after the current one, "" at the end."""
         return self._queue[1] if len(self._queue) > 1 else ""
 
     @property
     def done(self) -> int:
-        """Takes kept, at most ``takes`` of each gloss."""
+        """Number of kept takes, at most ``takes`` per gloss."""
         return sum(min(self._kept[gloss], self.takes) for gloss in self.glosses)
 
     @property
     def total(self) -> int:
-        """Takes planned."""
+        """Number of planned takes."""
         return len(self.glosses) * self.takes
 
     @property
     def missing(self) -> dict[str, int]:
-        """Missing takes of each incomplete gloss."""
+        """Number of missing takes of each incomplete gloss."""
         lacks = {gloss: self.takes - self._kept[gloss] for gloss in self.glosses}
         return {gloss: number for gloss, number in lacks.items() if number > 0}
 
     def kept(self) -> None:
-        """Count the current take, and go to the next."""
+        """Count the current take and advance to the next."""
         gloss = self._queue.popleft()
         self._kept[gloss] += 1
         self._next[gloss] += 1
@@ -109,7 +109,7 @@ class PromptPlan:
         self._queue.popleft()
 
     def summary(self) -> list[str]:
-        """Return a line of text about the takes of each gloss."""
+        """Return a line of text about each gloss's takes."""
         width = max(len(gloss) for gloss in self.glosses)
         lines = []
         for gloss in self.glosses:
@@ -125,7 +125,7 @@ class PromptPlan:
 
 
 def glosses_of(prompt: str) -> list[str]:
-    """Return the glosses of a prompt: one, or those of a sentence."""
+    """Return a prompt's glosses: one, or those of a sentence."""
     return prompt.split(BETWEEN)
 
 

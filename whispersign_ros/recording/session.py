@@ -24,10 +24,10 @@ class Timing:
 
     Attributes:
         countdown: before each take.
-        signing: maximum for each gloss of a take.
-        away: without hands, after some were seen, that end a take; 0 never ends it early.
+        signing: maximum per gloss of a take.
+        away: without hands until a take ends, after hands were seen; 0 never ends it early.
         rest: after each take.
-        silence: without a frame until the session waits.
+        silence: without a frame until the session waits for the sensor.
     """
 
     countdown: float
@@ -50,7 +50,7 @@ class PromptState:
 
 
 class Recorder(Protocol):
-    """Stores the takes of a session; each method may raise WhisperSignError."""
+    """Stores a session's takes; each method may raise WhisperSignError."""
 
     def begin(self, take: Take) -> None:
         """Start a take with the next frame."""
@@ -67,7 +67,7 @@ class Recorder(Protocol):
 
 @dataclass
 class _TakeWindow:
-    """Capture times of a take in nanoseconds, 0 without any: all frames, and those with hands."""
+    """Capture times of a take's frames and its frames with hands, nanoseconds; 0 without any."""
 
     first: int = 0
     last: int = 0
@@ -91,14 +91,14 @@ class RecordingSession:
     """Runs a prompt plan.
 
     Attributes:
-        trouble: the sensor's fault as diagnostics report it, "" without one.
+        trouble: the sensor's fault from its diagnostics, "" if there is none.
 
     Args:
         plan: the takes to record.
         timing: durations of the phases.
         recorder: stores the takes.
-        topic: of the frames, for messages.
-        now: seconds of a monotonic clock.
+        topic: the frames' topic, for messages.
+        now: monotonic time in seconds.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class RecordingSession:
         self._window = _TakeWindow()
         self._sequence = SequenceTracker()
         self._last: tuple[Take, int, int] | None = None  # the last stored take
-        self._last_frame = now  # arrival
+        self._last_frame = now  # arrival time
         self._awaited = ""  # "frames" or "hands", while waiting
         self._deadline = 0.0
         self.trouble = ""
@@ -132,12 +132,12 @@ class RecordingSession:
         return self._shown.phase
 
     def seconds_left(self, now: float) -> float:
-        """Return the time until the phase ends; 0 where only an event ends it."""
+        """Return the time until the phase ends; 0 if it has no time limit."""
         timed = self.phase in (COUNTDOWN, SIGNING, KEPT)
         return max(0.0, self._deadline - now) if timed else 0.0
 
     def frame(self, stamp: int, sequence: int, hands: int, now: float) -> None:
-        """Process a frame, which the recorder has already written."""
+        """Process a frame that the recorder has already written."""
         restart = self._sequence.update(sequence)
         self._last_frame, self.trouble = now, ""
         if self.phase == WAITING:
@@ -171,10 +171,10 @@ class RecordingSession:
             self._advance(now)
 
     def repeat(self, now: float) -> str:
-        """Repeat the current take, or the last one; return a message for the signer.
+        """Repeat the current or last take; return a message for the signer.
 
         Raises:
-            WhisperSignError: there is none, or its bag cannot be written.
+            WhisperSignError: there is no take, or its bag cannot be written.
         """
         if self.phase == SIGNING:
             self._abandon()
@@ -185,10 +185,10 @@ class RecordingSession:
         return f"{self._plan.current.gloss} again"
 
     def discard(self, now: float) -> str:
-        """Discard the current take, or the last one; its gloss returns at the end.
+        """Discard the current or last take; its gloss returns at the end.
 
         Raises:
-            WhisperSignError: there is none, or its bag cannot be written.
+            WhisperSignError: there is no take, or its bag cannot be written.
         """
         if self.phase == SIGNING:
             assert self._plan.current is not None
@@ -204,7 +204,7 @@ class RecordingSession:
         return f"{gloss} discarded; it returns at the end"
 
     def pause(self, now: float) -> str:
-        """Pause, or continue; return a message for the signer."""
+        """Pause or continue; return a message for the signer."""
         self._refuse_at_the_end()
         if self.phase == PAUSED:
             self._advance(now)
@@ -234,7 +234,7 @@ class RecordingSession:
         return "stopped"
 
     def fail(self, error: WhisperSignError) -> None:
-        """Pause after the current take could not be written and is lost."""
+        """Pause, because the current take could not be written and is lost."""
         self._window = _TakeWindow()
         self._show(PAUSED, f"{error}; free disk space and continue: the take is repeated")
 

@@ -17,7 +17,7 @@ from whispersign_msgs.msg import GlossAnnotation, HandFrame
 from whispersign_ros.conversions.messages import annotation_message
 from whispersign_ros.recording.prompt_plan import glosses_of
 
-LEAD = NANOSECONDS // 2  # before a take that its bag includes
+LEAD = NANOSECONDS // 2  # time before a take that its bag includes
 
 
 class _Arrived(NamedTuple):
@@ -31,10 +31,10 @@ class TakeRecorder:
     """Writes the bag of the current take, including the half second before it.
 
     Attributes:
-        sensor: the source of the last frame.
+        sensor: source of the last frame.
 
     Args:
-        out: the folder of takes.
+        out: folder of the takes.
         frames_topic, annotation_topic: fully qualified names.
         publish: publishes an annotation.
         clock: returns the arrival time in nanoseconds.
@@ -55,7 +55,7 @@ class TakeRecorder:
         self._publish = publish
         self._clock = clock
         self._frame_id = ""
-        self._recent: deque[tuple[int, _Arrived]] = deque()  # with its monotonic time
+        self._recent: deque[tuple[int, _Arrived]] = deque()  # with arrival on a monotonic clock
         self._writer: TakeWriter | None = None
 
     def take_frame(self, message: HandFrame) -> None:
@@ -82,7 +82,7 @@ class TakeRecorder:
         """Open the bag of a take, and write the messages of the last half second.
 
         Raises:
-            BagError: it cannot be written.
+            BagError: the bag cannot be written.
         """
         self._writer = TakeWriter(self._out, take)
         while self._recent:
@@ -92,7 +92,7 @@ class TakeRecorder:
         """Write the annotation, close the bag, and publish the annotation.
 
         Raises:
-            BagError: it cannot be written; the take is lost.
+            BagError: the bag cannot be written; the take is lost.
         """
         writer = self._writer
         assert writer is not None
@@ -113,7 +113,7 @@ class TakeRecorder:
             self._publish(self._annotation(writer.take, start, end, keep=False))
 
     def discard(self, take: Take, start: int, end: int) -> None:
-        """Mark the bag of a kept take as discarded, and publish that.
+        """Mark a kept take's bag as discarded, and publish the annotation.
 
         Raises:
             BagError: the bag cannot be rewritten.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The session on a terminal: prompts updated in place, and single keys; elsewhere plain lines."""
+"""Terminal display of a session: prompts updated in place and single keys, or plain lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STYLES = {
 class Terminal:
     """Shows the prompts on standard output, and reads keys from standard input.
 
-    A context manager, which restores the terminal's state.
+    Use it as a context manager, which restores the terminal's state.
 
     Args:
         keys: read keys if standard input is the terminal of a foreground process.
@@ -48,7 +48,7 @@ class Terminal:
         self._stack = ExitStack()
         self._keyboard: int | None = None
         self._live: Live | None = None
-        self._about: tuple[object, ...] = ()  # what the last prompt was about
+        self._about: tuple[object, ...] = ()  # identifies the last prompt
         self._message = ""
         self._out = Path()
 
@@ -96,7 +96,7 @@ class Terminal:
             self._console.print(text)
 
     def show(self, shown: PromptState, left: float) -> None:
-        """Show a prompt: in place, or a line for each change where that is not possible."""
+        """Show a prompt in place, or print a line per change if that is not possible."""
         about = (shown.phase, shown.take, shown.text)
         new, self._about = about != self._about, about
         if self._live is not None:
@@ -144,7 +144,7 @@ def _line(shown: PromptState, left: float) -> str:
 
 
 def _own_keyboard() -> int | None:
-    """Return the descriptor of standard input if it is this foreground process's terminal."""
+    """Return the file descriptor of standard input if this process owns its terminal."""
     try:
         descriptor = sys.stdin.fileno()
     except (AttributeError, OSError):  # there is no standard input

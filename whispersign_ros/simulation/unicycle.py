@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-STRAIGHT = 1e-9  # rad: below it an arc is a straight line
+STRAIGHT = 1e-9  # rad: a flatter arc counts as a straight line
 ARC_STEP = math.radians(10)  # of an arc between two points of the trajectory
 
 
@@ -17,7 +17,7 @@ class Pose:
     """Pose of the robot.
 
     Attributes:
-        x, y: metres; x is straight ahead at the beginning, y to the left.
+        x, y: metres; x is initially ahead, y to the left.
         heading: radians, anticlockwise, not wrapped.
     """
 
@@ -26,7 +26,7 @@ class Pose:
     heading: float = 0.0
 
     def moved(self, distance: float, turn: float) -> Pose:
-        """Return the pose after an arc of this length and this change of heading."""
+        """Return the pose after an arc of this length and change of heading."""
         half = turn / 2
         chord = distance if abs(half) < STRAIGHT else distance * math.sin(half) / half
         along = self.heading + half
@@ -42,7 +42,7 @@ class Point:
     Attributes:
         time: seconds.
         pose: at that time.
-        distance: metres from the previous point; negative: backwards.
+        distance: metres from the previous point; negative if backwards.
     """
 
     time: float
@@ -74,7 +74,7 @@ class Unicycle:
         return self.trajectory[-1].pose
 
     def command(self, linear: float, angular: float, now: float) -> None:
-        """Set the linear (m/s) and angular (rad/s, anticlockwise) velocity."""
+        """Set linear (m/s) and angular (rad/s, anticlockwise) velocity."""
         self.advance(now)
         self._linear, self._angular = linear, angular
         self._until = now + self._timeout
@@ -90,11 +90,11 @@ class Unicycle:
 
     @property
     def stopped(self) -> bool:
-        """The last command was to stop."""
+        """Whether the last command was to stop."""
         return not self._linear and not self._angular
 
     def between(self, begin: float, end: float) -> tuple[float, float]:
-        """Return the metres driven (negative: backwards) and radians turned between two times."""
+        """Return metres driven (negative if backwards) and radians turned between two times."""
         distance = turn = 0.0
         for before, after in pairwise(self.trajectory):
             span = after.time - before.time
@@ -114,7 +114,7 @@ class Unicycle:
         return self.pose
 
     def _go(self, seconds: float, end: float) -> None:
-        """Move for some seconds, then stand until ``end``."""
+        """Move for some seconds, then stand still until ``end``."""
         distance, turn = self._linear * seconds, self._angular * seconds
         steps = max(1, math.ceil(abs(turn) / ARC_STEP))
         last = self.trajectory[-1]
