@@ -196,7 +196,7 @@ def make_environment(over_system: bool) -> None:
     """Create an empty virtual environment in place of the previous content of ``.venv``.
 
     Raises:
-        SetupError: ``.venv`` is not an environment of ours, or the disk is too full.
+        SetupError: ``.venv`` is not a folder, or the disk is too full.
     """
     if VENV.is_symlink() or (VENV.exists() and not VENV.is_dir()):
         raise SetupError(f"{VENV} is not a folder; move it away, then run this again")

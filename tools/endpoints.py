@@ -22,7 +22,7 @@ from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.runner import create_node
 
 ROOT = Path(__file__).resolve().parents[1]
-BOUND = 60.0  # seconds to wait for a node to appear or disappear
+BOUND = 60.0  # seconds to wait for a node's stable endpoints
 ACTION = re.compile(r"/_action/\w+$")
 # Minimum parameters with which a node starts without a device.
 PARAMETERS: dict[str, dict[str, Any]] = {

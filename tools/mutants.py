@@ -243,7 +243,7 @@ def verdict(mutant: Mutant, copy: Path) -> Verdict:
 def run_tests(
     copy: Path, tests: Sequence[str], limit: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run tests in a copy until the first failure, with a fixed random seed."""
+    """Run tests in a copy until the first failure, with a fixed Hypothesis seed."""
     options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     return in_copy(copy, ["-m", "pytest", *options, *tests], limit)
 
