@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A growing clip on top of a cached step: frames are gathered to patches, patches to chunks."""
+"""Streaming over a cached step: gathers frames into patches and patches into chunks."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -17,12 +17,12 @@ class ChunkStream(Generic[State]):
     """An :class:`~whispersign_model.decoding.backend.EncoderStream` for any runtime.
 
     Args:
-        step: takes the next patches ``(K, P, 42, 7)`` and the state; returns ``(K, V)``
-            log-probabilities and the next state, and leaves the state it was given as it was.
+        step: takes the next patches ``(K, P, 42, 7)`` and a state; returns ``(K, V)``
+            log-probabilities and the next state. It does not modify the given state.
         initial: the state before a clip's first patch.
         patch_size: frames in a patch, P.
         chunk: patches in a chunk.
-        labels: V.
+        labels: glosses and the blank, V.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ChunkStream(Generic[State]):
         self._waiting: Frames = np.empty((0, JOINTS, FEATURES), np.float32)
 
     def push(self, features: Frames) -> Frames:
-        """Take ``(N, 42, 7)`` more frames; return ``(K, V)`` log-probabilities of whole chunks."""
+        """Add frames ``(N, 42, 7)``; return ``(K, V)`` log-probabilities of completed chunks."""
         waiting = np.concatenate([self._waiting, features])
         whole = len(waiting) // self._frames_per_chunk * self._frames_per_chunk
         rows, self._state = self._encode(waiting[:whole], self._state)
@@ -50,17 +50,17 @@ class ChunkStream(Generic[State]):
         return rows
 
     def peek(self, features: Frames) -> Frames:
-        """Return the rows ``(K, V)`` that would follow if the clip ended with these frames."""
+        """Return the rows ``(K, V)`` that would follow if the clip ended after these frames."""
         waiting = np.concatenate([self._waiting, features])
         return self._encode(whole_patches(waiting, self._patch_size), self._state)[0]
 
     def reset(self) -> None:
-        """Begin another clip."""
+        """Start a new clip."""
         self._state = self._initial
         self._waiting = self._waiting[:0]
 
     def _encode(self, frames: Frames, state: State) -> tuple[Frames, State]:
-        """Encode whole patches chunk by chunk; the last chunk may be incomplete."""
+        """Encode complete patches chunk by chunk; the last chunk may be incomplete."""
         rows = [np.empty((0, self._labels), np.float32)]
         for first in range(0, len(frames), self._frames_per_chunk):
             chunk = frames[first : first + self._frames_per_chunk]
@@ -70,11 +70,11 @@ class ChunkStream(Generic[State]):
 
 
 def whole_patches(frames: Frames, patch_size: int) -> Frames:
-    """Return ``frames (N, 42, 7)``, the last one repeated until they make whole patches."""
+    """Repeat the last of ``frames (N, 42, 7)`` until they fill the last patch."""
     missing = -len(frames) % patch_size
     return np.pad(frames, ((0, missing), (0, 0), (0, 0)), mode="edge") if missing else frames
 
 
 def as_patches(frames: Frames, patch_size: int) -> Frames:
-    """Return whole patches as ``(K, P, 42, 7)``."""
+    """Reshape frames that fill K patches to ``(K, P, 42, 7)``."""
     return np.ascontiguousarray(frames).reshape(-1, patch_size, *frames.shape[1:])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Export of a checkpoint to ONNX: two graphs with metadata, checked against the checkpoint."""
+"""Export a checkpoint to ONNX: two graphs with metadata, compared with the checkpoint."""
 
 import logging
 import warnings
@@ -59,9 +59,9 @@ from whispersign_model.runtime.onnx_backend import (
 from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
-OPSET = 20  # the first with GELU as one operation; ONNX Runtime reads it since 1.17
-MAX_DIFFERENCE = 1e-3  # of log-probabilities
-CLIPS = (1, 6, 50, 333)  # frames of the clips compared
+OPSET = 20  # the first with a GELU operator; ONNX Runtime supports it since 1.17
+MAX_DIFFERENCE = 1e-3  # between log-probabilities
+CLIPS = (1, 6, 50, 333)  # lengths of the test clips in frames
 CHUNKS = (1, 2, 4, 8)  # patches
 HYPOTHESES = ((), (1,), (1, 1), (1, 1, 1, 1, 1))
 
@@ -71,9 +71,9 @@ class Parity:
     """The largest difference between PyTorch's and ONNX Runtime's log-probabilities.
 
     Attributes:
-        whole: of whole clips.
-        streams: of streams, over all sizes of chunks.
-        second: of the second pass: scores of sequences, or probabilities of segments.
+        whole: for whole clips.
+        streams: for streams, over all chunk sizes.
+        second: for the second pass, over sequence scores or segment log-probabilities.
     """
 
     whole: float
@@ -82,18 +82,18 @@ class Parity:
 
 
 def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> Parity:
-    """Write ``out`` and the file of the second pass beside it; both appear when both are right.
+    """Write the first pass to ``out`` and the second pass beside it, once both pass the check.
 
     Args:
         model: in evaluation mode.
-        metadata: of its checkpoint.
+        metadata: the checkpoint's.
         out: ``*.onnx``.
 
     Returns:
-        how close the two files come to the network.
+        the largest differences between the two files and the network.
 
     Raises:
-        CheckpointError: the files cannot be written, or do not compute what the network does.
+        CheckpointError: the files cannot be written, or differ too much from the network.
     """
     with TemporaryDirectory() as folder:
         trial = Path(folder) / out.name
@@ -111,7 +111,7 @@ def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> 
 def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
     """Write an exported network with 8-bit weights in its matrix products.
 
-    The weights keep 7 bits: with 8, processors without VNNI overflow in 16-bit sums.
+    The weights use only 7 bits. With 8, 16-bit sums overflow on processors without VNNI.
     """
     graphs = []
     with TemporaryDirectory() as folder, _only_errors_logged():
@@ -133,7 +133,7 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
 
 @contextmanager
 def _only_errors_logged() -> Iterator[None]:
-    """Silence exporter and quantiser below errors: their logs do not help a user."""
+    """Hide the exporter's and the quantiser's logs below errors; they do not help a user."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -143,17 +143,17 @@ def _only_errors_logged() -> Iterator[None]:
 
 
 def _batched_products(path: Path) -> list[str]:
-    """Return the names of products with several weight matrices: small, and only of 32 bits."""
+    """Name the products with several weight matrices; they are small and stay at 32 bits."""
     graph = onnx.load(path).graph
     batched = {value.name for value in graph.initializer if len(value.dims) > 2}
     return [node.name for node in graph.node if batched.intersection(node.input)]
 
 
 def install(source: Path, out: Path) -> None:
-    """Put both files of an exported network in their place.
+    """Move both files of an exported network to their destination.
 
     Raises:
-        CheckpointError: they cannot be written.
+        CheckpointError: the files cannot be written.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -166,13 +166,13 @@ def install(source: Path, out: Path) -> None:
 def save(
     encoder: onnx.ModelProto, rescorer: onnx.ModelProto, metadata: CheckpointMetadata, out: Path
 ) -> None:
-    """Write two graphs with the metadata of the checkpoint."""
+    """Write both graphs with the checkpoint's metadata."""
     digest = _write(rescorer, rescore_file(out), {})
     _write(encoder, out, {ABOUT: metadata.model_dump_json(), RESCORE_DIGEST: digest})
 
 
 def _write(model: onnx.ModelProto, path: Path, properties: dict[str, str]) -> str:
-    """Write a graph with its properties and return its digest."""
+    """Write a graph with its properties; return its digest."""
     _forget_sources(model.graph)
     digest = graph_digest(model.SerializeToString())
     properties = {**properties, VERSION: str(GRAPH_VERSION), DIGEST: digest}
@@ -182,7 +182,7 @@ def _write(model: onnx.ModelProto, path: Path, properties: dict[str, str]) -> st
 
 
 def _forget_sources(graph: onnx.GraphProto) -> None:
-    """Drop what the exporter notes beside a graph: source lines, and where they lay on its disk."""
+    """Remove the source lines and file paths that the exporter stores with a graph."""
     for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
@@ -190,7 +190,7 @@ def _forget_sources(graph: onnx.GraphProto) -> None:
 
 
 def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:
-    """Return the cached step, for any number of patches."""
+    """Export the cached step, for any number of patches."""
     state = initial_state(model.config, torch.device("cpu"))
     config = model.config.frontend
     patches = torch.zeros(3, config.patch_size, JOINTS, FEATURES)
@@ -206,7 +206,7 @@ def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:
 
 
 def second_graph(model: WhisperSignModel) -> onnx.ModelProto:
-    """Return the second pass: for any number of sequences of any length, or of segments."""
+    """Export the second pass, for any number of segments or of sequences of any length."""
     if model.config.decoder.detects:
         return _graph(
             SegmentReader(with_plain_products(model)),
@@ -239,7 +239,7 @@ def _graph(
     outputs: Sequence[str],
     dynamic: tuple[Any, ...],
 ) -> onnx.ModelProto:
-    """Return a module as a graph."""
+    """Export a module as a graph."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()), _only_errors_logged():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -258,7 +258,7 @@ def _graph(
 
 
 def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
-    """Compare two runtimes on made-up clips, whole and as streams."""
+    """Compare two runtimes on random clips, whole and streamed."""
     generator = np.random.default_rng(0)
     whole, streams, second = [0.0], [0.0], [0.0]
     for frames in CLIPS:
@@ -276,7 +276,7 @@ def compare(reference: TorchBackend, exported: OnnxBackend) -> Parity:
 
 
 def _outputs(second_pass: SecondPassScorer, frames: int) -> AnyFloats:
-    """Return the output of a second pass for a clip."""
+    """Return the second pass's output for a clip."""
     if isinstance(second_pass, SegmentScorer):
         log_probs = second_pass.score(np.array([[0, frames], [frames // 2, frames], [0, 1]]))
         return np.exp(log_probs)
@@ -285,18 +285,18 @@ def _outputs(second_pass: SecondPassScorer, frames: int) -> AnyFloats:
 
 @torch.inference_mode()
 def _offline(reference: TorchBackend, features: Floats, chunk: int) -> Any:
-    """Return what the offline pass under the chunk's mask gives ``(T', V)``."""
+    """Return the output ``(T', V)`` of the offline pass under the mask for ``chunk``."""
     data: Tensor = torch.from_numpy(features[None])
     return reference.model(data, torch.tensor([len(features)]), chunk).log_probs[0].numpy()
 
 
 def _difference(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the largest difference; NaN, which no limit admits, where a value is no number."""
+    """Return the largest difference. A NaN input gives NaN, which fails every limit."""
     return float(np.abs(one - other).max())
 
 
 def made_up_features(generator: np.random.Generator, frames: int) -> Floats:
-    """Return features ``(frames, 42, 7)``; now and then a hand is absent."""
+    """Return random features ``(frames, 42, 7)`` in which hands are absent now and then."""
     features = generator.standard_normal((frames, JOINTS, FEATURES)).astype(np.float32)
     hands = features.reshape(frames, 2, JOINTS // 2, FEATURES)
     hands[..., CONFIDENCE] = 1
@@ -305,10 +305,10 @@ def made_up_features(generator: np.random.Generator, frames: int) -> Floats:
 
 
 def check_name(out: Path) -> None:
-    """Refuse a file name that would not be read as an exported network.
+    """Reject a file name that would not load as an exported network.
 
     Raises:
-        CheckpointError: it does not end in .onnx, or names the second pass.
+        CheckpointError: the name does not end in .onnx, or is a second pass's name.
     """
     if out.suffix != SUFFIX or out.name.endswith(RESCORE_SUFFIX):
         raise CheckpointError(out, "is no name for an exported network", f"let it end in {SUFFIX}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which runtime a network is loaded into."""
+"""Choose the runtime that loads a network."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,21 +9,21 @@ from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import checkpoint_files, read_metadata
 from whispersign_model.network.onnx_file import SUFFIX
 
-EXPORTED = f"model{SUFFIX}"  # in a checkpoint's folder
+EXPORTED = f"model{SUFFIX}"  # file name in a checkpoint's folder
 
 
 def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
-    """Load a network for recognition: into ONNX Runtime where it was exported, else PyTorch.
+    """Load a network for recognition: in ONNX Runtime if it was exported, else in PyTorch.
 
     Args:
-        path: an exported network, or a checkpoint's folder or weights file; a folder that holds
-            the same network as ``model.onnx`` gives that one.
-        device: auto, cpu or cuda; without a GPU, cuda falls back and ``notice`` reports it.
-        threads: CPU threads; one leaves the other cores to the robot.
+        path: an exported network, or a checkpoint's folder or weights file. If the folder also
+            holds the same network as ``model.onnx``, that file is loaded.
+        device: auto, cpu or cuda. Without a GPU, cuda falls back to cpu and sets ``notice``.
+        threads: CPU threads; 1 leaves the other cores to the robot.
 
     Raises:
-        CheckpointError: when the network cannot be used.
-        ConfigError: when the device is unknown.
+        CheckpointError: the network cannot be used.
+        ConfigError: the device is unknown.
     """
     exported = path if path.suffix == SUFFIX else exported_beside(path)
     if exported is not None:
@@ -46,10 +46,10 @@ def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
 
 
 def exported_beside(path: Path) -> Path | None:
-    """Return the exported network in a checkpoint's folder, if it was made from these weights.
+    """Return the exported network in a checkpoint's folder if it has the same weights.
 
     Raises:
-        CheckpointError: when the checkpoint, or the file found, is damaged.
+        CheckpointError: the checkpoint or the exported network is damaged.
     """
     exported = checkpoint_files(path)[0].parent / EXPORTED
     if not exported.is_file():

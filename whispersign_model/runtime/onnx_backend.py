@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ONNX Runtime: what a robot recognises with, without PyTorch."""
+"""The ONNX Runtime backend, which lets a robot recognise signs without PyTorch."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,12 +17,12 @@ from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
 from whispersign_model.runtime.chunks import ChunkStream, as_patches, whole_patches
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-ERRORS_ONLY = 3  # ONNX Runtime's level of severity
+ERRORS_ONLY = 3  # ONNX Runtime's log severity
 
-# Names of the graphs' inputs and outputs; those of the state follow, each output after its input.
+# Names of the graphs' inputs and outputs. The state's tensors come after them, in the same order.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
-UTTERANCE = "utterance"  # features of the whole clip, where the second pass reads them too
+UTTERANCE = "utterance"  # features of the whole clip, if the second pass reads them
 SEGMENTS, SEGMENT_SCORES = "segments", "segment_scores"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
@@ -31,15 +31,15 @@ OrtState = tuple["onnxruntime.OrtValue", ...]
 class OnnxBackend:
     """An exported network; see :class:`~whispersign_model.decoding.backend.Backend`.
 
-    One graph serves both ways: a clip of any length is a first chunk of that length.
+    One graph encodes both clips and streams: a whole clip is one chunk.
 
     Args:
-        path: the file that was exported; the second pass lies beside it.
+        path: the exported first pass; the second pass lies beside it.
         device: auto, cpu or cuda.
         threads: CPU threads.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or the two do not belong together.
+        CheckpointError: a file is missing or damaged, or the two files do not match.
         ConfigError: the device is unknown.
     """
 
@@ -54,7 +54,7 @@ class OnnxBackend:
         wanted, _ = choose_device(device, gpu)
         self._encoder = _session(path, wanted, threads)
         self._second = _session(second, wanted, threads)
-        # A provider whose libraries cannot be loaded is left out without an error.
+        # ONNX Runtime drops a provider whose libraries fail to load, without an error.
         self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
         self.frames_per_step = metadata.config.frontend.patch_size
         self.alpha = metadata.config.decoder.alpha
@@ -88,7 +88,7 @@ class OnnxBackend:
         return self._config.segment_scorer(partial(self._score_segments, features))
 
     def _rescore(self, memory: dict[str, Floats], hypotheses: Sequence[tuple[int, ...]]) -> Floats:
-        """Return ``(N,)`` attention log-probabilities of sequences of gloss ids."""
+        """Return the attention decoder's log-probabilities ``(N,)`` of gloss id sequences."""
         lengths = np.array([len(ids) for ids in hypotheses], np.int64)
         sequences = np.zeros((len(hypotheses), max(1, lengths.max())), np.int64)
         for row, ids in zip(sequences, hypotheses):
@@ -98,13 +98,13 @@ class OnnxBackend:
         return scores
 
     def _score_segments(self, features: Floats, segments: Ints) -> Floats:
-        """Return ``(N, V)`` log-probabilities of what is signed in segments of a clip."""
+        """Return log-probabilities ``(N, V)`` of the gloss in each segment of a clip."""
         feed = {UTTERANCE: features, SEGMENTS: segments}
         scores: Floats = self._second.run([SEGMENT_SCORES], feed)[0]
         return scores
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
-        """Begin a clip whose steps become known ``chunk`` at a time."""
+        """Start a clip that arrives in chunks of ``chunk`` steps."""
         return ChunkStream(self._step, self._initial, self.frames_per_step, chunk, self._labels)
 
     def _step(self, patches: Floats, state: OrtState) -> tuple[Floats, OrtState]:
@@ -114,7 +114,7 @@ class OnnxBackend:
     def _run(
         self, outputs: list[str], patches: Floats, state: OrtState
     ) -> list[onnxruntime.OrtValue]:
-        """Run the graph; the state's tensors stay where they are and are never copied to NumPy."""
+        """Run the graph; the state's tensors stay on the device and are never copied to NumPy."""
         feed = dict(zip(self._before, state))
         feed[PATCHES] = onnxruntime.OrtValue.ortvalue_from_numpy(patches)
         values: list[onnxruntime.OrtValue] = self._encoder.run_with_ort_values(outputs, feed)
@@ -122,10 +122,10 @@ class OnnxBackend:
 
 
 def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """Load a graph.
+    """Load a graph into ONNX Runtime.
 
     Raises:
-        CheckpointError: this ONNX Runtime cannot.
+        CheckpointError: this version of ONNX Runtime cannot load it.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -136,7 +136,7 @@ def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSess
     providers = [CUDA, CPU] if device == "cuda" else [CPU]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # its types are not part of its interface
+    except Exception as error:  # ONNX Runtime does not document its error types
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             path,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Overlapping windows, merged before they are decoded: for networks without a growing clip."""
+"""Sliding-window inference: encodes overlapping windows and merges them before decoding."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 class SlidingWindowInference:
-    """Recognises an array or a stream window by window.
+    """Recognises signs in an array or a stream window by window.
 
-    Every window of ``window_duration`` is encoded on its own. Where windows overlap, their
-    log-probabilities are averaged at the same steps in time, those near a window's edges with less
-    weight, and normalised again; the merged rows are decoded greedily once, as one clip. So what
-    both windows say is given once, and one sign made twice is given twice; where they differ on
-    when a sign was, it can still be given twice. Memory is bounded by the window.
-    :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` is the better way for a
-    stream: it answers earlier and keeps its state at a window's edge.
+    The network encodes each window of ``window_duration`` on its own. Where windows overlap, their
+    log-probabilities are averaged step by step, with less weight near a window's edges, and
+    normalised again. Greedy decoding then reads the merged rows once, as one clip. A sign that two
+    windows see is reported once, and a sign made twice is reported twice. If the windows disagree
+    on the time of a sign, it may still appear twice. Memory is bounded by the window. Prefer
+    :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` for a stream: it answers
+    earlier and has no window edges.
 
     Args:
-        model: a runtime, or a PyTorch network, which is put into evaluation mode on the CPU.
+        model: a backend, or a PyTorch network, which is set to evaluation mode on the CPU.
         window_duration: seconds in a window, rounded to whole steps of the network.
-        overlap: share of a window that the next one sees again, in [0, 1).
-        rate: frames a second.
+        overlap: share of a window that the next one repeats, in [0, 1).
+        rate: frames per second.
 
     Attributes:
-        not_finite: frames left out because a value in them was no number.
+        not_finite: frames dropped because they contain NaN or infinity.
 
     Raises:
-        ValueError: a duration or overlap that makes no sense.
+        ValueError: a duration or overlap is out of range.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SlidingWindowInference:
             raise ValueError("window_duration must be above 0 and overlap in [0, 1)")
         if hasattr(model, "encode"):
             self._backend = cast("Backend", model)
-        else:  # torch is there already: the network is made of it
+        else:  # a PyTorch network: torch is already imported
             from whispersign_model.runtime.torch_backend import TorchBackend
 
             self._backend = TorchBackend(cast("WhisperSignModel", model), "cpu")
@@ -64,32 +64,32 @@ class SlidingWindowInference:
         self.reset()
 
     def reset(self) -> None:
-        """Let the next frame begin a new stream."""
+        """Start a new stream with the next frame."""
         self._frames = np.empty((0, JOINTS, FEATURES), np.float32)  # from the next window on
-        self._first = 0  # step at which the next window begins
+        self._first = 0  # first step of the next window
         self._merged = np.zeros((0, 1))  # weighted sums of rows from ``_first`` on
         self._weights = np.zeros((0, 1))
         self._open: Span | None = None  # the gloss that the last decoded step belongs to
 
     def __call__(self, frames: Floats) -> list[Span]:
-        """Recognise a whole array ``(T, 42, 7)`` of normalised features, on its own.
+        """Recognise an array ``(T, 42, 7)`` of normalised features; discards any open stream.
 
         Returns:
-            the glosses with the steps they lie in (a step is ``frames_per_step`` frames); their
-            confidences are the highest CTC probabilities.
+            the glosses with their steps (one step is ``frames_per_step`` frames); the confidence of
+            a gloss is its highest CTC probability.
         """
         self.reset()
         return self.push(frames) + self.finish()
 
     def push(self, frames: Floats) -> list[Span]:
-        """Take the next frames ``(N, 42, 7)``; return the glosses that are complete now."""
+        """Add the next frames ``(N, 42, 7)``; return the glosses that they complete."""
         if frames.shape[1:] != (JOINTS, FEATURES):
             raise ValueError(f"frames are {frames.shape}, not (T, {JOINTS}, {FEATURES})")
         finite = np.isfinite(frames).all(axis=(1, 2))
         self.not_finite += int(np.count_nonzero(~finite))
         self._frames = np.concatenate([self._frames, frames[finite].astype(np.float32)])
         spans: list[Span] = []
-        # The last window of a stream is another one: a window is read when there is more behind it.
+        # The stream's last window needs end padding: wait until more frames follow a window.
         while len(self._frames) > self._window * self._patch:
             self._add(self._backend.encode(self._frames[: self._window * self._patch]).log_probs)
             spans += self._decode(self._hop)
@@ -97,7 +97,7 @@ class SlidingWindowInference:
         return spans
 
     def finish(self) -> list[Span]:
-        """The stream has ended; return the remaining glosses, and let the next frame begin anew."""
+        """End the stream and return the remaining glosses; the next frame starts a new one."""
         spans: list[Span] = []
         if len(self._frames):
             rows = self._backend.encode(with_end_padding(self._frames)).log_probs
@@ -108,7 +108,7 @@ class SlidingWindowInference:
         return spans + last
 
     def _add(self, rows: Floats) -> None:
-        """Add a window's rows to those of earlier ones at the same steps."""
+        """Add a window's rows to earlier windows' rows at the same steps."""
         count = max(len(rows), len(self._weights))
         place = np.arange(len(rows))
         weights = np.minimum(place + 1, place[::-1] + 1)[:, None].astype(np.float64)
@@ -120,7 +120,7 @@ class SlidingWindowInference:
         self._merged, self._weights = merged, total
 
     def _decode(self, count: int) -> list[Span]:
-        """Decode and let go of ``count`` steps that no later window sees."""
+        """Decode and drop the first ``count`` steps, which no later window covers."""
         rows = self._merged[:count] / self._weights[:count]
         rows -= np.logaddexp.reduce(rows, axis=1, keepdims=True)
         complete: list[Span] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The PyTorch runtime: the reference against which others are measured."""
+"""The PyTorch backend, the reference for the other backends."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from whispersign_model.runtime.chunks import ChunkStream
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
-    """Return the device to use and, when it is not the one asked for, a notice.
+    """Return the device to use, and a notice if it is not the wanted one.
 
     Raises:
-        ConfigError: when the name is not auto, cpu or cuda.
+        ConfigError: the name is not auto, cpu or cuda.
     """
     chosen, notice = backend.choose_device(wanted, torch.cuda.is_available())
     return torch.device(chosen), notice
@@ -53,7 +53,7 @@ class TorchBackend:
         return torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
-        """Begin a clip whose steps become known ``chunk`` at a time."""
+        """Start a clip that arrives in chunks of ``chunk`` steps."""
         config = self.model.config
         initial = initial_state(config, torch.device(self.device))
         labels = config.decoder.vocab_size
@@ -70,8 +70,8 @@ def load_torch_backend(path: Path, device: str = "auto", threads: int = 1) -> To
     """Load a checkpoint; see :func:`~whispersign_model.runtime.loading.load_backend`.
 
     Raises:
-        CheckpointError: when the checkpoint cannot be used.
-        ConfigError: when the device is unknown.
+        CheckpointError: the checkpoint cannot be used.
+        ConfigError: the device is unknown.
     """
     model, _ = WhisperSignModel.load_checkpoint(path)
     torch.set_num_threads(threads)
