@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The WhisperSign network and the checkpoint that carries it."""
+"""The WhisperSign network and its checkpoint format."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Attention as explicit matrix products: over hand parts, over time, and in the decoder."""
+"""Attention over hand parts, over time and in the decoder, as explicit matrix products."""
 
 import math
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from whispersign_model.network.config import PARTS, PARTS_PER_HAND
 
 
 class BlockLinear(nn.Module):
-    """Linear maps side by side: block b of the input gives block b of the output."""
+    """Block-diagonal linear map: block b of the input gives block b of the output."""
 
     def __init__(self, blocks: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -28,8 +28,8 @@ class BlockLinear(nn.Module):
 class SpatialAttention(nn.Module):
     """S-MHSA: the eight parts of both hands attend to each other within one time step.
 
-    Every part has its own projections, shared between the (mirrored) hands; a learned bias for
-    each head and pair of parts sets which part attends to which before any input.
+    Each part has its own projections, which the (mirrored) hands share. Each head learns a bias for
+    every pair of parts: which part attends to which, independent of the input.
     """
 
     def __init__(self, channels: int, heads: int) -> None:
@@ -44,40 +44,40 @@ class SpatialAttention(nn.Module):
         """Attend over parts.
 
         Args:
-            x: ``(N, parts, c)``, one row a time step.
+            x: ``(N, parts, c)``, one row per time step.
 
         Returns:
-            ``(N, parts, c)``, and the attention map ``(N, heads, parts, parts)``: from each part
-            (row) to those it listens to (column).
+            ``(N, parts, c)``, and the attention map ``(N, heads, parts, parts)``: each row holds a
+            part's weights over all parts.
         """
         mixed = self._by_part(self.query_key_value, x).unflatten(-1, (3, self.heads, -1))
-        # (1, N, heads, parts, c / heads) each: what chunk leaves costs exported graphs nothing
+        # (1, N, heads, parts, c / heads) each; the leading 1 costs exported graphs nothing
         query, key, value = mixed.permute(2, 0, 3, 1, 4).chunk(3)
         scores = torch.add(self.bias, key @ query.transpose(-1, -2), alpha=self.scale)
-        weights = scores.softmax(dim=-2)  # keys by rows: several times faster than by columns
+        weights = scores.softmax(dim=-2)  # several times faster with keys in rows than in columns
         attended = weights.to(value.dtype).transpose(-1, -2) @ value
         output = self._by_part(self.output, attended.transpose(-3, -2).reshape(x.shape))
         return output, weights[0].transpose(-1, -2)
 
     @staticmethod
     def _by_part(linear: BlockLinear, x: Tensor) -> Tensor:
-        """Apply a part's map to that part of both hands."""
+        """Apply each part's map to that part of both hands."""
         return linear(x.reshape(-1, PARTS_PER_HAND, x.shape[-1])).reshape(*x.shape[:2], -1)
 
 
 class KeysValues(NamedTuple):
-    """What T-MHSA keeps of S steps, each ``(1, N, heads, S, C / heads)``."""
+    """T-MHSA's keys and values of S steps, each ``(1, N, heads, S, C / heads)``."""
 
     keys: Tensor
     values: Tensor
 
 
 class TemporalAttention(nn.Module):
-    """T-MHSA: a stream attends over time with relative positions; each group of channels apart.
+    """T-MHSA: attention over time with relative positions, separate for each group of channels.
 
     Scores are ``q k + (q + v) r[i - j]`` with a learned ``r`` for every distance (Shaw et al. 2018,
-    arXiv:1803.02155; the bias ``v`` from Dai et al. 2019, arXiv:1901.02860), so they depend on how
-    far apart two steps are and not on where the clip begins.
+    arXiv:1803.02155; the bias ``v`` from Dai et al. 2019, arXiv:1901.02860). They depend on the
+    distance between two steps, not on the start of the clip.
     """
 
     def __init__(
@@ -103,10 +103,10 @@ class TemporalAttention(nn.Module):
             bias: ``(N, 1, T, S + T)``, see
                 :func:`~whispersign_model.network.masking.attention_bias`.
             distance: ``(T, S + T)`` int64, see :func:`relative_positions`.
-            past: of the S steps before ``x``.
+            past: keys and values of the S steps before ``x``.
 
         Returns:
-            ``(N, T, C)``; and the keys and values of all S + T steps.
+            ``(N, T, C)``, and the keys and values of all S + T steps.
         """
         steps = x.shape[1]
         mixed = self.query_key_value(x.reshape(-1, self.groups, x.shape[-1] // self.groups))
@@ -128,14 +128,14 @@ class TemporalAttention(nn.Module):
 def relative_positions(steps: int, furthest: int, device: torch.device, before: int = 0) -> Tensor:
     """Return ``(steps, before + steps)`` int64: the row of ``relative`` for each query and key.
 
-    The keys are ``before`` steps of the past and the queries' own.
+    The keys are ``before`` past steps, then the queries' own steps.
     """
     key = torch.arange(before + steps, device=device)
     return (key[before:, None] - key).clamp(-furthest, furthest) + furthest
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of one sequence over another (or over itself, under a mask)."""
+    """Multi-head attention of one sequence to another, or to itself under a mask."""
 
     def __init__(self, channels: int, heads: int, dropout: float) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The checkpoint: a folder with ``model.safetensors`` and ``model.json``, written and read whole.
+"""Checkpoints: folders with ``model.safetensors`` and ``model.json``.
 
-This module reads the *metadata* of a checkpoint and needs no torch; the network's weights are
-loaded by :class:`~whispersign_model.network.model.WhisperSignModel`.
+This module reads a checkpoint's *metadata* and does not need torch.
+:class:`~whispersign_model.network.model.WhisperSignModel` loads the weights.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ METADATA = "model.json"
 
 
 class CheckpointMetadata(StrictModel):
-    """What ``model.json`` holds.
+    """The content of ``model.json``.
 
     Attributes:
-        format_version: of this file; a newer one is refused.
-        name: for people, e.g. "demo-tiny".
+        format_version: version of this file; newer ones are rejected.
+        name: readable name, e.g. "demo-tiny".
         config: shape of the network.
         glosses: gloss ``i`` has id ``i + 1``; id 0 is the CTC blank.
         language: BCP 47 tag of the sign language, "" = unknown.
-        recipe: the fitted preprocessing the network was trained on.
-        epoch: epochs trained, over all stages.
-        losses, metrics: at the time of saving, by name.
-        confidence: makes a gloss's confidence the share of times it is right.
+        recipe: the fitted preprocessing that the network was trained with.
+        epoch: number of epochs trained, over all stages.
+        losses, metrics: values at the time of saving, by name.
+        confidence: calibration that makes a confidence match how often the gloss is right.
         weights_sha256: digest of the weights that belong to this file.
     """
 
@@ -66,10 +66,10 @@ class CheckpointMetadata(StrictModel):
 
 
 def checkpoint_files(path: Path) -> tuple[Path, Path]:
-    """Return weights and metadata files of a checkpoint given as folder or as weights file.
+    """Return the weights and metadata files of a checkpoint's folder or weights file.
 
     Raises:
-        CheckpointError: when one of them is missing.
+        CheckpointError: a file is missing.
     """
     folder = path if path.is_dir() else path.parent
     weights = folder / WEIGHTS if path.is_dir() else path
@@ -89,8 +89,8 @@ def read_metadata(path: Path) -> CheckpointMetadata:
     """Read and check the metadata of a checkpoint or of an exported network (``.onnx``).
 
     Raises:
-        CheckpointError: naming the file: missing, damaged, of another version, or not belonging to
-            the weights beside it.
+        CheckpointError: the file is missing or damaged, has another version, or does not match the
+            weights beside it.
     """
     if path.suffix == SUFFIX:
         about = read_onnx_file(path).about
@@ -113,7 +113,7 @@ def read_metadata(path: Path) -> CheckpointMetadata:
 
 
 def _metadata(file: Path, text: str) -> CheckpointMetadata:
-    """Parse and check the content of ``model.json``, wherever it was found."""
+    """Parse and check ``model.json``; ``file`` is where its text was found."""
     try:
         content: Any = json.loads(text)
     except ValueError as error:
@@ -141,10 +141,10 @@ def _metadata(file: Path, text: str) -> CheckpointMetadata:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file.
+    """Return a file's SHA-256 as hex digits.
 
     Raises:
-        CheckpointError: when it cannot be read.
+        CheckpointError: the file cannot be read.
     """
     digest = hashlib.sha256()
     try:
@@ -159,13 +159,13 @@ def sha256(path: Path) -> str:
 def write_checkpoint(
     path: Path, state: dict[str, Tensor], metadata: CheckpointMetadata
 ) -> CheckpointMetadata:
-    """Write both files; each appears whole, and a crash between them is detected on reading.
+    """Write both files, each atomically; reading detects a crash between the two.
 
     Returns:
         the metadata as written, with the digest of the weights.
 
     Raises:
-        CheckpointError: when the folder cannot be written.
+        CheckpointError: the folder cannot be written.
     """
     from safetensors.torch import save
 
@@ -181,10 +181,10 @@ def write_checkpoint(
 
 
 def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
-    """Replace the metadata of a checkpoint; its weights stay.
+    """Replace a checkpoint's metadata and keep its weights.
 
     Raises:
-        CheckpointError: when it is no checkpoint or cannot be written.
+        CheckpointError: ``path`` is not a checkpoint or cannot be written.
     """
     file = checkpoint_files(path)[1]
     try:

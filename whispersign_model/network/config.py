@@ -16,7 +16,7 @@ SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
 PARTS = 2 * PARTS_PER_HAND
 UTTERANCE_STEP = 8  # frames of a resampled utterance that become one token
-GROUPS = 2  # of the encoder's channels, each with a share of every part
+GROUPS = 2  # groups of encoder channels, each with a share of every part
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -100,7 +100,7 @@ class DecoderConfig(StrictModel):
 
 
 class ModelConfig(StrictModel):
-    """All that is needed to build a :class:`~whispersign_model.network.model.WhisperSignModel`."""
+    """Configuration of a :class:`~whispersign_model.network.model.WhisperSignModel`."""
 
     frontend: FrontendConfig = FrontendConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -129,15 +129,15 @@ class ModelConfig(StrictModel):
         return self.frontend.d_model // PARTS
 
     def with_vocabulary(self, glosses: int) -> ModelConfig:
-        """Return the same network for ``glosses`` glosses (and the blank)."""
+        """Return the configuration for ``glosses`` glosses and the blank."""
         decoder = self.decoder.model_copy(update={"vocab_size": glosses + 1})
         return self.model_copy(update={"decoder": decoder})
 
     def changed(self, sections: Mapping[str, Mapping[str, Any]]) -> ModelConfig:
-        """Return the network with other values of some keys, by section.
+        """Return a copy with the given keys of each section replaced.
 
         Raises:
-            ConfigError: naming the key that is unknown or out of its range.
+            ConfigError: a key is unknown or out of range.
         """
         now = self.model_dump()
         both = {name: {**now.get(name, {}), **keys} for name, keys in sections.items()}
@@ -148,6 +148,6 @@ def load_model_config(path: Path) -> ModelConfig:
     """Read a network's configuration from YAML (``config/model/*.yaml``).
 
     Raises:
-        ConfigError: naming the file and the first key at fault.
+        ConfigError: the file is invalid; names the first bad key.
     """
     return load_yaml(ModelConfig, path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The two decoders: a CTC head, and a causal Transformer that rescores its hypotheses."""
+"""The two decoders: the CTC head, and a causal Transformer that rescores or detects."""
 
 import math
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from whispersign_model.network.encoder import FeedForward
 from whispersign_model.network.masking import attention_bias, valid_steps
 from whispersign_model.network.utterance import UtteranceEncoder, frames_seen, whole
 
-LEAST_SEEN = 0.3  # share of a segment's frames with a hand; with less, nothing is signed
+LEAST_SEEN = 0.3  # a segment with hands in a smaller share of its frames is no sign
 
 
 class CTCHead(nn.Module):
     """Pass 1: log-probabilities of blank and glosses at every step (Graves et al. 2006).
 
-    Whether there is a gloss, and which, are two decisions: a sigmoid and a softmax (Variani et al.
-    2020, arXiv:2003.07705). In one softmax the blank, which soon has nearly all the probability,
-    leaves the glosses no gradient to tell them apart by.
+    A sigmoid decides whether there is a gloss and a softmax decides which (Variani et al. 2020,
+    arXiv:2003.07705). In a single softmax, the blank soon takes nearly all the probability, and
+    the glosses get no gradient that separates them.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -34,8 +34,8 @@ class CTCHead(nn.Module):
         weight, bias = self.project.weight, self.project.bias
         blank = functional.linear(states, weight[:1], bias[:1]).float()
         glosses = functional.linear(states, weight[1:], bias[1:]).float()
-        # Softplus and not logsigmoid, which other runtimes take apart: the logarithm of a sigmoid
-        # that has been rounded is off by tenths.
+        # Other runtimes compute logsigmoid as the log of a rounded sigmoid, which is off by tenths.
+        # Softplus is exact.
         gloss = glosses.log_softmax(dim=-1) - functional.softplus(blank)
         return torch.cat([-functional.softplus(-blank), gloss], dim=-1)
 
@@ -66,10 +66,10 @@ class DecoderBlock(nn.Module):
 class AttentionDecoder(nn.Module):
     """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
 
-    It reads the encoder's states and, if so configured, the whole utterance: each on
-    its own, as two memories. In a detecting network it reads single segments of the utterance
-    instead, and names the gloss of each. Id 0, CTC's blank, is free here and stands for both start
-    and end of the sequence: of a segment in which nothing is signed that is all.
+    The decoder reads the encoder's states and, if configured, the whole utterance as a second,
+    separate memory. In a detecting network it reads candidate segments instead and classifies
+    each. Id 0, CTC's blank, marks the start and the end of a sequence; in a segment it means that
+    nothing is signed.
     """
 
     BOUNDARY = 0
@@ -89,17 +89,17 @@ class AttentionDecoder(nn.Module):
     def memories(
         self, features: Tensor, lengths: Tensor, states: Tensor, steps: Tensor
     ) -> list[tuple[Tensor, Tensor]]:
-        """Return what the decoder reads of a padded batch, and how much of it each clip has.
+        """Return the decoder's memories for a padded batch, with each clip's length in them.
 
         Args:
             features: ``(B, T, 42, 7)`` normalised features.
             lengths: ``(B,)`` frames in each clip.
-            states: ``(B, T', d)`` of the encoder.
+            states: ``(B, T', d)`` encoder states.
             steps: ``(B,)`` steps in each clip.
 
         Returns:
-            of each memory its tokens ``(B, S, d)`` and its lengths ``(B,)``: the states, and
-            tokens of the whole utterance if it is read.
+            tokens ``(B, S, d)`` and lengths ``(B,)`` of each memory: the states and, if
+            configured, the whole utterance.
         """
         if self.utterance is None or self.detects:
             return [(states, steps)]
@@ -107,7 +107,7 @@ class AttentionDecoder(nn.Module):
         return [(states, steps), (tokens, torch.full_like(steps, tokens.shape[1]))]
 
     def read_segments(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return ``(N, V)``: log-probabilities of what is signed in each segment, 0 = nothing.
+        """Return log-probabilities ``(N, V)`` of the gloss in each segment; id 0 is no sign.
 
         Args:
             features: ``(B, T, 42, 7)`` normalised features.
@@ -121,7 +121,7 @@ class AttentionDecoder(nn.Module):
         return first
 
     def score_segments(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return :meth:`read_segments`; where hardly a hand is seen nothing is signed."""
+        """Return :meth:`read_segments`, with no sign in segments that hardly show a hand."""
         log_probs = self.read_segments(features, segments)
         frames = (segments[:, 2] - segments[:, 1]).clamp(min=1)
         shown = frames_seen(features, segments).sum(dim=1) >= LEAST_SEEN * frames
@@ -130,7 +130,7 @@ class AttentionDecoder(nn.Module):
         return torch.where(shown[:, None], log_probs, nothing)
 
     def forward(self, memory: Tensor, memory_lengths: Tensor, previous: Tensor) -> Tensor:
-        """Log-probabilities of each next gloss.
+        """Return log-probabilities of each next gloss.
 
         Args:
             memory: ``(B, S, d)``, one of :meth:`memories`.
@@ -138,7 +138,7 @@ class AttentionDecoder(nn.Module):
             previous: ``(B, L)`` ids, starting with ``BOUNDARY``; padding may follow.
 
         Returns:
-            ``(B, L, V)`` float32 log-probabilities of what follows each position.
+            ``(B, L, V)`` float32 log-probabilities of the gloss after each position.
         """
         length = previous.shape[1]
         x = self.embedding(previous) * math.sqrt(self.channels) + self._positions(previous)
@@ -168,14 +168,14 @@ class AttentionDecoder(nn.Module):
 
     @classmethod
     def shifted(cls, targets: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs ``(B, L + 1)`` with the start in front, and outputs with the end behind."""
+        """Return inputs ``(B, L + 1)`` after the start, and outputs followed by the end."""
         inside = valid_steps(target_lengths, targets.shape[1])
         clean = torch.where(inside, targets, torch.full_like(targets, cls.BOUNDARY))
         boundary = clean.new_full((clean.shape[0], 1), cls.BOUNDARY)
         return torch.cat([boundary, clean], dim=1), torch.cat([clean, boundary], dim=1)
 
     def _positions(self, ids: Tensor) -> Tensor:
-        """Sinusoidal positions ``(L, d)`` (Vaswani et al. 2017)."""
+        """Return sinusoidal positions ``(L, d)`` (Vaswani et al. 2017)."""
         position = torch.arange(ids.shape[1], device=ids.device, dtype=torch.float32)[:, None]
         half = torch.arange(self.channels // 2, device=ids.device, dtype=torch.float32)
         angle = position * torch.exp(half * (-math.log(10000.0) / (self.channels // 2)))

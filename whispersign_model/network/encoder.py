@@ -20,7 +20,7 @@ from whispersign_model.network.masking import FULL, attention_bias, chunk_mask, 
 
 
 class EncoderOutput(NamedTuple):
-    """The output of the encoder for a batch.
+    """The encoder's output for a batch.
 
     Attributes:
         states: ``(B, T', d_model)``, zero past each clip's end.
@@ -34,7 +34,7 @@ class EncoderOutput(NamedTuple):
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with GELU between, in ``groups`` of channels; dropout at the end."""
+    """Two linear maps per group of channels with GELU between, then dropout."""
 
     def __init__(self, channels: int, hidden: int, groups: int, dropout: float) -> None:
         super().__init__()
@@ -52,9 +52,9 @@ class FeedForward(nn.Module):
 class EncoderBlock(nn.Module):
     """S-MHSA over the parts of both hands within a step, then T-MHSA and feed-forward over time.
 
-    S-MHSA has one set of weights for both (mirrored) hands and mixes all channels of all parts.
-    T-MHSA and feed-forward work in groups, each with a share of every part's channels: they see
-    both hands together, so that a one-handed sign has the room of the absent hand as well.
+    S-MHSA shares its weights between the (mirrored) hands and mixes all channels of all parts.
+    T-MHSA and feed-forward work on groups of channels, each with a share of every part. A group
+    sees both hands, so a one-handed sign can also use the absent hand's channels.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -77,9 +77,9 @@ class EncoderBlock(nn.Module):
 
         Args:
             x: ``(B, T', d_model)``, channels ordered by group, then part.
-            bias: for T-MHSA, as the other two.
+            bias: see :func:`~whispersign_model.network.masking.attention_bias`.
             distance: see :func:`~whispersign_model.network.attention.relative_positions`.
-            past: of the steps before ``x``.
+            past: T-MHSA's keys and values of the steps before ``x``.
         """
         tokens = by_part(self.spatial_norm(x))
         mixed, spatial_map = self.spatial(tokens.flatten(0, 1))
@@ -91,17 +91,17 @@ class EncoderBlock(nn.Module):
 
 
 def by_part(x: Tensor) -> Tensor:
-    """Channels ordered by group ``(B, T', d) -> (B, T', parts, d / parts)`` tokens."""
+    """Reorder channels from groups ``(B, T', d)`` to tokens ``(B, T', parts, d / parts)``."""
     return x.unflatten(-1, (GROUPS, PARTS, -1)).transpose(-3, -2).flatten(-2)
 
 
 def by_group(tokens: Tensor) -> Tensor:
-    """Tokens ``(B, T', parts, d / parts) -> (B, T', d)``, channels ordered by group."""
+    """Reorder channels from tokens ``(B, T', parts, d / parts)`` to groups ``(B, T', d)``."""
     return tokens.unflatten(-1, (GROUPS, -1)).transpose(-3, -2).flatten(-3)
 
 
 class Encoder(nn.Module):
-    """Blocks over the parts of both hands side by side."""
+    """A stack of :class:`EncoderBlock` over the parts of both hands."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Encoder(nn.Module):
         Args:
             tokens: ``(B, T', parts, c)`` from the frontend.
             lengths: ``(B,)`` steps in each clip.
-            chunk: steps that become known together; 0 = the whole clip.
+            chunk: steps in a chunk; 0 = the whole clip.
         """
         steps = tokens.shape[1]
         valid = valid_steps(lengths, steps)
@@ -133,12 +133,12 @@ class Encoder(nn.Module):
     def step(
         self, tokens: Tensor, past: Sequence[KeysValues], known: Tensor
     ) -> tuple[Tensor, list[KeysValues]]:
-        """Encode one chunk of one clip, which goes on from the steps before it.
+        """Encode the next chunk of one clip.
 
         Args:
             tokens: ``(1, K, parts, c)`` from the frontend.
-            past: per block, of ``left_context`` steps.
-            known: ``(1,)`` int64, how many of these steps there have been; the last ones count.
+            past: per block, keys and values of ``left_context`` steps.
+            known: ``(1,)`` int64, how many of these steps are real; they come last.
 
         Returns:
             states ``(1, K, d_model)``, and ``past`` for the next chunk.

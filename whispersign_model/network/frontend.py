@@ -19,7 +19,7 @@ from whispersign_model.skeleton import (
     WRIST,
 )
 
-# Joints of each part of a hand. A fingertip belongs to one part only; the palm shares the knuckles.
+# Joints of each hand part. A fingertip belongs to one part only; the palm shares the knuckles.
 PART_JOINTS = (
     FINGERS["thumb"],
     (*FINGERS["index"], *FINGERS["middle"]),
@@ -29,14 +29,14 @@ PART_JOINTS = (
 
 
 def patch_count(lengths: Tensor, patch_size: int) -> Tensor:
-    """Patches that ``lengths`` frames make; the last one may be incomplete."""
+    """Return the number of patches in ``lengths`` frames; the last one may be incomplete."""
     return torch.div(lengths + patch_size - 1, patch_size, rounding_mode="floor")
 
 
 def whole_patches(features: Tensor, lengths: Tensor, patch_size: int) -> Tensor:
-    """``(B, T, 42, 7) -> (B, T', P, 42, 7)``: each clip's last frame fills up what follows it.
+    """``(B, T, 42, 7) -> (B, T', P, 42, 7)``: repeat each clip's last frame to the end.
 
-    Nothing past a clip's end is read, whatever the padding holds.
+    The content of the padding is never read.
     """
     batch, frames = features.shape[:2]
     steps = -(-frames // patch_size) * patch_size
@@ -47,10 +47,10 @@ def whole_patches(features: Tensor, lengths: Tensor, patch_size: int) -> Tensor:
 
 
 class PatchEmbedding(nn.Module):
-    """Temporal patches of ``P`` frames: one token for each part of each hand.
+    """Embeds patches of ``P`` frames as one token for each part of each hand.
 
-    The left hand is mirrored (x and vx change sign), so that both hands look alike and one set of
-    weights serves them: a one-handed sign has the whole capacity whichever hand makes it.
+    The left hand is mirrored (x and vx change sign), so both hands share one set of weights. A
+    one-handed sign has the full capacity with either hand.
     """
 
     columns: Tensor
@@ -61,7 +61,7 @@ class PatchEmbedding(nn.Module):
         patch_size = config.frontend.patch_size
         self.sizes = [patch_size * len(joints) * FEATURES for joints in PART_JOINTS]
         self.parts = nn.ModuleList(nn.Linear(size, config.part_channels) for size in self.sizes)
-        # Where in a flat patch each part's numbers lie, first of the left hand, then of the right.
+        # Index of each part's values in a flat patch: the left hand first, then the right.
         place = torch.arange(patch_size * len(HANDS) * JOINTS_PER_HAND * FEATURES)
         place = place.view(patch_size, len(HANDS), JOINTS_PER_HAND, FEATURES)
         columns = [
@@ -75,9 +75,9 @@ class PatchEmbedding(nn.Module):
         self.register_buffer("mirror", 1.0 - 2.0 * (across & left), persistent=False)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """``(B, T', P, 42, 7) -> (B, T', hands, 4 * c)``, the parts of a hand side by side."""
+        """``(B, T', P, 42, 7) -> (B, T', hands, 4 * c)``, a hand's parts side by side."""
         flat = patches.flatten(0, 1).flatten(1).index_select(1, self.columns)
-        rows = (flat * self.mirror.to(flat.dtype)).view(-1, sum(self.sizes))  # a row is a hand
+        rows = (flat * self.mirror.to(flat.dtype)).view(-1, sum(self.sizes))  # a row per hand
         tokens = [embed(part) for embed, part in zip(self.parts, rows.split(self.sizes, dim=-1))]
         return torch.cat(tokens, dim=-1).unflatten(0, (*patches.shape[:2], len(HANDS)))
 
@@ -94,14 +94,14 @@ class ConvSPE(nn.Module):
         self.pointwise = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, past: Tensor | None = None) -> Tensor:
-        """``(N, T, C) -> (N, T, C)``, the encoding added to ``x``; step t sees steps <= t.
+        """``(N, T, C) -> (N, T, C)``: add the encoding to ``x``; step t sees steps <= t.
 
-        ``past (N, kernel_size - 1, C)`` are the steps before ``x``; at a clip's start there is 0.
+        ``past (N, kernel_size - 1, C)`` holds the steps before ``x``, 0 at a clip's start.
         """
         if past is None:
             padded = functional.pad(x, (0, 0, self.kernel_size - 1, 0))
             mixed: Tensor = self.depthwise_bias
-            for delay in range(self.kernel_size):  # faster than a general convolution, in training
+            for delay in range(self.kernel_size):  # faster in training than a general convolution
                 mixed = mixed + padded[:, delay : delay + x.shape[1]] * self.depthwise[:, delay]
         else:
             kernel, channels = self.depthwise[:, None], x.shape[-1]
@@ -112,16 +112,16 @@ class ConvSPE(nn.Module):
 
 
 class ValidBatchNorm(nn.BatchNorm1d):
-    """BatchNorm that counts the rows in which there is a hand: no padding, no absence."""
+    """BatchNorm over the rows with a tracked hand; ignores padding and absent hands."""
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        """``(N, C)`` with ``valid (N,)`` bool ``-> (N, C)``, 0 where not valid."""
+        """``(N, C) -> (N, C)``, 0 where ``valid (N,)`` is False."""
         assert valid is not None
         if not self.training:
             return super().forward(x) * valid[:, None]
         normalised = torch.zeros_like(x)
         rows = x[valid]
-        if len(rows) > 1:  # one row has no variance to learn from
+        if len(rows) > 1:  # a single row has no variance
             normalised[valid] = super().forward(rows).to(x.dtype)
         return normalised
 
@@ -146,9 +146,9 @@ class Frontend(nn.Module):
             lengths: ``(B,)`` frames in each clip, at least 1.
 
         Returns:
-            tokens ``(B, T', parts, c)`` with ``T' = ceil(T / P)``, the left hand's parts first,
-            zero where a hand is not tracked and past each clip's end; and the clips' lengths in
-            patches ``(B,)``.
+            tokens ``(B, T', parts, c)`` with ``T' = ceil(T / P)``, and the clips' lengths in
+            patches ``(B,)``. The left hand's parts come first. Tokens are zero where a hand is
+            not tracked and past each clip's end.
         """
         steps = patch_count(lengths, self.patch_size)
         patches = whole_patches(features, lengths, self.patch_size)
@@ -160,8 +160,8 @@ class Frontend(nn.Module):
         """Embed the next patches of one clip.
 
         Args:
-            patches: ``(1, K, P, 42, 7)``, none of them padding.
-            past: ``(hands, kernel_size - 1, C)``, what ConvSPE saw last; 0 at the clip's start.
+            patches: ``(1, K, P, 42, 7)``, without padding.
+            past: ``(hands, kernel_size - 1, C)``, ConvSPE's last inputs; 0 at the clip's start.
 
         Returns:
             tokens ``(1, K, parts, c)``, and ``past`` for the next patches.
@@ -172,7 +172,7 @@ class Frontend(nn.Module):
         return self._encode(x, present, past), torch.cat([past, x], dim=1)[:, x.shape[1] :]
 
     def _embed(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``(B * hands, T', C)``, and ``(B, hands, T')``: the hand is tracked."""
+        """Return embeddings ``(B * hands, T', C)``, and ``(B, hands, T')``: the hand is tracked."""
         hands = patches.unflatten(-2, (len(HANDS), JOINTS_PER_HAND))
         tracked = hands[..., CONFIDENCE].amax(dim=(2, 4)) > 0  # (B, T', hands)
         return self.patches(patches).transpose(1, 2).flatten(0, 1), tracked.transpose(1, 2)

@@ -44,7 +44,7 @@ class Encoded(NamedTuple):
         states: ``(B, T', d_model)``.
         lengths: ``(B,)`` steps in each clip.
         log_probs: ``(B, T', V)`` float32, CTC log-probabilities; column 0 is the blank.
-        frontend: ``(B, T', parts, c)``, what the frontend gave (stage 1 trains on it).
+        frontend: ``(B, T', parts, c)``, the frontend's output, which stage 1 trains on.
     """
 
     states: Tensor
@@ -54,9 +54,9 @@ class Encoded(NamedTuple):
 
 
 class WhisperSignModel(nn.Module):
-    """From normalised features to glosses in two passes.
+    """The network: turns normalised features into glosses in two passes.
 
-    Every method honours lengths: a clip in a padded batch gives what it gives alone.
+    Padding changes no result: a clip in a padded batch gives the same output as alone.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -73,7 +73,7 @@ class WhisperSignModel(nn.Module):
         Args:
             features: ``(B, T, 42, 7)`` normalised features.
             lengths: ``(B,)`` frames in each clip, at least 1.
-            chunk: patches that become known together (streaming); 0 = the whole clip.
+            chunk: patches in a chunk, for streaming; 0 = the whole clip.
         """
         tokens, steps = self.frontend(features, lengths)
         states, steps, _ = self.encoder(tokens, steps, chunk)
@@ -103,7 +103,7 @@ class WhisperSignModel(nn.Module):
             chunk: as in :meth:`forward`.
 
         Returns:
-            the best hypothesis of each clip; its ``alternatives`` are the n-best.
+            the best hypothesis of each clip, with the n-best as ``alternatives``.
         """
         options = (options or DecodingOptions()).with_alpha(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
@@ -119,7 +119,7 @@ class WhisperSignModel(nn.Module):
     def second_passes(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
     ) -> list[SecondPassScorer]:
-        """Return what the second pass asks the network of each clip; see :meth:`memories`."""
+        """Return the second pass's scorer for each clip; see :meth:`memories`."""
         if not self.config.decoder.detects:
             return [
                 partial(self.rescore, each) for each in self.memories(features, lengths, encoded)
@@ -136,12 +136,12 @@ class WhisperSignModel(nn.Module):
     def memories(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
     ) -> list[tuple[Tensor, ...]]:
-        """Return what the attention decoder reads of each clip, ``(1, S, d_model)`` each, unpadded.
+        """Return the attention decoder's memories of each clip, ``(1, S, d_model)`` each, unpadded.
 
         Args:
-            features: ``(B, T, 42, 7)``, as they were encoded.
+            features: ``(B, T, 42, 7)``, as encoded.
             lengths: ``(B,)``.
-            encoded: what :meth:`forward` made of them.
+            encoded: the output of :meth:`forward` for them.
         """
         read = self.decoder.memories(features, lengths, encoded.states, encoded.lengths)
         scores = [
@@ -152,10 +152,10 @@ class WhisperSignModel(nn.Module):
 
     @torch.inference_mode()
     def rescore(self, memories: Sequence[Tensor], hypotheses: Sequence[Sequence[int]]) -> Scores:
-        """Return ``(N,)`` log P(hypothesis | memory) of the attention decoder, mean over memories.
+        """Return the attention decoder's ``(N,)`` log P(hypothesis | memory), mean over memories.
 
         Args:
-            memories: ``(1, S, d_model)`` each, of one clip, see :meth:`memories`.
+            memories: one clip's, ``(1, S, d_model)`` each; see :meth:`memories`.
             hypotheses: N sequences of gloss ids.
         """
         device = memories[0].device
@@ -171,25 +171,25 @@ class WhisperSignModel(nn.Module):
 
     @torch.inference_mode()
     def score_segments(self, features: Tensor, segments: Ints) -> Scores:
-        """Return ``(N, V)`` log-probabilities of what is signed in segments, column 0 = nothing.
+        """Return log-probabilities ``(N, V)`` of the gloss in each segment; column 0 is no sign.
 
         Args:
-            features: ``(1, T, 42, 7)`` of one clip.
+            features: ``(1, T, 42, 7)``, one clip.
             segments: ``(N, 2)``, the first frame and the frame after the last.
         """
         places = functional.pad(torch.from_numpy(segments).to(features.device), (1, 0))
         return self.decoder.score_segments(features, places).cpu().numpy()
 
     def freeze(self, component: Component) -> None:
-        """Stop training a component; it keeps its weights and its BatchNorm statistics."""
+        """Stop training a component, including its BatchNorm statistics."""
         self._component(component).requires_grad_(False)
 
     def unfreeze(self, component: Component) -> None:
-        """Train a component again."""
+        """Resume training a component."""
         self._component(component).requires_grad_(True)
 
     def train(self, mode: bool = True) -> WhisperSignModel:
-        """Set training mode; a frozen component stays in evaluation mode."""
+        """Set training mode; frozen components stay in evaluation mode."""
         super().train(mode)
         for component in (self.frontend, self.encoder, self.ctc, self.decoder):
             if not any(parameter.requires_grad for parameter in component.parameters()):
@@ -197,11 +197,11 @@ class WhisperSignModel(nn.Module):
         return self
 
     def parameter_count(self) -> int:
-        """Number of weights."""
+        """Return the number of weights."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def save_checkpoint(self, path: Path, metadata: CheckpointMetadata) -> None:
-        """Write ``path/model.safetensors`` and ``path/model.json``; both appear whole."""
+        """Write ``path/model.safetensors`` and ``path/model.json``, each atomically."""
         state = {
             name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()
         }
@@ -209,10 +209,10 @@ class WhisperSignModel(nn.Module):
 
     @classmethod
     def load_checkpoint(cls, path: Path) -> tuple[WhisperSignModel, CheckpointMetadata]:
-        """Read a checkpoint; no code from the file is ever run.
+        """Load a checkpoint without running any code from it.
 
         Raises:
-            CheckpointError: when it is damaged, of another version, or does not fit its own config.
+            CheckpointError: it is damaged, has another version, or does not match its own config.
         """
         if path.suffix == SUFFIX:
             raise CheckpointError(path, "has been exported already", "give the checkpoint")
@@ -221,7 +221,7 @@ class WhisperSignModel(nn.Module):
         model = cls(metadata.config)
         try:
             state = load_file(str(weights))
-        except Exception as error:  # safetensors raises its own, undocumented types
+        except Exception as error:  # safetensors does not document its error types
             raise CheckpointError(
                 weights, f"holds no readable weights ({error})", "train or export it again"
             ) from error

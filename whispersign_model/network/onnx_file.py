@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Metadata of an exported network, read from its ONNX file without an ONNX runtime.
+"""Read an exported network's metadata from its ONNX file without an ONNX runtime.
 
-An ONNX file is a protocol buffer, ``ModelProto``. Two of its fields matter here: the graph and the
-properties. Every node of the live graph reads the preprocessing recipe from there; ONNX Runtime
-would cost each of them 30 MB and a tenth of a second.
+An ONNX file is a protocol buffer, ``ModelProto``. This module reads two of its fields: the graph
+and the properties. Every ROS node reads the preprocessing recipe from the properties; loading ONNX
+Runtime for that would cost each node 30 MB and a tenth of a second.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from whispersign_model.errors import CheckpointError
 
 SUFFIX = ".onnx"
 RESCORE_SUFFIX = ".rescore.onnx"
-GRAPH_VERSION = 1  # of the graphs' inputs and outputs
+GRAPH_VERSION = 1  # version of the graphs' inputs and outputs
 
-# Properties that the export writes. "about" is model.json, in the graph of the first pass only.
+# Properties that the export writes. Only the first pass's file has model.json, as "about".
 ABOUT = "whispersign"
 VERSION = "whispersign_graph_version"
 DIGEST = "whispersign_graph_sha256"
@@ -32,12 +32,12 @@ KEY, VALUE = 1, 2  # fields of a property
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """One file as it was exported.
+    """The properties of one exported file.
 
     Attributes:
-        about: what ``model.json`` held; "" in a file that holds the rescoring.
+        about: the content of ``model.json``; "" in the second pass's file.
         digest: SHA-256 of the graph.
-        rescore_digest: that of the file that holds the rescoring; "" in that file itself.
+        rescore_digest: SHA-256 of the second pass's graph; "" in the second pass's file.
     """
 
     about: str
@@ -46,15 +46,15 @@ class OnnxFile:
 
 
 def rescore_file(path: Path) -> Path:
-    """Return the file that holds the second pass of the network in ``path``."""
+    """Return the path of the second pass's file for the network in ``path``."""
     return path.with_suffix(RESCORE_SUFFIX)
 
 
 def read_onnx_file(path: Path) -> OnnxFile:
-    """Read the properties of a file and check that its graph is whole.
+    """Read a file's properties and check its graph against the stored digest.
 
     Raises:
-        CheckpointError: it is missing, damaged, no ONNX file, not ours, or of a newer version.
+        CheckpointError: the file is missing, damaged, not exported by this package, or newer.
     """
     try:
         digest, properties = _parse(path.read_bytes())
@@ -84,7 +84,7 @@ def read_onnx_file(path: Path) -> OnnxFile:
 
 
 def graph_digest(model: bytes) -> str:
-    """Return the SHA-256 of the graph in a serialised ``ModelProto``."""
+    """Return the SHA-256 of a serialised ``ModelProto``'s graph."""
     return _parse(model)[0]
 
 
@@ -92,8 +92,8 @@ def _parse(model: bytes) -> tuple[str, dict[str, str]]:
     """Return the graph's digest and the properties of a serialised ``ModelProto``.
 
     Raises:
-        DecodeError: these bytes are no protocol buffer.
-        ValueError: they hold no graph, or a property that is no text.
+        DecodeError: the bytes are not a protocol buffer.
+        ValueError: there is no graph, or a property is not text.
     """
     graph, properties = b"", {}
     for number, content in _byte_fields(model):
@@ -108,6 +108,6 @@ def _parse(model: bytes) -> tuple[str, dict[str, str]]:
 
 
 def _byte_fields(message: bytes) -> list[tuple[int, bytes]]:
-    """Return number and content of the fields that hold bytes, text or another message."""
+    """Return number and content of each field that holds bytes, text or another message."""
     fields = UnknownFieldSet(Empty.FromString(message))
     return [(each.field_number, each.data) for each in fields if isinstance(each.data, bytes)]

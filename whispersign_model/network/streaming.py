@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The cached step: next patches of a clip in, log-probabilities and a state of fixed size out.
+"""The cached step: encodes a clip's next patches with a state of fixed size.
 
-Attention sees whole chunks and a bounded past, convolutions only the past. So a clip can be encoded
-chunk by chunk, each with what earlier ones left behind, and gives what the offline pass gives under
-the same chunk mask. A whole clip taken as a single first chunk gives the pass with full context.
+Attention sees whole chunks and a bounded past; convolutions see only the past. So encoding chunk by
+chunk, with the state from earlier chunks, equals the offline pass under the same chunk mask. A
+whole clip encoded as one chunk equals the pass with full context.
 """
 
 import copy
@@ -22,11 +22,11 @@ from whispersign_model.skeleton import HANDS
 
 
 class StreamState(NamedTuple):
-    """What a clip's past leaves behind.
+    """The state that encoding carries from chunk to chunk.
 
     Attributes:
-        known: ``(1,)`` int64, steps there have been, as far as anything looks back.
-        tokens: ``(hands, kernel_size - 1, C)``, what ConvSPE saw last.
+        known: ``(1,)`` int64, number of past steps, at most ``left_context``.
+        tokens: ``(hands, kernel_size - 1, C)``, ConvSPE's last inputs.
         memories: keys, then values of each block's T-MHSA in turn, each
             ``(1, 1, heads, left_context, d_model / heads)``.
     """
@@ -50,7 +50,7 @@ def initial_state(config: ModelConfig, device: torch.device) -> StreamState:
 
 
 class EncoderStep(nn.Module):
-    """Frontend, encoder and CTC head of a network in evaluation mode, one chunk at a time."""
+    """Runs frontend, encoder and CTC head in evaluation mode, one chunk at a time."""
 
     def __init__(self, model: WhisperSignModel) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class EncoderStep(nn.Module):
 
 
 class Rescorer(nn.Module):
-    """The attention decoder's score of some sequences for one clip."""
+    """Scores gloss sequences for one clip with the attention decoder."""
 
     def __init__(self, model: WhisperSignModel) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Rescorer(nn.Module):
         """Return ``(N,)`` log P(sequence | states).
 
         Args:
-            states: ``(T', d_model)`` of the clip.
+            states: ``(T', d_model)``, the clip's.
             sequences: ``(N, L)`` int64 gloss ids, L >= 1; padding may follow a sequence.
             lengths: ``(N,)`` int64 glosses in each sequence.
         """
@@ -98,12 +98,12 @@ class Rescorer(nn.Module):
 
 
 class UtteranceRescorer(Rescorer):
-    """A :class:`Rescorer` that also reads the whole utterance; the mean of both scores."""
+    """A :class:`Rescorer` that also reads the whole utterance and averages both scores."""
 
     def forward(  # type: ignore[override]
         self, states: Tensor, sequences: Tensor, lengths: Tensor, features: Tensor
     ) -> Tensor:
-        """Return ``(N,)``, see :class:`Rescorer`; ``features (T, 42, 7)`` are the clip's."""
+        """Return ``(N,)`` as :class:`Rescorer` does; ``features (T, 42, 7)`` are the clip's."""
         frames = torch.full_like(lengths[:1], features.shape[0])
         steps = torch.full_like(lengths[:1], states.shape[0])
         memories = self.decoder.memories(features[None], frames, states[None], steps)
@@ -111,19 +111,19 @@ class UtteranceRescorer(Rescorer):
 
 
 class SegmentReader(nn.Module):
-    """What is signed in segments of one clip."""
+    """Classifies segments of one clip."""
 
     def __init__(self, model: WhisperSignModel) -> None:
         super().__init__()
         self.decoder = model.decoder
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return ``(N, V)`` for ``(T, 42, 7)``; see :meth:`WhisperSignModel.score_segments`."""
+        """Return ``(N, V)``; see :meth:`WhisperSignModel.score_segments`."""
         return self.decoder.score_segments(features[None], functional.pad(segments, (1, 0)))
 
 
 class SplitLinear(nn.Module):
-    """A :class:`BlockLinear` as one plain product a block, which runtimes lay out in advance."""
+    """A :class:`BlockLinear` as one plain product per block, which runtimes prepack."""
 
     def __init__(self, linear: BlockLinear) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class SplitLinear(nn.Module):
 
 
 class SplitFeedForward(nn.Module):
-    """A :class:`FeedForward` in evaluation mode whose blocks stay apart from end to end."""
+    """A :class:`FeedForward` in evaluation mode that keeps its blocks separate throughout."""
 
     def __init__(self, feed_forward: FeedForward) -> None:
         super().__init__()
@@ -158,9 +158,9 @@ class SplitFeedForward(nn.Module):
 
 
 def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
-    """Return a copy that computes the same, laid out for a runtime that reads weights as they are.
+    """Return an equivalent copy with a layout that runtimes compute faster.
 
-    The large BlockLinear become :class:`SplitLinear`, and T-MHSA's queries come out scaled.
+    Each large BlockLinear becomes a :class:`SplitLinear`; T-MHSA's weights include the query scale.
     """
     plain = copy.deepcopy(model)
     for module in list(plain.modules()):
@@ -176,7 +176,7 @@ def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
 
 @torch.no_grad()
 def scale_queries(attention: TemporalAttention) -> None:
-    """Move the scale of the scores into the weights that make the queries."""
+    """Fold the scale of the scores into the query weights."""
     linear = attention.query_key_value
     queries = linear.weight.shape[-1] // 3
     linear.weight[..., :queries].mul_(attention.scale)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A segment of an utterance at a glance: centred, brought to a fixed length, read by convolutions.
+"""The utterance encoder: centres a segment, resamples it to a fixed length and convolves it.
 
-What is known only when a sign is over, how long it took and where its middle lies, comes too late
-for a frame-by-frame encoder, and in time for the attention decoder.
+A sign's duration and centre are known only when it is over. That is too late for the streaming
+encoder, but in time for the attention decoder.
 """
 
 import torch
@@ -12,18 +12,18 @@ from torch.nn import functional
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.skeleton import CONFIDENCE, HANDS, JOINTS, JOINTS_PER_HAND, POSITION, WRIST
 
-COORDINATES = JOINTS * (POSITION.stop - POSITION.start)  # of one frame
-DROPOUT = 0.3  # of what the convolutions found: they soon know training clips by heart
+COORDINATES = JOINTS * (POSITION.stop - POSITION.start)  # in one frame
+DROPOUT = 0.3  # after the convolutions, which overfit quickly
 
 
 def whole(lengths: Tensor) -> Tensor:
-    """Return one segment ``(B, 3)`` for each whole clip; see :func:`resample_segments`."""
+    """Return a segment ``(B, 3)`` that spans each clip; see :func:`resample_segments`."""
     clips = torch.arange(lengths.shape[0], device=lengths.device)
     return torch.stack([clips, torch.zeros_like(lengths), lengths], dim=1)
 
 
 def frames_seen(features: Tensor, segments: Tensor) -> Tensor:
-    """Return ``(N, T)``: which frames of its clip lie in a segment and show a hand."""
+    """Return ``(N, T)``: True where a frame lies in the segment and shows a hand."""
     time = torch.arange(features.shape[1], device=features.device)
     inside = (time >= segments[:, 1:2]) & (time < segments[:, 2:3])
     hands = features[..., CONFIDENCE].amax(dim=-1) > 0
@@ -31,19 +31,19 @@ def frames_seen(features: Tensor, segments: Tensor) -> Tensor:
 
 
 def resample_segments(features: Tensor, segments: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Bring each segment, from its first to its last hand, to the same number of frames.
+    """Resample each segment, from its first to its last frame with a hand, to ``frames`` frames.
 
-    Linear between two frames in which a joint is tracked; where one of them lacks it, the nearer
-    frame decides whether it is there.
+    Interpolates linearly between two frames that track a joint. If only one of them tracks it, the
+    nearer frame decides whether the joint is tracked.
 
     Args:
         features: ``(B, T, 42, 7)`` normalised features.
         segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
-        frames: of the result.
+        frames: length of the result.
 
     Returns:
         positions ``(N, frames, 42, 3)``, 0 where not tracked; and ``(N, frames, 42, 1)``, 1 where
-        tracked and 0 elsewhere.
+        tracked, else 0.
     """
     longest = features.shape[1]
     time = torch.arange(longest, device=features.device)
@@ -69,10 +69,10 @@ def resample_segments(features: Tensor, segments: Tensor, frames: int) -> tuple[
 
 
 def centred(positions: Tensor, tracked: Tensor) -> Tensor:
-    """Give every joint its place from the mean place of all wrists of the segment.
+    """Return positions relative to the mean position of all wrists in the segment.
 
     Args:
-        positions: ``(N, F, 42, 3)``, joints from their wrist, as normalised features have them.
+        positions: ``(N, F, 42, 3)``, joints relative to their wrist, as in normalised features.
         tracked: ``(N, F, 42, 1)``.
     """
     hands = positions.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
@@ -85,7 +85,7 @@ def centred(positions: Tensor, tracked: Tensor) -> Tensor:
 
 
 def movements(positions: Tensor, tracked: Tensor) -> Tensor:
-    """Return ``(N, F, 42, 3)``: the way to each joint's next frame, 0 where it has none."""
+    """Return ``(N, F, 42, 3)``: each joint's displacement to the next frame, 0 if untracked."""
     ways = (positions[:, 1:] - positions[:, :-1]) * tracked[:, 1:] * tracked[:, :-1]
     return functional.pad(ways, (0, 0, 0, 0, 0, 1))
 
@@ -102,11 +102,11 @@ class _Convolution(nn.Sequential):
 
 
 class UtteranceEncoder(nn.Module):
-    """Tokens of a segment of an utterance, as many however long it took and wherever it lay.
+    """Encodes a segment of any length and place as a fixed number of tokens.
 
-    After DD-Net (Yang et al. 2019, arXiv:1907.09658), with places of the joints in the stead of
-    their distances: three ways read where the joints are, how they move, and how they move at half
-    the pace; further convolutions read the three together.
+    Follows DD-Net (Yang et al. 2019, arXiv:1907.09658), with joint positions instead of joint
+    distances. Three branches read the positions, the motion, and the motion at half the frame
+    rate; further convolutions combine the three.
     """
 
     def __init__(self, config: ModelConfig) -> None:
