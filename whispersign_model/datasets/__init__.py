@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Datasets: archives and processed datasets, their splits and reports."""
+"""Recording archives and processed datasets, with splits and reports."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recording archives: other people's recordings in one ``.npz``, read as recordings."""
+"""Read recording archives, ``.npz`` files that hold many recordings."""
 
 import json
 import zipfile
@@ -17,12 +17,12 @@ from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
 KEYS = ("xyz", "t", "ptr", "lab", "lptr", "classes", "subject", "split", "sid", "seg", "meta")
-LABEL = "lab"  # the label array that `classes` names
-IMAGE_UNITS = "units of image height"  # in `meta`: positions are not metres
+LABEL = "lab"  # the label array whose names are in `classes`
+IMAGE_UNITS = "units of image height"  # in `meta`, means that positions are not metres
 
 
 class _Labels(NamedTuple):
-    """Gloss sequences: those of sequence ``i`` are ``names[values[ptr[i]:ptr[i + 1]]]``."""
+    """Gloss sequences: sequence ``i`` has the glosses ``names[values[ptr[i]:ptr[i + 1]]]``."""
 
     values: Ints
     ptr: Ints
@@ -34,23 +34,23 @@ class _Labels(NamedTuple):
 
 
 def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
-    """Read all recordings of an archive, named ``INDEX_SID`` in its order.
+    """Read all recordings of an archive in order; their names are ``INDEX_SID``.
 
-    ``xyz`` NaN means absent; an infinite coordinate too, and is counted. Times are taken as they
-    are, in nanoseconds, where they repeat or step as well. Each row of ``seg`` becomes a segment
-    of one gloss; where a sequence has not as many rows as labels, one segment over all of it has
-    all its labels. Positions are metres in the sensor's frame, unless ``meta`` has a key
-    ``coordinates`` (a name of ``Coordinates``) or speaks of "units of image height".
+    NaN in ``xyz`` means absent. So does an infinite coordinate, which is counted. Times become
+    nanoseconds and are not repaired, even if they repeat or jump. Each row of ``seg`` becomes a
+    segment of one gloss. If a sequence's rows and labels differ in number, one segment spans the
+    sequence and holds all its labels. Positions are metres in the sensor's frame, unless ``meta``
+    has a key ``coordinates`` (a name of ``Coordinates``) or mentions "units of image height".
 
     Args:
         path: the ``.npz``.
-        label: the array to take labels from: ``lab``, or another like it. Another one's names are
-            ``classes`` plus its suffix (``classes28`` for ``label28``) where the archive has
-            them. Else, where it divides the classes of ``lab`` evenly, they are those with a
-            number ("Grab 1", "Grab 2"), and plain numbers where it does not.
+        label: the label array, ``lab`` or another one like it. Another array's names are in
+            ``classes`` plus its suffix (``classes28`` for ``label28``). If the archive lacks
+            these but the array divides each class of ``lab`` evenly, the names are numbered
+            classes ("Grab 1", "Grab 2"); otherwise they are plain numbers.
 
     Raises:
-        ArchiveError: naming file and key.
+        ArchiveError: the archive is invalid; names file and key.
     """
     path = Path(path)
     arrays = _load(path, label)
@@ -82,7 +82,7 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
 
 
 def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
-    """Read the arrays, never anything that is pickled."""
+    """Read the arrays; pickled content is never loaded."""
     if not path.is_file():
         raise ArchiveError(path, "is no file" if path.exists() else "does not exist")
     if not zipfile.is_zipfile(path):
@@ -97,7 +97,7 @@ def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
             return {key: _text(archive[key]) for key in dict.fromkeys((*KEYS, label, *extra))}
     except ArchiveError:
         raise
-    except Exception as error:  # the parsers raise nearly anything at bytes they do not expect
+    except Exception as error:  # the parsers raise almost any type on unexpected bytes
         raise ArchiveError(path, f"is damaged ({error})", _FORMAT) from error
 
 
@@ -109,7 +109,7 @@ _FORMAT = "docs/reference/data-formats.md describes the format"
 
 
 def _class_key(label: str) -> str:
-    """``classes28`` for ``label28``, ``classes`` for ``lab``."""
+    """Return ``classes28`` for ``label28`` and ``classes`` for ``lab``."""
     return "classes" + label.removeprefix("label").removeprefix("lab")
 
 
@@ -136,7 +136,7 @@ def _check_frames(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 def _require_pointers(
     path: Path, arrays: dict[str, NDArray[Any]], key: str, total: int, what: str
 ) -> None:
-    """Refuse a pointer array that does not rise from 0 to ``total``."""
+    """Reject a pointer array that does not rise from 0 to ``total``."""
     pointers = arrays[key]
     if pointers.ndim != 1 or not len(pointers) or not np.issubdtype(pointers.dtype, np.integer):
         raise ArchiveError(path, f"key '{key}' is no array of N + 1 integers", _FORMAT)
@@ -159,7 +159,7 @@ def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> Ints:
 
 
 def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
-    """Check a label array and give each of its values a name."""
+    """Check a label array and name each of its values."""
     main, ptr = arrays[LABEL], arrays["lptr"].astype(np.int64)
     for key in (LABEL, label):
         if arrays[key].ndim != 1 or not np.issubdtype(arrays[key].dtype, np.integer):
@@ -167,7 +167,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
     _require_pointers(path, arrays, "lptr", len(main), f"labels of '{LABEL}'")
     values = arrays[label].astype(np.int64)
     if len(values) == len(ptr) - 1 != len(main):
-        ptr = np.arange(len(ptr), dtype=np.int64)  # one label a sequence
+        ptr = np.arange(len(ptr), dtype=np.int64)  # one label per sequence
     elif len(values) != len(main):
         raise ArchiveError(
             path, f"key '{label}' has {len(values)} labels, not {len(main)}", _FORMAT
@@ -190,7 +190,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
 
 
 def _split_names(values: Ints, main: Ints, classes: NDArray[Any]) -> dict[int, str]:
-    """Name labels that divide each class of ``main`` into as many: "Grab 1", "Grab 2", ..."""
+    """Name labels that divide each class of ``main`` evenly: "Grab 1", "Grab 2", ..."""
     found = np.unique(values).tolist()
     parts = -(-(max(found, default=0) + 1) // max(len(classes), 1))
     if len(values) == len(main) and np.array_equal(values // parts, main):
@@ -199,10 +199,10 @@ def _split_names(values: Ints, main: Ints, classes: NDArray[Any]) -> dict[int, s
 
 
 def _spans(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[int, list[tuple[int, int]]]:
-    """Return the (first, last) frames of each sequence's rows of ``seg``, one a label of ``lab``.
+    """Return the (first, last) frames in each sequence's rows of ``seg``, one row per label.
 
-    Sequences that have not as many rows as labels are left out. A last frame beyond the sequence
-    means its end: hand-made annotations run over it by a frame or two.
+    Sequences with another number of rows than labels are left out. A last frame beyond the
+    sequence is set to its end, since manual annotations overrun by a frame or two.
     """
     seg, lengths = arrays["seg"], np.diff(arrays["ptr"]).tolist()
     if seg.ndim != 2 or seg.shape[1] != 4 or not np.issubdtype(seg.dtype, np.integer):
@@ -245,7 +245,7 @@ def _segments(
 
 
 def _meta(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, str]:
-    """Return the archive's own words about itself; values that are no text as JSON."""
+    """Return the archive's metadata; values other than text become JSON."""
     try:
         content = json.loads(str(arrays["meta"]) or "{}")
     except ValueError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Turn recordings, one at a time, into a processed dataset and a report."""
+"""Convert recordings, one at a time, to a processed dataset and a report."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from whispersign_model.recordings.recording import Coordinates, Recording
 
 
 class Source(NamedTuple):
-    """A recording to be read when its turn comes, and what it is called in messages."""
+    """A recording that is read when its turn comes, with its name for messages."""
 
     name: str
     read: Callable[[], Recording]
 
     @classmethod
     def of(cls, recording: Recording) -> Source:
-        """One that has been read already."""
+        """Wrap a recording that is already in memory."""
         return cls(recording.name, lambda: recording)
 
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """How to convert.
+    """Options of a conversion.
 
     Attributes:
-        recipe: of the features; its coordinates follow the first recording's.
-        splits: who trains and who tests.
-        cut: seconds kept around each segment when each becomes an example; None keeps recordings
-            whole, with all their glosses.
-        keep_unlabelled: take recordings without annotation as well, and with ``cut`` the
-            stretches between segments: as examples in which nothing is signed.
+        recipe: the features' recipe; its coordinates follow the first recording's.
+        splits: how recordings are split.
+        cut: makes each segment an example, with this many seconds around it; None keeps
+            recordings whole.
+        keep_unlabelled: also keep recordings without annotation and, with ``cut``, the parts
+            between segments, as examples in which nothing is signed.
         language: BCP 47 tag of the glosses.
-        on_error: whether an unreadable recording stops everything or is left out.
-        replace: put the dataset in the place of an existing one.
+        on_error: whether an unreadable recording stops the conversion or is left out.
+        replace: overwrite an existing dataset.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
@@ -57,7 +57,7 @@ class ConversionOptions:
 
 
 class _Example(NamedTuple):
-    number: int  # of its recording among the sources
+    number: int  # index of its recording among the sources
     origin: str
     entry: RecordingEntry
 
@@ -69,18 +69,18 @@ def convert(
     progress: Callable[[], None] = lambda: None,
     warnings: Sequence[str] = (),
 ) -> ConversionReport:
-    """Write a dataset that appears whole; memory holds one recording at a time.
+    """Write a dataset atomically, with one recording in memory at a time.
 
     Args:
         out: the dataset's folder.
-        sources: the recordings, in an order that the policy's turns count.
-        options: how.
+        sources: the recordings; the split policy counts them in this order.
+        options: see :class:`ConversionOptions`.
         progress: called after each source.
-        warnings: that the report is to have besides its own.
+        warnings: extra warnings for the report.
 
     Raises:
-        WhisperSignError: a recording cannot be read (when errors stop), none is left, or the
-            dataset cannot be written. Nothing is left at ``out`` then.
+        WhisperSignError: a recording cannot be read (with ``on_error`` "stop"), no example is
+            left, or the dataset cannot be written. ``out`` is then unchanged.
     """
     report = ConversionReport(warnings=[*warnings])
     with whole_folder(
@@ -101,7 +101,7 @@ def convert(
 
 
 class _Collector:
-    """Takes recordings into a dataset whose recipe follows the first one's coordinates."""
+    """Adds recordings to a dataset whose recipe follows the first recording's coordinates."""
 
     def __init__(self, folder: Path, options: ConversionOptions, report: ConversionReport) -> None:
         self._folder = folder
@@ -122,7 +122,7 @@ class _Collector:
             writer = self._writer = self._writer or self._new_writer(recording)
             try:
                 entry = writer.add(part)
-            except DatasetError as error:  # there is nothing in it to learn from
+            except DatasetError as error:  # it has nothing to learn from
                 self._report.left_out.append((part.name, error.fault))
                 continue
             self._examples.append(_Example(number, source.name, entry))
@@ -139,7 +139,7 @@ class _Collector:
         return DatasetWriter(self._folder, recipe)
 
     def _parts(self, recording: Recording) -> tuple[list[Recording], str]:
-        """Return what of a recording becomes examples, and why nothing does."""
+        """Return the parts of a recording that become examples, or the reason why none do."""
         if not len(recording):
             return [], "it has no frame"
         keep, cut = self._options.keep_unlabelled, self._options.cut

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The processed dataset: resampled features and gloss ids on disk, as training reads them."""
+"""The processed dataset: resampled features and gloss ids on disk, ready for training."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from whispersign_model.recordings.recording import Segment
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
-FORMAT = 1  # of the manifest
+FORMAT = 1  # version of the manifest
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
-BLOCK = 4096  # frames looked through at once for NaN
+BLOCK = 4096  # frames checked for NaN at a time
 
 
 class VocabularyFile(StrictModel):
@@ -35,7 +35,7 @@ class VocabularyFile(StrictModel):
 
 
 class SegmentEntry(StrictModel):
-    """A gloss and its time in seconds from the first frame; equal times: somewhere within."""
+    """A gloss and its time in seconds from the first frame; several glosses can share one."""
 
     gloss: str
     start: float
@@ -58,7 +58,7 @@ class RecordingEntry(StrictModel):
 
 
 class ManifestFile(StrictModel):
-    """``manifest.json``: what made the dataset, and who signed what when."""
+    """``manifest.json``: the recipe and all examples with signers and segments."""
 
     format: int
     recipe: dict[str, Any]
@@ -70,13 +70,13 @@ class Example:
     """One recording of a split.
 
     Attributes:
-        name: of its files, without suffix.
-        signer, source: "" where unknown.
-        features_path: of the ``(T, 42, 7)`` float32 array.
+        name: name of its files without suffix.
+        signer, source: "" if unknown.
+        features_path: path of the ``(T, 42, 7)`` float32 array.
         frames: T.
-        labels: ``(L,)`` int64 gloss ids from 1; none where nothing is signed.
-        segments: times in nanoseconds from the first frame; empty where unknown.
-        restarts: frames at which a stream begins: the first, and those after jumps in time.
+        labels: ``(L,)`` int64 gloss ids from 1; empty if nothing is signed.
+        segments: times in nanoseconds from the first frame; empty if unknown.
+        restarts: frames that begin a stream: the first one, and each one after a clock jump.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Example:
         """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only.
 
         Raises:
-            DatasetError: they cannot be read any more, or have another length.
+            DatasetError: the file has become unreadable or changed its length.
         """
         features = _map_features(self.features_path)
         if len(features) != self.frames:
@@ -101,7 +101,7 @@ class Example:
         return features.astype(np.float32, copy=False)
 
     def restart_mask(self) -> Bools:
-        """Return ``(T,)`` True where a stream begins, as ``Normaliser`` takes it."""
+        """Return ``(T,)``, True where a stream begins, for ``Normaliser``."""
         mask = np.zeros(self.frames, dtype=bool)
         mask[list(self.restarts)] = True
         return mask
@@ -109,13 +109,13 @@ class Example:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A processed dataset, checked whole when it is opened.
+    """A processed dataset; opening it checks every file.
 
     Attributes:
-        path: its folder.
+        path: the dataset's folder.
         glosses: ``glosses[i]`` has id ``i + 1``.
         language: BCP 47 tag, "" = unknown.
-        recipe: what made the features; scaling is not fitted yet.
+        recipe: the features' recipe; its scaling is not fitted yet.
     """
 
     path: Path
@@ -128,13 +128,13 @@ class Dataset:
     def open(cls, path: Path | str) -> Dataset:
         """Open a dataset and check every file of it.
 
-        Folders of ``features/*.npy`` and ``labels/*.npy`` alone load as well: without a
-        vocabulary the glosses are "1", "2", ... and without a manifest the recipe is the default.
+        ``features/*.npy`` and ``labels/*.npy`` are enough. Without a vocabulary the glosses are
+        "1", "2", ...; without a manifest the recipe is the default.
 
         Raises:
-            DatasetError: naming the first file at fault and what is wrong with it: missing,
-                without its partner, truncated, of a wrong shape, holding NaN, or with a label
-                outside the vocabulary.
+            DatasetError: a file is missing, lacks its counterpart, is truncated, has a wrong
+                shape, contains NaN, or has a label outside the vocabulary; names the first such
+                file.
         """
         path = Path(path)
         if not path.is_dir():
@@ -166,7 +166,7 @@ class Dataset:
         )
 
     def warnings(self) -> list[str]:
-        """Return what a person should know before believing figures: signers that splits share."""
+        """Return warnings that affect all results: signers that splits share."""
         return shared_signers(
             (split, example.signer) for split, own in self.splits.items() for example in own
         )
@@ -175,7 +175,7 @@ class Dataset:
         """Return the examples of a split, by name.
 
         Raises:
-            DatasetError: when the dataset has no such split, or an empty one.
+            DatasetError: the split does not exist or is empty.
         """
         examples = self.splits.get(name, ())
         if not examples:
@@ -185,7 +185,7 @@ class Dataset:
 
 
 def _read_json(path: Path, model: type[Any]) -> Any:
-    """Return a validated file, None where it is missing."""
+    """Return a validated file, or None if it is missing."""
     if not path.is_file():
         return None
     try:
@@ -206,7 +206,7 @@ def _recipe(path: Path, manifest: ManifestFile | None) -> Recipe:
 
 
 def _entries(path: Path, manifest: ManifestFile | None) -> dict[str, dict[str, RecordingEntry]]:
-    """Return the manifest's entries by split and name; every split of it, when there is one."""
+    """Return the manifest's entries by split and name: all splits, or {} without a manifest."""
     entries: dict[str, dict[str, RecordingEntry]] = {}
     if manifest is None:
         return entries
@@ -227,7 +227,7 @@ def _entries(path: Path, manifest: ManifestFile | None) -> dict[str, dict[str, R
 def _examples(
     folder: Path, entries: dict[str, RecordingEntry] | None, vocabulary: VocabularyFile | None
 ) -> Iterator[Example]:
-    """Check one split's files in pairs and yield its examples by name."""
+    """Check the pairs of files of one split and yield its examples by name."""
     for part in ("features", "labels"):
         if not (folder / part).is_dir():
             raise DatasetError(folder / part, "is missing", "every split has features and labels")
@@ -311,7 +311,7 @@ def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
     try:
         try:
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
-        except SystemError:  # Python 3.11's parser miscounts once, now and then, after a fork
+        except SystemError:  # Python 3.11's parser occasionally miscounts once after a fork
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(path, f"is empty, truncated or no .npy file ({error})") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a conversion took, what it left out and why: as text and as JSON."""
+"""The report of a conversion: examples, what was left out and why, as text and as JSON."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.recordings.atomic import replace_file
 
 TEXT, JSON = "report.txt", "report.json"  # in the dataset's folder
-REASONS_SHOWN = 10  # recordings left out that are named one by one
+REASONS_SHOWN = 10  # recordings left out that the text lists by name
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class ReportedExample:
 
     Attributes:
         name, split, signer, source: as in the manifest.
-        origin: the bag, or the name in an archive, that it comes from.
-        seconds: how long it is.
-        frame_rate: frames per second as recorded, the median; 0 where there is one frame only.
-        tracked: share of its time, 0 to 1, in which a hand is tracked.
-        glosses: in order of signing; none where nothing is signed.
+        origin: its bag, or its name in an archive.
+        seconds: duration.
+        frame_rate: median frame rate of the recording in Hz; 0 for a single frame.
+        tracked: share of time, 0 to 1, with a tracked hand.
+        glosses: in order of signing; empty if nothing is signed.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ReportedExample:
 
 @dataclass
 class SplitSummary:
-    """One split of a dataset: recordings, seconds, gloss tokens and signers."""
+    """Summary of one split: recordings, seconds, gloss tokens and signers."""
 
     recordings: int = 0
     unlabelled: int = 0
@@ -49,7 +49,7 @@ class SplitSummary:
     signers: Counter[str] = field(default_factory=Counter)
 
     def line(self) -> str:
-        """Return it as text."""
+        """Return the summary as text."""
         return (
             f"{self.recordings} recordings, {self.seconds:.1f} s, "
             f"{self.glosses.total()} glosses of {len(self.glosses)} kinds"
@@ -60,14 +60,14 @@ class SplitSummary:
 
 @dataclass
 class ConversionReport:
-    """Filled during a conversion, shown after it.
+    """The report that a conversion fills.
 
     Attributes:
-        examples: what the dataset holds.
-        left_out: ``(recording, reason)`` of each that gave no example.
-        warnings: what a person should know.
-        counts: repairs by kind, as frames, joints or jumps.
-        coordinates: of the features, as the recipe names them.
+        examples: the dataset's examples.
+        left_out: ``(recording, reason)`` for each recording or part without an example.
+        warnings: warnings for the user.
+        counts: number of repairs by kind: frames, joints or jumps.
+        coordinates: the features' coordinates, as in the recipe.
     """
 
     examples: list[ReportedExample] = field(default_factory=list)
@@ -78,7 +78,7 @@ class ConversionReport:
 
     @property
     def splits(self) -> dict[str, SplitSummary]:
-        """What each split holds."""
+        """A summary of each split."""
         summaries = {split: SplitSummary() for split in SPLITS}
         for example in self.examples:
             summary = summaries[example.split]
@@ -105,7 +105,7 @@ class ConversionReport:
         return text + [f"warning: {warning}" for warning in self.warnings]
 
     def _spans(self) -> list[str]:
-        """Return the range of the examples' measures."""
+        """Return the ranges of the examples' measures."""
         measures = {
             "seconds a recording": [example.seconds for example in self.examples],
             "frames a second": [example.frame_rate for example in self.examples],
@@ -118,7 +118,7 @@ class ConversionReport:
         ]
 
     def to_json(self) -> str:
-        """Return the whole report as JSON: the splits and each example, and what was left out."""
+        """Return the whole report as JSON."""
         content = {
             "splits": {name: vars(summary) for name, summary in self.splits.items()},
             "recordings": [asdict(example) for example in self.examples],
@@ -133,7 +133,7 @@ class ConversionReport:
         """Write ``report.txt`` and ``report.json``.
 
         Raises:
-            OSError: when they cannot be written.
+            OSError: the files cannot be written.
         """
         replace_file(folder / TEXT, "".join(f"{line}\n" for line in self.lines()).encode())
         replace_file(folder / JSON, f"{self.to_json()}\n".encode())

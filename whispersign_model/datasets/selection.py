@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Which parts of a recording become examples: whole, without discarded takes, cut or idle."""
+"""Select the parts of a recording that become examples."""
 
 from dataclasses import replace
 
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.timestamps import NANOSECONDS
 
-IDLE_LEAST = 1.0  # seconds; an idle part shorter than this is not an example
+IDLE_LEAST = 1.0  # seconds; a shorter idle part is not an example
 
 
 def labelled_parts(recording: Recording) -> list[Recording]:
-    """Return a recording without its discarded takes: the labelled parts between them."""
+    """Return the labelled parts of a recording between its discarded takes."""
     if not recording.discarded or not len(recording):
         return [] if recording.discarded else [recording]
     parts = []
@@ -27,11 +27,11 @@ def labelled_parts(recording: Recording) -> list[Recording]:
 
 
 def cut_segments(recording: Recording, margin: float) -> list[Recording]:
-    """Return each segment of a recording as a recording of its own.
+    """Return each segment of a recording as a separate recording.
 
     Args:
-        recording: its discarded takes are in none of the results.
-        margin: seconds added before and after, but never into another segment.
+        recording: the recording; its discarded takes are left out.
+        margin: seconds added before and after each segment, up to the neighbouring segment.
     """
     edge = round(margin * NANOSECONDS)
     cuts = []
@@ -47,11 +47,11 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
 
 
 def idle_parts(recording: Recording, margin: float) -> list[Recording]:
-    """Return the parts between and around a recording's segments, in which nothing is signed.
+    """Return the parts of a recording outside its segments, in which nothing is signed.
 
     Args:
-        recording: one with discarded takes gives none, since those hold signs without labels.
-        margin: seconds around each segment that are left to it.
+        recording: with discarded takes it has no idle parts, since takes hold unlabelled signs.
+        margin: seconds around each segment that belong to the segment.
     """
     if recording.discarded or not len(recording):
         return []
@@ -67,7 +67,7 @@ def idle_parts(recording: Recording, margin: float) -> list[Recording]:
 
 
 def _named(name: str, parts: list[Recording]) -> list[Recording]:
-    """Number the parts' names, where there are several."""
+    """Number the parts' names if there are several parts."""
     if len(parts) < 2:
         return [replace(part, name=name) for part in parts]
     return [replace(part, name=f"{name}-{number}") for number, part in enumerate(parts, start=1)]

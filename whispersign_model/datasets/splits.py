@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Splits: which recordings train, which validate and which test, by signer wherever it can be."""
+"""Split recordings into train, val and test, by signer where possible."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from itertools import combinations
 from whispersign_model.errors import DatasetError
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
-PERCENT = 15  # of the signers, or of the recordings, for test, and as many for val
+PERCENT = 15  # of the signers, or of the recordings, for each of test and val
 _SYNONYMS = {
     "training": TRAIN,
     "validation": VAL,
@@ -24,27 +24,27 @@ _SYNONYMS = {
 
 @dataclass(frozen=True)
 class SplitItem:
-    """What decides about a recording: its place in the order given, names and labels."""
+    """The properties of a recording that decide its split."""
 
     index: int
     name: str
     signer: str
-    split: str  # its own word for it, "" for none
+    split: str  # the recording's own split, or ""
     glosses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SplitPolicy:
-    """How recordings are split. The first rule that decides about a recording holds.
+    """How recordings are split. The first rule that matches a recording decides.
 
-    1. ``test`` and ``val``: names, each of a signer, a recording or a recording's own word for
-       its split ("continuous"); patterns with ``*`` are understood.
-    2. ``test_every`` N: recordings whose index modulo N is ``test_offset``; ``val_every`` alike.
-    3. The recording's own split, where it is "train", "val" or "test" (or a synonym).
-    4. By signer: about 15 % of them each for "test" and "val", the others for "train"; by
-       recording where there are too few signers. Of the two, those that rule 1 or 2 speaks of are
-       not drawn, and "test" is not where "val" alone is spoken of. The draw follows from ``seed``
-       and the names alone, so that one recording more changes little.
+    1. ``test`` and ``val``: names of signers, of recordings or of a recording's own split
+       ("continuous"); ``*`` is a wildcard.
+    2. ``test_every`` N: recordings whose index modulo N is ``test_offset``; ``val_every`` likewise.
+    3. The recording's own split, if it is "train", "val" or "test" (or a synonym).
+    4. A draw by signer: about 15 % of the signers for each of "test" and "val", the others for
+       "train". With too few signers, the draw is by recording. If rule 1 or 2 sets "test", only
+       "val" is drawn; if it sets "val", nothing is drawn. The draw depends only on ``seed`` and
+       the names, so one more recording changes little.
     """
 
     val: tuple[str, ...] = ()
@@ -57,10 +57,10 @@ class SplitPolicy:
 
 
 def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list[str], list[str]]:
-    """Return the split of each recording, and warnings worth a person's attention.
+    """Return the split of each recording, and warnings for the user.
 
     Raises:
-        DatasetError: when a name of the policy fits no recording, or one fits both lists.
+        DatasetError: a name in the policy matches no recording, or a recording matches both lists.
     """
     named = _by_name(policy, items)
     splits = [
@@ -114,7 +114,7 @@ def _by_turn(policy: SplitPolicy, index: int) -> str:
 def _draw_splits(
     items: Sequence[SplitItem], drawn: Sequence[str], seed: int, warnings: list[str]
 ) -> dict[int, str]:
-    """Give whole signers to the splits drawn; the rest, and unknown signers, train."""
+    """Draw whole signers for the splits in ``drawn``; all others, and unknown signers, train."""
     signers = sorted({item.signer for item in items if item.signer}, key=partial(_lot, seed))
     if items and drawn and len(signers) <= len(drawn):
         known = f"of {len(signers)} signers only" if signers else "no signer is known"
@@ -129,7 +129,7 @@ def _draw_splits(
 
 
 def _by_recording(items: Sequence[SplitItem], drawn: Sequence[str], seed: int) -> dict[int, str]:
-    """Give each split drawn its share of the recordings of each gloss sequence, where it can."""
+    """Draw each split's share of recordings, spread evenly over the gloss sequences."""
     order = sorted(items, key=lambda item: (item.glosses, _lot(seed, item.name)))
     chosen = {}
     for place, item in enumerate(order, start=1):
@@ -143,10 +143,10 @@ def _lot(seed: int, word: str) -> str:
 
 
 def shared_signers(owners: Iterable[tuple[str, str]]) -> list[str]:
-    """Warn of signers that are in two splits: errors on them say little about anybody else.
+    """Warn about signers in two splits, whose error rates do not carry over to new signers.
 
     Args:
-        owners: ``(split, signer)`` of each recording, "" for an unknown signer.
+        owners: ``(split, signer)`` of each recording; "" is an unknown signer.
     """
     signers: dict[str, set[str]] = {split: set() for split in SPLITS}
     for split, signer in owners:
@@ -161,7 +161,7 @@ def shared_signers(owners: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _untrained(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
-    """Warn of empty splits, and of glosses that training never sees."""
+    """Warn about empty splits and about glosses that training never sees."""
     warnings = [
         f"no recording is for {split}"
         + (f": give --{split} or --{split}-every" if split != TRAIN else "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Write a processed dataset: recordings resampled, their labels, vocabulary and manifest."""
+"""Write a processed dataset: resampled features, labels, vocabulary and manifest."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from whispersign_model.timestamps import NANOSECONDS
 
 
 def check_target(out: Path | str, replace: bool) -> Path:
-    """Return ``out`` as a path when a dataset may be written there.
+    """Return ``out`` as a path if a dataset may be written there.
 
     Raises:
-        DatasetError: when it exists and is not to be replaced, or is anything but a dataset.
+        DatasetError: ``out`` holds a dataset and ``replace`` is False, or holds anything else.
     """
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -48,11 +48,11 @@ def check_target(out: Path | str, replace: bool) -> Path:
 
 
 class DatasetWriter:
-    """Fills an empty folder with a dataset: ``add`` each recording, then ``finish``.
+    """Fills an empty folder with a dataset: call ``add`` for each recording, then ``finish``.
 
     Attributes:
-        recipe: what turns recordings into features; its scaling is fitted by training.
-        preprocessor: whose counters tell what was dropped so far.
+        recipe: turns recordings into features; training fits its scaling.
+        preprocessor: applies the recipe and counts dropped data.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
@@ -67,11 +67,11 @@ class DatasetWriter:
                 (folder / split / part).mkdir(parents=True)
 
     def add(self, recording: Recording) -> RecordingEntry:
-        """Resample a recording and write its features. One without glosses has empty labels.
+        """Resample a recording and write its features; without glosses its labels are empty.
 
         Raises:
-            DatasetError: nothing is tracked in it, or it has a gloss without a name.
-            RecipeError: other coordinates or another smoothing than the recipe's.
+            DatasetError: it has no tracked hand, or an empty gloss.
+            RecipeError: its coordinates or smoothing differ from the recipe's.
         """
         name = recording.name or "recording"
         if not all(recording.glosses):
@@ -113,13 +113,13 @@ class DatasetWriter:
         )
 
     def finish(self, splits: Sequence[str], language: str = "") -> list[str]:
-        """Put each added recording into its split, and write labels, vocabulary and manifest.
+        """Move each recording to its split, and write labels, vocabulary and manifest.
 
         Returns:
             the vocabulary: all glosses in alphabetical order.
 
         Raises:
-            DatasetError: when a split is none of train, val and test.
+            DatasetError: a split is not train, val or test.
         """
         vocabulary = sorted({gloss for glosses in self._glosses for gloss in glosses})
         ids = {gloss: number for number, gloss in enumerate(vocabulary, start=1)}
@@ -150,7 +150,7 @@ def _write(path: Path, content: VocabularyFile | ManifestFile) -> None:
 
 
 class _Stream(NamedTuple):
-    """Frames on one grid, without a jump in time: place of the first, and the outer stamps."""
+    """Frames without a clock jump: index of the first frame, and first and last stamp."""
 
     first: int
     start: int
@@ -158,12 +158,12 @@ class _Stream(NamedTuple):
 
 
 class _Grid:
-    """What is to be remembered of features that were written and forgotten.
+    """Statistics of features that are already written and no longer in memory.
 
     Attributes:
-        frames: so far.
-        tracked: those with a hand in them.
-        streams: between jumps in time.
+        frames: number of frames so far.
+        tracked: number of frames with a tracked hand.
+        streams: streams between clock jumps.
     """
 
     def __init__(self, rate: float) -> None:
@@ -173,7 +173,7 @@ class _Grid:
         self._rate = rate
 
     def take(self, block: FeatureBlock) -> Floats:
-        """Look at a block and return its frames."""
+        """Count a block and return its frames."""
         starts = np.flatnonzero(block.restarts).tolist()
         for first, end in pairwise([0, *starts, len(block)]):
             if first == end:
@@ -188,13 +188,13 @@ class _Grid:
         return block.frames
 
     def seconds(self, stamp: int) -> float:
-        """Return the time of a stamp from the first frame, by the stream nearest to it."""
+        """Convert a stamp to seconds from the first frame, through the nearest stream."""
         near = min(self.streams, key=lambda each: max(each.start - stamp, stamp - each.end, 0))
         return round(near.first / self._rate + (stamp - near.start) / NANOSECONDS, 6)
 
 
 def write_frames(path: Path, blocks: Iterable[Floats]) -> None:
-    """Write blocks of frames ``(n, 42, 7)``, end to end, as one ``.npy`` file."""
+    """Write consecutive blocks of frames ``(n, 42, 7)`` as one ``.npy`` file."""
     header = {"descr": "<f4", "fortran_order": False}
     frames = 0
     with path.open("wb") as file:
@@ -202,5 +202,5 @@ def write_frames(path: Path, blocks: Iterable[Floats]) -> None:
         for block in blocks:
             file.write(np.ascontiguousarray(block, dtype="<f4").data)
             frames += len(block)
-        file.seek(0)  # NumPy leaves room in a header for its number of frames to grow
+        file.seek(0)  # NumPy's header has room for a larger number of frames
         write_array_header_1_0(file, header | {"shape": (frames, JOINTS, FEATURES)})
