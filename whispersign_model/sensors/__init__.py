@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Sensors of hands: Leap Motion and cameras, and what turns their readings into skeletons."""
+"""Hand sensors: Leap Motion and cameras, and the code that turns readings into skeletons."""

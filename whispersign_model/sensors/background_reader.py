@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The latest picture wins: a slow detector never falls behind."""
+"""Read pictures in a background thread, so that a slow detector never falls behind."""
 
 import threading
 from collections import Counter
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class LatestValue(Generic[Item]):
-    """A place for one picture or message: the latest wins, those that nobody took are counted."""
+    """A slot for one picture or message; an item replaced before it is taken is dropped."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -20,20 +20,20 @@ class LatestValue(Generic[Item]):
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> None:
-        """Replace what is there."""
+        """Store an item; replaces one that was not taken."""
         with self._changed:
             self.dropped += self._item is not None
             self._item = item
             self._changed.notify()
 
     def fail(self, error: Exception) -> None:
-        """Let ``take`` raise once what is there has been taken."""
+        """Make ``take`` raise ``error`` once the stored item has been taken."""
         with self._changed:
             self._error = error
             self._changed.notify()
 
     def take(self, timeout: float) -> Item | None:
-        """Wait for an item, or raise what ``fail`` was given."""
+        """Wait for an item; raises the error given to ``fail``."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._error, timeout)
             item, self._item = self._item, None
@@ -44,29 +44,29 @@ class LatestValue(Generic[Item]):
 
 
 class BackgroundReader:
-    """Pictures read in a thread of their own, so that a slow detector gets the latest one."""
+    """Reads a source in its own thread and provides the latest picture."""
 
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self.host_clock = source.host_clock
         self._latest: LatestValue[Picture] = LatestValue()
-        self._too_fast = 0  # of earlier openings
+        self._too_fast = 0  # count from earlier openings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def drops(self) -> Counter[str]:
-        """Pictures lost, by cause: those of the source, and those that came too fast."""
+        """Lost pictures by cause: the source's, and ``pictures_too_fast``."""
         too_fast = self._too_fast + self._latest.dropped
         return self._source.drops + Counter(pictures_too_fast=too_fast)
 
     def open(self) -> None:
-        """Open the source; it is read from the first ``read`` on."""
+        """Open the source; the first ``read`` starts the thread."""
         self._latest = LatestValue()
         self._source.open()
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the latest picture."""
+        """Return the latest picture, or None after ``timeout`` seconds."""
         if self._thread is None:
             self._stop.clear()
             self._thread = threading.Thread(target=self._run, name="grabber", daemon=True)
@@ -87,7 +87,7 @@ class BackgroundReader:
         while not self._stop.is_set():
             try:
                 picture = self._source.read(0.1)
-            except Exception as error:  # handed on to whoever reads
+            except Exception as error:  # ``read`` raises it
                 self._latest.fail(error)
                 return
             if picture is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A camera as a sensor: hands found in pictures, as left and right, placed in metres."""
+"""A camera as a sensor: detects hands in pictures and places them, left and right, in metres."""
 
 import time
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from whispersign_model.sensors.sensor import Hand, Observation
 from whispersign_model.skeleton import HANDS
 
 SOURCE = "camera"
-# The camera's axes (x right, y down, z away) -> ours: it faces the signer, so its right is the
-# signer's left, and away from it is towards the signer.
+# Camera axes (x right, y down, z away) to the sensor frame. The camera faces the signer: its right
+# is the signer's left, and away from it is towards the signer.
 TO_SIGNER = np.array([-1.0, -1.0, 1.0])
 COORDINATES = {
     "metric_sensor": Coordinates.METRIC_SENSOR,
@@ -31,14 +31,14 @@ COORDINATES = {
 
 
 def to_measure_in(coordinates: str, asker: str) -> Coordinates:
-    """Return the coordinates that a model wants from a camera.
+    """Return the coordinates in which a camera must measure for a recipe.
 
     Args:
-        coordinates: a recipe's.
-        asker: the file or node that asks.
+        coordinates: the recipe's coordinates.
+        asker: the file or node that needs them, for the error message.
 
     Raises:
-        ConfigError: a camera gives no such coordinates.
+        ConfigError: a camera cannot measure in these coordinates.
     """
     if coordinates not in COORDINATES:
         known = f"{' or '.join(COORDINATES)} can be had from a camera"
@@ -51,14 +51,14 @@ class CameraOptions:
     """How pictures become skeletons.
 
     Attributes:
-        detector: how hands are looked for.
+        detector: options of the hand detector.
         coordinates: a key of ``COORDINATES``. ``metric_sensor``: metres in the frame of
             ``sensor``. ``image_normalised``: x to the right, y down, in image heights from the
             picture's upper left corner, and z away from the camera, relative to the wrist.
-        mirrored: the pictures are mirror images, as many video calls and phones give them.
-        field_of_view: degrees along the longer side, where there is no calibration.
-        hand_length: metres from wrist to middle knuckle of this signer; 0: by the detector.
-        calibration: the camera's; a picture's own takes precedence.
+        mirrored: the pictures are mirror images, as from many phones and video calls.
+        field_of_view: degrees along the longer side, used without a calibration.
+        hand_length: metres from wrist to middle knuckle; 0 uses the detector's estimate.
+        calibration: the camera's intrinsics; a picture's own intrinsics take precedence.
     """
 
     detector: DetectorOptions = field(default_factory=DetectorOptions)
@@ -70,16 +70,16 @@ class CameraOptions:
 
 
 def turned_round(pixels: Image) -> Image:
-    """The picture that a mirror image is of."""
+    """Return the picture flipped left to right."""
     return cv2.flip(pixels, 1).astype(np.uint8, copy=False)
 
 
 class CameraHands:
-    """Turns pictures of one camera, in order of time, into observations.
+    """Turns one camera's pictures, in order of time, into observations.
 
     Attributes:
-        pixels: the last picture as it was looked at, turned round if it was mirrored.
-        left, right: the hands found in it, in its pixels.
+        pixels: the last picture as processed, flipped if it was mirrored.
+        left, right: the hands detected in ``pixels``.
 
     Raises:
         SensorError: the detector or its model is missing.
@@ -95,14 +95,14 @@ class CameraHands:
         self.right: Detection | None = None
 
     def look(self, picture: Picture, coordinates: Coordinates | None = None) -> Observation:
-        """Find both hands.
+        """Detect and place both hands in a picture.
 
         Args:
-            picture: the next one.
-            coordinates: to measure in, if not the options'.
+            picture: the next picture.
+            coordinates: coordinates to measure in; None uses the options'.
 
         Raises:
-            ConfigError: the calibration is of pictures of another shape.
+            ConfigError: the calibration is for another aspect ratio.
         """
         pixels = picture.pixels
         if self._options.mirrored:
@@ -142,17 +142,17 @@ class CameraHands:
         known = known.fitted(width, height)
         if not options.mirrored:
             return known.rays(pixels)
-        # The lens drew the picture before it was turned round.
+        # The lens distorted the picture before it was flipped.
         turned = known.rays(np.column_stack([width - pixels[:, 0], pixels[:, 1]]))
         return turned * (-1.0, 1.0)
 
 
 class CameraSensor:
-    """A ``Sensor`` that looks at pictures; see there for the methods.
+    """A ``Sensor`` that detects hands in pictures.
 
     Attributes:
-        coordinates: of the last observation.
-        seconds: that the last picture took.
+        coordinates: coordinates of the last observation.
+        seconds: processing time of the last picture.
     """
 
     source = SOURCE
@@ -168,7 +168,7 @@ class CameraSensor:
         self._size = ""
 
     def measure_in(self, coordinates: Coordinates) -> None:
-        """Give others from the next picture on; may be called by another thread."""
+        """Set the coordinates from the next picture on; safe to call from another thread."""
         self._wanted = coordinates
 
     def open(self) -> None:
@@ -178,7 +178,7 @@ class CameraSensor:
         self._source.open()
 
     def read(self, timeout: float) -> Observation | None:
-        """Look at the next picture."""
+        """Detect the hands in the next picture."""
         assert self._hands is not None
         picture = self._source.read(timeout)
         if picture is None:
@@ -192,28 +192,28 @@ class CameraSensor:
         return observation
 
     def landmarks(self) -> Landmarks:
-        """Where the hands of the last picture are in it, by their side."""
+        """Return the hand landmarks in the last picture, by side."""
         assert self._hands is not None
         found = {"left": self._hands.left, "right": self._hands.right}
         return {side: None if hand is None else hand.pixels for side, hand in found.items()}
 
     def drawn(self) -> Image:
-        """The last picture with the hands that were found in it."""
+        """Return the last picture with its hands drawn in."""
         assert self._hands is not None
         assert self._hands.pixels is not None
         return draw_hands(self._hands.pixels, self.landmarks())
 
     def close(self) -> None:
-        """Close the camera and free the detector: another stream begins with the next opening."""
+        """Close the camera and free the detector; the next opening starts a new stream."""
         self._source.close()
         if self._hands is not None:
             self._hands.close()
         self._hands = None
 
     def drops(self) -> Mapping[str, int]:
-        """Pictures lost, by cause."""
+        """Return lost pictures by cause."""
         return self._source.drops
 
     def values(self) -> Mapping[str, object]:
-        """The size of the pictures."""
+        """Return the picture size."""
         return {"picture": self._size}

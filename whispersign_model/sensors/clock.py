@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""A device's clock on the host's: when was it, here, that the device saw this?"""
+"""Convert stamps from a device's clock to the host's clock."""
 
 from collections import deque
 
 from whispersign_model.timestamps import NANOSECONDS
 
-WINDOW = 5 * NANOSECONDS  # over which the quickest delivery is looked for
-SLEW = 0.002  # seconds a second by which the offset may change; clocks drift a twentieth of that
-SETTLING = NANOSECONDS  # after the first delivery, in which the offset may change quickly
-RESTART = NANOSECONDS // 2  # a change of the offset by more than this is another clock
+WINDOW = 5 * NANOSECONDS  # window in which the fastest delivery is searched
+SLEW = 0.002  # largest offset change in seconds per second; clocks drift 20 times more slowly
+SETTLING = NANOSECONDS  # time after the first delivery in which the offset may change quickly
+RESTART = NANOSECONDS // 2  # a larger offset change means that the device's clock restarted
 
 
 class DeviceClock:
     """Estimates the offset between two clocks from stamped deliveries.
 
-    A delivery takes some time, never less than nothing: the smallest difference between arrival and
-    device time in the last seconds is the offset, plus the quickest delivery. It follows a drift of
-    either clock, slowly, so that the spacing of frames stays the device's own to 0.2 %. Only in the
-    first second, when the first delivery may have been a slow one, it follows at half the spacing.
-    Stamps that increase on the device increase here.
+    A delivery time is never negative. So the smallest difference between arrival and device time in
+    the last seconds is the offset plus the shortest delivery time. The estimate follows clock drift
+    slowly and keeps frame intervals within 0.2 % of the device's. In the first second it may change
+    by half a frame interval per frame, because the first delivery may have been slow. Stamps that
+    increase on the device also increase on the host.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class DeviceClock:
 
     @property
     def jitter(self) -> float:
-        """Seconds by which the slowest delivery of the last seconds was later than the quickest."""
+        """Slowest minus fastest delivery time of the last seconds, in seconds."""
         differences = [difference for _, difference in self._differences]
         return (max(differences) - min(differences)) / NANOSECONDS if differences else 0.0
 
     def host(self, device: int, arrival: int) -> int:
-        """Return the host's time, in nanoseconds, of a device's stamp that arrived just now."""
+        """Return the host time of a stamp that arrived at ``arrival``, all in nanoseconds."""
         difference = arrival - device
         if not self._differences or abs(difference - self._offset) > RESTART:
             self._differences.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Collections of videos: which there are, what is signed in each, and by whom."""
+"""Video collections: find the videos, their glosses and their signers."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from whispersign_model.recordings.labels import LabelRow, find_labels
 from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in
 
 RULES = ("none", "folder", "name")
-TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file's name
+TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file name
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Clip:
     """One video, or folder of images, of a collection.
 
     Attributes:
-        path: where it is.
-        name: unique in the collection; the name of its bag.
-        gloss: what is signed in it from the beginning to the end, "" where unknown.
-        signer: "" where unknown.
-        rows: of a table; they take precedence over the above.
+        path: the video file or image folder.
+        name: unique name in the collection, also the name of its bag.
+        gloss: gloss of the whole clip; "" if unknown.
+        signer: "" if unknown.
+        rows: rows of a label table; they take precedence over ``gloss`` and ``signer``.
     """
 
     path: Path
@@ -35,15 +35,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class Labelling:
-    """Where labels come from.
+    """Rules that give videos their labels.
 
     Attributes:
-        rule: ``none``; ``folder``, the name of the folder that a video is in; ``name``, its own
-            name without suffix and without the number at its end; or the path of a table. Tables
-            that lie beside the videos are found by themselves, see ``recordings.labels``.
-        pattern: a regular expression, searched for in a video's path without suffix, that gives
-            the groups ``gloss`` or ``signer``; it takes precedence over the rule.
-        signer: of all videos for which nothing else names one.
+        rule: ``none``; ``folder`` for the name of the video's folder; ``name`` for the file name
+            without suffix and final number; or the path of a label table. Tables beside the
+            videos are found automatically, see ``recordings.labels``.
+        pattern: a regular expression, searched in a video's path without suffix, with the
+            groups ``gloss`` or ``signer``; it takes precedence over the rule.
+        signer: default signer.
     """
 
     rule: str = "none"
@@ -52,15 +52,15 @@ class Labelling:
 
 
 def find_clips(source: Path, labelling: Labelling) -> tuple[list[Clip], list[str]]:
-    """List the videos below a folder, or one video, or one folder of images, with their labels.
+    """List the labelled clips of a folder of videos, a single video or a folder of images.
 
     Returns:
-        the clips, and warnings about the tables.
+        the clips, and warnings about the label tables.
 
     Raises:
-        SensorError: there is nothing to extract.
-        ConfigError: the pattern is at fault, or does not fit a path.
-        LabelError: a table has a fault.
+        SensorError: there is no clip.
+        ConfigError: the pattern is invalid, or does not match a path.
+        LabelError: a label table is invalid.
     """
     paths = _videos(source)
     top = source if paths != [source] else source.parent
@@ -103,7 +103,7 @@ def _videos(source: Path) -> list[Path]:
 
 
 def _bare(path: Path) -> Path:
-    """A video's path without its suffix; a folder has none, whatever dots are in its name."""
+    """Return a video's path without its suffix; a folder's name keeps its dots."""
     return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
 
 

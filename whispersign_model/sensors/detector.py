@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MediaPipe's hand detector: pictures in, hands with their landmarks out."""
+"""Detect hands and their landmarks in pictures with MediaPipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.errors import SensorError
 from whispersign_model.timestamps import NANOSECONDS
 
-Image = NDArray[np.uint8]  # (H, W, 3), blue green red
+Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
 BUNDLE = "hand_landmarker.task"
 CACHES = (
@@ -26,19 +26,19 @@ CACHES = (
 )
 MILLISECOND = NANOSECONDS // 1000
 HANDS = 2
-STILL_NEAR = NANOSECONDS // 2  # a hand lost more recently is looked for in every picture
+STILL_NEAR = NANOSECONDS // 2  # a hand lost more recently is searched in every picture
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """How hands are looked for.
+    """Options of the hand detector.
 
     Attributes:
-        model_file: ``hand_landmarker.task``; "" for the one that ``make`` prepared.
-        detection, presence, tracking: least confidence, in [0, 1], that a hand is there: when it
-            is looked for in the whole picture, in the region where it is followed, and of the
-            overlap of that region from picture to picture.
-        search: seconds from one look for the other hand to the next, while one is followed; 0: in
+        model_file: ``hand_landmarker.task``; "" uses the file that ``make`` prepared.
+        detection, presence, tracking: minimum confidences, in [0, 1], of a hand in the whole
+            picture, of a hand in the tracked region, and of that region's overlap from picture to
+            picture.
+        search: seconds between searches for the other hand while one is tracked; 0 searches in
             every picture.
     """
 
@@ -55,9 +55,9 @@ class Detection:
 
     Attributes:
         right: probability in [0, 1] that it is a right hand.
-        pixels: ``(21, 2)`` x right, y down, of the picture.
-        depths: ``(21,)`` away from the camera, relative to the wrist, in pixels.
-        world: ``(21, 3)`` metres, x right, y down, z away, about the middle of the hand.
+        pixels: ``(21, 2)`` picture coordinates, x right, y down.
+        depths: ``(21,)`` distance from the camera relative to the wrist, in pixels.
+        world: ``(21, 3)`` metres from the hand's centre, x right, y down, z away.
     """
 
     right: float
@@ -67,16 +67,16 @@ class Detection:
 
     @property
     def score(self) -> float:
-        """How sure the detector is of the side, in [0.5, 1]."""
+        """The detector's confidence in the side, in [0.5, 1]."""
         return max(self.right, 1 - self.right)
 
     @property
     def extent(self) -> float:
-        """Size in pixels: the mean distance of the landmarks from their middle."""
+        """The size in pixels: the landmarks' mean distance from their centre."""
         return float(np.linalg.norm(self.pixels - self.pixels.mean(axis=0), axis=1).mean())
 
     def near(self, earlier: Detection) -> bool:
-        """Whether it can be the same hand, a picture later: moved by no more than its width."""
+        """Return whether this can be the same hand one picture later, moved less than its width."""
         step = self.pixels.mean(axis=0) - earlier.pixels.mean(axis=0)
         return float(np.linalg.norm(step)) < 2 * earlier.extent
 
@@ -85,7 +85,7 @@ def find_bundle(given: str) -> Path:
     """Return the detector's model file.
 
     Raises:
-        SensorError: it is missing; the error names the source.
+        SensorError: the file is missing.
     """
     candidates = (Path(given).expanduser(),) if given else CACHES
     for path in candidates:
@@ -99,11 +99,11 @@ def find_bundle(given: str) -> Path:
 
 
 class HandDetector:
-    """Finds up to two hands, and follows them from picture to picture.
+    """Detects up to two hands and tracks them from picture to picture.
 
-    MediaPipe looks through the whole picture as long as it follows fewer hands than it was asked
-    for, which takes longer than to follow two. A hand that has long been alone is therefore
-    followed by a landmarker that was asked for one, and the other hand looked for now and then.
+    While MediaPipe tracks fewer hands than requested, it searches the whole picture, which takes
+    longer than tracking two hands. So a landmarker for one hand tracks a hand that has long been
+    alone, and the search for the other hand runs only now and then.
 
     Args:
         options: see ``DetectorOptions``.
@@ -116,7 +116,7 @@ class HandDetector:
         options = options or DetectorOptions()
         bundle = find_bundle(options.model_file)
         # MediaPipe profiles its threads with SIGPROF timers. A timer that outlives the profiler's
-        # handler ends the process. The threads that MediaPipe starts inherit this mask.
+        # handler kills the process. The threads that MediaPipe starts inherit this mask.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
         try:
             import cv2
@@ -150,14 +150,14 @@ class HandDetector:
         self._image: Callable[[Image], Any] = lambda pixels: mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         )
-        self._clock = -1  # milliseconds of the last picture: MediaPipe wants them to increase
+        self._clock = -1  # milliseconds of the last picture; MediaPipe requires increasing stamps
         self._search = round(options.search * NANOSECONDS)
         self._alone: Detection | None = None  # the only hand of the last picture
-        self._searched = -1  # nanoseconds: when two hands were last looked for, ...
-        self._lost = -STILL_NEAR  # ... and when they were last found
+        self._searched = -1  # nanoseconds, last search for two hands
+        self._lost = -STILL_NEAR  # nanoseconds, last detection of two hands
 
     def detect(self, pixels: Image, stamp: int) -> list[Detection]:
-        """Find the hands in a picture ``(H, W, 3)`` captured at ``stamp`` nanoseconds."""
+        """Detect the hands in a picture ``(H, W, 3)`` captured at ``stamp`` nanoseconds."""
         self._clock = max(self._clock + 1, stamp // MILLISECOND)
         image = self._image(pixels)
         followed = self._follow(image, stamp)
@@ -180,7 +180,7 @@ class HandDetector:
         self._both.close()
 
     def _follow(self, image: Any, stamp: int) -> Detection | None:
-        """Return the hand that has long been alone, where it is now."""
+        """Track a hand that has long been alone; None if there is none."""
         just_lost = 0 <= stamp - self._lost < STILL_NEAR
         if self._alone is None or just_lost or not self._search:
             return None
@@ -203,6 +203,6 @@ def _detection(side: Any, landmarks: Any, world: Any, width: int, height: int) -
     return Detection(
         right=score if side.category_name == "Right" else 1 - score,
         pixels=points[:, :2] * (width, height),
-        depths=points[:, 2] * width,  # MediaPipe's z has the scale of x
+        depths=points[:, 2] * width,  # MediaPipe scales z like x
         world=np.array([[point.x, point.y, point.z] for point in world], dtype=np.float64),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recordings from videos: the skeletons of every picture, at the file's own times."""
+"""Extract recordings from videos: skeletons of every picture, at the file's stamps."""
 
 import json
 import os
@@ -31,20 +31,20 @@ from whispersign_model.sensors.picture_files import (
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 
-# Keys of a bag's custom data: the options of the extraction, and the labels that the clip had.
+# Keys of a bag's custom data: the extraction options and the clip's identity.
 MADE_WITH, CLIP = "extraction", "clip"
 
-Advance = Callable[[int, int], None]  # pictures done, pictures in all (0: unknown)
+Advance = Callable[[int, int], None]  # pictures done, total (0: unknown)
 
 
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """How recordings are made from files.
+    """Options of an extraction.
 
     Attributes:
         camera: how pictures become skeletons.
-        rate: pictures a second of folders of images.
-        storage: of the bags.
+        rate: pictures per second for folders of images.
+        storage: storage format of the bags.
     """
 
     camera: CameraOptions = field(default_factory=CameraOptions)
@@ -53,7 +53,7 @@ class ExtractionOptions:
 
     @property
     def text(self) -> str:
-        """What decides the skeletons, as bags carry it."""
+        """The options that affect skeletons as text for a bag."""
         fields = asdict(self)
         del fields["storage"], fields["camera"]["detector"]["model_file"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
@@ -61,15 +61,15 @@ class ExtractionOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one clip.
+    """The outcome for one clip.
 
     Attributes:
-        name: the clip's.
-        frames, with_hands: pictures, and those with a hand.
-        seconds: from the first picture to the last.
-        notes: what a person should know about the file.
-        fault: why there is no bag, None where there is one.
-        known: the bag was there already.
+        name: the clip's name.
+        frames, with_hands: number of pictures, and of pictures with a hand.
+        seconds: time from the first picture to the last.
+        notes: defects of the file, for the user.
+        fault: why there is no bag; None if there is one.
+        known: the bag already existed.
     """
 
     name: str
@@ -84,16 +84,16 @@ class Outcome:
 def extract(
     clip: Clip, options: ExtractionOptions | None = None, advance: Advance | None = None
 ) -> tuple[Recording, tuple[str, ...]]:
-    """Look at every picture of a clip.
+    """Extract the recording of a clip.
 
-    Stamps count from the beginning of the file.
+    Stamps count from the start of the file.
 
     Returns:
-        the recording, and notes about what was wrong with the file.
+        the recording, and notes about defects of the file.
 
     Raises:
-        SensorError: the file or the detector is at fault.
-        LabelError: a table's times are not within the file.
+        SensorError: the file or the detector fails.
+        LabelError: the label table's times lie outside the file.
     """
     options = options or ExtractionOptions()
     source = open_file(clip.path, options.rate)
@@ -109,16 +109,16 @@ def record(
     name: str,
     looked: Callable[[int, CameraSensor], object] = lambda done, sensor: None,
 ) -> Recording:
-    """Look at every picture of a source that ends.
+    """Extract the recording of a finite source.
 
     Args:
-        source: of pictures; it is opened and closed.
+        source: the pictures; opened and closed here.
         options: see ``ExtractionOptions``.
-        name: of the recording, and of the file in faults.
-        looked: called after each picture with the number of those done.
+        name: name of the recording, also used in errors.
+        looked: called after each picture with the number of pictures done.
 
     Raises:
-        SensorError: the source or the detector is at fault.
+        SensorError: the source or the detector fails.
     """
     sensor = CameraSensor(source, options.camera)
     frames: list[Observation] = []
@@ -145,10 +145,10 @@ def record(
 
 
 def labelled_as(clip: Clip, recording: Recording) -> Recording:
-    """Return a clip's recording with what is known of the clip.
+    """Return a clip's recording with the clip's labels.
 
     Raises:
-        LabelError: a table's times are not within the recording.
+        LabelError: the label table's times lie outside the recording.
     """
     stamps = recording.stamps
     whole = Segment((clip.gloss,), int(stamps[0]), int(stamps[-1])) if clip.gloss else None
@@ -164,11 +164,11 @@ def labelled_as(clip: Clip, recording: Recording) -> Recording:
 def read_video(
     path: Path, options: ExtractionOptions | None = None, advance: Advance | None = None
 ) -> Recording:
-    """Return the hands in a video, or folder of images, with the labels that lie beside it.
+    """Extract a video or a folder of images, with labels from a table beside it.
 
     Raises:
-        SensorError: the file or the detector is at fault.
-        LabelError: a table of labels has a fault.
+        SensorError: the file or the detector fails.
+        LabelError: the label table is invalid.
     """
     clips, _ = find_clips(path, Labelling())
     if len(clips) > 1:
@@ -183,14 +183,13 @@ def extract_all(
     jobs: int,
     advance: Advance | None = None,
 ) -> Iterator[Outcome]:
-    """Write one bag a clip into a folder, several at a time; yield what became of each.
+    """Write one bag per clip into a folder, in ``jobs`` processes; yield each outcome.
 
-    Bags that are there already, made with the same options, are left alone: an interrupted
-    extraction goes on where it was. Where one process works alone, ``advance`` is called for each
-    picture.
+    Existing bags with the same options are kept, so an interrupted extraction resumes where it
+    stopped. With a single process, ``advance`` is called for each picture.
 
     Raises:
-        SensorError: a bag that is there was made with other options, or a process died.
+        SensorError: an existing bag has other options or labels, or a process died.
     """
     todo = []
     for clip in clips:
@@ -219,7 +218,7 @@ def write_clip(
     """Extract one clip to a bag at ``path``.
 
     Raises:
-        WhisperSignError: the file, the detector or the bag is at fault.
+        WhisperSignError: the file, the detector or the bag fails.
     """
     recording, notes = extract(clip, options, advance)
     write_bag(path, recording, options.storage)
@@ -238,12 +237,12 @@ def _to_bag(
 
 
 def _hush() -> None:
-    """Silence the native code of a process: MediaPipe writes warnings that concern nobody."""
+    """Discard stderr of a worker process, where MediaPipe writes irrelevant warnings."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _clip_identity(clip: Clip) -> str:
-    """What is known of a clip, and the size of its file, as bags carry it."""
+    """Return a clip's labels and file size as text for a bag."""
     size = clip.path.stat().st_size if clip.path.is_file() else 0
     rows = [(row.glosses, row.span, row.signer, row.split, row.discard) for row in clip.rows]
     return json.dumps([clip.gloss, clip.signer, rows, size], separators=(",", ":"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a picture is, and what gives pictures."""
+"""Pictures, and the interface of their sources."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Picture:
 
     Attributes:
         stamp: nanoseconds.
-        pixels: ``(H, W, 3)`` uint8, blue green red.
-        intrinsics: the camera's, where the picture came with them.
+        pixels: ``(H, W, 3)`` uint8, BGR.
+        intrinsics: the camera's intrinsics, if the picture came with them.
     """
 
     stamp: int
@@ -31,27 +31,27 @@ class FrameSource(Protocol):
     """A source of pictures.
 
     Attributes:
-        host_clock: as that of ``Sensor``.
+        host_clock: see ``Sensor``.
     """
 
     host_clock: bool
 
     @property
     def drops(self) -> Counter[str]:
-        """Pictures lost, by cause."""
+        """Lost pictures by cause."""
 
     def open(self) -> None:
-        """Begin; raises SensorError when it is not there."""
+        """Open the source; raises SensorError if it is missing."""
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next picture, None when there is none in time; raises as ``Sensor.read``."""
+        """Return the next picture, or None on timeout; raises like ``Sensor.read``."""
 
     def close(self) -> None:
-        """Free what ``open`` took."""
+        """Release what ``open`` acquired."""
 
 
 def in_colour(pixels: np.ndarray) -> Image:
-    """Any picture as ``(H, W, 3)`` uint8, blue green red."""
+    """Convert any picture to ``(H, W, 3)`` uint8, BGR."""
     if pixels.dtype != np.uint8:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 256 if pixels.dtype == np.uint16 else 1.0)
     if pixels.ndim == 2 or pixels.shape[2] == 1:

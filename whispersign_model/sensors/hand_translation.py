@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Where a hand is, in metres: the perspective problem of its shape and its picture.
+"""Estimate a hand's translation in metres from its shape and its landmarks in the picture.
 
-MediaPipe gives the shape of a hand in metres about its own middle, turned as the camera sees it,
-and its landmarks in the picture. Only the translation is unknown: it is the one that puts the
-shape's projection onto the landmarks with the least squared error. Letting the rotation vary too,
-as a general PnP solver does, is worse: the shapes of hands seen from the edge are inexact.
+MediaPipe gives a hand's shape in metres about its centre, in the camera's orientation, and its
+landmarks in the picture. Only the translation is unknown. The estimate projects the shape onto the
+landmarks with the least squared error. A general PnP solver, which also fits the rotation, does
+worse because the shapes of hands seen edge-on are inaccurate.
 
-Across the line of sight the place is exact to a centimetre; along it, it is as exact as the shape.
-So the distance is filtered (Kalman, a scalar random walk), and a shape that does not fit its
-picture moves it little.
+Across the line of sight the position is accurate to a centimetre. Along it, the position is as
+accurate as the shape. So a scalar Kalman filter (random walk) smooths the distance, and a shape
+that fits its picture badly has little weight.
 """
 
 from collections import deque
@@ -20,14 +20,14 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.skeleton import BONES, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-MEMORY = 10 * NANOSECONDS  # over which the size of the hands before the camera is averaged
-ITERATIONS = 5  # Gauss-Newton; it converges to micrometres in three
-NEAREST, FARTHEST = 0.05, 10.0  # metres from the camera: no hand is seen elsewhere
-WALK = 0.5  # metres in one second: how far a hand's distance wanders, standard deviation
-LEAST_ERROR = 0.02  # metres, of the distance of a hand whose shape fits
-MISFIT_ERROR = 3.0  # times the distance and the squared misfit: the error of one that does not
-FORGET = NANOSECONDS * 3 // 10  # absence after which a hand may be anywhere
-NO_FIT = 1.0  # misfit from which the shape and the picture are not of the same hand
+MEMORY = 10 * NANOSECONDS  # time over which the size of the hands is averaged
+ITERATIONS = 5  # of Gauss-Newton, which converges to micrometres in three
+NEAREST, FARTHEST = 0.05, 10.0  # metres from the camera; a position outside is rejected
+WALK = 0.5  # metres after one second, standard deviation of a hand's distance
+LEAST_ERROR = 0.02  # metres, error of the distance if the shape fits
+MISFIT_ERROR = 3.0  # extra error, as a factor on distance times squared misfit
+FORGET = NANOSECONDS * 3 // 10  # absence after which the filter restarts
+NO_FIT = 1.0  # misfit from which shape and picture show different hands
 HALF_FIT = 0.25  # misfit, relative to the hand's extent, at which confidence is halved
 _FROM, _TO = np.array(BONES).T
 
@@ -41,7 +41,7 @@ class _Distance:
     stamp: int | None = None
 
     def see(self, stamp: int, measured: float, error: float) -> float:
-        """Take a measurement with its standard deviation; return the distance."""
+        """Update the filter with a measurement and its standard deviation; return the distance."""
         known = self.stamp is not None and 0 <= stamp - self.stamp <= FORGET
         if self.stamp is None or not known:
             self.value, self.variance = measured, error**2
@@ -55,10 +55,10 @@ class _Distance:
 
 
 class HandTranslationEstimator:
-    """Places the hands of one person before a camera.
+    """Estimates where one person's hands are in front of a camera.
 
-    The detector's idea of a hand's size changes from picture to picture by a tenth, and with it
-    the distance from the camera. Hands do not change: the median of the last seconds is used.
+    The detector's hand size varies by a tenth from picture to picture, and so does the distance
+    that follows from it. Real hands keep their size, so the median of the last seconds is used.
 
     Args:
         hand_length: metres from wrist to middle knuckle; 0 keeps the detector's estimate.
@@ -72,18 +72,18 @@ class HandTranslationEstimator:
     def place(
         self, side: str, stamp: int, world: Doubles, rays: Doubles
     ) -> tuple[Doubles, float] | None:
-        """Find a hand's place.
+        """Estimate a hand's position.
 
         Args:
-            side: which hand it is, "left" or "right".
+            side: "left" or "right".
             stamp: capture time, nanoseconds.
-            world: ``(21, 3)`` metres, its shape in the camera's axes (x right, y down, z away).
-            rays: ``(21, 2)`` its landmarks at unit distance, see ``Intrinsics.rays``.
+            world: ``(21, 3)`` metres, the hand's shape in camera axes (x right, y down, z away).
+            rays: ``(21, 2)`` the landmarks at unit distance, see ``Intrinsics.rays``.
 
         Returns:
-            its joints ``(21, 3)`` in metres before the camera, each on its landmark's ray, and a
-            factor in (0, 1] of how well shape and picture fit; or None where no place in
-            front of the camera explains the picture.
+            the joints ``(21, 3)`` in metres from the camera, each on its landmark's ray, and a
+            factor in (0, 1] for how well shape and picture fit; None if no position in front of
+            the camera explains the picture.
         """
         shape = world * self._scale(stamp, world)
         place = _translation(shape, rays)
@@ -104,11 +104,11 @@ class HandTranslationEstimator:
         return np.concatenate([rays * depths, depths], axis=1), 1 / (1 + (misfit / HALF_FIT) ** 2)
 
     def _scale(self, stamp: int, world: Doubles) -> float:
-        """What makes this shape as large as the hands before this camera are."""
+        """Return the factor that scales this shape to the person's usual hand size."""
         bones = float(np.linalg.norm(world[_FROM] - world[_TO], axis=1).sum())
         palm = float(np.linalg.norm(world[WRIST] - world[MIDDLE_MCP]))
         if self._seen and not -MEMORY < stamp - self._seen[-1][0] < MEMORY:
-            self._seen.clear()  # another time, perhaps another person
+            self._seen.clear()  # after a long absence this may be another person
         self._seen.append((stamp, bones, palm))
         while stamp - self._seen[0][0] > MEMORY:
             self._seen.popleft()
@@ -121,8 +121,8 @@ class HandTranslationEstimator:
 
 
 def _translation(shape: Doubles, rays: Doubles) -> Doubles | None:
-    """Translation ``(3,)`` of ``shape`` that fits its projection to ``rays``, or None."""
-    # First the linear problem: rays * (z + t_z) = (x, y) + (t_x, t_y).
+    """Return the translation ``(3,)`` that fits the projected ``shape`` to ``rays``, or None."""
+    # Start from the linear problem: rays * (z + t_z) = (x, y) + (t_x, t_y).
     rows = np.zeros((2 * len(rays), 3))
     rows[0::2, 0] = rows[1::2, 1] = 1
     rows[:, 2] = -rays.reshape(-1)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Which hand is the left and which the right, over time and against a detector that errs.
+"""Decide which hand is left and which is right, although the detector errs.
 
-The detector names the side of each hand in each picture by itself: it calls both hands left, or a
-hand seen from the edge now left, now right. But a hand stays where it was and stays the same hand.
-So hands are followed from picture to picture, each collects the detector's votes for a while, and
-two hands in one picture are never of the same side. For that to help, one hand must never be taken
-for two: a detector that loses a quick hand finds it anew beside where it thought it was, and for a
-moment reports both, with the same name.
+The detector classifies each hand in each picture separately. It may call both hands left, or call a
+hand seen edge-on left in one picture and right in the next. But a hand moves continuously and keeps
+its side. So the tracker follows hands from picture to picture, averages the detector's votes for
+each, and never gives two hands in a picture the same side. This requires that one hand is never
+counted as two. When the detector loses a fast hand, it finds the hand again beside the old place
+and briefly reports both, with the same side.
 """
 
 import math
@@ -20,29 +20,29 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.sensors.detector import Detection
 from whispersign_model.timestamps import NANOSECONDS
 
-LOST = 0.3  # seconds after which a hand that reappears has to be recognised anew
-REACH = 2.0  # extents of the hand, plus ...
-SPEED = 25.0  # ... extents a second that a hand may move and still be the same
-SAME = 0.6  # extents: two detections nearer than this, joint by joint, are of the same hand
-BESIDE = 1.5  # extents: the same, of two that have one name, while only one hand is followed
+LOST = 0.3  # seconds after which a hand that reappears is a new one
+REACH = 2.0  # extents that a hand may move and still be the same, plus SPEED
+SPEED = 25.0  # extents per second, added to REACH
+SAME = 0.6  # extents, mean joint distance below which two detections are the same hand
+BESIDE = 1.5  # the same for detections of one side, while only one hand is tracked
 VOTING = 1.5  # seconds over which votes are averaged
-DISAGREES = 1.0  # extents that a continuation costs when the detector's name speaks against it
-STRONGEST_VOTE = 3.0  # log odds of one picture
-PLACE_VOTE = 1.5  # log odds, for each of two hands that are not crossed: most often they are not
-APART = 3.0  # extents from which two hands count as wholly apart
-STUBBORNNESS = 0.6  # log odds by which the votes must contradict before a side is changed
+DISAGREES = 1.0  # extents, cost of a match that contradicts the detector's side
+STRONGEST_VOTE = 3.0  # log odds, limit for one picture
+PLACE_VOTE = 1.5  # log odds from the order of two hands, which are rarely crossed
+APART = 3.0  # extents between hands from which PLACE_VOTE counts fully
+STUBBORNNESS = 0.6  # log odds by which votes must contradict a side to change it
 
 
 @dataclass(eq=False)
 class _Followed:
-    """A hand that is followed.
+    """A tracked hand.
 
     Attributes:
         centre: pixels.
-        stamp: nanoseconds, when it was last seen.
+        stamp: nanoseconds, last detection.
         votes: running mean of the log odds that it is the right hand.
-        right: what it is taken for.
-        seen: how many times.
+        right: whether it counts as the right hand.
+        seen: number of detections.
     """
 
     centre: Doubles
@@ -54,7 +54,7 @@ class _Followed:
     def see(self, detection: Detection, stamp: int, vote: float) -> None:
         self.seen += 1
         lasting = 1 - math.exp(-max(stamp - self.stamp, 0) / NANOSECONDS / VOTING)
-        share = max(lasting, 1 / self.seen)  # the first few votes count alike
+        share = max(lasting, 1 / self.seen)  # the first few votes have equal weight
         self.votes += share * (vote - self.votes)
         self.centre, self.stamp = detection.pixels.mean(axis=0), stamp
 
@@ -79,7 +79,7 @@ class HandednessTracker:
             for detection, hand, vote in zip(found, self._match(found, stamp), votes)
         ]
         seen = list(zip(followed, found))
-        # A hand not seen now keeps its slot until it is lost, unless both slots are needed.
+        # An undetected hand keeps its slot until it is lost, unless new hands need both slots.
         present = [hand for hand, _ in seen]
         self._hands = (present + [hand for hand in self._hands if hand not in present])[:2]
         self._decide()
@@ -88,7 +88,7 @@ class HandednessTracker:
         return left, right
 
     def _match(self, found: Sequence[Detection], stamp: int) -> list[_Followed | None]:
-        """For each detection, the hand that it continues, or None; the nearest overall."""
+        """Match each detection to a tracked hand or None, at the lowest total cost."""
         hands: list[_Followed | None] = [*self._hands, *([None] * len(found))]
         return list(
             min(
@@ -99,7 +99,7 @@ class HandednessTracker:
         )
 
     def _decide(self) -> None:
-        """Give each hand the side that the votes speak for; two hands have different sides."""
+        """Give each hand the side with the most votes; two hands get different sides."""
         if len(self._hands) == 1:
             hand = self._hands[0]
             if abs(hand.votes) > STUBBORNNESS:
@@ -119,13 +119,13 @@ def _follow(detection: Detection, hand: _Followed | None, stamp: int, vote: floa
 
 
 def _vote(detection: Detection) -> float:
-    """Log odds, within limits, that this is a right hand."""
+    """Return the detector's log odds, within limits, that this is a right hand."""
     right = min(max(detection.right, 1e-6), 1 - 1e-6)
     return max(-STRONGEST_VOTE, min(STRONGEST_VOTE, math.log(right / (1 - right))))
 
 
 def _place(detection: Detection, found: Sequence[Detection]) -> float:
-    """Log odds that this is a right hand by where the other one is: the right is on our left."""
+    """Return log odds from the hands' order: the right hand is on the left of the picture."""
     for other in found:
         if other is not detection:
             away = float((other.pixels - detection.pixels).mean(axis=0)[0])
@@ -135,9 +135,9 @@ def _place(detection: Detection, found: Sequence[Detection]) -> float:
 
 
 def _cost(detection: Detection, hand: _Followed | None, stamp: int) -> float:
-    """How badly a detection continues a hand; a new hand costs as much as the farthest old one.
+    """Return the cost of a match; a new hand costs as much as the farthest tracked hand.
 
-    Where two hands touch, one is seen for a while: its name tells which it is.
+    While two hands touch, the detector sees only one. The side in the cost tells which one.
     """
     if hand is None:
         return REACH + SPEED * LOST + DISAGREES
@@ -150,11 +150,11 @@ def _cost(detection: Detection, hand: _Followed | None, stamp: int) -> float:
 
 
 def _without_repeats(detections: Sequence[Detection], alone: bool) -> list[Detection]:
-    """Leave out detections of a hand that was detected already; the surest come first.
+    """Return one detection per hand, the most confident first.
 
     Args:
-        detections: of one picture.
-        alone: at most one hand is followed, so that a second one beside it would be new.
+        detections: the detections in one picture.
+        alone: at most one hand is tracked, so a second one beside it would be new.
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda d: d.score, reverse=True):
@@ -164,7 +164,7 @@ def _without_repeats(detections: Sequence[Detection], alone: bool) -> list[Detec
 
 
 def _repeats(detection: Detection, other: Detection, alone: bool) -> bool:
-    """Whether two detections are of one hand."""
+    """Return whether two detections show the same hand."""
     distance = float(np.linalg.norm(detection.pixels - other.pixels, axis=1).mean())
     namesakes = (detection.right > 0.5) == (other.right > 0.5)
     limit = BESIDE if alone and namesakes else SAME

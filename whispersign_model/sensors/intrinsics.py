@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A camera's inner geometry: which direction a pixel looks in."""
+"""Camera intrinsics: convert pixels to rays."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from whispersign_model.configuration import load_yaml
 from whispersign_model.errors import ConfigError
 
 PINHOLE, FISHEYE = ("", "plumb_bob", "rational_polynomial"), ("equidistant", "fisheye")
-PINHOLE_NUMBERS, FISHEYE_NUMBERS = (4, 5, 8, 12, 14), (4,)  # of coefficients
-ASPECT_TOLERANCE = 0.02  # by which the shapes of calibrated and delivered pictures may differ
+PINHOLE_NUMBERS, FISHEYE_NUMBERS = (4, 5, 8, 12, 14), (4,)  # numbers of coefficients
+ASPECT_TOLERANCE = 0.02  # between the aspect ratios of calibrated and delivered pictures
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Intrinsics:
     """Focal lengths, principal point and distortion, as in ``sensor_msgs/CameraInfo``.
 
     Attributes:
-        width, height: pixels of the pictures that it was calibrated with.
-        focal: along x and y, pixels.
-        centre: the principal point, pixels.
-        model: of the distortion, one of ``PINHOLE`` or ``FISHEYE``; "" for none.
-        distortion: its coefficients.
+        width, height: size of the calibration's pictures in pixels.
+        focal: focal lengths along x and y in pixels.
+        centre: principal point in pixels.
+        model: distortion model, one of ``PINHOLE`` or ``FISHEYE``; "" for none.
+        distortion: coefficients of the distortion model.
     """
 
     width: int
@@ -40,7 +40,7 @@ class Intrinsics:
 
     @classmethod
     def of_view(cls, width: int, height: int, degrees: float) -> Intrinsics:
-        """An ideal camera that sees ``degrees`` along the longer side of its pictures."""
+        """Return an ideal camera with a field of view of ``degrees`` along the longer side."""
         focal = max(width, height) / 2 / math.tan(math.radians(degrees) / 2)
         return cls(width, height, (focal, focal), (width / 2, height / 2))
 
@@ -53,10 +53,10 @@ class Intrinsics:
         distortion: tuple[float, ...],
         subject: str,
     ) -> Intrinsics:
-        """From the 9 numbers of a camera matrix, row by row, and a distortion.
+        """Create intrinsics from a distortion and a camera matrix, 9 numbers row by row.
 
         Raises:
-            ConfigError: naming ``subject``; not calibrated, or a distortion of another kind.
+            ConfigError: ``subject`` is not calibrated, or its distortion model is unsupported.
         """
         if len(matrix) != 9 or not (matrix[0] > 0 and matrix[4] > 0) or min(size) < 1:
             raise ConfigError(subject, "holds no calibration", "calibrate, or give a field of view")
@@ -78,10 +78,10 @@ class Intrinsics:
         )
 
     def fitted(self, width: int, height: int) -> Intrinsics:
-        """The same camera delivering pictures of another size.
+        """Return the intrinsics scaled to another picture size.
 
         Raises:
-            ConfigError: when the shape differs too, so that something was cut off.
+            ConfigError: the aspect ratio differs, so the pictures are cropped.
         """
         if (width, height) == (self.width, self.height):
             return self
@@ -101,10 +101,10 @@ class Intrinsics:
         )
 
     def rays(self, pixels: Doubles) -> Doubles:
-        """Pixels ``(n, 2)`` -> where their rays cross the plane one unit before the camera."""
+        """Convert pixels ``(n, 2)`` to where their rays cross the plane at unit distance."""
         if not self.model:
             return np.asarray((pixels - np.array(self.centre)) / np.array(self.focal))
-        import cv2  # only distorted pictures need it here
+        import cv2  # needed only for distorted pictures
 
         matrix = np.array(
             [[self.focal[0], 0, self.centre[0]], [0, self.focal[1], self.centre[1]], [0, 0, 1]]
@@ -120,7 +120,7 @@ class _Matrix(BaseModel):
 
 
 class _CalibrationFile(BaseModel):
-    """What ROS's camera calibrators write; rectification and projection are not needed."""
+    """A file from ROS's camera calibrators, without rectification and projection."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     image_width: int = Field(ge=1)
@@ -134,7 +134,7 @@ def read_calibration(path: Path) -> Intrinsics:
     """Read a calibration file (YAML) of ROS's ``camera_calibration``.
 
     Raises:
-        ConfigError: the file is missing, is not of this kind or holds no calibration.
+        ConfigError: the file is missing, has another format or holds no calibration.
     """
     file = load_yaml(_CalibrationFile, path)
     return Intrinsics.calibrated(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What Leap Motion calls a hand, as joints: their order, their unit and their axes.
+"""Convert Leap Motion hands to the hand skeleton: joint order, unit and axes.
 
-A finger has four bones, each with two ends. Its joints in MediaPipe's order are the far ends:
-those of metacarpal, proximal, intermediate and distal. The thumb has the same four bones in the
-interface, but its metacarpal has no length: its far end is the thumb's root, MediaPipe's CMC.
+A Leap finger has four bones: metacarpal, proximal, intermediate and distal. Their far ends are the
+finger's joints in MediaPipe's order. The thumb's metacarpal has zero length; its far end is
+MediaPipe's CMC joint.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ import numpy as np
 from whispersign_model.arrays import Doubles
 from whispersign_model.sensors.sensor import Observation
 
-METRES = 0.001  # Leap's unit
-SEEN_FOR = 0.25  # seconds in view after which a hand of unknown confidence is trusted
+METRES = 0.001  # metres in a millimetre, Leap's unit
+SEEN_FOR = 0.25  # seconds in view after which a hand of unknown confidence is fully trusted
 LEAST_TRUST = 0.2
 MODES = ("desktop", "hmd", "screentop")
-# Device axes -> ours, by where the device is. On the desk both are the same. On the forehead it
-# looks where the wearer looks, its x to the left and its z down. Above a screen it hangs upside
-# down, its z still towards the person.
+# Device axes to the sensor frame, by tracking mode. On the desk they are the same. On the forehead,
+# the device looks forward, with x to the left and z down. Above a screen, it hangs upside down with
+# z towards the person.
 AXES = {
     "desktop": np.eye(3),
     "hmd": np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, -1.0, 0.0]]),
@@ -29,13 +29,13 @@ AXES = {
 
 @dataclass(frozen=True)
 class LeapHand:
-    """One hand as a transport read it.
+    """One hand as the Leap service sends it.
 
     Attributes:
-        right: its type.
+        right: whether it is a right hand.
         wrist: ``(3,)`` millimetres, device axes.
         fingers: ``(5, 4, 3)`` millimetres: thumb to little finger, far ends of the four bones.
-        confidence: in [0, 1], or None where the service knows none.
+        confidence: in [0, 1], or None if the service gives none.
         seen_for: seconds in view.
     """
 
@@ -47,7 +47,7 @@ class LeapHand:
 
     @property
     def trust(self) -> float:
-        """Confidence in [0, 1]; where there is none, a hand is trusted more while it is in view."""
+        """The confidence in [0, 1]; without one, it grows with the time in view."""
         if self.confidence is not None and self.confidence > 0:
             return min(1.0, self.confidence)
         share = min(1.0, max(0.0, self.seen_for) / SEEN_FOR)
@@ -55,7 +55,7 @@ class LeapHand:
 
 
 def observe(stamp: int, hands: list[LeapHand], mode: str) -> Observation:
-    """Put hands in their slots: metres, our axes. Of two of one side the more trusted counts."""
+    """Convert hands to the sensor frame; keeps the more trusted of two hands of one side."""
     slots = {}
     for hand in sorted(hands, key=lambda hand: hand.trust):
         joints = np.concatenate([hand.wrist[None], hand.fingers.reshape(-1, 3)])

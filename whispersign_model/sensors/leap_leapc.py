@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Leap Motion through LeapC: Ultraleap's own Python bindings, the package ``leap``."""
+"""Leap Motion through LeapC, with Ultraleap's Python bindings (package ``leap``)."""
 
 import importlib
 import time
@@ -22,11 +22,11 @@ def import_leap() -> Any:
     """Import the bindings.
 
     Raises:
-        SensorError: they or the tracking service's library are missing.
+        SensorError: the bindings or the tracking service's library are missing.
     """
     try:
         return importlib.import_module("leap")
-    except Exception as error:  # without the library they raise a bare Exception
+    except Exception as error:  # the bindings raise a bare Exception without the library
         raise SensorError(
             "leap",
             f"Ultraleap's Python bindings cannot be imported ({error})",
@@ -35,7 +35,7 @@ def import_leap() -> Any:
 
 
 class LeapCLeap:
-    """A ``Sensor`` that polls the tracking service; see there for the methods.
+    """A ``Sensor`` that polls the tracking service.
 
     Args:
         mode: one of ``leap_hands.MODES``.
@@ -57,7 +57,7 @@ class LeapCLeap:
         self._repeated = 0
 
     def open(self) -> None:
-        """Connect to the service; its events report the connection and the device."""
+        """Connect to the service; events report the connection and the device."""
         try:
             self._connection = self._leap.Connection()
             self._connection.connect(auto_poll=False)
@@ -96,17 +96,17 @@ class LeapCLeap:
         return observe(self._clock.host(device, arrival), hands, self._mode)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect from the service."""
         if self._connection is not None:
             self._connection.disconnect()
         self._connection = None
 
     def drops(self) -> Mapping[str, int]:
-        """Frames lost, by cause."""
+        """Return lost frames by cause."""
         return {"frames_repeated": self._repeated}
 
     def values(self) -> Mapping[str, object]:
-        """How evenly the service delivers."""
+        """Return the delivery jitter."""
         return {"transport": "leapc", "delivery_jitter_ms": f"{1e3 * self._clock.jitter:.1f}"}
 
     def _hand(self, hand: Any) -> LeapHand:

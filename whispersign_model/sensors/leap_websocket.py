@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Leap Motion over WebSocket: the JSON protocol of LeapJS, version 6.
 
-Orion's own service speaks it, and so does UltraleapTrackingWebSocket beside newer ones. The service
-first says its version. The client asks for frames in the background and names the tracking mode, in
-JSON without blanks: one of the services compares text. Then one message comes for each frame, and
-on some services one when a device comes or goes.
+Orion's service uses it, and so does UltraleapTrackingWebSocket with newer services. The service
+first sends its version. The client requests background frames and sets the tracking mode, in JSON
+without spaces because one service compares text. The service then sends a message for each frame,
+and some services also send one when a device is connected or disconnected.
 """
 
 import json
@@ -36,10 +36,10 @@ MODE_MESSAGES = {
 
 
 class WebSocketLeap:
-    """A ``Sensor`` that listens to a Leap service; see there for the methods.
+    """A ``Sensor`` that receives frames from a Leap service.
 
     Args:
-        url: such as ``ws://127.0.0.1:6437/v6.json``.
+        url: for example ``ws://127.0.0.1:6437/v6.json``.
         mode: one of ``leap_hands.MODES``.
     """
 
@@ -58,7 +58,7 @@ class WebSocketLeap:
         self._service = ""
 
     def open(self) -> None:
-        """Connect and agree on the version."""
+        """Connect and negotiate the version."""
         try:
             connection = connect(self._url, open_timeout=OPEN_TIMEOUT, max_queue=4, proxy=None)
             self._socket = self._stack.enter_context(connection)
@@ -112,16 +112,16 @@ class WebSocketLeap:
         return observe(self._clock.host(device, arrival), hands, self._mode)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect from the service."""
         self._stack.close()
         self._socket = None
 
     def drops(self) -> Mapping[str, int]:
-        """Messages lost, by cause."""
+        """Return lost messages by cause."""
         return self._drops
 
     def values(self) -> Mapping[str, object]:
-        """The service and how evenly it delivers."""
+        """Return the service's name and the delivery jitter."""
         return {
             "transport": "websocket",
             "service": self._service,
@@ -129,10 +129,10 @@ class WebSocketLeap:
         }
 
     def _take_event(self, event: Any) -> None:
-        """Learn of a device that came or went.
+        """Handle a device event.
 
         Raises:
-            SensorError: it went.
+            SensorError: the device was disconnected.
         """
         state = event["state"]
         if event["type"] == "deviceEvent" and not (state["attached"] and state["streaming"]):
@@ -141,10 +141,10 @@ class WebSocketLeap:
 
 
 def read_hands(message: Any) -> list[LeapHand]:
-    """Read the hands of a frame; one without all five fingers is left out.
+    """Read the hands in a frame; skips hands without all five fingers.
 
     Raises:
-        ValueError, LookupError, TypeError: the message is not a frame of version 6.
+        ValueError, LookupError, TypeError: the message is not a version 6 frame.
     """
     fingers: dict[Any, dict[int, list[Any]]] = {}
     for pointable in message["pointables"]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hands drawn onto pictures."""
+"""Draw hands onto pictures."""
 
 import cv2
 import numpy as np
@@ -8,16 +8,16 @@ from whispersign_model.arrays import AnyFloats
 from whispersign_model.sensors.detector import Image
 from whispersign_model.skeleton import BONES, HANDS
 
-COLOURS = {"left": (60, 160, 255), "right": (255, 140, 60)}  # blue green red
+COLOURS = {"left": (60, 160, 255), "right": (255, 140, 60)}  # BGR
 JOINT_COLOUR = (250, 250, 250)
-SHIFT = 3  # OpenCV draws to fractions of a pixel, 2 ** -SHIFT
+SHIFT = 3  # fractional bits of OpenCV's pixel coordinates
 
 
-Landmarks = dict[str, AnyFloats | None]  # (21, 2) pixels of a hand, by its side
+Landmarks = dict[str, AnyFloats | None]  # (21, 2) pixels of each hand, by side
 
 
 def draw_hands(pixels: Image, hands: Landmarks) -> Image:
-    """Return a copy of a picture with hands drawn in."""
+    """Return a copy of a picture with the hands drawn in."""
     picture = pixels.copy()
     width = max(1, round(picture.shape[0] / 360))
     for side in HANDS:
@@ -34,6 +34,6 @@ def draw_hands(pixels: Image, hands: Landmarks) -> Image:
 
 
 def _fixed(point: AnyFloats) -> tuple[int, int]:
-    """A point in OpenCV's fixed-point numbers; one far outside is kept within their range."""
+    """Convert a point to OpenCV's fixed-point numbers, clipped to their range."""
     x, y = (round(float(v) * (1 << SHIFT)) for v in np.clip(point, -30_000, 30_000))
     return x, y

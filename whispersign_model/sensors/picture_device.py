@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures from a camera that this machine has (V4L2)."""
+"""Pictures from a local camera (V4L2)."""
 
 import os
 import time
@@ -13,15 +13,15 @@ from whispersign_model.errors import SensorError
 from whispersign_model.sensors.frame_source import Picture, in_colour
 from whispersign_model.timestamps import NANOSECONDS
 
-OLDEST = NANOSECONDS  # a driver's stamp further back than this is on some other clock
+OLDEST = NANOSECONDS  # a driver stamp further back is on another clock
 MILLISECONDS = NANOSECONDS // 1000
-# Seconds that OpenCV waits for a picture of a camera that is there and gives none; else 10.
+# Seconds that OpenCV waits for a picture from an open camera, instead of 10.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """What to ask of a camera; 0 and "" leave it to the driver."""
+    """Requested camera settings; 0 and "" keep the driver's defaults."""
 
     width: int = 1280
     height: int = 720
@@ -32,8 +32,8 @@ class DeviceOptions:
 class Device:
     """A V4L2 camera, by index or path, stamped by its driver.
 
-    The driver's stamps are on ``time.monotonic_ns()``. Where it gives none the time of arrival is
-    taken and counted as ``pictures_without_stamp``.
+    The driver's stamps are on ``time.monotonic_ns()``. A picture without a stamp gets its time of
+    arrival and is counted as ``pictures_without_stamp``.
     """
 
     host_clock = True
@@ -49,7 +49,7 @@ class Device:
         """Open the device.
 
         Raises:
-            SensorError: it is not there or in use.
+            SensorError: the device is missing or in use.
         """
         target = int(self._device) if self._device.isdecimal() else self._device
         if isinstance(target, str) and not Path(target).exists():
@@ -75,7 +75,7 @@ class Device:
         """Wait for the next picture.
 
         Raises:
-            SensorError: the camera is gone.
+            SensorError: the camera was disconnected.
         """
         assert self._capture is not None
         there, pixels = self._capture.read()
@@ -93,7 +93,7 @@ class Device:
         return Picture(stamp, in_colour(pixels))
 
     def close(self) -> None:
-        """Free the device."""
+        """Release the device."""
         if self._capture is not None:
             self._capture.release()
         self._capture = None

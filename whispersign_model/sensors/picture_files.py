@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures from video files and folders of images, at their own pace or as if live."""
+"""Pictures from video files and image folders, at full speed or as if live."""
 
 import os
 import time
@@ -18,21 +18,21 @@ from whispersign_model.timestamps import NANOSECONDS
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
                   ".webm", ".wmv")  # fmt: skip
-ASSUMED_RATE = 30.0  # pictures a second of a file that gives no rate
+ASSUMED_RATE = 30.0  # pictures per second for files without a rate
 MILLISECONDS = NANOSECONDS // 1000
-# A fault in a file is reported by a SensorError, in one line.
+# A SensorError reports errors in a file in one line.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 class VideoFile:
-    """The pictures of a video file, stamped from its beginning.
+    """The pictures of a video file, stamped from its start.
 
-    A stamp that is missing, repeats or steps back becomes that of the picture before it plus the
-    file's frame interval, and is counted.
+    A stamp that is missing, repeats or goes back is replaced by the previous stamp plus the frame
+    interval, and counted.
 
     Attributes:
-        number: number of pictures by the file's header, 0 when it gives none.
+        number: number of pictures according to the header; 0 if unknown.
     """
 
     host_clock = False
@@ -50,7 +50,7 @@ class VideoFile:
         """Open the file.
 
         Raises:
-            SensorError: it is missing, or no video that OpenCV can read.
+            SensorError: the file is missing or OpenCV cannot read it.
         """
         if not self.path.is_file():
             raise SensorError(self.path, "there is no such file", "check the path")
@@ -66,8 +66,8 @@ class VideoFile:
         """Return the next picture.
 
         Raises:
-            SensorEndError: there is none.
-            SensorError: the file holds not one picture.
+            SensorEndError: the file has ended.
+            SensorError: the file contains no picture.
         """
         assert self._capture is not None
         there, pixels = self._capture.read()
@@ -92,10 +92,10 @@ class VideoFile:
 
 
 class ImageFolder:
-    """The images of a folder in natural order of their names, at a stated rate.
+    """The images of a folder in natural order of their names, at a given rate.
 
     Attributes:
-        number: images in the folder.
+        number: number of images in the folder.
     """
 
     host_clock = False
@@ -111,7 +111,7 @@ class ImageFolder:
         """List the folder.
 
         Raises:
-            SensorError: it is missing or holds no image.
+            SensorError: the folder is missing or contains no image.
         """
         self._files = images_in(self.path)
         if not self._files:
@@ -120,10 +120,10 @@ class ImageFolder:
         self._next = 0
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next image; one that cannot be read is left out and counted.
+        """Return the next image; skips and counts unreadable ones.
 
         Raises:
-            SensorEndError: there is none.
+            SensorEndError: there are no more images.
         """
         while self._next < len(self._files):
             index, self._next = self._next, self._next + 1
@@ -134,16 +134,16 @@ class ImageFolder:
         raise SensorEndError
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing, since no file stays open."""
 
 
 class Excerpt:
-    """The pictures of a file from one time to another, by the file's own stamps.
+    """The pictures of a file in a time range, by the file's stamps.
 
     Args:
         source: the file.
-        start: seconds from its beginning.
-        duration: seconds; None: to the end.
+        start: seconds from the start of the file.
+        duration: seconds; None reads to the end.
     """
 
     host_clock = False
@@ -161,7 +161,7 @@ class Excerpt:
         self._source.open()
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next picture; those before the first are read and left out."""
+        """Return the next picture in the range; skips those before it."""
         while True:
             picture = self._source.read(timeout)
             if picture is None or picture.stamp >= self._first:
@@ -176,11 +176,11 @@ class Excerpt:
 
 
 class Played:
-    """A file played as if it were a camera: stamped from now on, and paced.
+    """Plays a file like a camera, with stamps on the host's clock.
 
     Args:
-        source: the file; its stamps count from its beginning.
-        paced: wait for each picture's time; otherwise it is given as soon as it is asked for.
+        source: the file, with stamps from its start.
+        paced: wait for each picture's time; otherwise return it at once.
     """
 
     host_clock = True
@@ -193,12 +193,12 @@ class Played:
         self._waiting: Picture | None = None
 
     def open(self) -> None:
-        """Open the file; its time starts with the first picture."""
+        """Open the file; the clock starts with the first picture."""
         self._source.open()
         self._begin, self._waiting = 0, None
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next picture once its time has come."""
+        """Return the next picture at its time, or None on timeout."""
         picture = self._waiting or self._source.read(timeout)
         if picture is None:
             return None
@@ -219,10 +219,10 @@ class Played:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Images directly in a folder, in natural order of their names.
+    """List the images directly in a folder, in natural order of their names.
 
     Raises:
-        SensorError: there is no such folder.
+        SensorError: the folder does not exist.
     """
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
@@ -232,10 +232,10 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def open_file(path: Path, rate: float = ASSUMED_RATE) -> VideoFile | ImageFolder:
-    """A video file, or the images of a folder at ``rate`` pictures a second."""
+    """Return a video file, or an image folder at ``rate`` pictures per second."""
     return ImageFolder(path, rate) if path.is_dir() else VideoFile(path)
 
 
 def is_pictures(path: Path) -> bool:
-    """Whether a path is that of a video file or of a folder with images in it."""
+    """Return whether a path is a video file or a folder that contains images."""
     return bool(images_in(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES

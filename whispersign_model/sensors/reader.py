@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The thread that reads a sensor and, when it is gone, opens it again with growing retry."""
+"""The thread that reads a sensor and reopens it with growing delays after it fails."""
 
 import threading
 import time
@@ -9,16 +9,16 @@ from typing import Protocol
 from whispersign_model.errors import SensorError, WhisperSignError
 from whispersign_model.sensors.sensor import Observation, Sensor, SensorEndError
 
-READ_TIMEOUT = 0.2  # seconds; a stop is noticed after this long, with a stalled camera after 1
+READ_TIMEOUT = 0.2  # seconds until a stop takes effect; 1 with a stalled camera
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Seconds to wait.
+    """Delays in seconds.
 
     Attributes:
-        first, longest: before the first new attempt to open, and the most; it doubles in between.
-        silence: without an observation after which an open sensor is called silent.
+        first, longest: delay before the first retry, which doubles up to the longest.
+        silence: time without an observation after which an open sensor counts as silent.
     """
 
     first: float = 0.5
@@ -27,28 +27,28 @@ class RetryPolicy:
 
 
 class ReaderCallbacks(Protocol):
-    """Callbacks of a reader; every method is called in the reader's thread."""
+    """Callbacks of a reader, called in the reader's thread."""
 
     def observed(self, observation: Observation) -> None:
-        """Take an observation."""
+        """Handle an observation."""
 
     def opened(self) -> None:
-        """Learn that the sensor is open; what comes is a new stream."""
+        """Handle the opening of the sensor, which starts a new stream."""
 
     def lost(self, error: WhisperSignError) -> None:
-        """Learn why there is nothing: the sensor is not there, is gone, or is silent."""
+        """Handle a missing, disconnected or silent sensor."""
 
     def ended(self) -> None:
-        """Learn that nothing will come any more."""
+        """Handle the end of the data."""
 
 
 class Reader:
-    """Reads a sensor in a thread of its own until it ends or is stopped.
+    """Reads a sensor in its own thread until the sensor ends or ``stop`` is called.
 
     Args:
-        sensor: used by this thread alone from now on.
+        sensor: the sensor, which only this thread may use from now on.
         callbacks: called for every event.
-        retry: how long to wait for what.
+        retry: see ``RetryPolicy``; None uses the defaults.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class Reader:
         self._callbacks = callbacks
         self._retry = retry or RetryPolicy()
         self._stop = threading.Event()
-        self._fruitful = False  # the open sensor has given something
+        self._fruitful = False  # the open sensor has sent an observation
         self._thread = threading.Thread(target=self._run, name="sensor", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End reading, close the sensor and wait for the thread."""
+        """Stop reading, close the sensor and wait for the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -94,7 +94,7 @@ class Reader:
             wait = min(2 * wait, self._retry.longest)
 
     def _close(self) -> None:
-        """Close the sensor; a driver that cannot even do that must not end the thread."""
+        """Close the sensor; an error here does not end the thread."""
         try:
             self._sensor.close()
         except Exception as error:
@@ -102,7 +102,7 @@ class Reader:
             self._callbacks.lost(SensorError(self._sensor.source, fault))
 
     def _read(self) -> None:
-        """Read until stopped, and report when an open sensor is silent."""
+        """Read until stopped; report an open sensor that is silent."""
         last = time.monotonic()
         silent = False
         while not self._stop.is_set():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a sensor of hands is: opened, read one observation after the other, closed.
+"""The interface of hand sensors and their observations.
 
-All sensors speak of one frame, that of a Leap Motion on the desk before the signer: metres,
-right-handed, x to the signer's right, y up, z towards the signer; the origin is the sensor.
+All sensors use the frame of a Leap Motion on the desk in front of the signer: metres, right-handed,
+x to the signer's right, y up, z towards the signer, with the sensor at the origin.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ class Observation:
 
     @classmethod
     def of_hands(cls, stamp: int, left: Hand | None, right: Hand | None) -> Observation:
-        """Put hands, each ``(21, 3)`` with a confidence or ``(21,)`` of them, in their slots.
+        """Build an observation from hands ``(21, 3)``, each with one or ``(21,)`` confidences.
 
-        A hand that is not wholly finite is left out: a sensor that does not know where a joint is
-        does not know the hand.
+        A hand with a non-finite value is left out, since its other joints are unreliable too.
         """
         positions = np.zeros((JOINTS, 3), np.float32)
         confidence = np.zeros(JOINTS, np.float32)
@@ -51,22 +50,22 @@ class Observation:
 
     @property
     def hands_tracked(self) -> int:
-        """How many hands are there: 0, 1 or 2."""
+        """The number of tracked hands: 0, 1 or 2."""
         return int(self.confidence[LEFT].any()) + int(self.confidence[RIGHT].any())
 
 
 class SensorEndError(Exception):
-    """There is nothing more to read and never will be: the end of a file."""
+    """The sensor has ended for good, as at the end of a file."""
 
 
 class Sensor(Protocol):
     """A source of observations, used by one thread at a time.
 
     Attributes:
-        source: what recordings and messages name it, such as "leap".
-        coordinates: what its positions are measured in.
-        host_clock: stamps are on ``time.monotonic_ns()``; otherwise they are on the clock that
-            whoever feeds the sensor chose, and go out as they are.
+        source: name in recordings and messages, such as "leap".
+        coordinates: coordinates of its positions.
+        host_clock: whether stamps are on ``time.monotonic_ns()``. Otherwise they are on the data
+            source's clock and are published unchanged.
     """
 
     source: str
@@ -74,25 +73,25 @@ class Sensor(Protocol):
     host_clock: bool
 
     def open(self) -> None:
-        """Connect.
+        """Connect to the sensor.
 
         Raises:
-            SensorError: it is not there now. Opening is tried again later.
+            SensorError: the sensor is missing; the reader tries again later.
         """
 
     def read(self, timeout: float) -> Observation | None:
-        """Wait for the next observation; None when none came within ``timeout`` seconds.
+        """Return the next observation, or None after ``timeout`` seconds.
 
         Raises:
-            SensorError: it is gone. It is closed, and opened again later.
-            SensorEndError: nothing will ever come again.
+            SensorError: the sensor was disconnected; the reader closes and reopens it.
+            SensorEndError: there will be no more observations.
         """
 
     def close(self) -> None:
-        """Free what ``open`` took; does nothing when nothing is open."""
+        """Release what ``open`` acquired; does nothing if the sensor is not open."""
 
     def drops(self) -> Mapping[str, int]:
-        """What was lost since the sensor was made, by cause."""
+        """Return losses since the sensor was created, by cause."""
 
     def values(self) -> Mapping[str, object]:
-        """What diagnostics should show, such as the device's serial number."""
+        """Return values for diagnostics, such as the device's serial number."""
