@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""A parametric signer: hands, a lexicon, sentences and pictures for tests and demonstrations."""
+"""A made-up signer with hands, lexicon, sentences and pictures, for tests and demonstrations."""

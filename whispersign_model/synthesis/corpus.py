@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A corpus of many made-up signers: every sign alone, continuous sentences and idle movements."""
+"""A corpus of made-up signers: single signs, continuous sentences and idle movements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,29 +16,29 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import LEFT_HANDED, SignerStyle
 from whispersign_model.timestamps import NANOSECONDS
 
-EPOCH = 1_700_000_000 * NANOSECONDS  # capture time at which the first recording starts
+EPOCH = 1_700_000_000 * NANOSECONDS  # capture time of the first recording's start
 SPACING = 120 * NANOSECONDS  # between the starts of recordings
 IDLE_SECONDS = (2.0, 6.0)  # shortest and longest idle movement
 
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """What to record; every count is per signer.
+    """Options of a corpus; every count is per signer.
 
     Attributes:
-        seed: everything that varies comes from it.
-        signers, first_signer: how many signers, and the number of the first one. Signer 5 of a
-            seed is the same person in every corpus, so training and test sets are kept apart by
-            taking other numbers.
-        glosses: the vocabulary; empty for the whole lexicon.
-        takes: recordings of every sign alone.
+        seed: source of all random variation.
+        signers, first_signer: number of signers, and number of the first one. Signer 5 of a seed
+            is the same person in every corpus, so use other numbers to separate training and test
+            sets.
+        glosses: the vocabulary; empty means the whole lexicon.
+        takes: recordings of each single sign.
         sentences: random continuous sentences.
-        length: fewest and most glosses of a sentence.
+        length: fewest and most glosses in a sentence.
         repeats: probability that a gloss is followed by itself.
         prompts: fixed sentences, each recorded ``prompt_takes`` times.
-        idle: recordings of movements that are no signs, labelled as nothing signed.
+        idle: recordings of movements without signs, labelled as nothing signed.
         left_handed: probability that a signer is left-handed.
-        sensor: what records the hands.
+        sensor: the sensor that records the hands.
     """
 
     seed: int = 0
@@ -56,10 +56,10 @@ class CorpusOptions:
     sensor: SensorModel = field(default_factory=SensorModel)
 
     def __post_init__(self) -> None:
-        """Refuse a gloss that is not in the lexicon and counts that make no sense.
+        """Reject unknown glosses and values out of range.
 
         Raises:
-            ConfigError: naming the option or gloss.
+            ConfigError: an option or gloss is invalid; the error names it.
         """
         if not 1 <= self.length[0] <= self.length[1]:
             raise ConfigError("length", f"is {self.length}", "give two numbers, fewest and most")
@@ -72,19 +72,19 @@ class CorpusOptions:
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """The glosses that takes and sentences are made of."""
+        """The glosses used in takes and sentences."""
         return self.glosses or default_lexicon().glosses
 
     @property
     def recordings(self) -> int:
-        """How many recordings the corpus has."""
+        """The number of recordings in the corpus."""
         prompts = len(self.prompts) * self.prompt_takes
         each = prompts + self.takes * len(self.vocabulary) + self.sentences + self.idle
         return self.signers * each
 
 
 def corpus_signer(options: CorpusOptions, number: int) -> Signer:
-    """Signer ``number`` of the corpus."""
+    """Return signer ``number`` of the corpus."""
     state = np.random.SeedSequence([options.seed, number]).generate_state(1)
     seed = int(state[0])
     style = SignerStyle.drawn(np.random.default_rng(seed), options.left_handed)
@@ -92,9 +92,9 @@ def corpus_signer(options: CorpusOptions, number: int) -> Signer:
 
 
 def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
-    """Yield the recordings one by one, each with its signer's name, for a split by signer.
+    """Yield the recordings one by one, with signer names for a split by signer.
 
-    The capture times of the recordings do not overlap. Equal options give bit-identical recordings.
+    Capture times do not overlap. Equal options give bit-identical recordings.
     """
     start = EPOCH
     for number in range(options.first_signer, options.first_signer + options.signers):
@@ -106,7 +106,7 @@ def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
 
 
 def truth_of(options: CorpusOptions, rate: float) -> CorpusOptions:
-    """The same corpus as an ideal sensor records it: what really happened, for pictures."""
+    """Return options for the same corpus, recorded by an ideal sensor, for pictures."""
     return replace(options, sensor=SensorModel.ideal(rate))
 
 
@@ -115,7 +115,7 @@ def random_sentence(
 ) -> tuple[str, ...]:
     """Draw a sentence of ``length`` (fewest, most) glosses.
 
-    A gloss is followed by itself with probability ``repeats``, else by another one.
+    Each gloss is repeated with probability ``repeats``.
     """
     count = int(rng.integers(length[0], length[1] + 1))
     sentence = [str(rng.choice(list(vocabulary)))]
@@ -148,7 +148,7 @@ def _of_one_signer(options: CorpusOptions, signer: Signer, number: int) -> Itera
 
 
 def _shifted(recording: Recording, shift: int) -> Recording:
-    """The same recording ``shift`` nanoseconds later."""
+    """Return the recording shifted by ``shift`` nanoseconds."""
     return replace(
         recording,
         stamps=recording.stamps + shift,

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Forward kinematics of a 21-joint hand in MediaPipe order, with anatomical joint limits.
 
-The *hand frame* is that of a right hand lying palm down with the fingers pointing away from its
-owner: x to the little finger, y out of the back of the hand, -z along the middle metacarpal; its
-origin is the wrist. A left hand is the mirror image (x negated) of a right one.
+The *hand frame* belongs to a right hand that lies palm down and points away from its owner: x to
+the little finger, y out of the back of the hand, -z along the middle metacarpal, origin at the
+wrist. A left hand is the mirror image (x negated) of a right hand.
 
 Angles are ``(..., 5, 4)`` radians: fingers thumb, index, middle, ring, pinky. Thumb: opposition
 (CMC, out of the palm's plane), abduction (CMC, away from the index finger), MCP and IP flexion.
 Fingers: MCP flexion, MCP abduction (away from the middle finger; the middle finger's own towards
 the ring finger), PIP and DIP flexion.
 
-Bone lengths of an adult: medians of real Leap Motion tracks, rounded.
+The adult bone lengths are rounded medians of real Leap Motion tracks.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from whispersign_model.arrays import AnyFloats, Doubles
 from whispersign_model.errors import ConfigError
 from whispersign_model.skeleton import FINGERS, JOINTS_PER_HAND, WRIST
 
-MIRROR = np.array([-1.0, 1.0, 1.0])  # positions of a right hand -> those of its mirror image
+MIRROR = np.array([-1.0, 1.0, 1.0])  # factors that mirror a hand's positions
 
-# Degrees: [lowest, highest] of each angle, in the order of the module's docstring.
+# Degrees: [lowest, highest] of each angle, in the order of the module docstring.
 LIMITS_DEGREES = np.array(
     [
         [[-5, 75], [-40, 60], [-10, 60], [-20, 85]],  # thumb
@@ -39,13 +39,13 @@ LIMITS_DEGREES = np.array(
     dtype=np.float64,
 )
 LIMITS = np.deg2rad(LIMITS_DEGREES)
-# A finger bent at the knuckle cannot be spread: at 90 degrees this share of abduction is left.
+# A bent finger can hardly be spread: at 90 degrees of MCP flexion, this share of abduction is left.
 SPREAD_WHEN_BENT = 0.2
 FINGER_SPREAD_SIGN = np.array([-1.0, 1.0, 1.0, 1.0])  # index abducts to -x, the others to +x
-THUMB_YAW = np.deg2rad(12.0)  # of the first metacarpal at zero abduction, away from the index
-THUMB_TWIST = np.deg2rad(20.0)  # of its flexion plane out of the palm's plane
+THUMB_YAW = np.deg2rad(12.0)  # first metacarpal at zero abduction, away from the index finger
+THUMB_TWIST = np.deg2rad(20.0)  # the thumb's flexion plane, out of the palm's plane
 
-# Metres, hand frame: the first joint of each finger (thumb: CMC) seen from the wrist.
+# Metres, hand frame: the first joint of each finger (thumb: CMC), relative to the wrist.
 ADULT_ROOTS = np.array(
     [
         [-0.0230, -0.0100, -0.0180],
@@ -70,12 +70,12 @@ PALM_CENTRE = np.array([0.004, -0.002, -0.055])  # metres, hand frame of an adul
 
 @dataclass(frozen=True)
 class HandGeometry:
-    """The unchanging lengths of one person's hands.
+    """The bone lengths of one person's hands.
 
     Attributes:
         roots: ``(5, 3)`` metres, first joint of each finger in the hand frame.
         bones: ``(5, 3)`` metres, lengths of each finger's three bones.
-        size: factor by which this hand differs from the adult standard.
+        size: overall size relative to the standard adult hand.
     """
 
     roots: Doubles
@@ -84,12 +84,12 @@ class HandGeometry:
 
     @classmethod
     def adult(cls) -> HandGeometry:
-        """The standard hand: 0.091 m from wrist to middle MCP."""
+        """Return the standard adult hand: 0.091 m from wrist to middle MCP."""
         return cls(ADULT_ROOTS.copy(), ADULT_BONES.copy())
 
     @classmethod
     def varied(cls, rng: Generator) -> HandGeometry:
-        """Draw one person's hand: overall size +-8 %, every bone another +-4 % (deviations)."""
+        """Draw a hand; standard deviations are 8 % in overall size and 4 % in each bone."""
         size = float(np.clip(rng.normal(1.0, 0.08), 0.82, 1.2))
         palm = np.clip(rng.normal(1.0, 0.03, size=(1, 3)), 0.9, 1.1)
         bones = np.clip(rng.normal(1.0, 0.04, size=(5, 3)), 0.88, 1.12)
@@ -97,12 +97,12 @@ class HandGeometry:
 
     @property
     def palm_centre(self) -> Doubles:
-        """Metres, hand frame: the middle of the palm."""
+        """The centre of the palm in metres, hand frame."""
         return np.asarray(PALM_CENTRE * self.size)
 
 
 def clamp(angles: Doubles) -> Doubles:
-    """Bring angles ``(..., 5, 4)`` radians within the joint limits."""
+    """Clip angles ``(..., 5, 4)`` in radians to the joint limits."""
     clamped = np.clip(angles, LIMITS[..., 0], LIMITS[..., 1])
     allowed = _abduction_limits(clamped[..., 1:, 0])
     clamped[..., 1:, 1] = np.clip(clamped[..., 1:, 1], allowed[..., 0], allowed[..., 1])
@@ -110,10 +110,10 @@ def clamp(angles: Doubles) -> Doubles:
 
 
 def check_limits(angles: Doubles, name: str) -> None:
-    """Refuse a hand posture ``(5, 4)`` radians that no hand can take.
+    """Reject a posture ``(5, 4)`` in radians that exceeds the joint limits.
 
     Raises:
-        ConfigError: naming the posture, the finger and the angle.
+        ConfigError: an angle exceeds its limits; names posture, finger and angle.
     """
     excess = np.abs(clamp(angles) - angles)
     if excess.max() > 1e-9:
@@ -129,14 +129,14 @@ def check_limits(angles: Doubles, name: str) -> None:
 
 
 def _abduction_limits(flexion: Doubles) -> Doubles:
-    """Limits ``(..., 4, 2)`` of the four fingers' abduction at this MCP flexion ``(..., 4)``."""
+    """Return the fingers' abduction limits ``(..., 4, 2)`` at MCP flexion ``(..., 4)``."""
     bent = np.clip(flexion / np.deg2rad(90.0), 0.0, 1.0)
     share = 1.0 - (1.0 - SPREAD_WHEN_BENT) * bent
     return np.asarray(LIMITS[1:, 1] * share[..., None])
 
 
 def joints_in_hand_frame(geometry: HandGeometry, angles: Doubles) -> Doubles:
-    """Joint positions ``(T, 21, 3)`` metres in the hand frame for angles ``(T, 5, 4)`` radians."""
+    """Return joint positions ``(T, 21, 3)`` in metres, hand frame, for angles ``(T, 5, 4)``."""
     joints = np.zeros((len(angles), JOINTS_PER_HAND, 3))
     directions = np.concatenate(
         [_thumb_directions(angles[:, :1]), _finger_directions(angles[:, 1:])], axis=1
@@ -149,7 +149,7 @@ def joints_in_hand_frame(geometry: HandGeometry, angles: Doubles) -> Doubles:
 
 
 def _finger_directions(angles: Doubles) -> Doubles:
-    """Bone directions ``(T, 4, 3, 3)`` of the four fingers: a planar chain in a yawed plane."""
+    """Return the four fingers' bone directions ``(T, 4, 3, 3)``: planar chains, turned by yaw."""
     flexion = np.cumsum(angles[..., [0, 2, 3]], axis=-1)
     yaw = (FINGER_SPREAD_SIGN * angles[..., 1])[..., None]
     return np.stack(
@@ -158,7 +158,7 @@ def _finger_directions(angles: Doubles) -> Doubles:
 
 
 def _thumb_directions(angles: Doubles) -> Doubles:
-    """Bone directions ``(T, 1, 3, 3)`` of the thumb: CMC aims it, MCP and IP bend it inwards."""
+    """Return the thumb's bone directions ``(T, 1, 3, 3)``: CMC aims it, MCP and IP bend it."""
     opposition = angles[..., 0]
     yaw = THUMB_YAW + angles[..., 1]
     zero = np.zeros_like(yaw)
@@ -182,13 +182,13 @@ def _thumb_directions(angles: Doubles) -> Doubles:
 def joint_positions(
     geometry: HandGeometry, angles: Doubles, rotations: Rotation, wrists: Doubles
 ) -> Doubles:
-    """Joint positions ``(T, 21, 3)`` metres of a right hand in the sensor frame.
+    """Return joint positions ``(T, 21, 3)`` in metres of a right hand in the sensor frame.
 
     Args:
         geometry: the hand.
         angles: ``(T, 5, 4)`` radians.
-        rotations: ``T`` rotations, hand frame -> sensor frame.
-        wrists: ``(T, 3)`` metres, where the wrist is.
+        rotations: ``T`` rotations from the hand frame to the sensor frame.
+        wrists: ``(T, 3)`` metres, wrist positions.
     """
     local = joints_in_hand_frame(geometry, angles)
     joints = np.einsum("tij,tkj->tki", rotations.as_matrix(), local) + wrists[:, None]
@@ -197,5 +197,5 @@ def joint_positions(
 
 
 def mirrored(joints: AnyFloats) -> Doubles:
-    """The mirror image ``(..., 3)``: a right hand's joints -> a left hand's, and back."""
+    """Mirror joints ``(..., 3)``: a right hand becomes a left hand, and vice versa."""
     return np.asarray(joints * MIRROR)

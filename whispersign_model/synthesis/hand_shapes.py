@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The shapes of a hand: the round shapes around its joints that make up its picture."""
+"""The round shapes around a hand's joints from which its picture is drawn."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +13,7 @@ from whispersign_model.synthesis.vectors import normalise
 
 SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
 
-# Metres on an adult hand: half the thickness at every joint.
+# Metres on an adult hand: half the thickness at each joint.
 RADII = np.array(
     [
         0.0185,
@@ -24,11 +24,11 @@ RADII = np.array(
         *(0.0114, 0.0090, 0.0078, 0.0067),
     ]
 )
-ADULT_PALM = 0.091  # metres from wrist to middle MCP that these radii belong to
+ADULT_PALM = 0.091  # metres from wrist to middle MCP of the hand with these radii
 KNUCKLES = [5, 9, 13, 17]
-HEEL = 0.55  # how far apart the metacarpals start, relative to where they end
+HEEL = 0.55  # spacing of the metacarpals at the wrist, relative to the knuckles
 HEEL_RADIUS = 0.0160  # metres
-WEB = 0.38  # share of the first finger bone that the skin between the fingers reaches up
+WEB = 0.38  # height of the skin between the fingers, as a share of the first finger bone
 WEB_RADIUS = 0.0070
 TILTS = np.array([-0.5, -0.15, 0.15, 0.5])  # of the palm's surface, radial to ulnar edge
 # Palm lines as (across, along): 0 to 1 from index to little finger, and from wrist to knuckles.
@@ -38,17 +38,17 @@ PALM_LINES = (
     ((0.0, 0.74), (0.26, 0.55), (0.36, 0.25), (0.30, 0.02)),
 )
 LINE_RADIUS = 0.0006
-WRIST_HALF = 0.012  # metres between the middle of the wrist and its two bones
-FOREARM = (0.10, 0.26)  # metres from the wrist: where the sleeve begins, and the elbow
+WRIST_HALF = 0.012  # metres from the wrist's centre to each of its two bones
+FOREARM = (0.10, 0.26)  # metres from the wrist to the sleeve and to the elbow
 FOREARM_RADII = (0.018, 0.022, 0.038)  # metres at wrist, sleeve and elbow
-ELBOW = (0.27, -0.12, 0.20)  # metres, sensor frame, right arm: where elbows tend to be
+ELBOW = (0.27, -0.12, 0.20)  # metres, sensor frame: usual position of the right elbow
 
 Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Bone:
-    """A rounded cone between two points; ``back`` is where the back of the hand looks there."""
+    """A rounded cone between two points; ``back`` points out of the back of the hand."""
 
     first: int
     second: int
@@ -60,15 +60,15 @@ class Bone:
 
 @dataclass(frozen=True)
 class Plate:
-    """A triangle of skin between three points, as thick as they are."""
+    """A triangle of skin between three points, with their thickness."""
 
     corners: tuple[int, int, int]
-    tilts: Doubles  # (3, 3) added to the normals at the corners, for the light
+    tilts: Doubles  # (3, 3) added to the normals at the corners, for shading
 
 
 @dataclass
 class HandShapes:
-    """Points ``(n, 3)`` metres with radii ``(n,)`` and the shapes between them."""
+    """Points ``(n, 3)`` in metres with radii ``(n,)``, and the shapes between them."""
 
     points: list[Doubles] = field(default_factory=list)
     radii: list[float] = field(default_factory=list)
@@ -77,14 +77,14 @@ class HandShapes:
     back: Doubles = field(default_factory=lambda: np.zeros(3))
 
     def add(self, points: Doubles, radii: Doubles) -> list[int]:
-        """Add points ``(n, 3)`` with radii ``(n,)``; return their numbers."""
+        """Add points ``(n, 3)`` with radii ``(n,)``; return their indices."""
         begin = len(self.points)
         self.points.extend(points)
         self.radii.extend(float(radius) for radius in radii)
         return list(range(begin, begin + len(points)))
 
     def strip(self, one: list[int], other: list[int], tilts: Doubles) -> None:
-        """Close the gaps between two rows of points with plates; ``tilts`` ``(n, 3)`` a column."""
+        """Connect two rows of points with plates; ``tilts`` ``(n, 3)`` has one row per column."""
         for k in range(len(one) - 1):
             a, b = tilts[k], tilts[k + 1]
             self.plates.append(Plate((one[k], other[k], other[k + 1]), np.stack([a, a, b])))
@@ -92,7 +92,7 @@ class HandShapes:
 
 
 def hand_shapes_of(joints: Doubles, hand: str) -> HandShapes:
-    """The shapes of one hand with its forearm.
+    """Return the shapes of one hand with its forearm.
 
     Args:
         joints: ``(21, 3)`` metres, sensor frame.
@@ -169,7 +169,7 @@ def _add_arm(
 
 
 def _on_palm(heels: Doubles, knuckles: Doubles, across: float, along: float) -> Doubles:
-    """A spot in the palm's middle plane; see ``PALM_LINES`` for the coordinates."""
+    """Return a point in the palm's middle plane; see ``PALM_LINES`` for the coordinates."""
     columns = np.linspace(0.0, 1.0, 4)
     low, high = (
         np.array([np.interp(across, columns, row[:, axis]) for axis in range(3)])
@@ -179,13 +179,13 @@ def _on_palm(heels: Doubles, knuckles: Doubles, across: float, along: float) -> 
 
 
 def _back_of_hand(joints: Doubles, hand: str) -> Doubles:
-    """Unit direction ``(3,)`` out of the back of the hand."""
+    """Return the unit direction ``(3,)`` out of the back of the hand."""
     across = np.cross(joints[17] - joints[WRIST], joints[5] - joints[WRIST])
     return normalise(across if hand == "right" else -across)
 
 
 def _carried(vector: Doubles, before: Doubles, after: Doubles) -> Doubles:
-    """Turn ``vector`` by the smallest rotation that turns ``before`` into ``after``."""
+    """Rotate ``vector`` by the smallest rotation from ``before`` to ``after``."""
     middle = before + after
     size = float(middle @ middle)
     if size < 1e-9:

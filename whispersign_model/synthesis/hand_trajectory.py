@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The stroke of one sign: the trajectories of both hands while it is made.
+"""Animate the stroke of one sign as trajectories of both hands.
 
-Everything here is in *dominant space*: the sensor frame as if the hand in question were a right
-hand. The other hand's trajectory is computed in its own mirror image, where it is a right hand too.
+All coordinates here are in *dominant space*: the sensor frame in which the hand is a right hand.
+The other hand's trajectory is computed in its mirror image, where it is a right hand too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from whispersign_model.synthesis.lexicon import (
 )
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
-GRID = 200.0  # Hz, on which movements are computed before a sensor samples them
-NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres: locations spread about this point
-RAMP = 0.25  # share of a repeated stroke spent speeding up, and again slowing down
+GRID = 200.0  # Hz, at which movements are computed before a sensor samples them
+NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres, the point about which locations scale
+RAMP = 0.25  # share of a repeated stroke spent speeding up, and slowing down
 WIGGLE = np.deg2rad(18.0)
 WRIST_AXES = {
     "none": (0.0, 0.0, 0.0),
@@ -38,11 +38,11 @@ WRIST_AXES = {
 
 @dataclass(frozen=True)
 class HandTrajectory:
-    """What one hand does on the grid, in dominant space.
+    """One hand's movement on the grid, in dominant space.
 
     Attributes:
         wrist: ``(N, 3)`` metres.
-        rotation: ``N`` rotations, hand frame -> sensor frame.
+        rotation: ``N`` rotations from the hand frame to the sensor frame.
         angles: ``(N, 5, 4)`` radians.
     """
 
@@ -63,11 +63,11 @@ class HandTrajectory:
         )
 
     def first(self, count: int) -> HandTrajectory:
-        """The first ``count`` samples."""
+        """Return the first ``count`` samples."""
         return HandTrajectory(self.wrist[:count], self.rotation[:count], self.angles[:count])
 
     def held(self, last: int, count: int) -> HandTrajectory:
-        """``count`` copies of sample ``last`` (-1 the end, 0 the beginning)."""
+        """Return ``count`` copies of sample ``last`` (-1 is the end, 0 the beginning)."""
         return HandTrajectory(
             np.repeat(self.wrist[last][None], count, axis=0),
             self.rotation[np.full(count, last)],
@@ -76,12 +76,12 @@ class HandTrajectory:
 
 
 def minimum_jerk(phase: Doubles) -> Doubles:
-    """Position along a minimum-jerk movement (Flash and Hogan 1985), phase and result in [0, 1]."""
+    """Return the progress, 0 to 1, of a minimum-jerk movement (Flash and Hogan 1985)."""
     return np.asarray(phase**3 * (10 - 15 * phase + 6 * phase**2))
 
 
 def even_pace(phase: Doubles) -> Doubles:
-    """Even progress 0 to 1 that speeds up and slows down over ``RAMP``; for repeated movements."""
+    """Return even progress, 0 to 1, with ramps of length ``RAMP``, for repeated movements."""
     ramp = np.clip(np.minimum(phase, 1 - phase) / RAMP, 0, 1)
     # The integral of a smoothstep ramp, mirrored about the middle of the stroke.
     rising = RAMP * (ramp**3 - ramp**4 / 2) + np.clip(np.minimum(phase, 1 - phase) - RAMP, 0, None)
@@ -90,7 +90,7 @@ def even_pace(phase: Doubles) -> Doubles:
 
 
 class SignAnimator:
-    """Turns signs of a lexicon into trajectories for one signer."""
+    """Turns a lexicon's signs into one signer's hand trajectories."""
 
     def __init__(self, lexicon: Lexicon, style: SignerStyle) -> None:
         self.lexicon = lexicon
@@ -100,7 +100,7 @@ class SignAnimator:
     def animate(
         self, sign: Sign, variation: Variation
     ) -> tuple[HandTrajectory, HandTrajectory | None]:
-        """The trajectories of the dominant and, in two-handed signs, of the other hand."""
+        """Return the dominant hand's trajectory and, in two-handed signs, the other hand's."""
         samples = max(round(sign.duration / (self.style.tempo * variation.tempo) * GRID), 8)
         phase = np.linspace(0.0, 1.0, samples)
         main = self._moving(sign, sign.movement, phase, variation, hand=0)
@@ -114,7 +114,7 @@ class SignAnimator:
     def posture(
         self, handshape: str, palm: str, fingers: str, location: str, samples: int
     ) -> HandTrajectory:
-        """A hand that keeps still."""
+        """Return the trajectory of a still hand."""
         rotation = self._rotation(palm, fingers, np.zeros(3))
         wrist = self._wrist_at(self._point(location), rotation)
         angles = self._angles(handshape, np.zeros((5, 4)))
@@ -158,26 +158,26 @@ class SignAnimator:
         return replace(still, wrist=still.wrist + path)
 
     def _direction(self, word: str) -> Doubles:
-        """A direction in dominant space: left and right stay what they are for everybody."""
+        """Return a direction in dominant space; left and right are the same for every signer."""
         vector = np.array(DIRECTIONS[word], dtype=np.float64)
         if word in ABSOLUTE and self.style.left_handed:
             vector = -vector
         return vector
 
     def _rotation(self, palm: str, fingers: str, tilt: Doubles) -> Rotation:
-        """Return the one rotation that points palm and fingers, then tilts the hand."""
+        """Return the rotation that points palm and fingers and then tilts the hand."""
         normal, along = self._direction(palm), self._direction(fingers)
         matrix = np.stack([np.cross(normal, along), -normal, -along], axis=1)
         return Rotation.from_rotvec(self.style.tilt + tilt) * Rotation.from_matrix(matrix[None])
 
     def _point(self, location: str) -> Doubles:
         place = np.array(self.lexicon.locations[location])
-        spread = NEUTRAL * [0, 1, 1]  # the midline stays the midline
+        spread = NEUTRAL * [0, 1, 1]  # keeps the midline in place
         scaled = spread + self.style.location_scale * (place - spread)
         return np.asarray(scaled + self.style.location_offset)
 
     def _wrist_at(self, palm_centre: Doubles, rotation: Rotation) -> Doubles:
-        """Return the wrist ``(1, 3)`` of a hand whose palm has this centre and rotation."""
+        """Return the wrist ``(1, 3)`` of a hand with this palm centre and rotation."""
         return np.asarray(palm_centre - rotation.apply(self.style.geometry.palm_centre))
 
     def _angles(self, handshape: str, deviation: Doubles) -> Doubles:
@@ -186,7 +186,7 @@ class SignAnimator:
         return clamp(shape + self.style.finger_habit + deviation)
 
     def _path(self, movement: Movement, phase: Doubles, scale: float, shift: float) -> Doubles:
-        """Displacement ``(N, 3)`` metres of the wrist from the sign's location."""
+        """Return the wrist's displacement ``(N, 3)`` in metres from the sign's location."""
         along, size = self._direction(movement.direction), movement.size * scale
         once, even = minimum_jerk(phase), even_pace(phase)
         turns = 2 * np.pi * (movement.repeats * even + shift)
@@ -213,21 +213,21 @@ class SignAnimator:
 
 
 def _swing(phase: Doubles, repeats: int, shift: float) -> Doubles:
-    """A wrist movement, -0.5 to 0.5: once from end to end, or to and fro about the middle."""
+    """Return a wrist movement, -0.5 to 0.5: one way, or back and forth about the middle."""
     if repeats == 1:
         return minimum_jerk(phase) - 0.5
     return np.asarray(np.sin(2 * np.pi * (repeats * even_pace(phase) + shift)) / 2)
 
 
 def _there_and_back(phase: Doubles, repeats: int) -> Doubles:
-    """Weight of the second handshape: once there, or there and back ``repeats`` times."""
+    """Return the second handshape's weight: one way, or there and back ``repeats`` times."""
     if repeats == 1:
         return minimum_jerk(phase)
     return np.asarray((1 - np.cos(2 * np.pi * repeats * even_pace(phase))) / 2)
 
 
 def _wiggle(phase: Doubles, repeats: int) -> Doubles:
-    """Added MCP flexion ``(N, 5, 4)``: the fingers play one after the other."""
+    """Return added MCP flexion ``(N, 5, 4)`` that wiggles the fingers in turn."""
     added = np.zeros((len(phase), 5, 4))
     fade = np.sin(np.pi * phase)[:, None] ** 2
     lag = np.arange(1, 5) / 4.0

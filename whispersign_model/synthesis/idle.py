@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Movements that are no signs: resting, scratching, random movement; for blanks and rejection."""
+"""Movements without signs (resting, scratching, random), to train blanks and rejection."""
 
 import numpy as np
 from numpy.random import Generator
@@ -20,10 +20,10 @@ SCRATCH_RATE = 4.0  # Hz
 def idle_trajectories(
     kind: str, seconds: float, animator: SignAnimator, rng: Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
-    """The trajectories of both hands (dominant, other) during a non-sign movement.
+    """Return the trajectories of both hands (dominant, other) in an idle movement.
 
     Raises:
-        ConfigError: if ``kind`` is not one of ``IDLE_KINDS``.
+        ConfigError: ``kind`` is not one of ``IDLE_KINDS``.
     """
     samples = max(round(seconds * GRID), 2)
     if kind == "rest":
@@ -39,7 +39,7 @@ def idle_trajectories(
 def _scratch(
     samples: int, animator: SignAnimator, rng: Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
-    """One hand's bent fingers scratch the back of the other."""
+    """Let the bent fingers of one hand scratch the back of the other."""
     base = animator.posture("relaxed", "down", "in", "base", samples)
     hand = animator.posture("claw", "down", "forward", "above", samples)
     seconds = np.arange(samples) / GRID
@@ -51,7 +51,7 @@ def _scratch(
 
 
 def _random(samples: int, animator: SignAnimator, rng: Generator) -> HandTrajectory:
-    """From one random place, orientation and posture to the next."""
+    """Move between random places, orientations and postures."""
     relaxed = animator.lexicon.handshapes["relaxed"].radians()
     parts: list[HandTrajectory] = []
     total = 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The lexicon: made-up signs as handshape, orientation, location and movement, read from YAML.
 
-They belong to no natural sign language. A sign is written for a right-handed signer; a left-handed
-one mirrors everything except the absolute directions ``left`` and ``right``.
+The signs belong to no natural sign language. They are written for a right-handed signer. A
+left-handed signer mirrors everything except the absolute directions ``left`` and ``right``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Point = Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
 class Handshape(StrictModel):
-    """Angles of the five fingers in degrees (``synthesis.hand`` explains the four of each)."""
+    """Angles of the five fingers in degrees, four per finger as in ``synthesis.hand``."""
 
     thumb: FingerAngles
     index: FingerAngles
@@ -48,23 +48,23 @@ class Handshape(StrictModel):
     pinky: FingerAngles
 
     def radians(self) -> Doubles:
-        """The angles as ``(5, 4)`` radians."""
+        """Return the angles as ``(5, 4)`` radians."""
         degrees = [self.thumb, self.index, self.middle, self.ring, self.pinky]
         return np.deg2rad(np.array(degrees, dtype=np.float64))
 
 
 class Movement(StrictModel):
-    """What happens during the stroke: of the whole hand, of the wrist, of the fingers.
+    """The movement of hand, wrist and fingers during the stroke.
 
     Attributes:
-        path: "straight" runs along ``direction``; "arc" also swings out to ``bulge``; "circle"
-            turns about ``direction``; "zigzag" runs along ``direction`` with swings to ``bulge``;
+        path: "straight" runs along ``direction``; "arc" also bends towards ``bulge``; "circle"
+            turns about ``direction``; "zigzag" runs along ``direction`` and swings to ``bulge``;
             "tap" comes from behind, touches the location and goes back.
-        size: metres: length of the path, or diameter of the circle.
-        wrist: "wave" turns the hand about its palm's normal, "nod" up and down, "twist" about
-            the forearm; ``degrees`` from one end to the other.
-        fingers: "change" goes from the first handshape to the second, "wiggle" plays the fingers.
-        repeats: how often; 1 goes one way (a tap or circle once), more goes there and back.
+        size: length of the path or diameter of the circle in metres.
+        wrist: "wave" turns the hand about the palm's normal, "nod" up and down, "twist" about
+            the forearm, by ``degrees`` from end to end.
+        fingers: "change" goes from the first handshape to the second; "wiggle" moves the fingers.
+        repeats: number of repetitions; 1 goes one way (one tap or circle), more go back and forth.
     """
 
     path: Literal["none", "straight", "arc", "circle", "zigzag", "tap"] = "none"
@@ -77,7 +77,7 @@ class Movement(StrictModel):
     repeats: int = Field(default=1, ge=1, le=4)
 
     def describe(self) -> str:
-        """The movement in words."""
+        """Describe the movement in words."""
         words = []
         if self.path != "none":
             words.append(f"{self.path} {self.direction} {round(100 * self.size)} cm")
@@ -104,17 +104,17 @@ class Movement(StrictModel):
 
 
 class BaseHand(StrictModel):
-    """A second hand that holds a place for the first one."""
+    """A second hand that holds still as a base for the first hand."""
 
     handshape: str
     palm: Direction
     fingers: Direction
     location: str
-    follows: bool = False  # it makes the path of the first hand too
+    follows: bool = False  # whether it also moves along the first hand's path
 
 
 class Sign(StrictModel):
-    """One sign. ``handshape`` holds two names where the movement's ``fingers`` change."""
+    """One sign; ``handshape`` has two names if the movement's ``fingers`` is "change"."""
 
     handshape: str | tuple[str, str]
     palm: Direction
@@ -143,13 +143,13 @@ class Sign(StrictModel):
 
     @property
     def handshapes(self) -> tuple[str, str]:
-        """The handshape at the beginning and at the end of the stroke."""
+        """The handshapes at the beginning and at the end of the stroke."""
         if isinstance(self.handshape, tuple):
             return self.handshape
         return self.handshape, self.handshape
 
     def describe(self) -> dict[str, str]:
-        """The sign in words: handshape, orientation, location, movement and second hand."""
+        """Describe handshape, orientation, location, movement and second hand in words."""
         second = "" if self.other == "none" else str(self.other)
         if isinstance(self.other, BaseHand):
             base = self.other
@@ -165,12 +165,12 @@ class Sign(StrictModel):
 
     @property
     def two_handed(self) -> bool:
-        """Whether the second hand takes part."""
+        """Whether the sign uses the second hand."""
         return self.other != "none"
 
 
 class Lexicon(StrictModel):
-    """All signs, with the handshapes and locations that they are made of."""
+    """All signs, with their handshapes and locations."""
 
     handshapes: dict[str, Handshape]
     locations: dict[str, Point]
@@ -193,14 +193,14 @@ class Lexicon(StrictModel):
 
     @property
     def glosses(self) -> tuple[str, ...]:
-        """Every gloss, in the order of the file."""
+        """All glosses in the order of the file."""
         return tuple(self.signs)
 
     def sign(self, gloss: str) -> Sign:
         """Look up one sign.
 
         Raises:
-            ConfigError: naming the gloss and the ones that exist.
+            ConfigError: there is no such gloss; lists the glosses that exist.
         """
         if gloss not in self.signs:
             raise ConfigError(
@@ -209,7 +209,7 @@ class Lexicon(StrictModel):
         return self.signs[gloss]
 
     def table(self) -> str:
-        """All signs as a Markdown table."""
+        """Return all signs as a Markdown table."""
         rows = [{"gloss": gloss, **sign.describe()} for gloss, sign in self.signs.items()]
         lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
         lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
@@ -218,5 +218,5 @@ class Lexicon(StrictModel):
 
 @cache
 def default_lexicon() -> Lexicon:
-    """The lexicon that comes with the package."""
+    """Return the package's lexicon."""
     return load_yaml(Lexicon, Path(str(files(__package__) / "lexicon.yaml")))

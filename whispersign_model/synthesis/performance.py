@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A performance: the true movement of both hands over time, before any sensor has seen it."""
+"""A performance: the true movement of both hands, before a sensor records it."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from whispersign_model.skeleton import HANDS
 from whispersign_model.synthesis.hand import HandGeometry, clamp, joint_positions, mirrored
 from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, minimum_jerk
 
-# Limits of a transition made at tempo 1: peaks of a minimum-jerk movement.
+# Peak values of a minimum-jerk transition at tempo 1.
 PEAK_SPEED = 1.3  # m/s, wrist
 PEAK_ACCELERATION = 14.0  # m/s^2, wrist
 PEAK_TURN = 9.0  # rad/s, whole hand
@@ -22,15 +22,15 @@ SHORTEST = 0.14  # seconds
 JERK_SPEED = 1.875  # peak speed of a minimum-jerk movement of length 1 in time 1
 JERK_ACCELERATION = 5.7735  # its peak acceleration
 
-DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, of a hand that is never quite still
-DRIFT_WRIST = 0.0012  # metres, each frequency
+DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, drift of a hand that is held still
+DRIFT_WRIST = 0.0012  # metres, per frequency
 DRIFT_TURN = np.deg2rad(0.5)
 DRIFT_FINGERS = np.deg2rad(0.6)
 
 
 @dataclass(frozen=True)
 class SignInterval:
-    """One gloss with the seconds of its stroke, from the start of the performance."""
+    """A gloss with the start and end of its stroke in seconds."""
 
     gloss: str
     start: float
@@ -39,7 +39,7 @@ class SignInterval:
 
 @dataclass(frozen=True)
 class Performance:
-    """Trajectories of the left and the right hand on a common grid of ``GRID`` Hz.
+    """Trajectories of both hands on a common grid of ``GRID`` Hz.
 
     Attributes:
         trajectories: left and right hand, each in dominant space (a left hand as its mirror image).
@@ -57,7 +57,7 @@ class Performance:
         return (len(self.trajectories[0]) - 1) / GRID
 
     def joints(self, times: Doubles) -> Doubles:
-        """True joint positions ``(T, 2 hands, 21, 3)`` metres, sensor frame, at seconds ``(T,)``.
+        """Return joint positions ``(T, 2 hands, 21, 3)``, metres in the sensor frame, at ``times``.
 
         Times outside the performance give its first or last posture.
         """
@@ -70,7 +70,7 @@ class Performance:
 
 
 def _sampled(trajectory: HandTrajectory, times: Doubles) -> HandTrajectory:
-    """The trajectory at seconds ``(T,)``, linear between the samples of the grid."""
+    """Interpolate the trajectory linearly at seconds ``(T,)``."""
     place = np.clip(times * GRID, 0, len(trajectory) - 1)
     before = np.minimum(place.astype(np.int64), max(len(trajectory) - 2, 0))
     after = np.minimum(before + 1, len(trajectory) - 1)
@@ -84,7 +84,7 @@ def _sampled(trajectory: HandTrajectory, times: Doubles) -> HandTrajectory:
 
 
 def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: float) -> int:
-    """Samples that the hand needs from the end of one trajectory to the beginning of the next."""
+    """Return the number of samples from the end of ``first`` to the start of ``second``."""
     distance = float(np.linalg.norm(second.wrist[0] - first.wrist[-1]))
     bend = float(np.abs(second.angles[0] - first.angles[-1]).max())
     turn = float((first.rotation[-1].inv() * second.rotation[0]).magnitude())
@@ -101,13 +101,13 @@ def transition_samples(first: HandTrajectory, second: HandTrajectory, tempo: flo
 def transition(
     first: HandTrajectory, second: HandTrajectory, samples: int, swing: Doubles | None = None
 ) -> HandTrajectory:
-    """A minimum-jerk movement of ``samples`` from the end of ``first`` to the start of ``second``.
+    """Return a minimum-jerk movement from the end of ``first`` to the start of ``second``.
 
     Args:
-        first: what comes before.
-        second: what comes after.
-        samples: length of the movement; its ends are not repeated.
-        swing: ``(3,)`` metres by which the middle of the way bends aside.
+        first: the trajectory before.
+        second: the trajectory after.
+        samples: length of the movement without its end points.
+        swing: ``(3,)`` metres by which the middle of the path bends sideways.
     """
     phase = np.arange(1, samples + 1) / (samples + 1)
     progress = minimum_jerk(phase)
@@ -120,7 +120,7 @@ def transition(
 
 
 def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
-    """Let neighbouring postures run into each other: a Gaussian of this deviation over time."""
+    """Blend neighbouring postures with a Gaussian of standard deviation ``seconds``."""
 
     def smooth(values: Doubles) -> Doubles:
         return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
@@ -135,7 +135,7 @@ def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
 
 
 def _quaternions(rotations: Rotation) -> Doubles:
-    """Return quaternions ``(N, 4)`` whose signs are chosen so that neighbours lie close."""
+    """Return quaternions ``(N, 4)`` with signs that keep neighbours close."""
     quaternions = rotations.as_quat()
     dots = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
     signs = np.cumprod(np.concatenate([[1.0], np.where(dots < 0, -1.0, 1.0)]))
@@ -143,7 +143,7 @@ def _quaternions(rotations: Rotation) -> Doubles:
 
 
 def drifting(trajectory: HandTrajectory, rng: Generator, amount: float) -> HandTrajectory:
-    """Add the slow unsteadiness of a living hand; ``amount`` 0 leaves the trajectory as it is."""
+    """Add the slow drift of a real hand; ``amount`` 0 changes nothing."""
     if amount == 0:
         return trajectory
     count = len(trajectory)

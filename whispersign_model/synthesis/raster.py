@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A small z-buffer rasteriser of the round shapes that hands are drawn with.
+"""A small z-buffer rasteriser for the round shapes of hands.
 
-It works in *screen space*: x and y in pixels, and f * ln(z) for depth, so that at every depth a
-sphere stays a sphere; its radius is f * r / z pixels. Rays are then parallel to the third axis.
+It works in *screen space*: x and y in pixels, and depth as f * ln(z). At every depth, a sphere then
+stays a sphere, with a radius of f * r / z pixels, and rays are parallel to the third axis.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from whispersign_model.synthesis.camera import Camera
 from whispersign_model.synthesis.vectors import normalise
 
 Pixels = NDArray[np.floating[Any]]  # float32
-NEAREST = 0.05  # metres before the camera; what is nearer is not drawn
-CREASE = 0.05  # share of a bone, at either end, that lies in the fold of the joint
-NAIL_BEGINS = 0.45  # share of the last bone
-NAIL_WIDTH = 0.72  # cosine between a nail's surface and the back of the finger
+NEAREST = 0.05  # metres from the camera; nearer shapes are not drawn
+CREASE = 0.05  # share of a bone, at each end, that lies in a joint's fold
+NAIL_BEGINS = 0.45  # share of the last bone at which the nail begins
+NAIL_WIDTH = 0.72  # smallest cosine between a nail's surface and the back of the finger
 
 
 @dataclass(frozen=True)
 class Paint:
-    """How the surface of a shape looks.
+    """The appearance of a shape's surface.
 
     Attributes:
-        material: number of the palette's colour.
-        back: ``(3,)`` screen space, unit direction in which the back of the hand looks here.
-        creased: 1 where the ends lie in the folds of joints.
-        nail: material of the nail at the end, 0 for none.
+        material: index of the palette's colour.
+        back: ``(3,)`` screen space, unit direction out of the back of the hand.
+        creased: 1 if the ends lie in the folds of joints.
+        nail: material of the nail at the end; 0 is no nail.
     """
 
     material: int
@@ -43,12 +43,12 @@ class Paint:
 
 @dataclass
 class Canvas:
-    """What is seen at every pixel; material 0 is the background.
+    """The visible surface at each pixel; material 0 is the background.
 
     Attributes:
         depth: ``(H, W)`` screen units.
         normals: ``(H, W, 3)`` screen space, unit length.
-        back: ``(H, W)`` how far the surface faces the back of the hand (1) or the palm (-1).
+        back: ``(H, W)`` from -1 where the surface faces the palm side to 1 for the back side.
         crease: ``(H, W)`` 1 in the folds at the joints, else 0.
         material: ``(H, W)``.
     """
@@ -61,7 +61,7 @@ class Canvas:
 
     @classmethod
     def empty(cls, camera: Camera) -> Canvas:
-        """A canvas on which nothing is drawn yet."""
+        """Return an empty canvas."""
         shape = (camera.height, camera.width)
         return cls(
             np.full(shape, np.inf, dtype=np.float32),
@@ -72,7 +72,7 @@ class Canvas:
         )
 
     def _window(self, low: Doubles, high: Doubles) -> tuple[slice, slice] | None:
-        """The rows and columns of a box in pixels, None where it lies outside the picture."""
+        """Return the rows and columns of a box in pixels, or None outside the picture."""
         height, width = self.depth.shape
         left, top = (max(int(np.floor(value)), 0) for value in low[:2])
         right, bottom = (
@@ -89,9 +89,9 @@ class Canvas:
         paint: Paint,
         along: Pixels | None = None,
     ) -> None:
-        """Keep those pixels of a shape that are nearer than what is there.
+        """Draw the pixels of a shape that are nearer than the current surface.
 
-        ``along`` runs from 0 to 1 over the length of a bone.
+        ``along`` runs from 0 to 1 along a bone.
         """
         hit &= depth < self.depth[window]
         self.depth[window][hit] = depth[hit]
@@ -120,9 +120,9 @@ class Canvas:
         self._put(window, square > 0, np.float32(centre[2]) - height, normals, paint)
 
     def bone(self, start: Doubles, end: Doubles, radii: tuple[float, float], paint: Paint) -> None:
-        """Draw a ball at both ends and the cone-like body between them.
+        """Draw a ball at each end and the cone between them.
 
-        The body is exact for equal radii and close for radii that differ little.
+        The cone is exact for equal radii and a good approximation for similar radii.
         """
         self.ball(start, radii[0], paint)
         self.ball(end, radii[1], paint)
@@ -140,9 +140,9 @@ class Canvas:
         square = radius * radius - aside * aside
         height = np.sqrt(np.maximum(square, 0.0))
         slope = float(along[2]) / flat
-        length = float(np.hypot(1.0, slope))  # of the axis, per unit of its picture
+        length = float(np.hypot(1.0, slope))  # length of the axis per unit of its projection
         depth = np.float32(start[2]) + np.float32(along[2]) * forth - height * np.float32(length)
-        # The axis point beneath the surface lies further along than the pixel suggests.
+        # The axis point beneath the surface lies further along the bone than the pixel.
         foot = forth - height * np.float32(slope / (length * flat))
         safe = np.maximum(radius, np.float32(1e-3))
         tilt = height * np.float32(slope / length)
@@ -155,10 +155,10 @@ class Canvas:
         self._put(window, body, depth, normals, paint, foot)
 
     def plate(self, corners: Doubles, radii: Doubles, tilts: Doubles, paint: Paint) -> None:
-        """Draw the front of a triangle ``(3, 3)`` that is as thick as balls at its corners.
+        """Draw the front of a triangle ``(3, 3)`` as thick as the balls at its corners.
 
-        It is lit as if it looked along the paint's back or palm direction, plus ``tilts``
-        ``(3, 3)`` at the corners, so that plates that meet look like one rounded surface.
+        Its normals are the paint's back or palm direction plus ``tilts`` ``(3, 3)`` at the
+        corners, so that adjacent plates look like one rounded surface.
         """
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
         length = float(np.linalg.norm(normal))
@@ -188,10 +188,10 @@ class Canvas:
 
 
 def to_screen(camera: Camera, points: AnyFloats, radii: Doubles) -> tuple[Doubles, Doubles] | None:
-    """Bring points ``(n, 3)`` metres, sensor frame, and radii ``(n,)`` metres to screen space.
+    """Convert points ``(n, 3)`` and radii ``(n,)``, metres in the sensor frame, to screen space.
 
     Returns:
-        points ``(n, 3)`` and radii ``(n,)`` in screen units, or None if one is too near or behind.
+        points ``(n, 3)`` and radii ``(n,)`` in screen units, or None if a point is too near.
     """
     z = camera.to_camera(points)[:, 2]
     if z.min() < NEAREST:
@@ -201,7 +201,7 @@ def to_screen(camera: Camera, points: AnyFloats, radii: Doubles) -> tuple[Double
 
 
 def _grid(window: tuple[slice, slice], origin: Doubles) -> tuple[Pixels, Pixels]:
-    """Pixel coordinates ``(h, w)`` of a window, relative to ``origin``."""
+    """Return the pixel coordinates ``(h, w)`` of a window, relative to ``origin``."""
     rows, columns = window
     x = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(origin[0])
     y = np.arange(rows.start, rows.stop, dtype=np.float32) - np.float32(origin[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures of the signer: shaded hands before a plain background, as frames or as a video."""
+"""Render the signer: shaded hands against a plain background, as pictures or as a video."""
 
 from __future__ import annotations
 
@@ -22,27 +22,25 @@ from whispersign_model.synthesis.raster import Canvas, Paint, to_screen
 from whispersign_model.synthesis.vectors import normalise
 from whispersign_model.timestamps import NANOSECONDS
 
-Image = NDArray[np.uint8]  # (H, W, 3), blue green red
+Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
-TO_SCREEN = np.array([-1.0, -1.0, 1.0])  # directions of the sensor frame -> screen space
+TO_SCREEN = np.array([-1.0, -1.0, 1.0])  # from sensor frame directions to screen space
 LIGHT = normalise([0.45, -0.65, -0.62])  # screen space, from above and beside the camera
 AMBIENT = 0.5
-PALM_TINT = np.array(
-    [1.06, 1.02, 1.06]
-)  # of the palm's skin, relative to that of the fingers' sides
+PALM_TINT = np.array([1.06, 1.02, 1.06])  # palm skin, relative to the sides of the fingers
 BACK_TINT = np.array([0.86, 0.90, 0.93])
 CREASE_SHADE = 0.82
-CREASE_OF_BACK = 0.35  # how deep folds are on the back of a finger, relative to its front
-BLUR = 1.0  # pixels, of the lens
-SHADOW_REACH = 7  # pixels at 480 rows: how far a nearer finger darkens what is behind it
-SHADOW_DEPTH = 14.0  # screen units at 480 rows behind it at which that shadow is deepest
+CREASE_OF_BACK = 0.35  # depth of the folds on the back of a finger, relative to the front
+BLUR = 1.0  # pixels of lens blur
+SHADOW_REACH = 7  # pixels at 480 rows: width of a nearer finger's shadow
+SHADOW_DEPTH = 14.0  # screen units at 480 rows: depth difference with the darkest shadow
 SHADOW_SHADE = 0.8
 VIDEO_RATE = 30.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of one signer and of the room (blue, green, red; 0 to 255)."""
+    """Colours of one signer and the room (blue, green, red; 0 to 255)."""
 
     skin: tuple[float, float, float] = (140.0, 172.0, 224.0)
     sleeve: tuple[float, float, float] = (72.0, 54.0, 46.0)
@@ -51,10 +49,10 @@ class Look:
 
     @classmethod
     def of_signer(cls, seed: int) -> Look:
-        """What the signer with this seed looks like.
+        """Return the colours of the signer with this seed.
 
-        Skin is between light and brown, clothes and wall are dark: before something dark,
-        detectors find drawn hands best.
+        Skin is light to brown. Clothes and wall are dark, since detectors find drawn hands best
+        against a dark background.
         """
         rng = np.random.default_rng([seed, 3])
         light, brown = np.array([150.0, 182.0, 232.0]), np.array([78.0, 108.0, 160.0])
@@ -66,10 +64,10 @@ class Look:
 
 
 class Renderer:
-    """Draws frames of hands as a camera would see them.
+    """Draws frames of hands as a camera sees them.
 
     Args:
-        camera: where it stands.
+        camera: the view.
         look: the colours.
     """
 
@@ -83,10 +81,10 @@ class Renderer:
 
         Args:
             positions: ``(42, 3)`` metres, sensor frame.
-            tracked: whether the left and the right hand are there.
+            tracked: whether the left and the right hand are tracked.
 
         Returns:
-            ``(height, width, 3)`` uint8, blue green red.
+            ``(height, width, 3)`` uint8, BGR.
         """
         canvas = Canvas.empty(self.camera)
         for name, joints, there in zip(HANDS, (positions[LEFT], positions[RIGHT]), tracked):
@@ -139,7 +137,7 @@ class Renderer:
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
 
     def _shadow(self, canvas: Canvas) -> Floats:
-        """How much of the light ``(H, W)`` in [0, 1] nearer parts take from what is behind."""
+        """Return the shadow ``(H, W)`` in [0, 1] that nearer parts cast on those behind."""
         scale = self.camera.height / 480.0
         reach = 2 * round(SHADOW_REACH * scale / 2) + 1
         depth = np.where(np.isfinite(canvas.depth), canvas.depth, np.float32(1e6))
@@ -149,13 +147,13 @@ class Renderer:
 
 
 def _on_screen(direction: ArrayLike) -> tuple[float, float, float]:
-    """A direction of the sensor frame in screen space."""
+    """Convert a direction from the sensor frame to screen space."""
     x, y, z = (float(value) for value in np.asarray(direction) * TO_SCREEN)
     return (x, y, z)
 
 
 def _background(camera: Camera, look: Look) -> Image:
-    """A wall that darkens downwards, and the signer's shirt."""
+    """Draw a wall that darkens downwards, and the signer's shirt."""
     height, width = camera.height, camera.width
     fall = np.linspace(1.05, 0.85, height)[:, None, None]
     picture = np.clip(np.array(look.wall) * fall, 0, 255) * np.ones((1, width, 1))
@@ -172,7 +170,7 @@ def positions_at(
 ) -> Iterator[tuple[float, Floats, tuple[bool, bool]]]:
     """Yield seconds from the first frame, positions ``(42, 3)`` and tracked flags at a fixed rate.
 
-    Positions are the recorded ones nearest in time.
+    Each position comes from the recorded frame nearest in time.
     """
     if not len(recording):
         return
@@ -186,10 +184,10 @@ def positions_at(
 def write_video(
     recording: Recording, path: Path, rate: float = VIDEO_RATE, renderer: Renderer | None = None
 ) -> int:
-    """Render a recording to an MP4 file that appears whole; return the number of its frames.
+    """Render a recording to an MP4 file, written atomically; return the number of frames.
 
     Raises:
-        RecordingError: if there is nothing to render or the file cannot be written.
+        RecordingError: there is nothing to render, or the file cannot be written.
     """
     if not len(recording):
         raise RecordingError(recording.name or "recording", "has no frames to render")

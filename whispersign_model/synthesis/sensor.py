@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sensor model: what a tracker makes of a performance (rate, noise, losses, confidence)."""
+"""The sensor model: turns a performance into tracker output with noise and losses."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from whispersign_model.synthesis.performance import Performance
 from whispersign_model.timestamps import NANOSECONDS
 
 SENSORS = ("leap", "camera", "ideal")
-TIP_NOISE = 1.4  # noise of a fingertip, relative to the hand's; the wrist has 0.8
-NOISE_OF_HALF_CONFIDENCE = 0.01  # metres: with this noise a joint's confidence is one half
-BURST_NOISE = 6.0  # how many times noisier a hand is in the middle of a burst
+TIP_NOISE = 1.4  # noise of a fingertip relative to the hand's; the wrist has 0.8
+NOISE_OF_HALF_CONFIDENCE = 0.01  # metres of noise at which a joint's confidence is one half
+BURST_NOISE = 6.0  # noise factor in the middle of a burst
 BURST_LENGTH = 0.25  # seconds
-WANDER_CORRELATION = 0.15  # seconds over which a tracker's common error of a hand lasts
-ACQUISITION = 0.08  # seconds that a hand must be in view before it is tracked
+WANDER_CORRELATION = 0.15  # seconds, correlation time of a hand's common error
+ACQUISITION = 0.08  # seconds in view before a hand is tracked
 
 
 @dataclass(frozen=True)
 class SensorModel:
-    """How a tracker sees. Rates of events are per second and hand.
+    """Properties of a hand tracker. Event rates are per second and hand.
 
     Attributes:
-        name: becomes part of the recordings' meta data.
+        name: name in the recordings' metadata.
         rate: frames per second.
-        jitter: standard deviation of a stamp from its place, as a share of the frame interval.
-        lost_frames: probability that a frame is missing altogether.
-        noise: standard deviation of a joint's position, metres.
-        depth_noise: how many times larger it is along z (a camera's depth).
-        bursts: rate of moments in which a hand is seen badly.
-        dropouts, dropout_length: rate of losses of a hand, and their mean length in seconds.
-        spikes, spike_size: rate of single wild frames of a hand, and their deviation in metres.
-        bounded: hands outside the field of view (a pyramid above the desk) are not tracked.
+        jitter: standard deviation of the stamps, as a share of the frame interval.
+        lost_frames: probability that a frame is missing.
+        noise: standard deviation of a joint's position in metres.
+        depth_noise: factor on the noise along z, a camera's depth axis.
+        bursts: rate of noise bursts.
+        dropouts, dropout_length: rate of lost hands, and mean length of a loss in seconds.
+        spikes, spike_size: rate of single outlier frames, and their standard deviation in metres.
+        bounded: tracks hands only in the field of view, a pyramid above the desk.
     """
 
     name: str = "leap"
@@ -55,7 +55,7 @@ class SensorModel:
 
     @classmethod
     def named(cls, name: str, rate: float | None = None) -> SensorModel:
-        """One of ``SENSORS``: "leap" on the desk, "camera" with MediaPipe, "ideal" (the truth)."""
+        """Return one of ``SENSORS``: "leap" on the desk, "camera" with MediaPipe, or "ideal"."""
         models = {
             "leap": cls(),
             "camera": cls(
@@ -75,7 +75,7 @@ class SensorModel:
 
     @classmethod
     def ideal(cls, rate: float = 60.0, bounded: bool = False) -> SensorModel:
-        """A sensor that gives the truth at an exact rate and, unless bounded, sees everything."""
+        """Return a sensor without noise or losses; unless bounded, it sees everything."""
         return cls(
             name="ideal", rate=rate, jitter=0.0, lost_frames=0.0, noise=0.0,
             bursts=0.0, dropouts=0.0, spikes=0.0, bounded=bounded,
@@ -84,12 +84,12 @@ class SensorModel:
     def observe(
         self, performance: Performance, start: int, rng: Generator
     ) -> tuple[Ints, Floats, Floats]:
-        """Stamps ``(T,)`` ns, positions ``(T, 42, 3)`` metres and confidence ``(T, 42)``.
+        """Return stamps ``(T,)`` ns, positions ``(T, 42, 3)`` metres and confidence ``(T, 42)``.
 
         Args:
             performance: the true movement.
-            start: nanoseconds, capture time of the performance's beginning.
-            rng: the only source of chance.
+            start: nanoseconds, capture time of the performance's start.
+            rng: the only source of randomness.
         """
         stamps = self._stamps(performance.duration, rng)
         times = stamps / NANOSECONDS
@@ -124,7 +124,7 @@ class SensorModel:
         return tracked
 
     def _noise_level(self, times: Doubles, rng: Generator) -> Doubles:
-        """Standard deviation ``(T, 2, 21)`` metres of every joint's error."""
+        """Return the standard deviation ``(T, 2, 21)`` in metres of each joint's error."""
         level = np.ones((len(times), 2))
         for hand in range(2):
             for moment in _moments(self.bursts, times, rng):
@@ -136,7 +136,7 @@ class SensorModel:
         return np.asarray(self.noise * level[..., None] * joint)
 
     def _errors(self, noise: Doubles, times: Doubles, rng: Generator) -> Doubles:
-        """Position errors ``(T, 2, 21, 3)``: white per joint, slow per hand, and spikes."""
+        """Return position errors ``(T, 2, 21, 3)``: white per joint, slow per hand, and spikes."""
         axes = np.array([1.0, 1.0, self.depth_noise])
         errors = rng.normal(size=(*noise.shape, 3)) * noise[..., None] * axes
         keep = np.exp(-1.0 / (self.rate * WANDER_CORRELATION))
@@ -153,7 +153,7 @@ class SensorModel:
 
 
 def in_view(centres: Doubles) -> Bools:
-    """Whether hands at ``(..., 3)`` metres lie in the pyramid that a Leap on the desk sees."""
+    """Return whether hands at ``(..., 3)`` metres lie in a desktop Leap's field of view."""
     x, y, z = np.moveaxis(centres, -1, 0)
     return np.asarray(
         (y > 0.06) & (y < 0.75) & (np.abs(x) < 0.05 + 1.7 * y) & (np.abs(z) < 0.05 + 1.2 * y)
@@ -161,6 +161,6 @@ def in_view(centres: Doubles) -> Bools:
 
 
 def _moments(rate: float, times: Doubles, rng: Generator) -> Doubles:
-    """Random seconds of events that happen ``rate`` times a second."""
+    """Draw random times, in seconds, of events with ``rate`` per second."""
     span = float(times[-1]) if len(times) else 0.0
     return np.sort(rng.uniform(0.0, span, size=rng.poisson(rate * span)))

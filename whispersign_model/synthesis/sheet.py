@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A contact sheet: one picture of every sign, with the way of wrist and fingertip drawn in."""
+"""A contact sheet: one picture per sign, with the paths of wrist and index fingertip."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from whispersign_model.synthesis.style import SignerStyle
 
 CELL = (256, 192)  # pixels, width and height
 COLUMNS = 6
-MOMENT = 0.6  # of the stroke that is shown
+MOMENT = 0.6  # share of the stroke at the pictured moment
 INDEX_TIP = 8
-PATHS = ((WRIST, (90, 200, 255)), (INDEX_TIP, (120, 255, 120)))  # joint, blue green red
+PATHS = ((WRIST, (90, 200, 255)), (INDEX_TIP, (120, 255, 120)))  # joint, BGR
 SUFFIXES = (".png", ".jpg")
 
 
 def draw_sheet(lexicon: Lexicon) -> Image:
-    """Draw all signs of a lexicon as the standard signer makes them; ``(H, W, 3)`` uint8 BGR."""
+    """Draw all signs of a lexicon, made by the standard signer, as ``(H, W, 3)`` uint8 BGR."""
     sensor = SensorModel.ideal(60.0)
     signer = Signer(0, SignerStyle(), lexicon, sensor, naturalness=0.0)
     renderer = Renderer()
@@ -37,10 +37,10 @@ def draw_sheet(lexicon: Lexicon) -> Image:
 
 
 def write_sheet(lexicon: Lexicon, path: Path) -> None:
-    """Draw the contact sheet into a picture file that appears whole.
+    """Write the contact sheet to a picture file atomically.
 
     Raises:
-        ConfigError: if the file's name does not end in one of ``SUFFIXES``.
+        ConfigError: the file name does not end in one of ``SUFFIXES``.
     """
     if path.suffix not in SUFFIXES:
         raise ConfigError(path, "is not a kind of picture", f"end it in {' or '.join(SUFFIXES)}")

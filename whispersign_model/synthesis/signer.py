@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The parametric signer: sentences of made-up signs as recordings, everything from a seed.
+"""The made-up signer: creates recordings of made-up sentences from a seed.
 
-It is for tests, demonstrations and first trials; it proves nothing about real signing.
+It serves tests, demonstrations and first trials and says nothing about real signing.
 """
 
 from collections.abc import Sequence
@@ -32,33 +32,33 @@ from whispersign_model.timestamps import NANOSECONDS
 SOURCE = "synthetic"
 RETRACTION = np.array([0.0, -0.05, 0.04])  # metres between two productions of the same sign
 RETRACTION_REST = 0.10  # seconds
-RETRACTION_RELAXES = 0.4  # share by which the fingers relax meanwhile
+RETRACTION_RELAXES = 0.4  # share by which the fingers relax in between
 
 
 @dataclass(frozen=True)
 class SignItem:
-    """Make this sign."""
+    """Make a sign."""
 
     gloss: str
 
 
 @dataclass(frozen=True)
 class HoldItem:
-    """Keep the hands where they are."""
+    """Hold the hands still."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class AwayItem:
-    """Take both hands out of view, stay away, come back."""
+    """Move both hands out of view, wait, and return."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class IdleItem:
-    """Make a movement that is no sign: one of ``idle.IDLE_KINDS``."""
+    """Make an idle movement, one of ``idle.IDLE_KINDS``."""
 
     kind: str
     seconds: float
@@ -69,7 +69,7 @@ Item = SignItem | HoldItem | AwayItem | IdleItem
 
 @dataclass
 class _Take:
-    """What has been performed so far: parts of the dominant and the other hand's trajectories."""
+    """The performance so far: parts of the dominant and the other hand's trajectories."""
 
     parts: tuple[list[HandTrajectory], list[HandTrajectory]]
     signs: list[SignInterval] = field(default_factory=list)
@@ -86,15 +86,15 @@ class _Take:
 
 
 class Signer:
-    """One made-up person who signs.
+    """A made-up person who signs.
 
     Args:
-        seed: decides the style (unless one is given) and everything that varies.
+        seed: source of the style, if none is given, and of all variation.
         style: the signer's habits; None draws them from the seed.
-        lexicon: the signs; None takes those of the package.
-        sensor: what records the hands.
-        name: the recordings' signer; "" makes one from the seed.
-        naturalness: 0 makes every sign exactly as the lexicon has it, 1 varies as people do.
+        lexicon: the signs; None uses the package's lexicon.
+        sensor: the sensor that records the hands; None uses the defaults.
+        name: signer name in the recordings; "" derives one from the seed.
+        naturalness: 0 makes each sign exactly as in the lexicon, 1 varies as people do.
     """
 
     def __init__(
@@ -123,18 +123,18 @@ class Signer:
         tail: float = 0.7,
         name: str = "",
     ) -> Recording:
-        """Sign one sentence, from hands away to hands away.
+        """Sign one sentence; begins and ends with the hands out of view.
 
         Args:
-            glosses: what to sign; a gloss may follow itself.
-            take: another take of the same sentence varies as people do.
-            start: nanoseconds, capture time of the beginning.
+            glosses: the sentence; a gloss may repeat.
+            take: number of the take; takes of the same sentence differ as with people.
+            start: nanoseconds, capture time of the start.
             lead: seconds without hands before.
             tail: seconds without hands after.
-            name: the recording's; "" makes one from signer, take and glosses.
+            name: name of the recording; "" builds one from signer, take and glosses.
 
         Raises:
-            ConfigError: naming a gloss that is not in the lexicon.
+            ConfigError: a gloss is not in the lexicon.
         """
         return self.sign_sentences([glosses], take, start, lead, tail, name=name)
 
@@ -148,7 +148,7 @@ class Signer:
         between: float = 1.0,
         name: str = "",
     ) -> Recording:
-        """Sign several sentences in one recording; the hands leave the view between them."""
+        """Sign several sentences in one recording, with the hands out of view in between."""
         script: list[Item] = [AwayItem(lead)]
         for number, glosses in enumerate(sentences):
             if number:
@@ -160,7 +160,7 @@ class Signer:
     def idle(
         self, kind: str, seconds: float, take: int = 0, start: int = 0, name: str = ""
     ) -> Recording:
-        """Record a movement that is no sign, one of ``idle.IDLE_KINDS``; its label says so."""
+        """Record an idle movement, one of ``idle.IDLE_KINDS``, labelled as nothing signed."""
         script: list[Item] = [AwayItem(0.4), IdleItem(kind, seconds), AwayItem(0.7)]
         recording = self.record(script, take, start, name)
         nothing = Segment((), int(recording.stamps[0]), int(recording.stamps[-1]))
@@ -169,9 +169,9 @@ class Signer:
     def record(
         self, script: Sequence[Item], take: int = 0, start: int = 0, name: str = ""
     ) -> Recording:
-        """Perform a script before the sensor.
+        """Perform a script and record it with the sensor.
 
-        Same seed, style, sensor, script and take: a bit-identical recording.
+        The same seed, style, sensor, script and take give a bit-identical recording.
         """
         performance = self.perform(script, take)
         rng = np.random.default_rng([self.seed, 2, take, _fingerprint(script)])
@@ -197,11 +197,11 @@ class Signer:
         )
 
     def perform(self, script: Sequence[Item], take: int = 0) -> Performance:
-        """The true movement of both hands for a script, whatever the sensor."""
+        """Return the true movement of both hands for a script, independent of the sensor."""
         rng = np.random.default_rng([self.seed, 1, take, _fingerprint(script)])
         lap = self._animator.posture("relaxed", "down", "forward", "lap", 1)
         performed = _Take(([lap], [lap]), samples=1)
-        before: Item | None = None  # the last item but for holds
+        before: Item | None = None  # the last item except holds
         for item in script:
             if isinstance(item, SignItem):
                 self._sign(item.gloss, performed, rng, again=item == before)
@@ -239,7 +239,7 @@ class Signer:
         self._hold(self.style.hold, performed)
 
     def _retract(self, performed: _Take, both: bool) -> None:
-        """Draw back and relax between two productions of the same sign."""
+        """Pull back and relax between two productions of the same sign."""
         relaxed = self.lexicon.handshapes["relaxed"].radians()
         targets = []
         for hand, last in enumerate(performed.last):
@@ -258,7 +258,7 @@ class Signer:
     def _move_to(
         self, trajectories: tuple[HandTrajectory, HandTrajectory], performed: _Take, rng: Generator
     ) -> int:
-        """Bring both hands to trajectories, append these, and return their first sample."""
+        """Move both hands to trajectories, append these, and return their first sample."""
         samples = max(
             transition_samples(last, trajectory, self.style.tempo)
             for last, trajectory in zip(performed.last, trajectories)
@@ -274,7 +274,7 @@ class Signer:
         return begin
 
     def _move_one_hand(self, main: HandTrajectory, performed: _Take, rng: Generator) -> int:
-        """The same for one hand; meanwhile the other goes to its resting place at leisure."""
+        """Do the same for one hand while the other returns to its resting place."""
         last, other_last = performed.last
         location = "ready" if self.style.ready_hand else "lap"
         resting = self._animator.posture("relaxed", "down", "forward", location, 1)
@@ -295,7 +295,7 @@ class Signer:
             performed.append([last.held(-1, samples) for last in performed.last])
 
     def _aside(self, first: HandTrajectory, second: HandTrajectory, rng: Generator) -> Doubles:
-        """By how much the way between two trajectories bends aside: ``(3,)`` metres."""
+        """Draw the sideways bend ``(3,)`` in metres of the path between two trajectories."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))
         size = self.naturalness * self.style.curvature * float(np.linalg.norm(way))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What makes one signer differ from the next, drawn once per signer from a seed."""
+"""The habits of a signer, drawn once per signer from a seed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ LEFT_HANDED = 0.1  # share of left-handed people
 
 @dataclass(frozen=True)
 class SignerStyle:
-    """The lasting habits of one signer. Lengths in metres, times in seconds, angles in radians.
+    """The permanent habits of one signer, in metres, seconds and radians.
 
-    The defaults are an average right-handed adult without any habits.
+    The defaults are an average right-handed adult without habits.
 
     Attributes:
         geometry: bone lengths of both hands.
-        left_handed: the left hand is the dominant one and signs are mirrored.
+        left_handed: the left hand is dominant and signs are mirrored.
         tempo: factor on the speed of strokes and transitions.
         amplitude: factor on the size of movements.
-        location_offset: ``(3,)`` added to every location, dominant hand outwards positive.
+        location_offset: ``(3,)`` added to each location, positive outwards for the dominant hand.
         location_scale: factor on distances between locations.
-        tilt: ``(3,)`` rotation vector added to every orientation.
-        sloppiness: share by which handshapes fall back to the relaxed hand.
-        finger_habit: ``(5, 4)`` added to every handshape.
+        tilt: ``(3,)`` rotation vector added to each orientation.
+        sloppiness: share by which handshapes approach the relaxed hand.
+        finger_habit: ``(5, 4)`` added to each handshape.
         coarticulation: seconds over which neighbouring postures blend.
-        hold: seconds for which the hand stays at the end of a stroke.
-        curvature: sideways swing of transitions, as a share of their length.
+        hold: seconds that the hand stays at the end of a stroke.
+        curvature: sideways bend of transitions, as a share of their length.
         ready_hand: the idle second hand waits in view instead of in the lap.
     """
 
@@ -54,7 +54,7 @@ class SignerStyle:
 
     @classmethod
     def drawn(cls, rng: Generator, left_handed: float = LEFT_HANDED) -> SignerStyle:
-        """Draw a signer, left-handed with this probability."""
+        """Draw a signer, who is left-handed with probability ``left_handed``."""
         dominance = float(rng.random())
         return cls(
             geometry=HandGeometry.varied(rng),
@@ -75,9 +75,9 @@ class SignerStyle:
 
 @dataclass(frozen=True)
 class Variation:
-    """How one production of a sign departs from the lexicon; units as in ``SignerStyle``.
+    """How one production of a sign deviates from the lexicon; units as in ``SignerStyle``.
 
-    It is the sum of what this signer always does with this sign and of what happened this time.
+    It is the sum of the signer's habit for this sign and a random deviation.
     """
 
     tempo: float
@@ -88,12 +88,12 @@ class Variation:
 
     @classmethod
     def none(cls) -> Variation:
-        """The sign exactly as the lexicon has it."""
+        """Return no variation: the sign exactly as in the lexicon."""
         return cls(1.0, 1.0, np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 5, 4)))
 
     @classmethod
     def drawn(cls, habit_seed: int, gloss: str, rng: Generator, amount: float) -> Variation:
-        """Draw a production of ``gloss``; ``amount`` 0 gives the lexicon's form, 1 is natural."""
+        """Draw a production of ``gloss``; ``amount`` 0 is the lexicon's form, 1 a natural one."""
         habit = np.random.default_rng([habit_seed, crc32(gloss.encode())])
         draws = [(habit, 1.0), (rng, 0.6)]
         log_tempo, log_amplitude = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Arrays of vectors, for hands and for their pictures."""
+"""Operations on arrays of vectors."""
 
 import numpy as np
 from numpy.typing import ArrayLike
