@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Types of arrays, by their elements; docstrings give the shapes."""
+"""Array types by element type; docstrings give the shapes."""
 
 from typing import Any
 

@@ -4,8 +4,8 @@
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
-SUFFIX = "_model"  # of the folder, behind the network's name
-DEMO = "demo"  # what is taken where none is named
+SUFFIX = "_model"  # ends the name of a network's folder
+DEMO = "demo"  # the default network
 
 
 def bundled(name: str = DEMO) -> Path:
@@ -19,9 +19,9 @@ def names() -> tuple[str, ...]:
 
 
 def find_checkpoint(name: str) -> Path:
-    """Return the checkpoint that a text names: a path that exists, or else a bundled network.
+    """Return the checkpoint for a name: an existing path, or else a bundled network.
 
-    What is neither comes back as a path, for whoever reads it to refuse.
+    Any other name is returned as a path, which fails when it is read.
     """
     path = Path(name).expanduser()
     return bundled(name) if name in names() and not path.exists() else path

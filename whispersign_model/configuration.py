@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Configuration files: YAML read safely and validated, faults named by file and key."""
+"""Load and validate YAML configuration files; errors name the file and the key."""
 
 import os
 import sys
@@ -15,19 +15,19 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class StrictModel(BaseModel):
-    """Validated values that never change; an unknown key is refused."""
+    """Immutable, validated values; unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def config_file(name: str) -> Path:
-    """Find a file of the project's ``config`` folder, in a source tree or where it is installed.
+    """Find a file in the project's ``config`` folder, in a source tree or an installation.
 
     Args:
         name: relative to ``config``, e.g. ``model/tiny.yaml``.
 
     Raises:
-        ConfigError: when there is no such file.
+        ConfigError: there is no such file.
     """
     if (path := _find(name)) is None:
         raise ConfigError(name, "is not in the config folder", "check the name, or install again")
@@ -35,10 +35,10 @@ def config_file(name: str) -> Path:
 
 
 def find_config(text: str) -> Path:
-    """Return the file that a user names: one that exists, or else one of the ``config`` folder.
+    """Return the file that a user names: an existing path, or else a file in ``config``.
 
-    So ``config/train.yaml`` is the project's recipe wherever a command runs. What is neither comes
-    back as a path, for whoever reads it to refuse.
+    So ``config/train.yaml`` works in every working directory. Any other name is returned as a
+    path, which fails when it is read.
     """
     path = Path(text).expanduser()
     if not path.exists() and path.parts[:1] == ("config",):
@@ -57,7 +57,7 @@ def load_yaml(model: type[Model], path: Path) -> Model:
     """Read a YAML file into a pydantic model.
 
     Raises:
-        ConfigError: when the file is missing, is not YAML, or a key is unknown or out of range.
+        ConfigError: the file is missing or is not YAML, or a key is unknown or out of range.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def validate(model: type[Model], content: object, subject: str | Path) -> Model:
     """Validate a mapping as ``model``.
 
     Raises:
-        ConfigError: naming ``subject``, the first key at fault and what is allowed there.
+        ConfigError: a value is invalid; names ``subject``, the first bad key and what it allows.
     """
     try:
         return model.model_validate(content)
@@ -81,7 +81,7 @@ def validate(model: type[Model], content: object, subject: str | Path) -> Model:
 
 
 def describe(error: ValidationError) -> str:
-    """Return the first key at fault, what is wrong with it, and how many more there are."""
+    """Describe the first invalid key and say how many more there are."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     fault = first["msg"].removeprefix("Value error, ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The typed errors of the package: each names the thing at fault, what is wrong and what to do."""
+"""The package's error types; each error names its subject, the fault and a remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class WhisperSignError(Exception):
-    """A fault in what the user gave us. The command line prints it as one line and exits with 2.
+    """An error in the user's input. The command line prints it on one line and exits with 2.
 
     Args:
         subject: the file, topic, option or gloss at fault.
@@ -23,41 +23,41 @@ class WhisperSignError(Exception):
         super().__init__(" ".join(message.split()))
 
     def __reduce__(self) -> tuple[type[WhisperSignError], tuple[str, str, str]]:
-        """Let it go from process to process: it is made of three parts, not of its message."""
+        """Pickle the three parts, from which another process can rebuild the error."""
         return type(self), (self.subject, self.fault, self.remedy)
 
 
 class RecordingError(WhisperSignError):
-    """A recording whose arrays contradict each other or hold values no sensor can give."""
+    """A recording has inconsistent arrays or values that no sensor produces."""
 
 
 class BagError(WhisperSignError):
-    """A rosbag2 that cannot be read or written."""
+    """A rosbag2 bag cannot be read or written."""
 
 
 class ArchiveError(WhisperSignError):
-    """A recording archive (``.npz``) that cannot be read."""
+    """A recording archive (``.npz``) cannot be read."""
 
 
 class LabelError(WhisperSignError):
-    """A table of labels with a fault; the subject names its file and line."""
+    """A label table is invalid; the subject names its file and line."""
 
 
 class DatasetError(WhisperSignError):
-    """A processed dataset that is incomplete, inconsistent or unreadable."""
+    """A processed dataset is incomplete, inconsistent or unreadable."""
 
 
 class RecipeError(WhisperSignError):
-    """Features, recordings or a checkpoint that belong to another preprocessing recipe."""
+    """Features, recordings or a checkpoint belong to another preprocessing recipe."""
 
 
 class CheckpointError(WhisperSignError):
-    """A checkpoint that is damaged, of another format version, or does not fit its use."""
+    """A checkpoint is damaged, has another format version, or does not suit its use."""
 
 
 class ConfigError(WhisperSignError):
-    """A configuration file or option with an unknown key or a value outside its range."""
+    """A configuration file or option has an unknown key or a value out of range."""
 
 
 class SensorError(WhisperSignError):
-    """A sensor, camera or video that is not there, is gone, or cannot be read."""
+    """A sensor, camera or video is missing, disconnected or unreadable."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The hand skeleton: joint order, bones, hand parts and the layout of a frame.
+"""The hand skeleton: joint order, bones, hand parts and frame layout.
 
-A *frame* is a float32 array ``(42, 7)``: joints 0-20 are the left hand, 21-41 the right, each in
-MediaPipe order; features are position (m, sensor frame), velocity (m/s) and confidence in [0, 1].
-Confidence 0 means "not tracked": position and velocity are then 0, never NaN.
+A *frame* is a float32 array ``(42, 7)``. Joints 0-20 are the left hand and 21-41 the right hand,
+both in MediaPipe order. Features are position (m, sensor frame), velocity (m/s) and confidence in
+[0, 1]. Confidence 0 means "not tracked"; position and velocity are then 0, never NaN.
 """
 
 from itertools import pairwise
@@ -40,7 +40,7 @@ FINGERS = {
     "pinky": (17, 18, 19, 20),
 }
 
-# Bones of one hand as (parent, child) joint indices: the five finger chains and the palm's arch.
+# One hand's bones as (parent, child) joint indices: five finger chains and the palm's arch.
 BONES = (
     *((0, chain[0]) for chain in FINGERS.values()),
     *(bone for chain in FINGERS.values() for bone in pairwise(chain)),
