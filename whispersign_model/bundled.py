@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The networks that come with the package, by name."""
+"""Find the networks that come with the package."""
 
 from pathlib import Path
 

@@ -10,9 +10,9 @@ class WhisperSignError(Exception):
     """An error in the user's input. The command line prints it on one line and exits with 2.
 
     Args:
-        subject: the file, topic, option or gloss at fault.
-        fault: what is wrong with it.
-        remedy: what the user can do about it.
+        subject: the file, topic, option or gloss that is wrong.
+        fault: the problem.
+        remedy: how the user can fix it.
     """
 
     def __init__(self, subject: str | Path, fault: str, remedy: str = "") -> None:

@@ -150,7 +150,7 @@ def _require_pointers(
 
 def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> Ints:
     seconds = arrays["t"].astype(np.float64)
-    faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # NaN too
+    faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # also finds NaN
     if len(faults):
         sequence = int(np.searchsorted(arrays["ptr"], faults[0], side="right")) - 1
         value = seconds[faults[0]]

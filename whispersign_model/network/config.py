@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The shape of a network: validated configuration, from YAML or a checkpoint."""
+"""The validated configuration of a network, from YAML or a checkpoint."""
 
 from __future__ import annotations
 

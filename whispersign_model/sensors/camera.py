@@ -48,7 +48,7 @@ def to_measure_in(coordinates: str, asker: str) -> Coordinates:
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """How pictures become skeletons.
+    """Options that decide how pictures become skeletons.
 
     Attributes:
         detector: options of the hand detector.

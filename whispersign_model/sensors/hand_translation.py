@@ -28,13 +28,13 @@ LEAST_ERROR = 0.02  # metres, error of the distance if the shape fits
 MISFIT_ERROR = 3.0  # extra error, as a factor on distance times squared misfit
 FORGET = NANOSECONDS * 3 // 10  # absence after which the filter restarts
 NO_FIT = 1.0  # misfit from which shape and picture show different hands
-HALF_FIT = 0.25  # misfit, relative to the hand's extent, at which confidence is halved
+HALF_FIT = 0.25  # misfit that halves the confidence, relative to the hand's extent
 _FROM, _TO = np.array(BONES).T
 
 
 @dataclass
 class _Distance:
-    """A hand's filtered distance in metres, its variance, and when it was seen."""
+    """A hand's filtered distance in metres, its variance, and the last stamp."""
 
     value: float = 0.0
     variance: float = 0.0

@@ -15,7 +15,7 @@ from whispersign_model.sensors.leap_hands import LeapHand, observe
 from whispersign_model.sensors.sensor import Observation
 
 MICROSECONDS = 1000  # nanoseconds
-MODES = {"desktop": "Desktop", "hmd": "HMD", "screentop": "ScreenTop"}  # of leap.TrackingMode
+MODES = {"desktop": "Desktop", "hmd": "HMD", "screentop": "ScreenTop"}  # names in leap.TrackingMode
 
 
 def import_leap() -> Any:

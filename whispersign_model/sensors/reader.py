@@ -84,7 +84,7 @@ class Reader:
                 return
             except WhisperSignError as error:
                 self._callbacks.lost(error)
-            except Exception as error:  # whatever a driver raises: the next attempt may do better
+            except Exception as error:  # a driver may raise anything; the next attempt may work
                 fault = f"failed with {type(error).__name__}: {error}"
                 self._callbacks.lost(SensorError(self._sensor.source, fault))
             finally:

@@ -20,7 +20,7 @@ PEAK_TURN = 9.0  # rad/s, whole hand
 PEAK_BEND = 13.0  # rad/s, any finger joint
 SHORTEST = 0.14  # seconds
 JERK_SPEED = 1.875  # peak speed of a minimum-jerk movement of length 1 in time 1
-JERK_ACCELERATION = 5.7735  # its peak acceleration
+JERK_ACCELERATION = 5.7735  # peak acceleration of the same movement
 
 DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, drift of a hand that is held still
 DRIFT_WRIST = 0.0012  # metres, per frequency

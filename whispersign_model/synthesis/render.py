@@ -25,7 +25,7 @@ from whispersign_model.timestamps import NANOSECONDS
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
 TO_SCREEN = np.array([-1.0, -1.0, 1.0])  # from sensor frame directions to screen space
-LIGHT = normalise([0.45, -0.65, -0.62])  # screen space, from above and beside the camera
+LIGHT = normalise([0.45, -0.65, -0.62])  # screen space; the light is above and beside the camera
 AMBIENT = 0.5
 PALM_TINT = np.array([1.06, 1.02, 1.06])  # palm skin, relative to the sides of the fingers
 BACK_TINT = np.array([0.86, 0.90, 0.93])

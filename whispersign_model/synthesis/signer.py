@@ -30,7 +30,7 @@ from whispersign_model.synthesis.vectors import normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"
-RETRACTION = np.array([0.0, -0.05, 0.04])  # metres between two productions of the same sign
+RETRACTION = np.array([0.0, -0.05, 0.04])  # metres, between two productions of a sign
 RETRACTION_REST = 0.10  # seconds
 RETRACTION_RELAXES = 0.4  # share by which the fingers relax in between
 
