@@ -163,7 +163,7 @@ def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
 
 
 def draw_hands(row: Sequence[Axes], frames: Floats, flat: bool) -> None:
-    """Draw frames ``(n, 42, 7)`` side by side on one scale, from the front if ``flat``."""
+    """Draw frames ``(n, 42, 7)`` side by side on one scale; ``flat`` for image coordinates."""
     points = seen(frames[..., POSITION], flat)
     tracked = frames[..., CONFIDENCE] > 0
     window = Viewport.around(points, tracked)
