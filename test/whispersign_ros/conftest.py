@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import rclpy
-import torch
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
@@ -22,7 +21,6 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import CheckpointMetadata, write_checkpoint
 from whispersign_model.network.config import DecoderConfig, ModelConfig
-from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.signer import Signer
@@ -140,6 +138,10 @@ def messages() -> Callable[..., list[HandFrame]]:
 
 def random_model(path: Path, recipe: Recipe, seed: int = 0) -> Path:
     """Write a checkpoint with random weights, which sees glosses everywhere."""
+    import torch  # takes a second, and most tests here need none
+
+    from whispersign_model.network.model import WhisperSignModel
+
     torch.manual_seed(seed)
     config = ModelConfig(decoder=DecoderConfig(vocab_size=len(GLOSSES) + 1))
     metadata = CheckpointMetadata(
