@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Check a machine's requirements before the set-up; report what is missing in one line."""
+"""Check that a machine can run the set-up, and report what is missing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NEWEST_PYTHON = (3, 14)
 
 
 class SetupError(Exception):
-    """The set-up cannot continue; the message is one line that says why and what to do."""
+    """The set-up cannot continue; the one-line message says why and what to do."""
 
 
 def sourced_ros(environ: Mapping[str, str], venv: Path) -> str:
     """Return the sourced ROS 2 distribution, such as ``humble``; "" if there is none.
 
-    Our own environment is also an ament prefix, but does not count.
+    Our own environment is also an ament prefix, but is ignored.
     """
     for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         marker = Path(prefix, "share/ament_index/resource_index/packages/rclpy")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Types of command-line arguments; each reports malformed values."""
+"""Types of command-line arguments that reject malformed values."""
 
 import argparse
 import math

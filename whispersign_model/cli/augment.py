@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draw a page that shows what each variation of augmentation does to a clip."""
+"""Draw a page that shows the effect of each kind of augmentation on a clip."""
 
 import argparse
 from contextlib import ExitStack

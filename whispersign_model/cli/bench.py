@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measure on this machine what the networks and the live graph cost, and how late results are."""
+"""Measure the cost of the networks and the latency of the live graph on this machine."""
 
 import argparse
 from pathlib import Path

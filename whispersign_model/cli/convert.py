@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Turn annotated bags into a processed dataset for training.
 
-Bags are folders of `ros2 bag record`, .mcap or .db3 files, folders of bags, or patterns. Labels
-come from topic `annotation`, or from a CSV table: BAG.csv beside a bag, or labels.csv in the folder
-of several. Recordings are split by signer unless an option says otherwise.
+A bag can be a folder written by `ros2 bag record`, an .mcap or .db3 file, a folder of bags, or a
+glob pattern. Labels come from the topic `annotation` or from a CSV table: BAG.csv beside a bag, or
+labels.csv in a folder of bags. Recordings are split by signer unless an option says otherwise.
 """
 
 from __future__ import annotations

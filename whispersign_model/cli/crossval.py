@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Train and test on published recordings, fold by fold, by a protocol."""
+"""Train and test on published recordings, one fold at a time, following a protocol."""
 
 import argparse
 from pathlib import Path

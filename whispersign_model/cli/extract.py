@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Find the hands in videos or folders of images and write them as annotated bags.
 
-A folder of videos gives a folder of bags, one a video; run the same command again to go on where
-it was interrupted. Labels come from names of files or folders, from a pattern, or from tables as
-`whispersign convert` reads them: one that is given, or those that lie beside the videos.
+A folder of videos becomes a folder of bags, one per video. Run the same command again to resume an
+interrupted run. Labels come from file or folder names, from a pattern, or from tables in the format
+that `whispersign convert` reads. You can name a table; otherwise tables beside the videos are used.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Turn a recording archive (.npz) into annotated bags, or straight into a processed dataset."""
+"""Turn a recording archive (.npz) into annotated bags, or directly into a processed dataset."""
 
 from __future__ import annotations
 

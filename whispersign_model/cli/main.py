@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Run the module that the entry point group ``whispersign.verbs`` names for ``whispersign VERB``.
+"""Run ``whispersign VERB``; verbs are looked up in the entry point group ``whispersign.verbs``.
 
 A verb module defines ``add_arguments(parser)`` and ``run(arguments) -> int``. The first line of its
-docstring is its help. It imports heavy libraries inside ``run``, so that ``whispersign --help``
-stays quick and works with any subset of the extras.
+docstring is its summary in ``whispersign --help``. Import heavy libraries inside ``run``, so that
+the help stays quick and works with any subset of the extras.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Output files of commands; a path that cannot be written is refused before the work."""
+"""Output files of commands; an unwritable path is rejected before the work starts."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Progress bars of the verbs, on stderr and only on a terminal."""
+"""Progress bars of the verbs, shown on stderr and only on a terminal."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recognise recordings with a trained network: a table of glosses with times and confidences."""
+"""Recognise recordings with a trained network and print glosses with times and confidences."""
 
 from __future__ import annotations
 

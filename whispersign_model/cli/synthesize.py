@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Record made-up signs of a parametric signer as annotated bags, for tests and first trials."""
+"""Record signs made by a synthetic signer as annotated bags, for tests and first trials."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Videos as input of verbs that take recordings: find the hands in them."""
+"""Let verbs that take recordings also take videos, by finding the hands in them."""
 
 from __future__ import annotations
 

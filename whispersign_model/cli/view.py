@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Show the hands of a recording or a video over time: in a window, as a film, or on a sheet.
+"""Show the hands of a recording or video in a window, as a film, or as one sheet of pictures.
 
-Without --out a window opens. --out FILE.mp4 or FILE.gif writes a film; any other picture (.png,
-.jpg, .svg, .pdf) a sheet of moments. Hands of bags and archives are drawn as skeletons, those found
-in a video onto its pictures. The glosses, as far as labelled, stand above.
+Without --out, a window opens. --out FILE.mp4 or FILE.gif writes a film. With another extension
+(.png, .jpg, .svg, .pdf), it writes one picture that shows several moments. Hands from bags and
+archives are drawn as skeletons; hands found in a video are drawn over its pictures. If glosses are
+labelled, they appear above.
 """
 
 from __future__ import annotations

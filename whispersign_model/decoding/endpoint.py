@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Endpoints: when an utterance starts, and the named rules that end it.
 
-:class:`EndpointDetector` sees the hands' motion, capture times, and what has been decoded. It needs
+:class:`EndpointDetector` uses the hands' motion, capture times, and what has been decoded. It needs
 no network.
 """
 
@@ -48,7 +48,7 @@ class EndpointOptions(StrictModel):
         early_absent_timeout: no hand for this long makes certain glosses final. Glosses are
             certain if both passes would read them whether the utterance ends here or goes on.
         early_rest_timeout: hands at rest for this long make certain glosses final.
-        early_confidence: least confidence of the last of the certain glosses.
+        early_confidence: minimum confidence of the last certain gloss.
         absent_timeout: no hand for this long ends the utterance in any case.
         trailing_silence_timeout: hands at rest and no further gloss for this long end it.
         rest_share: hands are at rest below this share of the utterance's top speed.
@@ -110,8 +110,8 @@ class Evidence:
         partial: gloss ids read so far.
         end_hypothesis: the first pass's reading if the utterance ended here.
         emitted: gloss ids that are final already.
-        silence: seconds since the last recognised gloss ended, infinite if only the assumed end
-            shows that gloss; None without a gloss.
+        silence: seconds since the last recognised gloss ended; None without a gloss. Infinite if
+            the gloss is recognised only when the utterance is assumed to end here.
     """
 
     partial: tuple[int, ...]
@@ -133,14 +133,14 @@ class EndpointDetector:
         self.restart()
 
     def restart(self) -> None:
-        """Begin another utterance; the hands are still the same."""
+        """Begin another utterance, keeping what is known of the hands' motion."""
         self._emitted_early = False  # in this pause
 
     def starts(self, frame: Floats, stamp: int) -> bool:
         """Return whether a frame ``(42, 7)`` starts an utterance.
 
-        It does when hands appear, or when hands that rested move again. A posture held after the
-        end of an utterance starts no second one.
+        An utterance starts when hands appear, or when resting hands move again. A posture held
+        after the end of an utterance does not start another one.
         """
         if not frame[:, CONFIDENCE].any():
             self._activity = None
@@ -158,11 +158,11 @@ class EndpointDetector:
         return self._activity.push(frame, stamp)
 
     def from_motion(self, start: int, stamp: int) -> Endpoint | None:
-        """Apply the rules that hold whatever has been decoded.
+        """Apply the rules that do not depend on what has been decoded.
 
         Args:
             start: stamp of the utterance's first frame.
-            stamp: of its last one.
+            stamp: stamp of its last frame.
         """
         if self._absent(stamp) >= self._options.absent_timeout:
             return Endpoint.HANDS_ABSENT
@@ -182,7 +182,7 @@ class EndpointDetector:
         return Pause.NONE
 
     def from_glosses(self, stamp: int, evidence: Evidence) -> Endpoint | None:
-        """Apply the rules that need what has been decoded, in a pause."""
+        """Apply the rules for a pause, which depend on what has been decoded."""
         timeout = self._options.trailing_silence_timeout
         silent = evidence.silence is not None and evidence.silence >= timeout
         if silent and self._rest(stamp) >= timeout:
@@ -194,7 +194,7 @@ class EndpointDetector:
         return None
 
     def _is_certain(self, evidence: Evidence) -> bool:
-        """Whether new glosses are the same whether the utterance ends here or goes on."""
+        """Whether the new glosses are the same if the utterance ends here as if it goes on."""
         ids, spans = evidence.end_hypothesis.ids, evidence.end_hypothesis.spans
         return (
             ids == evidence.partial

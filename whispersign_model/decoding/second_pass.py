@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The second pass over an utterance: rescoring at its end, or detection while it goes on."""
+"""The second pass over an utterance: rescoring when it ends, or detection while it continues."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,9 +23,10 @@ class SecondPass(ABC):
     """Decodes an utterance as a whole; its glosses are final.
 
     Attributes:
-        lead_in: seconds before a sign that this pass needs.
-        detected: signs found so far in the open utterance; none while only its end is decoded.
-        finalized: leading signs of ``detected`` that no later frame can change.
+        lead_in: seconds of frames that this pass needs before a sign.
+        detected: signs found so far in the open utterance; empty if the pass decodes only
+            at its end.
+        finalized: number of leading signs in ``detected`` that later frames cannot change.
     """
 
     lead_in = 0.0
@@ -39,20 +40,20 @@ class SecondPass(ABC):
         Args:
             frames: ``(T, 42, 7)`` up to its last frame with a hand.
             stamps: their capture times, nanoseconds.
-            ended: the utterance ends here, and end padding follows; otherwise it goes on.
+            ended: whether the utterance ends here, followed by end padding, or continues.
         """
 
     def is_due(self, stamp: int) -> bool:
-        """Return whether to decode now, while the hands move, for signs that have become final."""
+        """Return whether to decode now, while the hands move, to find signs already final."""
         return False
 
     def forget_before(self, stamp: int) -> None:
-        """Forget what belongs to frames before ``stamp``."""
+        """Discard data for frames before ``stamp``."""
         return None
 
 
 class RescoringPass(SecondPass):
-    """Encodes the utterance once more; the attention decoder rescores CTC's n-best."""
+    """Encodes the utterance again; the attention decoder rescores the CTC n-best list."""
 
     def __init__(self, backend: Backend, options: DecodingOptions) -> None:
         self._backend = backend
@@ -65,7 +66,7 @@ class RescoringPass(SecondPass):
 
 
 class DetectionPass(SecondPass):
-    """Detects signs in the candidate segments of an utterance; it scores no segment twice.
+    """Detects signs in the candidate segments of an utterance, reusing earlier scores.
 
     A detecting network finalizes a sign as soon as no later window can overlap it. It does not wait
     for an endpoint.
@@ -117,7 +118,7 @@ class DetectionPass(SecondPass):
 
 
 def open_second_pass(backend: Backend, options: DecodingOptions, period: float) -> SecondPass:
-    """Return the second pass over a new utterance: detection if the network detects signs.
+    """Return the second pass for a new utterance: detection if the network detects signs.
 
     Args:
         backend: the loaded network.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of an evaluation: confusions of glosses, and reliability of confidences."""
+"""Evaluation figures: confusions between glosses, and the reliability of confidences."""
 
 import io
 from collections import Counter
@@ -16,23 +16,25 @@ from whispersign_model.evaluation.metrics import MISSED, NOT_SIGNED
 from whispersign_model.recordings.atomic import replace_file
 
 SHOWN = 30  # largest number of glosses in a confusion figure
-NAME = 20  # largest number of letters drawn of a gloss
+NAME = 20  # longest gloss label, in letters
 CELL = 0.32  # inches
 
 Pairs = Mapping[tuple[str | None, str | None], int]
 
 
 def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
-    """Draw how often each gloss was recognised for each signed gloss.
+    """Draw a confusion matrix of signed and recognised glosses.
 
-    Rows are signed glosses, columns recognised ones. The last row holds insertions, the last
-    column deletions. Right glosses are blue by their share of the signed ones, errors red by their
-    count. A large vocabulary is cut to the glosses with the most errors; the title counts the rest.
+    Rows are signed glosses and columns are recognised ones. The last row holds insertions, the
+    last column deletions. Correct glosses are shaded blue by their share of all signed ones; errors
+    are shaded red by their count. If the vocabulary is large, only the glosses with the most errors
+    are drawn. The title says how many were left out.
 
     Args:
-        pairs: count of each (signed, recognised) pair in the alignment, with None for nothing,
-            e.g. ``pairs`` of :class:`~whispersign_model.evaluation.metrics.GlossErrors`.
-        shown: largest number of drawn glosses, at least 1.
+        pairs: count of each (signed, recognised) pair in the alignment, e.g. ``pairs`` of
+            :class:`~whispersign_model.evaluation.metrics.GlossErrors`. None marks an
+            insertion or deletion.
+        shown: maximum number of glosses to draw, at least 1.
 
     Returns:
         a figure with its own canvas, which needs no display and is not registered in pyplot.
@@ -56,7 +58,7 @@ def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
 
 
 def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
-    """Draw accuracy over confidence, and a histogram of confidences.
+    """Draw accuracy against confidence, and a histogram of confidences.
 
     Args:
         measured: reliability by name, e.g. before and after calibration.

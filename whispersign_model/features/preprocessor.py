@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The preprocessor: frames to features; the same path serves offline and live use."""
+"""The preprocessor turns frames into features, with the same code offline and live."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class FeatureBlock:
 class Preprocessor:
     """Turns frames at their own stamps into the features that a recipe describes.
 
-    Processing frame by frame, in blocks or whole gives the same values, to float32 rounding. In
-    order: drop late and repeated frames, start a new stream at a clock jump; untrack joints that
-    are not finite, incomplete and collapsed hands; smooth; apply the speed gate; resample; add
-    velocity; normalise.
+    Processing frame by frame, in blocks or all at once gives the same values up to float32
+    rounding. The steps in order: drop late and repeated frames and start a new stream at a clock
+    jump; mark joints that are not finite, incomplete hands and collapsed hands as not tracked;
+    smooth; apply the speed gate; resample; add velocity; normalise.
 
     Attributes:
-        not_finite: joints so far that claimed to be tracked with a NaN or infinite position.
+        not_finite: number of joints so far marked as tracked with a NaN or infinite position.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -80,7 +80,7 @@ class Preprocessor:
 
     @property
     def look_ahead(self) -> float:
-        """Maximum seconds of later frames that a feature waits for, as ``Resampler.look_ahead``."""
+        """Maximum wait of a feature for later frames, in seconds, as ``Resampler.look_ahead``."""
         return self._resampler.look_ahead
 
     @property
@@ -115,7 +115,7 @@ class Preprocessor:
             smoothing: filter already applied to them (``HandFrame.smoothing``).
 
         Raises:
-            RecipeError: the frame is smoothed by another filter than the recipe's.
+            RecipeError: the frame was smoothed with a different filter from the recipe's.
         """
         stamps = np.array([stamp], dtype=np.int64)
         return self.push_frames(stamps, positions[None], confidence[None], smoothing)
@@ -136,16 +136,16 @@ class Preprocessor:
     def flush(self) -> FeatureBlock:
         """Return the pending features; the next frame begins a new stream.
 
-        Call it at the end of a stream, and live when no frame arrives for a while.
+        Call this at the end of a stream and, live, when no frame has arrived for a while.
         """
         self._clock.reset()
         return self._normalise(self._finish())
 
     def process(self, recording: Recording) -> FeatureBlock:
-        """Return the features of a whole recording, independent of the current stream.
+        """Return the features of a whole recording, independently of the current stream.
 
         Raises:
-            RecipeError: the recording has other coordinates or another filter than the recipe.
+            RecipeError: the recording's coordinates or filter differ from the recipe's.
         """
         return self._normalise(self.resample(recording))
 
@@ -155,15 +155,15 @@ class Preprocessor:
         A processed dataset holds these; ``Normaliser`` turns them into ``process``'s features.
 
         Raises:
-            RecipeError: the recording has other coordinates or another filter than the recipe.
+            RecipeError: the recording's coordinates or filter differ from the recipe's.
         """
         return FeatureBlock.join(list(self.resample_blocks(recording)))
 
     def resample_blocks(self, recording: Recording) -> Iterator[FeatureBlock]:
-        """Yield ``resample``'s frames in blocks, so that memory is bounded for any length.
+        """Yield the frames of ``resample`` in blocks, which bounds memory.
 
         Raises:
-            RecipeError: the recording has other coordinates or another filter than the recipe.
+            RecipeError: the recording's coordinates or filter differ from the recipe's.
         """
         self.recipe.check_source(
             recording.name or "recording", recording.coordinates, recording.smoothing

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Smoothing: causal filters of joint positions at their own stamps, whole or frame by frame."""
+"""Causal filters of joint positions at their own stamps, for whole recordings or frame by frame."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -73,7 +73,8 @@ class OneEuroFilter:
     """The 1 Euro filter of each coordinate (Casiez, Roussel, Vogel, CHI 2012, algorithm 1).
 
     The time step is the difference of the stamps at which the joint was tracked. A joint's first
-    frame passes unchanged and restarts the filter, as does its first after a gap over 0.1 s.
+    frame passes unchanged and restarts the filter. So does its first frame after a gap of more than
+    0.1 s.
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
@@ -112,7 +113,7 @@ class OneEuroFilter:
 
 
 class MovingAverageFilter:
-    """Mean of a joint over those of the last frames that tracked it since it appeared."""
+    """Mean of a joint over recent frames that tracked it, since it last reappeared."""
 
     def __init__(self, window_size: int, channels: int = 3) -> None:
         self._window = window_size
@@ -247,8 +248,9 @@ class Smoother:
 class MovingAverageSmoothing:
     """Moving average over frames ``(42, 7)`` at 60 Hz, for whole arrays or single frames.
 
-    Averages a joint's position and velocity over the last ``window_size`` frames in which it was
-    tracked since it appeared; leaves confidence unchanged.
+    For each joint, averages position and velocity over the last ``window_size`` frames. Frames in
+    which the joint was not tracked, or from before it reappeared, are skipped. Confidence is left
+    unchanged.
     """
 
     def __init__(self, window_size: int = 5) -> None:

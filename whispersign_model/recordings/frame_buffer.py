@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Frame buffer: joins frames of a recording of any length, in memory or in mapped files."""
+"""Joins the frames of a recording of any length, in memory or in memory-mapped files."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ class Frames(NamedTuple):
         stamps: ``(n,)`` int64 capture times, nanoseconds.
         positions: ``(n, 42, 3)`` float32, 0 where not tracked.
         confidence: ``(n, 42)`` float32 in [0, 1].
-        untrackable: joints that claimed to be tracked without a finite position.
+        untrackable: number of joints marked as tracked but without a finite position.
     """
 
     stamps: Ints
@@ -31,7 +31,7 @@ class Frames(NamedTuple):
 
 
 def join_frames(batches: Sequence[Frames]) -> Frames:
-    """Concatenate batches of frames; no batches give zero frames."""
+    """Concatenate batches of frames; an empty list gives zero frames."""
     empty = Frames(
         np.zeros(0, np.int64),
         np.zeros((0, JOINTS, 3), np.float32),
@@ -52,8 +52,8 @@ def gather_frames(batches: Iterable[Frames], folder: Path | None) -> Frames:
 
     Args:
         batches: any number of them.
-        folder: folder for unnamed files, 680 bytes a frame, that are freed with the arrays or the
-            process; None keeps the frames in memory.
+        folder: folder for unnamed files, 680 bytes per frame. They are freed when the arrays are
+            freed or the process ends. None keeps the frames in memory.
 
     Raises:
         OSError: the disk is full.

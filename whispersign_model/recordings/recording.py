@@ -51,7 +51,8 @@ class Recording:
         name: unique within its source; used as a file name.
         signer, source, split: name, sensor or collection, "train"/"val"/"test" or "".
         smoothing: filter already applied to the positions, "" for none (``Smoothing.name``).
-        untrackable: joints in all frames that claimed to be tracked without a finite position.
+        untrackable: number of joints, over all frames, marked as tracked but without a finite
+            position.
         meta: other metadata of the source.
     """
 

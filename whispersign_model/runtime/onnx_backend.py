@@ -22,7 +22,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's log severity
 # Names of the graphs' inputs and outputs. The state's tensors come after them, in the same order.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
-UTTERANCE = "utterance"  # features of the whole clip, if the second pass reads them
+UTTERANCE = "utterance"  # features of the whole clip, if the second pass needs them
 SEGMENTS, SEGMENT_SCORES = "segments", "segment_scores"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
@@ -34,7 +34,7 @@ class OnnxBackend:
     One graph encodes both clips and streams: a whole clip is one chunk.
 
     Args:
-        path: the exported first pass; the second pass lies beside it.
+        path: the exported first pass; the second pass is in the same folder.
         device: auto, cpu or cuda.
         threads: CPU threads.
 

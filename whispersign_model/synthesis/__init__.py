@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""A made-up signer with hands, lexicon, sentences and pictures, for tests and demonstrations."""
+"""Synthetic signers, with a lexicon, sentences and rendered pictures, for tests and demos."""

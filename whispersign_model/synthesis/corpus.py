@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A corpus of made-up signers: single signs, continuous sentences and idle movements."""
+"""A corpus of synthetic signers: single signs, continuous sentences and idle movements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,17 +26,17 @@ class CorpusOptions:
     """Options of a corpus; every count is per signer.
 
     Attributes:
-        seed: source of all random variation.
-        signers, first_signer: number of signers, and number of the first one. Signer 5 of a seed
-            is the same person in every corpus, so use other numbers to separate training and test
-            sets.
+        seed: determines all random variation.
+        signers, first_signer: how many signers there are, and the number of the first one. With
+            the same seed, signer 5 is the same person in every corpus. Use different numbers to
+            separate training and test sets.
         glosses: the vocabulary; empty means the whole lexicon.
         takes: recordings of each single sign.
         sentences: random continuous sentences.
-        length: fewest and most glosses in a sentence.
+        length: minimum and maximum number of glosses in a sentence.
         repeats: probability that a gloss is followed by itself.
         prompts: fixed sentences, each recorded ``prompt_takes`` times.
-        idle: recordings of movements without signs, labelled as nothing signed.
+        idle: recordings of movements without signs, labelled as containing no signs.
         left_handed: probability that a signer is left-handed.
         sensor: the sensor that records the hands.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The round shapes around a hand's joints from which its picture is drawn."""
+"""The rounded shapes around a hand's joints, used to render it."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +30,7 @@ HEEL = 0.55  # spacing of the metacarpals at the wrist, relative to the knuckles
 HEEL_RADIUS = 0.0160  # metres
 WEB = 0.38  # height of the skin between the fingers, as a share of the first finger bone
 WEB_RADIUS = 0.0070
-TILTS = np.array([-0.5, -0.15, 0.15, 0.5])  # of the palm's surface, radial to ulnar edge
+TILTS = np.array([-0.5, -0.15, 0.15, 0.5])  # of the palm's surface, from radial to ulnar edge
 # Palm lines as (across, along): 0 to 1 from index to little finger, and from wrist to knuckles.
 PALM_LINES = (
     ((1.0, 0.76), (0.62, 0.70), (0.28, 0.84), (0.20, 0.97)),

@@ -31,7 +31,6 @@ class KeepBest(Callback):
         epochs_before: number of epochs in earlier stages.
         warm_up_alone: also keep the last network of a stage with an auxiliary head. It does not
             recognise yet, but another run can start from it when no other stage follows.
-            recognise yet; but where nothing else is trained it is what another run starts from.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class KeepBest(Callback):
         module.best_weights.save_checkpoint(self.out, metadata)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for an exact resume."""
+        """Return the state that an exact resume needs."""
         return {"best_wer": self.best_wer}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -148,7 +147,7 @@ class StageState(Callback):
 
 
 class StopWhenStalled(EarlyStopping):
-    """Ends a stage whose validation stalls; after a resume it stays ended."""
+    """Ends a stage when its validation results stall; a resumed run does not restart that stage."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__("val_wer", patience=epochs)
@@ -160,7 +159,7 @@ class StopWhenStalled(EarlyStopping):
 
 
 class LogHypotheses(Callback):
-    """Logs to TensorBoard the hypotheses of some clips, and at the end the confusions."""
+    """Logs hypotheses of some clips to TensorBoard, and confusions at the end of training."""
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Write the table of hypotheses."""
@@ -193,14 +192,14 @@ class StageBar(RichProgressBar):
         self.stage = stage
 
     def get_metrics(self, trainer: Trainer, module: LightningModule) -> dict[str, Any]:
-        """Put the stage before the figures."""
+        """Show the stage before the metrics."""
         metrics: dict[str, Any] = super().get_metrics(trainer, module)
         metrics.pop("v_num", None)
         return {"stage": self.stage, **metrics}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Saves training states atomically, so that a kill never leaves half a file."""
+    """Saves training states atomically, so that a killed process never leaves a partial file."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None

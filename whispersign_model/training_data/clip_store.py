@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The clip store: examples trimmed to frames with hands, checked, and kept for variation."""
+"""The clip store: training examples, trimmed to frames with hands and cached for augmentation."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ def tracked_span(frames: Floats) -> slice:
 
 
 class ClipStore:
-    """Trimmed examples; all times count from the first frame of a take.
+    """Trimmed examples; all times are counted from the first frame of a take.
 
     Args:
         examples: examples of one split.
-        rate: frames a second.
+        rate: frames per second.
         patch_size: frames in a CTC step.
-        keep: keep positions in memory as far as there is room; only augmentation reads them again.
+        keep: cache positions in memory while there is room. Only augmentation reads them again.
 
     Attributes:
         spans: frames of the glosses of each take, None if unknown.
         lengths: number of frames of each take.
-        least_frames: fewest frames into which CTC fits the glosses of each take.
+        least_frames: minimum number of frames in which CTC can fit the glosses of each take.
         by_signer: isolated signs by signer; ``by_gloss`` by signer and gloss id.
 
     Raises:
@@ -93,7 +93,7 @@ def _motion(frames: Floats) -> Motion:
 
 
 def _least_frames(example: Example, extent: slice, patch_size: int) -> int:
-    """Return the fewest frames for an example's glosses; refuse an example with fewer."""
+    """Return the minimum number of frames for an example's glosses; refuse a shorter one."""
     least = max(1, required_steps(example.labels.tolist()) * patch_size)
     length = extent.stop - extent.start
     if length < least:

@@ -66,10 +66,10 @@ class Skeletons:
 
 
 def part(recording: Recording, start: float, duration: float | None) -> Recording:
-    """Return the frames from ``start``, in seconds after the first one, with all labels.
+    """Return the part of a recording that begins ``start`` seconds in, with all labels.
 
     Raises:
-        RecordingError: no frame lies there.
+        RecordingError: the part contains no frames.
     """
     if len(recording):
         begin = int(recording.stamps[0]) + round(start * NANOSECONDS)
@@ -82,7 +82,7 @@ def part(recording: Recording, start: float, duration: float | None) -> Recordin
 
 
 def caption(recording: Recording, moment: int, begin: int) -> str:
-    """Return the time of a frame after ``begin``, nanoseconds, and its glosses."""
+    """Return a caption: the frame's time since ``begin`` (nanoseconds), and its glosses."""
     stamp = int(recording.stamps[moment])
     glosses = [
         gloss
@@ -94,13 +94,13 @@ def caption(recording: Recording, moment: int, begin: int) -> str:
 
 
 def write_sheet(path: Path, scene: Scene, pictures: int, begin: int) -> None:
-    """Write one picture of moments spread evenly over the scene.
+    """Write one picture showing moments spread evenly over the scene.
 
     Args:
         path: its suffix gives the format.
         scene: scene to show.
         pictures: largest number of moments.
-        begin: stamp from which captions count, nanoseconds.
+        begin: stamp that captions count from, nanoseconds.
 
     Raises:
         ConfigError: matplotlib does not know the format.
@@ -134,7 +134,7 @@ def write_film(path: Path, scene: Scene, speed: float, begin: int) -> int:
         path: its suffix is one of ``FILMS``.
         scene: scene to show.
         speed: playback speed; 1 is as recorded.
-        begin: stamp from which captions count, nanoseconds.
+        begin: stamp that captions count from, nanoseconds.
 
     Raises:
         ConfigError: this machine cannot write the film.
@@ -153,7 +153,7 @@ def write_film(path: Path, scene: Scene, speed: float, begin: int) -> int:
 
 
 def show(scene: Scene, speed: float, begin: int) -> None:
-    """Play the scene in a window, repeatedly, until the user closes it.
+    """Play the scene in a loop in a window until the user closes it.
 
     Raises:
         ConfigError: there is no display.

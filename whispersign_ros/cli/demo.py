@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Run the whole live graph on recordings and print each gloss as it is recognised.
 
-Starts replay, smoothing, preprocessing and recognition as separate processes on a ROS domain of
-their own, and compares the glosses with the recordings' labels. With --drive the signs of a
-synthetic signer, or of recordings, drive a simulated robot by a commands file. Exit code 0: every
-gloss sequence is right, or the robot did what was signed; 1: it is not; 2: something is missing.
+Starts replay, smoothing, preprocessing and recognition as separate processes on their own ROS
+domain, and compares the glosses with the recordings' labels. With --drive, a synthetic signer or
+recordings control a simulated robot through a commands file. Exit codes: 0 if every gloss sequence
+is correct, or the robot did what was signed; 1 if not; 2 if something is missing.
 """
 
 import argparse

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Record signs: prompts with a countdown, and an annotated bag for each take.
+"""Record signs with prompts and a countdown; each take becomes an annotated bag.
 
 Starts the sensor's node, prompts for each sign, and writes each take with its label. Keys on a
-terminal: r repeats the last take, d discards it, p pauses, n goes to the next, q ends. The same
-command resumes an interrupted session. Exit code 0: all takes are recorded; 1: some are missing.
+terminal: r repeats the last take, d discards it, p pauses, n skips to the next take, q quits. Run
+the same command again to resume an interrupted session. Exit codes: 0 if all takes are recorded,
+1 if some are missing.
 """
 
 import argparse

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The nodes, one file each, named like their executables."""
+"""The ROS nodes, one module per node, named after its executable."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``annotation_node``: runs a recording session, and writes a bag for each take."""
+"""Node ``annotation_node``: runs a recording session and writes a bag for each take."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -127,7 +127,7 @@ class AnnotationNode(Node):
         super().destroy_node()
 
     def stop(self) -> None:
-        """End the session, and publish its end."""
+        """End the session and publish that it ended."""
         if self.session.phase != ENDED:
             self.session.stop()
             self._show()

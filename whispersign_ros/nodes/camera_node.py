@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``camera_node``: hands in the pictures of a camera, a file or a topic, on ``hands/raw``."""
+"""Node ``camera_node``: publishes hands from a camera, a file or a topic on ``hands/raw``."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ PARAMETERS = (
 class CameraNode(SensorNode):
     """Detects hands in its own thread; skips to the newest picture and counts dropped ones.
 
-    Unless ``coordinates`` is set, hands have the coordinates of ``model``, or those of the
-    recogniser's model after it changes.
+    Unless ``coordinates`` is set, hands are in the coordinates of ``model``, or of the
+    recogniser's model once that has changed.
 
     Args:
         on_end: called after a file's last picture if ``exit_at_end`` is set.
@@ -191,7 +191,7 @@ class CameraNode(SensorNode):
             self.diagnostics.dropped("recipes_unusable", str(error))
 
     def _measure_in(self, coordinates: str) -> None:
-        """Change the coordinates from the next picture on."""
+        """Change the coordinates, starting with the next picture."""
         if self._camera is not None:
             from whispersign_model.sensors.camera import to_measure_in
 
@@ -242,5 +242,5 @@ class CameraNode(SensorNode):
 
 
 def _wanted_by(model: str) -> str:
-    """Return the coordinates on which a model was trained."""
+    """Return the coordinates that a model was trained on."""
     return read_metadata(find_checkpoint(model)).recipe.coordinates

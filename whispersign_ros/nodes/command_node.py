@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``command_node``: glosses turned into commands, as a commands file says."""
+"""Node ``command_node``: turns glosses into commands, as a commands file specifies."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

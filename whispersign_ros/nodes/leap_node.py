@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``leap_node``: hands before a Leap Motion, on ``hands/raw``."""
+"""Node ``leap_node``: publishes hands from a Leap Motion on ``hands/raw``."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Executable ``pipeline``: the whole graph in one process, from the same parameter files."""
+"""Executable ``pipeline``: runs the whole graph in one process, with the same parameter files."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ SOURCES = {
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
 PARAMETERS = (ParameterSpec("source", "replay", "source of the hands", choices=tuple(SOURCES)),)
-DRAIN_CHECK = 0.2  # seconds between two checks whether every stage is drained
+DRAIN_CHECK = 0.2  # seconds between two checks that every stage is drained
 
 
 class Stage(Protocol):
@@ -29,7 +29,7 @@ class Stage(Protocol):
 
     @property
     def at_rest(self) -> bool:
-        """Whether all results are published."""
+        """Whether all results have been published."""
 
 
 class Pipeline(Node):

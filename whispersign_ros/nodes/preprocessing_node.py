@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``preprocessing_node``: ``hands/filtered`` turned into ``hands/features``."""
+"""Node ``preprocessing_node``: turns ``hands/filtered`` into ``hands/features``."""
 
 import time
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ PARAMETERS = (
 class PreprocessingNode(Node):
     """Resamples, normalises and scales hands as the model's recipe specifies.
 
-    Refuses frames with other coordinates or another filter than the recipe; smooths frames that are
+    Rejects frames whose coordinates or filter differ from the recipe's. Smooths frames that are
     not smoothed yet.
 
     Raises:

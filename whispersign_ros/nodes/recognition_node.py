@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``recognition_node``: ``hands/features`` turned into glosses."""
+"""Node ``recognition_node``: turns ``hands/features`` into glosses."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -105,7 +105,7 @@ class RecognitionNode(ManagedNode):
         self._grace_period = GracePeriod()  # for recipes
         self._frame_id = ""
         self._sequence = SequenceTracker()
-        self._restart_pending = False  # refused features started a stream
+        self._restart_pending = False  # rejected features began a stream
         self._utterances = 0  # number of utterances in earlier activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
@@ -156,7 +156,7 @@ class RecognitionNode(ManagedNode):
         self._announce(self._metadata)
 
     def _announce(self, metadata: CheckpointMetadata) -> None:
-        """Publish the model's vocabulary, and its recipe for the nodes before this one."""
+        """Publish the model's vocabulary, and its recipe for the upstream nodes."""
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
             messages.vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)

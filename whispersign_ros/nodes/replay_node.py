@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``replay_node``: recorded bags on ``hands/raw`` and ``annotation``."""
+"""Node ``replay_node``: publishes recorded bags on ``hands/raw`` and ``annotation``."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``robot_node``: a simulated mobile base, to try commands without a robot."""
+"""Node ``robot_node``: simulates a mobile base for trying commands without a robot."""
 
 import math
 import time

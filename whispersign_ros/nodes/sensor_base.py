@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Base of the sensor nodes: publishes a reader's observations on ``hands/raw`` in its thread."""
+"""Base of the sensor nodes, which publish a reader's observations on ``hands/raw``."""
 
 import threading
 import time
@@ -43,9 +43,9 @@ LAST_DELIVERY = Duration(seconds=2)  # to acknowledge the last messages
 
 
 class HostClock:
-    """Converts the host's monotonic time to the node's time, and preserves intervals.
+    """Converts the host's monotonic time to the node's time, preserving intervals.
 
-    Simulated time has its own pace, so each stamp is then the current ``/clock``.
+    Simulated time runs at its own pace, so each stamp is then the current ``/clock``.
 
     Args:
         now: the node's clock, nanoseconds.

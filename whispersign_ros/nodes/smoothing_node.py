@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``smoothing_node``: ``hands/raw`` filtered to ``hands/filtered``."""
+"""Node ``smoothing_node``: filters ``hands/raw`` and publishes ``hands/filtered``."""
 
 from collections.abc import Sequence
 from typing import Any

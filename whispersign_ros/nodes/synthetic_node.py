@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Node ``synthetic_node``: a made-up person who signs, on ``hands/raw`` and ``annotation``.
+"""Node ``synthetic_node``: publishes a synthetic signer on ``hands/raw`` and ``annotation``.
 
-In a recording session the person signs what is asked for, and leaves the labels to the session.
+In a recording session, the signer follows the prompts. The session writes the labels.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -112,7 +112,7 @@ class SyntheticNode(Node):
 def _sentences(
     signer: Signer, sentence: Sequence[str], length: int, number: int
 ) -> Iterator[Callable[[], Recording]]:
-    """Yield a factory of each sentence: the given one, or random ones of ``length`` glosses."""
+    """Yield a factory for each sentence: the given one, or random ones of ``length`` glosses."""
     rng = np.random.default_rng(signer.seed)
     for take in range(number) if number else count():
         chosen = sentence or rng.choice(signer.lexicon.glosses, size=length).tolist()
@@ -134,7 +134,7 @@ class Prompted:
         qos.subscribe(node, Prompt, "prompt", qos.STATE, self._on_prompt)
 
     def recordings(self) -> Iterator[Callable[[], Recording]]:
-        """Yield factories of recordings without end."""
+        """Yield factories of recordings indefinitely."""
         while True:
             try:
                 gloss, take = self._requests.get_nowait()
@@ -144,7 +144,7 @@ class Prompted:
                 yield partial(self._sign, gloss.split(BETWEEN), take)
 
     def _on_prompt(self, message: Prompt) -> None:
-        """Sign once when signing starts; the prompt repeats during the phase."""
+        """Sign once when the phase starts; the prompt is published repeatedly during it."""
         now = (message.phase, message.gloss, message.take)
         if message.phase == Prompt.SIGNING and now != self._last:
             self._requests.put((message.gloss, message.take))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``visualization_node``: hands and glosses as markers, while these have subscribers."""
+"""Node ``visualization_node``: publishes hands and glosses as markers while anyone subscribes."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.stream_monitor import InputWatchdog
 
 SUBSCRIBER_CHECK = 0.25  # seconds between two checks for subscribers
-MIN_PERIOD = 0.9  # of the nominal period: a frame that is slightly early is drawn
+MIN_PERIOD = 0.9  # of the nominal period, so that a slightly early frame is drawn
 LINE = 1.5  # line spacing in text heights
 PARAMETERS = (
     ParameterSpec("hands", "filtered", "topic of hands to draw", choices=("filtered", "raw")),
@@ -38,7 +38,7 @@ class Sentence:
     """The glosses of one utterance, collected from their messages.
 
     Attributes:
-        utterance: its number; -1 before the first.
+        utterance: number of the utterance; -1 before the first.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Sentence:
 
 
 class VisualizationNode(Node):
-    """Publishes ``markers``; subscribes to hands and glosses only while these have subscribers.
+    """Publishes ``markers``; subscribes to its inputs only while ``markers`` has subscribers.
 
     Raises:
         ConfigError: a parameter is invalid.

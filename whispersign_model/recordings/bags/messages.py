@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Our ROS messages without ROS: definitions, and HandFrame and GlossAnnotation as arrays."""
+"""Reads and writes our ROS messages without ROS, and converts hands and labels to arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -26,7 +26,7 @@ DEFAULT_FRAME_ID = "hands"  # header.frame_id if the recording has no other
 SECONDS = range(-(2**31), 2**31)  # range of builtin_interfaces/Time
 
 _TEXTS = Path(__file__).parent / "msg"
-_SEPARATOR = "=" * 80 + "\n"  # between a message's definition and those it contains
+_SEPARATOR = "=" * 80 + "\n"  # separates a message's definition from those of its nested types
 
 
 @cache
@@ -61,7 +61,7 @@ def definition_difference(
         digest: the bag's type hash (REP 2011), or "".
 
     Returns:
-        None if they agree or the bag has none, else a description that names the field.
+        None if they agree or the bag has no definition; otherwise a description naming the field.
 
     Raises:
         TypesysError: the bag's definition cannot be parsed.
