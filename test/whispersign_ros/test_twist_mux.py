@@ -76,7 +76,7 @@ class TwistMux:
 @pytest.fixture
 def parameters():
     """Return the parameters of twist_mux that the guide shows."""
-    section = GUIDE.read_text().partition("## Beside other sources of commands")[2]
+    section = GUIDE.read_text().partition("## Alongside other command sources")[2]
     (block,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     return yaml.safe_load(block)["twist_mux"]["ros__parameters"]
 

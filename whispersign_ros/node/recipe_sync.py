@@ -15,7 +15,9 @@ from whispersign_ros.node.parameters import ParameterSpec
 
 GRACE_TIME = 2.0  # seconds in which the other nodes adopt a new model's recipe
 FOLLOW = ParameterSpec(
-    "follow", True, "adopt each recipe that the recognizer publishes, also after a model change"
+    "follow",
+    True,
+    "adopt each recipe that the recognizer publishes, including after a model change",
 )
 
 

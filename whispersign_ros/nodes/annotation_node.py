@@ -51,11 +51,17 @@ PARAMETERS = (
     ParameterSpec("countdown", 2.0, "seconds to get ready before each take", (0.0, 60.0)),
     ParameterSpec("signing", 4.0, "longest duration of a take in seconds", (0.5, 60.0)),
     ParameterSpec(
-        "away", 0.6, "seconds without a hand that end a take early; 0.0 disables this", (0.0, 10.0)
+        "away",
+        0.6,
+        "seconds without a hand after which a take ends early; 0.0 disables this",
+        (0.0, 10.0),
     ),
     ParameterSpec("rest", 1.0, "seconds of rest after each take", (0.0, 60.0)),
     ParameterSpec(
-        "silence", 2.0, "seconds without a frame until the session awaits the sensor", (0.2, 60.0)
+        "silence",
+        2.0,
+        "seconds without a frame after which the session waits for the sensor",
+        (0.2, 60.0),
     ),
     ParameterSpec(
         "images",

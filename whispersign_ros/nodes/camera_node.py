@@ -82,23 +82,29 @@ PARAMETERS = (
         "model_file", "", "path of hand_landmarker.task; empty uses the file from `make setup`"
     ),
     ParameterSpec(
-        "detection", 0.5, "lowest confidence to detect a hand in a whole image", (0.05, 1.0)
+        "detection",
+        0.5,
+        "lowest confidence at which a hand is detected in a whole image",
+        (0.05, 1.0),
     ),
     ParameterSpec("presence", 0.5, "lowest confidence at which a hand stays tracked", (0.05, 1.0)),
     ParameterSpec(
-        "tracking", 0.5, "lowest overlap of a hand in two images to continue tracking", (0.05, 1.0)
+        "tracking",
+        0.5,
+        "lowest overlap of a hand between two images at which tracking continues",
+        (0.05, 1.0),
     ),
     ParameterSpec(
         "search",
         0.1,
-        "seconds between searches for a hand that has been absent for long; 0.0 searches every "
-        "image",
+        "seconds between searches for a hand that has been absent for a long time; 0.0 searches"
+        " every image",
         (0.0, 10.0),
     ),
     ParameterSpec(
         "every_frame",
         False,
-        "process every frame of a file, however slow the detector; false plays the file in real"
+        "process every frame of a file, however slow the detector is; false plays the file in real"
         " time",
     ),
     ParameterSpec(

@@ -46,8 +46,8 @@ PARAMETERS = (
     ParameterSpec(
         "recognizer",
         "recognition_node",
-        "node whose diagnostics show that a stop sign would be recognized; empty disables this "
-        "check",
+        "node whose diagnostics confirm that a stop sign can be recognized; empty disables this"
+        " check",
     ),
     ParameterSpec(
         "recognizer_timeout",
@@ -58,8 +58,8 @@ PARAMETERS = (
     ParameterSpec(
         "max_age",
         5.0,
-        "age in seconds, measured from a sign's end, above which the sign is ignored; 0.0 "
-        "disables this",
+        "longest time in seconds since the end of a sign; an older sign is ignored; 0.0 disables"
+        " this",
         (0.0, 60.0),
     ),
 )

@@ -22,7 +22,7 @@ PARAMETERS = (
     ParameterSpec(
         "tracking_mode",
         "desktop",
-        "mounting of the device: on a desk, on the forehead, or above a screen facing down",
+        "where the device is mounted: on a desk, on the forehead, or above a screen, facing down",
         choices=MODES,
     ),
     *SHARED_PARAMETERS,

@@ -25,7 +25,10 @@ PARAMETERS = (
     MODEL,
     FOLLOW,
     ParameterSpec(
-        "idle_timeout", 1.0, "seconds without input that flush buffered features", (0.05, 60.0)
+        "idle_timeout",
+        1.0,
+        "seconds without input after which buffered features are flushed",
+        (0.05, 60.0),
     ),
 )
 

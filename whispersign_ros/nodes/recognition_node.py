@@ -35,24 +35,32 @@ def _option(name: str, description: str, limits: tuple[float, float]) -> Paramet
 ENDPOINTS = (
     _option(
         "early_absent_timeout",
-        "seconds without a hand after which glosses the network is certain of become final",
+        "seconds without a hand after which glosses become final if the network is certain of them",
         (0.05, 10.0),
     ),
     _option(
         "early_rest_timeout",
-        "seconds of resting hands after which glosses the network is certain of become final",
+        "seconds of resting hands after which glosses become final if the network is certain of"
+        " them",
         (0.05, 10.0),
     ),
-    _option("absent_timeout", "seconds without a hand that end an utterance", (0.05, 10.0)),
+    _option("absent_timeout", "seconds without a hand after which an utterance ends", (0.05, 10.0)),
     _option(
         "trailing_silence_timeout",
-        "seconds of resting hands without a further gloss that end an utterance, once it has a "
-        "gloss",
+        "seconds of resting hands and no new gloss after which an utterance with a gloss ends",
         (0.05, 10.0),
     ),
-    _option("max_length", "seconds; a longer utterance is cut between two glosses", (1.5, 60.0)),
+    _option(
+        "max_length",
+        "longest utterance in seconds; a longer one is cut between two glosses",
+        (1.5, 60.0),
+    ),
     _option("chunk", "steps (of 4 frames) decoded at a time for partial results", (1, 64)),
-    _option("min_confidence", "lowest confidence of a gloss published on gloss", (0.0, 1.0)),
+    _option(
+        "min_confidence",
+        "lowest confidence at which a gloss is published on the topic gloss",
+        (0.0, 1.0),
+    ),
 )
 PARAMETERS = (
     MODEL,
@@ -67,7 +75,8 @@ PARAMETERS = (
     ParameterSpec(
         "idle_timeout",
         2.0,
-        "seconds without features that end an utterance; must exceed preprocessing_node's",
+        "seconds without features after which an utterance ends; must exceed preprocessing_node's"
+        " idle_timeout",
         (0.05, 60.0),
     ),
     ParameterSpec(

@@ -30,7 +30,10 @@ PARAMETERS = (
         "keeps the recorded stamps",
     ),
     ParameterSpec(
-        "clock", 0.0, "rate in Hz of the playback time on /clock; 0.0 publishes none", (0.0, 1000.0)
+        "clock",
+        0.0,
+        "rate in Hz at which the playback time is published on /clock; 0.0 disables it",
+        (0.0, 1000.0),
     ),
     ParameterSpec("pause", 0.0, "seconds between two bags", (0.0, 3600.0)),
     ParameterSpec(

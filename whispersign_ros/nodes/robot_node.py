@@ -15,9 +15,14 @@ from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
-    ParameterSpec("stamped", False, "subscribe to cmd_vel as TwistStamped; false: Twist"),
     ParameterSpec(
-        "command_timeout", 0.5, "seconds without a command until the robot stops", (0.05, 60.0)
+        "stamped", False, "true if cmd_vel carries TwistStamped, false if it carries Twist"
+    ),
+    ParameterSpec(
+        "command_timeout",
+        0.5,
+        "seconds without a command after which the robot stops",
+        (0.05, 60.0),
     ),
     ParameterSpec("publish_rate", 20.0, "poses per second", (1.0, 200.0)),
     ParameterSpec(

@@ -23,16 +23,24 @@ from whispersign_ros.node.parameters import ParameterSpec
 # Parameters of every sensor node.
 SHARED_PARAMETERS = (
     ParameterSpec(
-        "frame_id", "hands", "header frame_id: x to the signer's right, y up, z toward the signer"
+        "frame_id",
+        "hands",
+        "frame_id of the headers; x points to the signer's right, y up, z toward the signer",
     ),
     ParameterSpec(
         "retry", 0.5, "seconds before the first attempt to reconnect to a lost sensor", (0.05, 60.0)
     ),
     ParameterSpec(
-        "longest_retry", 8.0, "limit in seconds; the delay doubles with each attempt", (0.05, 600.0)
+        "longest_retry",
+        8.0,
+        "longest delay in seconds between attempts; the delay doubles after each one",
+        (0.05, 600.0),
     ),
     ParameterSpec(
-        "silence", 2.0, "seconds without a frame until the sensor is reported silent", (0.2, 60.0)
+        "silence",
+        2.0,
+        "seconds without a frame after which the sensor is reported silent",
+        (0.2, 60.0),
     ),
     AUTOSTART,
 )

@@ -38,7 +38,9 @@ PARAMETERS = (
     ),
     _field("min_cutoff", "one_euro: cutoff frequency in Hz for a hand at rest", (0.01, 100.0)),
     _field(
-        "beta", "one_euro: increase of the cutoff frequency with speed, Hz per m/s", (0.0, 1000.0)
+        "beta",
+        "one_euro: increase of the cutoff frequency with speed, in Hz per m/s",
+        (0.0, 1000.0),
     ),
     _field("d_cutoff", "one_euro: cutoff frequency in Hz for the speed estimate", (0.01, 100.0)),
     _field("window_size", "moving_average: number of frames averaged", (1, 100)),

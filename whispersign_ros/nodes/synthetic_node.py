@@ -30,13 +30,13 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "gloss, or list of glosses, signed as one sentence over and over; empty signs random "
-        "sentences",
+        "gloss, or list of glosses, signed as one sentence over and over; if empty, the sentences"
+        " are random",
         one_or_many=True,
     ),
     ParameterSpec("sentence_length", 3, "glosses in a random sentence", (1, 20)),
-    ParameterSpec("sentences", 0, "number of sentences; 0 signs without end", (0, 1_000_000)),
-    ParameterSpec("seed", 0, "random seed of the signer and of all variation", (0, 2**31 - 1)),
+    ParameterSpec("sentences", 0, "number of sentences; 0 means no limit", (0, 1_000_000)),
+    ParameterSpec("seed", 0, "random seed for the signer and all variation", (0, 2**31 - 1)),
     ParameterSpec(
         "sensor", "leap", "simulated sensor; ideal publishes exact positions", choices=SENSORS
     ),

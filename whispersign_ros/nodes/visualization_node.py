@@ -23,13 +23,24 @@ SUBSCRIBER_CHECK = 0.25  # seconds between two checks for subscribers
 MIN_PERIOD = 0.9  # of the nominal period, so that a slightly early frame is drawn
 LINE = 1.5  # line spacing in text heights
 PARAMETERS = (
-    ParameterSpec("hands", "filtered", "topic of hands to draw", choices=("filtered", "raw")),
     ParameterSpec(
-        "publish_rate", 30.0, "most frames drawn per second; others are skipped", (1.0, 240.0)
+        "hands",
+        "filtered",
+        "which topic of hands to draw: hands/filtered or hands/raw",
+        choices=("filtered", "raw"),
+    ),
+    ParameterSpec(
+        "publish_rate",
+        30.0,
+        "highest number of frames drawn per second; the others are skipped",
+        (1.0, 240.0),
     ),
     ParameterSpec("gloss_time", 3.0, "seconds for which a gloss stays visible", (0.1, 3600.0)),
     ParameterSpec(
-        "hands_timeout", 1.0, "seconds without a frame until all markers are deleted", (0.1, 60.0)
+        "hands_timeout",
+        1.0,
+        "seconds without a frame after which all markers are deleted",
+        (0.1, 60.0),
     ),
 )
 

@@ -39,7 +39,10 @@ SHARED_PARAMETERS = (
         "wait_timeout", 60.0, "longest wait for these subscribers in seconds", (0.0, 3600.0)
     ),
     ParameterSpec(
-        "start_delay", 0.5, "seconds between these subscribers and the first frame", (0.0, 3600.0)
+        "start_delay",
+        0.5,
+        "seconds from the arrival of these subscribers to the first frame",
+        (0.0, 3600.0),
     ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
