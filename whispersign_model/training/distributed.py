@@ -148,6 +148,8 @@ def _run_process(
 ) -> None:
     """Run the function in one new process; only the first one prints."""
     os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
+    # A spawned process would spawn its loader workers too: slowly, and with a traceback on Ctrl-C.
+    multiprocessing.set_start_method(None, force=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(_threads(int(shared["LOCAL_WORLD_SIZE"])))

@@ -31,6 +31,7 @@ from whispersign_model.training.training_run import RunOptions
 
 # What each process runs; it must be importable where it starts.
 WORK = """
+import multiprocessing
 import os
 import signal
 import sys
@@ -85,6 +86,10 @@ def die(rank):
         os.kill(os.getpid(), signal.SIGKILL)
     torch.distributed.init_process_group("gloo")
     torch.distributed.barrier()
+
+
+def start_method():
+    return multiprocessing.get_start_method()
 
 
 def wait(folder):
@@ -169,6 +174,10 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
     assert errors.count("Traceback") == 1, "of this process alone"
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert not any(process.exists() for process in processes)
+
+
+def test_loader_workers_start_as_in_one_process(work: ModuleType) -> None:
+    assert launch_processes(2, work.start_method) == multiprocessing.get_start_method()
 
 
 def test_a_process_alone_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

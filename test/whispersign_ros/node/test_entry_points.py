@@ -58,3 +58,12 @@ def test_nothing_heavy_is_imported_before_signals_are_answered():
     script = "import sys, whispersign_ros.node.entry_points; print('rclpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nope"], ["import_module"]])
+def test_what_is_not_a_node_is_refused_in_one_line(arguments):
+    command = [sys.executable, "-m", "whispersign_ros.nodes", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "is not one of annotation_node, camera_node" in line
