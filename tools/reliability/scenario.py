@@ -19,7 +19,7 @@ class Outcome:
 
     Attributes:
         happened: the graph's reaction, in words.
-        again: seconds from recovery to the first gloss of a sign started since; None if not
+        again: seconds from recovery to the first gloss of a sign started after it; None if not
             measured.
         lost: the losses, in words.
     """

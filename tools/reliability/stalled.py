@@ -19,7 +19,7 @@ TOPICS = (
 
 
 def main() -> None:
-    """Subscribe, print that, and read nothing until the process ends."""
+    """Subscribe, announce it on stdout, and read nothing until the process ends."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node("stalled")
     for kind, topic, profile in TOPICS:

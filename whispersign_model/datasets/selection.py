@@ -50,7 +50,8 @@ def idle_parts(recording: Recording, margin: float) -> list[Recording]:
     """Return the parts of a recording outside its segments, in which nothing is signed.
 
     Args:
-        recording: with discarded takes it has no idle parts, since takes hold unlabelled signs.
+        recording: if it has discarded takes, it has no idle parts, since they hold signs without
+            labels.
         margin: seconds around each segment that belong to the segment.
     """
     if recording.discarded or not len(recording):

@@ -68,7 +68,7 @@ class HandLength:
 
 
 class Origin:
-    """The origin of wrist positions: where a hand entered after a time without hands.
+    """The origin of wrist positions: where a hand came into view after an absence of both.
 
     If both hands enter in the same frame, it is the point between their wrists.
     """

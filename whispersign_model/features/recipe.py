@@ -149,7 +149,7 @@ class Recipe(SensorRecipe):
 
     @classmethod
     def from_json(cls, text: str, subject: str = "recipe") -> Recipe:
-        """Parse ``to_json``'s text, or that of a sensor half; ``subject`` names the source.
+        """Parse the JSON of a recipe or of its sensor half; ``subject`` names the source.
 
         Raises:
             RecipeError: invalid JSON, an unknown field, or a value outside its range.

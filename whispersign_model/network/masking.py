@@ -27,7 +27,7 @@ def chunk_mask(steps: int, chunk: int, left_context: int, device: torch.device) 
 
 
 def attention_bias(allowed: Tensor) -> Tensor:
-    """Return the bias for attention scores: 0 where ``allowed``, else so low that exp gives 0.
+    """Return the bias for attention scores: 0 where ``allowed``, else low enough that exp gives 0.
 
     A row without any allowed key attends evenly to all keys and stays finite.
     """

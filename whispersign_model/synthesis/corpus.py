@@ -106,7 +106,7 @@ def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
 
 
 def truth_of(options: CorpusOptions, rate: float) -> CorpusOptions:
-    """Return options for the same corpus, recorded by an ideal sensor, for pictures."""
+    """Return options for the same corpus as an ideal sensor would record it, to draw it."""
     return replace(options, sensor=SensorModel.ideal(rate))
 
 

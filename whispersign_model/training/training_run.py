@@ -47,7 +47,7 @@ class RunOptions:
 
 @dataclass
 class TrainingRun:
-    """A training that is ready to run: all inputs are read and checked.
+    """A training run that is ready to start: all inputs have been read and checked.
 
     Attributes:
         options, config: as given.
@@ -56,7 +56,7 @@ class TrainingRun:
         model: the network; its weights are updated in place.
         metadata: metadata of the network's checkpoint.
         training, validation: clips.
-        identity: settings that a resumed training must share with this one.
+        identity: settings that a resumed run must share with this one.
         logger: the log.
         history: one record for each completed stage.
         pretrained: the network was trained before this run.

@@ -157,7 +157,7 @@ class Command(_Actions):
 
     @property
     def pattern(self) -> tuple[str, ...]:
-        """The glosses that must be signed in this order."""
+        """The glosses that must be signed, in order."""
         glosses = [self.gloss] if self.gloss else self.sequence or []
         return tuple(glosses) * self.repeats
 

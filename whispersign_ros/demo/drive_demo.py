@@ -98,7 +98,7 @@ class Leg:
 
 
 def drive(options: DriveOptions) -> int:
-    """Drive a robot by signs; return 0 if it did what was signed, else 1.
+    """Drive a robot with signs; return 0 if it did what was signed, else 1.
 
     Raises:
         WhisperSignError: a file or option is invalid, or a node failed.

@@ -35,8 +35,7 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "list of glosses to record, or one string with commas between them; A|B is a sentence "
-        "of A and B",
+        "list of glosses to record, or one comma-separated string; A|B is a sentence of A and B",
         one_or_many=True,
     ),
     ParameterSpec("takes", 6, "number of takes of each gloss by this signer", (1, 1000)),

@@ -35,7 +35,8 @@ PARAMETERS = (
     ParameterSpec(
         "commands_file",
         "config/commands.yaml",
-        "file that maps glosses to commands; a missing config/ file is taken from the package",
+        "file that maps glosses to commands; if a config/ file does not exist, the package's copy "
+        "is used",
     ),
     ParameterSpec(
         "input_timeout",

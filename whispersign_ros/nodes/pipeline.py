@@ -20,7 +20,7 @@ SOURCES = {
     "replay": (replay_node.ReplayNode, replay_node.PARAMETERS),
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
-PARAMETERS = (ParameterSpec("source", "replay", "source of the hands", choices=tuple(SOURCES)),)
+PARAMETERS = (ParameterSpec("source", "replay", "source of hand frames", choices=tuple(SOURCES)),)
 DRAIN_CHECK = 0.2  # seconds between two checks that every stage is drained
 
 

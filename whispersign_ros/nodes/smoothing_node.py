@@ -39,7 +39,7 @@ PARAMETERS = (
     _field("min_cutoff", "one_euro: cutoff frequency in Hz for a hand at rest", (0.01, 100.0)),
     _field(
         "beta",
-        "one_euro: increase of the cutoff frequency with speed, in Hz per m/s",
+        "one_euro: increase in the cutoff frequency with speed, in Hz per m/s",
         (0.0, 1000.0),
     ),
     _field("d_cutoff", "one_euro: cutoff frequency in Hz for the speed estimate", (0.01, 100.0)),

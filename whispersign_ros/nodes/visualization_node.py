@@ -26,7 +26,7 @@ PARAMETERS = (
     ParameterSpec(
         "hands",
         "filtered",
-        "which topic of hands to draw: hands/filtered or hands/raw",
+        "which hand topic to draw: hands/filtered or hands/raw",
         choices=("filtered", "raw"),
     ),
     ParameterSpec(

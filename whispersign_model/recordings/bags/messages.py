@@ -218,7 +218,7 @@ def _annotation(
 
 
 def nanoseconds(time: Any) -> int:
-    """Return a ``builtin_interfaces/Time`` object in nanoseconds."""
+    """Convert a ``builtin_interfaces/Time`` object to nanoseconds."""
     return int(time.sec) * NANOSECONDS + int(time.nanosec)
 
 
