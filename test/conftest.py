@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from whispersign_model.skeleton import JOINTS_PER_HAND
-from whispersign_ros.node.discovery import DOMAINS, free_domain, isolate
+from whispersign_ros.node.discovery import free_domain, isolate
 
 FRAMES = 12  # of a made-up recording
 EXPENSIVE = ("exports", "trained")  # fixtures that a second worker should not make again
@@ -29,11 +32,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # ROS would write its logs into the home folder. Set before any test starts ROS.
 os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="whispersign_test_log_")
 
-# No two workers of pytest-xdist may use the same ROS domain. Set before any test starts ROS, and
-# inherited by the processes that tests start.
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-isolate(os.environ, free_domain(DOMAINS[WORKER::WORKERS]))
+
+def own_domain() -> tuple[int, TextIO]:
+    """Return a ROS domain that no other process of tests uses, and the file that locks it."""
+    while True:
+        domain = free_domain()
+        lock = Path(tempfile.gettempdir(), f"whispersign_test_domain_{domain}").open("w")  # noqa: SIM115
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return domain, lock
+
+
+# Set before any test starts ROS; the processes that tests start inherit it.
+DOMAIN, DOMAIN_LOCK = own_domain()
+isolate(os.environ, DOMAIN)
 
 # --hypothesis-profile chooses; a shared machine may be slow, so that no example has a deadline.
 settings.register_profile("all", deadline=None)

@@ -4,7 +4,7 @@
 import os
 import random
 import socket
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 
 DOMAINS = range(1, 102)  # domain ids that are safe on every platform
 RANGES = ("localhost", "subnet", "system_default")  # discovery ranges
@@ -42,9 +42,9 @@ def range_variables(environment: Mapping[str, str], chosen: str = "") -> dict[st
     return {VARIABLE: chosen.upper(), **silent}
 
 
-def free_domain(domains: Sequence[int] = DOMAINS) -> int:
-    """Return one of the domain ids whose first participant's port is free on this machine."""
-    candidates = random.sample(domains, len(domains))
+def free_domain() -> int:
+    """Return a domain id whose first port is free on this machine."""
+    candidates = random.sample(DOMAINS, len(DOMAINS))
     for domain in candidates:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
