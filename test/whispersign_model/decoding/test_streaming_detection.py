@@ -84,7 +84,7 @@ def test_no_segment_of_an_utterance_is_scored_twice():
     assert max(last for _, last in reader.scored) > 150
     once = reader.scored.copy()
     recognizer.push(frames, 10**12 + np.arange(len(frames)) * PERIOD)
-    assert reader.scored == 2 * once, "another utterance is scored anew"
+    assert reader.scored == 2 * once, "another utterance is scored again"
 
 
 def test_memory_is_bounded_while_hands_move_without_a_sign():

@@ -50,7 +50,7 @@ def exports(
 ) -> Callable[[str], tuple[WhisperSignModel, Path]]:
     """Return a function that gives a network and its checkpoint, exported at the first call.
 
-    The export takes seconds, and pytest makes a fixture with parameters anew whenever they change.
+    The export takes seconds, and pytest rebuilds a fixture whenever its parameters change.
     """
 
     @cache

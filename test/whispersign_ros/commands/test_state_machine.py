@@ -222,7 +222,7 @@ def test_arming_times_out_and_ends_what_is_held():
     bench = Bench(GO, LAMP, arming=ARMING)
     bench.final("HELLO")
     bench.tick(15.0)
-    assert bench.final("GO") == ["GO"]  # and begins the time anew
+    assert bench.final("GO") == ["GO"]  # and restarts the timer
     assert bench.tick(19.9) == ["GO"] * 199
     assert bench.tick(1.0)[-1] == "stop"
     assert not bench.state.armed
