@@ -52,7 +52,7 @@ commands:
       message: {{linear: {{x: 0.2}}}}
 """
 # Generous limits: delays on a busy machine are measured and do not stop the robot.
-TIMEOUTS = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
+TIMEOUTS = {"input_timeout": 30.0, "max_age": 60.0}
 
 Span = tuple[int, int]  # start and end of a sign, nanoseconds
 Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognised at, message arrival
