@@ -30,14 +30,12 @@ class RecognizerReport:
     """What recognition_node reports about itself.
 
     Attributes:
-        stamp: time of the report, nanoseconds.
         fault: why nothing can be recognized, "" if all is well.
         model_id: its model.
         recognized_until: capture time of the newest frame that it has recognized, nanoseconds.
         stream: number of the stream of frames; each interruption begins another one.
     """
 
-    stamp: int
     fault: str = ""
     model_id: str = ""
     recognized_until: int | None = None
@@ -84,7 +82,6 @@ class Evidence:
         self.live = live
         self._limit = limit
         self._features = _Progress("hands/features")
-        self._reports = _Progress("reports of the recognizer")
         self._recognized = _Progress("recognized frames")
         self._conflict = ""
         self._report: RecognizerReport | None = None
@@ -112,7 +109,6 @@ class Evidence:
     def on_report(self, report: RecognizerReport, now: Now) -> bool:
         """Record a report; return whether the stream of frames was interrupted before it."""
         last, self._report = self._report, report
-        self._reports.update(report.stamp, now)
         self._recognized.update(report.recognized_until, now)
         return last is not None and last.stream != report.stream
 
@@ -133,7 +129,7 @@ class Evidence:
             return f"the recognizer reports: {report.fault}"
         if report is not None and report.model_id != self._model_id:
             return "the recognizer and its vocabulary name different models"
-        for progress in (self._features, self._reports, self._recognized):
+        for progress in (self._features, self._recognized):
             if lost := progress.lost(now, self._limit, self.live):
                 return lost
         return ""

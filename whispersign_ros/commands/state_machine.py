@@ -206,12 +206,12 @@ class CommandMachine:
 
     def _observe(self, now: Now) -> list[Action]:
         """Note the time, which every event does first: a clock jump, or the end of arming."""
-        last = self._offset
-        self._offset = None if now.clock is None else now.clock - now.steady
-        if last is not None and (self._offset is None or is_clock_jump(self._offset - last)):
-            actions = self.reset("the clock was set", now)
-            self._order.restart(self._present(now))
-            return actions
+        if now.clock is not None:
+            last, self._offset = self._offset, now.clock - now.steady
+            if last is not None and is_clock_jump(self._offset - last):
+                actions = self.reset("the clock was set", now)
+                self._order.restart(self._present(now))
+                return actions
         return self._expire_arming(now)
 
     def _check_evidence(self, now: Now) -> list[Action]:

@@ -86,7 +86,7 @@ def _live(machine: CommandMachine, moment: int) -> None:
     """Let the machine see that everything up to this moment is recognized."""
     now = Now(moment, moment)
     machine.on_features(moment, now)
-    machine.on_report(RecognizerReport(moment, recognized_until=moment), now)
+    machine.on_report(RecognizerReport(recognized_until=moment), now)
     machine.tick(now)
 
 

@@ -178,7 +178,7 @@ class CommandNode(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == self._recognizer:
-                report = _report(nanoseconds(message.header.stamp), status)
+                report = _report(status)
                 self._do(lambda machine, now, report=report: machine.on_report(report, now))
 
     def _on_vocabulary(self, message: Vocabulary) -> None:
@@ -254,12 +254,11 @@ def _sentence(state: State) -> str:
     return f"{armed}; the last stop: {state.stopped}" if state.stopped else armed
 
 
-def _report(stamp: int, status: DiagnosticStatus) -> RecognizerReport:
+def _report(status: DiagnosticStatus) -> RecognizerReport:
     """Read a report of the recognizer; what is missing or no number is unknown."""
     values = {pair.key: pair.value for pair in status.values}
     well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
     return RecognizerReport(
-        stamp,
         fault="" if well else status.message or "an error",
         model_id=values.get("model", ""),
         recognized_until=_whole(values.get("recognized_until", "")),

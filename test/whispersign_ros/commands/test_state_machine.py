@@ -78,9 +78,7 @@ class Bench:
             done += self.machine.on_features(self.stamp(0.05), self.now)
         if self.reports:
             until = self.stamp(0.1) if self.recognized else None
-            report = RecognizerReport(
-                self.stamp(0.0), recognized_until=until, **self.report
-            )
+            report = RecognizerReport(recognized_until=until, **self.report)
             done += self.machine.on_report(report, self.now)
         return self.named(done)
 
@@ -397,7 +395,7 @@ def _delay(bench):
 
 LOSSES = {
     "hands/features have stopped": lambda bench: _starve(bench, "features"),
-    "reports of the recognizer have stopped": lambda bench: _starve(bench, "reports"),
+    "recognized frames have stopped": lambda bench: _starve(bench, "reports"),
     "recognized frames are missing": lambda bench: _starve(bench, "recognized"),
     "hands/features are more than 0.5 s old": _delay,
     "hands/features are ahead of the clock": lambda bench: setattr(bench, "shift", 0.5),
@@ -441,7 +439,7 @@ def test_recognized_frames_that_stand_still_are_no_evidence():
     bench.beat = lambda: bench.named(  # all is well, and nothing is recognized
         [
             *bench.machine.on_features(bench.stamp(), bench.now),
-            *bench.machine.on_report(RecognizerReport(bench.stamp(), "", "m", 5, 0), bench.now),
+            *bench.machine.on_report(RecognizerReport("", "m", 5, 0), bench.now),
         ]
     )
     assert "stop" in bench.wait(0.1)
