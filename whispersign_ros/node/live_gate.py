@@ -28,12 +28,13 @@ class Admission(Enum):
 
     ADMITTED = "admitted"
     FIRST = "first"  # admitted; begins a new stream, because messages before it were left out
-    SKIPPED = "skipped"
+    SKIPPED = "skipped"  # too old
+    REFUSED = "refused"  # several sources send
 
     @property
     def admitted(self) -> bool:
         """Whether the stage processes the message."""
-        return self is not Admission.SKIPPED
+        return self in (Admission.ADMITTED, Admission.FIRST)
 
 
 class LiveGate:
@@ -120,7 +121,7 @@ class LiveInput:
         admission = self._gate.admit(stamp, now)
         if not self._sources.admit(info, sequence, stamp):
             self._refused = True
-            return Admission.SKIPPED
+            return Admission.REFUSED
         if admission is Admission.SKIPPED:
             self._diagnostics.dropped(
                 self._cause, f"{seconds(now - stamp):.1f} s old, max_age is {self._gate.max_age:g}"
