@@ -98,8 +98,8 @@ def words(folder: Path, model: str) -> str:
     for clip in clips:
         signed = [gloss for row in rows[clip.path] for gloss in row.glosses]
         found: list[str] = []
-        parameters = {"source": "camera", "input": str(clip.path), "every_frame": True, "max_age": 0.0}
-        parameters["model"] = model
+        parameters = {"source": "camera", "input": str(clip.path), "every_frame": True}
+        parameters |= {"model": model, "max_age": 0.0}
         _run("pipeline", parameters, "gloss", lambda _, m, to=found: to.append(m.gloss))  # type: ignore[misc]
         errors.add(signed, found)
         print(f"{clip.name}: {' '.join(found) or '-'}  (signed: {' '.join(signed)})", flush=True)

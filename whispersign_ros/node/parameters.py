@@ -21,7 +21,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from whispersign_model.bundled import DEMO
-from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.errors import ConfigError
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import parameters_of, shared_parameters
 

@@ -22,6 +22,7 @@ SOURCES = {
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
 PARAMETERS = (ParameterSpec("source", "replay", "source of hand frames", choices=tuple(SOURCES)),)
+Table = Sequence[ParameterSpec]
 DRAIN_CHECK = 0.2  # seconds between two checks that every stage is drained
 
 
@@ -74,13 +75,13 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
     Raises:
         WhisperSignError: a file or parameter is invalid.
     """
-    stages = (recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS)
+    stages: list[Table] = [recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS]
     tables = [PARAMETERS, *stages, *(table for _, table in SOURCES.values())]
     # A parameter set without a node name reaches every node.
     shared = {"also_known": [spec.name for table in tables for spec in table], **arguments}
     pipeline = Pipeline(**shared)
     if pipeline.source == "replay":
-        stages = tuple(map(playback, stages))
+        stages = [playback(table) for table in stages]
     recogniser = recognition.RecognitionNode(table=stages[0], **shared)
     preprocessor = preprocessing.PreprocessingNode(table=stages[1], **shared)
     smoother = smoothing.SmoothingNode(table=stages[2], **shared)

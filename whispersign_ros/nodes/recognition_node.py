@@ -116,14 +116,8 @@ class RecognitionNode(ManagedNode):
         super().__init__("recognition_node", table, also_known, **arguments)
         self._topic = self.resolve_topic_name("hands/features")
         self.diagnostics = Diagnostics(
-            self,
-            "hands/features",
-            "whispersign_msgs/msg/HandFeatures",
-            self.condition,
-            FAST_PERIOD,
+            self, "hands/features", "whispersign_msgs/msg/HandFeatures", self.condition, FAST_PERIOD
         )
-        max_age = self.values["max_age"]
-        self._live = LiveInput(self, "hands/features", self.diagnostics, max_age, "steps")
         self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
         self._partial = qos.publish(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
         self._vocabulary = qos.publish(self, Vocabulary, "vocabulary", qos.VOCABULARY)
@@ -133,6 +127,7 @@ class RecognitionNode(ManagedNode):
         self._frame_id = ""
         self._sequence = SequenceTracker()
         self._restart_pending = False  # rejected features began a stream
+        self._live: LiveInput | None = None
         self._refusing = False  # several sources send features
         self._announced: CheckpointMetadata | None = None
         self._utterances = self._streams = 0  # in earlier activations
@@ -215,6 +210,7 @@ class RecognitionNode(ManagedNode):
             self._announce(metadata)
         recognition.recognizer.utterance_id = self._utterances
         max_age, capacity = self.values["max_age"], self.values["queue_size"]
+        self._live = LiveInput(self, "hands/features", self.diagnostics, max_age, "steps")
         clock = LiveClock(lambda: int(self.get_clock().now().nanoseconds), max_age)
         self._worker = RecognitionWorker(
             recognition, self.diagnostics, capacity, clock, self._streams
@@ -293,6 +289,7 @@ class RecognitionNode(ManagedNode):
 
         Once several sources send, the open utterance is discarded.
         """
+        assert self._live is not None
         admission = self._live.admit(info, message.sequence, stamp)
         if admission is Admission.REFUSED and not self._refusing:
             worker.discard()
