@@ -28,7 +28,7 @@ from whispersign_ros.benchmarks.trace import recognize_again, trace
 from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.graph.monitor import MONITOR, GraphMonitor
 from whispersign_ros.node.assets import DEMO_MODEL
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 ROUNDS = 1  # number of measured graphs
 RATE = 60  # frames a second
@@ -122,7 +122,7 @@ def measure(
         commands = Path(folder) / "commands.yaml"
         commands.write_text(COMMANDS)
         executables: dict[str, dict[str, Any]] = {
-            **{executable: {"model": str(model)} for executable in GRAPH},
+            **{executable: {"model": str(model), **PLAYBACK} for executable in GRAPH},
             "command_node": {"commands_file": str(commands), **TIMEOUTS},
             "replay_node": {
                 "bag": str(Path(folder) / "signing"),

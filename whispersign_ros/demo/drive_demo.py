@@ -40,7 +40,7 @@ from whispersign_ros.demo.expected_commands import PAUSE, Event
 from whispersign_ros.demo.graph_demo import EXIT_WRONG, read_labelled
 from whispersign_ros.demo.trajectory_plot import Mark, draw, text_map
 from whispersign_ros.graph.monitor import MONITOR, START_LIMIT, GraphMonitor, monitored
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 from whispersign_ros.nodes.robot_node import RobotNode
 from whispersign_ros.simulation.unicycle import Unicycle
 
@@ -184,7 +184,7 @@ def _play(
         driven = DriveMonitor(monitor, node.robot)
         children = monitor.children
         for executable in GRAPH:
-            children.start(executable, {"model": str(options.model)})
+            children.start(executable, {"model": str(options.model), **PLAYBACK})
         children.start("command_node", {"commands_file": str(options.commands), **TIMEOUTS})
         children.start(
             "replay_node",

@@ -23,7 +23,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.node.discovery import RANGES, range_variables
-from whispersign_ros.node.entry_points import GRAPH, RESPAWN_DELAY
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK, RESPAWN_DELAY
 
 PACKAGE = "whispersign_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))
@@ -174,10 +174,15 @@ def _ros_arguments(context: LaunchContext, executable: str) -> list[str]:
     return [*level, "--enclave", f"{enclaves}/{executable}"] if enclaves else level
 
 
-def graph(context: LaunchContext) -> list[Node]:
-    """Return smoothing, preprocessing and recognition, all with the same model."""
-    model = given(context, {"model": str})
-    return [node(context, executable, model) for executable in GRAPH]
+def graph(context: LaunchContext, recorded: bool) -> list[Node]:
+    """Return smoothing, preprocessing and recognition, all with the same model.
+
+    Args:
+        context: launch context.
+        recorded: the source is a recording, of which no frame may be lost.
+    """
+    parameters = given(context, {"model": str}) | (PLAYBACK if recorded else {})
+    return [node(context, executable, parameters) for executable in GRAPH]
 
 
 def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:

@@ -21,6 +21,7 @@ class Bench:
 
     def __init__(self, graph, model, **parameters):
         self.graph = graph
+        parameters = {"max_age": 0.0, **parameters}  # the stamps are recorded
         self.node = graph.start(PreprocessingNode, model=str(model), **parameters)
         self.heard = graph.listen(HandFeatures, "hands/features")
         self.publisher = graph.speak(HandFrame, "hands/filtered")

@@ -62,6 +62,7 @@ class Bench:
 
     def __init__(self, graph, model, **parameters):
         self.graph = graph
+        parameters = {"max_age": 0.0, **parameters}  # the stamps are recorded
         self.node = graph.start(RecognitionNode, model=str(model), device="cpu", **parameters)
         self.glosses = graph.listen(Gloss, "gloss")
         self.partials = graph.listen(Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
@@ -241,7 +242,12 @@ def _change_state(graph, label):
 
 def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):
     node = graph.start(
-        RecognitionNode, model=str(model), device="cpu", autostart=False, idle_timeout=0.3
+        RecognitionNode,
+        model=str(model),
+        device="cpu",
+        autostart=False,
+        idle_timeout=0.3,
+        max_age=0.0,
     )
     glosses = graph.listen(Gloss, "gloss")
     assert node.count_subscribers("hands/features") == 0

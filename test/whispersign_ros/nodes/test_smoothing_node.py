@@ -19,6 +19,7 @@ def filtered(graph):
     """Return a function that sends messages through a node and returns what comes out."""
 
     def through(sent, expected, **parameters):
+        parameters = {"max_age": 0.0, **parameters}  # the stamps are recorded
         node = graph.start(SmoothingNode, **parameters)
         heard = graph.listen(HandFrame, "hands/filtered")
         publisher = graph.speak(HandFrame, "hands/raw")

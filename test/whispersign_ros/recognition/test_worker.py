@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from whispersign_ros.recognition import worker
-from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
+from whispersign_ros.recognition.worker import LiveClock, Recognition, RecognitionWorker, Step
 
 
 class SlowRecognizer:
@@ -23,13 +23,15 @@ class SlowRecognizer:
         self.entered = threading.Event()
         self.calls = []
         self.utterance_id = 0
-        self.aligner = SimpleNamespace(out_of_order=0, not_finite=0, filled=0)
+        self.aligner = SimpleNamespace(out_of_order=0, not_finite=0, filled=0, breaks=0)
+        self.aligner.newest = None
 
     def push(self, frames, stamps):
         assert frames.shape == (len(stamps), 42, 7)
         self.entered.set()
         self.gate.wait()
         self.calls.append(("push", stamps.tolist()))
+        self.aligner.newest = stamps.tolist()[-1]
         return [f"partial {stamps[-1]}"]
 
     def finish(self):
@@ -64,10 +66,14 @@ class Counter:
 
 
 class Rig:
-    def __init__(self, capacity=100):
+    def __init__(self, capacity=100, max_age=0.0):
         self.recognizer, self.counter, self.results = SlowRecognizer(), Counter(), []
+        self.now = 0  # nanoseconds, on the clock of the stamps
         self.worker = RecognitionWorker(
-            Recognition(self.recognizer, self.results.append), self.counter, capacity
+            Recognition(self.recognizer, self.results.append),
+            self.counter,
+            capacity,
+            LiveClock(lambda: self.now, max_age),
         )
 
     def push(self, *stamps, restarts=False):
@@ -171,7 +177,7 @@ def test_a_recogniser_that_hangs_is_at_fault(rig, monkeypatch):
     assert rig.worker.fault == ""
     with monkeypatch.context() as patch:
         patch.setattr(worker, "BEHIND", -1.0)
-        assert rig.worker.fault == "recognition is 0 s behind"
+        assert rig.worker.fault == "recognition is 0.0 s behind"
     rig.finalize()
     assert rig.worker.fault == ""
 
