@@ -114,7 +114,7 @@ class CommandOutputs:
 
     @property
     def _base_timeout(self) -> float | None:
-        return getattr(self._file.commands.stop, "base_timeout", None)
+        return self._file.commands.stop.base_timeout
 
     def _find_base_warnings(self) -> list[str]:
         if not any(topic.is_velocity for topic in self._topics.values()):

@@ -8,10 +8,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-# Nodes that stop the base when commands cease. A multiplexer such as twist_mux and nav2's
-# collision_monitor do not: without commands they publish nothing, not even zero.
-STOPPING_NODES = ("robot_node", "turtlesim", "velocity_smoother")
-RELAYS = ("twist_mux", "collision_monitor")
+# Nodes that are known to have a command time-out of their own.
+STOPPING_NODES = ("collision_monitor", "robot_node", "turtlesim", "twist_mux", "velocity_smoother")
 CONTROLLER_SUFFIX = "_controller"  # nodes of ros2_control
 CONTROLLER_MANAGER = "controller_manager"
 UNKNOWN_NAME = "_NODE_NAME_UNKNOWN_"  # the name has not arrived yet, or is no ROS node's
@@ -94,10 +92,8 @@ def base_warning(topic: str, subscribers: Sequence[Subscriber], nodes: Collectio
     if not subscribers or any(stops_by_itself(each, nodes) for each in subscribers):
         return ""
     names = join(each.node for each in subscribers)
-    relays = join(each.node_name for each in subscribers if each.node_name in RELAYS)
-    reason = f" ({relays} publishes no zero when commands cease)" if relays else ""
     return (
-        f"{topic}: no subscriber is known to stop when commands cease: {names}{reason};"
+        f"{topic}: no subscriber is known to stop when commands cease: {names};"
         " check that the base has a command time-out, and set stop.base_timeout to its seconds"
         " in the commands file"
     )

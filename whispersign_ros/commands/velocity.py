@@ -6,10 +6,9 @@ from typing import Any
 
 from geometry_msgs.msg import Twist, TwistStamped
 
+from whispersign_ros.commands.schema import TWIST, TWIST_STAMPED
 from whispersign_ros.node.parameters import ParameterSpec
 
-TWIST = "geometry_msgs/msg/Twist"
-TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
 TYPES = {TWIST: Twist, TWIST_STAMPED: TwistStamped}  # message class of each velocity type
 SETTINGS = {"twist": TWIST, "twist_stamped": TWIST_STAMPED}  # values of velocity_type
 AUTO = "auto"

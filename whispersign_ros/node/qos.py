@@ -44,7 +44,7 @@ HANDS_INPUT_LIVE = _profile(60)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
 FEATURES_INPUT = _profile(1200)
 FEATURES_INPUT_LIVE = _profile(30)
-HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only their arrival matters
+HEARTBEAT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # of features; shows every publisher
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
