@@ -83,7 +83,7 @@ def shared_data() -> Callable[[str], Path]:
 def one_hand(monkeypatch: pytest.MonkeyPatch) -> type:
     """Put a detector in the place of the real one that sees one right hand in every picture.
 
-    It is half a metre before the middle of a camera of 90 degrees. Returns its class, whose
+    It is half a meter before the middle of a camera of 90 degrees. Returns its class, whose
     ``looked`` counts pictures.
     """
     pytest.importorskip("cv2")

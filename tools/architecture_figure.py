@@ -23,7 +23,7 @@ class Step(NamedTuple):
     shape: str
 
 
-INPUT = Step("features", "60 Hz, normalised; any padding", "(B, T, 42, 7)")
+INPUT = Step("features", "60 Hz, normalized; any padding", "(B, T, 42, 7)")
 FRONTEND = (
     Step("patches", "P = 4 frames; the last frame fills the last patch", "(B, T', P, 42, 7)"),
     Step("part embedding", "left hand mirrored; one linear map a part", "(B, T', 8, d/8)"),
@@ -42,7 +42,7 @@ RESULT = Step("glosses", "with time spans and confidences", "per clip")
 
 
 def box(axes: Axes, x: float, y: float, step: Step, colour: str) -> None:
-    """Draw one step centred at ``(x, y)``."""
+    """Draw one step centered at ``(x, y)``."""
     corner = (x - WIDTH / 2, y - HEIGHT / 2)
     axes.add_patch(
         FancyBboxPatch(corner, WIDTH, HEIGHT, "round,pad=0.02,rounding_size=0.12", facecolor=colour)
@@ -70,7 +70,7 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> N
 
 
 def column(axes: Axes, x: float, top: float, steps: tuple[Step, ...], colour: str) -> float:
-    """Draw steps in a column, joined by arrows; return the centre of the last."""
+    """Draw steps in a column, joined by arrows; return the center of the last."""
     y = top
     for number, step in enumerate(steps):
         if number:

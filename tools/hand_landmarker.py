@@ -40,7 +40,7 @@ MEMBERS = {
 # MediaPipe maps the networks from the file, so their tensors must be aligned there.
 ALIGNMENT = 16  # bytes
 LOCAL_HEADER = 30  # size of a zip member's header before its name, in bytes
-ALIGNMENT_FIELD = 0xD935  # zip tools recognise padding by this tag
+ALIGNMENT_FIELD = 0xD935  # zip tools recognize padding by this tag
 WRITTEN = (2025, 1, 31, 0, 0, 0)  # fixed member date, so that the bundle is reproducible
 DEFAULT_OUT = (
     Path(__file__).resolve().parent.parent / ".venv/share/whispersign/hand_landmarker.task"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Initialize a network from signs of other datasets or from unlabelled recordings.
+"""Initialize a network from signs of other datasets or from unlabeled recordings.
 
 For tools/ablation.py. Both methods read all archives in a folder, without test recordings.
 """

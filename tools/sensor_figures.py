@@ -91,7 +91,7 @@ def cost(video: Path, way: dict[str, Any]) -> str:
 
 
 def words(folder: Path, model: str) -> str:
-    """Play a folder of labelled videos through the pipeline; return the word error rate."""
+    """Play a folder of labeled videos through the pipeline; return the word error rate."""
     clips, _ = find_clips(folder, Labelling())
     rows, _ = find_labels([clip.path for clip in clips], None)
     errors = GlossErrors()

@@ -90,7 +90,7 @@ stages:
 
 
 def movement(gloss: int, seed: int, frames: int = 40) -> np.ndarray:
-    """A right hand in metres whose direction of movement and stretched finger are the gloss."""
+    """A right hand in meters whose direction of movement and stretched finger are the gloss."""
     generator = np.random.default_rng(seed)
     hand = np.random.default_rng(0).normal(0, 0.04, (21, 3))
     hand[4 * gloss + 1 : 4 * gloss + 5, 1] += 0.08

@@ -55,7 +55,7 @@ commands:
 TIMEOUTS = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
 
 Span = tuple[int, int]  # start and end of a sign, nanoseconds
-Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognised at, message arrival
+Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognized at, message arrival
 
 
 class _StopRecorder:
@@ -100,7 +100,7 @@ def measure(
 
     Returns:
         ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame at which the sign is
-        recognised to the arrival of the stop message: the delay of the graph), ``from_end_ms_p50``
+        recognized to the arrival of the stop message: the delay of the graph), ``from_end_ms_p50``
         and ``_p95`` (from the capture of the sign's last frame; negative if the robot stops during
         the sign), ``from_begin_ms_p50`` and ``_p95`` (from the sign's first frame: how long the
         robot keeps moving), number of ``stops`` signed and of ``missed`` ones, which no time
@@ -139,7 +139,7 @@ def table(figures: Mapping[str, Any]) -> list[str]:
     """Return the figures as a Markdown table."""
     rows = ["| from | to the stop message, p50 | p95 |", "|---|---:|---:|"]
     for name, words in (
-        ("from_frame", "the frame at which the sign is recognised"),
+        ("from_frame", "the frame at which the sign is recognized"),
         ("from_end", "the sign's last frame"),
         ("from_begin", "the sign's first frame"),
     ):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run the whole live graph on recordings and print each gloss as it is recognised.
+"""Run the whole live graph on recordings and print each gloss as it is recognized.
 
 Starts replay, smoothing, preprocessing and recognition as separate processes on their own ROS
 domain, and compares the glosses with the recordings' labels. With --drive, a synthetic signer or
@@ -15,7 +15,7 @@ from whispersign_model.errors import ConfigError
 from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL
 
 SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
-SIGNER = 86  # unknown to the bundled model, which recognises all its signs
+SIGNER = 86  # unknown to the bundled model, which recognizes all its signs
 OF_DRIVING = ("commands", "sign", "signer", "picture")
 
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json",
         type=Path,
         metavar="OUT.json",
-        help="write what was recognised in each recording, or what the robot did",
+        help="write what was recognized in each recording, or what the robot did",
     )
     parser.add_argument(
         "--domain-id", type=int, metavar="ID", help="ROS domain; default: a free one"

@@ -39,7 +39,7 @@ from whispersign_ros.simulation.unicycle import Unicycle
 TAIL = 2.5  # seconds without hands at the end of the signing
 # Generous limits: signs may be late on a busy machine without ending a command.
 TIMEOUTS = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
-MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # minimum motion in metres and radians
+MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # minimum motion in meters and radians
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Leg:
     Attributes:
         event: the event that begins the leg.
         begin: seconds on the robot's clock.
-        distance: metres driven; negative if backwards.
-        turn: radians, anticlockwise.
+        distance: meters driven; negative if backwards.
+        turn: radians, counterclockwise.
     """
 
     event: Event

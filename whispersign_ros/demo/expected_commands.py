@@ -53,7 +53,7 @@ def changes(before: State, after: State) -> Iterator[Event]:
 def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]:
     """Return command_node's events when recordings are played one after the other.
 
-    Every label counts as recognised with full confidence. An utterance's glosses arrive when the
+    Every label counts as recognized with full confidence. An utterance's glosses arrive when the
     hands leave; a stop takes effect at the end of its sign.
     """
     machine = CommandMachine(commands, {})
@@ -97,7 +97,7 @@ def _arrivals(
 
 
 def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
-    """Return the labelled signs grouped by utterance; the hands stay in view within a group."""
+    """Return the labeled signs grouped by utterance; the hands stay in view within a group."""
     there = recording.stamps[recording.confidence.any(axis=1)]
     gaps = np.flatnonzero(np.diff(there) >= APART)
     ends = there[gaps]

@@ -15,10 +15,10 @@ from whispersign_ros.simulation.unicycle import Point, Pose
 
 COLUMNS, ROWS = 60, 20  # maximum size of the map
 CELL = 2.0  # height of a character in widths
-FINEST = 0.01  # minimum metres per column
-HEADINGS = ">^<v"  # from heading 0, anticlockwise
+FINEST = 0.01  # minimum meters per column
+HEADINGS = ">^<v"  # from heading 0, counterclockwise
 STEP = 0.25  # columns between two points drawn on the map
-NEAR = 0.05  # metres; names of closer marks would overlap
+NEAR = 0.05  # meters; names of closer marks would overlap
 COLOURS = ("#c2571a", "#1b7f79")  # of the trajectory and of stops
 
 Floats = NDArray[np.float64]

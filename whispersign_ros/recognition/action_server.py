@@ -49,11 +49,11 @@ class _Waiting:
 class RecognizeServer:
     """Gives each goal the first later utterance that contains one of its glosses.
 
-    Goals wait in parallel; each has its own timeout and may be cancelled.
+    Goals wait in parallel; each has its own timeout and may be canceled.
 
     Args:
         node: owns the server.
-        vocabulary: returns the glosses that can be recognised now, None if recognition is off.
+        vocabulary: returns the glosses that can be recognized now, None if recognition is off.
     """
 
     def __init__(self, node: Node, vocabulary: Callable[[], Collection[str] | None]) -> None:

@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 
 class Recognition(NamedTuple):
-    """A recogniser and the receiver of its results.
+    """A recognizer and the receiver of its results.
 
     Attributes:
         recognizer: from now on used only by the worker's thread.
@@ -44,17 +44,17 @@ class Recognition(NamedTuple):
 
 
 class RecognitionWorker:
-    """Feeds a recogniser from a bounded queue in its own thread.
+    """Feeds a recognizer from a bounded queue in its own thread.
 
     Args:
-        recognition: the first recogniser.
+        recognition: the first recognizer.
         diagnostics: receives inference times, dropped steps and failures.
         capacity: maximum number of waiting steps.
     """
 
     def __init__(self, recognition: Recognition, diagnostics: Diagnostics, capacity: int) -> None:
         self._recognition = recognition
-        self._reported: Counter[str] = Counter()  # losses of the recogniser already reported
+        self._reported: Counter[str] = Counter()  # losses of the recognizer already reported
         self._diagnostics = diagnostics
         self._capacity = capacity
         self._queue: deque[Step | Recognition | None] = deque()  # None: the stream has ended
@@ -101,7 +101,7 @@ class RecognitionWorker:
             self._wait(None)
 
     def switch(self, recognition: Recognition) -> None:
-        """Close the utterance after all waiting steps, then switch to another recogniser."""
+        """Close the utterance after all waiting steps, then switch to another recognizer."""
         with self._changed:
             self._wait(recognition)
 
@@ -143,7 +143,7 @@ class RecognitionWorker:
                 self._fault = fault
 
     def _work(self, waiting: Sequence[Step | Recognition | None]) -> None:
-        """Recognise steps, one call per run without a stream restart."""
+        """Recognize steps, one call per run without a stream restart."""
         run: list[Step] = []
         for item in waiting:
             if self._stopping:

@@ -56,7 +56,7 @@ class Recorder(Protocol):
         """Start a take with the next frame."""
 
     def keep(self, start: int, end: int) -> None:
-        """Store the take, labelled between these capture times."""
+        """Store the take, labeled between these capture times."""
 
     def abandon(self, start: int, end: int) -> None:
         """Drop the take between these capture times."""

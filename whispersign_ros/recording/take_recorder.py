@@ -68,7 +68,7 @@ class TakeRecorder:
         self.take_bytes(self._frames_topic, HAND_FRAME, serialize_message(message))
 
     def take_bytes(self, topic: str, kind: str, data: bytes) -> None:
-        """Write a serialised message of any topic; see ``take_frame``."""
+        """Write a serialized message of any topic; see ``take_frame``."""
         arrived = _Arrived(topic, kind, data, self._clock())
         if self._writer is not None:
             self._write(arrived)

@@ -17,8 +17,8 @@ class Pose:
     """Pose of the robot.
 
     Attributes:
-        x, y: metres; x is initially ahead, y to the left.
-        heading: radians, anticlockwise, not wrapped.
+        x, y: meters; x is initially ahead, y to the left.
+        heading: radians, counterclockwise, not wrapped.
     """
 
     x: float = 0.0
@@ -42,7 +42,7 @@ class Point:
     Attributes:
         time: seconds.
         pose: at that time.
-        distance: metres from the previous point; negative if backwards.
+        distance: meters from the previous point; negative if backwards.
     """
 
     time: float
@@ -74,7 +74,7 @@ class Unicycle:
         return self.trajectory[-1].pose
 
     def command(self, linear: float, angular: float, now: float) -> None:
-        """Set linear (m/s) and angular (rad/s, anticlockwise) velocity."""
+        """Set linear (m/s) and angular (rad/s, counterclockwise) velocity."""
         self.advance(now)
         self._linear, self._angular = linear, angular
         self._until = now + self._timeout
@@ -94,7 +94,7 @@ class Unicycle:
         return not self._linear and not self._angular
 
     def between(self, begin: float, end: float) -> tuple[float, float]:
-        """Return metres driven (negative if backwards) and radians turned between two times."""
+        """Return meters driven (negative if backwards) and radians turned between two times."""
         distance = turn = 0.0
         for before, after in pairwise(self.trajectory):
             span = after.time - before.time

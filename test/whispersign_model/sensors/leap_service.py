@@ -13,7 +13,7 @@ NAMES = ("mcpPosition", "pipPosition", "dipPosition", "btipPosition")
 
 
 def frame(timestamp, hands, **extra):
-    """Return a frame's message; hands: (id, "left" or "right", joints (21, 3) in metres)."""
+    """Return a frame's message; hands: (id, "left" or "right", joints (21, 3) in meters)."""
     message = {"id": 1, "timestamp": timestamp, "hands": [], "pointables": [], "devices": []}
     for number, side, joints in hands:
         joints = np.asarray(joints, dtype=np.float64) * 1000
