@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Start the graph: hand source, smoothing, preprocessing, recognition, commands and markers."""
+"""Start the graph: a source of hands, smoothing, preprocessing, recognition and options."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils

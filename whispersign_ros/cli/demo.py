@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Run the whole live graph on recordings and print each gloss as it is recognized.
+"""Run the live graph on recordings and print each gloss when it is recognized.
 
-Starts replay, smoothing, preprocessing and recognition as separate processes on their own ROS
+Starts replay, smoothing, preprocessing and recognition as separate processes in their own ROS
 domain, and compares the glosses with the recordings' labels. With --drive, a synthetic signer or
 recordings control a simulated robot through a commands file. Exit codes: 0 if every gloss sequence
-is correct, or the robot did what was signed; 1 if not; 2 if something is missing.
+is correct or the robot followed every sign, 1 if not, 2 if an option or file is invalid.
 """
 
 import argparse
@@ -32,34 +32,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         nargs="+",
-        help="annotated bags, or folders of them; default: the bundled one, with --drive none",
+        help="annotated bags or folders of bags (default: the bundled bag; with --drive, none)",
     )
     parser.add_argument(
         "--json",
         type=Path,
         metavar="OUT.json",
-        help="write what was recognized in each recording, or what the robot did",
+        help="write the recognized glosses, or with --drive the robot's events, to this file",
     )
     parser.add_argument(
-        "--domain-id", type=int, metavar="ID", help="ROS domain; default: a free one"
+        "--domain-id", type=int, metavar="ID", help="ROS domain id (default: a free one)"
     )
     driving = parser.add_argument_group("driving a simulated robot")
-    driving.add_argument("--drive", action="store_true", help="let the signs drive a robot")
+    driving.add_argument("--drive", action="store_true", help="drive the robot by signs")
     driving.add_argument(
         "--commands", type=config, metavar="FILE", help="default: config/commands.yaml"
     )
     driving.add_argument(
         "--sign",
         metavar="GLOSS,GLOSS",
-        help=f"what the synthetic signer signs without --bag; default: {','.join(SIGNED)}",
+        help=f"signs of the synthetic signer if --bag is not set (default: {','.join(SIGNED)})",
     )
     driving.add_argument(
-        "--signer", type=int, metavar="SEED", help=f"seed of the signer; default: {SIGNER}"
+        "--signer",
+        type=int,
+        metavar="SEED",
+        help=f"seed of the synthetic signer (default: {SIGNER})",
     )
     driving.add_argument(
         "--picture", type=Path, metavar="FILE", help="plot the robot's trajectory (PNG, SVG or PDF)"
     )
-    parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
+    parser.add_argument("--verbose", action="store_true", help="show the nodes' logs")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -33,13 +33,13 @@ def demonstrate(
 
     Args:
         model: checkpoint.
-        bags: annotated bags, or folders of them.
-        domain: ROS domain id; None takes a free one.
+        bags: annotated bags, or folders of bags.
+        domain: ROS domain id; None chooses a free one.
         verbose: show the nodes' logs.
-        out: JSON file for each recording's recognized glosses; None writes none.
+        out: output file (JSON) for each recording's recognized glosses, or None.
 
     Raises:
-        WhisperSignError: model or recordings are unusable, or a node failed.
+        WhisperSignError: the model or a recording is unusable, or a node failed.
     """
     recordings = read_labelled(find_bags(bags))
     metadata = read_metadata(model)
@@ -66,10 +66,10 @@ def demonstrate(
 
 
 def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) -> None:
-    """Check that the model fits the recordings: same kind of sensor, a common sign.
+    """Check that the model matches each recording's sensor and knows one of its signs.
 
     Raises:
-        WhisperSignError: names the first recording that does not fit.
+        WhisperSignError: a recording does not match; the message names the first.
     """
     for recording in recordings:
         metadata.recipe.check_source(recording.name, recording.coordinates, recording.smoothing)
@@ -77,7 +77,7 @@ def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) 
             raise RecordingError(
                 recording.name,
                 f"has no sign that {metadata.model_id} knows",
-                "name recordings of its signs with --bag",
+                "choose recordings of its signs with --bag",
             )
 
 
@@ -99,7 +99,7 @@ def read_labelled(bags: Sequence[Path]) -> list[Recording]:
 def _play(
     monitor: GraphMonitor, model: Path, bags: Sequence[Path], recordings: Sequence[Recording]
 ) -> list[list[str]]:
-    """Play the recordings; return the glosses recognized in each."""
+    """Play the recordings; return the recognized glosses of each."""
     results = _Results(monitor, recordings)
     for executable in GRAPH:
         monitor.children.start(executable, {"model": str(model)})
@@ -122,7 +122,7 @@ class _Results:
         monitor.subscribe("gloss", self._on_gloss)
 
     def glosses(self) -> list[list[str]]:
-        """Return the glosses recognized in each recording so far."""
+        """Return the glosses recognized so far in each recording."""
         glosses: list[list[str]] = [[] for _ in self._recordings]
         for each in self._monitor.finals:
             glosses[self._index(each.start)].append(each.gloss)

@@ -214,7 +214,7 @@ def test_a_disk_that_gets_full_pauses_and_nothing_kept_is_lost(
     session.send(signed[0])
     prompt = session.wait_for_phase(Prompt.PAUSED)
     assert "cannot be written (No space left on device)" in prompt.text
-    assert "free disk space and continue: the take is repeated" in prompt.text
+    assert "free disk space and continue; the take will be repeated" in prompt.text
     assert (prompt.done, prompt.gloss) == (1, "HELLO")
     monkeypatch.undo()
     session.call("pause")
