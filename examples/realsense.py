@@ -44,9 +44,7 @@ class RealSense:
         try:
             there, frames = self._pipeline.try_wait_for_frames(round(1000 * timeout))
         except RuntimeError as error:
-            raise SensorError(
-                "realsense", f"has been disconnected ({error})", "plug it in"
-            ) from error
+            raise SensorError("realsense", f"is not connected ({error})", "plug it in") from error
         frame = frames.get_color_frame() if there else None
         if not frame:
             return None

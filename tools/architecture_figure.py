@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draw docs/figures/architecture.svg: the path of the data through the network, with shapes."""
+"""Draw docs/figures/architecture.svg: the layers of the network with their output shapes."""
 
 import sys
 from pathlib import Path
@@ -65,12 +65,12 @@ def frame(axes: Axes, x: float, top: float, bottom: float, title: str) -> None:
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw an arrow of the data flow."""
+    """Draw an arrow that shows the data flow."""
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "black"})
 
 
 def column(axes: Axes, x: float, top: float, steps: tuple[Step, ...], colour: str) -> float:
-    """Draw steps in a column, joined by arrows; return the center of the last."""
+    """Draw steps in a column, joined by arrows; return the center of the last step."""
     y = top
     for number, step in enumerate(steps):
         if number:

@@ -139,7 +139,7 @@ def test_after_a_step_back_in_time_everything_counts(rig):
 def test_time_runs_out(rig):
     status, result = rig.ask(timeout=0.1).result()
     assert (status, result.outcome) == (GoalStatus.STATUS_ABORTED, Result.TIMED_OUT)
-    assert result.message == "nothing in 0.1 s"
+    assert result.message == "no gloss within 0.1 s"
     assert _words(result) == []
     assert rig.waiting == 0
     assert rig.server._timer.is_canceled()
