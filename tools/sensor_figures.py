@@ -41,7 +41,7 @@ BOUND = 600.0  # seconds after which a process counts as hanging
 ON_ITS_WAY = 0.4  # seconds to wait for the last messages
 WAYS: dict[str, dict[str, Any]] = {
     "in real time": {},
-    "every picture": {"every_frame": True},
+    "every image": {"every_frame": True},
     "every image, with a search for missing hands in each": {"every_frame": True, "search": 0.0},
 }
 
