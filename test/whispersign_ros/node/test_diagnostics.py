@@ -100,7 +100,7 @@ def test_no_input_and_why(graph, reports, monkeypatch):
     graph.probe.create_publisher(String, "hands/raw", 1)
     graph.until(lambda: graph.probe.count_publishers("hands/raw"))
     status = _next(graph, reports, subject)
-    assert "sends std_msgs/msg/String where whispersign_msgs/msg/HandFrame is" in status.message
+    assert "sends std_msgs/msg/String, but whispersign_msgs/msg/HandFrame is" in status.message
 
 
 def test_two_publishers_that_interleave(graph, reports):
