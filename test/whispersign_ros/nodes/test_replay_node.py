@@ -274,5 +274,5 @@ def test_without_asking_there_is_no_clock(graph, bag):
 
 
 def test_a_node_that_gives_the_time_cannot_take_it(graph, bag):
-    with pytest.raises(ConfigError, match="'clock': this node would take the time"):
+    with pytest.raises(ConfigError, match="'clock': this node cannot both publish"):
         graph.start(ReplayNode, lambda: None, bag=str(bag), clock=10.0, use_sim_time=True)
