@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Start the graph: a source of hands, smoothing, preprocessing, recognition and options."""
+"""Start the graph with a source of hands, and optionally command_node and visualization_node."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils

@@ -232,7 +232,7 @@ def install_requirements(ros: str, extras: set[str]) -> None:
 
 
 def constraints_over_ros(lock: str) -> str:
-    """Return the lock, changed to the system's versions of packages that ROS is built against."""
+    """Return the lock, but with the system's versions of packages that ROS is built against."""
     from importlib.metadata import PackageNotFoundError, version  # not in Python 3.7
 
     left_out = {*SYSTEM_OWNED, *NUMPY_DEPENDENT}
@@ -247,7 +247,7 @@ def constraints_over_ros(lock: str) -> str:
 
 
 def mend_exports() -> None:
-    """Correct the include paths in the CMake files of the ROS wheels, which name the build host."""
+    """Replace two include paths of the build host in the CMake files of the ROS wheels."""
     code = "import numpy, sysconfig; print(sysconfig.get_path('include'), numpy.get_include())"
     python_include, numpy_include = run([PYTHON, "-c", code], LOG, ROOT).split()
     for file in (VENV / "share").glob("*/cmake/*Export.cmake"):

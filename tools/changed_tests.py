@@ -59,7 +59,7 @@ def git(root: Path, *words: str) -> str:
 
 
 def tests_of(changed: Sequence[str], root: Path) -> list[str]:
-    """Return the test files of changed files, and after them the others in the same folders."""
+    """Return the test files of changed files first, then the others in the same folders."""
     own: list[str] = []
     beside: list[str] = []
     for path in map(PurePosixPath, changed):

@@ -14,7 +14,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch import LaunchContext
 
 FOLDER = Path(__file__).parents[2] / "launch"
-PATIENCE = 120.0  # seconds until a wait fails
+PATIENCE = 120.0  # maximum wait in seconds
 
 
 def included(name, **arguments):
@@ -47,7 +47,7 @@ def configured(module, **given):
 
 
 def wait(condition, look):
-    """Poll until a condition holds, or fail after ``PATIENCE`` seconds."""
+    """Poll until a condition holds or ``PATIENCE`` seconds have passed."""
     end = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < end:
         look()
@@ -74,5 +74,5 @@ class Listener:
         rclpy.shutdown(context=self._context)
 
     def until(self, condition):
-        """Process messages until a condition holds, or fail after ``PATIENCE`` seconds."""
+        """Process messages until a condition holds or ``PATIENCE`` seconds have passed."""
         wait(condition, lambda: self._executor.spin_once(timeout_sec=0.1))

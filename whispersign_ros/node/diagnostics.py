@@ -22,7 +22,7 @@ Condition = tuple[bytes, str]  # level and message of a DiagnosticStatus
 
 
 class LogThrottle:
-    """Limits log lines to one per kind of fault and ``WARNING_PERIOD``."""
+    """Limits the log to one line per kind of fault in each ``WARNING_PERIOD``."""
 
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}

@@ -90,7 +90,7 @@ class RecognitionNode(ManagedNode):
     Activating it loads the network and starts recognition and the action ``recognize``.
 
     Raises:
-        WhisperSignError: a parameter is invalid, or the model is and ``autostart`` is set.
+        WhisperSignError: a parameter is invalid, or ``autostart`` is set and the model is unusable.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -131,7 +131,7 @@ class RecognitionNode(ManagedNode):
         return (DiagnosticStatus.ERROR, fault) if fault else None
 
     def destroy_node(self) -> None:
-        """Stop working, then free the node."""
+        """Stop recognition, and destroy the node."""
         if self._server is not None:
             self._server.destroy()
         super().destroy_node()

@@ -128,7 +128,7 @@ class RecordingSession:
 
     @property
     def phase(self) -> int:
-        """One of the constants of ``Prompt``."""
+        """The current phase, one of the constants of ``Prompt``."""
         return self._shown.phase
 
     def seconds_left(self, now: float) -> float:
