@@ -62,7 +62,7 @@ def renewed_config(text: str) -> str:
 
 
 def endpoint_table(points: Endpoints) -> str:
-    """Return a node's endpoints as a Markdown table, "" if it has none."""
+    """Return a node's endpoints as a Markdown table, or "" if it has none."""
     rows = []
     for key, role, names in (
         ("publishes", "publishes", points.publishes),

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and return its exit code."""
     given = [name for name in OF_DRIVING if getattr(arguments, name) is not None]
     if given and not arguments.drive:
-        raise ConfigError(f"--{given[0]}", "is for --drive", "add --drive")
+        raise ConfigError(f"--{given[0]}", "requires --drive", "add --drive")
     if arguments.drive:
         return _drive(arguments)
     from whispersign_ros.demo.graph_demo import demonstrate
@@ -89,7 +89,7 @@ def _drive(arguments: argparse.Namespace) -> int:
 
     for name in ("sign", "signer"):
         if arguments.bag and getattr(arguments, name) is not None:
-            raise ConfigError(f"--{name}", "is for the synthetic signer", "leave out --bag")
+            raise ConfigError(f"--{name}", "applies only to the synthetic signer", "omit --bag")
     glosses = SIGNED if arguments.sign is None else arguments.sign.split(",")
     return drive(
         DriveOptions(

@@ -59,8 +59,8 @@ def read_image(message: Image) -> Pixels:
     if not row or message.step < row or len(data) < message.step * message.height:
         raise SensorError(
             "image",
-            f"{len(data)} bytes are no {message.width}x{message.height} {message.encoding}"
-            f" with {message.step} bytes a row",
+            f"{len(data)} bytes are not {message.width}x{message.height} {message.encoding}"
+            f" with {message.step} bytes per row",
         )
     rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :row]
     if message.encoding in SIXTEEN_BITS:
@@ -82,7 +82,7 @@ def read_compressed(message: CompressedImage) -> Pixels:
     data = np.frombuffer(message.data, dtype=np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if pixels is None:
-        raise SensorError("image/compressed", f"{len(data)} bytes are no JPEG or PNG")
+        raise SensorError("image/compressed", f"{len(data)} bytes are not a JPEG or PNG image")
     return np.asarray(pixels, dtype=np.uint8)
 
 

@@ -264,7 +264,7 @@ def _report(
         )
     if not robot.stopped:
         right = False
-        print("    no command stopped it in the end")
+        print("    no command stopped the robot at the end")
     return right
 
 

@@ -131,9 +131,11 @@ def glosses_of(prompt: str) -> list[str]:
 
 def _check(glosses: Sequence[str]) -> None:
     if not any(glosses):
-        raise ConfigError("glosses", "there are none", "name some, e.g. HELLO STOP")
+        raise ConfigError("glosses", "no gloss is given", "name glosses, e.g. HELLO STOP")
     for gloss in glosses:
         if not all(part.strip() for part in glosses_of(gloss)):
             raise ConfigError(f"glosses: '{gloss}'", "a gloss needs a name")
         if glosses.count(gloss) > 1:
-            raise ConfigError(f"glosses: '{gloss}'", "is named twice", "say how often with takes")
+            raise ConfigError(
+                f"glosses: '{gloss}'", "is repeated", "set the number of takes instead"
+            )

@@ -231,7 +231,7 @@ def _full(writer, *_):
 
 
 def test_faults_at_the_start(graph, tmp_path):
-    with pytest.raises(ConfigError, match=r"glosses: there are none"):
+    with pytest.raises(ConfigError, match=r"glosses: no gloss is given"):
         graph.start(AnnotationNode, lambda: None, out=str(tmp_path))
     (tmp_path / "file").touch()
     with pytest.raises(BagError, match="file: cannot be written"):
