@@ -54,7 +54,7 @@ def test_right_glosses_give_0_and_are_shown_with_their_times(
     domain = free_domain()
     done = _demo("--model", model, "--bag", tmp_path / "bag", "--verbose", "--domain-id", domain)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[recognition_node]: recognising" in done.stderr
+    assert "[recognition_node]: recognizing" in done.stderr
     rows = re.findall(r"^ *([\d.]+) s +([\d.]+) s +(\w+) +[\d.]+$", done.stdout, re.MULTILINE)
     origin = int(recording.stamps[0])
     for (start, end, gloss), segment in zip(rows, recognised):
