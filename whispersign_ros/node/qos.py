@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""QoS of every topic: profiles, and endpoints whose profile can be overridden.
+"""QoS profiles of all topics, and endpoints that accept QoS overrides.
 
-Hands use reliable publishers and subscriptions, so that the graph loses none. For a best-effort
-publisher (sensor drivers with "sensor data" profiles) the subscription becomes best effort too.
+Publishers and subscriptions of hands are reliable, so that no frame is lost. If a publisher is best
+effort, as sensor drivers often are, the subscription becomes best effort too.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,7 @@ POSE = _profile(10)  # robot_pose
 
 
 def publish(node: Node, message_type: type, topic: str, profile: QoSProfile) -> Publisher:
-    """Create a publisher; parameters ``qos_overrides.TOPIC.publisher.*`` change its profile."""
+    """Create a publisher; parameters ``qos_overrides.TOPIC.publisher.*`` override its profile."""
     own = copy(profile)  # rclpy writes the overrides into the given profile
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_publisher(message_type, topic, own, qos_overriding_options=overriding)
@@ -76,7 +76,7 @@ def subscribe(
     callback: Callable[..., None],
     raw: bool = False,
 ) -> Subscription:
-    """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` change its profile.
+    """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` override its profile.
 
     With ``raw`` the callback receives the serialised bytes. A callback with two arguments also
     receives the message's info.
@@ -127,13 +127,13 @@ class HandsInput:
         )
 
     def _meet(self, _: Any) -> None:
-        """Request less, because a publisher offers less than the subscription requests."""
+        """Switch to best effort, because a publisher does not offer reliable delivery."""
         profile = copy(self._subscription.qos_profile)
         if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
             return  # already requests the minimum
         profile.reliability = ReliabilityPolicy.BEST_EFFORT
         self._node.get_logger().info(
-            f"a publisher of {self._subscription.topic_name} is best effort: listening so too"
+            f"a publisher of {self._subscription.topic_name} is best effort; using best effort too"
         )
         self._node.destroy_subscription(self._subscription)
         self._subscription = self._subscribe(profile)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The recognition thread: features in, results out, in order."""
+"""The recognition thread, which turns queued features into results."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     Attributes:
         stamp: capture time, nanoseconds.
         features: ``(42, 7)`` float32.
-        restarts: the step starts another stream.
+        restarts: whether the step starts another stream.
     """
 
     stamp: int
@@ -35,10 +35,10 @@ class Step(NamedTuple):
 
 
 class Recognition(NamedTuple):
-    """A recogniser and the receiver of its results.
+    """A recognizer and the function that receives its results.
 
     Attributes:
-        recognizer: from now on used only by the worker's thread.
+        recognizer: only the worker's thread may use it.
         publish: called in that thread with each result.
         announce: called in that thread when this recogniser takes over from another, after the last
             result of the other.
@@ -79,14 +79,14 @@ class LiveClock(NamedTuple):
 
 
 class RecognitionWorker:
-    """Feeds a recogniser from a bounded queue in its own thread.
+    """Feeds a recognizer from a bounded queue in its own thread.
 
     It shows two values on the diagnostics: ``stream``, which increases whenever the recogniser
     begins a new stream, and ``recognized_until``, the capture time (ns) of the newest usable step
     whose results are published.
 
     Args:
-        recognition: the first recogniser.
+        recognition: the first recognizer to use.
         diagnostics: receives inference times, dropped steps and failures.
         capacity: maximum number of waiting steps.
         clock: how long a step may wait.
@@ -108,7 +108,7 @@ class RecognitionWorker:
         self._clock = clock
         self._gate = LiveGate(clock.max_age)
         self._recognition = recognition
-        self._reported: Counter[str] = Counter()  # losses of the recogniser already reported
+        self._reported: Counter[str] = Counter()  # losses that were already reported
         self._diagnostics = diagnostics
         self._capacity = capacity
         self._queue: deque[_Waiting] = deque()
@@ -116,7 +116,7 @@ class RecognitionWorker:
         self._stopping = False
         self._busy = False
         self._oldest: _Waiting | None = None  # of the batch in progress
-        self._fault = ""  # of the last batch
+        self._fault = ""  # fault of the last batch
         self._seam_owed = False  # a dropped step started a stream
         diagnostics.show("stream", stream)
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
@@ -124,13 +124,13 @@ class RecognitionWorker:
 
     @property
     def at_rest(self) -> bool:
-        """Whether no step waits or is in progress."""
+        """Whether every step is processed."""
         with self._changed:
             return not self._queue and not self._busy
 
     @property
     def fault(self) -> str:
-        """Why recognition is behind or fails, "" otherwise."""
+        """Why recognition is behind or fails, or "" if it works."""
         with self._changed:
             waiting = self._queue[0] if self._queue else None
             behind = self._age(self._oldest if self._busy else waiting)
@@ -151,7 +151,7 @@ class RecognitionWorker:
             self._diagnostics.dropped("steps_too_late", "recognition is slower than its input")
 
     def finish(self) -> None:
-        """Close the utterance after all waiting steps."""
+        """Close the utterance once all waiting steps are processed."""
         with self._changed:
             self._wait(End.FINISHED)
 
@@ -161,7 +161,7 @@ class RecognitionWorker:
             self._wait(End.DISCARDED)
 
     def switch(self, recognition: Recognition) -> None:
-        """Close the utterance after all waiting steps, then switch to another recogniser."""
+        """Close the utterance as in ``finish``, then switch to another recognizer."""
         with self._changed:
             self._wait(recognition)
 
@@ -183,7 +183,7 @@ class RecognitionWorker:
         return max(waited, seconds(self._clock.now() - waiting.item.stamp))
 
     def _wait(self, item: Item) -> None:
-        """Append an item to the queue; the caller holds the lock."""
+        """Append an item to the queue; the caller must hold the lock."""
         self._queue.append(_Waiting(item, time.monotonic()))
         self._changed.notify()
 
@@ -202,7 +202,7 @@ class RecognitionWorker:
             fault = ""
             try:
                 self._work([waiting.item for waiting in batch])
-            except Exception as error:  # whatever a runtime raises, the thread must continue
+            except Exception as error:  # the thread must survive errors of a runtime
                 self._recognition.recognizer.reset()
                 self._begin_stream()
                 fault = f"{type(error).__name__}: {error}"
@@ -228,7 +228,7 @@ class RecognitionWorker:
         return kept
 
     def _work(self, batch: Sequence[Item]) -> None:
-        """Recognise steps, one call per run without a stream restart."""
+        """Recognize a batch of steps, with one call per stream."""
         run: list[Step] = []
         for item in batch:
             if self._stopping:

@@ -142,9 +142,11 @@ def test_a_stop_is_repeated_for_a_while():
 
 
 def test_a_motion_ends_the_repetition_of_a_stop_on_its_topics_only():
-    bench = Bench(GO, command("TURN", mode="hold", publish=publish("arm")), publish=[
-        publish(), publish("arm")
-    ])
+    bench = Bench(
+        GO,
+        command("TURN", mode="hold", publish=publish("arm")),
+        publish=[publish(), publish("arm")],
+    )
     bench.final("STOP")
     assert bench.wait(1.0) == ["stop"] * 20
     assert bench.final("GO", after=0.02) == ["GO"]

@@ -206,7 +206,7 @@ def test_without_evidence_what_is_held_stops(graph, file, loss):
     bench = Bench(graph, file, input_timeout=1.0)
     bench.go()
     beat, shown = LOSSES[loss]
-    graph.until(lambda: beat(bench) and False or bench.state["active"] == "")
+    graph.until(lambda: (beat(bench) and False) or bench.state["active"] == "")
     assert shown.items() <= bench.state.items()
     graph.until(lambda: bench.speeds[-1] == 0.0)
 
