@@ -176,8 +176,10 @@ class CommandNode(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == self._recognizer:
-                report = _report(status)
-                self._do(lambda machine, now, report=report: machine.on_report(report, now))
+                self._report(_read_report(status))
+
+    def _report(self, report: RecognizerReport) -> None:
+        self._do(lambda machine, now: machine.on_report(report, now))
 
     def _on_vocabulary(self, message: Vocabulary) -> None:
         """Check a vocabulary: the first must have our glosses; a later one may allow stops only.
@@ -252,7 +254,7 @@ def _sentence(state: State) -> str:
     return f"{armed}; the last stop: {state.stopped}" if state.stopped else armed
 
 
-def _report(status: DiagnosticStatus) -> RecognizerReport:
+def _read_report(status: DiagnosticStatus) -> RecognizerReport:
     """Read a report of the recognizer; what is missing or no number is unknown."""
     values = {pair.key: pair.value for pair in status.values}
     well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
