@@ -16,7 +16,10 @@ from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
     ParameterSpec(
-        "stamped", False, "true if cmd_vel carries TwistStamped, false if it carries Twist"
+        "stamped",
+        False,
+        "true if cmd_vel carries TwistStamped, false if it carries Twist; command_node uses the"
+        " same type by itself unless its velocity_type says otherwise",
     ),
     ParameterSpec(
         "command_timeout",

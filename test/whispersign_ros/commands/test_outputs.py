@@ -50,6 +50,7 @@ commands:
       type: geometry_msgs/msg/TwistStamped
       message: {header: {frame_id: base}, twist: {linear: {x: 0.2}}}
 """
+LIMIT = 60.0  # seconds for a condition
 LISTENERS = """
 import sys, time, rclpy
 from rclpy.node import Node
@@ -90,7 +91,14 @@ class Desk:
 
     def until(self, condition):
         """Tick until a condition holds."""
-        self.graph.until(lambda: self.outputs.tick() or condition())
+        deadline = time.monotonic() + LIMIT
+
+        def holds():
+            assert time.monotonic() < deadline, "the condition never came true"
+            self.outputs.tick()
+            return condition()
+
+        self.graph.until(holds)
 
     def do_until(self, heard, gloss="GO"):
         """Carry out a command until a list is no longer empty, and return its last message."""
