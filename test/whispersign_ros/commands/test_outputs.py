@@ -23,6 +23,7 @@ from whispersign_ros.commands.outputs import CommandOutputs
 from whispersign_ros.commands.schema import read_commands
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.commands.subscribers import Subscriber, base_warning
+from whispersign_ros.commands.velocity import VELOCITY_TYPE
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import declare
 from whispersign_ros.nodes.robot_node import RobotNode
@@ -466,8 +467,6 @@ def test_nothing_is_raised_once_the_context_has_ended(desk):
 
 
 def test_velocity_type_is_a_parameter(graph):
-    from whispersign_ros.commands.velocity import VELOCITY_TYPE
-
     node = graph.add(Node("parameters", automatically_declare_parameters_from_overrides=True))
     assert declare(node, [VELOCITY_TYPE]) == {"velocity_type": "auto"}
 
