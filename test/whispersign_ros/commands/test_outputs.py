@@ -23,6 +23,7 @@ from whispersign_ros.commands.outputs import CommandOutputs
 from whispersign_ros.commands.schema import read_commands
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.commands.subscribers import Subscriber, base_warning
+from whispersign_ros.commands.velocity import VELOCITY_TYPE
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import declare
 from whispersign_ros.nodes.robot_node import RobotNode
@@ -50,6 +51,7 @@ commands:
       type: geometry_msgs/msg/TwistStamped
       message: {header: {frame_id: base}, twist: {linear: {x: 0.2}}}
 """
+LIMIT = 60.0  # seconds for a condition
 LISTENERS = """
 import sys, time, rclpy
 from rclpy.node import Node
@@ -90,7 +92,14 @@ class Desk:
 
     def until(self, condition):
         """Tick until a condition holds."""
-        self.graph.until(lambda: self.outputs.tick() or condition())
+        deadline = time.monotonic() + LIMIT
+
+        def holds():
+            assert time.monotonic() < deadline, "the condition never came true"
+            self.outputs.tick()
+            return condition()
+
+        self.graph.until(holds)
 
     def do_until(self, heard, gloss="GO"):
         """Carry out a command until a list is no longer empty, and return its last message."""
@@ -457,8 +466,6 @@ def test_nothing_is_raised_once_the_context_has_ended(desk):
 
 
 def test_velocity_type_is_a_parameter(graph):
-    from whispersign_ros.commands.velocity import VELOCITY_TYPE
-
     node = graph.add(Node("parameters", automatically_declare_parameters_from_overrides=True))
     assert declare(node, [VELOCITY_TYPE]) == {"velocity_type": "auto"}
 
