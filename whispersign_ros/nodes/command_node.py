@@ -167,7 +167,7 @@ class CommandNode(Node):
             outputs.perform(event(machine, self._now()))
             self._update(machine)
 
-    def _on_features(self, message: HandFeatures, info: Mapping[str, Any] | None = None) -> None:
+    def _on_features(self, message: HandFeatures, info: Mapping[str, Any]) -> None:
         stamp = nanoseconds(message.header.stamp)
         self.diagnostics.arrived(stamp)
         if self._sources.admit(info, message.sequence, stamp):

@@ -75,6 +75,7 @@ class Bench:
         self.known = graph.probe.create_publisher(
             Vocabulary, f"{namespace}/vocabulary", qos.VOCABULARY
         )
+        self.last_beat = 0.0
         self.sequence, self.report = 0, {"model": "m", "stream": "0"}
         graph.heard_from(f"{namespace}/cmd_vel")
         graph.until(lambda: self.states)
@@ -105,9 +106,11 @@ class Bench:
         self.diagnostics.publish(DiagnosticArray(status=[status]))
 
     def beat(self):
-        """Be a live graph for a moment."""
-        self.feel()
-        self.confirm()
+        """Be a live graph for a moment, at a rate that one executor can follow."""
+        if time.monotonic() - self.last_beat > 0.05:
+            self.last_beat = time.monotonic()
+            self.feel()
+            self.confirm()
 
     def sign(self, gloss, confidence=0.9, partial=False, final=None, age=0.0):
         message = Gloss(gloss=gloss, confidence=confidence, model_id=self.report["model"])
@@ -227,11 +230,13 @@ def test_two_nodes_that_send_features_stop_what_is_held(graph, file):
 
     def both():
         bench.beat()
-        message = HandFeatures()
-        message.header.stamp = time_message(bench.now)
-        publisher.publish(message)
+        if bench.sequence > before:
+            message = HandFeatures()
+            message.header.stamp = time_message(bench.now)
+            publisher.publish(message)
         return bench.state["active"] == ""
 
+    before = bench.sequence
     graph.until(both)
     assert "/forgotten and /probe" in bench.state["stopped"]
     bench.sign("GO")
@@ -334,7 +339,6 @@ def test_a_file_at_fault_is_refused(graph, file, old, new, says):
 def test_a_jump_of_the_clock_stops_what_is_held(graph, file):
     clock = graph.probe.create_publisher(Clock, "/clock", 10)
     bench = Bench(graph, file, use_sim_time=True)
-    assert bench.state["lost"] == "no vocabulary has arrived"
     bench.until_state(lost="the clock has no time yet")
     start = time.monotonic()
     times = [1000.0]
