@@ -309,9 +309,9 @@ def test_old_features_are_skipped_and_a_new_stream_begins(graph, model, steps):
     until = _shown(bench.node)["recognized_until"]
     bench.send([_live(step, bench.node, 40.0 - n / 60) for n, step in enumerate(steps[1:5])])
     assert _shown(bench.node)["recognized_until"] == until
-    newest = _live(steps[6], bench.node)
-    bench.send([newest])
-    assert bench.node.diagnostics.drops == {"steps_too_old": 4}
+    newest = _live(steps[7], bench.node)
+    bench.send([_live(steps[6], bench.node), newest])  # the first of them came with older ones
+    assert bench.node.diagnostics.drops == {"steps_too_old": 5}
     assert int(_shown(bench.node)["stream"]) == stream + 1
     assert int(_shown(bench.node)["recognized_until"]) == nanoseconds(newest.header.stamp)
 
@@ -345,15 +345,15 @@ def test_a_gap_in_the_stamps_counts_as_another_stream(graph, model, steps):
 
 
 def test_features_of_two_sources_are_refused_and_the_utterance_is_discarded(graph, model, steps):
-    bench = Bench(graph, model, idle_timeout=0.5)
+    bench = Bench(graph, model, idle_timeout=2.0)
+    other = graph.probe.create_publisher(HandFeatures, "hands/features", 10)
+    graph.until(lambda: other.get_subscription_count() > 0)
     tracked = [m for m in steps if m.left_tracked or m.right_tracked]
     middle = len(tracked) // 2
     bench.send(tracked[:middle])
     partials = len(bench.partials)
     assert partials
     until = _shown(bench.node)["recognized_until"]
-    other = graph.probe.create_publisher(HandFeatures, "hands/features", 10)
-    graph.until(lambda: other.get_subscription_count() > 0)
     graph.send(other, tracked[middle : middle + 1], bench.node)
     bench.send(tracked[middle + 1 : middle + 20])
     graph.until(lambda: bench.node.at_rest)  # silence would close an utterance
