@@ -78,8 +78,8 @@ def subscribe(
 ) -> Subscription:
     """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` override its profile.
 
-    With ``raw`` the callback receives the serialised bytes. A callback with two arguments also
-    receives the message's info.
+    With ``raw`` the callback receives the serialised bytes. A callback that requires two
+    arguments also receives the message's info.
     """
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_subscription(
@@ -93,7 +93,7 @@ class HandsInput:
     Args:
         node: owns the subscription.
         topic: ``hands/raw`` or ``hands/filtered``.
-        callback: receives each message, and its info if it takes two arguments.
+        callback: receives each message, and its info if it requires two arguments.
         profile: of the queue; the reliability may become less.
     """
 

@@ -25,6 +25,7 @@ from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import ParameterSpec, table_text
 
 EXIT_FAULT = 2
+LONGEST = 100  # characters of a path in an error
 SIGNAL_POLL = 0.1  # seconds; maximum delay of the reaction to a signal
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
@@ -162,13 +163,17 @@ def serve(node: Node, stop: threading.Event) -> None:
 
 @contextmanager
 def translate_ros_errors() -> Iterator[None]:
-    """Translate ROS errors, such as an invalid name or enclave, into one line.
+    """Translate errors of ROS or of a path, such as an invalid name or enclave, into one line.
 
     Raises:
-        WhisperSignError: ROS raised an error.
+        WhisperSignError: ROS or the file system raised an error.
     """
     try:
         yield
+    except OSError as error:
+        path = str(error.filename or "file system")
+        short = path if len(path) <= LONGEST else f"{path[:LONGEST]}..."
+        raise WhisperSignError(short, error.strerror or str(error), "check the path") from error
     except (RuntimeError, ValueError, NameValidationException) as error:  # RCLError is the first
         raise WhisperSignError("ROS", " ".join(str(error).split()), _remedy(error)) from error
 

@@ -104,7 +104,7 @@ class PreprocessingNode(Node):
         """Publish pending features; the next frame starts a new stream."""
         self._publish(self._preprocessor.flush())
 
-    def _process(self, message: HandFrame, info: Mapping[str, Any] | None = None) -> None:
+    def _process(self, message: HandFrame, info: Mapping[str, Any]) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
         admission = self._live.admit(info, frame.sequence, frame.stamp)

@@ -254,7 +254,7 @@ class RecognitionNode(ManagedNode):
     def _forget(self) -> None:
         self._metadata = None
 
-    def _on_features(self, message: HandFeatures, info: Mapping[str, Any] | None = None) -> None:
+    def _on_features(self, message: HandFeatures, info: Mapping[str, Any]) -> None:
         worker, watchdog, server = self._worker, self._watchdog, self._server
         if worker is None or watchdog is None or server is None:
             return
@@ -276,11 +276,7 @@ class RecognitionNode(ManagedNode):
         worker.push(Step(stamp, features, restart))
 
     def _admits(
-        self,
-        worker: RecognitionWorker,
-        message: HandFeatures,
-        stamp: int,
-        info: Mapping[str, Any] | None,
+        self, worker: RecognitionWorker, message: HandFeatures, stamp: int, info: Mapping[str, Any]
     ) -> bool:
         """Return whether features are recent and of the only source.
 

@@ -107,7 +107,7 @@ class SmoothingNode(Node):
         if smoothing.name != self._filter_name:
             self._use(smoothing)
 
-    def _filter(self, message: HandFrame, info: Mapping[str, Any] | None = None) -> None:
+    def _filter(self, message: HandFrame, info: Mapping[str, Any]) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
         admission = self._live.admit(info, frame.sequence, frame.stamp)
