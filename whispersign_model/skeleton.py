@@ -21,8 +21,8 @@ HAND_JOINTS = (
 JOINTS_PER_HAND = len(HAND_JOINTS)  # 21
 JOINTS = len(HANDS) * JOINTS_PER_HAND  # 42
 
-POSITION = slice(0, 3)  # x y z, metres
-VELOCITY = slice(3, 6)  # metres per second
+POSITION = slice(0, 3)  # x y z, meters
+VELOCITY = slice(3, 6)  # meters per second
 CONFIDENCE = 6  # in [0, 1]; 0 = not tracked
 FEATURES = 7
 

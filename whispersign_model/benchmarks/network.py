@@ -43,7 +43,7 @@ class Costs(NamedTuple):
     Attributes:
         forward_ms: milliseconds of the first pass (network, greedy CTC) by frames of the clip.
         train_step_ms: milliseconds of one step on 16 clips of 120 frames.
-        memory_mb: peak resident memory of a process that has recognised clips, megabytes.
+        memory_mb: peak resident memory of a process that has recognized clips, megabytes.
     """
 
     forward_ms: dict[str, float] | None = None

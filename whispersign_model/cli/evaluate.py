@@ -126,7 +126,7 @@ def _evaluate(
     metadata: CheckpointMetadata,
     data: Dataset,
 ) -> Evaluation:
-    """Recognise the split with every method, and live on request."""
+    """Recognize the split with every method, and live on request."""
     from whispersign_model.evaluation.evaluate import Reading, read_live, read_offline
     from whispersign_model.evaluation.report import LIVE, OFFLINE, Evaluation
 

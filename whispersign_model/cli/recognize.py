@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recognise recordings with a trained network and print glosses with times and confidences."""
+"""Recognize recordings with a trained network and print glosses with times and confidences."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Recognise each recording as the live graph would and print the glosses."""
+    """Recognize each recording as the live graph would and print the glosses."""
     from dataclasses import asdict
 
     from rich.console import Console

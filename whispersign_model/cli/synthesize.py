@@ -182,7 +182,7 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
 
 
 def _words(option: str, text: str) -> tuple[str, ...]:
-    """Split glosses at commas or spaces and capitalise them."""
+    """Split glosses at commas or spaces and capitalize them."""
     words = tuple(text.replace(",", " ").upper().split())
     if not words:
         raise ConfigError(option, "names no gloss", "write glosses with commas between them")

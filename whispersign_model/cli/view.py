@@ -4,7 +4,7 @@
 Without --out, a window opens. --out FILE.mp4 or FILE.gif writes a film. With another extension
 (.png, .jpg, .svg, .pdf), it writes one picture that shows several moments. Hands from bags and
 archives are drawn as skeletons; hands found in a video are drawn over its pictures. If glosses are
-labelled, they appear above.
+labeled, they appear above.
 """
 
 from __future__ import annotations

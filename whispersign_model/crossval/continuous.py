@@ -47,9 +47,9 @@ class Tally:
     """Errors of one way of reading over all sentences."""
 
     errors: GlossErrors = field(default_factory=GlossErrors)
-    doubled: int = 0  # inserted glosses that equal a neighbour
+    doubled: int = 0  # inserted glosses that equal a neighbor
     repeats: int = 0  # signed glosses that equal the one before
-    kept: int = 0  # ... with both of them recognised
+    kept: int = 0  # ... with both of them recognized
 
     def add(self, signed: Sequence[str], heard: Sequence[str]) -> None:
         """Count one sentence."""
@@ -83,7 +83,7 @@ class Tally:
 
 @dataclass
 class Live:
-    """Delays and stability of live results, over sentences recognised without error."""
+    """Delays and stability of live results, over sentences recognized without error."""
 
     delays: list[float] = field(default_factory=list)  # seconds, last sign's end to final result
     first_seen: list[float] = field(default_factory=list)  # sign's end to its first partial result
@@ -250,7 +250,7 @@ def measure(
     Args:
         backend: the network.
         metadata: metadata of the network's checkpoint.
-        options: options of the live recogniser; ``min_confidence`` is ignored.
+        options: options of the live recognizer; ``min_confidence`` is ignored.
         made: the recordings to synthesize.
         advance: called after each recording.
 

@@ -97,7 +97,7 @@ class Protocol(StrictModel):
         folds: how folds split the recordings.
         val_every: every ``val_every``-th of the other recordings validates; None with given splits.
         train: the training recipe, in the config folder.
-        live: options of the live recogniser.
+        live: options of the live recognizer.
         published: published figures on these recordings, by name.
     """
 

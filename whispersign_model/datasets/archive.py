@@ -18,7 +18,7 @@ from whispersign_model.timestamps import NANOSECONDS
 
 KEYS = ("xyz", "t", "ptr", "lab", "lptr", "classes", "subject", "split", "sid", "seg", "meta")
 LABEL = "lab"  # the label array whose names are in `classes`
-IMAGE_UNITS = "units of image height"  # in `meta`, means that positions are not metres
+IMAGE_UNITS = "units of image height"  # in `meta`, means that positions are not meters
 
 
 class _Labels(NamedTuple):
@@ -39,7 +39,7 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
     NaN in ``xyz`` means absent. So does an infinite coordinate, which is counted. Times become
     nanoseconds and are not repaired, even if they repeat or jump. Each row of ``seg`` becomes a
     segment of one gloss. If a sequence's rows and labels differ in number, one segment spans the
-    sequence and holds all its labels. Positions are metres in the sensor's frame, unless ``meta``
+    sequence and holds all its labels. Positions are meters in the sensor's frame, unless ``meta``
     has a key ``coordinates`` (a name of ``Coordinates``) or mentions "units of image height".
 
     Args:

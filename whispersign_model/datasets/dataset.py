@@ -89,7 +89,7 @@ class Example:
     restarts: tuple[int, ...] = (0,)
 
     def features(self) -> Floats:
-        """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only.
+        """Return the features ``(T, 42, 7)`` in meters and m/s, memory-mapped, read only.
 
         Raises:
             DatasetError: the file has become unreadable or changed its length.

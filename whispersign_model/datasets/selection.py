@@ -10,7 +10,7 @@ IDLE_LEAST = 1.0  # seconds; a shorter idle part is not an example
 
 
 def labelled_parts(recording: Recording) -> list[Recording]:
-    """Return the labelled parts of a recording between its discarded takes."""
+    """Return the labeled parts of a recording between its discarded takes."""
     if not recording.discarded or not len(recording):
         return [] if recording.discarded else [recording]
     parts = []
@@ -31,7 +31,7 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
 
     Args:
         recording: the recording; its discarded takes are left out.
-        margin: seconds added before and after each segment, up to the neighbouring segment.
+        margin: seconds added before and after each segment, up to the neighboring segment.
     """
     edge = round(margin * NANOSECONDS)
     cuts = []

@@ -64,7 +64,7 @@ class Backend(Protocol):
     candidate_segments: tuple[int, ...]
 
     def encode(self, features: Floats) -> EncodedClip:
-        """Encode one whole clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one whole clip of normalized features ``(T, 42, 7)``, T >= 1."""
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""

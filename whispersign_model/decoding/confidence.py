@@ -13,7 +13,7 @@ MARGIN = 1e-3  # confidences are clamped to [MARGIN, 1 - MARGIN]
 class ConfidenceScale(StrictModel):
     """Logistic (Platt 1999) scaling with an offset for each gloss; the default changes nothing.
 
-    A gloss that is often recognised where it is not signed has a negative offset. So one threshold
+    A gloss that is often recognized where it is not signed has a negative offset. So one threshold
     on the scaled confidence is a different raw threshold for each gloss.
 
     Attributes:

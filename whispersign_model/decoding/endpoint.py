@@ -110,8 +110,8 @@ class Evidence:
         partial: gloss ids read so far.
         end_hypothesis: the first pass's reading if the utterance ended here.
         emitted: gloss ids that are final already.
-        silence: seconds since the last recognised gloss ended; None without a gloss. Infinite if
-            the gloss is recognised only when the utterance is assumed to end here.
+        silence: seconds since the last recognized gloss ended; None without a gloss. Infinite if
+            the gloss is recognized only when the utterance is assumed to end here.
     """
 
     partial: tuple[int, ...]

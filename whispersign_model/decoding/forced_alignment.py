@@ -73,7 +73,7 @@ def extents(peaks: Sequence[tuple[int, int]], speeds: AnyFloats) -> list[tuple[i
         speeds: ``(T,)`` of the hands in each frame, 0 without hands.
 
     Returns:
-        as ``peaks``; each contains its peak, and neighbours do not overlap.
+        as ``peaks``; each contains its peak, and neighbors do not overlap.
     """
     padded = np.pad(speeds, SMOOTHING_WINDOW // 2, mode="edge")
     pace = np.convolve(padded, np.ones(SMOOTHING_WINDOW) / SMOOTHING_WINDOW, "valid")

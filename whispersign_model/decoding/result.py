@@ -29,7 +29,7 @@ class RecognizedGloss:
 
 @dataclass(frozen=True)
 class Result:
-    """The glosses recognised in one utterance.
+    """The glosses recognized in one utterance.
 
     Attributes:
         final: False while the utterance goes on and glosses that are not stable may change.

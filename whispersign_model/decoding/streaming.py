@@ -53,7 +53,7 @@ class RecognizerOptions(EndpointOptions):
 
 
 class StreamingRecognizer:
-    """Recognises a stream of normalised features, utterance by utterance.
+    """Recognizes a stream of normalized features, utterance by utterance.
 
     A frame passes these stages, each in a file of its own:
 
@@ -118,7 +118,7 @@ class StreamingRecognizer:
         """Take the next frames of the stream.
 
         Args:
-            frames: ``(N, 42, 7)`` normalised features at the recipe's rate.
+            frames: ``(N, 42, 7)`` normalized features at the recipe's rate.
             stamps: ``(N,)`` capture times in nanoseconds.
 
         Returns:
@@ -268,7 +268,7 @@ class StreamingRecognizer:
 def recognize_recording(
     recognizer: StreamingRecognizer, preprocessor: Preprocessor, recording: Recording
 ) -> list[Result]:
-    """Recognise a whole recording exactly as the live graph would.
+    """Recognize a whole recording exactly as the live graph would.
 
     Returns:
         partial and final results in order.

@@ -49,7 +49,7 @@ class TimeAligner:
         """Take the next frame.
 
         Args:
-            frame: ``(42, 7)`` normalised features.
+            frame: ``(42, 7)`` normalized features.
             stamp: capture time, nanoseconds.
             fill: fill the gap before this frame, if it is shorter than ``max_gap``.
 
@@ -90,7 +90,7 @@ def interpolate_gap(before: Floats, after: Floats, count: int, period: float) ->
     joints in a longer gap, are not tracked.
 
     Args:
-        before: the last frame before the gap, normalised features.
+        before: the last frame before the gap, normalized features.
         after: the first frame after it.
         count: missing frames.
         period: nanoseconds between two frames.

@@ -25,7 +25,7 @@ LEAST_SLOPE = 0.05  # keeps the order of confidences, even if wrong glosses are 
 
 
 class Emission(NamedTuple):
-    """One recognised gloss.
+    """One recognized gloss.
 
     Attributes:
         gloss: name of the gloss.
@@ -40,7 +40,7 @@ class Emission(NamedTuple):
 
 @dataclass(frozen=True)
 class Bin:
-    """Recognised glosses of similar confidence.
+    """Recognized glosses of similar confidence.
 
     Attributes:
         low, high: range of confidence; only the last bin includes ``high``.
@@ -78,7 +78,7 @@ class Reliability:
 
 
 def emissions(readings: Sequence[Reading]) -> list[Emission]:
-    """Return every recognised gloss and whether the alignment finds it right."""
+    """Return every recognized gloss and whether the alignment finds it right."""
     found = []
     for reading in readings:
         for edit in edits(reading.signed, reading.recognized):
@@ -116,7 +116,7 @@ def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
     right do not become certain.
 
     Raises:
-        DatasetError: no gloss was recognised.
+        DatasetError: no gloss was recognized.
     """
     if not found:
         raise DatasetError(
@@ -156,7 +156,7 @@ def calibrate(
 
     Args:
         checkpoint: its ``model.json`` is replaced, its weights stay.
-        examples: examples to recognise, of a validation split.
+        examples: examples to recognize, of a validation split.
         glosses: the dataset's vocabulary.
         device: device of the network.
 
@@ -165,7 +165,7 @@ def calibrate(
 
     Raises:
         CheckpointError: the checkpoint cannot be read or written.
-        DatasetError: no gloss was recognised.
+        DatasetError: no gloss was recognized.
     """
     model, metadata = WhisperSignModel.load_checkpoint(checkpoint)
     readings = read_offline(model.to(device), metadata, examples, glosses, methods=("rescore",))

@@ -13,7 +13,7 @@ from whispersign_model.timestamps import NANOSECONDS
 
 @dataclass(frozen=True)
 class Found:
-    """A gloss that a recogniser emitted.
+    """A gloss that a recognizer emitted.
 
     Attributes:
         gloss: name of the gloss.
@@ -33,8 +33,8 @@ class Detections:
 
     Attributes:
         signed: number of true signs.
-        found: number of true signs with an overlapping recognised gloss that is right.
-        false: number of recognised glosses that match no sign.
+        found: number of true signs with an overlapping recognized gloss that is right.
+        false: number of recognized glosses that match no sign.
         delays: seconds from the end of each found sign to its final result.
     """
 
@@ -57,13 +57,13 @@ class Detections:
 
 
 def detect(streams: Sequence[tuple[Sequence[Segment], Sequence[Found]]]) -> Detections:
-    """Match recognised glosses to true signs; each counts once.
+    """Match recognized glosses to true signs; each counts once.
 
-    A sign takes the first overlapping recognised gloss that is right (as in Caputo et al. 2021,
+    A sign takes the first overlapping recognized gloss that is right (as in Caputo et al. 2021,
     SHREC track on online gestures).
 
     Args:
-        streams: the true segments and the recognised glosses of each stream.
+        streams: the true segments and the recognized glosses of each stream.
     """
     signed = found = false = 0
     delays: list[float] = []

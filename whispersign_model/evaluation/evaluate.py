@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Evaluation: recognise the examples of a dataset, as whole clips or as a live stream."""
+"""Evaluation: recognize the examples of a dataset, as whole clips or as a live stream."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,14 +32,14 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """The signed and the recognised glosses of a clip.
+    """The signed and the recognized glosses of a clip.
 
     Attributes:
         name, signer: name and signer of the clip; the signer is "" if unknown.
         signed, recognized: glosses in order.
-        confidences: one for each recognised gloss, in [0, 1].
+        confidences: one for each recognized gloss, in [0, 1].
         segments: time of each sign, nanoseconds from the first frame; () if unknown.
-        found: recognised glosses with their times; offline, all are final when the clip ends.
+        found: recognized glosses with their times; offline, all are final when the clip ends.
     """
 
     name: str
@@ -81,7 +81,7 @@ def read_offline(
     chunk: int = FULL,
     batch_size: int = 16,
 ) -> dict[Method, list[Reading]]:
-    """Recognise whole clips with several methods; the encoder reads each clip once.
+    """Recognize whole clips with several methods; the encoder reads each clip once.
 
     Args:
         model: the network.
@@ -136,7 +136,7 @@ def read_live(
     options: RecognizerOptions | None = None,
     advance: Progress = lambda done: None,
 ) -> list[Reading]:
-    """Push each clip frame by frame through the live recogniser; see :func:`read_offline`.
+    """Push each clip frame by frame through the live recognizer; see :func:`read_offline`.
 
     Returns:
         readings in the order of ``examples``, with calibrated confidences.
@@ -209,7 +209,7 @@ def detections(readings: Sequence[Reading]) -> Detections | None:
 
 
 def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
-    """Return the signed and the recognised glosses of each clip, for JSON."""
+    """Return the signed and the recognized glosses of each clip, for JSON."""
     return [
         {
             "name": reading.name,

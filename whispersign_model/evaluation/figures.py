@@ -23,15 +23,15 @@ Pairs = Mapping[tuple[str | None, str | None], int]
 
 
 def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
-    """Draw a confusion matrix of signed and recognised glosses.
+    """Draw a confusion matrix of signed and recognized glosses.
 
-    Rows are signed glosses and columns are recognised ones. The last row holds insertions, the
+    Rows are signed glosses and columns are recognized ones. The last row holds insertions, the
     last column deletions. Correct glosses are shaded blue by their share of all signed ones; errors
     are shaded red by their count. If the vocabulary is large, only the glosses with the most errors
     are drawn. The title says how many were left out.
 
     Args:
-        pairs: count of each (signed, recognised) pair in the alignment, e.g. ``pairs`` of
+        pairs: count of each (signed, recognized) pair in the alignment, e.g. ``pairs`` of
             :class:`~whispersign_model.evaluation.metrics.GlossErrors`. None marks an
             insertion or deletion.
         shown: maximum number of glosses to draw, at least 1.
@@ -129,8 +129,8 @@ def _draw(
     right[range(len(names)), range(len(names))] = np.diag(counts)[:-1] / np.maximum(signed, 1)
     shade = wrong / max(wrong.max(), 1)
     picture = np.ones((*counts.shape, 3))
-    picture -= right[..., None] * np.array([0.75, 0.45, 0.1])  # towards blue
-    picture -= shade[..., None] * np.array([0.1, 0.65, 0.7])  # towards red
+    picture -= right[..., None] * np.array([0.75, 0.45, 0.1])  # toward blue
+    picture -= shade[..., None] * np.array([0.1, 0.65, 0.7])  # toward red
     axes.imshow(picture)
     for row, column in zip(*np.nonzero(counts)):
         dark = right[row, column] > 0.5 or shade[row, column] > 0.5

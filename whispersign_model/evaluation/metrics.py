@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Error rates of recognised gloss sequences, with substitutions, deletions and insertions."""
+"""Error rates of recognized gloss sequences, with substitutions, deletions and insertions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class GlossErrors:
         self.pairs: Counter[tuple[str | None, str | None]] = Counter()  # (reference, hypothesis)
 
     def add(self, reference: Sequence[str], hypothesis: Sequence[str]) -> None:
-        """Align a recognised sequence to the signed one and count its errors."""
+        """Align a recognized sequence to the signed one and count its errors."""
         self.sequences += 1
         self.exact += tuple(reference) == tuple(hypothesis)
         for edit in edits(reference, hypothesis):
@@ -88,17 +88,17 @@ class GlossErrors:
 
     @property
     def substitutions(self) -> int:
-        """Number of glosses recognised as another."""
+        """Number of glosses recognized as another."""
         return sum(n for (a, b), n in self.pairs.items() if a and b and a != b)
 
     @property
     def deletions(self) -> int:
-        """Number of signed glosses that were not recognised."""
+        """Number of signed glosses that were not recognized."""
         return sum(n for (_, b), n in self.pairs.items() if b is None)
 
     @property
     def insertions(self) -> int:
-        """Number of recognised glosses that were not signed."""
+        """Number of recognized glosses that were not signed."""
         return sum(n for (a, _), n in self.pairs.items() if a is None)
 
     @property

@@ -29,7 +29,7 @@ from whispersign_model.evaluation.metrics import (
     bootstrap,
 )
 
-LIVE, OFFLINE = "live", "rescore"  # the live recogniser and the method to compare it with
+LIVE, OFFLINE = "live", "rescore"  # the live recognizer and the method to compare it with
 ROWS = 10  # in a printed table; JSON has all
 
 Unit = Literal["sequences", "signers"]
@@ -73,7 +73,7 @@ class Evaluation:
     def reliabilities(self) -> dict[str, Reliability]:
         """Return the reliability of the headline's confidences: raw and, if possible, calibrated.
 
-        The live recogniser returns only calibrated ones; greedy and beam have no scale.
+        The live recognizer returns only calibrated ones; greedy and beam have no scale.
         """
         found = emissions(self.readings[self.headline])
         calibrated = self.scale != ConfidenceScale()

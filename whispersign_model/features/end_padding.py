@@ -13,5 +13,5 @@ END_PADDING = 8  # two patches of frames without hands; 0.13 s at 60 Hz
 
 
 def with_end_padding(frames: Floats) -> Floats:
-    """Append ``END_PADDING`` frames without hands to normalised features ``(T, 42, 7)``."""
+    """Append ``END_PADDING`` frames without hands to normalized features ``(T, 42, 7)``."""
     return np.pad(frames, ((0, END_PADDING), (0, 0), (0, 0)))

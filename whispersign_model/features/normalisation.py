@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Normalisation: frames in metres to network input, independent of hand size and place."""
+"""Normalization: frames in meters to network input, independent of hand size and place."""
 
 import math
 from collections.abc import Iterable
@@ -103,7 +103,7 @@ class Origin:
 
 
 class Normaliser:
-    """Turns frames in metres into scaled features in hand lengths, one pass over any calls.
+    """Turns frames in meters into scaled features in hand lengths, one pass over any calls.
 
     Joints have position and velocity relative to their own wrist. The wrist has its position
     relative to the recipe's origin, and its own velocity. All values are divided by the running
@@ -126,7 +126,7 @@ class Normaliser:
             self._origin.reset()
 
     def whole(self, frames: Floats) -> Floats:
-        """Normalise one whole stream ``(T, 42, 7)`` independently."""
+        """Normalize one whole stream ``(T, 42, 7)`` independently."""
         self.reset()
         features = self(frames)
         self.reset()
@@ -135,10 +135,10 @@ class Normaliser:
     def __call__(
         self, frames: Floats, restarts: Bools | None = None, out: Floats | None = None
     ) -> Floats:
-        """Return the next ``N`` frames normalised, ``(N, 42, 7)`` float32.
+        """Return the next ``N`` frames normalized, ``(N, 42, 7)`` float32.
 
         Args:
-            frames: ``(N, 42, 7)`` in metres and m/s on consecutive grid steps.
+            frames: ``(N, 42, 7)`` in meters and m/s on consecutive grid steps.
             restarts: ``(N,)``, True where a new stream begins; None continues the stream.
             out: array to write the result to; None allocates one.
         """
@@ -153,7 +153,7 @@ class Normaliser:
         return features
 
     def _advance(self, frames: Floats, features: Floats) -> None:
-        """Normalise at least one further frame of one stream into ``features``."""
+        """Normalize at least one further frame of one stream into ``features``."""
         hands = planes(frames).reshape(FEATURES, len(frames), len(HANDS), JOINTS_PER_HAND)
         tracked = hands[CONFIDENCE] > 0
         tracked &= tracked[..., WRIST, None]
@@ -193,7 +193,7 @@ def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
 
     Args:
         recipe: fitted or not; returned unchanged with scaling "none".
-        examples: the training set, ``(T, 42, 7)`` each, in metres.
+        examples: the training set, ``(T, 42, 7)`` each, in meters.
 
     Raises:
         RecipeError: the examples contain NaN, infinity or no tracked hand.

@@ -7,9 +7,9 @@ from whispersign_model.arrays import Bools, Doubles, Floats, Ints
 from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-COLLAPSED = 1e-4  # metres or image heights; a shorter hand is a sensor's filler
+COLLAPSED = 1e-4  # meters or image heights; a shorter hand is a sensor's filler
 
-GIANT = 1.0  # metres or image heights; a longer hand is a sensor's error
+GIANT = 1.0  # meters or image heights; a longer hand is a sensor's error
 
 Stamps = Ints
 

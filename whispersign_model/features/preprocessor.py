@@ -60,7 +60,7 @@ class Preprocessor:
     Processing frame by frame, in blocks or all at once gives the same values up to float32
     rounding. The steps in order: drop late and repeated frames and start a new stream at a clock
     jump; mark joints that are not finite, incomplete hands and collapsed hands as not tracked;
-    smooth; apply the speed gate; resample; add velocity; normalise.
+    smooth; apply the speed gate; resample; add velocity; normalize.
 
     Attributes:
         not_finite: number of joints so far marked as tracked with a NaN or infinite position.
@@ -150,7 +150,7 @@ class Preprocessor:
         return self._normalise(self.resample(recording))
 
     def resample(self, recording: Recording) -> FeatureBlock:
-        """Return a recording's frames on the grid in metres and m/s, not normalised.
+        """Return a recording's frames on the grid in meters and m/s, not normalized.
 
         A processed dataset holds these; ``Normaliser`` turns them into ``process``'s features.
 
@@ -188,7 +188,7 @@ class Preprocessor:
     def _process(
         self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str
     ) -> FeatureBlock:
-        """Return the frames in metres that become final with ``n`` more frames."""
+        """Return the frames in meters that become final with ``n`` more frames."""
         if smoothing != self._smoothing:
             self.recipe.check_source("hands", Coordinates.UNKNOWN, smoothing)
             self._smoothing = smoothing
@@ -211,7 +211,7 @@ class Preprocessor:
         return self._differentiate(self._resampler.push(stamps, positions, confidence))
 
     def _finish(self) -> FeatureBlock:
-        """Return the pending frames in metres and begin a new stream."""
+        """Return the pending frames in meters and begin a new stream."""
         block = self._differentiate(self._resampler.flush())
         self._begin()
         return block
@@ -224,7 +224,7 @@ class Preprocessor:
         return FeatureBlock(stamps, self._differentiator(positions, confidence), restarts)
 
     def _begin(self) -> None:
-        """Reset the sensor half; a block's restart marker resets the normaliser."""
+        """Reset the sensor half; a block's restart marker resets the normalizer."""
         self._filter.reset()
         self._gate.reset()
         self._resampler.reset()

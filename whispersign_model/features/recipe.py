@@ -51,7 +51,7 @@ class Smoothing(StrictModel):
 
 
 class SensorRecipe(StrictModel):
-    """The half of a recipe that determines a processed dataset, in metres."""
+    """The half of a recipe that determines a processed dataset, in meters."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 

@@ -14,7 +14,7 @@ from whispersign_model.timestamps import NANOSECONDS
 
 HIT = 1000  # nanoseconds; a grid point this close to a frame takes the frame's values
 BOTH = np.arange(len(HANDS))
-STEEPEST = 3.0  # maximum steepness of a tangent relative to its gentler neighbouring chord
+STEEPEST = 3.0  # maximum steepness of a tangent relative to its gentler neighboring chord
 
 Stamps = Ints
 Indices = NDArray[np.intp]

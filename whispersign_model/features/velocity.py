@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Velocity: frames ``(42, 7)`` in metres and metres per second from resampled positions."""
+"""Velocity: frames ``(42, 7)`` in meters and meters per second from resampled positions."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Differentiator:
         """Return frames ``(N, 42, 7)`` float32.
 
         Args:
-            positions: ``(N, 42, 3)`` metres on consecutive grid steps.
+            positions: ``(N, 42, 3)`` meters on consecutive grid steps.
             confidence: ``(N, 42)``, 0 = not tracked.
         """
         found = np.empty((FEATURES, len(positions), JOINTS), dtype=np.float32)
@@ -53,7 +53,7 @@ def assemble(positions: Floats, confidence: Floats, rate: float = 60.0) -> Float
     """Return the frames ``(N, 42, 7)`` of one whole stream on the grid.
 
     Args:
-        positions: ``(N, 42, 3)`` metres.
+        positions: ``(N, 42, 3)`` meters.
         confidence: ``(N, 42)``, 0 = not tracked.
         rate: grid steps per second.
     """

@@ -92,7 +92,7 @@ class AttentionDecoder(nn.Module):
         """Return the decoder's memories for a padded batch, with each clip's length in them.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
+            features: ``(B, T, 42, 7)`` normalized features.
             lengths: ``(B,)`` frames in each clip.
             states: ``(B, T', d)`` encoder states.
             steps: ``(B,)`` steps in each clip.
@@ -110,7 +110,7 @@ class AttentionDecoder(nn.Module):
         """Return log-probabilities ``(N, V)`` of the gloss in each segment; id 0 is no sign.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
+            features: ``(B, T, 42, 7)`` normalized features.
             segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
         """
         assert self.utterance is not None, "a network without decoder.utterance_frames"

@@ -142,7 +142,7 @@ class Frontend(nn.Module):
         """Embed a padded batch.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
+            features: ``(B, T, 42, 7)`` normalized features.
             lengths: ``(B,)`` frames in each clip, at least 1.
 
         Returns:

@@ -54,7 +54,7 @@ class Encoded(NamedTuple):
 
 
 class WhisperSignModel(nn.Module):
-    """The network: turns normalised features into glosses in two passes.
+    """The network: turns normalized features into glosses in two passes.
 
     Padding changes no result: a clip in a padded batch gives the same output as alone.
     """
@@ -71,7 +71,7 @@ class WhisperSignModel(nn.Module):
         """Encode a padded batch.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
+            features: ``(B, T, 42, 7)`` normalized features.
             lengths: ``(B,)`` frames in each clip, at least 1.
             chunk: patches in a chunk, for streaming; 0 = the whole clip.
         """
@@ -93,10 +93,10 @@ class WhisperSignModel(nn.Module):
         options: DecodingOptions | None = None,
         chunk: int = FULL,
     ) -> list[Hypothesis]:
-        """Recognise each clip of a padded batch.
+        """Recognize each clip of a padded batch.
 
         Args:
-            data: ``(B, T, 42, 7)`` normalised features.
+            data: ``(B, T, 42, 7)`` normalized features.
             lengths: ``(B,)`` frames in each clip.
             method: "greedy" and "beam" use the CTC head; "rescore" adds the attention decoder.
             options: beam size and weights.

@@ -84,12 +84,12 @@ def read_onnx_file(path: Path) -> OnnxFile:
 
 
 def graph_digest(model: bytes) -> str:
-    """Return the SHA-256 of a serialised ``ModelProto``'s graph."""
+    """Return the SHA-256 of a serialized ``ModelProto``'s graph."""
     return _parse(model)[0]
 
 
 def _parse(model: bytes) -> tuple[str, dict[str, str]]:
-    """Return the graph's digest and the properties of a serialised ``ModelProto``.
+    """Return the graph's digest and the properties of a serialized ``ModelProto``.
 
     Raises:
         DecodeError: the bytes are not a protocol buffer.

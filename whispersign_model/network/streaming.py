@@ -62,7 +62,7 @@ class EncoderStep(nn.Module):
         """Encode one chunk.
 
         Args:
-            patches: ``(K, P, 42, 7)`` normalised features, K >= 1.
+            patches: ``(K, P, 42, 7)`` normalized features, K >= 1.
             known: see :class:`StreamState`.
             tokens: see :class:`StreamState`.
             memories: see :class:`StreamState`.

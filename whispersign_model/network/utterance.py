@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The utterance encoder: centres a segment, resamples it to a fixed length and convolves it.
+"""The utterance encoder: centers a segment, resamples it to a fixed length and convolves it.
 
-A sign's duration and centre are known only when it is over. That is too late for the streaming
+A sign's duration and center are known only when it is over. That is too late for the streaming
 encoder, but in time for the attention decoder.
 """
 
@@ -37,7 +37,7 @@ def resample_segments(features: Tensor, segments: Tensor, frames: int) -> tuple[
     nearer frame decides whether the joint is tracked.
 
     Args:
-        features: ``(B, T, 42, 7)`` normalised features.
+        features: ``(B, T, 42, 7)`` normalized features.
         segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
         frames: length of the result.
 
@@ -72,7 +72,7 @@ def centred(positions: Tensor, tracked: Tensor) -> Tensor:
     """Return positions relative to the mean position of all wrists in the segment.
 
     Args:
-        positions: ``(N, F, 42, 3)``, joints relative to their wrist, as in normalised features.
+        positions: ``(N, F, 42, 3)``, joints relative to their wrist, as in normalized features.
         tracked: ``(N, F, 42, 1)``.
     """
     hands = positions.unflatten(2, (len(HANDS), JOINTS_PER_HAND))

@@ -13,7 +13,7 @@ from whispersign_model.errors import RecordingError
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
-FARTHEST = 1000.0  # metres or image heights from the sensor; beyond, sums of squares overflow
+FARTHEST = 1000.0  # meters or image heights from the sensor; beyond, sums of squares overflow
 BLOCK = 4096  # frames read at once, so that mapped arrays stay on disk
 
 
@@ -21,8 +21,8 @@ class Coordinates(IntEnum):
     """Coordinates of a frame's positions; values equal those of ``HandFrame.msg``."""
 
     UNKNOWN = 0
-    METRIC_SENSOR = 1  # metres, sensor frame
-    METRIC_HAND_CENTRED = 2  # metres, each hand relative to itself
+    METRIC_SENSOR = 1  # meters, sensor frame
+    METRIC_HAND_CENTRED = 2  # meters, each hand relative to itself
     IMAGE_NORMALISED = 3  # units of image height
 
 
@@ -44,7 +44,7 @@ class Recording:
 
     Attributes:
         stamps: ``(T,)`` int64 capture times in nanoseconds, in order of arrival.
-        positions: ``(T, 42, 3)`` float32 metres (see ``coordinates``), 0 where not tracked.
+        positions: ``(T, 42, 3)`` float32 meters (see ``coordinates``), 0 where not tracked.
         confidence: ``(T, 42)`` float32 in [0, 1], 0 = not tracked.
         segments: the labels, sorted by start.
         discarded: ``(start, end)`` nanoseconds of failed takes; training ignores them.

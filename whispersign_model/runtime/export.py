@@ -133,7 +133,7 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
 
 @contextmanager
 def _only_errors_logged() -> Iterator[None]:
-    """Hide the exporter's and the quantiser's logs below errors; they do not help a user."""
+    """Hide the exporter's and the quantizer's logs below errors; they do not help a user."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

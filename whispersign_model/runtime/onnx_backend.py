@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ONNX Runtime backend, which lets a robot recognise signs without PyTorch."""
+"""The ONNX Runtime backend, which lets a robot recognize signs without PyTorch."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -73,7 +73,7 @@ class OnnxBackend:
         )
 
     def encode(self, features: Floats) -> EncodedClip:
-        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one clip of normalized features ``(T, 42, 7)``, T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
         if self.candidate_segments:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class SlidingWindowInference:
-    """Recognises signs in an array or a stream window by window.
+    """Recognizes signs in an array or a stream window by window.
 
     The network encodes each window of ``window_duration`` on its own. Where windows overlap, their
     log-probabilities are averaged step by step, with less weight near a window's edges, and
-    normalised again. Greedy decoding then reads the merged rows once, as one clip. A sign that two
+    normalized again. Greedy decoding then reads the merged rows once, as one clip. A sign that two
     windows see is reported once, and a sign made twice is reported twice. If the windows disagree
     on the time of a sign, it may still appear twice. Memory is bounded by the window. Prefer
     :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` for a stream: it answers
@@ -72,7 +72,7 @@ class SlidingWindowInference:
         self._open: Span | None = None  # the gloss that the last decoded step belongs to
 
     def __call__(self, frames: Floats) -> list[Span]:
-        """Recognise an array ``(T, 42, 7)`` of normalised features; discards any open stream.
+        """Recognize an array ``(T, 42, 7)`` of normalized features; discards any open stream.
 
         Returns:
             the glosses with their steps (one step is ``frames_per_step`` frames); the confidence of

@@ -38,7 +38,7 @@ class TorchBackend:
 
     @torch.inference_mode()
     def encode(self, features: Floats) -> backend.EncodedClip:
-        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one clip of normalized features ``(T, 42, 7)``, T >= 1."""
         data = self._batch(features)
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A camera as a sensor: detects hands in pictures and places them, left and right, in metres."""
+"""A camera as a sensor: detects hands in pictures and places them, left and right, in meters."""
 
 import time
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from whispersign_model.skeleton import HANDS
 
 SOURCE = "camera"
 # Camera axes (x right, y down, z away) to the sensor frame. The camera faces the signer: its right
-# is the signer's left, and away from it is towards the signer.
+# is the signer's left, and away from it is toward the signer.
 TO_SIGNER = np.array([-1.0, -1.0, 1.0])
 COORDINATES = {
     "metric_sensor": Coordinates.METRIC_SENSOR,
@@ -52,12 +52,12 @@ class CameraOptions:
 
     Attributes:
         detector: options of the hand detector.
-        coordinates: a key of ``COORDINATES``. ``metric_sensor``: metres in the frame of
+        coordinates: a key of ``COORDINATES``. ``metric_sensor``: meters in the frame of
             ``sensor``. ``image_normalised``: x to the right, y down, in image heights from the
             picture's upper left corner, and z away from the camera, relative to the wrist.
         mirrored: the pictures are mirror images, as from many phones and video calls.
         field_of_view: degrees along the longer side, used without a calibration.
-        hand_length: metres from wrist to middle knuckle; 0 uses the detector's estimate.
+        hand_length: meters from wrist to middle knuckle; 0 uses the detector's estimate.
         calibration: the camera's intrinsics; a picture's own intrinsics take precedence.
     """
 

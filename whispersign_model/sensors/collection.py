@@ -52,7 +52,7 @@ class Labelling:
 
 
 def find_clips(source: Path, labelling: Labelling) -> tuple[list[Clip], list[str]]:
-    """List the labelled clips of a folder of videos, a single video or a folder of images.
+    """List the labeled clips of a folder of videos, a single video or a folder of images.
 
     Returns:
         the clips, and warnings about the label tables.

@@ -57,7 +57,7 @@ class Detection:
         right: probability in [0, 1] that it is a right hand.
         pixels: ``(21, 2)`` picture coordinates, x right, y down.
         depths: ``(21,)`` distance from the camera relative to the wrist, in pixels.
-        world: ``(21, 3)`` metres from the hand's centre, x right, y down, z away.
+        world: ``(21, 3)`` meters from the hand's center, x right, y down, z away.
     """
 
     right: float
@@ -72,7 +72,7 @@ class Detection:
 
     @property
     def extent(self) -> float:
-        """The size in pixels: the landmarks' mean distance from their centre."""
+        """The size in pixels: the landmarks' mean distance from their center."""
         return float(np.linalg.norm(self.pixels - self.pixels.mean(axis=0), axis=1).mean())
 
     def near(self, earlier: Detection) -> bool:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Estimate a hand's translation in metres from its shape and its landmarks in the picture.
+"""Estimate a hand's translation in meters from its shape and its landmarks in the picture.
 
-MediaPipe gives a hand's shape in metres about its centre, in the camera's orientation, and its
+MediaPipe gives a hand's shape in meters about its center, in the camera's orientation, and its
 landmarks in the picture. Only the translation is unknown. The estimate projects the shape onto the
 landmarks with the least squared error. A general PnP solver, which also fits the rotation, does
 worse because the shapes of hands seen edge-on are inaccurate.
 
-Across the line of sight the position is accurate to a centimetre. Along it, the position is as
+Across the line of sight the position is accurate to a centimeter. Along it, the position is as
 accurate as the shape. So a scalar Kalman filter (random walk) smooths the distance, and a shape
 that fits its picture badly has little weight.
 """
@@ -21,10 +21,10 @@ from whispersign_model.skeleton import BONES, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
 MEMORY = 10 * NANOSECONDS  # time over which the size of the hands is averaged
-ITERATIONS = 5  # of Gauss-Newton, which converges to micrometres in three
-NEAREST, FARTHEST = 0.05, 10.0  # metres from the camera; a position outside is rejected
-WALK = 0.5  # metres after one second, standard deviation of a hand's distance
-LEAST_ERROR = 0.02  # metres, error of the distance if the shape fits
+ITERATIONS = 5  # of Gauss-Newton, which converges to micrometers in three
+NEAREST, FARTHEST = 0.05, 10.0  # meters from the camera; a position outside is rejected
+WALK = 0.5  # meters after one second, standard deviation of a hand's distance
+LEAST_ERROR = 0.02  # meters, error of the distance if the shape fits
 MISFIT_ERROR = 3.0  # extra error, as a factor on distance times squared misfit
 FORGET = NANOSECONDS * 3 // 10  # absence after which the filter restarts
 NO_FIT = 1.0  # misfit from which shape and picture show different hands
@@ -34,7 +34,7 @@ _FROM, _TO = np.array(BONES).T
 
 @dataclass
 class _Distance:
-    """A hand's filtered distance in metres, its variance, and the last stamp."""
+    """A hand's filtered distance in meters, its variance, and the last stamp."""
 
     value: float = 0.0
     variance: float = 0.0
@@ -61,7 +61,7 @@ class HandTranslationEstimator:
     that follows from it. Real hands keep their size, so the median of the last seconds is used.
 
     Args:
-        hand_length: metres from wrist to middle knuckle; 0 keeps the detector's estimate.
+        hand_length: meters from wrist to middle knuckle; 0 keeps the detector's estimate.
     """
 
     def __init__(self, hand_length: float = 0.0) -> None:
@@ -77,11 +77,11 @@ class HandTranslationEstimator:
         Args:
             side: "left" or "right".
             stamp: capture time, nanoseconds.
-            world: ``(21, 3)`` metres, the hand's shape in camera axes (x right, y down, z away).
+            world: ``(21, 3)`` meters, the hand's shape in camera axes (x right, y down, z away).
             rays: ``(21, 2)`` the landmarks at unit distance, see ``Intrinsics.rays``.
 
         Returns:
-            the joints ``(21, 3)`` in metres from the camera, each on its landmark's ray, and a
+            the joints ``(21, 3)`` in meters from the camera, each on its landmark's ray, and a
             factor in (0, 1] for how well shape and picture fit; None if no position in front of
             the camera explains the picture.
         """

@@ -13,13 +13,13 @@ import numpy as np
 from whispersign_model.arrays import Doubles
 from whispersign_model.sensors.sensor import Observation
 
-METRES = 0.001  # metres in a millimetre, Leap's unit
+METRES = 0.001  # meters in a millimeter, Leap's unit
 SEEN_FOR = 0.25  # seconds in view after which a hand of unknown confidence is fully trusted
 LEAST_TRUST = 0.2
 MODES = ("desktop", "hmd", "screentop")
 # Device axes to the sensor frame, by tracking mode. On the desk they are the same. On the forehead,
 # the device looks forward, with x to the left and z down. Above a screen, it hangs upside down with
-# z towards the person.
+# z toward the person.
 AXES = {
     "desktop": np.eye(3),
     "hmd": np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, -1.0, 0.0]]),
@@ -33,8 +33,8 @@ class LeapHand:
 
     Attributes:
         right: whether it is a right hand.
-        wrist: ``(3,)`` millimetres, device axes.
-        fingers: ``(5, 4, 3)`` millimetres: thumb to little finger, far ends of the four bones.
+        wrist: ``(3,)`` millimeters, device axes.
+        fingers: ``(5, 4, 3)`` millimeters: thumb to little finger, far ends of the four bones.
         confidence: in [0, 1], or None if the service gives none.
         seen_for: seconds in view.
     """

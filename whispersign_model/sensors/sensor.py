@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The interface of hand sensors and their observations.
 
-All sensors use the frame of a Leap Motion on the desk in front of the signer: metres, right-handed,
-x to the signer's right, y up, z towards the signer, with the sensor at the origin.
+All sensors use the frame of a Leap Motion on the desk in front of the signer: meters, right-handed,
+x to the signer's right, y up, z toward the signer, with the sensor at the origin.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ class Camera:
 
     Attributes:
         width, height: pixels.
-        focal: focal length in pixels; the principal point is the picture's centre.
-        position: metres, sensor frame.
+        focal: focal length in pixels; the principal point is the picture's center.
+        position: meters, sensor frame.
     """
 
     width: int = 640
@@ -33,11 +33,11 @@ class Camera:
         return cls(width, height, focal=cls.focal * height / cls.height)
 
     def to_camera(self, points: AnyFloats) -> Doubles:
-        """Convert points ``(..., 3)`` in metres to camera axes (x right, y down, z away)."""
+        """Convert points ``(..., 3)`` in meters to camera axes (x right, y down, z away)."""
         return np.asarray((points - np.array(self.position)) * [-1.0, -1.0, 1.0])
 
     def project(self, points: AnyFloats) -> Doubles:
-        """Project points ``(..., 3)`` in metres, sensor frame, to pixels ``(..., 2)``."""
+        """Project points ``(..., 3)`` in meters, sensor frame, to pixels ``(..., 2)``."""
         x, y, z = np.moveaxis(self.to_camera(points), -1, 0)
         return np.stack(
             [self.focal * x / z + self.width / 2, self.focal * y / z + self.height / 2], axis=-1

@@ -36,7 +36,7 @@ class CorpusOptions:
         length: minimum and maximum number of glosses in a sentence.
         repeats: probability that a gloss is followed by itself.
         prompts: fixed sentences, each recorded ``prompt_takes`` times.
-        idle: recordings of movements without signs, labelled as containing no signs.
+        idle: recordings of movements without signs, labeled as containing no signs.
         left_handed: probability that a signer is left-handed.
         sensor: the sensor that records the hands.
     """

@@ -7,7 +7,7 @@ wrist. A left hand is the mirror image (x negated) of a right hand.
 
 Angles are ``(..., 5, 4)`` radians: fingers thumb, index, middle, ring, pinky. Thumb: opposition
 (CMC, out of the palm's plane), abduction (CMC, away from the index finger), MCP and IP flexion.
-Fingers: MCP flexion, MCP abduction (away from the middle finger; the middle finger's own towards
+Fingers: MCP flexion, MCP abduction (away from the middle finger; the middle finger's own toward
 the ring finger), PIP and DIP flexion.
 
 The adult bone lengths are rounded medians of real Leap Motion tracks.
@@ -45,7 +45,7 @@ FINGER_SPREAD_SIGN = np.array([-1.0, 1.0, 1.0, 1.0])  # index abducts to -x, the
 THUMB_YAW = np.deg2rad(12.0)  # first metacarpal at zero abduction, away from the index finger
 THUMB_TWIST = np.deg2rad(20.0)  # the thumb's flexion plane, out of the palm's plane
 
-# Metres, hand frame: the first joint of each finger (thumb: CMC), relative to the wrist.
+# Meters, hand frame: the first joint of each finger (thumb: CMC), relative to the wrist.
 ADULT_ROOTS = np.array(
     [
         [-0.0230, -0.0100, -0.0180],
@@ -55,7 +55,7 @@ ADULT_ROOTS = np.array(
         [0.0360, -0.0040, -0.0735],
     ]
 )
-# Metres: lengths of the three bones beyond the first joint of each finger.
+# Meters: lengths of the three bones beyond the first joint of each finger.
 ADULT_BONES = np.array(
     [
         [0.0450, 0.0320, 0.0230],
@@ -65,7 +65,7 @@ ADULT_BONES = np.array(
         [0.0325, 0.0182, 0.0170],
     ]
 )
-PALM_CENTRE = np.array([0.004, -0.002, -0.055])  # metres, hand frame of an adult
+PALM_CENTRE = np.array([0.004, -0.002, -0.055])  # meters, hand frame of an adult
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class HandGeometry:
     """The bone lengths of one person's hands.
 
     Attributes:
-        roots: ``(5, 3)`` metres, first joint of each finger in the hand frame.
-        bones: ``(5, 3)`` metres, lengths of each finger's three bones.
+        roots: ``(5, 3)`` meters, first joint of each finger in the hand frame.
+        bones: ``(5, 3)`` meters, lengths of each finger's three bones.
         size: overall size relative to the standard adult hand.
     """
 
@@ -97,7 +97,7 @@ class HandGeometry:
 
     @property
     def palm_centre(self) -> Doubles:
-        """The centre of the palm in metres, hand frame."""
+        """The center of the palm in meters, hand frame."""
         return np.asarray(PALM_CENTRE * self.size)
 
 
@@ -136,7 +136,7 @@ def _abduction_limits(flexion: Doubles) -> Doubles:
 
 
 def joints_in_hand_frame(geometry: HandGeometry, angles: Doubles) -> Doubles:
-    """Return joint positions ``(T, 21, 3)`` in metres, hand frame, for angles ``(T, 5, 4)``."""
+    """Return joint positions ``(T, 21, 3)`` in meters, hand frame, for angles ``(T, 5, 4)``."""
     joints = np.zeros((len(angles), JOINTS_PER_HAND, 3))
     directions = np.concatenate(
         [_thumb_directions(angles[:, :1]), _finger_directions(angles[:, 1:])], axis=1
@@ -182,13 +182,13 @@ def _thumb_directions(angles: Doubles) -> Doubles:
 def joint_positions(
     geometry: HandGeometry, angles: Doubles, rotations: Rotation, wrists: Doubles
 ) -> Doubles:
-    """Return joint positions ``(T, 21, 3)`` in metres of a right hand in the sensor frame.
+    """Return joint positions ``(T, 21, 3)`` in meters of a right hand in the sensor frame.
 
     Args:
         geometry: the hand.
         angles: ``(T, 5, 4)`` radians.
         rotations: ``T`` rotations from the hand frame to the sensor frame.
-        wrists: ``(T, 3)`` metres, wrist positions.
+        wrists: ``(T, 3)`` meters, wrist positions.
     """
     local = joints_in_hand_frame(geometry, angles)
     joints = np.einsum("tij,tkj->tki", rotations.as_matrix(), local) + wrists[:, None]

@@ -13,7 +13,7 @@ from whispersign_model.synthesis.vectors import normalise
 
 SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
 
-# Metres on an adult hand: half the thickness at each joint.
+# Meters on an adult hand: half the thickness at each joint.
 RADII = np.array(
     [
         0.0185,
@@ -24,10 +24,10 @@ RADII = np.array(
         *(0.0114, 0.0090, 0.0078, 0.0067),
     ]
 )
-ADULT_PALM = 0.091  # metres from wrist to middle MCP of the hand with these radii
+ADULT_PALM = 0.091  # meters from wrist to middle MCP of the hand with these radii
 KNUCKLES = [5, 9, 13, 17]
 HEEL = 0.55  # spacing of the metacarpals at the wrist, relative to the knuckles
-HEEL_RADIUS = 0.0160  # metres
+HEEL_RADIUS = 0.0160  # meters
 WEB = 0.38  # height of the skin between the fingers, as a share of the first finger bone
 WEB_RADIUS = 0.0070
 TILTS = np.array([-0.5, -0.15, 0.15, 0.5])  # of the palm's surface, from radial to ulnar edge
@@ -38,10 +38,10 @@ PALM_LINES = (
     ((0.0, 0.74), (0.26, 0.55), (0.36, 0.25), (0.30, 0.02)),
 )
 LINE_RADIUS = 0.0006
-WRIST_HALF = 0.012  # metres from the wrist's centre to each of its two bones
-FOREARM = (0.10, 0.26)  # metres from the wrist to the sleeve and to the elbow
-FOREARM_RADII = (0.018, 0.022, 0.038)  # metres at wrist, sleeve and elbow
-ELBOW = (0.27, -0.12, 0.20)  # metres, sensor frame: usual position of the right elbow
+WRIST_HALF = 0.012  # meters from the wrist's center to each of its two bones
+FOREARM = (0.10, 0.26)  # meters from the wrist to the sleeve and to the elbow
+FOREARM_RADII = (0.018, 0.022, 0.038)  # meters at wrist, sleeve and elbow
+ELBOW = (0.27, -0.12, 0.20)  # meters, sensor frame: usual position of the right elbow
 
 Vector = tuple[float, float, float]
 
@@ -68,7 +68,7 @@ class Plate:
 
 @dataclass
 class HandShapes:
-    """Points ``(n, 3)`` in metres with radii ``(n,)``, and the shapes between them."""
+    """Points ``(n, 3)`` in meters with radii ``(n,)``, and the shapes between them."""
 
     points: list[Doubles] = field(default_factory=list)
     radii: list[float] = field(default_factory=list)
@@ -95,7 +95,7 @@ def hand_shapes_of(joints: Doubles, hand: str) -> HandShapes:
     """Return the shapes of one hand with its forearm.
 
     Args:
-        joints: ``(21, 3)`` metres, sensor frame.
+        joints: ``(21, 3)`` meters, sensor frame.
         hand: "left" or "right".
     """
     size = float(np.linalg.norm(joints[9] - joints[WRIST])) / ADULT_PALM

@@ -25,7 +25,7 @@ from whispersign_model.synthesis.lexicon import (
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
 GRID = 200.0  # Hz, at which movements are computed before a sensor samples them
-NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres, the point about which locations scale
+NEUTRAL = np.array([0.10, 0.25, 0.02])  # meters, the point about which locations scale
 RAMP = 0.25  # share of a repeated stroke spent speeding up, and slowing down
 WIGGLE = np.deg2rad(18.0)
 WRIST_AXES = {
@@ -41,7 +41,7 @@ class HandTrajectory:
     """One hand's movement on the grid, in dominant space.
 
     Attributes:
-        wrist: ``(N, 3)`` metres.
+        wrist: ``(N, 3)`` meters.
         rotation: ``N`` rotations from the hand frame to the sensor frame.
         angles: ``(N, 5, 4)`` radians.
     """
@@ -177,7 +177,7 @@ class SignAnimator:
         return np.asarray(scaled + self.style.location_offset)
 
     def _wrist_at(self, palm_centre: Doubles, rotation: Rotation) -> Doubles:
-        """Return the wrist ``(1, 3)`` of a hand with this palm centre and rotation."""
+        """Return the wrist ``(1, 3)`` of a hand with this palm center and rotation."""
         return np.asarray(palm_centre - rotation.apply(self.style.geometry.palm_centre))
 
     def _angles(self, handshape: str, deviation: Doubles) -> Doubles:
@@ -186,7 +186,7 @@ class SignAnimator:
         return clamp(shape + self.style.finger_habit + deviation)
 
     def _path(self, movement: Movement, phase: Doubles, scale: float, shift: float) -> Doubles:
-        """Return the wrist's displacement ``(N, 3)`` in metres from the sign's location."""
+        """Return the wrist's displacement ``(N, 3)`` in meters from the sign's location."""
         along, size = self._direction(movement.direction), movement.size * scale
         once, even = minimum_jerk(phase), even_pace(phase)
         turns = 2 * np.pi * (movement.repeats * even + shift)

@@ -11,7 +11,7 @@ from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, Si
 from whispersign_model.synthesis.performance import transition, transition_samples
 
 IDLE_KINDS = ("rest", "scratch", "random")
-RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # metres, dominant space: corners of random movement
+RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # meters, dominant space: corners of random movement
 RANDOM_HIGH = np.array([0.26, 0.42, 0.14])
 SCRATCH_BEND = np.deg2rad(22.0)
 SCRATCH_RATE = 4.0  # Hz

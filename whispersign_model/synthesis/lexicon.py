@@ -57,10 +57,10 @@ class Movement(StrictModel):
     """The movement of hand, wrist and fingers during the stroke.
 
     Attributes:
-        path: "straight" runs along ``direction``; "arc" also bends towards ``bulge``; "circle"
+        path: "straight" runs along ``direction``; "arc" also bends toward ``bulge``; "circle"
             turns about ``direction``; "zigzag" runs along ``direction`` and swings to ``bulge``;
             "tap" comes from behind, touches the location and goes back.
-        size: length of the path or diameter of the circle in metres.
+        size: length of the path or diameter of the circle in meters.
         wrist: "wave" turns the hand about the palm's normal, "nod" up and down, "twist" about
             the forearm, by ``degrees`` from end to end.
         fingers: "change" goes from the first handshape to the second; "wiggle" moves the fingers.

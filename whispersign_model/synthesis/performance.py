@@ -23,7 +23,7 @@ JERK_SPEED = 1.875  # peak speed of a minimum-jerk movement of length 1 in time 
 JERK_ACCELERATION = 5.7735  # peak acceleration of the same movement
 
 DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, drift of a hand that is held still
-DRIFT_WRIST = 0.0012  # metres, per frequency
+DRIFT_WRIST = 0.0012  # meters, per frequency
 DRIFT_TURN = np.deg2rad(0.5)
 DRIFT_FINGERS = np.deg2rad(0.6)
 
@@ -57,7 +57,7 @@ class Performance:
         return (len(self.trajectories[0]) - 1) / GRID
 
     def joints(self, times: Doubles) -> Doubles:
-        """Return joint positions ``(T, 2 hands, 21, 3)``, metres in the sensor frame, at ``times``.
+        """Return joint positions ``(T, 2 hands, 21, 3)``, meters in the sensor frame, at ``times``.
 
         Times outside the performance give its first or last posture.
         """
@@ -107,7 +107,7 @@ def transition(
         first: the trajectory before.
         second: the trajectory after.
         samples: length of the movement without its end points.
-        swing: ``(3,)`` metres by which the middle of the path bends sideways.
+        swing: ``(3,)`` meters by which the middle of the path bends sideways.
     """
     phase = np.arange(1, samples + 1) / (samples + 1)
     progress = minimum_jerk(phase)
@@ -120,7 +120,7 @@ def transition(
 
 
 def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
-    """Blend neighbouring postures with a Gaussian of standard deviation ``seconds``."""
+    """Blend neighboring postures with a Gaussian of standard deviation ``seconds``."""
 
     def smooth(values: Doubles) -> Doubles:
         return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
@@ -135,7 +135,7 @@ def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
 
 
 def _quaternions(rotations: Rotation) -> Doubles:
-    """Return quaternions ``(N, 4)`` with signs that keep neighbours close."""
+    """Return quaternions ``(N, 4)`` with signs that keep neighbors close."""
     quaternions = rotations.as_quat()
     dots = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
     signs = np.cumprod(np.concatenate([[1.0], np.where(dots < 0, -1.0, 1.0)]))

@@ -18,7 +18,7 @@ from whispersign_model.synthesis.camera import Camera
 from whispersign_model.synthesis.vectors import normalise
 
 Pixels = NDArray[np.floating[Any]]  # float32
-NEAREST = 0.05  # metres from the camera; nearer shapes are not drawn
+NEAREST = 0.05  # meters from the camera; nearer shapes are not drawn
 CREASE = 0.05  # share of a bone, at each end, that lies in a joint's fold
 NAIL_BEGINS = 0.45  # share of the last bone at which the nail begins
 NAIL_WIDTH = 0.72  # smallest cosine between a nail's surface and the back of the finger
@@ -29,7 +29,7 @@ class Paint:
     """The appearance of a shape's surface.
 
     Attributes:
-        material: index of the palette's colour.
+        material: index of the palette's color.
         back: ``(3,)`` screen space, unit direction out of the back of the hand.
         creased: 1 if the ends lie in the folds of joints.
         nail: material of the nail at the end; 0 is no nail.
@@ -188,7 +188,7 @@ class Canvas:
 
 
 def to_screen(camera: Camera, points: AnyFloats, radii: Doubles) -> tuple[Doubles, Doubles] | None:
-    """Convert points ``(n, 3)`` and radii ``(n,)``, metres in the sensor frame, to screen space.
+    """Convert points ``(n, 3)`` and radii ``(n,)``, meters in the sensor frame, to screen space.
 
     Returns:
         points ``(n, 3)`` and radii ``(n,)`` in screen units, or None if a point is too near.

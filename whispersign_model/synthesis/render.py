@@ -40,7 +40,7 @@ VIDEO_RATE = 30.0
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of one signer and the room (blue, green, red; 0 to 255)."""
+    """Colors of one signer and the room (blue, green, red; 0 to 255)."""
 
     skin: tuple[float, float, float] = (140.0, 172.0, 224.0)
     sleeve: tuple[float, float, float] = (72.0, 54.0, 46.0)
@@ -49,7 +49,7 @@ class Look:
 
     @classmethod
     def of_signer(cls, seed: int) -> Look:
-        """Return the colours of the signer with this seed.
+        """Return the colors of the signer with this seed.
 
         Skin is light to brown. Clothes and wall are dark, since detectors find drawn hands best
         against a dark background.
@@ -68,7 +68,7 @@ class Renderer:
 
     Args:
         camera: the view.
-        look: the colours.
+        look: the colors.
     """
 
     def __init__(self, camera: Camera | None = None, look: Look | None = None) -> None:
@@ -80,7 +80,7 @@ class Renderer:
         """Draw one frame.
 
         Args:
-            positions: ``(42, 3)`` metres, sensor frame.
+            positions: ``(42, 3)`` meters, sensor frame.
             tracked: whether the left and the right hand are tracked.
 
         Returns:

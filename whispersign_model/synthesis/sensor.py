@@ -16,7 +16,7 @@ from whispersign_model.timestamps import NANOSECONDS
 
 SENSORS = ("leap", "camera", "ideal")
 TIP_NOISE = 1.4  # noise of a fingertip relative to the hand's; the wrist has 0.8
-NOISE_OF_HALF_CONFIDENCE = 0.01  # metres of noise at which a joint's confidence is one half
+NOISE_OF_HALF_CONFIDENCE = 0.01  # meters of noise at which a joint's confidence is one half
 BURST_NOISE = 6.0  # noise factor in the middle of a burst
 BURST_LENGTH = 0.25  # seconds
 WANDER_CORRELATION = 0.15  # seconds, correlation time of a hand's common error
@@ -32,11 +32,11 @@ class SensorModel:
         rate: frames per second.
         jitter: standard deviation of the stamps, as a share of the frame interval.
         lost_frames: probability that a frame is missing.
-        noise: standard deviation of a joint's position in metres.
+        noise: standard deviation of a joint's position in meters.
         depth_noise: factor on the noise along z, a camera's depth axis.
         bursts: rate of noise bursts.
         dropouts, dropout_length: rate of lost hands, and mean length of a loss in seconds.
-        spikes, spike_size: rate of single outlier frames, and their standard deviation in metres.
+        spikes, spike_size: rate of single outlier frames, and their standard deviation in meters.
         bounded: tracks hands only in the field of view, a pyramid above the desk.
     """
 
@@ -84,7 +84,7 @@ class SensorModel:
     def observe(
         self, performance: Performance, start: int, rng: Generator
     ) -> tuple[Ints, Floats, Floats]:
-        """Return stamps ``(T,)`` ns, positions ``(T, 42, 3)`` metres and confidence ``(T, 42)``.
+        """Return stamps ``(T,)`` ns, positions ``(T, 42, 3)`` meters and confidence ``(T, 42)``.
 
         Args:
             performance: the true movement.
@@ -124,7 +124,7 @@ class SensorModel:
         return tracked
 
     def _noise_level(self, times: Doubles, rng: Generator) -> Doubles:
-        """Return the standard deviation ``(T, 2, 21)`` in metres of each joint's error."""
+        """Return the standard deviation ``(T, 2, 21)`` in meters of each joint's error."""
         level = np.ones((len(times), 2))
         for hand in range(2):
             for moment in _moments(self.bursts, times, rng):
@@ -153,7 +153,7 @@ class SensorModel:
 
 
 def in_view(centres: Doubles) -> Bools:
-    """Return whether hands at ``(..., 3)`` metres lie in a desktop Leap's field of view."""
+    """Return whether hands at ``(..., 3)`` meters lie in a desktop Leap's field of view."""
     x, y, z = np.moveaxis(centres, -1, 0)
     return np.asarray(
         (y > 0.06) & (y < 0.75) & (np.abs(x) < 0.05 + 1.7 * y) & (np.abs(z) < 0.05 + 1.2 * y)

@@ -30,7 +30,7 @@ from whispersign_model.synthesis.vectors import normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"
-RETRACTION = np.array([0.0, -0.05, 0.04])  # metres, between two productions of a sign
+RETRACTION = np.array([0.0, -0.05, 0.04])  # meters, between two productions of a sign
 RETRACTION_REST = 0.10  # seconds
 RETRACTION_RELAXES = 0.4  # share by which the fingers relax in between
 
@@ -160,7 +160,7 @@ class Signer:
     def idle(
         self, kind: str, seconds: float, take: int = 0, start: int = 0, name: str = ""
     ) -> Recording:
-        """Record an idle movement, one of ``idle.IDLE_KINDS``, labelled as nothing signed."""
+        """Record an idle movement, one of ``idle.IDLE_KINDS``, labeled as nothing signed."""
         script: list[Item] = [AwayItem(0.4), IdleItem(kind, seconds), AwayItem(0.7)]
         recording = self.record(script, take, start, name)
         nothing = Segment((), int(recording.stamps[0]), int(recording.stamps[-1]))
@@ -295,7 +295,7 @@ class Signer:
             performed.append([last.held(-1, samples) for last in performed.last])
 
     def _aside(self, first: HandTrajectory, second: HandTrajectory, rng: Generator) -> Doubles:
-        """Draw the sideways bend ``(3,)`` in metres of the path between two trajectories."""
+        """Draw the sideways bend ``(3,)`` in meters of the path between two trajectories."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))
         size = self.naturalness * self.style.curvature * float(np.linalg.norm(way))

@@ -18,7 +18,7 @@ LEFT_HANDED = 0.1  # share of left-handed people
 
 @dataclass(frozen=True)
 class SignerStyle:
-    """The permanent habits of one signer, in metres, seconds and radians.
+    """The permanent habits of one signer, in meters, seconds and radians.
 
     The defaults are an average right-handed adult without habits.
 
@@ -32,7 +32,7 @@ class SignerStyle:
         tilt: ``(3,)`` rotation vector added to each orientation.
         sloppiness: share by which handshapes approach the relaxed hand.
         finger_habit: ``(5, 4)`` added to each handshape.
-        coarticulation: seconds over which neighbouring postures blend.
+        coarticulation: seconds over which neighboring postures blend.
         hold: seconds that the hand stays at the end of a stroke.
         curvature: sideways bend of transitions, as a share of their length.
         ready_hand: the idle second hand waits in view instead of in the lap.

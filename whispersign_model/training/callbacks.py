@@ -30,7 +30,7 @@ class KeepBest(Callback):
         metadata: metadata of the network.
         epochs_before: number of epochs in earlier stages.
         warm_up_alone: also keep the last network of a stage with an auxiliary head. It does not
-            recognise yet, but another run can start from it when no other stage follows.
+            recognize yet, but another run can start from it when no other stage follows.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
 
 
 def hypotheses_table(samples: Sequence[Sample]) -> str:
-    """Format clips as a Markdown table: the signed and the recognised glosses."""
+    """Format clips as a Markdown table: the signed and the recognized glosses."""
     rows = ["| clip | signed | recognised |", "|---|---|---|"]
     for name, reference, hypothesis in samples:
         rows.append(f"| {name} | {' '.join(reference)} | {marked(reference, hypothesis)} |")

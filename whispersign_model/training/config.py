@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The training recipe: stages, optimisation, features and augmentation, from validated YAML."""
+"""The training recipe: stages, optimization, features and augmentation, from validated YAML."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from whispersign_model.network.model import Encoded
 
 
 class Losses(NamedTuple):
-    """Means over the batch: the minimised total and its parts."""
+    """Means over the batch: the minimized total and its parts."""
 
     total: Tensor
     ctc: Tensor

@@ -35,7 +35,7 @@ SAMPLES = 8  # validation clips whose hypotheses are logged
 
 
 class Sample(NamedTuple):
-    """The signed and the recognised glosses of a validation clip."""
+    """The signed and the recognized glosses of a validation clip."""
 
     name: str
     reference: tuple[str, ...]
@@ -48,7 +48,7 @@ class TrainingModule(lightning.LightningModule):
     Args:
         model: the network; its weights are updated in place.
         stage: what learns, at which learning rate, on which loss.
-        config: optimisation shared by all stages.
+        config: optimization shared by all stages.
         glosses: the vocabulary, for the error rate.
         sampled: names of the validation clips whose hypotheses are kept.
 

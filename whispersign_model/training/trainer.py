@@ -36,7 +36,7 @@ def train(
             own stages.
         resume: a run's ``last.ckpt``; training resumes exactly there, in the same folder.
         init: a checkpoint to start from, with any vocabulary; it sets the network's shape and
-            the normalisation of features.
+            the normalization of features.
 
     Returns:
         the metrics of the best network, as in ``out/metrics.json``; processes other than the

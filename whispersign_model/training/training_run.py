@@ -181,7 +181,7 @@ class TrainingRun:
     def _calibrate(self) -> None:
         """Calibrate the best network's confidences on the validation clips.
 
-        They stay uncalibrated if it recognises no gloss there.
+        They stay uncalibrated if it recognizes no gloss there.
         """
         try:
             device, _ = choose_device(self.options.device)

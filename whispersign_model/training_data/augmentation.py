@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Augmentation: random variation of training clips, in metres and before normalisation."""
+"""Augmentation: random variation of training clips, in meters and before normalization."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Augmentation(StrictModel):
         """Vary one clip on its own.
 
         Args:
-            positions: ``(T, 42, 3)`` metres, 0 where not tracked.
+            positions: ``(T, 42, 3)`` meters, 0 where not tracked.
             confidence: ``(T, 42)``.
             rate: frames a second.
             generator: source of all randomness.
@@ -210,12 +210,12 @@ class Augmentation(StrictModel):
         """Vary everything but time.
 
         Args:
-            positions: ``(T, 42, 3)`` metres; may be changed in place.
+            positions: ``(T, 42, 3)`` meters; may be changed in place.
             confidence: ``(T, 42)``; may be changed in place.
             rate: frames a second.
             generator: source of all randomness.
             may_mirror: whether left and right may be mirrored.
-            plane: x of the mirror plane, metres.
+            plane: x of the mirror plane, meters.
         """
         if self.camera and generator.random() < self.camera and self.camera_rate < rate:
             positions, confidence = simulate_frame_rate(
@@ -233,7 +233,7 @@ class Augmentation(StrictModel):
         return frames_of(planes(positions) * seen), confidence
 
     def _vary_space(self, positions: Array, confidence: Array, generator: Generator) -> Array:
-        """Rotate, scale, shear and shift the hands about their common centre; add noise."""
+        """Rotate, scale, shear and shift the hands about their common center; add noise."""
         seen = np.count_nonzero(confidence)
         if not seen:
             return positions

@@ -10,7 +10,7 @@ class Batch(NamedTuple):
     """Clips of similar length, padded.
 
     Attributes:
-        features: ``(B, T, 42, 7)`` normalised features.
+        features: ``(B, T, 42, 7)`` normalized features.
         lengths: ``(B,)`` numbers of frames.
         targets: ``(B, L)`` gloss ids, padded with 0.
         target_lengths: ``(B,)`` numbers of glosses.

@@ -25,7 +25,7 @@ def batch_sizes(lengths: Sequence[int], largest: int) -> list[int]:
     """Split clips, sorted by length, into batches with little padding.
 
     Every batch has between a quarter of ``largest`` and ``largest`` clips (or all clips, if there
-    are fewer), and at least ``FEW`` where possible. The sizes minimise the total number of frames,
+    are fewer), and at least ``FEW`` where possible. The sizes minimize the total number of frames,
     including padding and ``OVERHEAD`` for each batch.
 
     Args:

@@ -70,7 +70,7 @@ class ClipStore:
             total += float(motion[0][..., 0].sum(dtype=np.float64))
             seen += int(np.count_nonzero(motion[1]))
         self.lengths = [extent.stop - extent.start for extent in self.extents]
-        self.middle = total / max(seen, 1)  # mean x of all tracked joints, metres
+        self.middle = total / max(seen, 1)  # mean x of all tracked joints, meters
 
     def motion(self, number: int) -> Motion:
         """Return positions ``(T, 42, 3)`` and confidence ``(T, 42)`` of a take; read only."""

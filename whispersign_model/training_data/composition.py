@@ -73,7 +73,7 @@ class Composed:
     """A clip with one or more signs.
 
     Attributes:
-        positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
+        positions, confidence: ``(T, 42, 3)`` meters and ``(T, 42)``.
         labels: ``(L,)`` gloss ids.
         restarts: frames at which a stream begins.
         spans: first frame of each gloss and the frame after its last; None if unknown.

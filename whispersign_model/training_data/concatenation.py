@@ -38,9 +38,9 @@ class End:
     """Pose and velocity of both hands where a part of a stream begins or ends.
 
     Attributes:
-        positions: ``(42, 3)`` metres.
+        positions: ``(42, 3)`` meters.
         confidence: ``(42,)``.
-        velocity: ``(42, 3)`` metres a frame, 0 where unknown.
+        velocity: ``(42, 3)`` meters a frame, 0 where unknown.
     """
 
     positions: Array
@@ -54,7 +54,7 @@ class End:
         Args:
             positions: positions in the order that leads away from the end.
             confidence: confidence in the same order.
-            fastest: upper limit of the speed, metres a frame.
+            fastest: upper limit of the speed, meters a frame.
         """
         memory = min(MEMORY, len(positions) - 1)
         if not memory:
@@ -75,7 +75,7 @@ class Stream:
     """Joined parts of a stream.
 
     Attributes:
-        positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
+        positions, confidence: ``(T, 42, 3)`` meters and ``(T, 42)``.
         starts: first frame of each part.
     """
 
@@ -95,7 +95,7 @@ def join(
 
     Args:
         parts: clips, one or more.
-        hand: hand length in metres, the unit of speed.
+        hand: hand length in meters, the unit of speed.
         rate: frames a second.
         generator: source of the tempo and the bend of each transition.
         least_frames: fewest frames of a transition.
@@ -168,7 +168,7 @@ def resting(pose: Motion, frames: int, hand: float, rate: float, generator: Gene
     Args:
         pose: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
         frames: number of frames.
-        hand: hand length in metres.
+        hand: hand length in meters.
         rate: frames a second.
         generator: source of the place and the drift.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a processed dataset to padded batches: trim, augment, normalise, bucket by length."""
+"""From a processed dataset to padded batches: trim, augment, normalize, bucket by length."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Clip(NamedTuple):
     """An example or a variation of it.
 
     Attributes:
-        features: ``(T, 42, 7)`` normalised features.
+        features: ``(T, 42, 7)`` normalized features.
         labels: ``(L,)`` gloss ids.
         name: name of the example.
         segments: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_segments`.
@@ -90,7 +90,7 @@ class Clip(NamedTuple):
 
 
 class Clips(TorchDataset[Clip]):
-    """Examples as normalised features; with ``augmentation``, a new variation each epoch.
+    """Examples as normalized features; with ``augmentation``, a new variation each epoch.
 
     A variation depends only on seed, epoch and example, not on the process or time.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Single variations of a clip in metres: times, places, sizes, sides and frame rates."""
+"""Single variations of a clip in meters: times, places, sizes, sides and frame rates."""
 
 import numpy as np
 from numpy.random import Generator
@@ -15,7 +15,7 @@ from whispersign_model.timestamps import NANOSECONDS
 EXCHANGED = np.r_[RIGHT, LEFT]  # for each joint, the same joint of the other hand
 
 Array = Floats
-Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
+Motion = tuple[Array, Array]  # positions (T, 42, 3) meters, 0 where not tracked; confidence (T, 42)
 
 
 def interpolate(positions: Array, confidence: Array, times: AnyFloats) -> Motion:
@@ -50,7 +50,7 @@ def swapped_hands(positions: Array, confidence: Array, frames: slice) -> Motion:
 
 
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
-    """Mirror left and right: hands change slots, and x is reflected at ``plane``, metres."""
+    """Mirror left and right: hands change slots, and x is reflected at ``plane``, meters."""
     positions, confidence = swapped_hands(positions, confidence, slice(None))
     flipped = planes(positions)
     flipped[0] *= -1
@@ -60,7 +60,7 @@ def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
 
 
 def hand_length(positions: Array, confidence: Array) -> float:
-    """Return the mean wrist-to-middle-knuckle distance of tracked hands, in metres."""
+    """Return the mean wrist-to-middle-knuckle distance of tracked hands, in meters."""
     wrists, knuckles = (slice(joint, None, JOINTS_PER_HAND) for joint in (WRIST, MIDDLE_MCP))
     tracked = (confidence[:, wrists] > 0) & (confidence[:, knuckles] > 0)
     count = np.count_nonzero(tracked)
@@ -73,7 +73,7 @@ def palm_axes(places: Array) -> Array:
     """Return the unit axes of each palm in each frame: along it, out of it, and across.
 
     Args:
-        places: ``(3, T, 42)`` metres.
+        places: ``(3, T, 42)`` meters.
 
     Returns:
         ``(3 axes, 3, T, 2)``; 0 where the knuckles define no axis.
@@ -93,7 +93,7 @@ def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
     """Scale the movement of hands and the change of their poses.
 
     Args:
-        places: ``(3, T, 42)`` metres.
+        places: ``(3, T, 42)`` meters.
         confidence: ``(T, 42)``; a joint stays in place if it or its wrist is not tracked.
         factors: ``(hands, 2)``: factor on a wrist's distance from the middle of its trajectory,
             and on a joint's distance from its mean position relative to the wrist.

@@ -56,7 +56,7 @@ STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
 )
 COLUMNS = 3
-BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colours of the clip and of both varied hands
+BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colors of the clip and of both varied hands
 HEIGHT, DEPTH = 1, 2  # axes: curves show y; poses are seen along z
 MOMENT = 0.5  # position in the clip of the drawn pose
 

@@ -25,7 +25,7 @@ def seen(positions: AnyFloats, flat: bool) -> AnyFloats:
 
     Args:
         positions: joint positions.
-        flat: positions are image coordinates with y down; otherwise metres with y up, seen from
+        flat: positions are image coordinates with y down; otherwise meters with y up, seen from
             the front and a little from above.
     """
     across = positions[..., 0]
@@ -71,7 +71,7 @@ def draw_bones(
         axes: axes to draw on.
         points: ``(42, 2)``.
         tracked: ``(42,)``.
-        colours: colours of the left and the right hand.
+        colours: colors of the left and the right hand.
         width: width of the lines, points.
     """
     for side, colour in enumerate(colours):
