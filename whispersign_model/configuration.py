@@ -81,7 +81,7 @@ def validate(model: type[Model], content: object, subject: str | Path) -> Model:
 
 
 def describe(error: ValidationError) -> str:
-    """Describe the first invalid key and say how many more there are."""
+    """Describe the first invalid key and say how manymore there are."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     fault = first["msg"].removeprefix("Value error, ")

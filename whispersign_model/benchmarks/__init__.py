@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Benchmarks of the package on made-up input: weights, time and memory."""
+"""Benchmarks of the package on synthetic input: weights, time and memory."""

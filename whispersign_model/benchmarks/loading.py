@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speed of loading and training in real frames a second, on a dataset or made-up recordings."""
+"""Speed of loading and training in real frames per second, on a dataset or synthetic recordings."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def measure(folder: Path | None, threads: int) -> dict[str, float]:
     """Measure the speed of loading a dataset and of training the Tiny network on it.
 
     Args:
-        folder: a processed dataset with a training split; None for made-up recordings.
+        folder: a processed dataset with a training split; None for synthetic recordings.
         threads: CPU threads of the training steps.
 
     Returns:

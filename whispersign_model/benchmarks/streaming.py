@@ -14,7 +14,7 @@ from whispersign_model.benchmarks.fresh_process import in_fresh_process, residen
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.runtime.loading import load_backend
 
-RATE = 60  # frames a second
+RATE = 60  # frames per second
 CHUNK = 2  # patches read together: 133 ms
 FRAMES = 4 * CHUNK  # in a step
 WINDOW, HOP = 60, 30  # frames: the windowed way reads the last second every half second

@@ -226,11 +226,11 @@ def corpus(glosses: Sequence[str], signers: int, sentences: int, idle: int) -> C
 
 
 def measure_checkpoint(path: Path, threads: int, advance: Callable[[], None]) -> dict[str, Any]:
-    """Measure a checkpoint trained on made-up signs, in PyTorch; see :func:`measure`.
+    """Measure a checkpoint trained on synthetic signs, in PyTorch; see :func:`measure`.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
-        ConfigError: the made-up signer lacks a gloss of the checkpoint.
+        ConfigError: the synthetic signer lacks a gloss of the checkpoint.
     """
     model, metadata = WhisperSignModel.load_checkpoint(path)
     torch.set_num_threads(threads)

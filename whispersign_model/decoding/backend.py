@@ -67,7 +67,7 @@ class Backend(Protocol):
         """Encode one whole clip of normalized features ``(T, 42, 7)``, T >= 1."""
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
 
     def stream(self, chunk: int) -> EncoderStream:
         """Begin a clip that is read ``chunk`` (1 or more) steps at a time."""

@@ -57,7 +57,7 @@ def decode(
         method: "greedy", "beam" (CTC only) or "rescore" (both passes).
         options: beam size and, for "rescore", ``alpha``.
         second_pass: for "rescore": either the attention decoder's log-probability of each sequence,
-            or the :class:`SegmentScorer` of a detecting network, which needs no first pass.
+            or the :class:`SegmentScorer` of a detection network, which needs no first pass.
 
     Returns:
         the best hypothesis, with spans and n-best.

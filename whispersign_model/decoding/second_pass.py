@@ -68,7 +68,7 @@ class RescoringPass(SecondPass):
 class DetectionPass(SecondPass):
     """Detects signs in the candidate segments of an utterance, reusing earlier scores.
 
-    A detecting network finalizes a sign as soon as no later window can overlap it. It does not wait
+    A detection network finalizes a sign as soon as no later window can overlap it. It does not wait
     for an endpoint.
     """
 

@@ -71,7 +71,7 @@ class StreamingRecognizer:
         backend: the loaded network.
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
         options: endpoints and search.
-        rate: frames a second, the recipe's.
+        rate: frames per second, the recipe's.
         scale: turns the network's confidences into calibrated ones, from its checkpoint. One
             threshold on the scaled confidence is a different raw threshold for each gloss.
 

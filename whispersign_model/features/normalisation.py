@@ -30,7 +30,7 @@ SMALLEST_SCALE = 0.1  # share of a feature's spread over all joints: lower limit
 
 
 class HandLength:
-    """Running mean of the distance from wrist to middle knuckle, over both hands.
+    """Running mean of the distance from wrist to middle MCP, over both hands.
 
     For the first ``HORIZON`` of tracked hand-frames it is the plain mean, later an exponential mean
     with that horizon. Hands without a length do not count, so lost frames change nothing.

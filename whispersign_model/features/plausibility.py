@@ -29,7 +29,7 @@ def keep_hands(positions: Floats, confidence: Floats, kept: Bools) -> tuple[Floa
 
 
 def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floats]:
-    """Untrack hands without a wrist, and those with an impossible wrist-to-knuckle distance.
+    """Untrack hands without a wrist, and those with an impossible wrist-to-MCP distance.
 
     One giant hand would shrink all later ones, because the running hand length remembers it.
 

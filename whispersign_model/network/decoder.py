@@ -67,7 +67,7 @@ class AttentionDecoder(nn.Module):
     """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
 
     The decoder reads the encoder's states and, if configured, the whole utterance as a second,
-    separate memory. In a detecting network it reads candidate segments instead and classifies
+    separate memory. In a detection network it reads candidate segments instead and classifies
     each. Id 0, CTC's blank, marks the start and the end of a sequence; in a segment it means that
     nothing is signed.
     """

@@ -130,7 +130,7 @@ class WhisperSignModel(nn.Module):
         ]
 
     def segment_scorer(self, features: Tensor) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(1, T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(1, T, 42, 7)``."""
         return self.config.segment_scorer(partial(self.score_segments, features))
 
     def memories(

@@ -84,7 +84,7 @@ class OnnxBackend:
         return EncodedClip(log_probs.numpy(), partial(self._rescore, memory))
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self._config.segment_scorer(partial(self._score_segments, features))
 
     def _rescore(self, memory: dict[str, Floats], hypotheses: Sequence[tuple[int, ...]]) -> Floats:

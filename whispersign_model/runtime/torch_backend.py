@@ -46,7 +46,7 @@ class TorchBackend:
         return backend.EncodedClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self.model.segment_scorer(self._batch(features))
 
     def _batch(self, features: Floats) -> torch.Tensor:

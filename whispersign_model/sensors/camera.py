@@ -57,7 +57,7 @@ class CameraOptions:
             picture's upper left corner, and z away from the camera, relative to the wrist.
         mirrored: the pictures are mirror images, as from many phones and video calls.
         field_of_view: degrees along the longer side, used without a calibration.
-        hand_length: meters from wrist to middle knuckle; 0 uses the detector's estimate.
+        hand_length: meters from wrist to middle MCP; 0 uses the detector's estimate.
         calibration: the camera's intrinsics; a picture's own intrinsics take precedence.
     """
 

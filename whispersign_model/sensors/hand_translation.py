@@ -61,7 +61,7 @@ class HandTranslationEstimator:
     that follows from it. Real hands keep their size, so the median of the last seconds is used.
 
     Args:
-        hand_length: meters from wrist to middle knuckle; 0 keeps the detector's estimate.
+        hand_length: meters from wrist to middle MCP; 0 keeps the detector's estimate.
     """
 
     def __init__(self, hand_length: float = 0.0) -> None:

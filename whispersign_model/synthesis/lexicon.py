@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lexicon: made-up signs as handshape, orientation, location and movement, read from YAML.
+"""The lexicon: synthetic signs as handshape, orientation, location and movement, read from YAML.
 
 The signs belong to no natural sign language. They are written for a right-handed signer. A
 left-handed signer mirrors everything except the absolute directions ``left`` and ``right``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The made-up signer: creates recordings of made-up sentences from a seed.
+"""The synthetic signer: creates recordings of synthetic sentences from a seed.
 
 It serves tests, demonstrations and first trials and says nothing about real signing.
 """
@@ -86,7 +86,7 @@ class _Take:
 
 
 class Signer:
-    """A made-up person who signs.
+    """A synthetic person who signs.
 
     Args:
         seed: source of the style, if none is given, and of all variation.

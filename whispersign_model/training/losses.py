@@ -97,7 +97,7 @@ def detection_loss(
     """Cross entropy of each segment's gloss with label smoothing, mean over segments.
 
     Args:
-        decoder: the decoder of a detecting network.
+        decoder: the decoder of a detection network.
         features: ``(B, T, 42, 7)``.
         segments: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
         smoothing: probability spread evenly over the vocabulary.

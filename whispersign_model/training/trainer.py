@@ -69,7 +69,7 @@ def train(
     except WhisperSignError as error:
         run.logger.write(f"error: {error}")
         raise
-    except BrokenPipeError:  # nothing reads the progress bar any more
+    except BrokenPipeError:  # nothing reads the progress bar anymore
         raise
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else options.out

@@ -172,7 +172,7 @@ class Augmentation(StrictModel):
         Args:
             positions: ``(T, 42, 3)`` meters, 0 where not tracked.
             confidence: ``(T, 42)``.
-            rate: frames a second.
+            rate: frames per second.
             generator: source of all randomness.
             least_frames: fewest frames of the varied clip.
 
@@ -212,7 +212,7 @@ class Augmentation(StrictModel):
         Args:
             positions: ``(T, 42, 3)`` meters; may be changed in place.
             confidence: ``(T, 42)``; may be changed in place.
-            rate: frames a second.
+            rate: frames per second.
             generator: source of all randomness.
             may_mirror: whether left and right may be mirrored.
             plane: x of the mirror plane, meters.

@@ -16,7 +16,7 @@ class Batch(NamedTuple):
         target_lengths: ``(B,)`` numbers of glosses.
         names: names of the clips.
         segments: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
-            only for a detecting network.
+            only for a detection network.
     """
 
     features: Tensor

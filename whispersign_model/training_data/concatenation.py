@@ -17,9 +17,9 @@ from whispersign_model.skeleton import LEFT, RIGHT, WRIST
 from whispersign_model.training_data.variations import Array, Motion
 
 # A hand goes from sign to sign in a minimum-jerk movement (Flash and Hogan, J. Neurosci. 1985);
-# its peaks are 1.3 m/s and 14 m/s^2 for a hand of 9 cm from wrist to middle knuckle.
-PEAK_SPEED = 14.0  # hand lengths a second
-PEAK_ACCELERATION = 155.0  # hand lengths a second, a second
+# its peaks are 1.3 m/s and 14 m/s^2 for a hand of 9 cm from wrist to middle MCP.
+PEAK_SPEED = 14.0  # hand lengths per second
+PEAK_ACCELERATION = 155.0  # hand lengths per second squared
 PEAK_TURN = 9.0  # rad/s
 JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a movement of length 1 in time 1
 SHORTEST = 0.14  # shortest transition, seconds
@@ -40,7 +40,7 @@ class End:
     Attributes:
         positions: ``(42, 3)`` meters.
         confidence: ``(42,)``.
-        velocity: ``(42, 3)`` meters a frame, 0 where unknown.
+        velocity: ``(42, 3)`` meters per frame, 0 where unknown.
     """
 
     positions: Array
@@ -54,7 +54,7 @@ class End:
         Args:
             positions: positions in the order that leads away from the end.
             confidence: confidence in the same order.
-            fastest: upper limit of the speed, meters a frame.
+            fastest: upper limit of the speed, meters per frame.
         """
         memory = min(MEMORY, len(positions) - 1)
         if not memory:
@@ -96,7 +96,7 @@ def join(
     Args:
         parts: clips, one or more.
         hand: hand length in meters, the unit of speed.
-        rate: frames a second.
+        rate: frames per second.
         generator: source of the tempo and the bend of each transition.
         least_frames: fewest frames of a transition.
     """
@@ -169,7 +169,7 @@ def resting(pose: Motion, frames: int, hand: float, rate: float, generator: Gene
         pose: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
         frames: number of frames.
         hand: hand length in meters.
-        rate: frames a second.
+        rate: frames per second.
         generator: source of the place and the drift.
     """
     positions, confidence = pose

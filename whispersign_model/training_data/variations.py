@@ -60,7 +60,7 @@ def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
 
 
 def hand_length(positions: Array, confidence: Array) -> float:
-    """Return the mean wrist-to-middle-knuckle distance of tracked hands, in meters."""
+    """Return the mean wrist-to-middle-MCP distance of tracked hands, in meters."""
     wrists, knuckles = (slice(joint, None, JOINTS_PER_HAND) for joint in (WRIST, MIDDLE_MCP))
     tracked = (confidence[:, wrists] > 0) & (confidence[:, knuckles] > 0)
     count = np.count_nonzero(tracked)
@@ -145,8 +145,8 @@ def simulate_frame_rate(
     Args:
         positions: ``(T, 42, 3)``.
         confidence: ``(T, 42)``.
-        rate: frames a second of the clip.
-        camera_rate: frames a second of the camera, below ``rate``.
+        rate: frames per second of the clip.
+        camera_rate: frames per second of the camera, below ``rate``.
         generator: source of the unevenness.
     """
     step = rate / camera_rate

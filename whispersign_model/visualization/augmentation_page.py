@@ -77,7 +77,7 @@ def write_page(
         store: isolated signs.
         take: number of the take to show.
         glosses: the vocabulary.
-        rate: frames a second.
+        rate: frames per second.
         seed: seed of the variations.
 
     Raises:
