@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whispersign_model.cli.arguments import seed
 
-MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # the page shows the first, two-handed
+MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # the page shows OPEN, which is two-handed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from whispersign_model.cli.arguments import checkpoint, count, refuse_idle
 from whispersign_model.cli.progress import progress
 from whispersign_model.errors import WhisperSignError
 
-COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # measured for a network of each size
+COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # parts that measure a network of each size
 # Parts measured by entry points of the group BENCHMARKS. They need ROS 2.
 ELSEWHERE = ("graph", "stop")
 PARTS = (
@@ -18,12 +18,12 @@ PARTS = (
     *ELSEWHERE,
 )
 THREADS = 2
-READ_BY = {  # option: the parts that read it
+READ_BY = {  # each option with the parts that read it
     "threads": (*COSTS, "loading", "continuous"),
     "data": ("loading",),
     "model": ("continuous", *ELSEWHERE),
 }
-# Entry point group. Its modules define `measure`, `table` and `ROUNDS`, the number of rounds.
+# Entry point group. Each module in it defines `measure`, `table` and `ROUNDS`.
 BENCHMARKS = "whispersign.benchmarks"
 
 
@@ -101,7 +101,7 @@ def _networks(parts: list[str], threads: int) -> dict[str, Any]:
 
 
 def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
-    """Compare ways of reading continuous signing and print the results."""
+    """Compare whole clips, live decoding and windows on continuous signing; print the results."""
     from whispersign_model.crossval import continuous
 
     total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
@@ -123,7 +123,7 @@ def _streaming() -> dict[str, Any]:
 
 
 def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure a part that needs ROS 2; skip it without ROS 2 unless requested by name."""
+    """Measure a part that needs ROS 2; skip it without ROS 2 unless the user requested it."""
     import sys
     from importlib.metadata import entry_points
 
@@ -161,7 +161,7 @@ def table(figures: dict[str, Any]) -> list[str]:
 
 
 def loading_lines(figures: dict[str, float]) -> list[str]:
-    """Format the figures of loading as sentences."""
+    """Format the loading figures as sentences."""
     return [
         f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; in real frames a "
         "second of processor time:",

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide the content of a dataset; ``import --dataset`` shares them."""
+    """Add the options that control a dataset's content; ``import --dataset`` shares them."""
     add = parser.add_argument_group("dataset").add_argument
     add("--force", action="store_true", help="replace an existing dataset")
     add(
@@ -137,7 +137,7 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
         recipe["rate"] = arguments.rate
     if arguments.smoothing is not None:
         recipe["smoothing"] = Smoothing(kind=arguments.smoothing)
-    policy = fields(SplitPolicy)  # each is an option of the same name
+    policy = fields(SplitPolicy)  # each has an option of the same name
     return ConversionOptions(
         recipe=Recipe().changed(**recipe),
         splits=SplitPolicy(**{each.name: getattr(arguments, each.name) for each in policy}),

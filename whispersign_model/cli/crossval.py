@@ -44,7 +44,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the folds and print a table of all completed ones."""
+    """Run the folds and print a table of all completed folds."""
     from whispersign_model.cli.outputs import check_file, write_json
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.crossval import protocol as crossval

@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in data.warnings():
         print(f"warning: {warning}")
     check_fit(data, metadata)
-    data.split(arguments.split)  # raises before the work if the split is missing
+    data.split(arguments.split)  # raises early if the split is missing
     if arguments.calibrate:
         fitted = data.split(arguments.calibrate)
         scale = calibrate(arguments.checkpoint, fitted, data.glosses, device)
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    """Refuse, before the work, options that would fail after it."""
+    """Reject unusable options before the evaluation starts."""
     if arguments.streaming and arguments.method not in (None, "rescore"):
         raise ConfigError(
             f"--method {arguments.method}", "the live recogniser rescores", "leave it out"
@@ -126,7 +126,7 @@ def _evaluate(
     metadata: CheckpointMetadata,
     data: Dataset,
 ) -> Evaluation:
-    """Recognize the split with every method, and live on request."""
+    """Recognize the split with every method, and also live if requested."""
     from whispersign_model.evaluation.evaluate import Reading, read_live, read_offline
     from whispersign_model.evaluation.report import LIVE, OFFLINE, Evaluation
 

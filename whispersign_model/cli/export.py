@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from whispersign_model.network.checkpoint import CheckpointMetadata
 
 
-ALLOWED = 0.01  # largest acceptable loss of word error rate with 8-bit weights
+ALLOWED = 0.01  # largest acceptable increase of the word error rate with 8-bit weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export the network, check the export against it, and install the files."""
+    """Export the network, compare the export with it, and install the files."""
     from tempfile import TemporaryDirectory
 
     from whispersign_model.errors import ConfigError
@@ -78,7 +78,7 @@ def _measure(
     """Print the word error rates of both networks.
 
     Raises:
-        CheckpointError: 8-bit weights cost more than the limit.
+        CheckpointError: 8-bit weights raise the word error rate by more than the limit.
         DatasetError: neither val nor test has recordings.
     """
     from whispersign_model.datasets.dataset import Dataset
@@ -136,6 +136,6 @@ def _second(path: Path) -> Path:
 
 
 def _megabytes(path: Path) -> str:
-    """Return the size of both files of an exported network."""
+    """Return the total size of an exported network's two files, in megabytes."""
     size = sum(file.stat().st_size for file in (path, _second(path)))
     return f"{size / 1e6:.1f} MB"

@@ -3,7 +3,8 @@
 
 A folder of videos becomes a folder of bags, one per video. Run the same command again to resume an
 interrupted run. Labels come from file or folder names, from a pattern, or from tables in the format
-that `whispersign convert` reads. You can name a table; otherwise tables beside the videos are used.
+that `whispersign convert` reads. You can name a table; by default, tables beside the videos are
+used.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that control how pictures become skeletons."""
+    """Add the options that control how skeletons are extracted from pictures."""
     add = parser.add_argument_group("camera").add_argument
     add(
         "--field-of-view",
@@ -137,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.sensors.extraction import write_clip
 
     options = options_from(arguments, arguments.storage)
-    find_bundle(options.camera.detector.model_file)  # fails here once, not in every process
+    find_bundle(options.camera.detector.model_file)  # fail here once rather than in every process
     labelling = Labelling(arguments.labels, arguments.pattern, arguments.signer)
     clips, warnings = find_clips(arguments.source, labelling)
     for warning in warnings:
@@ -171,7 +172,7 @@ def _many(
                 raise outcome.fault
             outcomes.append(outcome)
             bar.advance(task)
-            if bar.disable and not outcome.known:  # show progress in a log, too
+            if bar.disable and not outcome.known:  # shows progress in a log file, too
                 print(f"{len(outcomes)} of {len(clips)}: {outcome.name}", file=sys.stderr)
     return outcomes
 

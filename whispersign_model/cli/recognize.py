@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Recognize each recording as the live graph would and print the glosses."""
+    """Recognize each recording exactly as the live graph does, and print the glosses."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -102,7 +102,7 @@ def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
 
 
 def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table:
-    """Tabulate the final glosses of one recording, with the signed ones if known."""
+    """Return a table of a recording's final glosses, with the signed glosses if known."""
     table = Table(
         *("utterance", "start s", "end s", "gloss", "confidence", "or", "known at s"),
         title=Text(recording.name or "recording"),
@@ -124,7 +124,7 @@ def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table
 
 
 def _line(result: Result, origin: int) -> str:
-    """Format a result as one line; | follows the stable glosses."""
+    """Format a result as one line, with | after the stable glosses."""
     stable = sum(gloss.stable for gloss in result.glosses)
     names = [gloss.gloss for gloss in result.glosses]
     if not result.final:

@@ -18,7 +18,7 @@ from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 if TYPE_CHECKING:
     from whispersign_model.synthesis.corpus import CorpusOptions
 
-FPS, SIZE = 30.0, "640x480"  # defaults of rendered videos
+FPS, SIZE = 30.0, "640x480"  # defaults for rendered videos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
-    """Write a bag and, on request, a video per recording. Folders of them appear atomically."""
+    """Write a bag and, if requested, a video per recording; output folders appear atomically."""
     from rich.progress import track
 
     from whispersign_model.recordings.atomic import whole_folder
@@ -120,7 +120,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
             if videos and film:
                 film(videos / f"{recording.name}.mp4")
                 first = int(recording.stamps[0])
-                bare = recording.between(first, first)  # a corpus of frames would fill memory
+                bare = recording.between(first, first)  # all full recordings would fill memory
                 filmed.append(replace(bare, segments=recording.segments))
         if videos:
             write_table(videos / FOLDER_TABLE, filmed)
@@ -130,7 +130,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
 def _films(
     options: CorpusOptions, arguments: argparse.Namespace
 ) -> Iterator[Callable[[Path], int]]:
-    """Yield, for each recording, a function that renders its true movement into a file."""
+    """Yield a function for each recording that renders its true movement to a file."""
     from whispersign_model.synthesis.camera import Camera
     from whispersign_model.synthesis.corpus import synthesize_corpus, truth_of
     from whispersign_model.synthesis.render import Look, Renderer, write_video

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, then print the output folder and the error rate of the network."""
+    """Train, then print the output folder and the network's error rate."""
     from whispersign_model.cli.main import EXIT_USAGE
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.datasets.dataset import Dataset
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = recipe.model_copy(update={"seed": arguments.seed})
     init, resume = arguments.init, arguments.resume
     if resume is not None and resume.suffix != Path(RESUME).suffix:
-        init, resume = find_checkpoint(str(resume)), None  # a checkpoint holds weights only
+        init, resume = find_checkpoint(str(resume)), None  # a checkpoint has no training state
     if init is not None and arguments.model:
         raise ConfigError("--model", f"the size is that of {init}", "leave --model out")
     wanted = arguments.model or recipe.size
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
         raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
-    first = distributed_info().rank == 0  # the other processes of torchrun print nothing
+    first = distributed_info().rank == 0  # only the first process of torchrun prints
     try:
         data = Dataset.open(arguments.data)
         out, quiet = arguments.out, arguments.quiet

@@ -3,8 +3,8 @@
 
 Without --out, a window opens. --out FILE.mp4 or FILE.gif writes a film. With another extension
 (.png, .jpg, .svg, .pdf), it writes one picture that shows several moments. Hands from bags and
-archives are drawn as skeletons; hands found in a video are drawn over its pictures. If glosses are
-labeled, they appear above.
+archives are drawn as skeletons; hands found in a video are drawn over its pictures. Labels, if
+there are any, appear above.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
 
 
 def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
-    """Write or show a scene; its captions count from stamp ``begin`` in nanoseconds."""
+    """Write or show a scene; its captions show the time since ``begin`` (nanoseconds)."""
     from whispersign_model.visualization.viewer import FILMS, show, write_film, write_sheet
 
     out: Path | None = arguments.out
