@@ -35,7 +35,7 @@ def align(log_probs: AnyFloats, ids: Sequence[int]) -> list[tuple[int, int]]:
     score = np.full(width, -np.inf)
     if steps:
         score[:2] = log_probs[0, states[:2]]
-    came_from = np.zeros((steps, width), np.int8)  # 0: stayed, 1: from previous state, 2: skipped one
+    came_from = np.zeros((steps, width), np.int8)  # 0: stayed, 1: previous state, 2: skipped one
     for step in range(1, steps):
         options = np.full((3, width), -np.inf)
         options[0] = score

@@ -197,7 +197,7 @@ class StreamingRecognizer:
         return results + self._emitter.partial(utterance)
 
     def _decode_pause(self, utterance: Utterance, pause: Pause, has_new_rows: bool) -> list[Result]:
-        """Return results as if the utterance ended here; finalize it if an endpoint rule applies."""
+        """Return results as if the utterance ended here; finalize it if a rule applies."""
         results: list[Result] = []
         if pause > self._pause or (has_new_rows and utterance.best() != self._partial):
             self._pause, self._partial = pause, utterance.best()

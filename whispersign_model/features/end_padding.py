@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""End padding: frames without hands that close a clip.
+"""End padding: frames without hands that mark the end of a clip.
 
-A network that must locate a sign in time needs a clear boundary. Without it, CTC settles on a small
-probability everywhere, and all likely paths are blank.
+To locate a sign in time, the network needs a clear boundary after it. Without one, CTC spreads a
+small probability over all steps, and all likely paths are blank.
 """
 
 import numpy as np
