@@ -110,7 +110,7 @@ class SpeedGate:
         return accepted if last is None else accepted[1:]
 
     def _reaches(self, start: Stamps, origin: Doubles, end: Stamps, place: Doubles) -> Bools:
-        """Return whether a wrist can get from ``origin (..., 3)`` to ``place`` in the given time."""
+        """Return whether a wrist can get from ``origin (..., 3)`` to ``place`` in this time."""
         assert self._max_speed is not None
         elapsed = end - start
         distance = np.sqrt(np.square(place - origin).sum(axis=-1))

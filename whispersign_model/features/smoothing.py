@@ -95,7 +95,7 @@ class OneEuroFilter:
         afresh = np.isinf(ages)
         follows = tracked[..., None] & ~afresh
         rates = np.where(follows, 1 / ages, 0.0)
-        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # weight of f Hz: r / (r + 1), r = turn * f
+        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # weight at f Hz: r / (r + 1), r = turn f
         speed_turns = turns * self._smoothing.d_cutoff
         speed_factors = np.where(afresh, 1.0, speed_turns / (speed_turns + 1)) * tracked[..., None]
         takes = (afresh & tracked[..., None]).astype(np.float64)
