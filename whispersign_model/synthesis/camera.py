@@ -17,9 +17,9 @@ class Camera:
     The picture is not mirrored, so the signer's right hand appears on the left.
 
     Attributes:
-        width, height: pixels.
+        width, height: size of the picture in pixels.
         focal: focal length in pixels; the principal point is the picture's center.
-        position: meters, sensor frame.
+        position: position of the camera in meters, sensor frame.
     """
 
     width: int = 640
@@ -29,7 +29,7 @@ class Camera:
 
     @classmethod
     def sized(cls, width: int, height: int) -> Camera:
-        """Return the standard view in a picture of this size."""
+        """Return a camera with the standard view and this picture size."""
         return cls(width, height, focal=cls.focal * height / cls.height)
 
     def to_camera(self, points: AnyFloats) -> Doubles:
