@@ -35,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=count,
         metavar="N",
-        help=f"CPU threads of the networks; `streaming` has one (default: {THREADS})",
+        help=f"CPU threads for the networks; `streaming` uses one (default: {THREADS})",
     )
-    add("--data", type=Path, help="dataset for `loading` (default: made-up recordings)")
+    add("--data", type=Path, help="dataset for `loading` (default: synthetic recordings)")
     add(
         "--model",
         type=checkpoint,
         metavar="CKPT",
-        help="network for `continuous` and `stop` (of made-up signs) and `graph`; default: bundled",
+        help="network for `continuous`, `stop` (synthetic signs) and `graph`; default: bundled",
     )
-    add("--json", type=Path, metavar="OUT.json", help="write the figures")
+    add("--json", type=Path, metavar="OUT.json", help="write all figures")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -135,7 +135,10 @@ def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
     except ModuleNotFoundError as error:
         if arguments.only == part:
             raise
-        print(f"{part}: left out, as the Python package '{error.name}' is missing", file=sys.stderr)
+        print(
+            f"{part}: skipped, because the Python package '{error.name}' is missing",
+            file=sys.stderr,
+        )
         return {}
     with progress("Playing", benchmark.ROUNDS) as advance:
         figures = benchmark.measure(arguments.model, advance)
@@ -163,8 +166,8 @@ def table(figures: dict[str, Any]) -> list[str]:
 def loading_lines(figures: dict[str, float]) -> list[str]:
     """Format the loading figures as sentences."""
     return [
-        f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; in real frames a "
-        "second of processor time:",
+        f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; real frames per "
+        f"second of processor time:",
         f"one loading process delivers {figures['loader_frames_per_s']:,.0f}, "
         f"{figures['ratio']:.1f} times what training of the Tiny network consumes",
         f"training consumes {figures['step_frames_per_s']:,.0f}, {figures['gain']:.1f} times as "

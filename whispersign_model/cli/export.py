@@ -24,14 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign export``."""
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
-    add("--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found")
-    add("--int8", action="store_true", help="8-bit weights in matrix products")
-    add("--data", type=Path, help="dataset on which --int8 is measured")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="MODEL.onnx",
+        help="file to write; recognition finds CKPT/model.onnx",
+    )
+    add("--int8", action="store_true", help="use 8-bit weights in matrix products")
+    add("--data", type=Path, help="dataset for measuring the effect of --int8")
     add(
         "--max-wer-loss",
         type=not_negative,
         metavar="WER",
-        help=f"word error rate that --int8 may cost on --data (default: {ALLOWED})",
+        help=f"largest increase in word error rate by --int8 on --data (default: {ALLOWED})",
     )
 
 
@@ -66,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.data:
                 _measure(arguments, exact, written, metadata)
             else:
-                print("what they cost in recognition was not measured: --data DATASET does")
+                print("their effect on recognition was not measured; --data DATASET measures it")
         install(written, out)
     print(f"wrote {out} and {_second(out).name}, {_megabytes(out)}, for {metadata.model_id}")
     return 0

@@ -33,23 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="BAG",
-        help="the bag to write; a folder of bags when a folder of videos is given",
+        help="bag to write, or folder of bags for a folder of videos",
     )
     labels = parser.add_argument_group("labels")
     labels.add_argument(
         "--labels",
         default="none",
         metavar="RULE",
-        help="none, folder (the name of a video's folder), name (its own name without the number "
-        "at its end), or a table (CSV) (default: %(default)s)",
+        help="none, folder (the name of a video's folder), name (the file name without its final "
+        "number), or a table (CSV) (default: %(default)s)",
     )
     labels.add_argument(
         "--pattern",
         default="",
         metavar="REGEX",
-        help="searched for in each path without suffix; its groups gloss and signer are taken",
+        help="searched in each path without suffix; its groups gloss and signer become the labels",
     )
-    labels.add_argument("--signer", default="", help="of videos for which nothing else says it")
+    labels.add_argument("--signer", default="", help="default signer")
     add_camera_arguments(parser)
     add(
         "--jobs",
@@ -77,26 +77,27 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DEGREES",
         help="along the longer side of the picture (default: %(default)s)",
     )
-    add("--calibration", type=Path, metavar="FILE.yaml", help="of ROS's camera_calibration")
+    add("--calibration", type=Path, metavar="FILE.yaml", help="file from ROS's camera_calibration")
     add("--mirrored", action="store_true", help="the pictures are mirror images")
     add(
         "--hand-length",
         type=float,
         default=0.0,
         metavar="METRES",
-        help="from wrist to middle knuckle; 0 keeps the detector's estimate (default: %(default)s)",
+        help="from wrist to middle-finger MCP joint; 0 uses the detector's estimate (default: "
+        "%(default)s)",
     )
     add(
         "--coordinates",
         choices=("metric_sensor", "image_normalised"),
         default="metric_sensor",
-        help="metres before the camera, or image heights (default: %(default)s)",
+        help="meters in front of the camera, or image heights (default: %(default)s)",
     )
     add(
         "--fps",
         type=float,
         default=30.0,
-        help="pictures a second of a folder of images (default: %(default)s)",
+        help="pictures per second for a folder of images (default: %(default)s)",
     )
     add("--detector", default="", metavar="FILE.task", help="hand_landmarker.task to use")
 
@@ -186,7 +187,7 @@ def _report(out: Path, outcomes: list[Outcome]) -> None:
         f"{out}: {len(done)} bags, {seconds:.1f} s, {frames} frames, hands in {share:.1%} of them"
     )
     if known := sum(outcome.known for outcome in outcomes):
-        print(f"  {known} bags were there already")
+        print(f"  {known} bags already existed")
     for outcome in outcomes:
         for note in outcome.notes:
             print(f"  {outcome.name}: {note}")

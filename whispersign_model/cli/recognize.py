@@ -27,13 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
     add("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
-    add("--partials", action="store_true", help="print what is known while it is signed, too")
+    add(
+        "--partials", action="store_true", help="also print partial results while signing continues"
+    )
     add(
         "--min-confidence",
         type=float,
         default=0.0,
         metavar="C",
-        help="leave out glosses below it, 0 to 1 (default: %(default)s)",
+        help="omit glosses with a lower confidence, 0 to 1 (default: %(default)s)",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--json", type=Path, metavar="OUT.json", help="write the results")

@@ -34,21 +34,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
     add("--out", type=Path, metavar="FILE", help="film or sheet to write")
-    add("--recording", default="", metavar="NAME", help="which one of several (default: the first)")
-    add("--start", type=not_negative, default=0.0, metavar="SECONDS", help="from its beginning")
-    add("--duration", type=positive, metavar="SECONDS", help="how much of it (default: the rest)")
+    add(
+        "--recording",
+        default="",
+        metavar="NAME",
+        help="recording to show, if there are several (default: the first)",
+    )
+    add(
+        "--start",
+        type=not_negative,
+        default=0.0,
+        metavar="SECONDS",
+        help="seconds to skip at the beginning",
+    )
+    add(
+        "--duration",
+        type=positive,
+        metavar="SECONDS",
+        help="length of the part to show (default: the rest)",
+    )
     add(
         "--speed",
         type=positive,
         default=SPEED,
-        help="of films and the window (default: %(default)g)",
+        help="speed of films and the window (default: %(default)g)",
     )
     add(
         "--pictures",
         type=count,
         default=PICTURES,
         metavar="N",
-        help="on a sheet (default: %(default)s)",
+        help="pictures on a sheet (default: %(default)s)",
     )
     add_camera_arguments(parser)
 
@@ -89,7 +105,7 @@ def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
         fault, remedy = "does nothing on a sheet", "name a film with --out, or leave it away"
         refuse_idle(arguments, {"speed": SPEED}, fault, remedy)
     else:
-        fault, remedy = "does nothing but on a sheet", "name a picture with --out"
+        fault, remedy = "only affects a sheet", "name a picture with --out"
         refuse_idle(arguments, {"pictures": PICTURES}, fault, remedy)
 
 

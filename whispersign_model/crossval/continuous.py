@@ -326,14 +326,15 @@ def table(figures: dict[str, Any]) -> list[str]:
     )
     if live["ms_per_s"] is not None:
         lines.append(
-            f"processor time for a second of signal: {live['ms_per_s']:.1f} ms, "
+            f"processor time per second of signal: {live['ms_per_s']:.1f} ms, "
             f"{live['beam_ms_per_s']:.2f} ms of it for the beam"
         )
     rejection = figures["rejection"]
-    lines.append(f"{rejection['idle_minutes']:.1f} minutes without a sign:")
+    lines.append(f"{rejection['idle_minutes']:.1f} minutes without signs:")
     for threshold, rate in rejection["false_per_minute"].items():
         wer = 100 * rejection["wer"][threshold]
         lines.append(
-            f"  confidence {threshold}: {rate:.1f} glosses a minute; sentences' WER {wer:.1f}%"
+            f"  confidence {threshold}: {rate:.1f} glosses per minute; WER of the sentences "
+            f"{wer:.1f}%"
         )
     return lines

@@ -309,7 +309,8 @@ def _detection(result: dict[str, Any]) -> str:
     of, offline = result["detection"], result["detection_offline"]
     return (
         f"- fold {result['fold']}, live: WER {result['live_wer']:.3f}, of {of['signed']} signs "
-        f"{of['rate']:.3f} found at their place, false ones a sign {of['false_positives']:.3f}, "
+        f"{of['rate']:.3f} found at the right time, false ones per sign "
+        f"{of['false_positives']:.3f}, "
         f"final {of['delay_median'] or 0.0:.2f} s after a sign's end (median); "
         f"offline {offline['rate']:.3f} and {offline['false_positives']:.3f}"
     )

@@ -85,9 +85,9 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
 def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
     """Read the arrays; never load pickled content."""
     if not path.is_file():
-        raise ArchiveError(path, "is no file" if path.exists() else "does not exist")
+        raise ArchiveError(path, "is not a file" if path.exists() else "does not exist")
     if not zipfile.is_zipfile(path):
-        raise ArchiveError(path, "is truncated or no .npz archive", _FORMAT)
+        raise ArchiveError(path, "is truncated or not an .npz archive", _FORMAT)
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in dict.fromkeys((*KEYS, label)) if key not in archive.files]
@@ -140,7 +140,7 @@ def _require_pointers(
     """Reject a pointer array that does not rise from 0 to ``total``."""
     pointers = arrays[key]
     if pointers.ndim != 1 or not len(pointers) or not np.issubdtype(pointers.dtype, np.integer):
-        raise ArchiveError(path, f"key '{key}' is no array of N + 1 integers", _FORMAT)
+        raise ArchiveError(path, f"key '{key}' is not an array of N + 1 integers", _FORMAT)
     falls = np.flatnonzero(np.diff(pointers.astype(np.int64)) < 0)
     if len(falls):
         raise ArchiveError(path, f"key '{key}' falls at sequence {falls[0]}", _FORMAT)
@@ -164,7 +164,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
     main, ptr = arrays[LABEL], arrays["lptr"].astype(np.int64)
     for key in (LABEL, label):
         if arrays[key].ndim != 1 or not np.issubdtype(arrays[key].dtype, np.integer):
-            raise ArchiveError(path, f"key '{key}' is no array of integers", _FORMAT)
+            raise ArchiveError(path, f"key '{key}' is not an array of integers", _FORMAT)
     _require_pointers(path, arrays, "lptr", len(main), f"labels of '{LABEL}'")
     values = arrays[label].astype(np.int64)
     if len(values) == len(ptr) - 1 != len(main):

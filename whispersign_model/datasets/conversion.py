@@ -153,7 +153,7 @@ class _Collector:
         if keep and cut is not None:
             parts += idle_parts(recording, cut)
         parts = [part for part in parts if part.confidence.any()]
-        return parts, "" if parts else "no gloss is left beside what was discarded"
+        return parts, "" if parts else "all its glosses were discarded"
 
     def finish(self) -> None:
         """Split the examples, close the dataset, and complete the report."""
@@ -186,9 +186,9 @@ class _Collector:
         preprocessor = self._writer.preprocessor
         report.counts.update(
             {
-                "joints without a finite position, taken as not tracked": self._untrackable,
+                "joints without a finite position, treated as not tracked": self._untrackable,
                 "frames out of order or repeated, dropped": preprocessor.out_of_order,
-                "hands too fast to be true, taken as not tracked": preprocessor.implausible,
-                "jumps in time, each the start of a new stream": preprocessor.jumps,
+                "implausibly fast hands, treated as not tracked": preprocessor.implausible,
+                "clock jumps, each of which started a new stream": preprocessor.jumps,
             }
         )

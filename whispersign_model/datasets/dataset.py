@@ -98,7 +98,9 @@ class Example:
         features = _map_features(self.features_path)
         if len(features) != self.frames:
             fault = f"has {len(features)} frames, not {self.frames} as when it was opened"
-            raise DatasetError(self.features_path, fault, "leave a dataset alone while it is read")
+            raise DatasetError(
+                self.features_path, fault, "do not change a dataset while it is being read"
+            )
         return features.astype(np.float32, copy=False)
 
     def restart_mask(self) -> Bools:
@@ -315,9 +317,9 @@ def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
         except SystemError:  # Python 3.11's parser occasionally fails once after a fork
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(path, f"is empty, truncated or no .npy file ({error})") from error
+        raise DatasetError(path, f"is empty, truncated or not an .npy file ({error})") from error
     if not isinstance(array, np.ndarray):
-        raise DatasetError(path, "is no .npy file")
+        raise DatasetError(path, "is not an .npy file")
     return array
 
 

@@ -107,8 +107,8 @@ class ConversionReport:
     def _spans(self) -> list[str]:
         """Return the ranges of the examples' durations, frame rates and tracked shares."""
         measures = {
-            "seconds a recording": [example.seconds for example in self.examples],
-            "frames a second": [example.frame_rate for example in self.examples],
+            "seconds per recording": [example.seconds for example in self.examples],
+            "frames per second": [example.frame_rate for example in self.examples],
             "% of the time with a hand": [100 * example.tracked for example in self.examples],
         }
         return [

@@ -120,11 +120,13 @@ def _draw_splits(
     signers = sorted({item.signer for item in items if item.signer}, key=partial(_lot, seed))
     if items and drawn and len(signers) <= len(drawn):
         known = f"of {len(signers)} signers only" if signers else "no signer is known"
-        warnings.append(f"{known}: {' and '.join(drawn)} by recording, of signers that train too")
+        warnings.append(
+            f"{known}: {' and '.join(drawn)} by recording, from signers that are also in train"
+        )
         return _by_recording(items, drawn, seed)
     unknown = sum(not item.signer for item in items)
     if drawn and unknown:
-        warnings.append(f"{unknown} recordings of unknown signers are for train")
+        warnings.append(f"{unknown} recordings of unknown signers go to train")
     share = max(1, round(PERCENT * len(signers) / 100))
     split_of = dict(zip(signers, (split for split in drawn for _ in range(share))))
     return {item.index: split_of.get(item.signer, TRAIN) for item in items}

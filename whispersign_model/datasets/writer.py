@@ -42,7 +42,7 @@ def check_target(out: Path | str, replace: bool) -> Path:
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out / MANIFEST).is_file():
-            raise DatasetError(out, "exists and is no dataset", "choose another folder")
+            raise DatasetError(out, "exists and is not a dataset", "choose another folder")
         if not replace:
             raise DatasetError(out, "exists already", "choose another folder or give --force")
     return out

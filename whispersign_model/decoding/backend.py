@@ -88,5 +88,5 @@ def choose_device(wanted: str, gpu: bool) -> tuple[str, str]:
     if gpu and wanted != "cpu":
         return "cuda", ""
     if wanted == "cuda":
-        return "cpu", "device cuda was asked for, but there is none: using the CPU"
+        return "cpu", "device cuda was requested but is not available: using the CPU"
     return "cpu", ""

@@ -120,7 +120,7 @@ def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
     """
     if not found:
         raise DatasetError(
-            "confidence", "no gloss was recognised to fit it on", "train longer or on more data"
+            "confidence", "no gloss was recognized for fitting it", "train longer or on more data"
         )
     names = sorted({each.gloss for each in found})
     gloss = np.searchsorted(names, [each.gloss for each in found])

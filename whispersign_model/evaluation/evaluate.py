@@ -64,7 +64,7 @@ def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
     if unknown:
         raise DatasetError(
             data.path,
-            f"holds glosses the network does not know: {', '.join(unknown[:5])}",
+            f"contains glosses that the network does not know: {', '.join(unknown[:5])}",
             "evaluate the network that was trained on them",
         )
 

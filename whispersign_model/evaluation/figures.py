@@ -79,7 +79,7 @@ def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
         span = 1 / len(each.bins)
         left = [part.low + span * (0.1 + number * width) for part in each.bins]
         below.bar(left, [part.glosses for part in each.bins], span * width, align="edge")
-    above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    above.set(ylabel="share of correct glosses", xlim=(0, 1), ylim=(0, 1.02))
     above.legend(loc="lower right", fontsize=8)
     below.set(xlabel="confidence", ylabel="recognised glosses")
     return figure
@@ -95,7 +95,7 @@ def write_figure(path: Path, figure: Figure, dpi: float = 100) -> None:
     try:
         figure.savefig(content, format=path.suffix.lstrip(".") or None, dpi=dpi)
     except ValueError as error:
-        raise ConfigError(path, f"is no kind of picture ({error})", "end it in .png") from None
+        raise ConfigError(path, f"is not a picture format ({error})", "end it in .png") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.getvalue())

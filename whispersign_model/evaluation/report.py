@@ -154,7 +154,7 @@ class Evaluation:
                 of = detected.report()
                 _line(
                     console,
-                    f"signs found at their place {of['rate']:.3f}, false ones a sign "
+                    f"signs found at the right time {of['rate']:.3f}, false ones per sign "
                     f"{of['false_positives']:.3f}, final {of['delay_median']:.2f} s after a sign's "
                     f"end (95 %: {of['delay_p95']:.2f} s)",
                 )

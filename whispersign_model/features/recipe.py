@@ -80,7 +80,7 @@ class SensorRecipe(StrictModel):
             raise RecipeError(
                 subject,
                 f"coordinates are {coordinates.name.lower()}, the recipe's {self.coordinates}",
-                "use a recording, or a model, of the same coordinates",
+                "use a recording or a model with the same coordinates",
             )
         if smoothing not in ("", self.smoothing.name):
             raise RecipeError(
@@ -118,7 +118,7 @@ class Recipe(SensorRecipe):
         if self.offset is None or self.scale is None:
             return self
         if self.scaling == "none":
-            raise ValueError("scaling is none, yet offset and scale are given")
+            raise ValueError("scaling is none, but offset and scale are given")
         try:
             offset, scale = np.array(self.offset), np.array(self.scale)
         except ValueError:

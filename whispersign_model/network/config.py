@@ -119,7 +119,7 @@ class ModelConfig(StrictModel):
                 f"{heads} heads: take an even number of heads and a multiple of {PARTS * heads}"
             )
         if self.encoder.d_ff % GROUPS:
-            raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is no multiple of {GROUPS}")
+            raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is not a multiple of {GROUPS}")
         return self
 
     def segment_scorer(self, score: ScoreSegments) -> SegmentScorer:

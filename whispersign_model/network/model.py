@@ -224,7 +224,7 @@ class WhisperSignModel(nn.Module):
             state = load_file(str(weights))
         except Exception as error:  # safetensors does not document its error types
             raise CheckpointError(
-                weights, f"holds no readable weights ({error})", "train or export it again"
+                weights, f"contains no readable weights ({error})", "train or export it again"
             ) from error
         try:
             model.load_state_dict(state)

@@ -65,7 +65,7 @@ def read_onnx_file(path: Path) -> OnnxFile:
         raise CheckpointError(path, f"cannot be read ({error.strerror})") from error
     except (DecodeError, ValueError) as error:
         raise CheckpointError(
-            path, f"is no ONNX file, or is damaged ({error})", "export or copy it again"
+            path, f"is not an ONNX file, or is damaged ({error})", "export or copy it again"
         ) from error
     if VERSION not in properties:
         raise CheckpointError(

@@ -49,7 +49,7 @@ def whole_folder(
         done = True
     except OSError as fault:
         raise error(
-            out, f"cannot be written ({fault.strerror or fault})", "nothing was left there"
+            out, f"cannot be written ({fault.strerror or fault})", "no partial output was left"
         ) from fault
     finally:
         shutil.rmtree(beside, ignore_errors=True)

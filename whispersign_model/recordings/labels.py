@@ -229,7 +229,7 @@ def _distribute(
             fitting = [bag for bag in bags if _fits(row.recording, bag)]
             if len(fitting) > 1:
                 fault = f"'{row.recording}' fits {fitting[0]} and {fitting[1]}"
-                raise LabelError(row.where, fault, "write more of the path")
+                raise LabelError(row.where, fault, "write a longer part of the path")
             owners[row.recording] = fitting[0] if fitting else None
         owner = owners[row.recording]
         if owner is not None:

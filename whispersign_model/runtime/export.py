@@ -313,4 +313,6 @@ def check_name(out: Path) -> None:
         CheckpointError: the name does not end in .onnx, or it is the name of a second pass.
     """
     if out.suffix != SUFFIX or out.name.endswith(RESCORE_SUFFIX):
-        raise CheckpointError(out, "is no name for an exported network", f"let it end in {SUFFIX}")
+        raise CheckpointError(
+            out, "is not a valid name for an exported network", f"use a name that ends in {SUFFIX}"
+        )

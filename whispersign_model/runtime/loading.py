@@ -38,7 +38,8 @@ def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
         raise CheckpointError(
             path,
             f"holds no {EXPORTED} made from its weights, and PyTorch is not installed",
-            f"make it where PyTorch is: whispersign export {path} --out {path}/{EXPORTED}",
+            f"create it on a machine with PyTorch: whispersign export {path} --out "
+            f"{path}/{EXPORTED}",
         )
     from whispersign_model.runtime.torch_backend import load_torch_backend
 

@@ -41,8 +41,8 @@ def to_measure_in(coordinates: str, asker: str) -> Coordinates:
         ConfigError: a camera cannot measure in these coordinates.
     """
     if coordinates not in COORDINATES:
-        known = f"{' or '.join(COORDINATES)} can be had from a camera"
-        raise ConfigError(asker, f"the model wants {coordinates}", known)
+        known = f"{' or '.join(COORDINATES)} can be measured with a camera"
+        raise ConfigError(asker, f"the model needs {coordinates}", known)
     return COORDINATES[coordinates]
 
 

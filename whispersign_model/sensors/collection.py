@@ -91,13 +91,13 @@ def _videos(source: Path) -> list[Path]:
     images = images_in(source)
     if found and images:
         raise SensorError(
-            source, f"holds videos and images ({images[0].name})", "move the ones or the others"
+            source, f"holds videos and images ({images[0].name})", "move one kind to another folder"
         )
     if images:
         return [source]
     if not found:
         raise SensorError(
-            source, "holds no video and no image", f"known: {' '.join(VIDEO_SUFFIXES)}"
+            source, "contains neither videos nor images", f"known: {' '.join(VIDEO_SUFFIXES)}"
         )
     return sorted(found, key=natural_order)
 
@@ -113,7 +113,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ConfigError("--pattern", f"is no regular expression ({error})") from error
+        raise ConfigError("--pattern", f"is not a regular expression ({error})") from error
     if not compiled.groupindex or set(compiled.groupindex) - {"gloss", "signer"}:
         raise ConfigError(
             "--pattern", "must have the groups gloss or signer", "such as '(?P<gloss>[a-z]+)_'"

@@ -145,7 +145,7 @@ class HandDetector:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise SensorError(
-                bundle, "is not a model of MediaPipe's hand detector", "make it anew"
+                bundle, "is not a model of MediaPipe's hand detector", "create it again"
             ) from error
         self._image: Callable[[Image], Any] = lambda pixels: mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

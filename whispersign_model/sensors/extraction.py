@@ -257,7 +257,7 @@ def _is_there(bag: Path, clip: Clip, options: ExtractionOptions) -> bool:
         (CLIP, _clip_identity(clip), "with other labels or of another file"),
     ):
         if metadata.custom.get(key) != now:
-            fault = f"is there already, made {what}"
+            fault = f"already exists, made {what}"
             raise SensorError(bag, fault, "choose another --out, or remove it")
     return True
 
@@ -276,4 +276,4 @@ def _notes(source: VideoFile | ImageFolder) -> Iterator[str]:
     if unreadable := source.drops["unreadable_pictures"]:
         yield f"{unreadable} pictures cannot be read"
     if isinstance(source, VideoFile) and source.invented_stamps:
-        yield f"{source.invented_stamps} pictures without a time of their own"
+        yield f"{source.invented_stamps} pictures without a time stamp"

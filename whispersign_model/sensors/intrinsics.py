@@ -68,7 +68,9 @@ class Intrinsics:
             wanted = f"{model or 'pinhole'} has {' or '.join(map(str, numbers))}"
             raise ConfigError(subject, f"has {len(distortion)} distortion coefficients", wanted)
         if not np.isfinite([*matrix, *distortion]).all():
-            raise ConfigError(subject, "holds a number that is none", "calibrate again")
+            raise ConfigError(
+                subject, "contains a value that is not a finite number", "calibrate again"
+            )
         return cls(
             *size,
             (matrix[0], matrix[4]),

@@ -66,16 +66,16 @@ class WebSocketLeap:
             header = json.loads(self._socket.recv(OPEN_TIMEOUT))
         except InvalidURI as error:
             raise SensorError(
-                self._url, "is no address", "such as ws://HOST:PORT/v6.json"
+                self._url, "is not an address", "such as ws://HOST:PORT/v6.json"
             ) from error
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
             raise SensorError(
                 self._url,
                 f"no Leap service answers ({type(error).__name__})",
-                "start the tracking service, or its WebSocket interpolate_gap",
+                "start the tracking service, or its WebSocket bridge",
             ) from error
         except ValueError as error:
-            raise SensorError(self._url, "is not a Leap service: no JSON comes") from error
+            raise SensorError(self._url, "is not a Leap service: it sends no JSON") from error
         version = header.get("version") if isinstance(header, dict) else None
         if version != VERSION:
             raise SensorError(

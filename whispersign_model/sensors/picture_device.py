@@ -81,7 +81,7 @@ class Device:
         there, pixels = self._capture.read()
         now = time.monotonic_ns()
         if not there or pixels is None:
-            raise SensorError(f"camera {self._device}", "gives no picture", "is it unplugged?")
+            raise SensorError(f"camera {self._device}", "delivers no pictures", "is it unplugged?")
         stamp = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * MILLISECONDS)
         if not now - OLDEST < stamp <= now:
             stamp = now

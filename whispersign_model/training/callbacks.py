@@ -231,7 +231,7 @@ def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
 
 def hypotheses_table(samples: Sequence[Sample]) -> str:
     """Format the signed and recognized glosses of clips as a Markdown table."""
-    rows = ["| clip | signed | recognised |", "|---|---|---|"]
+    rows = ["| clip | signed | recognized |", "|---|---|---|"]
     for name, reference, hypothesis in samples:
         rows.append(f"| {name} | {' '.join(reference)} | {marked(reference, hypothesis)} |")
     return "\n".join(rows)

@@ -67,7 +67,9 @@ class StageConfig(_Section):
     @model_validator(mode="after")
     def _learns(self) -> StageConfig:
         if not self.learning:
-            raise ValueError(f"stage {self.name}: its loss reaches nothing of {list(self.train)}")
+            raise ValueError(
+                f"stage {self.name}: its loss does not train any of {list(self.train)}"
+            )
         return self
 
 

@@ -104,10 +104,10 @@ def _check_validation(validation: list[Example], processes: int) -> None:
     """Reject a validation split that has no glosses, or fewer clips than processes."""
     if not any(len(example.labels) for example in validation):
         raise DatasetError(
-            validation[0].features_path.parents[1], "has no gloss to validate on", "label some"
+            validation[0].features_path.parents[1], "has no glosses for validation", "label some"
         )
     if len(validation) < processes:
-        few = f"{processes} processes cannot share {len(validation)} clips to validate on"
+        few = f"{processes} processes cannot share {len(validation)} validation clips"
         raise ConfigError("--devices", few, f"give {len(validation)} at most")
 
 
@@ -154,13 +154,13 @@ def label_warning(model: WhisperSignModel, clips: Clips) -> str:
         if untimed:
             return (
                 f"{untimed} of {len(training)} training clips do not say when their glosses are "
-                "signed: detection (network.decoder.candidate_segments) learns nothing from them"
+                "signed: detection (network.decoder.candidate_segments) cannot learn from them"
             )
         if several or (augmentation is not None and augmentation.sentence):
             return ""
         return (
             "all training clips are single signs and augmentation.sentence is 0: detection "
-            "(network.decoder.candidate_segments) does not learn what is no sign"
+            "(network.decoder.candidate_segments) does not learn to reject movements without signs"
         )
     if model.decoder.utterance is None or not several:
         return ""

@@ -67,8 +67,9 @@ class ResumeState:
             if self.identity[part] != identity[part]:
                 raise CheckpointError(
                     self.path,
-                    f"belongs to a training with {whose}{self._difference(part, identity)}",
-                    f"give what it had, or start anew with --init {self.path.parent}",
+                    f"belongs to a run with {whose}{self._difference(part, identity)}",
+                    f"use the settings of that run, or start a new one with --init "
+                    f"{self.path.parent}",
                 )
 
     def _difference(self, part: str, identity: dict[str, str]) -> str:
@@ -120,7 +121,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
             ``out``.
     """
     if not path.is_file():
-        raise CheckpointError(path, "is no file", f"give a run's {RESUME}")
+        raise CheckpointError(path, "is not a file", f"give a run's {RESUME}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["callbacks"]["Stage"]
@@ -136,7 +137,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
         )
     except Exception as error:  # torch.load does not document all of its errors
         raise CheckpointError(
-            path, "is damaged, or no training state of this program", f"give a run's {RESUME}"
+            path, "is damaged or not a training state of this program", f"give a run's {RESUME}"
         ) from error
     if path.absolute().parent.resolve() != out.absolute().resolve():
         raise CheckpointError(
@@ -155,19 +156,19 @@ def check_folder(out: Path, resume: Path | None) -> None:
         if resume is None and (out / name).exists():
             raise ConfigError(
                 out,
-                f"holds a run already ({name})",
+                f"already holds a run ({name})",
                 f"choose another folder, or resume with --resume {out / RESUME}",
             )
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(out, f"cannot be written: {existing} is no writable folder")
+        raise ConfigError(out, f"cannot be written: {existing} is not a writable folder")
 
 
 def how_to_resume(out: Path) -> str:
     """Return a hint that tells the user how to resume a stopped run."""
     if (out / RESUME).exists():
         return f"resume with: --resume {out / RESUME}"
-    return "no epoch was done, so there is nothing to resume"
+    return "no epoch was completed, so there is nothing to resume"
 
 
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:

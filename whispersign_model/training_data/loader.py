@@ -61,7 +61,7 @@ def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
     return (
         [example for example, out in zip(training, held_out) if not out],
         [example for example, out in zip(training, held_out) if out],
-        f"{data.path} has no val split: {who} of train validate instead",
+        f"{data.path} has no val split: {who} of train is used for validation instead",
     )
 
 
@@ -289,7 +289,7 @@ class Batches(DataLoader[Clip]):
                 raise
             reason = str(error).splitlines()[0]
             remedy = "free memory, also in /dev/shm, or set workers: 0"
-            raise DatasetError("a loading process", f"has gone ({reason})", remedy) from error
+            raise DatasetError("a loading process", f"died ({reason})", remedy) from error
 
 
 def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> Batches:

@@ -53,7 +53,7 @@ STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"sentence": 1, "sentence_signs": 4, "distractor_segments": 0.7},
     ),
     ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
-    ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
+    ("window of 2 s from it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
 )
 COLUMNS = 3
 BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colors of the clip and of both varied hands
@@ -104,7 +104,7 @@ def draw_page(
     for number, example in enumerate(streams):
         _draw_curves(figure.add_subplot(grid[rows + number, :]), example, rate)
     figure.suptitle(
-        f"{store.examples[take].name}: the clip (grey) and its variations (left hand blue, right "
+        f"{store.examples[take].name}: the clip (gray) and its variations (left hand blue, right "
         "hand red); pose in the middle, height of wrist and index tip over seconds"
     )
     return figure

@@ -89,7 +89,7 @@ def _picture(size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
 def _histograms(figure: Figure, examples: Sequence[ReportedExample]) -> None:
     measures: dict[str, Callable[[ReportedExample], float]] = {
         "seconds": lambda each: each.seconds,
-        "frames a second, as recorded": lambda each: each.frame_rate,
+        "frames per second, as recorded": lambda each: each.frame_rate,
         "% of the time with a hand": lambda each: 100 * each.tracked,
     }
     for axes, (title, measure) in zip(figure.subplots(1, len(measures)), measures.items()):

@@ -124,7 +124,7 @@ def write_sheet(path: Path, scene: Scene, pictures: int, begin: int) -> None:
             figure.savefig(beside, dpi=DPI)
         except ValueError as error:
             known = f"such as .png, or {' or '.join(FILMS)} for a film"
-            raise ConfigError(path, f"is no kind of picture ({error})", known) from None
+            raise ConfigError(path, f"is not a picture format ({error})", known) from None
 
 
 def write_film(path: Path, scene: Scene, speed: float, begin: int) -> int:
@@ -165,7 +165,9 @@ def show(scene: Scene, speed: float, begin: int) -> None:
 
     figure = pyplot.figure(figsize=_figure_size(scene))
     if pyplot.get_backend().lower() == "agg":
-        raise ConfigError("view", "matplotlib has no window here", "install python3-tk, or --out")
+        raise ConfigError(
+            "view", "matplotlib cannot open a window here", "install python3-tk, or --out"
+        )
     moments = _moments(scene.recording, FILMS[".mp4"], speed)
     interval = max(LEAST_STEP, round(1000 / FILMS[".mp4"]))
     animation = FuncAnimation(

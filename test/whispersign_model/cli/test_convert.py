@@ -199,7 +199,7 @@ def test_faults_are_one_line(bags, tmp_path, capsys):
     for arguments, fault in (
         ([tmp_path / "nowhere", "--out", tmp_path / "d"], "nowhere: does not exist"),
         ([tmp_path / "empty", "--out", tmp_path / "d"], "empty: holds no rosbag2"),
-        ([bags, "--out", tmp_path / "photos"], "photos: exists and is no dataset"),
+        ([bags, "--out", tmp_path / "photos"], "photos: exists and is not a dataset"),
         ([bags, "--out", tmp_path / "d", "--test", "s9"], "--test s9: fits no signer"),
         ([bags, "--out", tmp_path / "d", "--topic", "hands/left"], "has no topic hands/left"),
     ):

@@ -69,7 +69,7 @@ def test_figures_go_into_files_and_confidences_into_the_checkpoint(
     [
         (["--split", "train"], "holds no examples; the dataset has val, test"),
         (["--calibrate", "train"], "holds no examples"),
-        (["--streaming", "--method", "greedy"], "the live recogniser rescores"),
+        (["--streaming", "--method", "greedy"], "the live recognizer rescores"),
         (["--streaming", "--chunk", "4"], "--chunk"),
         (["--chunk", "-1"], "less than 0"),
         (["--json", "FILE/out.json"], "FILE"),

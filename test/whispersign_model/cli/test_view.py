@@ -112,13 +112,13 @@ def test_one_of_an_archive_by_its_name(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--out", "{}/a.cat"], "a.cat: is no kind of picture"),
+        (["--out", "{}/a.cat"], "a.cat: is not a picture format"),
         (["--out", "{}/a.png", "--start", "100"], "has no frames there"),
         (["--out", "{}/file/a.png"], "cannot be written"),
         (["--out", "{}/a.png", "--mirrored"], "--mirrored: does nothing without a video"),
         (["--out", "{}/a.png", "--speed", "2"], "--speed: does nothing on a sheet"),
-        (["--out", "{}/a.gif", "--pictures", "3"], "--pictures: does nothing but on a sheet"),
-        (["--pictures", "3"], "--pictures: does nothing but on a sheet"),
+        (["--out", "{}/a.gif", "--pictures", "3"], "--pictures: only affects a sheet"),
+        (["--pictures", "3"], "--pictures: only affects a sheet"),
         ([], "view: there is no display; name a file with --out"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_fold_is_trained_and_tested(archives, own, tmp_path):
         (["nothing"], "crossval/nothing.yaml: is not in the config folder"),
         (["{own}", "--folds", "3"], "--folds: 3 is not one of 1 to 2"),
         (["{own}", "--folds", "1,3"], "--folds: 3 is not one of 1 to 2"),
-        (["{own}", "--model", "huge"], "--model huge: is no size"),
+        (["{own}", "--model", "huge"], "--model huge: is not a size"),
         (["{own}", "--model", "base", "--init", "demo"], "--model: the size is that of"),
         (["{own}", "--json", "{own}/x.json"], "own.yaml: cannot be written"),
     ],

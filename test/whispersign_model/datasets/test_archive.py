@@ -146,7 +146,7 @@ def test_missing_key(archive, key):
         ("lptr", np.array([0, 3]), r"key 'lptr' is \(2,\), not \(4,\)"),
         ("lab", np.array([1, 0, 3]), r"key 'lab' is 3 in sequence 1; it must be in 0..2"),
         ("lab", np.array([-1, 0, 2]), "key 'lab' is -1 in sequence 0"),
-        ("lab", np.array([1.0, 0, 2]), "key 'lab' is no array of integers"),
+        ("lab", np.array([1.0, 0, 2]), "key 'lab' is not an array of integers"),
         ("lab", np.array([1, 2, 0]), "keys 'seg' and 'lab' disagree in sequence 1"),
         ("sid", np.array(["a"]), r"key 'sid' is \(1,\), not \(3,\)"),
         ("seg", np.zeros((2, 3), int), r"key 'seg' is int64 \(2, 3\), not \(M, 4\) integers"),
@@ -206,7 +206,7 @@ def test_what_is_no_archive(tmp_path):
         ("array.npy", "no .npz"),
         ("pickle.npz", "no .npz"),
         ("nothing.npz", "does not exist"),
-        (".", "is no file"),
+        (".", "is not a file"),
     ):
         with pytest.raises(ArchiveError, match=fault):
             read_archive(tmp_path / name)

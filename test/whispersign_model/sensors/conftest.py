@@ -34,7 +34,7 @@ def bundle() -> Path:
 
 @pytest.fixture(scope="session")
 def truth():
-    """Return a sentence of one and two hands exactly as it was signed, 15 frames a second."""
+    """Return a sentence of one and two hands exactly as it was signed, 15 frames per second."""
     signer = Signer(0, SignerStyle(), sensor=SensorModel.ideal(RATE), naturalness=0)
     return signer.sign_sentence(["HELLO", "OPEN"], start=0, lead=0.1, tail=0.1)
 

@@ -333,4 +333,4 @@ def test_trained_network_is_a_start_for_other_glosses(dataset, tmp_path, capsys)
     capsys.readouterr()
     words = ("--init", tmp_path / "first", "--model", "base")
     assert train(dataset, tmp_path / "third", *words) == 2
-    assert "leave --model out" in capsys.readouterr().err
+    assert "omit --model" in capsys.readouterr().err

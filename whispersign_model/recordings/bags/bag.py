@@ -215,7 +215,9 @@ def _coordinates(path: Path, first: Any) -> Coordinates:
     try:
         return Coordinates(first.coordinates)
     except ValueError as error:
-        raise BagError(path, f"coordinates are {first.coordinates}, which means nothing") from error
+        raise BagError(
+            path, f"coordinates are {first.coordinates}, which is not a known value"
+        ) from error
 
 
 def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording:

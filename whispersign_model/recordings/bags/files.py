@@ -23,7 +23,7 @@ from whispersign_model.recordings.bags.recovery import (
 
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
-RECOVER_HINT = "`whispersign convert --recover` takes what is whole"
+RECOVER_HINT = "`whispersign convert --recover` reads the complete part"
 # Keep every scalar as text: a signer "007" is not a number. Use libyaml's C loader if present.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
@@ -82,7 +82,7 @@ def _parse(content: dict[str, Any]) -> BagMetadata:
 
 
 def _reindex(folder: Path) -> str:
-    return f"remove it, or write it anew with `ros2 bag reindex {folder}`"
+    return f"remove it, or rewrite it with `ros2 bag reindex {folder}`"
 
 
 def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
@@ -150,7 +150,7 @@ def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
     return file
 
 
-_CUT = "ends in the middle: a killed recorder or a cut copy"
+_CUT = "ends too early: the recorder was killed, or the copy is incomplete"
 
 
 def check_sqlite_path(path: Path) -> None:

@@ -54,7 +54,7 @@ def close_mcap(source: Path, target: Path) -> None:
         copy.write(file.read(len(MAGIC)))
         opcode, length = _next(file)
         if opcode != HEADER or file.tell() + length > size:
-            raise BagError(source, "is cut within its first record", "nothing can be recovered")
+            raise BagError(source, "ends within its first record", "nothing can be recovered")
         while opcode is not None and opcode not in SUMMARY:
             if file.tell() + length > size:
                 if opcode == CHUNK:

@@ -62,7 +62,7 @@ def choose_annotation(path: Path, connections: list[Connection], hands: str) -> 
         raise BagError(
             path,
             f"has the topics {' and '.join(sorted(topics))}, none in the namespace of {hands}",
-            "record each pair of hands and annotation in a namespace of its own",
+            "record each pair of hands and annotation in its own namespace",
         )
     return topics.pop()
 
