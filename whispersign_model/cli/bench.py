@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = PARTS if arguments.only is None else (arguments.only,)
     for name, parts in READ_BY.items():
         if not set(parts) & set(wanted):
-            fault = f"does nothing with --only {arguments.only}"
+            fault = f"has no effect with --only {arguments.only}"
             refuse_idle(arguments, {name: None}, fault, f"it is for {', '.join(parts)}")
     threads: int = arguments.threads or THREADS
     if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:

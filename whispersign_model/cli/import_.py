@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dataset is None:
         remedy = "or give it to `whispersign convert` afterwards"
         idle = defaults_of(add_dataset_arguments)
-        refuse_idle(arguments, idle, "does nothing without --dataset", remedy)
+        refuse_idle(arguments, idle, "has no effect without --dataset", remedy)
     else:
-        refuse_idle(arguments, {"storage": STORAGE}, "does nothing without --out", "leave it away")
+        refuse_idle(arguments, {"storage": STORAGE}, "has no effect without --out", "omit it")
     recordings = read_archive(arguments.archive, arguments.label)
     if arguments.dataset is None:
         return _write_bags(recordings, arguments.out, arguments.storage)

@@ -160,7 +160,7 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
             raise ConfigError(name, f"is {rate:g}", "give 1 to 1000 frames per second")
     if not arguments.video:
         idle = {"fps": None, "size": None}
-        refuse_idle(arguments, idle, "does nothing without --video", "give both, or neither")
+        refuse_idle(arguments, idle, "has no effect without --video", "give both, or neither")
     prompts = (_words("--glosses", arguments.glosses),) if arguments.glosses else ()
     nothing = not (prompts or arguments.sentences or arguments.takes or arguments.idle)
     share = LEFT_HANDED if arguments.left_handed is None else arguments.left_handed

@@ -81,14 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.input.suffix != ".npz" and is_video(arguments.input):
             refuse_idle(
-                arguments, {"recording": ""}, "does nothing for a video", "a video is one recording"
+                arguments, {"recording": ""}, "has no effect for a video", "a video is one recording"
             )
             with closing(_overlay(arguments)) as scene:
                 _present(scene, arguments, 0)
         else:
             recording = _chosen(arguments)
             camera = defaults_of(add_camera_arguments)
-            refuse_idle(arguments, camera, "does nothing without a video", "leave it away")
+            refuse_idle(arguments, camera, "has no effect without a video", "omit it")
             shown = part(recording, arguments.start, arguments.duration)
             begin = int(shown.stamps[0]) - round(arguments.start * NANOSECONDS)
             _present(Skeletons(shown), arguments, begin)
@@ -102,7 +102,7 @@ def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
     from whispersign_model.visualization.viewer import FILMS
 
     if arguments.out is not None and arguments.out.suffix.lower() not in FILMS:
-        fault, remedy = "does nothing on a sheet", "name a film with --out, or leave it away"
+        fault, remedy = "has no effect on a sheet", "name a film with --out, or omit it"
         refuse_idle(arguments, {"speed": SPEED}, fault, remedy)
     else:
         fault, remedy = "only affects a sheet", "name a picture with --out"

@@ -43,7 +43,7 @@ def write_sheet(lexicon: Lexicon, path: Path) -> None:
         ConfigError: the file name does not end in one of ``SUFFIXES``.
     """
     if path.suffix not in SUFFIXES:
-        raise ConfigError(path, "is not a kind of picture", f"end it in {' or '.join(SUFFIXES)}")
+        raise ConfigError(path, "is not a picture format", f"end it in {' or '.join(SUFFIXES)}")
     quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if path.suffix == ".jpg" else []
     _, encoded = cv2.imencode(path.suffix, draw_sheet(lexicon), quality)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -97,7 +97,7 @@ class TrainingConfig(_Section):
             0.2}}``. A network loaded with ``--init`` keeps its own settings.
         batch_size: number of clips per batch and process; smaller for a small dataset, so that an
             epoch has at least 16 steps.
-        accumulate: number of batches whose gradients are summed for one step. Schedules and
+        accumulate: number of batches whose gradients are combined into one step. Schedules and
             averages count steps.
         precision: numeric precision of the network; ``16-mixed`` needs a GPU. Losses, weights and
             their average always use 32 bits.
