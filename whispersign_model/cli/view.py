@@ -81,7 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.input.suffix != ".npz" and is_video(arguments.input):
             refuse_idle(
-                arguments, {"recording": ""}, "has no effect for a video", "a video is one recording"
+                arguments,
+                {"recording": ""},
+                "has no effect for a video",
+                "a video is one recording",
             )
             with closing(_overlay(arguments)) as scene:
                 _present(scene, arguments, 0)
