@@ -68,8 +68,10 @@ def _killed(node: str, graph: LiveGraph) -> Outcome:
         graph.ready(node)
         graph.receives(listener)
         seconds = time.monotonic() - begin
-        heard = f"`{listener}` received input again {seconds:.1f} s after the kill"
-        return f"the others kept running; {heard}"
+        return (
+            f"the others kept running; `{listener}` received input again {seconds:.1f} s "
+            "after the kill"
+        )
 
     return survive(graph, fault, all_kept=node == "command_node")
 
