@@ -179,7 +179,7 @@ def test_streams_are_judged_by_what_is_found_in_them():
     means = {key: {"mean": 0.5, "deviation": 0.0} for key in share}
     protocol = Protocol(title="Mine", archive="a.npz", folds=Folds(every=2), val_every=3)
     lines = benchmark.table(protocol, {"results": [result], **means})
-    (line,) = (line for line in lines if "of 9 signs 0.900 found at their place" in line)
+    (line,) = (line for line in lines if "of 9 signs 0.900 found at the right time" in line)
     assert line.endswith("; offline 0.800 and 0.200")
 
 

@@ -54,9 +54,9 @@ def cut_off(folder: Path) -> None:
         (lambda folder: change(folder, "batch_size: 8", "batch_size: 6"), "(batch_size changed)"),
         (other_dataset, "belongs to a run with another dataset"),
         (other_vocabulary, "belongs to a run with another vocabulary"),
-        (cut_off, "is damaged, or no training state"),
-        (lambda folder: torch.save({"a": 1}, folder / "run/last.ckpt"), "no training state"),
-        (lambda folder: (folder / "run/last.ckpt").write_bytes(b""), "no training state"),
+        (cut_off, "is damaged or not a training state"),
+        (lambda folder: torch.save({"a": 1}, folder / "run/last.ckpt"), "not a training state"),
+        (lambda folder: (folder / "run/last.ckpt").write_bytes(b""), "not a training state"),
         (lambda folder: (folder / "run/last.ckpt").unlink(), "is not a file"),
     ],
 )
