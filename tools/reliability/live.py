@@ -25,7 +25,7 @@ DRAIN_TIME = 5.0  # seconds until the queues are empty
 NEAR = NANOSECONDS // 2  # tolerance between the times of a sign and its gloss
 # Log message of each node when it is ready.
 READY = {
-    "recognition_node": "recognising",
+    "recognition_node": "recognizing",
     "preprocessing_node": "preprocessing for",
     "smoothing_node": "smoothing:",
     "command_node": "commands from",

@@ -162,7 +162,7 @@ def test_a_camera_that_is_not_there_is_told_and_looked_for(graph):
 def test_faults_at_the_start(graph, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"'input': there is no file .*nosuch.mp4"):
         start(graph, input=str(tmp_path / "nosuch.mp4"))
-    with pytest.raises(ConfigError, match=r"'pixel_format': has not four letters"):
+    with pytest.raises(ConfigError, match=r"'pixel_format': must have four letters"):
         start(graph, pixel_format="JPEGS")
     with pytest.raises(ConfigError, match=r"nosuch.yaml: cannot be read"):
         start(graph, calibration=str(tmp_path / "nosuch.yaml"))

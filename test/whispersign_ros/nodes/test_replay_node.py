@@ -221,7 +221,7 @@ def test_playing_starts_anyway_after_the_timeout(graph, bag, capfd):
         ReplayNode, lambda: None, bag=str(bag), wait_for=["nobody"], wait_timeout=0.2, **FAST
     )
     graph.until(lambda: frames)
-    assert "nobody not listening after 0.2 s; playing anyway" in capfd.readouterr().err
+    assert "nobody not subscribed after 0.2 s; playing anyway" in capfd.readouterr().err
 
 
 def test_it_stays_idle_where_it_is_not_to_end(graph, bag):
@@ -274,5 +274,5 @@ def test_without_asking_there_is_no_clock(graph, bag):
 
 
 def test_a_node_that_gives_the_time_cannot_take_it(graph, bag):
-    with pytest.raises(ConfigError, match="'clock': this node would take the time"):
+    with pytest.raises(ConfigError, match="'clock': this node cannot both publish"):
         graph.start(ReplayNode, lambda: None, bag=str(bag), clock=10.0, use_sim_time=True)
