@@ -100,7 +100,7 @@ def test_what_is_damaged_or_does_not_fit_is_refused(
 ) -> None:
     np.save(data / "test/labels/1.npy", np.array([3]))
     assert evaluate(run, data) == 2
-    assert "glosses the network does not know: 3" in capsys.readouterr().err
+    assert "glosses that the network does not know: 3" in capsys.readouterr().err
     np.save(data / "test/labels/1.npy", np.array([1]))
     for file in (data / "test").glob("*/*.npy"):
         file.unlink()
