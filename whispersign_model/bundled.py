@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Find the networks that come with the package."""
+"""Find the networks bundled with the package."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ def bundled(name: str = DEMO) -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the bundled networks, in order."""
+    """Return the names of the bundled networks in alphabetical order."""
     return tuple(sorted(path.name.removesuffix(SUFFIX) for path in ASSETS.glob(f"*{SUFFIX}")))
 
 
 def find_checkpoint(name: str) -> Path:
-    """Return the checkpoint for a name: an existing path, or else a bundled network.
+    """Resolve a checkpoint name: an existing path, or else a bundled network.
 
     Any other name is returned as a path, which fails when it is read.
 

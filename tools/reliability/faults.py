@@ -69,10 +69,7 @@ def table(rows: Sequence[Row], before: Sequence[str] = ()) -> list[str]:
         rows: the scenarios that ran.
         before: an earlier table; its rows stay unless their scenario ran again.
     """
-    lines = [
-        "| fault | promised | what happened | recognised again | lost |",
-        "|---|---|---|---:|---|",
-    ]
+    lines = ["| fault | guarantee | outcome | recovery | lost |", "|---|---|---|---:|---|"]
     new = {row.scenario.name: line(row) for row in rows}
     old = [each for each in before if each.startswith("| ") and each != lines[0]]
     kept = [new.pop(each[2:].partition(" | ")[0], each) for each in old]
@@ -83,7 +80,7 @@ def line(row: Row) -> str:
     """Return one row as Markdown."""
     outcome = row.outcome
     if outcome is None:
-        found = f"NOT AS PROMISED: {row.broken} | |"
+        found = f"GUARANTEE BROKEN: {row.broken} | |"
     else:
         again = "" if outcome.again is None else f"{outcome.again:.1f} s"
         found = f"{outcome.happened} | {again} | {outcome.lost}"
@@ -95,7 +92,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", help="only scenarios with one of these in their names")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE.md", help="put the table into this document"
+        "--write", type=Path, metavar="FILE.md", help="write the table into this document"
     )
     arguments = parser.parse_args(words)
     begin = time.monotonic()
@@ -113,7 +110,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"faults: error: {error}", file=sys.stderr)
         return 2
     broken = [row for row in rows if row.outcome is None]
-    print(f"{len(rows) - len(broken)} of {len(rows)} as promised, {minutes:.1f} minutes. {load}")
+    print(
+        f"{len(rows) - len(broken)} of {len(rows)} guarantees hold, {minutes:.1f} minutes. {load}"
+    )
     return EXIT_BROKEN if broken else 0
 
 

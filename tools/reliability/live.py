@@ -121,12 +121,12 @@ class LiveGraph:
         return sign if sign is not None else self.mid_sign()
 
     def again(self) -> float:
-        """Start another sign; return the seconds until a sign started since then is recognised.
+        """Start another sign; return the seconds until a sign started since then is recognized.
 
         A partial gloss counts, because a stop acts on it.
 
         Raises:
-            GraphTimeoutError: no such sign is recognised.
+            GraphTimeoutError: no such sign is recognized.
         """
         feed = self.source()
         before, made = self.now(), len(feed.signed)

@@ -251,7 +251,7 @@ def test_a_truncated_bag_is_a_fault_at_the_start(graph, tmp_path, bag):
     shutil.copytree(bag, tmp_path / "cut")
     file = next((tmp_path / "cut").glob("*.mcap"))
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(BagError, match=r"ends in the middle"):
+    with pytest.raises(BagError, match=r"ends too early"):
         graph.start(ReplayNode, lambda: None, bag=str(tmp_path / "cut"))
 
 
