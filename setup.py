@@ -26,6 +26,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
         *share("config"),
+        (f"share/{PACKAGE}/config/fastdds", ["whispersign_ros/node/loopback.xml"]),
         *share("launch"),
     ],
 )

@@ -115,7 +115,7 @@ def test_nodes_are_found_on_this_machine_alone_unless_asked_otherwise(monkeypatc
     assert _environment(monkeypatch, "", **{name: "SUBNET"}) == {name: "SUBNET"}
     assert _environment(monkeypatch, "localhost", **{name: "SUBNET"}) == {name: "LOCALHOST"}
     older = {OLDER: "1"}
-    assert _environment(monkeypatch, "", **older) == older
+    assert _environment(monkeypatch, "", **older) == {name: "LOCALHOST"}
     assert _environment(monkeypatch, "subnet", **older) == {name: "SUBNET"}
 
 
