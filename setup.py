@@ -26,7 +26,6 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
         *share("config"),
-        (f"share/{PACKAGE}/config/fastdds", ["whispersign_ros/node/loopback.xml"]),
         *share("launch"),
     ],
 )

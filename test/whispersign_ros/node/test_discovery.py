@@ -155,7 +155,8 @@ def test_humble_has_one_variable_for_all(monkeypatch):
 
 def test_the_profile_is_read_by_every_user():
     assert os.access(PROFILE, os.R_OK)
-    texts = {element.tag.rpartition("}")[2]: element for element in ElementTree.parse(PROFILE).iter()}
+    elements = ElementTree.parse(PROFILE).iter()
+    texts = {element.tag.rpartition("}")[2]: element for element in elements}
     assert texts["useBuiltinTransports"].text == "false"
     assert [address.text for address in texts["interfaceWhiteList"]] == ["127.0.0.1"]
     assert texts["participant"].get("is_default_profile") == "true"
