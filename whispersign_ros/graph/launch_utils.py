@@ -68,7 +68,7 @@ COMMON = (
     argument(
         "discovery",
         "",
-        "machines that may discover the nodes; empty uses ROS_AUTOMATIC_DISCOVERY_RANGE, or "
+        "machines that may reach the nodes; empty uses ROS_AUTOMATIC_DISCOVERY_RANGE, or "
         "localhost if it is not set",
         (*RANGES, ""),
     ),
@@ -116,7 +116,7 @@ def describe(
 
 
 def discovery(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """Return the actions that set the discovery range of the nodes after them."""
+    """Return the actions that set which machines reach the nodes after them."""
     chosen = range_variables(os.environ, value(context, "discovery"))
     return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Run the nodes of an executable until a signal arrives or their work is done."""
 
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.diagnostics import LogThrottle
+from whispersign_ros.node.discovery import range_variables
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import ParameterSpec, table_text
@@ -94,6 +96,7 @@ def _other_arguments() -> list[str]:
 
 
 def _spin(create: Create, stop: threading.Event) -> None:
+    os.environ.update(range_variables(os.environ))
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
