@@ -125,6 +125,22 @@ class World:
         if deliver:
             self.deliver(self.told[-1], final=True)
 
+    def late(self, event: str) -> None:
+        """Make a sign whose gloss arrives only after something else has happened."""
+        self.sign("GO", 0.0, 0.9, deliver=False)
+        told = self.told[-1]
+        if event == "STOP":
+            self.sign("STOP", 0.1, 0.9, deliver=True)
+        elif event == "model":
+            self.announce("n" if self.model == "m" else "m", GLOSSES)
+            self.wait(0.1)
+        else:
+            self.faults.add(event)
+            self.wait(0.8)
+            self.faults.clear()
+            self.wait(0.2)
+        self.deliver(told, final=True)
+
     def deliver(self, told: Told, final: bool, ahead: float = 0.0, shifted: float = 0.0) -> None:
         """Deliver a gloss, perhaps with a stamp of the future, or told anew a moment later."""
         sign, moved = told.sign, round((ahead + shifted) * SECOND)
@@ -219,22 +235,23 @@ FAULTS = (
 SIGNS = st.sampled_from(("GO", "GO", "GO", "LEFT", "STOP", "STOP", "HELLO", "HELLO", "THANKS"))
 CONFIDENCES = st.sampled_from((0.9, 0.9, 0.9, 0.5, math.nan))
 INDEX = st.integers(0, 30)
+FAULT = st.tuples(st.just("fault"), st.sampled_from(FAULTS), st.sampled_from((0.2, 0.8, 2.0)))
+DRIVES = (
+    ("HELLO", "GO"), ("HELLO", "GO", "LEFT"), ("HELLO", "COME", "COME"), ("HELLO", "GO", "THANKS"),
+    ("GO", "STOP"),
+)  # fmt: skip
+DRIVE = st.tuples(st.just("signs"), st.sampled_from(DRIVES), st.sampled_from((0.1, 0.1, 0.7)))
 EVENTS = st.one_of(
+    DRIVE, DRIVE, DRIVE, FAULT, FAULT,
     st.tuples(
         st.just("sign"), SIGNS, st.sampled_from((0.1, 0.1, 1.0, 6.0)), CONFIDENCES,
         st.sampled_from((True, True, True, False)),
     ),
-    *(
-        st.tuples(st.just("signs"), st.just(words), st.sampled_from((0.1, 0.7)))
-        for words in (("HELLO", "GO"), ("HELLO", "COME", "COME"), ("GO", "THANKS"), ("GO", "STOP"))
-    ),
+    st.tuples(st.just("late"), st.sampled_from(("STOP", "model", "features"))),
     st.tuples(st.just("again"), INDEX, st.sampled_from((0.0, 0.0, 0.016))),
-    st.tuples(st.just("again"), INDEX, st.just(0.0)),
     st.tuples(st.just("partial"), INDEX, st.sampled_from((0.0, 3600.0))),
-    st.tuples(st.just("fault"), st.sampled_from(FAULTS), st.sampled_from((0.2, 0.8, 2.0))),
     st.tuples(st.just("step"), st.sampled_from((-3600.0, -2.0, 6.0, 3600.0))),
     st.tuples(st.just("model"), st.sampled_from("mn"), st.sampled_from((GLOSSES, GLOSSES[:-1]))),
-    st.tuples(st.just("model"), st.sampled_from("mn"), st.just(GLOSSES)),
     st.tuples(st.just("interrupt")),
     st.tuples(st.just("wait"), st.sampled_from((0.2, 0.7, 1.5))),
 )  # fmt: skip
@@ -257,10 +274,14 @@ def play(arming: bool, events: list[tuple]) -> None:
             world.faults.add(given_[0])
             world.wait(given_[1])
             world.faults.clear()
+        elif kind == "late":
+            world.late(*given_)
         elif kind == "step":
             world.step(*given_)
         elif kind == "model":
             world.announce(*given_)
+            world.wait(0.6)
+            world.announce(given_[0], GLOSSES)
         elif kind == "interrupt":
             world.interrupt()
         elif kind == "wait":
@@ -276,7 +297,7 @@ def draw(examples: int) -> None:
         max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck),
         derandomize=True, database=None,
     )  # fmt: skip
-    @given(arming=st.booleans(), events=st.lists(EVENTS, min_size=1, max_size=25))
+    @given(arming=st.booleans(), events=st.lists(EVENTS, min_size=1, max_size=15))
     def drawn(arming: bool, events: list[tuple]) -> None:
         play(arming, events)
 
