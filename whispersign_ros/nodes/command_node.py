@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Node ``command_node``: turns glosses into commands, as a commands file specifies."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -30,7 +31,8 @@ from whispersign_ros.node.stream_monitor import JUMP
 
 LONGEST_TICK = 0.05  # maximum seconds between two checks for due actions
 ANSWER = 10.0  # seconds to wait for the answer to a service call
-FAREWELL = 0.5  # seconds to wait for delivery of the stop action before the node ends
+FAREWELL = 0.3  # seconds to wait for delivery of the stop action before the node ends
+LOCKED = 0.1  # seconds to wait for a callback that is sending when the node ends
 PARAMETERS = (
     ParameterSpec(
         "commands_file",
@@ -75,6 +77,7 @@ class CommandNode(Node):
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
         self._machine: CommandMachine | None = None
+        self._sending = threading.RLock()
         super().__init__(
             "command_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
@@ -99,14 +102,33 @@ class CommandNode(Node):
         self._begin(machine)
         self.get_logger().info(f"{len(self._file.commands.commands)} commands from {path}")
 
+    def halt(self, cause: str) -> None:
+        """Carry out the stop action and wait for its delivery; no command runs afterwards.
+
+        Any thread may call this, and any number of times. It takes at most 0.4 s.
+
+        Args:
+            cause: a sentence that says why.
+        """
+        locked = self._sending.acquire(timeout=LOCKED)
+        try:
+            machine, self._machine = self._machine, None
+            if machine is None:
+                return
+            for action in machine.stop(cause):
+                self._handlers[id(action)]()
+        finally:
+            if locked:
+                self._sending.release()
+        deadline = time.monotonic() + FAREWELL
+        for publisher in self._endpoints.values():
+            if isinstance(publisher, Publisher):
+                left = max(0.0, deadline - time.monotonic())
+                publisher.wait_for_all_acked(Duration(seconds=left))
+
     def destroy_node(self) -> None:
-        """Carry out the stop action, wait for its delivery, and destroy the node."""
-        machine, self._machine = self._machine, None
-        if machine is not None:
-            self._perform(machine.stop("the node ends"))
-            for publisher in self._endpoints.values():
-                if isinstance(publisher, Publisher):
-                    publisher.wait_for_all_acked(Duration(seconds=FAREWELL))
+        """Halt, and destroy the node."""
+        self.halt("the node ends")
         super().destroy_node()
 
     def _full_name(self, name: str) -> str:
@@ -250,13 +272,15 @@ class CommandNode(Node):
 
     def _do(self, actions: Sequence[Action]) -> None:
         self._perform(actions)
-        if self._machine is not None and self._machine.state != self._shown:
-            self._shown = self._machine.state
+        machine = self._machine
+        if machine is not None and machine.state != self._shown:
+            self._shown = machine.state
             self._show()
 
     def _perform(self, actions: Sequence[Action]) -> None:
-        for action in actions:
-            self._handlers[id(action)]()
+        with self._sending:
+            for action in actions if self._machine is not None else ():
+                self._handlers[id(action)]()
 
     def _show(self) -> None:
         """Publish the state."""
