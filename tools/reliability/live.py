@@ -30,6 +30,12 @@ READY = {
     "smoothing_node": "smoothing:",
     "command_node": "commands from",
     "synthetic_node": "",
+    "reliability.robot": "listens",
+    "reliability.signer": "sends",
+    "reliability.intruder": "ready",
+    "reliability.relay": "ready",
+    "reliability.hidden_recognition": "recognising",
+    "reliability.hidden_preprocessing": "preprocessing for",
 }
 
 

@@ -92,7 +92,7 @@ def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
     with live_graph(nodes(model, use_sim_time=True), takes) as graph:
         ticking = threading.Event()
         node = Node("clock")
-        thread = threading.Thread(target=_tick, args=(node, graph, ticking), daemon=True)
+        thread = threading.Thread(target=tick, args=(node, graph, ticking), daemon=True)
         thread.start()
         try:
             graph.begin()
@@ -103,7 +103,8 @@ def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
             node.destroy_node()
 
 
-def _tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
+def tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
+    """Publish the graph's time on ``/clock`` until ``end``."""
     publisher = node.create_publisher(Clock, "/clock", 10)
     while not end.wait(CLOCK_PERIOD):
         publisher.publish(Clock(clock=time_message(graph.now())))
