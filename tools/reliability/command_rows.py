@@ -12,22 +12,11 @@ from time import monotonic, sleep
 
 from rclpy.node import Node
 
-from reliability.driving import (
-    SIGNER,
-    STILL,
-    STOP_LIMIT,
-    WATCH,
-    DrivingGraph,
-    DrivingScenario,
-    Effort,
-    Trials,
-    driving_graph,
-    evidence_trials,
-    late,
-)
+from reliability.driving import SIGNER, STILL, WATCH, DrivingGraph, driving_graph, stages
 from reliability.robot import Robot
 from reliability.signer import OFFSET
 from reliability.sources import tick
+from reliability.trials import STOP_LIMIT, DrivingScenario, Effort, Trials, evidence_trials, late
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -145,7 +134,8 @@ def _ten_topics(file: Path, graph: DrivingGraph, effort: Effort) -> Trials:
 
 
 def _clock_jump(model: Path, commands: Path, folder: Path, effort: Effort) -> Trials:
-    with driving_graph(model, commands, folder, use_sim_time=True) as graph:
+    nodes = stages(model, commands, use_sim_time=True)
+    with driving_graph(model, folder, nodes) as graph:
         ticking = threading.Event()
         node = Node("clock")
         thread = threading.Thread(target=tick, args=(node, graph, ticking), daemon=True)

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A graph in which signs drive a robot, and how soon the robot stands still after a fault."""
+"""A graph in which signs drive a robot."""
 
-import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import cycle, islice
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,81 +16,13 @@ from reliability.signer import Signed, signed, write_takes
 from whispersign_ros.graph.monitor import START_LIMIT, GraphTimeoutError, monitored
 
 STILL = 1.0  # seconds after missing evidence, or after the last frame of a STOP, to standstill
-STOP_LIMIT = 0.5  # seconds after the signal that ends command_node until its stop arrives
-AGAIN = 5.0  # seconds after a fault within which a new sign drives again
 WATCH = 0.5  # seconds beyond the limit in which the robot must not move again
 SETTLE = 0.5  # the same after the end of a fault
 GO_LIMIT = 4.0  # seconds in which a GO that is recognized drives
 DRIVE_LIMIT = 40.0  # seconds in which a graph must drive at all
-ACCEPTED_FAILURES = 3  # trials that fail until a row ends early
+STOP_TRIES = 3
 SIGNER, ROBOT = "reliability.signer", "reliability.robot"
 GLOSSES = ("GO", "STOP", "HELLO")
-
-Fault = Callable[[], AbstractContextManager[float]]
-Lagging = tuple[Fault, float]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How often a fault is repeated.
-
-    Attributes:
-        stops: trials in which STOP is signed.
-        evidence: trials in which evidence goes missing.
-        quick: leave out what takes long.
-    """
-
-    stops: int = 20
-    evidence: int = 3
-    quick: bool = False
-
-
-@dataclass
-class Trials:
-    """The trials of one fault.
-
-    Attributes:
-        seconds: to standstill, of each trial.
-        faults: what was not as promised, in words.
-        passed: number of trials as promised.
-        notes: what else happened, in words.
-    """
-
-    seconds: list[float] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    passed: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def add(self, seconds: float, *faults: str) -> None:
-        """Add a trial; without faults it passed."""
-        self.seconds.append(seconds)
-        self.faults += [fault for fault in faults if fault]
-        self.passed += not any(faults)
-
-    def judge(self, event: str, robot: Robot, moment: float, until: float) -> None:
-        """Add a trial: the robot must be still within ``STILL`` of an event, until ``until``."""
-        seconds = robot.still_from(moment, until) - moment
-        self.add(seconds, late(event, seconds))
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether so many trials failed that more would only take time."""
-        return len(self.seconds) - self.passed >= ACCEPTED_FAILURES
-
-
-@dataclass(frozen=True)
-class DrivingScenario:
-    """One fault of a graph that drives.
-
-    Attributes:
-        name: the fault, in words.
-        promise: the promise, in words.
-        play: runs the trials; takes the graph and the effort.
-    """
-
-    name: str
-    promise: str
-    play: Callable[..., Trials]
 
 
 class DrivingGraph(LiveGraph):
@@ -197,7 +126,7 @@ class DrivingGraph(LiveGraph):
 
     def halt(self) -> None:
         """Sign STOP until the robot is still."""
-        for _ in range(ACCEPTED_FAILURES):
+        for _ in range(STOP_TRIES):
             stop = self.sign("STOP")
             end = self.watch(stop.end + STILL + WATCH - monotonic())
             if not self.robot.moving(end - WATCH, end):
@@ -219,118 +148,41 @@ class DrivingGraph(LiveGraph):
         self.halt()
 
 
-@contextmanager
-def driving_graph(
-    model: Path,
-    commands: Path,
-    folder: Path,
-    instead: Mapping[str, str] | None = None,
-    **everywhere: Any,
-) -> Iterator[DrivingGraph]:
-    """Yield a graph that ends with the block.
+def stages(
+    model: Path, commands: Path, instead: Mapping[str, str] | None = None, **everywhere: Any
+) -> dict[str, dict[str, Any]]:
+    """Return the nodes of a graph with their parameters.
 
     Args:
         model: the network.
         commands: commands file.
-        folder: an empty folder.
         instead: modules that run in place of executables, by executable.
         everywhere: parameters of all nodes.
+    """
+    found = {
+        (instead or {}).get(name, name): each for name, each in nodes(model, **everywhere).items()
+    }
+    found["command_node"]["commands_file"] = str(commands)
+    return found
+
+
+@contextmanager
+def driving_graph(
+    model: Path, folder: Path, nodes: Mapping[str, Mapping[str, Any]]
+) -> Iterator[DrivingGraph]:
+    """Yield a graph with a signer and a robot; it ends with the block.
+
+    Args:
+        model: a network that recognizes the signer.
+        folder: a folder to create.
+        nodes: executables and their parameters, in start order.
     """
     takes = folder / "takes"
     takes.mkdir(parents=True)
     write_takes(model, GLOSSES, takes)
-    all_nodes = {
-        **{
-            (instead or {}).get(name, name): each
-            for name, each in nodes(model, **everywhere).items()
-        },
+    own = {
         ROBOT: {"out": str(folder / "robot")},
         SIGNER: {"takes": str(takes), "out": str(folder / "signs")},
     }
-    all_nodes["command_node"]["commands_file"] = str(commands)
     with monitored() as monitor:
-        yield DrivingGraph(monitor, all_nodes, folder=folder)
-
-
-def stop_trials(
-    faults: Sequence[Lagging], evidence: bool, graph: DrivingGraph, effort: Effort
-) -> Trials:
-    """Sign STOP while a fault lasts, several times.
-
-    Args:
-        faults: used in turn; each is a context manager that begins the fault and yields the time of
-            its begin, with the seconds that it lasts before STOP is signed.
-        evidence: the fault itself must bring the robot to a standstill, too.
-        graph: a graph in which nothing is held.
-        effort: how many trials.
-    """
-    trials = Trials()
-    missing = again = 0.0
-    for fault, lag in islice(cycle(faults), effort.stops):
-        took = graph.drive()
-        if trials.seconds:  # after a fault
-            again = max(again, took + SETTLE)
-        graph.watch(graph.random.uniform(0.0, WATCH))
-        with fault() as begin:
-            graph.watch(lag)
-            stop = graph.sign("STOP")
-            graph.watch(stop.end + STILL + WATCH - monotonic())
-        until = graph.watch(SETTLE)
-        seconds = graph.robot.still_from(stop.end, until) - stop.end
-        lost = graph.robot.still_from(begin, until) - begin if evidence else 0.0
-        missing = max(missing, lost)
-        trials.add(seconds, late("STOP", seconds), late("missing evidence", lost))
-        if trials.hopeless:
-            break
-    if len(trials.seconds) > trials.passed:
-        again = max(again, graph.drive() + SETTLE)
-    return _noted(trials, graph, again, missing)
-
-
-def evidence_trials(fault: Fault, graph: DrivingGraph, effort: Effort) -> Trials:
-    """Take evidence away while GO is held, several times; ``fault`` as for ``stop_trials``."""
-    trials = Trials()
-    again = 0.0
-    for _ in range(effort.evidence):
-        graph.drive()
-        graph.watch(graph.random.uniform(0.0, WATCH))
-        with fault() as begin:
-            graph.watch(begin + STILL + WATCH - monotonic())
-        until = graph.watch(SETTLE)
-        seconds = graph.robot.still_from(begin, until) - begin
-        trials.add(seconds, late("missing evidence", seconds))
-        if trials.hopeless:
-            break
-        again = max(again, graph.drive() + SETTLE)
-    return _noted(trials, graph, again)
-
-
-def _noted(trials: Trials, graph: DrivingGraph, again: float, missing: float = 0.0) -> Trials:
-    """Add what happened beside the stops, and leave the robot at rest."""
-    if missing:
-        trials.notes.append(f"still {seconds_text(missing)} after evidence was missing")
-    if again:
-        trials.notes.append(f"a new GO drives {seconds_text(again)} after the fault")
-    if again > AGAIN:
-        trials.faults.append(f"a new GO drives only {again:.1f} s after the fault")
-    graph.halt()
-    return trials
-
-
-def late(event: str, seconds: float, limit: float = STILL) -> str:
-    """Return what is wrong with the seconds from an event to standstill, "" if nothing is."""
-    if seconds <= limit:
-        return ""
-    return f"{event}: {'never' if math.isinf(seconds) else f'{seconds:.1f} s'}"
-
-
-def seconds_text(seconds: float) -> str:
-    """Return seconds as text; ``math.inf`` is "never"."""
-    return "never" if math.isinf(seconds) else f"{seconds:.2f} s"
-
-
-def described(trials: Trials) -> str:
-    """Return what happened in the trials, in one line."""
-    wrong = "; ".join(dict.fromkeys(trials.faults))
-    prefix = [f"NOT AS PROMISED: {wrong}"] if wrong else []
-    return ". ".join([*prefix, *trials.notes]) or "as promised"
+        yield DrivingGraph(monitor, {**nodes, **own}, folder=folder)

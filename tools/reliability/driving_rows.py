@@ -15,16 +15,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.task import Future
 from std_msgs.msg import String
 
-from reliability.driving import (
-    SIGNER,
-    STILL,
-    DrivingGraph,
-    DrivingScenario,
-    Effort,
-    Trials,
-    evidence_trials,
-    stop_trials,
-)
+from reliability.driving import SIGNER, STILL, DrivingGraph
 from reliability.intruder import OFF, ON, RATE
 from reliability.robot import Tail
 from reliability.signals import signal_scenarios
@@ -35,6 +26,14 @@ from reliability.starvation import (
     busy_loops,
     duty_cycle,
     off_time,
+)
+from reliability.trials import (
+    DrivingScenario,
+    Effort,
+    Trials,
+    UnderFault,
+    evidence_trials,
+    stop_trials,
 )
 from whispersign_model.network.checkpoint import METADATA
 from whispersign_ros.node.entry_points import GRAPH
@@ -107,14 +106,13 @@ def _starved(
     After short slices it is never silent, but what it sends is old.
     """
     pid = graph.children.pids[executable]
-    long = partial(duty_cycle, pid, share, PERIOD)
-    short = partial(duty_cycle, pid, share, SHORT_PERIOD)
-    faults = [(long, 0.0), (short, LAG)] if evidence else [(long, 0.0)]
-    return stop_trials(faults, evidence, graph, effort)
+    long = UnderFault(partial(duty_cycle, pid, share, PERIOD), evidence)
+    short = UnderFault(partial(duty_cycle, pid, share, SHORT_PERIOD), lag=LAG)
+    return stop_trials([long, short] if evidence else [long], graph, effort)
 
 
 def _busy(graph: DrivingGraph, effort: Effort) -> Trials:
-    return stop_trials([(busy_loops, 0.0)], False, graph, effort)
+    return stop_trials([UnderFault(busy_loops)], graph, effort)
 
 
 def _intruded(topic: str, graph: DrivingGraph, effort: Effort) -> Trials:
@@ -142,7 +140,7 @@ def _intruded(topic: str, graph: DrivingGraph, effort: Effort) -> Trials:
     try:
         graph.ready(INTRUDER)
         graph.until(requests.get_subscription_count, "the second publisher")
-        return stop_trials([(intrusion, 0.0)], topic != "gloss", graph, effort)
+        return stop_trials([UnderFault(intrusion, topic != "gloss")], graph, effort)
     finally:
         graph.children.end(INTRUDER)
         graph.monitor.destroy_publisher(requests)
@@ -218,7 +216,7 @@ def _long_parameter(graph: DrivingGraph, effort: Effort) -> Trials:
         answers.append((begin, set_model(graph, "x" * LONG)))
         yield begin
 
-    trials = stop_trials([(request, 0.0)], False, graph, Effort(effort.evidence, effort.evidence))
+    trials = stop_trials([UnderFault(request)], graph, Effort(effort.evidence, effort.evidence))
     graph.watch(ANSWER_LIMIT)
     unanswered = sum(not answer.done() for _, answer in answers)
     if unanswered:

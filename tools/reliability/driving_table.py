@@ -1,34 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Run the faults about driving, and describe them as a table."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from reliability import command_rows, driving_rows, tampering
+from reliability import command_rows, driving_rows, launching, peer, tampering
 from reliability.commands_files import write_commands
-from reliability.driving import (
-    DrivingGraph,
-    DrivingScenario,
-    Effort,
-    Trials,
-    described,
-    driving_graph,
-    seconds_text,
-)
+from reliability.driving import DrivingGraph, driving_graph, stages
 from reliability.live import BrokenError
 from reliability.tampering import HIDDEN, RELAY
+from reliability.trials import DrivingScenario, Effort, Trials, described, seconds_text
 from whispersign_model.errors import WhisperSignError
 
 HEADER = (
     "| fault | promised | what happened | time to standstill | trials passed |",
     "|---|---|---|---:|---:|",
 )
-
-
-Create = Callable[[], AbstractContextManager[DrivingGraph]]
 
 
 @dataclass(frozen=True)
@@ -54,27 +43,26 @@ def play(model: Path, folder: Path, words: Sequence[str], effort: Effort) -> Ite
         effort: how many trials.
     """
     files = write_commands(folder / "commands")
-    shared = [*driving_rows.scenarios(model, effort), *command_rows.scenarios(files)]
-    graphs: Sequence[tuple[Sequence[DrivingScenario], dict[str, dict[str, str]], Create]] = (
-        (shared, {}, partial(driving_graph, model, files["hold"], folder / "shared")),
+    hold = files["hold"]
+    graphs = (
         (
-            tampering.scenarios(files),
-            {RELAY: {}},
-            partial(driving_graph, model, files["hold"], folder / "relayed", instead=HIDDEN),
+            [*driving_rows.scenarios(model, effort), *command_rows.scenarios(files)],
+            stages(model, hold),
         ),
+        (tampering.scenarios(files), stages(model, hold, HIDDEN) | {RELAY: {}}),
     )
-    for scenarios, more, create in graphs:
+    for number, (scenarios, nodes) in enumerate(graphs):
         chosen = _chosen(scenarios, words)
         if chosen:
-            with create() as graph:
-                for executable, parameters in more.items():
-                    graph.children.start(executable, parameters)
-                    graph.ready(executable)
+            with driving_graph(model, folder / f"graph{number}", nodes) as graph:
                 graph.begin()
                 yield from (_row(scenario, graph, effort) for scenario in chosen)
-    own = [command_rows.clock_jump(model, files["hold"], folder / "clock")]
-    for scenario in _chosen(own, words):
-        yield _row(scenario, None, effort)
+    own = [
+        command_rows.clock_jump(model, hold, folder / "clock"),
+        peer.scenario(model, hold, folder / "peer"),
+        *launching.scenarios(model, hold, folder / "launch", effort),
+    ]
+    yield from (_row(scenario, None, effort) for scenario in _chosen(own, words))
 
 
 def _chosen(scenarios: Sequence[DrivingScenario], words: Sequence[str]) -> list[DrivingScenario]:

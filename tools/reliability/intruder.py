@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
@@ -34,7 +35,10 @@ NO_HANDS = np.zeros((42, 3), np.float32), np.zeros(42, np.float32)
 
 
 class Intruder(Node):
-    """Sends on the topic of parameter ``topic``, and notes each begin in the file ``out``."""
+    """Sends on the topic of parameter ``topic``, and notes each begin in the file ``out``.
+
+    With parameter ``at_once`` it does not wait to be asked.
+    """
 
     def __init__(self) -> None:
         super().__init__("intruder", automatically_declare_parameters_from_overrides=True)
@@ -50,7 +54,8 @@ class Intruder(Node):
         qos.subscribe(self, Vocabulary, "vocabulary", qos.VOCABULARY, self._on_vocabulary)
         self.create_subscription(String, "intrude", self._on_request, 10)
         self._timer = self.create_timer(1 / RATE[self._topic], self._send)
-        self._timer.cancel()
+        if not self.get_parameter_or("at_once", Parameter("at_once", value=False)).value:
+            self._timer.cancel()
 
     def _on_recipe(self, message: Recipe) -> None:
         self._recipe = message

@@ -33,6 +33,7 @@ READY = {
     "reliability.robot": "listens",
     "reliability.signer": "sends",
     "reliability.intruder": "ready",
+    "reliability.launched": "commands from",
     "reliability.relay": "ready",
     "reliability.hidden_recognition": "recognising",
     "reliability.hidden_preprocessing": "preprocessing for",

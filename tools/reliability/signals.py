@@ -7,17 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from time import monotonic, sleep
 
-from reliability.driving import (
-    STILL,
-    STOP_LIMIT,
-    WATCH,
-    DrivingGraph,
-    DrivingScenario,
-    Effort,
-    Trials,
-    late,
-)
+from reliability.driving import STILL, WATCH, DrivingGraph
 from reliability.starvation import ended, suspended
+from reliability.trials import STOP_LIMIT, DrivingScenario, Effort, Trials, late
 
 # Signals of a crash: the process may be unable to do anything more, and the base's time-out acts.
 CRASHES = frozenset(

@@ -16,18 +16,10 @@ from typing import Any
 from rclpy.publisher import Publisher
 from std_msgs.msg import String
 
-from reliability.driving import (
-    AGAIN,
-    STILL,
-    WATCH,
-    DrivingGraph,
-    DrivingScenario,
-    Effort,
-    Trials,
-    evidence_trials,
-)
+from reliability.driving import STILL, WATCH, DrivingGraph
 from reliability.intruder import go_message
 from reliability.relay import NAN, RECIPE, shift
+from reliability.trials import AGAIN, DrivingScenario, Effort, Trials, evidence_trials
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, Vocabulary
 from whispersign_ros.node import qos
