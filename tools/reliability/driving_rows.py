@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -30,17 +31,20 @@ from reliability.starvation import (
 from reliability.trials import (
     DrivingScenario,
     Effort,
+    Fault,
     Trials,
     UnderFault,
     evidence_trials,
     stop_trials,
 )
 from whispersign_model.network.checkpoint import METADATA
+from whispersign_ros.graph.process_usage import Usage
 from whispersign_ros.node.entry_points import GRAPH
 
 PROCESSES = {"the sensor": SIGNER} | {f"`{name}`": name for name in (*GRAPH[::-1], "command_node")}
 SHARES, QUICK_SHARES = (0.1, 0.3, 0.6), (0.1,)
-LAG = 5.0  # seconds of short slices before STOP is signed
+NEED, LAG, MEASURED = 0.5, 5.0, 2.0  # share of its time; seconds until STOP; seconds of measuring
+FEWER = 4  # divides the trials of what takes long
 NO_EVIDENCE = 0.6  # seconds of suspension that take evidence away for certain
 STOPS = f"STOP: still within {STILL:g} s of its last frame"
 LOST = f"still within {STILL:g} s of the last evidence"
@@ -95,20 +99,35 @@ def _starvation(effort: Effort) -> list[DrivingScenario]:
             name = f"{words} runs {share:.0%} of the time (SIGSTOP, SIGCONT)"
             play = partial(_starved, executable, share, evidence)
             found.append(DrivingScenario(name, promise, play))
+        name = f"{words} falls behind: it gets {NEED:.0%} of the time that it needs"
+        found.append(DrivingScenario(name, STOPS, partial(_behind, executable)))
     return [*found, DrivingScenario(f"{BUSY_LOOPS} busy loops beside the graph", STOPS, _busy)]
 
 
 def _starved(
     executable: str, share: float, evidence: bool, graph: DrivingGraph, effort: Effort
 ) -> Trials:
-    """Starve a process in long slices, and in short ones until it is far behind.
+    begin = partial(duty_cycle, graph.children.pids[executable], share, PERIOD)
+    return stop_trials(_with_and_without(begin, evidence), graph, effort)
 
-    After short slices it is never silent, but what it sends is old.
-    """
+
+def _with_and_without(begin: Fault, evidence: bool) -> list[UnderFault]:
+    """Return the fault with a STOP at once, and if it takes evidence away, with a later one."""
+    later = [UnderFault(begin, evidence=True, lag=STILL)] if evidence else []
+    return [*later, UnderFault(begin)]
+
+
+def _behind(executable: str, graph: DrivingGraph, effort: Effort) -> Trials:
+    """Starve a process in short slices: it is never silent, but what it sends is old."""
     pid = graph.children.pids[executable]
-    long = UnderFault(partial(duty_cycle, pid, share, PERIOD), evidence)
-    short = UnderFault(partial(duty_cycle, pid, share, SHORT_PERIOD), lag=LAG)
-    return stop_trials([long, short] if evidence else [long], graph, effort)
+    before = Usage.of({executable: pid}).processor[executable]
+    graph.watch(MEASURED)
+    needs = (Usage.of({executable: pid}).processor[executable] - before) / MEASURED
+    begin = partial(duty_cycle, pid, NEED * needs, SHORT_PERIOD)
+    fewer = replace(effort, stops=max(1, effort.stops // FEWER))
+    trials = stop_trials([UnderFault(begin, lag=LAG)], graph, fewer)
+    trials.notes.append(f"it ran {NEED * needs:.1%} of the time")
+    return trials
 
 
 def _busy(graph: DrivingGraph, effort: Effort) -> Trials:
@@ -140,7 +159,7 @@ def _intruded(topic: str, graph: DrivingGraph, effort: Effort) -> Trials:
     try:
         graph.ready(INTRUDER)
         graph.until(requests.get_subscription_count, "the second publisher")
-        return stop_trials([UnderFault(intrusion, topic != "gloss")], graph, effort)
+        return stop_trials(_with_and_without(intrusion, topic != "gloss"), graph, effort)
     finally:
         graph.children.end(INTRUDER)
         graph.monitor.destroy_publisher(requests)
