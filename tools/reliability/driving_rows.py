@@ -143,9 +143,9 @@ def _intruded(topic: str, graph: DrivingGraph, effort: Effort) -> Trials:
     @contextmanager
     def intrusion() -> Iterator[float]:
         count = len(begins)
-        requests.publish(String(data=ON))
 
         def begun() -> bool:
+            requests.publish(String(data=ON))  # again and again: the first one may be lost
             tail.read()
             return len(begins) > count
 

@@ -64,11 +64,11 @@ class Intruder(Node):
         self._vocabulary = message
 
     def _on_request(self, message: String) -> None:
-        if message.data == ON:
+        if message.data == OFF:
+            self._timer.cancel()
+        elif self._timer.is_canceled():
             self._noted = False
             self._timer.reset()
-        else:
-            self._timer.cancel()
 
     def _send(self) -> None:
         self._publisher.publish(self._message())

@@ -102,6 +102,7 @@ class _Glosses:
         self._inject_partial = graph.monitor.create_publisher(Gloss, "inject_partial", 50)
         self._graph = graph
         graph.until(self._inject.get_subscription_count, "the relay")
+        graph.watch(WATCH)  # until the relay has met the publishers, too
 
     def last(self, gloss: str) -> Gloss:
         """Return a copy of the last final gloss with this name."""
@@ -127,6 +128,7 @@ def _glosses(graph: DrivingGraph) -> _Glosses:
 def _spoiled(request: str, graph: DrivingGraph, effort: Effort) -> Trials:
     publisher: Publisher = graph.monitor.create_publisher(String, "tamper", 10)
     graph.until(publisher.get_subscription_count, "the relay")
+    graph.watch(WATCH)  # until the relay has met the publisher, too
 
     @contextmanager
     def spoil() -> Iterator[float]:
