@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Show what visitors can sign and what they sign, and ask where recognition is unsure."""
+"""Show visitors which signs they can make, print what they sign, and ask if it is uncertain."""
 
 from contextlib import suppress
 
@@ -9,7 +9,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 
 from whispersign_msgs.msg import Gloss, Vocabulary
 
-SURE = 0.8  # below this confidence the visitor is asked again
+SURE = 0.8  # below this confidence, the kiosk asks the visitor
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -19,12 +19,12 @@ def show_signs(vocabulary: Vocabulary) -> None:
 
 
 def show_partial(gloss: Gloss) -> None:
-    """Print a sign that may still change; the next line overwrites it."""
+    """Print a sign that may still change, so that the next line overwrites it."""
     print(f"... {gloss.gloss}", end="\r", flush=True)
 
 
 def act(gloss: Gloss) -> None:
-    """Print a final sign, or ask which one it was."""
+    """Print a final sign, or ask which sign it was."""
     if gloss.confidence >= SURE:
         print(f"You signed {gloss.gloss}.")
     else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A source of frames for ``CameraSensor``: the color stream of an Intel RealSense."""
+"""A frame source for ``CameraSensor`` that reads the color stream of an Intel RealSense."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whispersign_model.sensors.intrinsics import Intrinsics
 
 
 class RealSense:
-    """Reads a RealSense, named by its serial number; a ``FrameSource``."""
+    """A ``FrameSource`` that reads the RealSense with a given serial number."""
 
     host_clock = True  # ``read`` converts the device's time to the host's
 
@@ -29,7 +29,7 @@ class RealSense:
         self._pipeline: Any = None
 
     def open(self) -> None:
-        """Start the stream; raises SensorError when the device is missing."""
+        """Start the stream; raise SensorError if the device is missing."""
         pipeline = rs.pipeline()
         try:
             stream = pipeline.start(self._config).get_stream(rs.stream.color)
@@ -40,11 +40,11 @@ class RealSense:
         self._lens = Intrinsics(lens.width, lens.height, (lens.fx, lens.fy), (lens.ppx, lens.ppy))
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next frame, or None when none comes within ``timeout`` seconds."""
+        """Return the next frame, or None if no frame arrives within ``timeout`` seconds."""
         try:
             there, frames = self._pipeline.try_wait_for_frames(round(1000 * timeout))
         except RuntimeError as error:
-            raise SensorError("realsense", f"is gone ({error})", "plug it in") from error
+            raise SensorError("realsense", f"is not connected ({error})", "plug it in") from error
         frame = frames.get_color_frame() if there else None
         if not frame:
             return None

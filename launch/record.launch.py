@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Record signs: a sensor, and a session that prompts for signs and writes bags."""
+"""Record signs: start a sensor and a session that prompts for signs and writes bags."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils
@@ -9,22 +9,26 @@ ARGUMENTS = (
     argument(
         "source",
         "leap",
-        "the sensor: a Leap Motion, a camera, or a synthetic signer; none: nodes that run already",
+        "sensor, or synthetic for a synthetic signer; none uses a sensor node that runs already",
         ("leap", "camera", "synthetic", "none"),
     ),
     optional("input", "source:=camera: number or path"),
     optional("glosses", "glosses separated by commas, e.g. HELLO,STOP"),
     optional("takes", "takes per gloss"),
     optional("signer", "name of the signer"),
-    optional("out", "folder of the bags"),
+    optional("out", "output folder"),
     optional("shuffle", "shuffle the glosses in each round", SWITCH),
-    optional("seed", "of the shuffling and of the synthetic signer"),
+    optional("seed", "random seed for shuffling and the synthetic signer"),
     optional("countdown", "seconds before each take"),
-    optional("signing", "maximum seconds of a take"),
+    optional("signing", "maximum duration of a take in seconds"),
     optional("rest", "seconds after each take"),
-    optional("away", "seconds without hands that end a take"),
-    optional("images", "image topic to record too, e.g. hands/image"),
-    argument("ros2_bag", "", "folder for `ros2 bag record` of the whole session too; empty: none"),
+    optional("away", "seconds without hands after which a take ends early"),
+    optional("images", "image topic to record as well, e.g. hands/image"),
+    argument(
+        "ros2_bag",
+        "",
+        "folder for a recording of the whole session with `ros2 bag record`; empty disables it",
+    ),
 )
 
 

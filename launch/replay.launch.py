@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Play bags and publish /clock, so that every node runs in the time of the recording."""
+"""Play bags and publish /clock, so that all nodes run in the recording's time."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils
@@ -11,10 +11,13 @@ ARGUMENTS = (
     optional("playback_speed", "2.0 plays twice as fast"),
     optional("loop", "play the bags again after the last one", SWITCH),
     argument(
-        "restamp", "false", "true shifts stamps and clock to the present; false keeps them", SWITCH
+        "restamp",
+        "false",
+        "true shifts stamps and clock to the present; false keeps recorded times",
+        SWITCH,
     ),
     argument("clock", "100.0", "publish rate of /clock in Hz"),
-    argument("graph", "true", "start smoothing, preprocessing and recognition too", SWITCH),
+    argument("graph", "true", "also start smoothing, preprocessing and recognition", SWITCH),
     utils.MODEL,
     utils.COMMANDS,
 )

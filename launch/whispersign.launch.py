@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Start the graph: hand source, smoothing, preprocessing, recognition, commands and markers."""
+"""Start the graph with a source of hands, and optionally command_node and visualization_node."""
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.graph import launch_utils as utils

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all tests share: recordings, real where they are at hand, and logs kept out of the home."""
+"""Fixtures of all tests: recordings, an isolated ROS domain, and a temporary log folder."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from hypothesis import settings
 from whispersign_model.skeleton import JOINTS_PER_HAND
 from whispersign_ros.node.discovery import free_domain, isolate
 
-FRAMES = 12  # of a made-up recording
-EXPENSIVE = ("exports", "trained")  # fixtures that a second worker should not make again
+FRAMES = 12  # number of frames in a random recording
+EXPENSIVE = ("exports", "trained")  # fixtures that only one worker should create
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-# A shell's background job ignores Ctrl-C, and so would every process that a test starts.
+# A background job of a shell ignores Ctrl-C, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# Small networks on shared machines: threads that wait for each other cost more than they give.
+# For small networks on a shared machine, synchronizing threads costs more time than it saves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# ROS would write its logs into the home folder. Set before any test starts ROS.
+# Otherwise, ROS writes its logs to the home folder. This must be set before any test starts ROS.
 os.environ["ROS_LOG_DIR"] = tempfile.mkdtemp(prefix="whispersign_test_log_")
 
 
 def own_domain() -> tuple[int, TextIO]:
-    """Return a ROS domain that no other process of tests uses, and the file that locks it."""
+    """Return a ROS domain that no other test process uses, and the file that locks it."""
     while True:
         domain = free_domain()
         lock = Path(tempfile.gettempdir(), f"whispersign_test_domain_{domain}").open("w")  # noqa: SIM115
@@ -43,11 +43,11 @@ def own_domain() -> tuple[int, TextIO]:
             return domain, lock
 
 
-# Set before any test starts ROS; the processes that tests start inherit it.
+# This must be set before any test starts ROS. Processes that tests start inherit it.
 DOMAIN, DOMAIN_LOCK = own_domain()
 isolate(os.environ, DOMAIN)
 
-# --hypothesis-profile chooses; a shared machine may be slow, so that no example has a deadline.
+# --hypothesis-profile selects one. Examples have no deadline, because a shared machine may be slow.
 settings.register_profile("all", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("all")
@@ -55,7 +55,7 @@ settings.load_profile("all")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist's hook, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests on one worker that run ROS nodes, or that share an expensive fixture."""
+    """Run tests that start ROS nodes or share an expensive fixture on the same worker."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "graph" in fixtures:
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:
-    """Return a function that gives the path of a real recording by name, or skips the test."""
+    """Return a function that returns the path of a real recording, or skips the test."""
 
     def find(name: str) -> Path:
         path = SHARED_DATA / name
@@ -81,10 +81,10 @@ def shared_data() -> Callable[[str], Path]:
 
 @pytest.fixture
 def one_hand(monkeypatch: pytest.MonkeyPatch) -> type:
-    """Put a detector in the place of the real one that sees one right hand in every picture.
+    """Replace the detector by one that finds one right hand in every image.
 
-    It is half a metre before the middle of a camera of 90 degrees. Returns its class, whose
-    ``looked`` counts pictures.
+    The hand is half a meter in front of a camera with a field of view of 90 degrees. Returns the
+    class of the detector, whose ``looked`` counts images.
     """
     pytest.importorskip("cv2")
     from whispersign_model.sensors import camera, detector
@@ -115,9 +115,9 @@ def one_hand(monkeypatch: pytest.MonkeyPatch) -> type:
 
 @pytest.fixture
 def write_archive() -> Callable[[Path, list[str], list[str]], None]:
-    """Return a function that writes an archive of recordings that mean nothing.
+    """Return a function that writes an archive of random recordings.
 
-    It is given the sign of each recording, and its signer.
+    Its arguments are the sign and the signer of each recording.
     """
 
     def write(path: Path, signs: list[str], signers: list[str]) -> None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Ablation: retrain one fold without each part of the network and of the training.
+"""Ablation study: retrain one fold without individual parts of the network or the training.
 
 ``python tools/ablation.py PROTOCOL ARCHIVES OUT FOLD [VARIATION ...] [--config RECIPE]`` trains
-every variation (or only those named) of config/train.yaml with half its epochs. It skips variations
-that OUT already holds and prints a table of everything in OUT. ``whole``, ``whole 1`` and ``whole
-2`` differ only by seed.
+all or the named variations of config/train.yaml with half its epochs. It skips variations whose
+results are in OUT already, and prints a table of all results in OUT. ``whole``, ``whole 1`` and
+``whole 2`` differ only in the seed.
 """
 
 import argparse
@@ -46,8 +46,8 @@ class Variation:
         stages: changed values of stages, by stage name.
         smoothing: filter for the raw frames; "" keeps the protocol's.
         seed: random seed of the training.
-        network: removes a part from every network built while its context is open.
-        begins: initialization, a name from tools/pretraining.py; "" starts from random weights.
+        network: context manager; networks built within it lack a part.
+        begins: initialization, by its name in tools/pretraining.py; "" uses random weights.
     """
 
     recipe: Changes = field(default_factory=dict)
@@ -178,7 +178,7 @@ def varied_recipe(recipe: TrainingConfig, variation: Variation) -> TrainingConfi
 
 
 def table(out: Path) -> list[str]:
-    """Return a Markdown table of a folder's results, with differences from the mean of whole."""
+    """Return the results in a folder as a Markdown table, compared to the mean of ``whole``."""
     found = {name: out / _slug(name) / RESULT for name in VARIATIONS}
     results = {
         name: json.loads(file.read_text(encoding="utf-8"))
@@ -202,15 +202,15 @@ def _slug(name: str) -> str:
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description="what each part is worth")
-    parser.add_argument("protocol", help="a file of config/crossval, without .yaml")
-    parser.add_argument("archives", type=Path, help="folder of the recording archives")
-    parser.add_argument("out", type=Path, help="folder of the results")
+    parser.add_argument("protocol", help="name of a file in config/crossval, without .yaml")
+    parser.add_argument("archives", type=Path, help="folder of recording archives")
+    parser.add_argument("out", type=Path, help="output folder for results")
     parser.add_argument("fold", type=int)
     parser.add_argument("variations", nargs="*", metavar="VARIATION")
-    parser.add_argument("--config", default="train.yaml", help="the recipe that is varied")
+    parser.add_argument("--config", default="train.yaml", help="training recipe to vary")
     given = parser.parse_args(words)
     if unknown := [name for name in given.variations if name not in VARIATIONS]:
-        parser.error(f"no variation {unknown[0]!r}: choose of {', '.join(VARIATIONS)}")
+        parser.error(f"no variation {unknown[0]!r}; choose from {', '.join(VARIATIONS)}")
     return given
 
 

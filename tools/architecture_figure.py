@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draw docs/figures/architecture.svg: the path of the data through the network, with shapes."""
+"""Draw docs/figures/architecture.svg: the layers of the network with their output shapes."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ class Step(NamedTuple):
     shape: str
 
 
-INPUT = Step("features", "60 Hz, normalised; any padding", "(B, T, 42, 7)")
+INPUT = Step("features", "60 Hz, normalized; any padding", "(B, T, 42, 7)")
 FRONTEND = (
     Step("patches", "P = 4 frames; the last frame fills the last patch", "(B, T', P, 42, 7)"),
     Step("part embedding", "left hand mirrored; one linear map a part", "(B, T', 8, d/8)"),
@@ -42,7 +42,7 @@ RESULT = Step("glosses", "with time spans and confidences", "per clip")
 
 
 def box(axes: Axes, x: float, y: float, step: Step, colour: str) -> None:
-    """Draw one step centred at ``(x, y)``."""
+    """Draw one step centered at ``(x, y)``."""
     corner = (x - WIDTH / 2, y - HEIGHT / 2)
     axes.add_patch(
         FancyBboxPatch(corner, WIDTH, HEIGHT, "round,pad=0.02,rounding_size=0.12", facecolor=colour)
@@ -65,12 +65,12 @@ def frame(axes: Axes, x: float, top: float, bottom: float, title: str) -> None:
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw an arrow of the data flow."""
+    """Draw an arrow that shows the data flow."""
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "black"})
 
 
 def column(axes: Axes, x: float, top: float, steps: tuple[Step, ...], colour: str) -> float:
-    """Draw steps in a column, joined by arrows; return the centre of the last."""
+    """Draw steps in a column, joined by arrows; return the center of the last step."""
     y = top
     for number, step in enumerate(steps):
         if number:

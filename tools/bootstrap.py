@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Create ``.venv``: a virtual environment that is also an ament prefix with both ROS packages.
 
-``make`` runs this before everything else. It needs only Python. The work is split into stages.
-``.venv/setup.json`` records each complete stage with a digest of its inputs, so a second run finds
-nothing to do and an interrupted run resumes. An error prints one line that says what to do;
+``make`` runs this first. It needs only Python and works in stages. ``.venv/setup.json`` records
+each complete stage with a digest of its inputs. A run therefore skips complete stages, and resumes
+where an earlier one was interrupted. For an error, it prints one line that says what to do;
 ``.venv/setup.log`` has the details.
 
 If a ROS 2 distribution is sourced, the environment extends it and keeps its NumPy. Otherwise ROS 2
@@ -32,14 +32,14 @@ from pathlib import Path
 from commands import run
 from machine import SetupError, check_machine, check_python, check_room, sourced_ros
 
-NEEDED_BYTES = 3 * 10**9  # free disk space that the first set-up requires
+NEEDED_BYTES = 3 * 10**9  # free disk space for the first set-up
 EXTRAS = ("camera", "dev", "docs", "leap", "test", "train")  # defined in setup.cfg
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = str(VENV / "bin" / "python")
 PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
-BUILD_BACKEND = ("setuptools", "wheel")  # first, because some requirements come as sources
+BUILD_BACKEND = ("setuptools", "wheel")  # first, because some requirements are source distributions
 SITE_PACKAGES = "lib/python{}.{}/site-packages".format(*sys.version_info)
 STAMP = VENV / "setup.json"
 LOG = VENV / "setup.log"
@@ -48,9 +48,9 @@ NODES = "whispersign_ros"
 MESSAGES = "whispersign_msgs"
 LIBRARY_PATH = "ros_library_path"
 
-# Over a sourced ROS 2, packages that its Python code is built against keep the system's version ...
+# In an environment over a sourced ROS 2, packages that ROS is built against keep their version ...
 SYSTEM_OWNED = ("empy", "lark", "lark-parser", "numpy")
-# ... and pip, not our lock, chooses versions of packages that are built against NumPy.
+# ... and for packages built against NumPy, pip chooses the version instead of our lock.
 NUMPY_DEPENDENT = (
     *("contourpy", "matplotlib", "opencv-contrib-python", "scipy"),
     *("ml-dtypes", "onnx", "onnx-ir", "onnxruntime", "onnxscript"),
@@ -61,7 +61,7 @@ def main() -> int:
     """Bring ``.venv`` up to date; return 0, or 2 after printing one line on standard error."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--extras", nargs="*", default=[], choices=EXTRAS, help="what to install besides the core"
+        "--extras", nargs="*", default=[], choices=EXTRAS, help="extras of setup.cfg to install"
     )
     extras = set(parser.parse_args().extras)
     try:
@@ -80,7 +80,7 @@ def set_up(extras: set[str]) -> None:
     """Run the stages that ``.venv/setup.json`` does not list as complete.
 
     Args:
-        extras: extras of ``setup.cfg`` to install; installed ones stay.
+        extras: extras of ``setup.cfg`` to install; other installed extras stay.
 
     Raises:
         SetupError: a stage cannot be completed.
@@ -93,7 +93,7 @@ def set_up(extras: set[str]) -> None:
     with only_one_at_a_time():
         started = time.monotonic()
         done = read_stamp()
-        # Without the entry "requirements" an installation was interrupted, perhaps within a file.
+        # If the entry "requirements" is missing, an installation was interrupted.
         if done.get("environment") != wanted["environment"] or "requirements" not in done:
             origin = f"over the sourced ROS 2 {ros}" if ros else "ROS 2 Kilted from wheels"
             tell(1, f"virtual environment for Python {platform.python_version()}, {origin}")
@@ -101,7 +101,7 @@ def set_up(extras: set[str]) -> None:
             done = {"environment": wanted["environment"]}
         installed = set(done.get("extras", "").split())
         if done.get("requirements") != wanted["requirements"] or not extras <= installed:
-            tell(2, "Python packages (minutes, where they must be downloaded)")
+            tell(2, "Python packages (takes minutes if they must be downloaded)")
             done.pop("requirements", None)
             write_stamp(done)
             install_requirements(ros, extras | installed)
@@ -154,7 +154,7 @@ def digest(words: Iterable[str], files: Iterable[Path]) -> str:
 
 
 def is_complete(done: Mapping[str, str], wanted: Mapping[str, str], extras: set[str]) -> bool:
-    """Return whether every stage was built from the current inputs, with at least these extras."""
+    """Return whether all stages match the current inputs and these extras are installed."""
     return extras <= set(done.get("extras", "").split()) and all(
         done.get(stage) == value for stage, value in wanted.items()
     )
@@ -178,7 +178,7 @@ def write_stamp(done: Mapping[str, str]) -> None:
 
 @contextmanager
 def only_one_at_a_time() -> Iterator[None]:
-    """Hold the set-up lock; a second set-up waits for the first."""
+    """Hold the set-up lock, so that a second set-up waits for the first."""
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -193,7 +193,7 @@ def tell(stage: int, what: str) -> None:
 
 
 def make_environment(over_system: bool) -> None:
-    """Create an empty virtual environment in place of the previous content of ``.venv``.
+    """Create an empty virtual environment in ``.venv``, and remove its previous content.
 
     Raises:
         SetupError: ``.venv`` is not a folder, or the disk is too full.
@@ -209,7 +209,7 @@ def make_environment(over_system: bool) -> None:
 
 
 def install_requirements(ros: str, extras: set[str]) -> None:
-    """Install the requirements of ``setup.cfg`` and ``requirements/`` at their locked versions."""
+    """Install the requirements in ``setup.cfg`` and ``requirements/`` at their locked versions."""
     options = read_setup_cfg()
     wanted = options["options"]["install_requires"].split("\n")
     for extra in sorted(extras):
@@ -232,7 +232,7 @@ def install_requirements(ros: str, extras: set[str]) -> None:
 
 
 def constraints_over_ros(lock: str) -> str:
-    """Return the lock with the system's versions of packages that ROS is built against."""
+    """Return the lock, but with the system's versions of packages that ROS is built against."""
     from importlib.metadata import PackageNotFoundError, version  # not in Python 3.7
 
     left_out = {*SYSTEM_OWNED, *NUMPY_DEPENDENT}
@@ -247,7 +247,7 @@ def constraints_over_ros(lock: str) -> str:
 
 
 def mend_exports() -> None:
-    """Rewrite the two build-host include paths in the CMake files of the ROS wheels."""
+    """Replace two include paths of the build host in the CMake files of the ROS wheels."""
     code = "import numpy, sysconfig; print(sysconfig.get_path('include'), numpy.get_include())"
     python_include, numpy_include = run([PYTHON, "-c", code], LOG, ROOT).split()
     for file in (VENV / "share").glob("*/cmake/*Export.cmake"):
@@ -281,12 +281,12 @@ def build_messages(ros: str) -> None:
 
 
 def install_packages(ros: str) -> None:
-    """Install our Python packages in editable form, and link them where ROS 2 looks for them."""
+    """Install our Python packages in editable mode, and link them where ROS 2 looks for them."""
     quietly = ("--no-index", "--no-deps", "--no-build-isolation")
     run([*PIP_INSTALL, *quietly, "--editable", str(ROOT)], LOG, ROOT)
     share, lib = VENV / "share" / NODES, VENV / "lib" / NODES
     links = {share / name: ROOT / name for name in ("package.xml", "config")}
-    # File by file: `ros2 launch` does not follow linked folders.
+    # Link each file, because `ros2 launch` does not follow links to folders.
     links.update({share / "launch" / file.name: file for file in launch_files()})
     for line in read_setup_cfg()["options.entry_points"]["console_scripts"].split("\n"):
         name, _, target = line.partition(" = ")
@@ -305,7 +305,7 @@ def install_packages(ros: str) -> None:
 
 
 def launch_files() -> list[Path]:
-    """Return the launch files in order."""
+    """Return the launch files, sorted by name."""
     return sorted((ROOT / "launch").glob("*.launch.py"))
 
 

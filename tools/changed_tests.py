@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run the slow tests of recently changed files, within a time budget.
+"""Run the slow tests of recently changed files within a time budget.
 
-``git log`` lists the files that changed in the 24 hours before the last commit. The test tree
-mirrors the source tree: ``a/b/name.py`` selects ``test/a/b/test_name.py`` first and then the rest
-of ``test/a/b``. Exit status 0: all tests that ran passed, or there was nothing to run; 1: a test
-failed.
+Files count as changed if a commit within 24 hours of the last commit touched them. The test tree
+mirrors the source tree: ``a/b/name.py`` selects ``test/a/b/test_name.py`` first and then the other
+files in ``test/a/b``. The exit status is 1 if a test failed, else 0.
 """
 
 import argparse
@@ -17,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = 24 * 3600
-MARK = "mark.slow"  # appears in every file that has slow tests
+MARK = "mark.slow"  # occurs in every file that has slow tests
 NO_TESTS = 5  # pytest's exit status when it selects no test
 
 
@@ -36,7 +35,7 @@ def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
         elif not passes(file, root):
             failed.append(file)
     if left_out:
-        print(f"not run because the {minutes:g} minutes are over: {' '.join(left_out)}")
+        print(f"not run, because the {minutes:g} minutes are over: {' '.join(left_out)}")
     if failed:
         print(f"failed: {' '.join(failed)}")
     return int(bool(failed))
@@ -45,7 +44,7 @@ def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
 def changed_files(root: Path) -> list[str]:
     """Return the files that the last day's commits changed, latest first.
 
-    In a clone without history the oldest commit counts as changing every file.
+    In a shallow clone, the oldest commit counts as changing every file.
     """
     last = int(git(root, "log", "-1", "--format=%ct"))
     names = git(root, "log", f"--since={last - DAY}", "--format=", "--name-only", "--no-renames")
@@ -60,7 +59,7 @@ def git(root: Path, *words: str) -> str:
 
 
 def tests_of(changed: Sequence[str], root: Path) -> list[str]:
-    """Return the test files of changed files: their own first, then the rest of each folder."""
+    """Return the test files of changed files first, then the others in the same folders."""
     own: list[str] = []
     beside: list[str] = []
     for path in map(PurePosixPath, changed):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run the commands of the set-up: log everything, show one progress line, report errors in one."""
+"""Run the commands of the set-up: log their output, and show progress and errors in one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from machine import SetupError
 
-# Output patterns of pip, CMake and compilers, each with an explanation for the user.
+# Patterns in the output of pip, CMake and compilers, each with an explanation for the user.
 FAULTS = (
     (
         r"No space left on device",
@@ -79,7 +79,7 @@ def run(
 
 
 def show(line: str) -> None:
-    """Show a progress line that the next one overwrites; on a terminal only."""
+    """Show a progress line that the next one overwrites, if the output is a terminal."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\033[K{line.strip()[:width]}", end="", flush=True)

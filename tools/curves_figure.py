@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plot training curves from ``train.log`` files: validation WER by epoch, one line a run.
+"""Plot training curves from ``train.log`` files: validation WER by epoch, one line per run.
 
 ``python tools/curves_figure.py OUT.svg "LABEL=RUN" ...``
 """

@@ -24,7 +24,7 @@ from whispersign_ros.node.runner import create_node
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = 60.0  # seconds to wait for a node's stable endpoints
 ACTION = re.compile(r"/_action/\w+$")
-# Minimum parameters with which a node starts without a device.
+# Parameters that a node needs to start without a device.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "annotation_node": {"glosses": "HELLO", "signer": "s", "keys": False},
     "camera_node": {"autostart": False},
@@ -35,13 +35,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Full names with their types, e.g. ``/gloss``: ``whispersign_msgs/msg/Gloss``.
+    """The endpoints of a node: full names with their types (``whispersign_msgs/msg/Gloss``).
 
     Attributes:
         publishes, hears: published and subscribed topics.
-        serves, calls: services, excluding those of actions.
+        serves, calls: services that the node serves and calls, without those of actions.
         acts: action servers.
-        quality: QoS of each topic in words, published and subscribed.
+        quality: QoS of each published and subscribed topic, in words.
     """
 
     publishes: Mapping[str, str]
@@ -83,7 +83,7 @@ def _started(name: str) -> Iterator[Node]:
 
 
 def _look(node: Node) -> Endpoints:
-    """Query a node's endpoints until two successive answers agree."""
+    """Query a node's endpoints until two successive answers are equal."""
     own = node.get_name(), node.get_namespace()
     deadline = time.monotonic() + BOUND
     before = None
@@ -101,13 +101,13 @@ def _look(node: Node) -> Endpoints:
             return _sorted(seen, _qualities(node, seen[0], seen[1]))
         before = seen
         time.sleep(0.2)
-    raise TimeoutError(f"{own[0]} is not seen in the graph")
+    raise TimeoutError(f"{own[0]} does not appear in the graph")
 
 
 def _qualities(
     node: Node, publishes: Iterable[str], hears: Iterable[str]
 ) -> dict[tuple[str, str], str]:
-    """Return reliability and durability of a node's endpoints, by ``publishes`` or ``hears``."""
+    """Return reliability and durability of the topics that a node ``publishes`` or ``hears``."""
     found = {}
     for may, topics, ask in (
         ("publishes", publishes, node.get_publishers_info_by_topic),
@@ -124,7 +124,7 @@ def _qualities(
 
 
 def _sorted(seen: Sequence[Mapping[str, str]], quality: Mapping[tuple[str, str], str]) -> Endpoints:
-    """Separate the services and topics of actions from the rest."""
+    """Separate the services and topics of actions from the others."""
     serves = seen[2]
     acts = {
         ACTION.sub("", name): kind.removesuffix("_SendGoal")

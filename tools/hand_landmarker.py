@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Build ``hand_landmarker.task``, the model bundle of MediaPipe's hand detector.
 
-Current MediaPipe releases contain no models. The wheel of release 0.10.21 contains both networks of
-the bundle, which is a plain zip of them. This tool downloads that wheel with pip, for any Python
-and processor, extracts the networks and writes the bundle atomically.
+Current MediaPipe releases contain no models. The bundle is a zip file of two networks, which the
+wheel of release 0.10.21 contains. On any Python and processor, this tool downloads that wheel with
+pip, extracts the networks and writes the bundle atomically.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 RELEASE = "mediapipe==0.10.21"
-# Every wheel of the release has the same networks; this one is for x86-64 and Python 3.12.
+# All wheels of the release contain the same networks; this one is for x86-64 and Python 3.12.
 WHEEL_OPTIONS = (
     "--no-deps",
     "--only-binary=:all:",
@@ -37,10 +37,10 @@ MEMBERS = {
         "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
     ),
 }
-# MediaPipe maps the networks from the file, so their tensors must be aligned there.
+# MediaPipe maps the networks into memory, so their tensors must be aligned in the file.
 ALIGNMENT = 16  # bytes
 LOCAL_HEADER = 30  # size of a zip member's header before its name, in bytes
-ALIGNMENT_FIELD = 0xD935  # zip tools recognise padding by this tag
+ALIGNMENT_FIELD = 0xD935  # zip tools recognize padding by this tag
 WRITTEN = (2025, 1, 31, 0, 0, 0)  # fixed member date, so that the bundle is reproducible
 DEFAULT_OUT = (
     Path(__file__).resolve().parent.parent / ".venv/share/whispersign/hand_landmarker.task"
@@ -48,14 +48,14 @@ DEFAULT_OUT = (
 
 
 class BundleError(Exception):
-    """The bundle cannot be made; the message is one line that says what to do."""
+    """The bundle cannot be created; the message is one line that says what to do."""
 
 
 def main() -> int:
     """Build the bundle if it is missing; return 0, or 2 after one line on standard error."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
-    parser.add_argument("--wheel", type=Path, help=f"a wheel of {RELEASE} that is here already")
+    parser.add_argument("--wheel", type=Path, help=f"path of a downloaded wheel of {RELEASE}")
     arguments = parser.parse_args()
     try:
         if not is_complete(arguments.out):
@@ -79,7 +79,7 @@ def is_complete(bundle: Path) -> bool:
 
 
 def make(bundle: Path, wheel: Path | None = None) -> None:
-    """Write the bundle, and download the wheel if none is given.
+    """Write the bundle; download the wheel unless one is given.
 
     Raises:
         BundleError: the wheel cannot be downloaded, or its content is wrong.
@@ -142,7 +142,7 @@ def read_networks(wheel: Path) -> dict[str, bytes]:
             for name, (path, digest) in MEMBERS.items():
                 networks[name] = archive.read(path)
                 if hashlib.sha256(networks[name]).hexdigest() != digest:
-                    raise BundleError(f"{wheel}: {path} is not the one of {RELEASE}")
+                    raise BundleError(f"{wheel}: {path} differs from the one in {RELEASE}")
     except (KeyError, zipfile.BadZipFile) as error:
         raise BundleError(f"{wheel} is not a wheel of {RELEASE} ({error})") from error
     return networks

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Generate the tables of docs/reference/training-keys.md from the validating classes.
+"""Generate the tables in docs/reference/training-keys.md from the classes that validate the keys.
 
 key_tables.py           # update the page
 key_tables.py --check   # report a stale page; exit code 1
@@ -43,10 +43,10 @@ LIMITS = {
 
 
 def renewed(text: str) -> str:
-    """Return the page with up-to-date tables.
+    """Return the page with current tables.
 
     Raises:
-        ValueError: the page lacks a section's marker.
+        ValueError: the page lacks the marker of a section.
     """
     for name, model in SECTIONS.items():
         parts = re.split(TABLE.format(name), text, flags=re.M)
@@ -57,7 +57,7 @@ def renewed(text: str) -> str:
 
 
 def table(model: type[BaseModel]) -> str:
-    """Return a table of a class's keys; the "Attributes" in its docstring describe them.
+    """Return a table of a class's keys, with descriptions from "Attributes" in its docstring.
 
     Raises:
         ValueError: the docstring does not describe a key.
@@ -79,7 +79,7 @@ def table(model: type[BaseModel]) -> str:
 
 
 def allowed(schema: dict[str, Any]) -> str:
-    """Describe in words which values a JSON schema allows."""
+    """Describe the values that a JSON schema allows."""
     if "$ref" in schema:
         return "section"
     if "anyOf" in schema:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Check that a machine can run the set-up, and report what is missing."""
+"""Check the requirements of the set-up, and report what the machine lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SetupError(Exception):
 def sourced_ros(environ: Mapping[str, str], venv: Path) -> str:
     """Return the sourced ROS 2 distribution, such as ``humble``; "" if there is none.
 
-    Our own environment is also an ament prefix, but is ignored.
+    Our own environment is also an ament prefix, which this ignores.
     """
     for prefix in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         marker = Path(prefix, "share/ament_index/resource_index/packages/rclpy")
@@ -33,7 +33,7 @@ def sourced_ros(environ: Mapping[str, str], venv: Path) -> str:
 
 
 def check_python(version: tuple[int, ...]) -> None:
-    """Refuse a Python version that the requirements do not support.
+    """Check that the requirements support this Python version.
 
     Raises:
         SetupError: the version is too old or too new.
@@ -47,7 +47,7 @@ def check_python(version: tuple[int, ...]) -> None:
 
 
 def check_machine(ros: str) -> None:
-    """Refuse a machine without a compiler, Python headers or venv, or with an unusable ROS.
+    """Check for a compiler, Python headers and venv, and that a sourced ROS is usable.
 
     Raises:
         SetupError: lists everything to install.
@@ -67,7 +67,7 @@ def check_machine(ros: str) -> None:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Refuse a disk with less than ``needed`` bytes free.
+    """Check that the disk has at least ``needed`` bytes free.
 
     Raises:
         SetupError: the disk is too full.

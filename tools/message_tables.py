@@ -24,7 +24,7 @@ FIELDS = "| field | type | meaning |\n|---|---|---|\n"
 
 
 def renewed(text: str) -> str:
-    """Return the page with the current messages and actions below its marker.
+    """Return the page with current messages and actions below its marker.
 
     Raises:
         ValueError: the page has no marker.
@@ -50,7 +50,7 @@ def section(name: str, definition: str) -> str:
 def _tables(definition: str) -> str:
     """Return the constants and fields of a definition as tables.
 
-    A field without its own comment takes the comment lines above it.
+    For a field without its own comment, the comment lines above it are used.
     """
     constants, fields = "", ""
     for paragraph in re.split(r"\n\s*\n", definition):

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Mutation testing: apply listed source changes one at a time; tests must catch each one.
 
-``test/mutants/*.yaml`` lists the mutants (:class:`Mutant`). Each is applied to a copy of the tree,
-where its tests run: a failing test kills the mutant, otherwise it survives. Exit status 0: every
-mutant is killed, except those with an explained survival; 1: the result differs; 2: the list is
-invalid, or the tests fail on unchanged sources.
+``test/mutants/*.yaml`` lists the mutants (:class:`Mutant`). The tool applies each to a copy of the
+tree and runs its tests there. A failing test kills the mutant; otherwise it survives. Exit status:
+0 if every mutant is killed, except those whose survival is explained; 1 if not; 2 if a list is
+invalid or the tests fail on unchanged sources.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTS = Path("test/mutants")
-LIMIT = 1800.0  # seconds after which a mutant's tests count as hanging
-# Paths at the top of the tree; other files there may be large.
+LIMIT = 1800.0  # seconds after which the tests of a mutant count as hanging
+# Paths to copy from the top of the tree; other files there may be large.
 COPIED = ("config", "launch", "test", "tools", "whispersign_*", "*.cfg", "*.py", "*.toml", "*.xml")
 PASSED, FAILED = 0, 1  # pytest's exit status; with any other, the tests did not run
 Word = Annotated[str, Field(min_length=1)]
@@ -46,8 +46,8 @@ class Mutant(BaseModel):
         text: the text to replace; occurs exactly once in the file.
         becomes: the replacement.
         breaks: one sentence that says what the change breaks.
-        tests: pytest names of files or functions, at least one of which must fail; short ones.
-        survives: why no test can detect the mutant, if it may survive; "" otherwise.
+        tests: pytest names of files or functions that run quickly; at least one must fail.
+        survives: why no test can detect the mutant, or "" if it must not survive.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,17 +61,21 @@ class Mutant(BaseModel):
 
 
 class Verdict(NamedTuple):
-    """Result of a mutant's tests."""
+    """The result of a mutant's tests."""
 
     killed: bool
     seconds: float
 
 
 def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Check all mutants, or those that match a command-line word; return the exit status."""
+    """Check all mutants, or those that match a word on the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("words", nargs="*", help="only those with such a word in file or sentence")
-    parser.add_argument("--jobs", type=int, default=2, help="breakages at a time (default: 2)")
+    parser.add_argument(
+        "words", nargs="*", help="check only mutants with one of these words in file or description"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="number of mutants to test in parallel (default: 2)"
+    )
     arguments = parser.parse_args(words)
     try:
         mutants = read_lists(root / LISTS)
@@ -84,7 +88,7 @@ def main(words: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def chosen(mutants: Sequence[Mutant], words: Sequence[str]) -> list[Mutant]:
-    """Return the mutants with a word in file or sentence; without words, return all."""
+    """Return the mutants with one of the words in file or description, or all without words."""
     found = [
         mutant
         for mutant in mutants
@@ -99,7 +103,7 @@ def read_lists(folder: Path) -> list[Mutant]:
     """Read every list in a folder, sorted by name.
 
     Raises:
-        MutantError: names the faulty list and entry, or no list exists.
+        MutantError: an entry is invalid, or no list exists.
     """
     mutants: list[Mutant] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -110,7 +114,7 @@ def read_lists(folder: Path) -> list[Mutant]:
             said = " ".join(str(error).split())
             raise MutantError(f"{path}: {said[:300]}") from error
     if not mutants:
-        raise MutantError(f"{folder} has no list of breakages")
+        raise MutantError(f"{folder} has no list of mutants")
     return mutants
 
 
@@ -142,16 +146,16 @@ def broken(mutant: Mutant, root: Path) -> str:
         raise MutantError(f"the text occurs {count} times, not once: {mutant.text.strip()}")
     result = source.replace(mutant.text, mutant.becomes)
     if result == source:
-        raise MutantError("the text becomes what it is")
+        raise MutantError("the replacement equals the text")
     try:
         compile(result, mutant.file, "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise MutantError(f"it is no Python any more ({error})") from error
+        raise MutantError(f"the result is not valid Python ({error})") from error
     return result
 
 
 def find_test(test: str, root: Path) -> None:
-    """Refuse a test name that does not exist."""
+    """Check that a test exists."""
     file, _, function = test.partition("::")
     if not (root / file).is_file():
         raise MutantError(f"there is no {file}")
@@ -161,7 +165,7 @@ def find_test(test: str, root: Path) -> None:
 
 
 def check(mutants: Sequence[Mutant], root: Path, jobs: int) -> int:
-    """Test the mutants in copies of the tree, print the results, and return the exit status."""
+    """Test mutants in copies of the tree, print the results, and return the exit status."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="whispersign_mutants_") as folder:
         copies: SimpleQueue[Path] = SimpleQueue()
@@ -191,12 +195,12 @@ def check(mutants: Sequence[Mutant], root: Path, jobs: int) -> int:
 
 
 def as_listed(mutants: Sequence[Mutant], killed: Sequence[bool]) -> bool:
-    """Return whether exactly the mutants without an explained survival are killed."""
+    """Return whether all mutants are killed except those whose survival is explained."""
     return all(found != bool(mutant.survives) for mutant, found in zip(mutants, killed))
 
 
 def copy_tree(root: Path, copy: Path) -> None:
-    """Copy sources and tests, without other files."""
+    """Copy sources and tests, but no other files."""
     copy.mkdir()
     for path in sorted({path for pattern in COPIED for path in root.glob(pattern)}):
         if path.is_dir():
@@ -209,7 +213,7 @@ def require_unbroken(mutants: Sequence[Mutant], copy: Path) -> None:
     """Check that tests import the copy, and that every named test runs and passes there.
 
     Raises:
-        MutantError: says which package is imported from where, or gives the test output.
+        MutantError: a package is imported from elsewhere, or a test fails.
     """
     for package in sorted({Path(mutant.file).parts[0] for mutant in mutants}):
         if not (copy / package / "__init__.py").is_file():
@@ -217,10 +221,10 @@ def require_unbroken(mutants: Sequence[Mutant], copy: Path) -> None:
         code = f"import {package}; print({package}.__file__)"
         found = in_copy(copy, ["-c", code]).stdout.strip()
         if not Path(found).is_relative_to(copy):
-            raise MutantError(f"{package} would be imported from {found}, not from the copy")
+            raise MutantError(f"{package} is imported from {found}, not from the copy")
     answer = run_tests(copy, list(dict.fromkeys(test for m in mutants for test in m.tests)))
     if answer.returncode != PASSED or "skipped" in answer.stdout.splitlines()[-1]:
-        raise MutantError(f"the tests do not pass before anything is broken:\n{answer.stdout}")
+        raise MutantError(f"the tests fail on unchanged sources:\n{answer.stdout}")
 
 
 def verdict(mutant: Mutant, copy: Path) -> Verdict:
@@ -251,9 +255,9 @@ def run_tests(
 def in_copy(
     copy: Path, words: Sequence[str], limit: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run this Python in a copy; imports resolve there, whatever is installed."""
+    """Run this Python in a copy, so that imports resolve there."""
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTEST_ADDOPTS": ""}
-    environ["PYTHONDONTWRITEBYTECODE"] = "1"  # sources change within a second, to the same size
+    environ["PYTHONDONTWRITEBYTECODE"] = "1"  # the cache would miss changes within a second
     return subprocess.run(
         [sys.executable, *words],
         cwd=copy,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Generate the nodes' endpoints and parameters in the reference and config/whispersign.yaml.
+"""Generate the tables in docs/reference/nodes.md and the parameters in config/whispersign.yaml.
 
 node_tables.py           # update both files
 node_tables.py --check   # report stale files; exit code 1
@@ -20,7 +20,7 @@ PAGE = ROOT / "docs/reference/nodes.md"
 CONFIG = ROOT / "config/whispersign.yaml"
 PARAMETERS = "| parameter | default | allowed | meaning |"
 ENDPOINTS = "| role | name | type | QoS |"
-# Endpoints of every node or of every lifecycle node; the page lists them once.
+# Endpoints that all nodes or all lifecycle nodes have; the page lists them once.
 COMMON = re.compile(
     r"^/(rosout|parameter_events|clock)$|/transition_event$|/(change|get)_(state|available_\w+)$"
     r"|/get_transition_graph$|/(describe|list)_parameters$|/[gs]et_parameter\w*$"
@@ -29,7 +29,7 @@ COMMON = re.compile(
 
 
 def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
-    """Return the page with up-to-date tables.
+    """Return the page with current tables.
 
     Raises:
         ValueError: a node has no section, or its section has no parameter table.
@@ -47,7 +47,7 @@ def renewed(text: str, found: Mapping[str, Endpoints]) -> str:
 
 
 def renewed_config(text: str) -> str:
-    """Return the parameter file with current parameters; comments above a section stay.
+    """Return the parameter file with current parameters; keep the comments above each section.
 
     Raises:
         ValueError: a node has no section.
@@ -62,7 +62,7 @@ def renewed_config(text: str) -> str:
 
 
 def endpoint_table(points: Endpoints) -> str:
-    """Return a node's endpoints as a Markdown table, "" if it has none."""
+    """Return a node's endpoints as a Markdown table, or "" if it has none."""
     rows = []
     for key, role, names in (
         ("publishes", "publishes", points.publishes),
@@ -80,7 +80,7 @@ def endpoint_table(points: Endpoints) -> str:
 
 
 def _table(head: str) -> re.Pattern[str]:
-    """Match a table and the empty line after it."""
+    """Return a pattern that matches a table and the empty line after it."""
     return re.compile(rf"^{re.escape(head)}\n(?:\|.*\n)*\n?", re.M)
 
 

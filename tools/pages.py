@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Write the generated parts of pages, or report stale pages with ``--check``."""
+"""Write the generated parts of pages, or with ``--check``, report stale pages."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ def renew(pages: Mapping[Path, Callable[[str], str]]) -> int:
     """Write or check pages; return 1 if a page is stale.
 
     Args:
-        pages: maps each file to a function that returns the current text from the existing text.
+        pages: maps each file to a function that updates its text.
     """
     stale = 0
     for path, renewed in pages.items():

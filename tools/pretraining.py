@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Initialize a network from signs of other datasets or from unlabelled recordings.
+"""Pretrain a network on signs of other datasets or on unlabeled recordings.
 
-For tools/ablation.py. Both methods read all archives in a folder, without test recordings.
+tools/ablation.py uses this. Both methods read all archives in a folder except test recordings.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from whispersign_model.training_data.loader import Clips, loader, training_split
 
 EPOCHS = 20
 HIDDEN = 0.5  # share of a clip that is masked
-SPAN = 6  # patches masked together, 0.4 s
+SPAN = 6  # consecutive patches that are masked together, 0.4 s
 TOKEN = 8  # frames covered by one utterance token
 COORDINATES = JOINTS * (POSITION.stop - POSITION.start)
 
@@ -44,10 +44,10 @@ COORDINATES = JOINTS * (POSITION.stop - POSITION.start)
 def recordings_of_all(
     plan: CrossvalRun, own: Sequence[Recording], policy: SplitPolicy
 ) -> list[Recording]:
-    """Return a protocol's recordings without the test set, plus those of all other archives.
+    """Return a protocol's recordings without the test set, plus all recordings of other archives.
 
-    Glosses of other archives are prefixed with the archive's name, and all their recordings train.
-    Units may differ, because the network reads hand lengths.
+    Recordings of other archives all belong to the training set, and their glosses start with the
+    archive's name. Units may differ, because the network reads positions in hand lengths.
     """
     found = [each for each in apply_splits(own, policy) if each.split != TEST]
     for archive in sorted(plan.archive.parent.glob("*.npz")):
@@ -76,7 +76,7 @@ def _dataset(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -
 
 
 def other_sets(plan: CrossvalRun, recordings: Sequence[Recording], folder: Path) -> None:
-    """Train a network on the single signs of all datasets together, with one vocabulary."""
+    """Train a network on the isolated signs of all datasets, with a joint vocabulary."""
     data = _dataset(plan, [each for each in recordings if len(each.glosses) == 1], folder)
     warm_up = [stage for stage in plan.recipe.stages if stage.auxiliary]
     stages = (*warm_up, _joint(plan).model_copy(update={"epochs": EPOCHS}))
@@ -122,9 +122,10 @@ def _joint(plan: CrossvalRun) -> StageConfig:
 class Restoration(lightning.LightningModule):
     """Predicts masked joints from the rest of a clip.
 
-    Masked prediction as in speech and text (Devlin et al. 2019, arXiv:1810.04805) and for hands (Hu
-    et al. 2021, arXiv:2110.05382). Segments of both hands are masked. Frontend and encoder predict
-    the joint positions of every patch; the utterance convolutions predict those of every token.
+    Masked prediction is common for text (Devlin et al. 2019, arXiv:1810.04805) and was applied to
+    hands by Hu et al. (2021, arXiv:2110.05382). Segments of both hands are masked. Frontend and
+    encoder predict the joint positions of every patch. The utterance convolutions predict those of
+    every token.
     """
 
     def __init__(
@@ -160,10 +161,10 @@ class Restoration(lightning.LightningModule):
         return loss
 
     def hidden(self, seen: Tensor) -> Tensor:
-        """Return the mask ``(B, T)``; the first and last patch with hands stay visible.
+        """Return a random mask ``(B, T)``, which leaves the first and last patch with hands.
 
         Args:
-            seen: ``(B, T)``, the frames with a hand.
+            seen: ``(B, T)``, whether a frame has a hand.
         """
         frames = seen.shape[1]
         steps = -(-frames // self.patch)
@@ -175,7 +176,7 @@ class Restoration(lightning.LightningModule):
         return (spans[:, patch] > 0) & (patch > first) & (patch < last)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW with a learning rate that rises and falls once."""
+        """Return AdamW with a one-cycle learning rate."""
         optimizer = AdamW(self.parameters(), self.learning_rate, weight_decay=self.decay)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = OneCycleLR(optimizer, self.learning_rate, steps, pct_start=0.1)
@@ -183,7 +184,7 @@ class Restoration(lightning.LightningModule):
 
 
 def _error(said: Tensor, places: Tensor, asked: Tensor) -> Tensor:
-    """Return the mean squared error over the joints for which ``asked (..., 1)`` is 1."""
+    """Return the mean squared error over the joints where ``asked (..., 1)`` is 1."""
     squares = (said.reshape(places.shape) - places).square() * asked
     return squares.sum() / (asked.sum() * places.shape[-1]).clamp(min=1)
 
@@ -194,7 +195,7 @@ BEGINNINGS = {"other sets": other_sets, "without labels": without_labels}
 def beginning(
     plan: CrossvalRun, own: Sequence[Recording], policy: SplitPolicy, kind: str, folder: Path
 ) -> Path:
-    """Return the checkpoint to start from; train it if it is missing."""
+    """Return the checkpoint to start from; train it if it does not exist."""
     if not (folder / "model.json").exists():
         BEGINNINGS[kind](plan, recordings_of_all(plan, own, policy), folder)
     return folder

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measure cameras end to end: cost of camera_node, and recognition by the whole graph.
+"""Measure recognition from cameras: cost of camera_node, word error rate, and hand detection.
 
-    sensor_figures.py cost VIDEO            # camera_node: pictures a second, latency, CPU
+    sensor_figures.py cost VIDEO            # camera_node: images per second, latency, CPU
     sensor_figures.py words FOLDER MODEL    # videos with labels.csv, through the pipeline
     sensor_figures.py hands FOLDER BAGS     # rendered videos, and bags of `--sensor ideal`
 
-``cost`` plays a video in real time and then as fast as possible; on a busy machine only the CPU
-time per picture is comparable. ``words`` prints the glosses of each video and the overall word
-error rate. ``hands`` reports how many hands are detected, and their error.
+``cost`` plays a video in real time and then as fast as possible. On a busy machine, only the CPU
+time per image is comparable. ``words`` prints the glosses of each video and the overall word error
+rate. ``hands`` reports the share of detected hands and their error.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.graph.monitor import MONITOR, monitored
 from whispersign_ros.graph.process_usage import Usage
 
-EDGE = 5.0  # pixels: hands closer to the picture's edge do not count
-NEAR = 40.0  # pixels: a detection with a smaller mean error matches this hand
+EDGE = 5.0  # pixels; hands closer to the image's edge do not count
+NEAR = 40.0  # pixels; a detection with a smaller mean error matches a hand
 BOUND = 600.0  # seconds after which a process counts as hanging
 ON_ITS_WAY = 0.4  # seconds to wait for the last messages
 WAYS: dict[str, dict[str, Any]] = {
     "in real time": {},
-    "every picture": {"every_frame": True},
-    "every picture, a missing hand looked for in each": {"every_frame": True, "search": 0.0},
+    "every image": {"every_frame": True},
+    "every image, with a search for missing hands in each": {"every_frame": True, "search": 0.0},
 }
 
 
@@ -64,8 +64,8 @@ def main() -> int:
 
 
 def cost(video: Path, way: dict[str, Any]) -> str:
-    """Play a video through camera_node in one of ``WAYS``; return the cost in words."""
-    arrivals: list[tuple[float, float]] = []  # seconds: of the host, since capture
+    """Play a video through camera_node in one of ``WAYS``; return the cost as text."""
+    arrivals: list[tuple[float, float]] = []  # host time and age, in seconds
     cpu: list[float] = []
 
     def took(children: Children, message: HandFrame) -> None:
@@ -91,7 +91,7 @@ def cost(video: Path, way: dict[str, Any]) -> str:
 
 
 def words(folder: Path, model: str) -> str:
-    """Play a folder of labelled videos through the pipeline; return the word error rate."""
+    """Play a folder of labeled videos through the pipeline; return the word error rate."""
     clips, _ = find_clips(folder, Labelling())
     rows, _ = find_labels([clip.path for clip in clips], None)
     errors = GlossErrors()
@@ -110,7 +110,7 @@ def words(folder: Path, model: str) -> str:
 
 
 def hands(folder: Path, bags: Path) -> str:
-    """Detect hands in rendered videos and compare them with the ground truth, frame by frame."""
+    """Detect hands in rendered videos and compare each frame with the ground truth."""
     camera, offs, sides, expected = Camera(), [], [], 0
     options = CameraOptions(
         field_of_view=math.degrees(2 * math.atan2(camera.width / 2, camera.focal))
@@ -142,7 +142,7 @@ def hands(folder: Path, bags: Path) -> str:
 def _run(
     executable: str, parameters: dict[str, Any], topic: str, heard: Callable[[Children, Any], None]
 ) -> None:
-    """Run an executable until it ends, and pass on its messages on a topic."""
+    """Run an executable until it ends, and pass the messages of a topic to a function."""
     with monitored() as monitor:
         children = monitor.children
         monitor.subscribe(topic, lambda message: heard(children, message))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Generate config/sros2/whispersign.policy.xml: permissions of every node, read from the nodes.
+"""Generate config/sros2/whispersign.policy.xml with the permissions that every node needs.
 
 sros2_policy.py                  # all nodes in the root namespace, enclaves /whispersign/NODE
-sros2_policy.py robot1 > FILE    # those of a robot in a namespace, enclaves /robot1/NODE
+sros2_policy.py robot1 > FILE    # all nodes in namespace robot1, enclaves /robot1/NODE
 """
 
 import sys
@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 from endpoints import ROOT, Endpoints, all_endpoints
 
 FILE = ROOT / "config" / "sros2" / "whispersign.policy.xml"
-VERSION = "0.2.0"  # schema version in sros2
+VERSION = "0.2.0"  # version of the sros2 schema
 NOTE = " Written by tools/sros2_policy.py; docs/explanation/security.md says how to use it. "
-OPERATOR = "operator"  # enclave of operators: ros2 topic, param, lifecycle ...
-# Topics that nodes use only with certain parameters, or only while they have subscribers.
+OPERATOR = "operator"  # enclave for tools such as ros2 topic, param and lifecycle
+# Topics that nodes use only with certain parameters or while the topics have subscribers.
 FURTHER_INPUT = {
     "annotation_node": ("/image", "/image/compressed", "/hands/image"),
     "camera_node": ("/image", "/image/compressed", "/camera_info"),
@@ -26,7 +26,7 @@ PIPELINE = (  # nodes that share the process and enclave of `pipeline`
     *("pipeline", "camera_node", "leap_node", "replay_node", "synthetic_node"),
     *("smoothing_node", "preprocessing_node", "recognition_node"),
 )
-CLOCK = "/clock"  # needed by use_sim_time
+CLOCK = "/clock"  # use_sim_time needs it
 PLAYED_CLOCK = ("replay_node",)  # nodes that may also publish it
 
 
@@ -35,7 +35,7 @@ def policy(found: Mapping[str, Endpoints], namespace: str = "") -> str:
 
     Args:
         found: each node's endpoints in the root namespace.
-        namespace: namespace of the nodes without slashes; "" for the root.
+        namespace: namespace of the nodes without slashes; "" is the root namespace.
     """
     root = ElementTree.Element("policy", version=VERSION)
     root.append(ElementTree.Comment(NOTE))
@@ -63,7 +63,7 @@ def _node(profile: ElementTree.Element, name: str, points: Endpoints) -> None:
 def _operator(
     enclaves: ElementTree.Element, base: str, namespace: str, found: Iterable[Endpoints]
 ) -> None:
-    """Let an operator subscribe to all topics and use all services and actions, not publish."""
+    """Let an operator subscribe to all topics and use all services and actions, but not publish."""
     heard: set[str] = set()
     services: set[str] = set()
     actions: set[str] = set()
@@ -91,7 +91,7 @@ def _profile(profiles: ElementTree.Element, namespace: str, node: str) -> Elemen
 def _rules(
     profile: ElementTree.Element, kind: str, one: str, may: str, names: Iterable[str]
 ) -> None:
-    """Allow some names; names below the root move into the namespace, global ones stay."""
+    """Allow some names, and move them into the namespace unless they are global."""
     every = sorted(set(names))
     if every:
         rules = ElementTree.SubElement(profile, kind, {may: "ALLOW"})

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""WhisperSign without ROS: skeletons, recordings, features, network, training and decoding."""
+"""The part of WhisperSign that needs no ROS: recordings, features, network and training."""
 
 __version__ = "0.1.0"

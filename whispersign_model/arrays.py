@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Array types by element type; docstrings give the shapes."""
+"""Aliases for NumPy array types, by element type. Docstrings give the shapes."""
 
 from typing import Any
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Find the networks that come with the package."""
+"""Find the networks bundled with the package."""
 
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
-SUFFIX = "_model"  # ends the name of a network's folder
+SUFFIX = "_model"  # suffix of a bundled network's folder
 DEMO = "demo"  # the default network
 
 
@@ -14,14 +14,14 @@ def bundled(name: str = DEMO) -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the bundled networks, in order."""
+    """Return the names of the bundled networks in alphabetical order."""
     return tuple(sorted(path.name.removesuffix(SUFFIX) for path in ASSETS.glob(f"*{SUFFIX}")))
 
 
 def find_checkpoint(name: str) -> Path:
-    """Return the checkpoint for a name: an existing path, or else a bundled network.
+    """Resolve a checkpoint name: an existing path, or else a bundled network.
 
-    Any other name is returned as a path, which fails when it is read.
+    A name that matches nothing is returned as a path, and reading it then fails.
     """
     path = Path(name).expanduser()
     return bundled(name) if name in names() and not path.exists() else path

@@ -35,10 +35,10 @@ def config_file(name: str) -> Path:
 
 
 def find_config(text: str) -> Path:
-    """Return the file that a user names: an existing path, or else a file in ``config``.
+    """Resolve a user's file name: an existing path, or else a file in ``config``.
 
-    So ``config/train.yaml`` works in every working directory. Any other name is returned as a
-    path, which fails when it is read.
+    ``config/train.yaml`` therefore works from every working directory. A name that matches nothing
+    is returned as a path, and reading it then fails.
     """
     path = Path(text).expanduser()
     if not path.exists() and path.parts[:1] == ("config",):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The package's error types; each error names its subject, the fault and a remedy."""
+"""The error types of the package. Each error names a subject, a fault and a remedy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class WhisperSignError(Exception):
-    """An error in the user's input. The command line prints it on one line and exits with 2.
+    """An error in the user's input. The command line prints it on one line and exits with code 2.
 
     Args:
-        subject: the file, topic, option or gloss that is wrong.
-        fault: the problem.
+        subject: the file, topic, option or gloss that is at fault.
+        fault: what is wrong with it.
         remedy: how the user can fix it.
     """
 
@@ -23,7 +23,7 @@ class WhisperSignError(Exception):
         super().__init__(" ".join(message.split()))
 
     def __reduce__(self) -> tuple[type[WhisperSignError], tuple[str, str, str]]:
-        """Pickle the three parts, from which another process can rebuild the error."""
+        """Pickle the three parts, so that another process can rebuild the error."""
         return type(self), (self.subject, self.fault, self.remedy)
 
 
@@ -48,11 +48,11 @@ class DatasetError(WhisperSignError):
 
 
 class RecipeError(WhisperSignError):
-    """Features, recordings or a checkpoint belong to another preprocessing recipe."""
+    """Features, a recording or a checkpoint use a different preprocessing recipe."""
 
 
 class CheckpointError(WhisperSignError):
-    """A checkpoint is damaged, has another format version, or does not suit its use."""
+    """A checkpoint is damaged, has another format version, or does not fit its use."""
 
 
 class ConfigError(WhisperSignError):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The hand skeleton: joint order, bones, hand parts and frame layout.
 
-A *frame* is a float32 array ``(42, 7)``. Joints 0-20 are the left hand and 21-41 the right hand,
-both in MediaPipe order. Features are position (m, sensor frame), velocity (m/s) and confidence in
-[0, 1]. Confidence 0 means "not tracked"; position and velocity are then 0, never NaN.
+A *frame* is a float32 array ``(42, 7)``. Joints 0-20 are the left hand and joints 21-41 the right
+hand, both in MediaPipe order. The features are position (m, sensor frame), velocity (m/s) and
+confidence in [0, 1]. A confidence of 0 means "not tracked"; position and velocity are then 0, never
+NaN.
 """
 
 from itertools import pairwise
@@ -21,8 +22,8 @@ HAND_JOINTS = (
 JOINTS_PER_HAND = len(HAND_JOINTS)  # 21
 JOINTS = len(HANDS) * JOINTS_PER_HAND  # 42
 
-POSITION = slice(0, 3)  # x y z, metres
-VELOCITY = slice(3, 6)  # metres per second
+POSITION = slice(0, 3)  # x y z, meters
+VELOCITY = slice(3, 6)  # meters per second
 CONFIDENCE = 6  # in [0, 1]; 0 = not tracked
 FEATURES = 7
 
@@ -40,7 +41,7 @@ FINGERS = {
     "pinky": (17, 18, 19, 20),
 }
 
-# One hand's bones as (parent, child) joint indices: five finger chains and the palm's arch.
+# The bones of one hand as (parent, child) joints: five finger chains and the palm's arch.
 BONES = (
     *((0, chain[0]) for chain in FINGERS.values()),
     *(bone for chain in FINGERS.values() for bone in pairwise(chain)),

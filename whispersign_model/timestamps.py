@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Time: stamps are integer nanoseconds, and a clock jump starts a new stream."""
+"""Time: stamps in integer nanoseconds, and the detection of clock jumps."""
 
 NANOSECONDS = 1_000_000_000  # per second
-CLOCK_JUMP_BACK = NANOSECONDS  # a stamp further back is a clock jump, not a late frame
-CLOCK_JUMP_AHEAD = 5 * NANOSECONDS  # a stamp further ahead is a clock jump, not a pause
+CLOCK_JUMP_BACK = NANOSECONDS  # a stamp that goes back further is a clock jump, not a late frame
+CLOCK_JUMP_AHEAD = 5 * NANOSECONDS  # a stamp that goes ahead further is a clock jump, not a pause
 
 
 def seconds(nanoseconds: float) -> float:
@@ -12,5 +12,5 @@ def seconds(nanoseconds: float) -> float:
 
 
 def is_clock_jump(elapsed: int) -> bool:
-    """Return whether two successive stamps ``elapsed`` nanoseconds apart span a clock jump."""
+    """Return whether a step of ``elapsed`` nanoseconds between two stamps is a clock jump."""
     return not -CLOCK_JUMP_BACK <= elapsed <= CLOCK_JUMP_AHEAD

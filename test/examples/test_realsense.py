@@ -100,5 +100,5 @@ def test_one_that_is_not_there_or_goes_is_named(realsense, device):
     pictures = realsense("123")
     pictures.open()
     device.there = False
-    with pytest.raises(SensorError, match=r"realsense: is gone \(device disconnected\)"):
+    with pytest.raises(SensorError, match=r"realsense: is not connected \(device disconnected\)"):
         pictures.read(0.1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the launch tests share: a launch file with its arguments, and a node that listens to it."""
+"""Helpers of the launch tests: load a launch file, and subscribe to its nodes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch import LaunchContext
 
 FOLDER = Path(__file__).parents[2] / "launch"
-PATIENCE = 120.0  # seconds: only how long a failing test waits
+PATIENCE = 120.0  # maximum wait in seconds
 
 
 def included(name, **arguments):
@@ -38,7 +38,7 @@ def declared(module):
 
 
 def configured(module, **given):
-    """Return a context with the arguments of a launch file, some of them given."""
+    """Return a context with the arguments of a launch file, some of them set."""
     context = LaunchContext()
     for argument in declared(module):
         argument.execute(context)
@@ -47,14 +47,14 @@ def configured(module, **given):
 
 
 def wait(condition, look):
-    """Look again and again, until a condition holds or patience is at an end."""
+    """Poll until a condition holds or ``PATIENCE`` seconds have passed."""
     end = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < end:
         look()
 
 
 class Listener:
-    """A node in a context of its own; use it in a ``with`` statement, or ``close`` it."""
+    """A node in its own context; use it in a ``with`` statement, or ``close`` it."""
 
     def __init__(self, **options):
         self._context = rclpy.Context()
@@ -74,5 +74,5 @@ class Listener:
         rclpy.shutdown(context=self._context)
 
     def until(self, condition):
-        """Listen until a condition holds or patience is at an end."""
+        """Process messages until a condition holds or ``PATIENCE`` seconds have passed."""
         wait(condition, lambda: self._executor.spin_once(timeout_sec=0.1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The source tree as the packaging tests see it."""
+"""Fixtures of the packaging tests: the parsed source tree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Sources:
-    """The project's files, parsed once."""
+    """The parsed files of the project."""
 
     root = ROOT
 
@@ -27,7 +27,7 @@ class Sources:
         }
 
     def imports(self, folder: str) -> Iterator[tuple[Path, str]]:
-        """Yield every absolute import under a folder: the module, and what it imports, dotted."""
+        """Yield every absolute import under a folder, as importing module and imported name."""
         for path, tree in self.trees(folder).items():
             for node in ast.walk(tree):
                 if isinstance(node, ast.Import):

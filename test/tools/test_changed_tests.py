@@ -101,7 +101,7 @@ def test_what_the_budget_leaves_out_is_named(tree: Path, capfd: pytest.CaptureFi
     commit(tree)
     assert changed_tests.main(["--minutes", "-1"], tree) == 0
     said = capfd.readouterr().out.splitlines()
-    assert said[1:] == ["not run because the -1 minutes are over: test/other/test_c.py"]
+    assert said[1:] == ["not run, because the -1 minutes are over: test/other/test_c.py"]
 
 
 def test_a_clone_without_history_counts_every_file_as_changed(tree: Path, tmp_path: Path) -> None:

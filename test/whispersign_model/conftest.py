@@ -23,7 +23,7 @@ MakeRecording = Callable[..., Recording]
 
 @pytest.fixture
 def make_recording() -> MakeRecording:
-    """Return a function that makes a recording of two moving hands, the left lost for a while."""
+    """Return a function that creates a recording of two moving hands; the left drops out."""
 
     def make(frames: int = 90, **fields: Any) -> Recording:
         rng = np.random.default_rng(frames)
@@ -46,9 +46,10 @@ def make_recording() -> MakeRecording:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes an archive of three sequences; keys replace or remove arrays.
+    """Return a function that writes an archive of three recordings; keys replace or remove arrays.
 
-    The first is of one sign, the second a sentence of two with times, the third has no label.
+    The first is a single sign, the second a sentence of two signs with times. The third has no
+    label.
     """
 
     def write(**changes: Any) -> Path:
@@ -90,12 +91,12 @@ stages:
 
 
 def movement(gloss: int, seed: int, frames: int = 40) -> np.ndarray:
-    """A right hand in metres whose direction of movement and stretched finger are the gloss."""
+    """Return a right hand in meters; its direction and extended finger determine the gloss."""
     generator = np.random.default_rng(seed)
     hand = np.random.default_rng(0).normal(0, 0.04, (21, 3))
     hand[4 * gloss + 1 : 4 * gloss + 5, 1] += 0.08
     direction = np.array([[0.3, 0, 0], [-0.3, 0, 0], [0, 0.3, 0]])[gloss - 1]
-    phase = 1 / (1 + np.exp(-np.linspace(-12, 12, frames)))  # at rest, one quick stroke, at rest
+    phase = 1 / (1 + np.exp(-np.linspace(-12, 12, frames)))  # rest, one quick stroke, rest
     path = phase[:, None] * direction + generator.normal(0, 0.01, 3)
     clip = np.zeros((frames, 42, 7), np.float32)
     clip[:, 21:, :3] = hand + path[:, None] + generator.normal(0, 0.001, (frames, 21, 3))
@@ -105,7 +106,7 @@ def movement(gloss: int, seed: int, frames: int = 40) -> np.ndarray:
 
 
 def write_dataset(folder: Path) -> Path:
-    """Write folders of features and labels alone, three glosses."""
+    """Write a dataset of three glosses as folders of features and labels."""
     for split, takes in (("train", 8), ("val", 2), ("test", 2)):
         for part in ("features", "labels"):
             (folder / split / part).mkdir(parents=True)
@@ -120,13 +121,13 @@ def write_dataset(folder: Path) -> Path:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """The folder of a dataset of three glosses."""
+    """Return the folder of a dataset of three glosses."""
     return write_dataset(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``data``, ``recipe.yaml`` and ``run``, a short training; to be left alone."""
+    """Return a read-only folder with ``data``, ``recipe.yaml`` and ``run``, a short training."""
     folder = tmp_path_factory.mktemp("trained")
     write_dataset(folder / "data")
     (folder / "recipe.yaml").write_text(SHORT)
@@ -137,5 +138,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="movement")
 def movement_fixture():
-    """The function that makes a clip of a gloss."""
+    """Return the function that creates a clip of a gloss."""
     return movement

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A ROS graph of one's own for each test, a random network, and a signed sentence."""
+"""An isolated ROS graph per test, a random network, and a signed sentence."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import HandFeatures, HandFrame
 from whispersign_ros.conversions.messages import features_message, frame_message
 
-BOUND = 300.0  # seconds after which a condition will not come true any more
-CHUNK = 30  # messages that any queue holds
+BOUND = 300.0  # seconds until a wait for a condition fails
+CHUNK = 30  # number of messages that fit in every queue
 GLOSSES = ("HELLO", "YES", "NO", "HOME")
-START = 1_700_000_000_123_456_789  # nanoseconds, of the sentence's first frame
+START = 1_700_000_000_123_456_789  # stamp of the sentence's first frame, nanoseconds
 
 
 class Graph:
-    """Nodes under test beside a node that listens and speaks."""
+    """Nodes under test, and a probe node that publishes and subscribes."""
 
     def __init__(self) -> None:
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
@@ -47,24 +47,24 @@ class Graph:
         return node
 
     def start(self, node_type: Callable[..., Node], /, *arguments: Any, **parameters: Any) -> Any:
-        """Create a node with these parameters."""
+        """Create a node with these parameters, and return it."""
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         return self.add(node_type(*arguments, parameter_overrides=overrides))
 
     def listen(self, message_type: type, topic: str, profile: Any = 1000) -> list[Any]:
-        """Return a list that grows with what comes on a topic."""
+        """Subscribe to a topic, and return a list that collects its messages."""
         heard: list[Any] = []
         self.probe.create_subscription(message_type, topic, heard.append, profile)
         return heard
 
     def speak(self, message_type: type, topic: str, profile: Any = 1000) -> Any:
-        """Return a publisher that somebody listens to."""
+        """Return a publisher once it has a subscriber."""
         publisher = self.probe.create_publisher(message_type, topic, profile)
         self.until(lambda: publisher.get_subscription_count() > 0)
         return publisher
 
     def send(self, publisher: Any, messages: Sequence[Any], node: Any) -> None:
-        """Publish messages, a few at a time, and wait until the node has taken them."""
+        """Publish messages, a few at a time, and wait until the node has received them."""
         for first in range(0, len(messages), CHUNK):
             chunk = messages[first : first + CHUNK]
             target = node.diagnostics.received + len(chunk)
@@ -73,14 +73,14 @@ class Graph:
             self.until(lambda target=target: node.diagnostics.received >= target)
 
     def set_parameter(self, node: Node, name: str, value: Any) -> Any:
-        """Set a parameter as ``ros2 param set`` does, and return the answer."""
+        """Set a parameter as ``ros2 param set`` does, and return the result."""
         service = f"{node.get_fully_qualified_name()}/set_parameters"
         parameters = [Parameter(name, value=value).to_parameter_msg()]
         request = SetParameters.Request(parameters=parameters)
         return self.call(SetParameters, service, request).results[0]
 
     def call(self, service_type: type, service: str, request: Any) -> Any:
-        """Call a service, by the same client each time, and return the answer."""
+        """Call a service, with one client for all calls, and return the response."""
         if service not in self.clients:
             self.clients[service] = self.probe.create_client(service_type, service)
             self.until(self.clients[service].service_is_ready)
@@ -90,11 +90,11 @@ class Graph:
         return future.result()
 
     def heard_from(self, topic: str) -> None:
-        """Wait until somebody publishes on a topic that the probe listens to."""
+        """Wait until a topic that the probe subscribes to has a publisher."""
         self.until(lambda: self.probe.count_publishers(topic) > 0)
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Let the nodes work until a condition holds."""
+        """Spin the nodes until a condition holds."""
         deadline = time.monotonic() + BOUND
         while not condition():
             assert time.monotonic() < deadline, "the condition never came true"
@@ -115,7 +115,7 @@ def graph() -> Iterator[Graph]:
 
 
 def frame_messages(recording: Recording, smoothing: str = "") -> list[HandFrame]:
-    """Return a recording as messages, ``sequence`` from 0."""
+    """Return a recording as messages with ``sequence`` from 0."""
     return [
         frame_message(
             stamp,
@@ -137,8 +137,8 @@ def messages() -> Callable[..., list[HandFrame]]:
 
 
 def random_model(path: Path, recipe: Recipe, seed: int = 0) -> Path:
-    """Write a checkpoint with random weights, which sees glosses everywhere."""
-    import torch  # takes a second, and most tests here need none
+    """Write a checkpoint with random weights, which recognizes glosses in any input."""
+    import torch  # takes a second, and most tests here do not need it
 
     from whispersign_model.network.model import WhisperSignModel
 
@@ -158,7 +158,7 @@ def random_model_fixture() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    """Return a recipe that scales, so that leaving the scaling out would show."""
+    """Return a recipe with scaling, so that tests notice if scaling is missing."""
     return Recipe(
         offset=(0.1, -0.2, 0.3, 0.0, 0.0, 0.0, 0.0), scale=(0.5, 0.6, 0.7, 2.0, 3.0, 4.0, 1.0)
     )
@@ -171,14 +171,14 @@ def model(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Path:
 
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Path:
-    """Return a checkpoint of another recipe."""
+    """Return a checkpoint with another recipe."""
     other = recipe.changed(location="sensor")
     return random_model(tmp_path_factory.mktemp("other") / "model", other, seed=1)
 
 
 @pytest.fixture(scope="session")
 def recording() -> Recording:
-    """Return a short sentence before a noisy sensor: jitter, losses, both hands."""
+    """Return a short two-handed sentence as a noisy sensor records it, with jitter and losses."""
     return Signer(3).sign_sentence(["HELLO", "HOME"], start=START, tail=0.9)
 
 

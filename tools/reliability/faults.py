@@ -86,10 +86,7 @@ def table(rows: Sequence[Row], before: Sequence[str] = ()) -> list[str]:
         rows: the scenarios that ran.
         before: an earlier table; its rows stay unless their scenario ran again.
     """
-    lines = [
-        "| fault | promised | what happened | recognised again | lost |",
-        "|---|---|---|---:|---|",
-    ]
+    lines = ["| fault | guarantee | outcome | recovery | lost |", "|---|---|---|---:|---|"]
     new = {row.scenario.name: line(row) for row in rows}
     old = [each for each in before if each.startswith("| ") and each != lines[0]]
     kept = [new.pop(each[2:].partition(" | ")[0], each) for each in old]
@@ -100,7 +97,7 @@ def line(row: Row) -> str:
     """Return one row as Markdown."""
     outcome = row.outcome
     if outcome is None:
-        found = f"NOT AS PROMISED: {row.broken} | |"
+        found = f"GUARANTEE BROKEN: {row.broken} | |"
     else:
         again = "" if outcome.again is None else f"{outcome.again:.1f} s"
         found = f"{outcome.happened} | {again} | {outcome.lost}"
@@ -121,7 +118,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", help="only scenarios with one of these in their names")
     parser.add_argument("--quick", action="store_true", help="fewer faults and trials")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE.md", help="put the tables into this document"
+        "--write", type=Path, metavar="FILE.md", help="write the tables into this document"
     )
     arguments = parser.parse_args(words)
     if arguments.quick and arguments.write:
@@ -148,7 +145,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     broken = sum(bool(row.broken) for row in rows) + sum(row.broken for row in driving)
     total = len(rows) + len(driving)
-    print(f"{total - broken} of {total} as promised, {minutes:.1f} minutes. {load}")
+    print(f"{total - broken} of {total} guarantees hold, {minutes:.1f} minutes. {load}")
     return EXIT_BROKEN if broken else 0
 
 

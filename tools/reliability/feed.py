@@ -23,8 +23,8 @@ from whispersign_ros.conversions.messages import frame_message
 from whispersign_ros.graph.monitor import TimedGloss
 from whispersign_ros.node import qos
 
-RATE = 60.0  # frames a second
-SEED = 5  # a signer that the bundled network recognises
+RATE = 60.0  # frames per second
+SEED = 5  # a signer that the bundled network recognizes
 TAKES = 6  # number of different takes, played in turn
 SURE = 0.8  # minimum confidence, at which a gloss does not depend on the exact frame times
 # Nanoseconds without hands before and after each take: longer than any endpoint timeout, so that no
@@ -39,7 +39,7 @@ def choose_takes(
 ) -> list[Recording]:
     """Return takes of one sign each, with a margin before the hands enter and after they leave.
 
-    The network recognises each one with high confidence when nothing goes wrong.
+    The network recognizes each one with high confidence when nothing goes wrong.
 
     Args:
         model: checkpoint.
@@ -48,7 +48,7 @@ def choose_takes(
         glosses: signs to try in turn; without glosses, the whole lexicon.
 
     Raises:
-        WhisperSignError: the network recognises too few.
+        WhisperSignError: the network recognizes too few.
     """
     metadata = read_metadata(model)
     backend = load_backend(model, "cpu", 1)
@@ -68,7 +68,7 @@ def choose_takes(
         if len(takes) == count:
             return takes
     raise WhisperSignError(
-        model, f"recognises {len(takes)} signs of the signer for sure", "use the bundled network"
+        model, f"recognizes {len(takes)} signs of the signer for sure", "use the bundled network"
     )
 
 

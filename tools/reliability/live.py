@@ -25,7 +25,7 @@ DRAIN_TIME = 5.0  # seconds until the queues are empty
 NEAR = NANOSECONDS // 2  # tolerance between the times of a sign and its gloss
 # Log message of each node when it is ready.
 READY = {
-    "recognition_node": "recognising",
+    "recognition_node": "recognizing",
     "preprocessing_node": "preprocessing for",
     "smoothing_node": "smoothing:",
     "command_node": "commands from",
@@ -35,7 +35,7 @@ READY = {
     "reliability.intruder": "ready",
     "reliability.launched": "commands from",
     "reliability.relay": "ready",
-    "reliability.hidden_recognition": "recognising",
+    "reliability.hidden_recognition": "recognizing",
     "reliability.hidden_preprocessing": "preprocessing for",
 }
 
@@ -128,12 +128,12 @@ class LiveGraph:
         return sign if sign is not None else self.mid_sign()
 
     def again(self) -> float:
-        """Start another sign; return the seconds until a sign started since then is recognised.
+        """Start another sign; return the seconds until a sign started since then is recognized.
 
         A partial gloss counts, because a stop acts on it.
 
         Raises:
-            GraphTimeoutError: no such sign is recognised.
+            GraphTimeoutError: no such sign is recognized.
         """
         feed = self.source()
         before, made = self.now(), len(feed.signed)

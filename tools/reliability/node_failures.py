@@ -24,34 +24,34 @@ def scenarios(model: Path) -> list[Scenario]:
     return [
         *(
             Scenario(
-                f"kill -9 of `{node}`, started again after {RESPAWN_DELAY:g} s",
-                "the other nodes go on; signs before the kill are published"
+                f"kill -9 of `{node}`, restarted after {RESPAWN_DELAY:g} s",
+                "the other nodes keep running; earlier signs are published"
                 if node != "command_node"
-                else "recognition does not notice",
+                else "recognition is unaffected",
                 partial(_killed, node),
             )
             for node in (*GRAPH, "command_node")
         ),
         *(
             Scenario(
-                f"`{node}` gets no time for {HELD_UP:g} s (SIGSTOP, SIGCONT)",
+                f"`{node}` gets no CPU time for {HELD_UP:g} s (SIGSTOP, SIGCONT)",
                 "nothing is lost",
                 partial(_held_up, node),
             )
             for node in GRAPH
         ),
         Scenario(
-            f"`recognition_node` gets no time for {OVERFLOW:g} s: queues overflow",
-            "what the queues do not hold is lost and counted",
+            f"`recognition_node` gets no CPU time for {OVERFLOW:g} s: queues overflow",
+            "steps beyond the queue depth are lost and counted",
             _overflown,
         ),
         Scenario(
-            "a subscriber of all topics that never reads (SIGSTOP)", "nothing is lost", _stalled
+            "a subscriber to all topics that never reads (SIGSTOP)", "nothing is lost", _stalled
         ),
         Scenario(
-            "the network's files are deleted; later `recognition_node` is killed",
-            "recognition goes on without them; a start without it is refused in one line, "
-            "and works when they are back",
+            "the network's files are deleted, and later `recognition_node` is killed",
+            "recognition keeps running without the files; a start without them fails with a "
+            "one-line error and succeeds once they are back",
             partial(_model_deleted, model),
         ),
     ]
@@ -68,7 +68,10 @@ def _killed(node: str, graph: LiveGraph) -> Outcome:
         graph.ready(node)
         graph.receives(listener)
         seconds = time.monotonic() - begin
-        return f"the others went on; `{listener}` heard again {seconds:.1f} s after the kill"
+        return (
+            f"the others kept running; `{listener}` received input again {seconds:.1f} s "
+            "after the kill"
+        )
 
     return survive(graph, fault, all_kept=node == "command_node")
 
@@ -77,7 +80,7 @@ def _held_up(node: str, graph: LiveGraph) -> Outcome:
     def fault() -> str:
         with graph.stopped(node):
             graph.spin(HELD_UP)
-        return "queues held what came"
+        return "the queues held all frames"
 
     return survive(graph, fault, all_kept=True)
 
@@ -88,7 +91,7 @@ def _overflown(graph: LiveGraph) -> Outcome:
     def fault() -> str:
         with graph.stopped("recognition_node"):
             graph.spin(OVERFLOW)
-        return "the oldest steps fell out of the queues"
+        return "the queues dropped the oldest steps"
 
     outcome = survive(graph, fault)
     graph.spin(1.0)  # until it has reported
@@ -106,7 +109,7 @@ def _stalled(graph: LiveGraph) -> Outcome:
         with graph.stopped(STALLED):
             graph.spin(8.0)
             graph.again()
-        return "publishers wait for nobody"
+        return "the publishers did not wait for it"
 
     try:
         return survive(graph, fault, all_kept=True)
@@ -135,7 +138,10 @@ def _model_deleted(model: Path, graph: LiveGraph) -> Outcome:
         graph.start("recognition_node")
         graph.ready("recognition_node")
         graph.receives("recognition_node")
-        return "went on; the start without it ended with exit code 2 and named the file"
+        return (
+            "recognition kept running; the start without the files exited with code 2 and named "
+            "the file"
+        )
 
     try:
         return survive(graph, fault)

@@ -9,7 +9,7 @@ from reliability.live import BrokenError, LiveGraph
 from whispersign_model.evaluation.metrics import GlossErrors
 from whispersign_ros.graph.monitor import GraphTimeoutError, TimedGloss
 
-WITHIN = 2.0  # seconds after recovery within which a sign must be recognised
+WITHIN = 2.0  # seconds after recovery within which a sign must be recognized
 LAST_GLOSSES = 5.0  # further seconds allowed for the final glosses
 
 
@@ -46,12 +46,12 @@ class Scenario:
 
 
 def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) -> Outcome:
-    """Cause a fault in the middle of a sign, and check that the graph recognises signs again.
+    """Cause a fault in the middle of a sign, and check that the graph recognizes signs again.
 
     Args:
         graph: a healthy graph.
         fault: causes the fault, returns when its cause is over, and says what happened.
-        all_kept: signs made during the fault must be recognised too.
+        all_kept: signs made during the fault must be recognized too.
 
     Raises:
         BrokenError: a sign before or after the fault is lost, or recovery takes too long.
@@ -63,7 +63,7 @@ def survive(graph: LiveGraph, fault: Callable[[], str], all_kept: bool = False) 
     end = time.monotonic()
     again = graph.again()
     if again > WITHIN:
-        raise BrokenError(f"{happened}; recognised again only after {again:.1f} s")
+        raise BrokenError(f"{happened}; recovered only after {again:.1f} s")
     wait_for_finals(graph, end)
     lost = graph.unrecognised(since)
     meanwhile = [sign for sign in lost if began(sign) < end and sign.arrival > begin]
@@ -97,7 +97,7 @@ def began(sign: TimedGloss) -> float:
 
 def of(lost: int, made: int) -> str:
     """Describe how many signs were lost."""
-    return f"{lost} of {made} signs made meanwhile" if made else "the sign being made"
+    return f"{lost} of {made} signs during the fault" if made else "the current sign"
 
 
 def new_drops(graph: LiveGraph, before: dict[str, dict[str, int]], node: str, cause: str) -> int:

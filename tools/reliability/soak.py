@@ -26,8 +26,8 @@ from whispersign_ros.node.entry_points import GRAPH
 
 EXIT_BROKEN = 1
 SOURCE = "synthetic_node"
-RATE = 120.0  # frames a second
-SEED = 5  # a signer that the bundled network recognises: the soak does not test recognition
+RATE = 120.0  # frames per second
+SEED = 5  # a signer that the bundled network recognizes: the soak does not test recognition
 WARM_UP = 0.1  # share of the run in which caches and the heap grow
 WINDOW = 300.0  # seconds of signing compared at the start and end; at most half the run
 SAMPLE_PERIOD = 5.0  # seconds between two samples of the processes
@@ -60,7 +60,7 @@ class Figures:
         cpu_percent: share of one core by node, after the warm-up.
         right_first, right_last: gloss accuracy in the first and last ``window`` seconds.
         signs: number of signs.
-        last_gloss: seconds from the end of the last recognised sign to the last frame.
+        last_gloss: seconds from the end of the last recognized sign to the last frame.
         load: mean number of processes that ran or waited for a core on this machine.
         cores: number of cores of this machine.
     """
@@ -218,14 +218,14 @@ def table(figures: Figures) -> list[str]:
         f"{figures.minutes:g} minutes, {figures.frames} frames, {figures.signs} signs; "
         f"load average {figures.load:g} on {figures.cores} cores.",
         "",
-        "| asked | measured |",
+        "| guarantee | measured |",
         "|---|---|",
-        f"| no frame or step missed inside the graph | {missed} missed |",
+        f"| no frame or step is lost within the graph | {missed} lost |",
         f"| no node grows by more than {MAX_GROWTH:g} MB | at most "
         f"{max(figures.growth_mb.values()):.1f} MB |",
-        f"| glosses right to the end | {figures.right_first:.1%} in the first "
-        f"{figures.window / 60:g} minutes, {figures.right_last:.1%} in the last; the last one "
-        f"recognised ended {figures.last_gloss:.1f} s before the last one signed |",
+        f"| glosses stay correct | {figures.right_first:.1%} in the first "
+        f"{figures.window / 60:g} minutes, {figures.right_last:.1%} in the last; the last "
+        f"recognized gloss ended {figures.last_gloss:.1f} s before the last signed one |",
         "",
         "| node | CPU of a core | resident | growth |",
         "|---|---:|---:|---:|",
@@ -245,7 +245,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=DEMO_MODEL, metavar="CKPT")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE.md", help="put the tables into this document"
+        "--write", type=Path, metavar="FILE.md", help="write the tables into this document"
     )
     arguments = parser.parse_args(words)
     try:
@@ -262,7 +262,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     print("\n".join(table(found)))
     for line in found.broken:
-        print(f"NOT AS PROMISED: {line}", file=sys.stderr)
+        print(f"GUARANTEE BROKEN: {line}", file=sys.stderr)
     return EXIT_BROKEN if found.broken else 0
 
 

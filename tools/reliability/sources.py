@@ -49,13 +49,13 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
     return [
         Scenario(
             "`/clock` jumps an hour ahead, later an hour back (`use_sim_time`)",
-            "a new stream begins; signs before each jump are published",
+            "a new stream starts; earlier signs are published at each jump",
             partial(clock_jumps, model, takes),
         ),
         *(
             Scenario(
-                f"kill -9 of `{executable}`, started again",
-                "a new stream begins; signs before the kill are published",
+                f"kill -9 of `{executable}`, restarted",
+                "a new stream starts; earlier signs are published",
                 partial(source_killed, others, executable, parameters),
             )
             for executable, parameters, others in (
@@ -65,23 +65,25 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
             )
         ),
         Scenario(
-            f"a bag is played in a loop, {ROUNDS} rounds, with its own stamps",
-            "each round is a new stream; nothing is lost",
+            f"a bag plays {ROUNDS} times in a loop, with its own stamps",
+            "each round starts a new stream; nothing is lost",
             partial(looped, model, replay, ROUNDS * len(takes)),
         ),
         Scenario(
-            f"`pipeline` gets {SHARE:.0%} of the time for {STARVING:g} s",
-            "queues hold what comes; nothing is lost",
+            f"`pipeline` gets {SHARE:.0%} of the CPU time for {STARVING:g} s",
+            "the queues hold all frames; nothing is lost",
             partial(starved, model, replay),
         ),
         Scenario(
             "the disk is full while `annotation_node` records",
-            "the session pauses and says so; no half take is left; it goes on when there is room",
+            "the session pauses and reports it, leaves no partial take, and resumes once there "
+            "is space",
             partial(disk_full, glosses[0], folder / "takes"),
         ),
         Scenario(
-            "kill -9 of `annotation_node` while it records, started again",
-            "whole takes are kept; no half take is left; the session goes on where it was",
+            "kill -9 of `annotation_node` while it records, restarted",
+            "complete takes are kept, no partial take is left, and the session resumes where it "
+            "stopped",
             partial(recording_killed, glosses[0], folder / "other_takes"),
         ),
     ]
@@ -129,8 +131,8 @@ def source_killed(
         sign = monitor.annotated[0]
         seconds = graph.until(lambda: graph.recognised(sign), "a gloss after the start")
         if seconds > WITHIN:
-            raise BrokenError(f"recognised only {seconds:.1f} s after its first sign")
-    return Outcome("the graph began a new stream", seconds, "the sign being made")
+            raise BrokenError(f"recognized only {seconds:.1f} s after its first sign")
+    return Outcome("the graph started a new stream", seconds, "the current sign")
 
 
 def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
@@ -145,7 +147,7 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
         signed = [sign.gloss for sign in monitor.annotated]
         heard = [sign.gloss for sign in monitor.finals]
     if heard[: len(signed)] != signed:
-        raise BrokenError(f"signed {' '.join(signed)}, recognised {' '.join(heard)}")
+        raise BrokenError(f"signed {' '.join(signed)}, recognized {' '.join(heard)}")
     return Outcome(f"{len(signed)} of {len(signed)} signs of {ROUNDS} rounds", None, "nothing")
 
 
@@ -174,8 +176,8 @@ def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     if lost:
         raise BrokenError(f"{lost} frames and steps lost")
     if share < 1:
-        raise BrokenError(f"{share:.0%} of the signs recognised")
-    return Outcome("queues held what came", None, "nothing")
+        raise BrokenError(f"{share:.0%} of the signs recognized")
+    return Outcome("the queues held all frames", None, "nothing")
 
 
 def _session(gloss: str, out: Path) -> dict[str, dict[str, Any]]:
@@ -217,7 +219,7 @@ def recording_killed(gloss: str, out: Path) -> Outcome:
         left = sorted(path.name for path in out.iterdir() if path.name != LOCK)
         if len(find_takes(out)) != len(left):
             raise BrokenError(f"left {left}, not all of them takes")
-    return Outcome("went on with the take under way", None, "the take under way")
+    return Outcome("the session resumed with the current take", None, "the current take")
 
 
 def disk_full(gloss: str, out: Path) -> Outcome:
@@ -238,4 +240,4 @@ def disk_full(gloss: str, out: Path) -> Outcome:
         screen.until(Prompt.ENDED, 2, "the second take once more")
         if len(find_takes(out)) != 2:
             raise BrokenError("the take that came again is not there")
-    return Outcome("paused, and took the take once more", None, "the take under way")
+    return Outcome("the session paused and then repeated the take", None, "the current take")

@@ -31,13 +31,13 @@ def scenarios() -> list[Scenario]:
     """Return the scenarios for a graph with a feed."""
     return [
         Scenario(
-            f"the sensor falls silent for {SILENCE:g} s",
-            "diagnostics say so; signs before it are published",
+            f"the sensor sends nothing for {SILENCE:g} s",
+            "diagnostics report it; earlier signs are published",
             _silent,
         ),
         Scenario(
-            f"{STORM:g} s of frames whose every joint is NaN, infinite or 1e30 m away",
-            "they count as not tracked, and are counted",
+            f"{STORM:g} s of frames in which every joint is NaN, infinite or 1e30 m away",
+            "the joints are counted and treated as untracked",
             partial(_corrupted, _not_finite, "smoothing_node", "joints_not_finite", False),
         ),
         Scenario(
@@ -46,7 +46,7 @@ def scenarios() -> list[Scenario]:
             partial(_corrupted, _burst, "smoothing_node", "frames_out_of_order", False),
         ),
         Scenario(
-            f"one frame in {EVERY} comes half a second late, for {STORM:g} s",
+            f"one frame in {EVERY} arrives half a second late, for {STORM:g} s",
             "late frames are dropped and counted; no sign is lost",
             partial(
                 _corrupted, _moved(EVERY, -LATE), "smoothing_node", "frames_out_of_order", True
@@ -54,17 +54,17 @@ def scenarios() -> list[Scenario]:
         ),
         Scenario(
             f"one frame in {WILD} has a stamp an hour ahead, for {STORM:g} s",
-            "each begins a new stream, and so does the next frame",
+            "each such frame starts a new stream, and so does the next one",
             partial(_corrupted, _moved(WILD, HOUR), "", "", False),
         ),
         Scenario(
             "all stamps jump an hour ahead, later an hour back",
-            "signs before each jump are published",
+            "earlier signs are published at each jump",
             jump_stamps,
         ),
         Scenario(
-            "a publisher of std_msgs/String on hands/raw",
-            "diagnostics name the type; nothing is lost",
+            "a std_msgs/String publisher on hands/raw",
+            "diagnostics report the type; nothing is lost",
             _wrong_type,
         ),
     ]
@@ -96,7 +96,7 @@ def _corrupted(corrupt: Spoil, node: str, cause: str, all_kept: bool, graph: Liv
         feed.corrupt, healthy = corrupt, feed.corrupt
         graph.spin(STORM)
         feed.corrupt = healthy
-        return "went on"
+        return "the graph kept running"
 
     outcome = survive(graph, fault, all_kept)
     if not cause:
@@ -141,7 +141,7 @@ def jump_stamps(graph: LiveGraph) -> Outcome:
 
     def fault(by: int) -> str:
         graph.offset += by
-        return "a new stream began at each jump"
+        return "a new stream started at each jump"
 
     outcomes = [survive(graph, partial(fault, by)) for by in (HOUR, -HOUR)]
     return max(outcomes, key=lambda outcome: outcome.again or 0.0)

@@ -172,5 +172,5 @@ def seconds_text(seconds: float) -> str:
 def described(trials: Trials) -> str:
     """Return what happened in the trials, in one line."""
     wrong = "; ".join(dict.fromkeys(trials.faults))
-    prefix = [f"NOT AS PROMISED: {wrong}"] if wrong else []
-    return ". ".join([*prefix, *trials.notes]) or "as promised"
+    prefix = [f"GUARANTEE BROKEN: {wrong}"] if wrong else []
+    return ". ".join([*prefix, *trials.notes]) or "guarantee holds"

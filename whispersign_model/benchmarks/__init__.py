@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Benchmarks of the package on made-up input: weights, time and memory."""
+"""Benchmarks on synthetic input: parameter counts, run time and memory."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measurements in a fresh process, free of warm caches and earlier allocations."""
+"""Run measurements in a fresh process, without warm caches or earlier allocations."""
 
 import multiprocessing
 import resource

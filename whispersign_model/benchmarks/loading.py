@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speed of loading and training in real frames a second, on a dataset or made-up recordings."""
+"""Measure how fast the loader delivers frames and how fast training consumes them."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,15 +24,15 @@ MADE_UP = CorpusOptions(signers=2, takes=2, sentences=60, length=(2, 6), left_ha
 
 
 def measure(folder: Path | None, threads: int) -> dict[str, float]:
-    """Measure the speed of loading a dataset and of training the Tiny network on it.
+    """Measure how fast a dataset loads and how fast the Tiny network trains on it.
 
     Args:
-        folder: a processed dataset with a training split; None for made-up recordings.
-        threads: CPU threads of the training steps.
+        folder: a processed dataset with a training split; None for synthetic recordings.
+        threads: number of CPU threads for the training steps.
 
     Returns:
         the fields of :class:`~whispersign_model.training.throughput.LoadingFigures`, ``ratio`` and
-        ``gain``, and the number of ``clips`` and their mean ``frames``.
+        ``gain``, the number of ``clips``, and the mean number of ``frames`` per clip.
 
     Raises:
         DatasetError: the training split is empty.
@@ -64,7 +64,7 @@ def measure(folder: Path | None, threads: int) -> dict[str, float]:
 
 
 def made_up_dataset(folder: Path, options: CorpusOptions) -> Path:
-    """Write a corpus as a dataset with only a training split, and return its folder."""
+    """Write a synthetic dataset that has only a training split, and return its folder."""
     recordings = [replace(each, split="train") for each in synthesize_corpus(options)]
     convert(folder, map(Source.of, recordings), ConversionOptions())
     return folder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Benchmarks of the network: weights, time for a clip and for a training step, memory."""
+"""Benchmarks of the network: parameter count, memory, and time per clip and per training step."""
 
 import re
 import resource
@@ -20,10 +20,10 @@ from whispersign_model.training.losses import ctc_loss, decoder_loss, hybrid_los
 
 CLIPS = (60, 120, 600)  # frames: 1, 2 and 10 s
 BATCH, BATCH_FRAMES, BATCH_GLOSSES = 16, 120, 2  # clips, frames and glosses of a training step
-WARM_UP = 3  # discarded runs
-LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # a median covers at least this many runs and this many seconds
+WARM_UP = 3  # number of warm-up runs, which are not timed
+LEAST_RUNS, LEAST_SECONDS = 10, 1.0  # minimum runs and seconds behind a median
 
-# Parts of the network in the order of the data flow, and patterns of their weights' names.
+# Parts of the network in data-flow order, with patterns that match the names of their weights.
 PARTS = {
     "patch embedding": r"frontend\.patches\.",
     "ConvSPE": r"frontend\.conv_spe\.",
@@ -38,12 +38,13 @@ PARTS = {
 
 
 class Costs(NamedTuple):
-    """Costs of one size on this machine; None for those not measured.
+    """Costs of one network size on this machine; None for a cost that was not measured.
 
     Attributes:
-        forward_ms: milliseconds of the first pass (network, greedy CTC) by frames of the clip.
-        train_step_ms: milliseconds of one step on 16 clips of 120 frames.
-        memory_mb: peak resident memory of a process that has recognised clips, megabytes.
+        forward_ms: milliseconds for the first pass (network and greedy CTC), by clip length in
+            frames.
+        train_step_ms: milliseconds for one training step on 16 clips of 120 frames.
+        memory_mb: peak resident memory, in megabytes, of a process that recognizes clips.
     """
 
     forward_ms: dict[str, float] | None = None
@@ -52,17 +53,17 @@ class Costs(NamedTuple):
 
 
 def size_config(size: str) -> ModelConfig:
-    """Return the configuration of a size by name, with the vocabulary of its file."""
+    """Return the configuration of a named size, with the vocabulary size given in its file."""
     return load_model_config(config_file(f"model/{size}.yaml"))
 
 
 def parameters() -> dict[str, int]:
-    """Count the weights by size, without allocating them."""
+    """Return the parameter count of each size, without allocating the weights."""
     return {size: sum(parts.values()) for size, parts in parameters_by_part().items()}
 
 
 def parameters_by_part() -> dict[str, dict[str, int]]:
-    """Count the weights by size and part, in the order of the data flow."""
+    """Return the parameter count of each part of each size, in data-flow order."""
     counts = {}
     for size in SIZES:
         with torch.device("meta"):
@@ -77,11 +78,11 @@ def parameters_by_part() -> dict[str, dict[str, int]]:
 def measure(
     sizes: Sequence[str], threads: int, parts: Sequence[str], done: Callable[[], None]
 ) -> dict[str, Costs]:
-    """Measure sizes one by one, each in a fresh process.
+    """Measure the given sizes one by one, each in a fresh process.
 
     Args:
         sizes: names of the sizes.
-        threads: CPU threads of PyTorch.
+        threads: number of CPU threads for PyTorch.
         parts: fields of :class:`Costs` to measure.
         done: called after each size.
     """
@@ -110,7 +111,7 @@ def _measure(size: str, threads: int, parts: tuple[str, ...]) -> Costs:
 
 
 def forward_ms(model: WhisperSignModel, frames: int) -> float:
-    """Time the first pass over one clip, in milliseconds."""
+    """Return the time of the first pass over one clip, in milliseconds."""
     data, lengths = made_up_features(1, frames)
     return time_of(lambda: model.decode(data, lengths, "greedy"))
 
@@ -123,7 +124,7 @@ def made_up_features(clips: int, frames: int) -> tuple[Tensor, Tensor]:
 
 
 def training_step(model: WhisperSignModel) -> Callable[[], None]:
-    """Return a function that takes one step: both losses, gradients, clipping, AdamW."""
+    """Return a function that runs one training step: both losses, gradients, clipping, AdamW."""
     data, lengths = made_up_features(BATCH, BATCH_FRAMES)
     targets = torch.randint(1, model.config.decoder.vocab_size, (BATCH, BATCH_GLOSSES))
     target_lengths = torch.full((BATCH,), BATCH_GLOSSES)

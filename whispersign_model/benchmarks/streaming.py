@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Benchmarks of live recognition: cached steps, windows, both runtimes, and memory."""
+"""Benchmarks of live recognition: cached steps, sliding windows, both runtimes, and memory."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,30 +14,30 @@ from whispersign_model.benchmarks.fresh_process import in_fresh_process, residen
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.runtime.loading import load_backend
 
-RATE = 60  # frames a second
-CHUNK = 2  # patches read together: 133 ms
-FRAMES = 4 * CHUNK  # in a step
-WINDOW, HOP = 60, 30  # frames: the windowed way reads the last second every half second
-FILLED = 60  # steps until the left context is full; from then on every step costs the same
-STEPS, WINDOWS = 300, 50  # timed ones
+RATE = 60  # frames per second
+CHUNK = 2  # patches per chunk: 133 ms
+FRAMES = 4 * CHUNK  # frames per step
+WINDOW, HOP = 60, 30  # frames: windowed mode reads the last second every half second
+FILLED = 60  # steps until the left context is full; from there on every step costs the same
+STEPS, WINDOWS = 300, 50  # number of timed steps
 MEMORY_SIZE = "base"
 MINUTE, HOUR = 60, 3600  # seconds of signal
 
 
 def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dict[str, Any]:
-    """Measure sizes one by one, each runtime in a fresh process.
+    """Measure the given sizes one by one, with a fresh process for each runtime.
 
     Args:
         sizes: names of the sizes.
-        threads: CPU threads of the runtime.
+        threads: number of CPU threads for the runtime.
         done: called after each size.
 
     Returns:
-        figures by size, in processor time: ``ms_per_s`` (milliseconds for a second of signal),
-        ``step_ms_p50`` and ``step_ms_p95`` (a chunk of 2 patches), ``windowed_ms_per_s`` (the
-        last second read every half second), ``torch_ms_per_s`` (the cached step in PyTorch),
-        ``real_time_factor``, ``memory_mb`` (resident, in a process that only streams); ``int8``
-        has all of these except PyTorch's for 8-bit weights.
+        figures by size, in processor time: ``ms_per_s`` (milliseconds per second of signal),
+        ``step_ms_p50`` and ``step_ms_p95`` (for a chunk of 2 patches), ``windowed_ms_per_s``
+        (reading the last second every half second), ``torch_ms_per_s`` (the cached step in
+        PyTorch), ``real_time_factor``, and ``memory_mb`` (resident memory of a process that only
+        streams). ``int8`` holds the same figures for 8-bit weights, except the PyTorch one.
     """
     figures = {}
     for size in sizes:
@@ -53,7 +53,7 @@ def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dic
 
 
 def measure_memory() -> dict[str, float]:
-    """Return the resident memory in megabytes after a minute and after an hour of one stream."""
+    """Return the resident memory in megabytes after one minute and one hour of a stream."""
     with TemporaryDirectory() as folder:
         exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
         in_fresh_process(_export, MEMORY_SIZE, exact, small)
@@ -62,7 +62,7 @@ def measure_memory() -> dict[str, float]:
 
 
 def memory_after(path: Path, seconds: Sequence[int]) -> list[float]:
-    """Push a stream at full speed; return the resident megabytes at these times of the stream."""
+    """Push a stream at full speed; return the resident megabytes at the given stream times."""
     stream = load_backend(path, "cpu").stream(CHUNK)
     frames = made_up_frames()
     pushed, found = 0, []
@@ -75,7 +75,7 @@ def memory_after(path: Path, seconds: Sequence[int]) -> list[float]:
 
 
 def _export(size: str, exact: Path, small: Path) -> None:
-    """Write a network with random weights: checkpoint, exported network, and 8-bit weights."""
+    """Write a network with random weights as a checkpoint, an ONNX export and an 8-bit export."""
     import torch
 
     from whispersign_model.benchmarks.network import size_config
@@ -111,21 +111,21 @@ def _costs(path: Path, threads: int) -> dict[str, Any]:
 
 
 def step_times(backend: Backend) -> Doubles:
-    """Time each step of a stream in milliseconds, once its left context is full."""
+    """Return the milliseconds of each step of a stream whose left context is full."""
     stream, frames = backend.stream(CHUNK), made_up_frames()
     times = [_time(lambda: stream.push(frames)) for _ in range(FILLED + STEPS)]
     return np.array(times[FILLED:])
 
 
 def window_times(backend: Backend) -> Doubles:
-    """Time the encoding of whole windows in milliseconds, after a warm-up."""
+    """Return the milliseconds of encoding each whole window, after a warm-up."""
     window = np.resize(made_up_frames(), (WINDOW, *made_up_frames().shape[1:]))
     times = [_time(lambda: backend.encode(window)) for _ in range(FILLED + WINDOWS)]
     return np.array(times[FILLED:])
 
 
 def _time(run: Callable[[], object]) -> float:
-    """Return the milliseconds of processor time; other programs do not count."""
+    """Return the processor time of this process in milliseconds."""
     start = time.process_time()
     run()
     return 1000 * (time.process_time() - start)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The command ``whispersign``: one module per verb, found through entry points."""
+"""The ``whispersign`` command: one module per verb, found through entry points."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Types of command-line arguments that reject malformed values."""
+"""Argument types for the command line, which reject malformed values."""
 
 import argparse
 import math
@@ -13,12 +13,12 @@ from whispersign_model.errors import ConfigError
 
 
 def checkpoint(text: str) -> Path:
-    """Resolve the folder or file of a checkpoint, an exported network, or a bundled one's name."""
+    """Resolve a checkpoint's path, an exported network's path, or a bundled network's name."""
     return find_checkpoint(text)
 
 
 def config(text: str) -> Path:
-    """Resolve a configuration file, the user's or the project's (such as config/train.yaml)."""
+    """Resolve a configuration file, either the user's or one in the project's config folder."""
     return find_config(text)
 
 
@@ -49,7 +49,7 @@ def positive(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """Parse a seed that every random generator accepts: 0 to 2**32 - 1."""
+    """Parse a seed in the range that every random generator accepts: 0 to 2**32 - 1."""
     number = _whole(text, 0)
     if number >= 2**32:
         raise argparse.ArgumentTypeError(f"{text} is above {2**32 - 1}")
@@ -57,7 +57,7 @@ def seed(text: str) -> int:
 
 
 def defaults_of(add: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
-    """Return the optional arguments that ``add`` declares, with their defaults."""
+    """Return the names and defaults of the optional arguments that ``add`` declares."""
     parser = argparse.ArgumentParser()
     add(parser)
     return vars(parser.parse_args([]))
@@ -66,16 +66,16 @@ def defaults_of(add: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any
 def refuse_idle(
     arguments: argparse.Namespace, idle: Mapping[str, Any], fault: str, remedy: str
 ) -> None:
-    """Refuse options that have no effect on this command line.
+    """Reject options that have no effect in combination with the others.
 
     Args:
-        arguments: the command line.
-        idle: names of those options in ``arguments``, with their defaults.
-        fault: why they have no effect, for the message.
-        remedy: what the user can do.
+        arguments: the parsed command line.
+        idle: names and defaults of the options that have no effect.
+        fault: reason for the error message.
+        remedy: what the user can do instead.
 
     Raises:
-        ConfigError: names the first option that differs from its default.
+        ConfigError: one of these options differs from its default.
     """
     for name, default in idle.items():
         if getattr(arguments, name) != default:
@@ -86,7 +86,7 @@ def _whole(text: str, least: int) -> int:
     try:
         number = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
     if number < least:
         raise argparse.ArgumentTypeError(f"{text} is below {least}")
     return number
@@ -98,5 +98,5 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number")
     return number

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from whispersign_model.cli.arguments import seed
 
-MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # the page shows the first, two-handed
+MADE_UP = ("OPEN", "HELLO", "STOP", "THANKS", "HOME")  # the page shows OPEN, which is two-handed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign augment``."""
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="PAGE.png", help="the picture")
-    add("--data", type=Path, help="processed dataset (default: made-up signs of one signer)")
+    add("--data", type=Path, help="processed dataset (default: synthetic signs of one signer)")
     add("--example", help="name of a training example (default: the first)")
-    add("--seed", type=seed, default=0, help="of the variations")
+    add("--seed", type=seed, default=0, help="seed of the variations")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"--example {wanted}", "is not in the training split", f"there is {names[0]}, ..."
             )
         if len(examples[names.index(wanted)].labels) != 1:
-            raise ConfigError(f"--example {wanted}", "is not one sign alone", "name another")
+            raise ConfigError(f"--example {wanted}", "is not a single sign", "name another")
         takes = ClipStore(examples, data.recipe.rate, FrontendConfig().patch_size)
         write_page(
             arguments.out,

@@ -10,7 +10,7 @@ from whispersign_model.cli.arguments import checkpoint, count, refuse_idle
 from whispersign_model.cli.progress import progress
 from whispersign_model.errors import WhisperSignError
 
-COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # measured for a network of each size
+COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # parts that measure a network of each size
 # Parts measured by entry points of the group BENCHMARKS. They need ROS 2.
 ELSEWHERE = ("graph", "stop")
 PARTS = (
@@ -18,12 +18,12 @@ PARTS = (
     *ELSEWHERE,
 )
 THREADS = 2
-READ_BY = {  # option: the parts that read it
+READ_BY = {  # each option with the parts that read it
     "threads": (*COSTS, "loading", "continuous"),
     "data": ("loading",),
     "model": ("continuous", *ELSEWHERE),
 }
-# Entry point group. Its modules define `measure`, `table` and `ROUNDS`, the number of rounds.
+# Entry point group. Each module in it defines `measure`, `table` and `ROUNDS`.
 BENCHMARKS = "whispersign.benchmarks"
 
 
@@ -35,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=count,
         metavar="N",
-        help=f"CPU threads of the networks; `streaming` has one (default: {THREADS})",
+        help=f"CPU threads for the networks; `streaming` uses one (default: {THREADS})",
     )
-    add("--data", type=Path, help="dataset for `loading` (default: made-up recordings)")
+    add("--data", type=Path, help="dataset for `loading` (default: synthetic recordings)")
     add(
         "--model",
         type=checkpoint,
         metavar="CKPT",
-        help="network for `continuous` and `stop` (of made-up signs) and `graph`; default: bundled",
+        help="network for `continuous`, `stop` (synthetic signs) and `graph`; default: bundled",
     )
-    add("--json", type=Path, metavar="OUT.json", help="write the figures")
+    add("--json", type=Path, metavar="OUT.json", help="write all figures")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = PARTS if arguments.only is None else (arguments.only,)
     for name, parts in READ_BY.items():
         if not set(parts) & set(wanted):
-            fault = f"does nothing with --only {arguments.only}"
+            fault = f"has no effect with --only {arguments.only}"
             refuse_idle(arguments, {name: None}, fault, f"it is for {', '.join(parts)}")
     threads: int = arguments.threads or THREADS
     if of_networks := [part for part in wanted if part in ("parameters", *COSTS)]:
@@ -101,7 +101,7 @@ def _networks(parts: list[str], threads: int) -> dict[str, Any]:
 
 
 def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
-    """Compare ways of reading continuous signing and print the results."""
+    """Compare whole clips, live decoding and windows on continuous signing; print the results."""
     from whispersign_model.crossval import continuous
 
     total = continuous.SIGNERS * (continuous.SENTENCES + continuous.IDLE)
@@ -123,7 +123,7 @@ def _streaming() -> dict[str, Any]:
 
 
 def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure a part that needs ROS 2; skip it without ROS 2 unless requested by name."""
+    """Measure a part that needs ROS 2; skip it without ROS 2 unless the user requested it."""
     import sys
     from importlib.metadata import entry_points
 
@@ -135,7 +135,10 @@ def _elsewhere(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
     except ModuleNotFoundError as error:
         if arguments.only == part:
             raise
-        print(f"{part}: left out, as the Python package '{error.name}' is missing", file=sys.stderr)
+        print(
+            f"{part}: skipped, because the Python package '{error.name}' is missing",
+            file=sys.stderr,
+        )
         return {}
     with progress("Playing", benchmark.ROUNDS) as advance:
         figures = benchmark.measure(arguments.model, advance)
@@ -161,10 +164,10 @@ def table(figures: dict[str, Any]) -> list[str]:
 
 
 def loading_lines(figures: dict[str, float]) -> list[str]:
-    """Format the figures of loading as sentences."""
+    """Format the loading figures as sentences."""
     return [
-        f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; in real frames a "
-        "second of processor time:",
+        f"{figures['clips']} clips of {figures['frames']:.0f} frames on average; real frames per "
+        f"second of processor time:",
         f"one loading process delivers {figures['loader_frames_per_s']:,.0f}, "
         f"{figures['ratio']:.1f} times what training of the Tiny network consumes",
         f"training consumes {figures['step_frames_per_s']:,.0f}, {figures['gain']:.1f} times as "

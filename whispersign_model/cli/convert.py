@@ -30,24 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="DATASET", help="folder to write")
     add(
         "--topic",
-        help="topic of the frames (default: hands/raw, or hands/filtered where only that is)",
+        help="topic of the frames (default: hands/raw, or hands/filtered if there is no hands/raw)",
     )
     add(
         "--recover",
         action="store_true",
-        help="read files whose recorder was killed as far as they go",
+        help="read as much as possible of files whose recorder was killed",
     )
-    add(
-        "--labels",
-        type=Path,
-        metavar="TABLE.csv",
-        help="table of labels for all bags, wherever it lies",
-    )
+    add("--labels", type=Path, metavar="TABLE.csv", help="label table for all bags, in any folder")
     add_dataset_arguments(parser)
 
 
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide the content of a dataset; ``import --dataset`` shares them."""
+    """Add the options that control a dataset's content; ``import --dataset`` shares them."""
     add = parser.add_argument_group("dataset").add_argument
     add("--force", action="store_true", help="replace an existing dataset")
     add(
@@ -71,14 +66,14 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--keep-unlabelled",
         action="store_true",
-        help="take recordings without annotation too, and with --cut the stretches between "
-        "segments: as examples of nothing being signed",
+        help="also keep recordings without annotation and, with --cut, the parts between "
+        "segments, as examples in which nothing is signed",
     )
     add(
         "--report",
         type=Path,
         metavar="PAGE.html",
-        help="also show what the dataset holds as a page with histograms and skeletons",
+        help="also write a page with histograms and skeletons from the dataset",
     )
     add("--language", default="", metavar="TAG", help="BCP 47 tag of the glosses, such as gsg")
     add = parser.add_argument_group("preprocessing recipe").add_argument
@@ -86,7 +81,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--smoothing",
         choices=("none", "one_euro", "moving_average"),
-        help="filter of the raw frames; recognise live with the same (default: one_euro)",
+        help="filter for the raw frames, also used in live recognition (default: one_euro)",
     )
     _add_split_arguments(parser.add_argument_group("splits (default: by signer, 70/15/15 %)"))
 
@@ -99,7 +94,8 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
             type=_names,
             default=(),
             metavar="NAME[,NAME...]",
-            help=f"signers, recordings or own split words for {split}; * matches anything",
+            help=f"signers, recordings or the recordings' own split names for {split}; * matches "
+            f"anything",
         )
         add(
             f"--{split}-every",
@@ -113,9 +109,9 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
             type=index,
             default=offset,
             metavar="K",
-            help=f"those whose index modulo N is K (default: {offset})",
+            help=f"recordings whose index modulo N is K (default: {offset})",
         )
-    add("--seed", type=seed, default=0, help="of the split by signer (default: %(default)s)")
+    add("--seed", type=seed, default=0, help="seed of the split by signer (default: %(default)s)")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -137,7 +133,7 @@ def options_from(arguments: argparse.Namespace) -> ConversionOptions:
         recipe["rate"] = arguments.rate
     if arguments.smoothing is not None:
         recipe["smoothing"] = Smoothing(kind=arguments.smoothing)
-    policy = fields(SplitPolicy)  # each is an option of the same name
+    policy = fields(SplitPolicy)  # each has an option of the same name
     return ConversionOptions(
         recipe=Recipe().changed(**recipe),
         splits=SplitPolicy(**{each.name: getattr(arguments, each.name) for each in policy}),

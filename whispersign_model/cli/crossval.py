@@ -12,24 +12,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign crossval``."""
     add = parser.add_argument
     add("protocol", metavar="NAME", help="a file of config/crossval, such as shrec17, or a path")
-    add("--archives", type=Path, required=True, metavar="DIR", help="folder of the archives (.npz)")
-    add("--out", type=Path, required=True, help="folder of all folds; done ones are kept")
-    add("--folds", type=_numbers, default=(), metavar="K[,K...]", help="from 1 (default: all)")
+    add(
+        "--archives",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with the archives (.npz)",
+    )
+    add("--out", type=Path, required=True, help="folder for all folds; completed folds are kept")
+    add(
+        "--folds",
+        type=_numbers,
+        default=(),
+        metavar="K[,K...]",
+        help="numbers of the folds, from 1 (default: all)",
+    )
     add(
         "--takes",
         type=_numbers,
         default=(),
         metavar="N[,N...]",
-        help="instead: every third sign is learned from N takes, by a network of the others and "
-        "from nothing; tested as in the first of the folds",
+        help="instead, learn every third sign from N takes, with a network trained on the other "
+        "signs and with one trained from scratch; test as in the first fold",
     )
-    add("--seed", type=seed, default=0, help="of the training (default: 0)")
+    add("--seed", type=seed, default=0, help="seed of the training (default: 0)")
     add("--config", type=config, help="training recipe (default: the protocol's)")
     add("--model", help="tiny, base, default, large (default: the recipe's size)")
     add("--init", type=checkpoint, metavar="CKPT", help="start from this network")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--json", type=Path, metavar="OUT.json", help="write all figures")
-    add("--quiet", action="store_true", help="no progress bars")
+    add("--quiet", action="store_true", help="show no progress bars")
 
 
 def _say(line: str) -> None:
@@ -40,11 +52,11 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no list of numbers such as 1,5") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a list of numbers such as 1,5") from None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the folds and print a table of all completed ones."""
+    """Run the folds and print a table of all completed folds."""
     from whispersign_model.cli.outputs import check_file, write_json
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.crossval import protocol as crossval
@@ -54,14 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_file(arguments.json)
     if arguments.init and arguments.model:
-        raise ConfigError("--model", f"the size is that of {arguments.init}", "leave --model out")
+        raise ConfigError("--model", f"the size is that of {arguments.init}", "omit --model")
     given = Path(arguments.protocol)
     file = given if given.is_file() else config_file(f"crossval/{given}.yaml")
     protocol = load_yaml(crossval.Protocol, file)
     recipe = load_yaml(TrainingConfig, arguments.config or config_file(protocol.train))
     size = arguments.model or recipe.size
     if size not in SIZES:
-        raise ConfigError(f"--model {size}", "is no size", f"choose {', '.join(SIZES)}")
+        raise ConfigError(f"--model {size}", "is not a size", f"choose {', '.join(SIZES)}")
     plan = crossval.CrossvalRun(
         protocol=protocol,
         archive=arguments.archives / protocol.archive,

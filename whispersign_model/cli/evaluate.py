@@ -31,25 +31,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--method",
         choices=("greedy", "beam", "rescore"),
-        help="what the headline is about; all three are printed (default: rescore)",
+        help="method of the main figures; all three are printed (default: rescore)",
     )
     add(
         "--streaming",
         action="store_true",
-        help="also frame by frame through the live recogniser, which the headline is then about",
+        help="also recognize frame by frame with the live recognizer; the main figures are then "
+        "its own",
     )
     add(
         "--chunk",
         type=int,
         default=0,
         metavar="N",
-        help="patches that become known together, as in streaming (default: 0, the whole clip)",
+        help="patches per chunk, as in streaming (default: 0, the whole clip)",
     )
     add(
         "--interval",
         choices=("sequences", "signers"),
         default="sequences",
-        help="what the 95%% interval draws anew (default: sequences)",
+        help="unit of resampling for the 95%% interval (default: sequences)",
     )
     add(
         "--calibrate",
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="val",
         choices=SPLITS,
         metavar="SPLIT",
-        help="first fit confidences on this split (val) and write them into CKPT",
+        help="first calibrate confidences on this split (val) and store the scale in CKPT",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--json", type=Path, metavar="OUT.json", help="write all figures")
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in data.warnings():
         print(f"warning: {warning}")
     check_fit(data, metadata)
-    data.split(arguments.split)  # raises before the work if the split is missing
+    data.split(arguments.split)  # raises early if the split is missing
     if arguments.calibrate:
         fitted = data.split(arguments.calibrate)
         scale = calibrate(arguments.checkpoint, fitted, data.glosses, device)
@@ -103,10 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    """Refuse, before the work, options that would fail after it."""
+    """Reject unusable options before the evaluation starts."""
     if arguments.streaming and arguments.method not in (None, "rescore"):
         raise ConfigError(
-            f"--method {arguments.method}", "the live recogniser rescores", "leave it out"
+            f"--method {arguments.method}", "the live recognizer rescores", "leave it out"
         )
     if arguments.streaming and arguments.chunk:
         raise ConfigError(
@@ -126,7 +127,7 @@ def _evaluate(
     metadata: CheckpointMetadata,
     data: Dataset,
 ) -> Evaluation:
-    """Recognise the split with every method, and live on request."""
+    """Recognize the split with every method, and also live if requested."""
     from whispersign_model.evaluation.evaluate import Reading, read_live, read_offline
     from whispersign_model.evaluation.report import LIVE, OFFLINE, Evaluation
 

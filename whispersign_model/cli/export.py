@@ -17,26 +17,32 @@ if TYPE_CHECKING:
     from whispersign_model.network.checkpoint import CheckpointMetadata
 
 
-ALLOWED = 0.01  # largest acceptable loss of word error rate with 8-bit weights
+ALLOWED = 0.01  # largest acceptable increase of the word error rate with 8-bit weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign export``."""
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
-    add("--out", type=Path, required=True, metavar="MODEL.onnx", help="CKPT/model.onnx is found")
-    add("--int8", action="store_true", help="8-bit weights in matrix products")
-    add("--data", type=Path, help="dataset on which --int8 is measured")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="MODEL.onnx",
+        help="file to write; recognition finds CKPT/model.onnx",
+    )
+    add("--int8", action="store_true", help="use 8-bit weights in matrix products")
+    add("--data", type=Path, help="dataset for measuring the effect of --int8")
     add(
         "--max-wer-loss",
         type=not_negative,
         metavar="WER",
-        help=f"word error rate that --int8 may cost on --data (default: {ALLOWED})",
+        help=f"largest increase in word error rate by --int8 on --data (default: {ALLOWED})",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export the network, check the export against it, and install the files."""
+    """Export the network, compare the export with it, and install the files."""
     from tempfile import TemporaryDirectory
 
     from whispersign_model.errors import ConfigError
@@ -66,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.data:
                 _measure(arguments, exact, written, metadata)
             else:
-                print("what they cost in recognition was not measured: --data DATASET does")
+                print("their effect on recognition was not measured; --data DATASET measures it")
         install(written, out)
     print(f"wrote {out} and {_second(out).name}, {_megabytes(out)}, for {metadata.model_id}")
     return 0
@@ -78,7 +84,7 @@ def _measure(
     """Print the word error rates of both networks.
 
     Raises:
-        CheckpointError: 8-bit weights cost more than the limit.
+        CheckpointError: 8-bit weights raise the word error rate by more than the limit.
         DatasetError: neither val nor test has recordings.
     """
     from whispersign_model.datasets.dataset import Dataset
@@ -136,6 +142,6 @@ def _second(path: Path) -> Path:
 
 
 def _megabytes(path: Path) -> str:
-    """Return the size of both files of an exported network."""
+    """Return the total size of an exported network's two files, in megabytes."""
     size = sum(file.stat().st_size for file in (path, _second(path)))
     return f"{size / 1e6:.1f} MB"

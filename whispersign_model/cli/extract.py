@@ -3,7 +3,8 @@
 
 A folder of videos becomes a folder of bags, one per video. Run the same command again to resume an
 interrupted run. Labels come from file or folder names, from a pattern, or from tables in the format
-that `whispersign convert` reads. You can name a table; otherwise tables beside the videos are used.
+that `whispersign convert` reads. You can name a table; by default, tables beside the videos are
+used.
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="BAG",
-        help="the bag to write; a folder of bags when a folder of videos is given",
+        help="bag to write, or folder of bags for a folder of videos",
     )
     labels = parser.add_argument_group("labels")
     labels.add_argument(
         "--labels",
         default="none",
         metavar="RULE",
-        help="none, folder (the name of a video's folder), name (its own name without the number "
-        "at its end), or a table (CSV) (default: %(default)s)",
+        help="none, folder (the name of a video's folder), name (the file name without its final "
+        "number), or a table (CSV) (default: %(default)s)",
     )
     labels.add_argument(
         "--pattern",
         default="",
         metavar="REGEX",
-        help="searched for in each path without suffix; its groups gloss and signer are taken",
+        help="searched in each path without suffix; its groups gloss and signer become the labels",
     )
-    labels.add_argument("--signer", default="", help="of videos for which nothing else says it")
+    labels.add_argument("--signer", default="", help="default signer")
     add_camera_arguments(parser)
     add(
         "--jobs",
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that control how pictures become skeletons."""
+    """Add the options that control how skeletons are extracted from pictures."""
     add = parser.add_argument_group("camera").add_argument
     add(
         "--field-of-view",
@@ -76,26 +77,27 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DEGREES",
         help="along the longer side of the picture (default: %(default)s)",
     )
-    add("--calibration", type=Path, metavar="FILE.yaml", help="of ROS's camera_calibration")
+    add("--calibration", type=Path, metavar="FILE.yaml", help="file from ROS's camera_calibration")
     add("--mirrored", action="store_true", help="the pictures are mirror images")
     add(
         "--hand-length",
         type=float,
         default=0.0,
         metavar="METRES",
-        help="from wrist to middle knuckle; 0 keeps the detector's estimate (default: %(default)s)",
+        help="from wrist to middle-finger MCP joint; 0 uses the detector's estimate (default: "
+        "%(default)s)",
     )
     add(
         "--coordinates",
         choices=("metric_sensor", "image_normalised"),
         default="metric_sensor",
-        help="metres before the camera, or image heights (default: %(default)s)",
+        help="meters in front of the camera, or image heights (default: %(default)s)",
     )
     add(
         "--fps",
         type=float,
         default=30.0,
-        help="pictures a second of a folder of images (default: %(default)s)",
+        help="pictures per second for a folder of images (default: %(default)s)",
     )
     add("--detector", default="", metavar="FILE.task", help="hand_landmarker.task to use")
 
@@ -137,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
     from whispersign_model.sensors.extraction import write_clip
 
     options = options_from(arguments, arguments.storage)
-    find_bundle(options.camera.detector.model_file)  # fails here once, not in every process
+    find_bundle(options.camera.detector.model_file)  # fail here once rather than in every process
     labelling = Labelling(arguments.labels, arguments.pattern, arguments.signer)
     clips, warnings = find_clips(arguments.source, labelling)
     for warning in warnings:
@@ -171,7 +173,7 @@ def _many(
                 raise outcome.fault
             outcomes.append(outcome)
             bar.advance(task)
-            if bar.disable and not outcome.known:  # show progress in a log, too
+            if bar.disable and not outcome.known:  # shows progress in a log file, too
                 print(f"{len(outcomes)} of {len(clips)}: {outcome.name}", file=sys.stderr)
     return outcomes
 
@@ -185,7 +187,7 @@ def _report(out: Path, outcomes: list[Outcome]) -> None:
         f"{out}: {len(done)} bags, {seconds:.1f} s, {frames} frames, hands in {share:.1%} of them"
     )
     if known := sum(outcome.known for outcome in outcomes):
-        print(f"  {known} bags were there already")
+        print(f"  {known} bags already existed")
     for outcome in outcomes:
         for note in outcome.notes:
             print(f"  {outcome.name}: {note}")

@@ -23,16 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", type=Path, metavar="ARCHIVE.npz", help="recording archive")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument(
-        "--out", type=Path, metavar="BAGS", help="folder for one bag a recording, with labels"
+        "--out", type=Path, metavar="BAGS", help="folder for labeled bags, one per recording"
     )
     target.add_argument(
-        "--dataset", type=Path, metavar="DIR", help="folder for a dataset, as convert writes it"
+        "--dataset", type=Path, metavar="DIR", help="folder for a dataset, as from `convert`"
     )
     parser.add_argument(
         "--storage",
         choices=("mcap", "sqlite3"),
         default=STORAGE,
-        help="of the bags (default: %(default)s)",
+        help="storage format of the bags (default: %(default)s)",
     )
     parser.add_argument(
         "--label",
@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dataset is None:
         remedy = "or give it to `whispersign convert` afterwards"
         idle = defaults_of(add_dataset_arguments)
-        refuse_idle(arguments, idle, "does nothing without --dataset", remedy)
+        refuse_idle(arguments, idle, "has no effect without --dataset", remedy)
     else:
-        refuse_idle(arguments, {"storage": STORAGE}, "does nothing without --out", "leave it away")
+        refuse_idle(arguments, {"storage": STORAGE}, "has no effect without --out", "omit it")
     recordings = read_archive(arguments.archive, arguments.label)
     if arguments.dataset is None:
         return _write_bags(recordings, arguments.out, arguments.storage)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Run ``whispersign VERB``; verbs are looked up in the entry point group ``whispersign.verbs``.
+"""Run ``whispersign VERB``. The entry point group ``whispersign.verbs`` lists the verbs.
 
 A verb module defines ``add_arguments(parser)`` and ``run(arguments) -> int``. The first line of its
-docstring is its summary in ``whispersign --help``. Import heavy libraries inside ``run``, so that
-the help stays quick and works with any subset of the extras.
+docstring is its summary in ``whispersign --help``. Import heavy libraries inside ``run``: the help
+then stays fast and works with any subset of the extras.
 """
 
 import argparse
@@ -22,7 +22,7 @@ EXIT_PIPE = 141  # a shell's exit code for SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code; a user error is one line on stderr and code 2."""
+    """Run one verb and return its exit code; a user error prints one line and returns 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
     verbs = {entry.name: entry for entry in entry_points(group=VERBS)}
     chosen = next((word for word in argv if not word.startswith("-")), None)
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(modules[arguments.verb].run(arguments))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader, such as head, has closed the pipe
+    except BrokenPipeError:  # the reader of the pipe, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
     except WhisperSignError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Output files of commands; an unwritable path is rejected before the work starts."""
+"""Output paths of commands, which are checked before the work starts."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from whispersign_model.recordings.atomic import replace_file
 
 
 def check_file(path: Path | None) -> None:
-    """Make the parent folder of an output file; None does nothing.
+    """Make the parent folder of an output file; do nothing for None.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -23,7 +23,7 @@ def check_file(path: Path | None) -> None:
 
 
 def check_folder(folder: Path | None) -> None:
-    """Make an output folder; None does nothing.
+    """Make an output folder; do nothing for None.
 
     Raises:
         ConfigError: the folder cannot be made or is not writable.
@@ -39,7 +39,7 @@ def check_folder(folder: Path | None) -> None:
 
 
 def write_json(path: Path | None, content: object) -> None:
-    """Write figures as JSON, atomically; None does nothing.
+    """Write figures as JSON, atomically; do nothing if the path is None.
 
     Raises:
         ConfigError: the file cannot be written.

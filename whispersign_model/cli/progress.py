@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Progress bars of the verbs, shown on stderr and only on a terminal."""
+"""Progress bars, shown on stderr if it is a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Yield an empty progress display, which vanishes at the end of the block."""
+    """Yield an empty progress display, which disappears at the end of the block."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -25,14 +25,14 @@ def progress_bars() -> Iterator[Progress]:
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show one bar and yield a function that advances it by one of ``total`` steps."""
+    """Show a bar with ``total`` steps and yield a function that advances it by one step."""
     with progress_bars() as bars:
         yield partial(bars.advance, bars.add_task(description, total=total))
 
 
 @contextmanager
 def picture_progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show one bar and yield a function that takes pictures done and in total (0: unknown)."""
+    """Show a bar and yield a function that sets the pictures done and the total (0: unknown)."""
     with progress_bars() as bars:
         task = bars.add_task(description, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total or None)

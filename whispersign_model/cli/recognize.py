@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recognise recordings with a trained network and print glosses with times and confidences."""
+"""Recognize recordings with a trained network and print glosses with times and confidences."""
 
 from __future__ import annotations
 
@@ -27,20 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
     add("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
-    add("--partials", action="store_true", help="print what is known while it is signed, too")
+    add(
+        "--partials", action="store_true", help="also print partial results while signing continues"
+    )
     add(
         "--min-confidence",
         type=float,
         default=0.0,
         metavar="C",
-        help="leave out glosses below it, 0 to 1 (default: %(default)s)",
+        help="omit glosses with a lower confidence, 0 to 1 (default: %(default)s)",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--json", type=Path, metavar="OUT.json", help="write the results")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Recognise each recording as the live graph would and print the glosses."""
+    """Recognize each recording exactly as the live graph does, and print the glosses."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -102,7 +104,7 @@ def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
 
 
 def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table:
-    """Tabulate the final glosses of one recording, with the signed ones if known."""
+    """Return a table of a recording's final glosses, with the signed glosses if known."""
     table = Table(
         *("utterance", "start s", "end s", "gloss", "confidence", "or", "known at s"),
         title=Text(recording.name or "recording"),
@@ -124,7 +126,7 @@ def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table
 
 
 def _line(result: Result, origin: int) -> str:
-    """Format a result as one line; | follows the stable glosses."""
+    """Format a result as one line, with | after the stable glosses."""
     stable = sum(gloss.stable for gloss in result.glosses)
     names = [gloss.gloss for gloss in result.glosses]
     if not result.final:

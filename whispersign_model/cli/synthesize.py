@@ -18,29 +18,25 @@ from whispersign_model.errors import BagError, ConfigError, WhisperSignError
 if TYPE_CHECKING:
     from whispersign_model.synthesis.corpus import CorpusOptions
 
-FPS, SIZE = 30.0, "640x480"  # defaults of rendered videos
+FPS, SIZE = 30.0, "640x480"  # defaults for rendered videos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign synthesize``."""
     add = parser.add_mutually_exclusive_group(required=True).add_argument
-    add(
-        "--out",
-        type=Path,
-        help="the bag to write; a folder of bags when more than one recording is asked for",
-    )
-    add("--list", action="store_true", help="print the signs as a table, no more")
-    add("--sheet", type=Path, metavar="FILE.jpg", help="draw a picture of every sign, no more")
+    add("--out", type=Path, help="bag to write, or folder of bags for more than one recording")
+    add("--list", action="store_true", help="only print the signs as a table")
+    add("--sheet", type=Path, metavar="FILE.jpg", help="only draw a picture of every sign")
     add = parser.add_argument_group("pictures").add_argument
     add(
         "--video",
         type=Path,
         metavar="FILE.mp4",
-        help="also render the hands; a folder of videos when --out is a folder of bags; their "
-        "labels come beside them",
+        help="also render the hands, to a folder if --out is a folder of bags; label tables are "
+        "written beside the videos",
     )
-    add("--fps", type=float, help=f"pictures a second (default: {FPS:g})")
-    add("--size", metavar="WxH", help=f"of the pictures (default: {SIZE})")
+    add("--fps", type=float, help=f"pictures per second (default: {FPS:g})")
+    add("--size", metavar="WxH", help=f"size of the pictures (default: {SIZE})")
     add = parser.add_argument_group("what to sign (default: one random sentence)").add_argument
     add("--glosses", metavar="A,B,C", help="this sentence")
     add("--sentences", type=int, default=0, metavar="N", help="random sentences")
@@ -49,17 +45,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="takes of the sentence given with --glosses; without it, of every sign alone",
+        help="takes of the sentence in --glosses, or of every single sign without --glosses",
     )
-    add(
-        "--idle", type=int, default=0, metavar="N", help="recordings of movements that are no signs"
-    )
+    add("--idle", type=int, default=0, metavar="N", help="recordings of movements without signs")
     add("--vocabulary", metavar="A,B,C", help="signs to draw from (default: all)")
     add("--length", default="3-7", metavar="MIN-MAX", help="glosses in a sentence")
     add("--repeats", type=float, default=0.1, metavar="P", help="probability of a doubled gloss")
-    add = parser.add_argument_group("who signs, and what sees it").add_argument
-    add("--seed", type=seed, default=0, help="same seed, same recordings")
-    add("--signers", type=int, default=1, metavar="N", help="signers; each makes all of the above")
+    add = parser.add_argument_group("signers and sensor").add_argument
+    add("--seed", type=seed, default=0, help="the same seed gives the same recordings")
+    add(
+        "--signers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of signers; each makes all of the above",
+    )
     add("--first-signer", type=index, default=0, metavar="K", help="number of the first signer")
     add("--left-handed", type=float, metavar="P", help="probability of a left-handed signer")
     add("--sensor", choices=("leap", "camera", "ideal"), default="leap")
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
-    """Write a bag and, on request, a video per recording. Folders of them appear atomically."""
+    """Write a bag and, if requested, a video per recording; output folders appear atomically."""
     from rich.progress import track
 
     from whispersign_model.recordings.atomic import whole_folder
@@ -120,7 +120,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
             if videos and film:
                 film(videos / f"{recording.name}.mp4")
                 first = int(recording.stamps[0])
-                bare = recording.between(first, first)  # a corpus of frames would fill memory
+                bare = recording.between(first, first)  # all full recordings would fill memory
                 filmed.append(replace(bare, segments=recording.segments))
         if videos:
             write_table(videos / FOLDER_TABLE, filmed)
@@ -130,7 +130,7 @@ def _record(options: CorpusOptions, arguments: argparse.Namespace) -> None:
 def _films(
     options: CorpusOptions, arguments: argparse.Namespace
 ) -> Iterator[Callable[[Path], int]]:
-    """Yield, for each recording, a function that renders its true movement into a file."""
+    """Yield a function for each recording that renders its true movement to a file."""
     from whispersign_model.synthesis.camera import Camera
     from whispersign_model.synthesis.corpus import synthesize_corpus, truth_of
     from whispersign_model.synthesis.render import Look, Renderer, write_video
@@ -160,7 +160,7 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
             raise ConfigError(name, f"is {rate:g}", "give 1 to 1000 frames per second")
     if not arguments.video:
         idle = {"fps": None, "size": None}
-        refuse_idle(arguments, idle, "does nothing without --video", "give both, or neither")
+        refuse_idle(arguments, idle, "has no effect without --video", "give both, or neither")
     prompts = (_words("--glosses", arguments.glosses),) if arguments.glosses else ()
     nothing = not (prompts or arguments.sentences or arguments.takes or arguments.idle)
     share = LEFT_HANDED if arguments.left_handed is None else arguments.left_handed
@@ -182,7 +182,7 @@ def _options(arguments: argparse.Namespace) -> CorpusOptions:
 
 
 def _words(option: str, text: str) -> tuple[str, ...]:
-    """Split glosses at commas or spaces and capitalise them."""
+    """Split glosses at commas or spaces and capitalize them."""
     words = tuple(text.replace(",", " ").upper().split())
     if not words:
         raise ConfigError(option, "names no gloss", "write glosses with commas between them")

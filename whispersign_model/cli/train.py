@@ -18,20 +18,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="training recipe (default: %(default)s of the project)",
     )
     add("--data", type=Path, required=True, help="processed dataset")
-    add("--out", type=Path, required=True, help="folder of the run")
+    add("--out", type=Path, required=True, help="output folder of the run")
     add("--model", help="tiny, base, default, large, or a YAML file; default: the recipe's size")
-    add("--stage", type=int, help="run this stage only, from 1")
+    add("--stage", type=int, help="run only this stage, from 1")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume",
         type=Path,
-        help="last.ckpt of a run, to go on exactly there; a checkpoint: as --init",
+        help="last.ckpt of a run, to resume exactly there; a checkpoint acts like --init",
     )
     start.add_argument(
         "--init",
         type=checkpoint,
         metavar="CKPT",
-        help="start from this network, whatever its glosses",
+        help="start from this network, with any vocabulary",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add(
@@ -41,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="GPUs, or processes on the CPU, that train together (default: %(default)s)",
     )
-    add("--seed", type=seed, help="instead of the recipe's")
-    add("--quiet", action="store_true", help="no progress bar")
+    add("--seed", type=seed, help="seed instead of the recipe's")
+    add("--quiet", action="store_true", help="show no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, then print the output folder and the error rate of the network."""
+    """Train, then print the output folder and the network's error rate."""
     from whispersign_model.cli.main import EXIT_USAGE
     from whispersign_model.configuration import config_file, load_yaml
     from whispersign_model.datasets.dataset import Dataset
@@ -63,15 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = recipe.model_copy(update={"seed": arguments.seed})
     init, resume = arguments.init, arguments.resume
     if resume is not None and resume.suffix != Path(RESUME).suffix:
-        init, resume = find_checkpoint(str(resume)), None  # a checkpoint holds weights only
+        init, resume = find_checkpoint(str(resume)), None  # a checkpoint has no training state
     if init is not None and arguments.model:
-        raise ConfigError("--model", f"the size is that of {init}", "leave --model out")
+        raise ConfigError("--model", f"the size is that of {init}", "omit --model")
     wanted = arguments.model or recipe.size
     file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
     if not file.is_file():
         choices = f"choose {', '.join(SIZES)} or a YAML file"
-        raise ConfigError(f"--model {wanted}", "is no size and no file", choices)
-    first = distributed_info().rank == 0  # the other processes of torchrun print nothing
+        raise ConfigError(f"--model {wanted}", "is neither a size nor a file", choices)
+    first = distributed_info().rank == 0  # only the first process of torchrun prints
     try:
         data = Dataset.open(arguments.data)
         out, quiet = arguments.out, arguments.quiet

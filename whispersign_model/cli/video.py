@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Let verbs that take recordings also take videos, by finding the hands in them."""
+"""Read videos in verbs that take recordings, by detecting the hands in them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether this is a video file or a folder of images; without OpenCV always False."""
+    """Return whether a path is a video file or a folder of images; False without OpenCV."""
     try:
         from whispersign_model.sensors.picture_files import is_pictures
-    except ModuleNotFoundError:  # the extra `camera` is not installed; bags do not need it
+    except ModuleNotFoundError:  # the optional extra `camera` is not installed
         return False
     return path.exists() and is_pictures(path)
 
 
 def read_hands(path: Path, coordinates: str) -> Recording:
-    """Find the hands in a video, in the coordinates of a model, with a progress bar.
+    """Extract the hands from a video in a network's coordinates, with a progress bar.
 
     Raises:
-        ConfigError: cameras cannot measure in these coordinates.
+        ConfigError: a camera cannot measure in these coordinates.
         SensorError: the file cannot be read or the detector fails.
     """
     from rich.markup import escape

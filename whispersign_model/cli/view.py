@@ -3,8 +3,8 @@
 
 Without --out, a window opens. --out FILE.mp4 or FILE.gif writes a film. With another extension
 (.png, .jpg, .svg, .pdf), it writes one picture that shows several moments. Hands from bags and
-archives are drawn as skeletons; hands found in a video are drawn over its pictures. If glosses are
-labelled, they appear above.
+archives are drawn as skeletons; hands found in a video are drawn over its pictures. Labels, if
+there are any, appear above.
 """
 
 from __future__ import annotations
@@ -34,21 +34,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
     add("--out", type=Path, metavar="FILE", help="film or sheet to write")
-    add("--recording", default="", metavar="NAME", help="which one of several (default: the first)")
-    add("--start", type=not_negative, default=0.0, metavar="SECONDS", help="from its beginning")
-    add("--duration", type=positive, metavar="SECONDS", help="how much of it (default: the rest)")
+    add(
+        "--recording",
+        default="",
+        metavar="NAME",
+        help="recording to show, if there are several (default: the first)",
+    )
+    add(
+        "--start",
+        type=not_negative,
+        default=0.0,
+        metavar="SECONDS",
+        help="seconds to skip at the beginning",
+    )
+    add(
+        "--duration",
+        type=positive,
+        metavar="SECONDS",
+        help="length of the part to show (default: the rest)",
+    )
     add(
         "--speed",
         type=positive,
         default=SPEED,
-        help="of films and the window (default: %(default)g)",
+        help="speed of films and the window (default: %(default)g)",
     )
     add(
         "--pictures",
         type=count,
         default=PICTURES,
         metavar="N",
-        help="on a sheet (default: %(default)s)",
+        help="pictures on a sheet (default: %(default)s)",
     )
     add_camera_arguments(parser)
 
@@ -65,14 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.input.suffix != ".npz" and is_video(arguments.input):
             refuse_idle(
-                arguments, {"recording": ""}, "does nothing for a video", "a video is one recording"
+                arguments,
+                {"recording": ""},
+                "has no effect for a video",
+                "a video is one recording",
             )
             with closing(_overlay(arguments)) as scene:
                 _present(scene, arguments, 0)
         else:
             recording = _chosen(arguments)
             camera = defaults_of(add_camera_arguments)
-            refuse_idle(arguments, camera, "does nothing without a video", "leave it away")
+            refuse_idle(arguments, camera, "has no effect without a video", "omit it")
             shown = part(recording, arguments.start, arguments.duration)
             begin = int(shown.stamps[0]) - round(arguments.start * NANOSECONDS)
             _present(Skeletons(shown), arguments, begin)
@@ -86,15 +105,15 @@ def _refuse_idle_of_output(arguments: argparse.Namespace) -> None:
     from whispersign_model.visualization.viewer import FILMS
 
     if arguments.out is not None and arguments.out.suffix.lower() not in FILMS:
-        fault, remedy = "does nothing on a sheet", "name a film with --out, or leave it away"
+        fault, remedy = "has no effect on a sheet", "name a film with --out, or omit it"
         refuse_idle(arguments, {"speed": SPEED}, fault, remedy)
     else:
-        fault, remedy = "does nothing but on a sheet", "name a picture with --out"
+        fault, remedy = "only affects a sheet", "name a picture with --out"
         refuse_idle(arguments, {"pictures": PICTURES}, fault, remedy)
 
 
 def _present(scene: Scene, arguments: argparse.Namespace, begin: int) -> None:
-    """Write or show a scene; its captions count from stamp ``begin`` in nanoseconds."""
+    """Write or show a scene; its captions show the time since ``begin`` (nanoseconds)."""
     from whispersign_model.visualization.viewer import FILMS, show, write_film, write_sheet
 
     out: Path | None = arguments.out

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Cross-validation: recognition measured fold by fold on published recordings."""
+"""Cross-validation: train and test fold by fold on published recordings."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Continuous signing, read three ways: whole clips, live, and in windows; plus false signs.
+"""Compare three ways of decoding continuous signing: whole clips, live, and windows.
 
-The recordings are made up: sentences of signers that no training has seen, some with doubled signs,
-and movements that are no signs (docs/explanation/synthesis.md).
+The recordings are synthetic (docs/explanation/synthesis.md): sentences by signers outside the
+training set, some with doubled signs, and idle movements that yield false signs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,23 +33,23 @@ from whispersign_model.skeleton import CONFIDENCE
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
 from whispersign_model.timestamps import NANOSECONDS
 
-SEED, FIRST_SIGNER = 100, 500  # the bundled model's seed; it was trained on signers 0 to 11
-LENGTH, REPEATS = (4, 7), 0.15  # glosses in a sentence; share of glosses that are doubled
-WINDOW = 1.0  # window length, seconds
+SEED, FIRST_SIGNER = 100, 500  # seed of the bundled network, which was trained on signers 0 to 11
+LENGTH, REPEATS = (4, 7), 0.15  # glosses per sentence; share of glosses that are doubled
+WINDOW = 1.0  # window length in seconds
 HOP = 0.5  # seconds between the starts of windows
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)  # confidence thresholds
 WAYS = ("offline", "streaming", "windows", "merged windows")
-SIGNERS, SENTENCES, IDLE = 8, 10, 6  # SENTENCES and IDLE: recordings per signer
+SIGNERS, SENTENCES, IDLE = 8, 10, 6  # SENTENCES and IDLE count recordings per signer
 
 
 @dataclass
 class Tally:
-    """Errors of one way of reading over all sentences."""
+    """Errors of one way of decoding, over all sentences."""
 
     errors: GlossErrors = field(default_factory=GlossErrors)
-    doubled: int = 0  # inserted glosses that equal a neighbour
-    repeats: int = 0  # signed glosses that equal the one before
-    kept: int = 0  # ... with both of them recognised
+    doubled: int = 0  # inserted glosses that equal an adjacent gloss
+    repeats: int = 0  # signed glosses that repeat the previous gloss
+    kept: int = 0  # repeated pairs of which both glosses were recognized
 
     def add(self, signed: Sequence[str], heard: Sequence[str]) -> None:
         """Count one sentence."""
@@ -83,19 +83,19 @@ class Tally:
 
 @dataclass
 class Live:
-    """Delays and stability of live results, over sentences recognised without error."""
+    """Delays and stability of live results, over all sentences recognized without error."""
 
-    delays: list[float] = field(default_factory=list)  # seconds, last sign's end to final result
-    first_seen: list[float] = field(default_factory=list)  # sign's end to its first partial result
+    delays: list[float] = field(default_factory=list)  # seconds, end of last sign to final result
+    first_seen: list[float] = field(default_factory=list)  # seconds, end of sign to first partial
     overlaps: list[float] = field(default_factory=list)  # intersection over union with true times
-    seconds: float = 0.0  # duration of the signal
+    seconds: float = 0.0  # seconds of signal
     cost: float = 0.0  # processor seconds for all results
-    beam: float = 0.0  # ... of these for the beam search
-    stable: int = 0  # glosses stable before the final result
-    revised: int = 0  # ... that the final result changed
+    beam: float = 0.0  # processor seconds for the beam search alone
+    stable: int = 0  # glosses that were stable before the final result
+    revised: int = 0  # stable glosses that the final result changed
 
     def add(self, recording: Recording, results: Sequence[Result]) -> None:
-        """Add one sentence and all its results, including those at the end of the recording."""
+        """Add a sentence with all its results, including those from the end of the recording."""
         finals = [result for result in results if result.final]
         for final in finals:
             same = [r for r in results if r.utterance_id == final.utterance_id]
@@ -142,7 +142,7 @@ def _quantiles(values: Sequence[float]) -> list[float] | None:
 
 def _first_seen(results: Sequence[Result], index: int) -> int:
     """Return the stamp of the first result that shows gloss ``index`` of a recording."""
-    before = 0  # glosses of finished utterances
+    before = 0  # number of glosses in finished utterances
     for result in results:
         if before + len(result.glosses) > index:
             return result.stamp
@@ -151,7 +151,7 @@ def _first_seen(results: Sequence[Result], index: int) -> int:
 
 
 class Readers:
-    """One network that reads the same frames in each of the ``WAYS``."""
+    """One network that decodes the same frames in each of the ``WAYS``."""
 
     def __init__(
         self, backend: Backend, metadata: CheckpointMetadata, options: RecognizerOptions
@@ -167,17 +167,17 @@ class Readers:
         self._slider = SlidingWindowInference(backend, WINDOW, 1 - HOP / WINDOW, rate)
 
     def features(self, recording: Recording) -> tuple[Floats, Ints]:
-        """Return a recording's features and stamps."""
+        """Return the features and stamps of a recording."""
         block = self._preprocessor.process(recording)
         return block.frames, block.stamps
 
     def live(self, frames: Floats, stamps: Ints) -> tuple[Result, ...]:
-        """Return all results of a recording, including the last one at its end."""
+        """Return all live results of a recording, including the one at its end."""
         self._recognizer.reset()
         return (*self._recognizer.push(frames, stamps), *self._recognizer.finish())
 
     def offline(self, frames: Floats) -> list[str]:
-        """Read the whole clip, from the first to the last frame with a hand."""
+        """Decode the whole clip, from the first to the last frame with a hand."""
         clip = self._backend.encode(with_end_padding(signed_part(frames)))
         return self._names(decode(clip.log_probs, "rescore", self._decoding, clip.second_pass).ids)
 
@@ -198,7 +198,7 @@ class Readers:
         return heard
 
     def merged_windows(self, frames: Floats) -> list[str]:
-        """Merge the same windows before decoding."""
+        """Merge the same windows, then decode them."""
         return self._names([span.gloss_id for span in self._slider(frames)])
 
     def _names(self, ids: Sequence[int]) -> list[str]:
@@ -212,7 +212,7 @@ def signed_part(frames: Floats) -> Floats:
 
 
 def corpus(glosses: Sequence[str], signers: int, sentences: int, idle: int) -> CorpusOptions:
-    """Return options for a corpus of sentences and idle movements, counted per signer."""
+    """Return the options of a corpus with these numbers of recordings per signer."""
     return CorpusOptions(
         seed=SEED,
         signers=signers,
@@ -226,11 +226,11 @@ def corpus(glosses: Sequence[str], signers: int, sentences: int, idle: int) -> C
 
 
 def measure_checkpoint(path: Path, threads: int, advance: Callable[[], None]) -> dict[str, Any]:
-    """Measure a checkpoint trained on made-up signs, in PyTorch; see :func:`measure`.
+    """Measure a checkpoint trained on synthetic signs, in PyTorch; see :func:`measure`.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
-        ConfigError: the made-up signer lacks a gloss of the checkpoint.
+        ConfigError: the synthetic signer lacks a gloss of the checkpoint.
     """
     model, metadata = WhisperSignModel.load_checkpoint(path)
     torch.set_num_threads(threads)
@@ -245,18 +245,18 @@ def measure(
     made: CorpusOptions,
     advance: Callable[[], None],
 ) -> dict[str, Any]:
-    """Measure all ways of reading on the recordings of ``made``.
+    """Measure all ways of decoding on the recordings of ``made``.
 
     Args:
         backend: the network.
         metadata: metadata of the network's checkpoint.
-        options: options of the live recogniser; ``min_confidence`` is ignored.
+        options: options of the live recognizer; ``min_confidence`` is ignored.
         made: the recordings to synthesize.
         advance: called after each recording.
 
     Returns:
-        "ways" with the figures of each, "live", and "rejection": for each confidence threshold
-        the false glosses per minute and the WER of the sentences.
+        a dictionary with "ways" (the figures of each), "live", and "rejection" (for each confidence
+        threshold, the false glosses per minute and the WER of the sentences).
     """
     readers = Readers(backend, metadata, options.model_copy(update={"min_confidence": 0.0}))
     tallies = {way: Tally() for way in WAYS}
@@ -326,14 +326,15 @@ def table(figures: dict[str, Any]) -> list[str]:
     )
     if live["ms_per_s"] is not None:
         lines.append(
-            f"processor time for a second of signal: {live['ms_per_s']:.1f} ms, "
+            f"processor time per second of signal: {live['ms_per_s']:.1f} ms, "
             f"{live['beam_ms_per_s']:.2f} ms of it for the beam"
         )
     rejection = figures["rejection"]
-    lines.append(f"{rejection['idle_minutes']:.1f} minutes without a sign:")
+    lines.append(f"{rejection['idle_minutes']:.1f} minutes without signs:")
     for threshold, rate in rejection["false_per_minute"].items():
         wer = 100 * rejection["wer"][threshold]
         lines.append(
-            f"  confidence {threshold}: {rate:.1f} glosses a minute; sentences' WER {wer:.1f}%"
+            f"  confidence {threshold}: {rate:.1f} glosses per minute; WER of the sentences "
+            f"{wer:.1f}%"
         )
     return lines

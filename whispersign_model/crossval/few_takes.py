@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How many takes a new sign needs, for fine-tuning and for training from nothing."""
+"""Measure how many takes a new sign needs, with fine-tuning and with training from scratch."""
 
 import json
 from collections import defaultdict
@@ -25,22 +25,22 @@ from whispersign_model.datasets.splits import TEST, TRAIN, VAL, SplitPolicy
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Recording
 
-NEW = 3  # every third gloss, by name, is new
+NEW = 3  # every third gloss, in alphabetical order, is new
 TUNED, SCRATCH = "fine-tuned", "from nothing"
-STAGE = "joint"  # the stage that fine-tunes; a pretrained frontend needs no warm-up
-AGAIN = "_again"  # suffix of a take's copy for validation
+STAGE = "joint"  # fine-tuning uses this stage; a pretrained frontend needs no warm-up
+AGAIN = "_again"  # suffix for the copy of a take that validates
 
 
 def run(plan: CrossvalRun, takes: Sequence[int], log: Callable[[str], None]) -> None:
-    """Train on two thirds of the signs, then learn the new third from few takes of each.
+    """Train on two thirds of the signs, then learn the other third from a few takes of each.
 
-    The test recordings are those of the new signs in the plan's first fold. No take is held
-    out: the training takes validate, too, as they must for a user with one take of each sign.
-    Completed parts in the plan's folder are skipped.
+    The new signs in the plan's first fold form the test set. The training takes also serve as the
+    validation set, because a user with one take of each sign cannot hold any out. Parts already
+    completed in the plan's folder are skipped.
 
     Args:
-        plan: the run; its seed also draws the takes.
-        takes: numbers of takes of each new sign.
+        plan: the run; its seed also determines which takes are drawn.
+        takes: the numbers of takes per new sign to try.
         log: receives one line for each network.
 
     Raises:
@@ -67,7 +67,7 @@ def run(plan: CrossvalRun, takes: Sequence[int], log: Callable[[str], None]) -> 
 
 
 def summary(out: Path) -> list[dict[str, Any]]:
-    """Return, for each number of takes in order, the results of each way over all seeds.
+    """Return the results of each method over all seeds, ordered by number of takes.
 
     Raises:
         ConfigError: the folder holds no result.
@@ -82,7 +82,7 @@ def summary(out: Path) -> list[dict[str, Any]]:
 
 
 def table(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """Format the share of exactly read test recordings in Markdown: mean and each seed."""
+    """Format the share of exactly recognized test recordings, as mean and per seed, in Markdown."""
     lines = [f"| takes of each sign | {TUNED} | {SCRATCH} |", "|---:|---:|---:|"]
     for row in rows:
         cells = [_cell(row.get(way, [])) for way in (TUNED, SCRATCH)]
@@ -104,7 +104,7 @@ def _folder(out: Path, way: str, count: int, seed: int) -> Path:
 def _report(
     plan: CrossvalRun, recordings: Sequence[Recording], folder: Path, log: Callable[[str], None]
 ) -> None:
-    """Train and test, unless the folder holds a result."""
+    """Train and test, unless the folder already holds a result."""
     name = folder.relative_to(plan.out)
     if (folder / RESULT).exists():
         log(f"{name}: done before")
@@ -117,16 +117,16 @@ def _report(
 
 
 def _split(plan: CrossvalRun) -> list[Recording]:
-    """Return the recordings of single signs, with their splits in the fold."""
+    """Return the recordings of single signs, with the splits of the fold."""
     recordings = read_archive(plan.archive, plan.protocol.label)
     _, policy = chosen_folds(plan, recordings)[0]
     return [each for each in apply_splits(recordings, policy) if len(each.glosses) == 1]
 
 
 def _chosen(recordings: Sequence[Recording], count: int, seed: int) -> Iterable[Recording]:
-    """Yield the test recordings and ``count`` random takes of each sign, as train and as val.
+    """Yield the test recordings, and ``count`` random takes of each sign as both train and val.
 
-    A larger count includes the takes of a smaller one.
+    The takes for a larger count include those for a smaller one.
     """
     generator = np.random.default_rng(seed)
     by_gloss: dict[tuple[str, ...], list[Recording]] = defaultdict(list)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A protocol of cross-validation on published recordings: its folds, and the figures of each."""
+"""Cross-validation protocols: the folds over published recordings, and the results of each."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ from whispersign_model.training.run_logger import METRICS
 from whispersign_model.training.trainer import train
 from whispersign_model.training.training_run import RunOptions
 
-RESULT = "result.json"  # in the folder of each completed fold
-PLAN = "plan.json"  # settings shared by all folds in a folder
+RESULT = "result.json"  # file in the folder of each completed fold
+PLAN = "plan.json"  # file with the settings that all folds of a folder share
 
 
 class Folds(StrictModel):
-    """How folds split the recordings; exactly one field is set.
+    """How the folds split the recordings; exactly one field is set.
 
     Attributes:
-        signers: number of signers who test in each fold, in order of their names.
-        every: recording ``i`` tests in fold ``i % every + 1``.
-        test: names that test in the only fold (see :class:`SplitPolicy`).
-        given: one fold with the recordings' own splits, as in WLASL.
+        signers: number of test signers in each fold, in alphabetical order.
+        every: recording ``i`` belongs to the test set of fold ``i % every + 1``.
+        test: names that form the test set of a single fold (see :class:`SplitPolicy`).
+        given: a single fold uses the recordings' own splits, as in WLASL.
     """
 
     signers: Annotated[int, Field(ge=0)] = 0
@@ -87,18 +87,19 @@ class Folds(StrictModel):
 
 
 class Protocol(StrictModel):
-    """A file of ``config/crossval``.
+    """The content of a file in ``config/crossval``.
 
     Attributes:
         title: title of the table.
         archive: file name of the recording archive.
         label: label array of the archive.
-        smoothing: filter of the raw frames; none, one_euro or moving_average.
-        folds: how folds split the recordings.
-        val_every: every ``val_every``-th of the other recordings validates; None with given splits.
-        train: the training recipe, in the config folder.
-        live: options of the live recogniser.
-        published: published figures on these recordings, by name.
+        smoothing: filter for the raw frames: none, one_euro or moving_average.
+        folds: how the folds split the recordings.
+        val_every: every ``val_every``-th recording outside the test set goes to the validation set;
+            None with given splits.
+        train: name of the training recipe in the config folder.
+        live: options of the live recognizer.
+        published: published results on these recordings, by name.
     """
 
     title: str
@@ -120,14 +121,14 @@ class Protocol(StrictModel):
 
 @dataclass(frozen=True)
 class CrossvalRun:
-    """A cross-validation to run.
+    """The settings of one cross-validation run.
 
     Attributes:
         protocol: the protocol.
         archive: the recordings.
-        out: folder of all folds; completed ones are kept.
-        folds: numbers of the folds from 1; () runs all.
-        seed: seed of weights, order and augmentation.
+        out: folder for all folds; completed folds are kept.
+        folds: numbers of the folds to run, from 1; () runs all.
+        seed: seed for the weights, the order of clips and the augmentation.
         recipe: the training recipe.
         network: shape of the network; its vocabulary follows the recordings.
         init: a checkpoint to start from, or None.
@@ -148,7 +149,7 @@ class CrossvalRun:
 
 
 def run(plan: CrossvalRun, log: Callable[[str], None]) -> None:
-    """Run the folds that have no result yet; each writes its result at its end.
+    """Run the folds that have no result yet; each fold writes its result when it ends.
 
     Args:
         plan: the run.
@@ -174,10 +175,10 @@ def run(plan: CrossvalRun, log: Callable[[str], None]) -> None:
 
 
 def lock_output_dir(plan: CrossvalRun) -> None:
-    """Reserve the plan's folder for results of this protocol, recipe and network.
+    """Reserve the plan's folder for this protocol, recipe and network.
 
     Raises:
-        ConfigError: the folder holds other results; the message names the difference.
+        ConfigError: the folder holds results from other settings; the message names the difference.
     """
     about = {
         "protocol": plan.protocol.model_dump(mode="json", exclude={"title", "published"}),
@@ -203,7 +204,7 @@ def lock_output_dir(plan: CrossvalRun) -> None:
 def chosen_folds(
     plan: CrossvalRun, recordings: Sequence[Recording]
 ) -> list[tuple[int, SplitPolicy]]:
-    """Return number and split of each fold that the plan asks for.
+    """Return the number and the split policy of each fold in the plan.
 
     Raises:
         ConfigError: there is no such fold.
@@ -229,7 +230,7 @@ def apply_splits(recordings: Sequence[Recording], policy: SplitPolicy) -> list[R
 def make_dataset(
     folder: Path, recordings: Sequence[Recording], policy: SplitPolicy, protocol: Protocol
 ) -> Dataset:
-    """Open the dataset of these recordings, and convert them first if it is missing."""
+    """Open the dataset of these recordings; convert it first if it is missing."""
     if not folder.exists():
         recipe = Recipe().changed(smoothing=Smoothing(kind=protocol.smoothing))
         sources = [Source.of(each) for each in recordings]
@@ -238,9 +239,9 @@ def make_dataset(
 
 
 def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
-    """Train on a dataset, or resume training, and test; write and return the result."""
+    """Train on a dataset (or resume training), test, then write and return the result."""
     recipe = plan.recipe.model_copy(update={"seed": plan.seed})
-    if (folder / METRICS).exists():  # an earlier run stopped between training and test
+    if (folder / METRICS).exists():  # an earlier run stopped after training
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     else:
         resume = folder / RESUME if (folder / RESUME).exists() else None
@@ -271,7 +272,7 @@ def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
         "epochs": sum(stage.epochs for stage in recipe.stages),
     }
     detected, offline = detections(live), detections(readings["rescore"])
-    streams = any(len(reading.segments) > 1 for reading in live)  # more than one sign
+    streams = any(len(reading.segments) > 1 for reading in live)  # several signs per recording
     if detected and offline and streams:
         result["detection"] = without_nan(detected.report())
         result["detection_offline"] = without_nan(offline.report())
@@ -308,7 +309,8 @@ def _detection(result: dict[str, Any]) -> str:
     of, offline = result["detection"], result["detection_offline"]
     return (
         f"- fold {result['fold']}, live: WER {result['live_wer']:.3f}, of {of['signed']} signs "
-        f"{of['rate']:.3f} found at their place, false ones a sign {of['false_positives']:.3f}, "
+        f"{of['rate']:.3f} found at the right time, false ones per sign "
+        f"{of['false_positives']:.3f}, "
         f"final {of['delay_median'] or 0.0:.2f} s after a sign's end (median); "
         f"offline {offline['rate']:.3f} and {offline['false_positives']:.3f}"
     )

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Recording archives and processed datasets, with splits and reports."""
+"""Recording archives and processed datasets, with their splits and reports."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Read recording archives, ``.npz`` files that hold many recordings."""
+"""Read recording archives: ``.npz`` files that hold many recordings."""
 
 import json
 import zipfile
@@ -17,8 +17,8 @@ from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
 KEYS = ("xyz", "t", "ptr", "lab", "lptr", "classes", "subject", "split", "sid", "seg", "meta")
-LABEL = "lab"  # the label array whose names are in `classes`
-IMAGE_UNITS = "units of image height"  # in `meta`, means that positions are not metres
+LABEL = "lab"  # the label array that `classes` gives names for
+IMAGE_UNITS = "units of image height"  # text in `meta` that marks positions as not in meters
 
 
 class _Labels(NamedTuple):
@@ -36,21 +36,22 @@ class _Labels(NamedTuple):
 def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
     """Read all recordings of an archive in order; their names are ``INDEX_SID``.
 
-    NaN in ``xyz`` means absent. So does an infinite coordinate, which is counted. Times become
-    nanoseconds and are not repaired, even if they repeat or jump. Each row of ``seg`` becomes a
-    segment of one gloss. If a sequence's rows and labels differ in number, one segment spans the
-    sequence and holds all its labels. Positions are metres in the sensor's frame, unless ``meta``
-    has a key ``coordinates`` (a name of ``Coordinates``) or mentions "units of image height".
+    NaN in ``xyz`` marks an absent joint. An infinite coordinate also marks one, and is counted.
+    Times are converted to nanoseconds but not repaired, even if they repeat or jump. Each row of
+    ``seg`` becomes a segment with one gloss. If a sequence has a different number of rows than of
+    labels, a single segment spans the sequence and holds all its labels. Positions are in meters in
+    the sensor frame, unless ``meta`` has the key ``coordinates`` (a name of ``Coordinates``) or
+    mentions "units of image height".
 
     Args:
-        path: the ``.npz``.
-        label: the label array, ``lab`` or another one like it. Another array's names are in
-            ``classes`` plus its suffix (``classes28`` for ``label28``). If the archive lacks
-            these but the array divides each class of ``lab`` evenly, the names are numbered
-            classes ("Grab 1", "Grab 2"); otherwise they are plain numbers.
+        path: the ``.npz`` file.
+        label: name of the label array, ``lab`` or a similar one. The names for another array are in
+            ``classes`` plus its suffix (``classes28`` for ``label28``). If the archive lacks these,
+            but the array divides each class of ``lab`` evenly, the names are numbered classes
+            ("Grab 1", "Grab 2"). Otherwise, the names are plain numbers.
 
     Raises:
-        ArchiveError: the archive is invalid; names file and key.
+        ArchiveError: the archive is invalid; the message names the file and the key.
     """
     path = Path(path)
     arrays = _load(path, label)
@@ -82,11 +83,11 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
 
 
 def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
-    """Read the arrays; pickled content is never loaded."""
+    """Read the arrays; never load pickled content."""
     if not path.is_file():
-        raise ArchiveError(path, "is no file" if path.exists() else "does not exist")
+        raise ArchiveError(path, "is not a file" if path.exists() else "does not exist")
     if not zipfile.is_zipfile(path):
-        raise ArchiveError(path, "is truncated or no .npz archive", _FORMAT)
+        raise ArchiveError(path, "is truncated or not an .npz archive", _FORMAT)
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in dict.fromkeys((*KEYS, label)) if key not in archive.files]
@@ -97,7 +98,7 @@ def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
             return {key: _text(archive[key]) for key in dict.fromkeys((*KEYS, label, *extra))}
     except ArchiveError:
         raise
-    except Exception as error:  # the parsers raise almost any type on unexpected bytes
+    except Exception as error:  # on malformed bytes, the parsers raise almost any type
         raise ArchiveError(path, f"is damaged ({error})", _FORMAT) from error
 
 
@@ -139,7 +140,7 @@ def _require_pointers(
     """Reject a pointer array that does not rise from 0 to ``total``."""
     pointers = arrays[key]
     if pointers.ndim != 1 or not len(pointers) or not np.issubdtype(pointers.dtype, np.integer):
-        raise ArchiveError(path, f"key '{key}' is no array of N + 1 integers", _FORMAT)
+        raise ArchiveError(path, f"key '{key}' is not an array of N + 1 integers", _FORMAT)
     falls = np.flatnonzero(np.diff(pointers.astype(np.int64)) < 0)
     if len(falls):
         raise ArchiveError(path, f"key '{key}' falls at sequence {falls[0]}", _FORMAT)
@@ -150,7 +151,7 @@ def _require_pointers(
 
 def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> Ints:
     seconds = arrays["t"].astype(np.float64)
-    faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # also finds NaN
+    faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # False for NaN, too
     if len(faults):
         sequence = int(np.searchsorted(arrays["ptr"], faults[0], side="right")) - 1
         value = seconds[faults[0]]
@@ -159,15 +160,15 @@ def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> Ints:
 
 
 def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
-    """Check a label array and name each of its values."""
+    """Check a label array and return its values with their names."""
     main, ptr = arrays[LABEL], arrays["lptr"].astype(np.int64)
     for key in (LABEL, label):
         if arrays[key].ndim != 1 or not np.issubdtype(arrays[key].dtype, np.integer):
-            raise ArchiveError(path, f"key '{key}' is no array of integers", _FORMAT)
+            raise ArchiveError(path, f"key '{key}' is not an array of integers", _FORMAT)
     _require_pointers(path, arrays, "lptr", len(main), f"labels of '{LABEL}'")
     values = arrays[label].astype(np.int64)
     if len(values) == len(ptr) - 1 != len(main):
-        ptr = np.arange(len(ptr), dtype=np.int64)  # one label per sequence
+        ptr = np.arange(len(ptr), dtype=np.int64)  # the array holds one label per sequence
     elif len(values) != len(main):
         raise ArchiveError(
             path, f"key '{label}' has {len(values)} labels, not {len(main)}", _FORMAT
@@ -201,8 +202,8 @@ def _split_names(values: Ints, main: Ints, classes: NDArray[Any]) -> dict[int, s
 def _spans(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[int, list[tuple[int, int]]]:
     """Return the (first, last) frames in each sequence's rows of ``seg``, one row per label.
 
-    Sequences with another number of rows than labels are left out. A last frame beyond the
-    sequence is set to its end, since manual annotations overrun by a frame or two.
+    A sequence with a different number of rows than of labels is left out. A last frame beyond the
+    end of the sequence is clipped, because manual annotations overrun by a frame or two.
     """
     seg, lengths = arrays["seg"], np.diff(arrays["ptr"]).tolist()
     if seg.ndim != 2 or seg.shape[1] != 4 or not np.issubdtype(seg.dtype, np.integer):
@@ -245,7 +246,7 @@ def _segments(
 
 
 def _meta(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, str]:
-    """Return the archive's metadata; values other than text become JSON."""
+    """Return the archive's metadata; values that are not text are stored as JSON."""
     try:
         content = json.loads(str(arrays["meta"]) or "{}")
     except ValueError as error:

@@ -20,7 +20,7 @@ from whispersign_model.recordings.recording import Coordinates, Recording
 
 
 class Source(NamedTuple):
-    """A recording that is read when its turn comes, with its name for messages."""
+    """A recording that is read only when needed, with a name for messages."""
 
     name: str
     read: Callable[[], Recording]
@@ -33,17 +33,17 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """Options of a conversion.
+    """Options for a conversion.
 
     Attributes:
-        recipe: the features' recipe; its coordinates follow the first recording's.
+        recipe: the feature recipe; its coordinates are set to those of the first recording.
         splits: how recordings are split.
-        cut: makes each segment an example, with this many seconds around it; None keeps
+        cut: seconds kept on either side of each segment, which becomes its own example; None keeps
             recordings whole.
         keep_unlabelled: also keep recordings without annotation and, with ``cut``, the parts
-            between segments, as examples in which nothing is signed.
-        language: BCP 47 tag of the glosses.
-        on_error: whether an unreadable recording stops the conversion or is left out.
+            between segments. They become examples in which nothing is signed.
+        language: BCP 47 tag of the sign language.
+        on_error: whether an unreadable recording stops the conversion or is skipped.
         replace: overwrite an existing dataset.
     """
 
@@ -57,7 +57,7 @@ class ConversionOptions:
 
 
 class _Example(NamedTuple):
-    number: int  # index of its recording among the sources
+    number: int  # index of the recording among the sources
     origin: str
     entry: RecordingEntry
 
@@ -73,14 +73,14 @@ def convert(
 
     Args:
         out: the dataset's folder.
-        sources: the recordings; the split policy counts them in this order.
+        sources: the recordings, in the order in which the split policy counts them.
         options: see :class:`ConversionOptions`.
         progress: called after each source.
-        warnings: extra warnings for the report.
+        warnings: additional warnings for the report.
 
     Raises:
-        WhisperSignError: a recording cannot be read (with ``on_error`` "stop"), no example is
-            left, or the dataset cannot be written. ``out`` is then unchanged.
+        WhisperSignError: a recording cannot be read (with ``on_error`` "stop"), no example remains,
+            or the dataset cannot be written. ``out`` stays unchanged.
     """
     report = ConversionReport(warnings=[*warnings])
     with whole_folder(
@@ -122,7 +122,7 @@ class _Collector:
             writer = self._writer = self._writer or self._new_writer(recording)
             try:
                 entry = writer.add(part)
-            except DatasetError as error:  # it has nothing to learn from
+            except DatasetError as error:  # it contains nothing to learn from
                 self._report.left_out.append((part.name, error.fault))
                 continue
             self._examples.append(_Example(number, source.name, entry))
@@ -153,10 +153,10 @@ class _Collector:
         if keep and cut is not None:
             parts += idle_parts(recording, cut)
         parts = [part for part in parts if part.confidence.any()]
-        return parts, "" if parts else "no gloss is left beside what was discarded"
+        return parts, "" if parts else "all its glosses were discarded"
 
     def finish(self) -> None:
-        """Split the examples, close the dataset and complete the report."""
+        """Split the examples, close the dataset, and complete the report."""
         report, options = self._report, self._options
         if self._writer is None or not self._examples:
             raise DatasetError(
@@ -186,9 +186,9 @@ class _Collector:
         preprocessor = self._writer.preprocessor
         report.counts.update(
             {
-                "joints without a finite position, taken as not tracked": self._untrackable,
+                "joints without a finite position, treated as not tracked": self._untrackable,
                 "frames out of order or repeated, dropped": preprocessor.out_of_order,
-                "hands too fast to be true, taken as not tracked": preprocessor.implausible,
-                "jumps in time, each the start of a new stream": preprocessor.jumps,
+                "implausibly fast hands, treated as not tracked": preprocessor.implausible,
+                "clock jumps, each of which started a new stream": preprocessor.jumps,
             }
         )

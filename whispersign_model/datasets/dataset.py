@@ -24,18 +24,18 @@ from whispersign_model.timestamps import NANOSECONDS
 
 FORMAT = 1  # version of the manifest
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
-BLOCK = 4096  # frames checked for NaN at a time
+BLOCK = 4096  # number of frames checked for NaN at a time
 
 
 class VocabularyFile(StrictModel):
-    """``vocabulary.json``: ``glosses[i]`` has id ``i + 1``; 0 is the CTC blank."""
+    """Content of ``vocabulary.json``: ``glosses[i]`` has id ``i + 1``; id 0 is the CTC blank."""
 
     glosses: list[str]
     language: str = ""
 
 
 class SegmentEntry(StrictModel):
-    """A gloss and its time in seconds from the first frame; several glosses can share one."""
+    """A gloss with its time span in seconds from the first frame; glosses can share a span."""
 
     gloss: str
     start: float
@@ -58,7 +58,7 @@ class RecordingEntry(StrictModel):
 
 
 class ManifestFile(StrictModel):
-    """``manifest.json``: the recipe and all examples with signers and segments."""
+    """Content of ``manifest.json``: the recipe, and all examples with signers and segments."""
 
     format: int
     recipe: dict[str, Any]
@@ -70,13 +70,13 @@ class Example:
     """One recording of a split.
 
     Attributes:
-        name: name of its files without suffix.
-        signer, source: "" if unknown.
-        features_path: path of the ``(T, 42, 7)`` float32 array.
-        frames: T.
-        labels: ``(L,)`` int64 gloss ids from 1; empty if nothing is signed.
-        segments: times in nanoseconds from the first frame; empty if unknown.
-        restarts: frames that begin a stream: the first one, and each one after a clock jump.
+        name: name of the example's files, without suffix.
+        signer, source: signer and source of the recording; "" if unknown.
+        features_path: path to the ``(T, 42, 7)`` float32 array.
+        frames: number of frames, T.
+        labels: ``(L,)`` int64 gloss ids, starting at 1; empty if nothing is signed.
+        segments: glosses with times in nanoseconds from the first frame; empty if unknown.
+        restarts: frames that begin a stream: the first frame, and each frame after a clock jump.
     """
 
     name: str
@@ -89,19 +89,22 @@ class Example:
     restarts: tuple[int, ...] = (0,)
 
     def features(self) -> Floats:
-        """Return the features ``(T, 42, 7)`` in metres and m/s, memory-mapped, read only.
+        """Return the features ``(T, 42, 7)`` in meters and m/s, memory-mapped and read-only.
 
         Raises:
-            DatasetError: the file has become unreadable or changed its length.
+            DatasetError: since the dataset was opened, the file has become unreadable or changed
+                length.
         """
         features = _map_features(self.features_path)
         if len(features) != self.frames:
             fault = f"has {len(features)} frames, not {self.frames} as when it was opened"
-            raise DatasetError(self.features_path, fault, "leave a dataset alone while it is read")
+            raise DatasetError(
+                self.features_path, fault, "do not change a dataset while it is being read"
+            )
         return features.astype(np.float32, copy=False)
 
     def restart_mask(self) -> Bools:
-        """Return ``(T,)``, True where a stream begins, for ``Normaliser``."""
+        """Return a mask ``(T,)`` for ``Normaliser``: True where a stream begins."""
         mask = np.zeros(self.frames, dtype=bool)
         mask[list(self.restarts)] = True
         return mask
@@ -114,8 +117,8 @@ class Dataset:
     Attributes:
         path: the dataset's folder.
         glosses: ``glosses[i]`` has id ``i + 1``.
-        language: BCP 47 tag, "" = unknown.
-        recipe: the features' recipe; its scaling is not fitted yet.
+        language: BCP 47 tag of the sign language; "" if unknown.
+        recipe: the feature recipe, with scaling not yet fitted.
     """
 
     path: Path
@@ -126,15 +129,15 @@ class Dataset:
 
     @classmethod
     def open(cls, path: Path | str) -> Dataset:
-        """Open a dataset and check every file of it.
+        """Open a dataset and check every file in it.
 
-        ``features/*.npy`` and ``labels/*.npy`` are enough. Without a vocabulary the glosses are
-        "1", "2", ...; without a manifest the recipe is the default.
+        A dataset needs only ``features/*.npy`` and ``labels/*.npy``. Without a vocabulary, the
+        glosses are "1", "2", and so on. Without a manifest, the recipe is the default one.
 
         Raises:
-            DatasetError: a file is missing, lacks its counterpart, is truncated, has a wrong
-                shape, contains NaN, or has a label outside the vocabulary; names the first such
-                file.
+            DatasetError: a file is missing, lacks its counterpart, is truncated, has a wrong shape,
+                contains NaN, or has a label outside the vocabulary. The message names the first
+                such file.
         """
         path = Path(path)
         if not path.is_dir():
@@ -166,13 +169,13 @@ class Dataset:
         )
 
     def warnings(self) -> list[str]:
-        """Return warnings that affect all results: signers that splits share."""
+        """Return warnings about signers in several splits, which affect all results."""
         return shared_signers(
             (split, example.signer) for split, own in self.splits.items() for example in own
         )
 
     def split(self, name: str) -> list[Example]:
-        """Return the examples of a split, by name.
+        """Return the examples of a split, in order of their names.
 
         Raises:
             DatasetError: the split does not exist or is empty.
@@ -185,7 +188,7 @@ class Dataset:
 
 
 def _read_json(path: Path, model: type[Any]) -> Any:
-    """Return a validated file, or None if it is missing."""
+    """Read and validate a JSON file; return None if it is missing."""
     if not path.is_file():
         return None
     try:
@@ -206,7 +209,7 @@ def _recipe(path: Path, manifest: ManifestFile | None) -> Recipe:
 
 
 def _entries(path: Path, manifest: ManifestFile | None) -> dict[str, dict[str, RecordingEntry]]:
-    """Return the manifest's entries by split and name: all splits, or {} without a manifest."""
+    """Return the manifest's entries by split and name, or {} without a manifest."""
     entries: dict[str, dict[str, RecordingEntry]] = {}
     if manifest is None:
         return entries
@@ -227,7 +230,7 @@ def _entries(path: Path, manifest: ManifestFile | None) -> dict[str, dict[str, R
 def _examples(
     folder: Path, entries: dict[str, RecordingEntry] | None, vocabulary: VocabularyFile | None
 ) -> Iterator[Example]:
-    """Check the pairs of files of one split and yield its examples by name."""
+    """Check each pair of files in a split and yield the examples in order of their names."""
     for part in ("features", "labels"):
         if not (folder / part).is_dir():
             raise DatasetError(folder / part, "is missing", "every split has features and labels")
@@ -311,12 +314,12 @@ def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
     try:
         try:
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
-        except SystemError:  # Python 3.11's parser occasionally miscounts once after a fork
+        except SystemError:  # Python 3.11's parser occasionally fails once after a fork
             array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(path, f"is empty, truncated or no .npy file ({error})") from error
+        raise DatasetError(path, f"is empty, truncated or not an .npy file ({error})") from error
     if not isinstance(array, np.ndarray):
-        raise DatasetError(path, "is no .npy file")
+        raise DatasetError(path, "is not an .npy file")
     return array
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report of a conversion: examples, what was left out and why, as text and as JSON."""
+"""The report on a conversion: its examples, and what was left out and why."""
 
 import json
 from collections import Counter
@@ -10,21 +10,21 @@ from statistics import median
 from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.recordings.atomic import replace_file
 
-TEXT, JSON = "report.txt", "report.json"  # in the dataset's folder
-REASONS_SHOWN = 10  # recordings left out that the text lists by name
+TEXT, JSON = "report.txt", "report.json"  # file in the dataset's folder
+REASONS_SHOWN = 10  # largest number of skipped recordings that the text lists by name
 
 
 @dataclass(frozen=True)
 class ReportedExample:
-    """One example of the dataset.
+    """One example in the report.
 
     Attributes:
         name, split, signer, source: as in the manifest.
-        origin: its bag, or its name in an archive.
+        origin: the bag that it comes from, or its name in an archive.
         seconds: duration.
         frame_rate: median frame rate of the recording in Hz; 0 for a single frame.
-        tracked: share of time, 0 to 1, with a tracked hand.
-        glosses: in order of signing; empty if nothing is signed.
+        tracked: share of the time with a tracked hand, 0 to 1.
+        glosses: glosses in order of signing; empty if nothing is signed.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ReportedExample:
 
 @dataclass
 class SplitSummary:
-    """Summary of one split: recordings, seconds, gloss tokens and signers."""
+    """Summary of one split: numbers of recordings, seconds, gloss tokens and signers."""
 
     recordings: int = 0
     unlabelled: int = 0
@@ -60,14 +60,14 @@ class SplitSummary:
 
 @dataclass
 class ConversionReport:
-    """The report that a conversion fills.
+    """A report that the conversion fills in.
 
     Attributes:
-        examples: the dataset's examples.
+        examples: the examples of the dataset.
         left_out: ``(recording, reason)`` for each recording or part without an example.
         warnings: warnings for the user.
-        counts: number of repairs by kind: frames, joints or jumps.
-        coordinates: the features' coordinates, as in the recipe.
+        counts: number of repaired frames, joints and clock jumps, by kind of repair.
+        coordinates: coordinates of the features, as in the recipe.
     """
 
     examples: list[ReportedExample] = field(default_factory=list)
@@ -78,7 +78,7 @@ class ConversionReport:
 
     @property
     def splits(self) -> dict[str, SplitSummary]:
-        """A summary of each split."""
+        """Return a summary of each split."""
         summaries = {split: SplitSummary() for split in SPLITS}
         for example in self.examples:
             summary = summaries[example.split]
@@ -105,10 +105,10 @@ class ConversionReport:
         return text + [f"warning: {warning}" for warning in self.warnings]
 
     def _spans(self) -> list[str]:
-        """Return the ranges of the examples' measures."""
+        """Return the ranges of the examples' durations, frame rates and tracked shares."""
         measures = {
-            "seconds a recording": [example.seconds for example in self.examples],
-            "frames a second": [example.frame_rate for example in self.examples],
+            "seconds per recording": [example.seconds for example in self.examples],
+            "frames per second": [example.frame_rate for example in self.examples],
             "% of the time with a hand": [100 * example.tracked for example in self.examples],
         }
         return [

@@ -6,11 +6,11 @@ from dataclasses import replace
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.timestamps import NANOSECONDS
 
-IDLE_LEAST = 1.0  # seconds; a shorter idle part is not an example
+IDLE_LEAST = 1.0  # seconds; a shorter idle part does not become an example
 
 
 def labelled_parts(recording: Recording) -> list[Recording]:
-    """Return the labelled parts of a recording between its discarded takes."""
+    """Return the labeled parts of a recording, without its discarded takes."""
     if not recording.discarded or not len(recording):
         return [] if recording.discarded else [recording]
     parts = []
@@ -30,8 +30,8 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
     """Return each segment of a recording as a separate recording.
 
     Args:
-        recording: the recording; its discarded takes are left out.
-        margin: seconds added before and after each segment, up to the neighbouring segment.
+        recording: the recording to cut; its discarded takes are left out.
+        margin: seconds added before and after each segment, at most up to the adjacent segment.
     """
     edge = round(margin * NANOSECONDS)
     cuts = []
@@ -47,12 +47,12 @@ def cut_segments(recording: Recording, margin: float) -> list[Recording]:
 
 
 def idle_parts(recording: Recording, margin: float) -> list[Recording]:
-    """Return the parts of a recording outside its segments, in which nothing is signed.
+    """Return the parts of a recording in which nothing is signed.
 
     Args:
-        recording: if it has discarded takes, it has no idle parts, since they hold signs without
-            labels.
-        margin: seconds around each segment that belong to the segment.
+        recording: the recording to cut. If it has discarded takes, there are no idle parts, because
+            discarded takes hold signs without labels.
+        margin: seconds around each segment that count as part of the segment.
     """
     if recording.discarded or not len(recording):
         return []
@@ -68,7 +68,7 @@ def idle_parts(recording: Recording, margin: float) -> list[Recording]:
 
 
 def _named(name: str, parts: list[Recording]) -> list[Recording]:
-    """Number the parts' names if there are several parts."""
+    """Append a number to each part's name if there are several parts."""
     if len(parts) < 2:
         return [replace(part, name=name) for part in parts]
     return [replace(part, name=f"{name}-{number}") for number, part in enumerate(parts, start=1)]

@@ -11,7 +11,7 @@ from itertools import combinations
 from whispersign_model.errors import DatasetError
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
-PERCENT = 15  # of the signers, or of the recordings, for each of test and val
+PERCENT = 15  # share of signers (or recordings) for each of test and val
 _SYNONYMS = {
     "training": TRAIN,
     "validation": VAL,
@@ -24,27 +24,28 @@ _SYNONYMS = {
 
 @dataclass(frozen=True)
 class SplitItem:
-    """The properties of a recording that decide its split."""
+    """The properties of a recording that determine its split."""
 
     index: int
     name: str
     signer: str
-    split: str  # the recording's own split, or ""
+    split: str  # the split that the recording itself names, or ""
     glosses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SplitPolicy:
-    """How recordings are split. The first rule that matches a recording decides.
+    """Rules that split recordings. The first rule that matches a recording applies.
 
-    1. ``test`` and ``val``: names of signers, of recordings or of a recording's own split
-       ("continuous"); ``*`` is a wildcard.
-    2. ``test_every`` N: recordings whose index modulo N is ``test_offset``; ``val_every`` likewise.
-    3. The recording's own split, if it is "train", "val" or "test" (or a synonym).
-    4. A draw by signer: about 15 % of the signers for each of "test" and "val", the others for
-       "train". With too few signers, the draw is by recording. If rule 1 or 2 sets "test", only
-       "val" is drawn; if it sets "val", nothing is drawn. The draw depends only on ``seed`` and
-       the names, so one more recording changes little.
+    1. ``test`` and ``val`` name signers, recordings, or splits that recordings name themselves
+    (such as "continuous"); ``*`` is a wildcard.
+    2. ``test_every`` N selects recordings whose index modulo N is ``test_offset``; ``val_every``
+    works the same way.
+    3. The recording itself names the split "train", "val" or "test" (or a synonym).
+    4. Signers are drawn at random: about 15 % for each of "test" and "val", the others for "train".
+        With too few signers, recordings are drawn instead. If rule 1 or 2 sets "test", only "val"
+        is drawn; if it sets "val", nothing is drawn. The draw depends only on ``seed`` and the
+        names, so adding a recording changes little.
     """
 
     val: tuple[str, ...] = ()
@@ -60,7 +61,8 @@ def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list
     """Return the split of each recording, and warnings for the user.
 
     Raises:
-        DatasetError: a name in the policy matches no recording, or a recording matches both lists.
+        DatasetError: a name in the policy matches no recording, or a recording matches both
+            ``test`` and ``val``.
     """
     named = _by_name(policy, items)
     splits = [
@@ -114,22 +116,24 @@ def _by_turn(policy: SplitPolicy, index: int) -> str:
 def _draw_splits(
     items: Sequence[SplitItem], drawn: Sequence[str], seed: int, warnings: list[str]
 ) -> dict[int, str]:
-    """Draw whole signers for the splits in ``drawn``; all others, and unknown signers, train."""
+    """Draw whole signers for the splits in ``drawn``; the rest, and unknown signers, train."""
     signers = sorted({item.signer for item in items if item.signer}, key=partial(_lot, seed))
     if items and drawn and len(signers) <= len(drawn):
         known = f"of {len(signers)} signers only" if signers else "no signer is known"
-        warnings.append(f"{known}: {' and '.join(drawn)} by recording, of signers that train too")
+        warnings.append(
+            f"{known}: {' and '.join(drawn)} by recording, from signers that are also in train"
+        )
         return _by_recording(items, drawn, seed)
     unknown = sum(not item.signer for item in items)
     if drawn and unknown:
-        warnings.append(f"{unknown} recordings of unknown signers are for train")
+        warnings.append(f"{unknown} recordings of unknown signers go to train")
     share = max(1, round(PERCENT * len(signers) / 100))
     split_of = dict(zip(signers, (split for split in drawn for _ in range(share))))
     return {item.index: split_of.get(item.signer, TRAIN) for item in items}
 
 
 def _by_recording(items: Sequence[SplitItem], drawn: Sequence[str], seed: int) -> dict[int, str]:
-    """Draw each split's share of recordings, spread evenly over the gloss sequences."""
+    """Draw recordings for each split, spread evenly over the gloss sequences."""
     order = sorted(items, key=lambda item: (item.glosses, _lot(seed, item.name)))
     chosen = {}
     for place, item in enumerate(order, start=1):
@@ -143,10 +147,10 @@ def _lot(seed: int, word: str) -> str:
 
 
 def shared_signers(owners: Iterable[tuple[str, str]]) -> list[str]:
-    """Warn about signers in two splits, whose error rates do not carry over to new signers.
+    """Warn about signers in several splits: error rates then do not apply to new signers.
 
     Args:
-        owners: ``(split, signer)`` of each recording; "" is an unknown signer.
+        owners: ``(split, signer)`` of each recording; "" stands for an unknown signer.
     """
     signers: dict[str, set[str]] = {split: set() for split in SPLITS}
     for split, signer in owners:
@@ -161,7 +165,7 @@ def shared_signers(owners: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _untrained(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:
-    """Warn about empty splits and about glosses that training never sees."""
+    """Warn about empty splits, and about glosses missing from the training split."""
     warnings = [
         f"no recording is for {split}"
         + (f": give --{split} or --{split}-every" if split != TRAIN else "")

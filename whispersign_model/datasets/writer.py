@@ -36,23 +36,24 @@ def check_target(out: Path | str, replace: bool) -> Path:
     """Return ``out`` as a path if a dataset may be written there.
 
     Raises:
-        DatasetError: ``out`` holds a dataset and ``replace`` is False, or holds anything else.
+        DatasetError: ``out`` holds a dataset and ``replace`` is False, or ``out`` holds other
+            files.
     """
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         if not (out / MANIFEST).is_file():
-            raise DatasetError(out, "exists and is no dataset", "choose another folder")
+            raise DatasetError(out, "exists and is not a dataset", "choose another folder")
         if not replace:
             raise DatasetError(out, "exists already", "choose another folder or give --force")
     return out
 
 
 class DatasetWriter:
-    """Fills an empty folder with a dataset: call ``add`` for each recording, then ``finish``.
+    """Writes a dataset into an empty folder: call ``add`` for each recording, then ``finish``.
 
     Attributes:
-        recipe: turns recordings into features; training fits its scaling.
-        preprocessor: applies the recipe and counts dropped data.
+        recipe: the feature recipe; training later fits its scaling.
+        preprocessor: object that applies the recipe and counts dropped data.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
@@ -67,11 +68,11 @@ class DatasetWriter:
                 (folder / split / part).mkdir(parents=True)
 
     def add(self, recording: Recording) -> RecordingEntry:
-        """Resample a recording and write its features; without glosses its labels are empty.
+        """Resample a recording and write its features; labels are empty if it has no glosses.
 
         Raises:
-            DatasetError: it has no tracked hand, or an empty gloss.
-            RecipeError: its coordinates or smoothing differ from the recipe's.
+            DatasetError: the recording has no tracked hand, or a gloss is empty.
+            RecipeError: the recording's coordinates or smoothing differ from the recipe's.
         """
         name = recording.name or "recording"
         if not all(recording.glosses):
@@ -113,7 +114,7 @@ class DatasetWriter:
         )
 
     def finish(self, splits: Sequence[str], language: str = "") -> list[str]:
-        """Move each recording to its split, and write labels, vocabulary and manifest.
+        """Move each recording into its split, and write the labels, vocabulary and manifest.
 
         Returns:
             the vocabulary: all glosses in alphabetical order.
@@ -150,7 +151,7 @@ def _write(path: Path, content: VocabularyFile | ManifestFile) -> None:
 
 
 class _Stream(NamedTuple):
-    """Frames without a clock jump: index of the first frame, and first and last stamp."""
+    """A run of frames without a clock jump: its first index, first stamp and last stamp."""
 
     first: int
     start: int
@@ -163,7 +164,7 @@ class _Grid:
     Attributes:
         frames: number of frames so far.
         tracked: number of frames with a tracked hand.
-        streams: streams between clock jumps.
+        streams: the runs of frames between clock jumps.
     """
 
     def __init__(self, rate: float) -> None:
@@ -188,7 +189,7 @@ class _Grid:
         return block.frames
 
     def seconds(self, stamp: int) -> float:
-        """Convert a stamp to seconds from the first frame, through the nearest stream."""
+        """Convert a stamp to seconds from the first frame, on the clock of the nearest stream."""
         near = min(self.streams, key=lambda each: max(each.start - stamp, stamp - each.end, 0))
         return round(near.first / self._rate + (stamp - near.start) / NANOSECONDS, 6)
 
@@ -202,5 +203,5 @@ def write_frames(path: Path, blocks: Iterable[Floats]) -> None:
         for block in blocks:
             file.write(np.ascontiguousarray(block, dtype="<f4").data)
             frames += len(block)
-        file.seek(0)  # NumPy's header has room for a larger number of frames
+        file.seek(0)  # NumPy pads the header, so a larger frame count fits in place
         write_array_header_1_0(file, header | {"shape": (frames, JOINTS, FEATURES)})

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Decoding: from CTC log-probabilities to glosses with times and confidences (NumPy only)."""
+"""Decoding: turn CTC log-probabilities into glosses with times and confidences (NumPy only)."""

@@ -14,11 +14,11 @@ DEVICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class EncodedClip:
-    """One encoded clip, with what the second pass needs.
+    """One encoded clip, with the scorer for the second pass.
 
     Attributes:
         log_probs: ``(T', V)`` CTC log-probabilities; column 0 is the blank.
-        second_pass: the network's scorer for the second pass of a search.
+        second_pass: function with which the second pass scores hypotheses or segments.
     """
 
     log_probs: Floats
@@ -26,35 +26,35 @@ class EncodedClip:
 
 
 class EncoderStream(Protocol):
-    """A growing clip: features go in as they come, in pieces of any length.
+    """The encoder's view of a growing clip, which accepts features in blocks of any length.
 
-    The rows from :meth:`push`, followed by those from :meth:`peek`, equal the rows for the whole
-    clip at once, read in chunks of the same size. The state has a fixed size.
+    All rows from :meth:`push`, followed by the rows from :meth:`peek`, equal those for the whole
+    clip read in chunks of the same size. The state has a fixed size.
     """
 
     def push(self, features: Floats) -> Floats:
-        """Take ``(N, 42, 7)`` more frames; return ``(K, V)`` log-probabilities of whole chunks."""
+        """Add frames ``(N, 42, 7)``; return log-probabilities ``(K, V)`` of completed chunks."""
 
     def peek(self, features: Floats) -> Floats:
-        """Return the rows ``(K, V)`` that would follow if the clip ended with these frames.
+        """Return the remaining rows ``(K, V)``, as if the clip ended after these frames.
 
-        The stream stays as it was and can go on.
+        The stream itself does not change and can continue.
         """
 
     def reset(self) -> None:
-        """Begin another clip."""
+        """Start a new clip."""
 
 
 class Backend(Protocol):
     """A loaded network.
 
     Attributes:
-        device: where it computes, e.g. "cpu" or "cuda".
-        notice: a sentence for the user if ``device`` is not the requested one, else "".
-        frames_per_step: frames in one row of ``log_probs``.
-        alpha: the network's weight of CTC in rescoring.
-        candidate_segments: lengths in steps of the segments in which it detects signs, see
-            :meth:`segment_scorer`; () for a network that rescores.
+        device: device on which the network runs, such as "cpu" or "cuda".
+        notice: message for the user if ``device`` is not the requested device, else "".
+        frames_per_step: number of frames behind one row of ``log_probs``.
+        alpha: the network's default weight of CTC in rescoring.
+        candidate_segments: lengths, in steps, of the segments in which the network detects signs
+            (see :meth:`segment_scorer`); () for a network that rescores instead.
     """
 
     device: str
@@ -64,29 +64,29 @@ class Backend(Protocol):
     candidate_segments: tuple[int, ...]
 
     def encode(self, features: Floats) -> EncodedClip:
-        """Encode one whole clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one whole clip of normalized features ``(T, 42, 7)``, with T >= 1."""
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
 
     def stream(self, chunk: int) -> EncoderStream:
-        """Begin a clip that is read ``chunk`` (1 or more) steps at a time."""
+        """Start a clip that is encoded in chunks of ``chunk`` steps, at least 1."""
 
 
 def choose_device(wanted: str, gpu: bool) -> tuple[str, str]:
-    """Return "cpu" or "cuda", and a sentence for the user if it is not the requested device.
+    """Return "cpu" or "cuda", and a message for the user if that is not the requested device.
 
     Args:
-        wanted: auto, cpu or cuda.
-        gpu: there is one that the runtime can use.
+        wanted: the requested device: auto, cpu or cuda.
+        gpu: whether the runtime can use a GPU.
 
     Raises:
-        ConfigError: when the name is unknown.
+        ConfigError: the name is unknown.
     """
     if wanted not in DEVICES:
         raise ConfigError("device", f"{wanted!r} is unknown", "choose auto, cpu or cuda")
     if gpu and wanted != "cpu":
         return "cuda", ""
     if wanted == "cuda":
-        return "cpu", "device cuda was asked for, but there is none: using the CPU"
+        return "cpu", "device cuda was requested but is not available: using the CPU"
     return "cpu", ""

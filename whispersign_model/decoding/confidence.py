@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Confidence calibration: scaled, a gloss's confidence is the share of times it is right."""
+"""Confidence calibration: scale confidences to match the share of glosses that are right."""
 
 import math
 
@@ -11,15 +11,15 @@ MARGIN = 1e-3  # confidences are clamped to [MARGIN, 1 - MARGIN]
 
 
 class ConfidenceScale(StrictModel):
-    """Logistic (Platt 1999) scaling with an offset for each gloss; the default changes nothing.
+    """Logistic scaling (Platt 1999) with an offset per gloss; the default changes nothing.
 
-    A gloss that is often recognised where it is not signed has a negative offset. So one threshold
-    on the scaled confidence is a different raw threshold for each gloss.
+    A gloss that the network often inserts has a negative offset. One threshold on the scaled
+    confidence therefore acts as a different raw threshold for each gloss.
 
     Attributes:
-        slope: of the scaled log-odds over the raw ones.
-        offset: added to the log-odds of every gloss.
-        glosses: added to the log-odds of these glosses.
+        slope: factor on the raw log-odds.
+        offset: offset added to the log-odds of every gloss.
+        glosses: additional offset for individual glosses, by name.
     """
 
     slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
@@ -35,6 +35,6 @@ class ConfidenceScale(StrictModel):
 
 
 def log_odds(confidence: float) -> float:
-    """Return the log-odds of a confidence clamped by ``MARGIN``."""
+    """Return the log-odds of a confidence, which is first clamped to [MARGIN, 1 - MARGIN]."""
     bounded = min(max(confidence, MARGIN), 1 - MARGIN)
     return math.log(bounded / (1 - bounded))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CTC on arrays: the merging rule, greedy search, and prefix beam search of growing clips."""
+"""CTC decoding with NumPy: the collapse rule, greedy search, and incremental beam search."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOG_ZERO = -np.inf
 
 
 def collapse(path: Iterable[int]) -> tuple[int, ...]:
-    """Merge repeats, then drop blanks: the sequence a path of steps stands for."""
+    """Convert a path to its label sequence: merge repeats, then drop blanks."""
     return tuple(int(label) for label, _ in groupby(path) if label != BLANK)
 
 
 def greedy_search(log_probs: AnyFloats) -> Hypothesis:
-    """The most probable path, collapsed.
+    """Return the label sequence of the most probable path.
 
     Args:
         log_probs: ``(T, V)``, one clip without padding; column 0 is the blank.
@@ -35,15 +35,15 @@ def greedy_search(log_probs: AnyFloats) -> Hypothesis:
 def prefix_beam_search(
     log_probs: AnyFloats, beam_size: int = 8, candidates: int = 16
 ) -> list[Hypothesis]:
-    """The most probable gloss sequences of a whole clip; see :class:`PrefixBeam`.
+    """Return the most probable gloss sequences of a whole clip; see :class:`PrefixBeam`.
 
     Args:
         log_probs: ``(T, V)``, one clip without padding; column 0 is the blank.
-        beam_size: sequences kept after each step, and the most that are returned.
-        candidates: glosses considered at each step, the most probable ones.
+        beam_size: number of sequences kept after each step, and the largest number returned.
+        candidates: number of glosses, the most probable ones, considered at each step.
 
     Returns:
-        hypotheses, best first; never empty.
+        the hypotheses, best first; never empty.
     """
     beam = PrefixBeam(beam_size, candidates)
     beam.push(log_probs)
@@ -51,14 +51,15 @@ def prefix_beam_search(
 
 
 class PrefixBeam:
-    """The most probable gloss sequences of a growing clip, summed over their paths.
+    """Keeps the most probable gloss sequences of a growing clip, each summed over its paths.
 
-    CTC prefix beam search (Hannun et al. 2014, arXiv:1408.2873), one step at a time and all
-    sequences of a step at once. Equal scores keep the order they had, then that of gloss ids.
+    This is CTC prefix beam search (Hannun et al. 2014, arXiv:1408.2873), vectorized over the
+    sequences of a step. Sequences with equal scores keep their earlier order; new ones follow in
+    order of gloss ids.
 
     Args:
-        beam_size: sequences kept after each step.
-        candidates: glosses considered at each step, the most probable ones.
+        beam_size: number of sequences kept after each step.
+        candidates: number of glosses, the most probable ones, considered at each step.
     """
 
     def __init__(self, beam_size: int = 8, candidates: int = 16) -> None:
@@ -66,37 +67,37 @@ class PrefixBeam:
         self._candidates = candidates
         self._prefixes: list[tuple[int, ...]] = [()]
         self._in_blank = np.zeros(1)  # log-probability of all paths to a prefix that end in blank
-        self._in_gloss = np.full(1, LOG_ZERO)  # ... and of those that end in its last gloss
+        self._in_gloss = np.full(1, LOG_ZERO)  # the same for paths that end in its last gloss
 
     def copy(self) -> PrefixBeam:
-        """Return a independent beam, to read a clip as if it had ended."""
-        return copy.copy(self)  # a step makes new arrays and lists and changes no old one
+        """Return an independent copy, for example to decode the clip as if it had ended."""
+        return copy.copy(self)  # a shallow copy suffices: a step creates new arrays and lists
 
     def push(self, log_probs: AnyFloats) -> None:
-        """Take the next rows ``(K, V)`` of CTC log-probabilities."""
+        """Process the next rows ``(K, V)`` of CTC log-probabilities."""
         for row in log_probs.astype(np.float64):
             self._advance(row)
 
     def hypotheses(self) -> list[Hypothesis]:
-        """Return the sequences kept, best first; never empty."""
+        """Return the kept sequences, best first; never empty."""
         scores = np.logaddexp(self._in_blank, self._in_gloss).tolist()
         return [Hypothesis(prefix, score) for prefix, score in zip(self._prefixes, scores)]
 
     def keep(self, prefix: tuple[int, ...]) -> None:
-        """Drop the sequences that do not begin with ``prefix``; the best one must."""
+        """Drop the sequences that do not begin with ``prefix``; the best one must begin with it."""
         kept = [i for i, ids in enumerate(self._prefixes) if ids[: len(prefix)] == prefix]
         self._prefixes = [self._prefixes[i] for i in kept]
         self._in_blank, self._in_gloss = self._in_blank[kept], self._in_gloss[kept]
 
     def _advance(self, row: Doubles) -> None:
-        """Take one step: each prefix ends in blank or in its last gloss, or grows by a gloss."""
+        """Process one step: each prefix ends in blank or in its last gloss, or grows by one."""
         candidates = min(self._candidates, len(row) - 1)
         likely = np.sort(np.argpartition(row[1:], -candidates)[-candidates:] + 1)
         last = np.array([ids[-1] if ids else BLANK for ids in self._prefixes])
         total = np.logaddexp(self._in_blank, self._in_gloss)
         in_blank = total + row[BLANK]
         in_gloss = np.where(last == BLANK, LOG_ZERO, self._in_gloss + row[last])
-        # A gloss may follow itself only after a blank: (prefixes, candidates).
+        # A gloss can follow itself only after a blank. Shape: (prefixes, candidates).
         repeats = last[:, None] == likely
         grown = np.where(repeats, self._in_blank[:, None], total[:, None]) + row[likely]
         self._merge(grown, in_gloss, likely)
@@ -117,7 +118,7 @@ class PrefixBeam:
         self._in_gloss = np.where(held, in_gloss[stays], grown.ravel()[grows])
 
     def _merge(self, grown: Doubles, in_gloss: Doubles, likely: NDArray[np.intp]) -> None:
-        """Add grown prefixes that equal a kept prefix to that prefix."""
+        """Merge each grown prefix that equals a kept prefix into that prefix."""
         place = {ids: index for index, ids in enumerate(self._prefixes)}
         column = {label: index for index, label in enumerate(likely.tolist())}
         for index, ids in enumerate(self._prefixes):

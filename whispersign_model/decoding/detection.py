@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Detection: signs in a stream of other movement, found among candidate segments."""
+"""Detection: find the signs in a stream of other movement, among candidate segments."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,23 +11,25 @@ from whispersign_model.decoding.ctc import BLANK
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
 
 STRIDE = 2  # steps between the starts of two segments of the same length
-MAX_OVERLAP = 0.2  # of two detected signs, as a share of the shorter one
-MAX_ALTERNATIVES = 7  # other glosses of a sign; with its own, as many as the beam has hypotheses
-BATCH_SIZE = 256  # segments scored at a time: 10 MB of joints
+MAX_OVERLAP = 0.2  # largest overlap of two detected signs, as a share of the shorter one
+MAX_ALTERNATIVES = 7  # alternatives per sign; with the sign's own gloss, as many as a beam holds
+BATCH_SIZE = 256  # number of segments scored at a time: 10 MB of joint data
 
 ScoreSegments = Callable[[Ints], AnyFloats]
 
 
 @dataclass(frozen=True)
 class SegmentScorer:
-    """The network's classifier of segments of one clip.
+    """Classifies segments of one clip with the network.
 
     Attributes:
-        lengths: steps of a segment: the lengths of the signs that the network was trained on.
-        score_threshold: least probability of a sign.
-        frames_per_step: frames in a step.
-        score: takes segments ``(N, 2)``, first frame and frame after the last; returns ``(N, V)``
-            log-probabilities of the gloss signed there. Column 0 stands for no sign.
+        lengths: lengths of the candidate segments in steps, taken from the signs in the training
+            set.
+        score_threshold: lowest probability that counts as a sign.
+        frames_per_step: number of frames in a step.
+        score: function that takes segments ``(N, 2)``, each a first frame and the frame after the
+            last, and returns the log-probabilities ``(N, V)`` of their glosses. Column 0 means no
+            sign.
     """
 
     lengths: tuple[int, ...]
@@ -39,17 +41,18 @@ class SegmentScorer:
 def detect(steps: int, segment_scorer: SegmentScorer, ended: bool = True) -> Hypothesis:
     """Detect the signs of a clip by non-maximum suppression.
 
-    A segment is a candidate if its most probable class is a gloss and reaches the threshold. The
-    most probable candidate becomes a sign, then the next one that overlaps no sign too much, and so
-    on.
+    A segment is a candidate if its most probable class is a gloss that reaches the threshold. The
+    most probable candidate becomes a sign. Then each further candidate, in order of probability,
+    becomes a sign unless it overlaps an earlier one too much.
 
     Args:
-        steps: of the clip.
-        segment_scorer: the network's.
-        ended: the clip has ended; otherwise it goes on, and only whole segments are candidates.
+        steps: number of steps in the clip.
+        segment_scorer: the network's classifier for this clip.
+        ended: whether the clip has ended. If it continues, only segments that lie entirely inside
+            it are candidates.
 
     Returns:
-        a hypothesis whose spans cover whole signs; its score is the sum of their log-probabilities.
+        a hypothesis whose spans cover whole signs. Its score is the sum of their log-probabilities.
     """
     segments = candidate_segments(steps, segment_scorer.lengths, ended)
     if not segments:
@@ -77,10 +80,10 @@ def detect(steps: int, segment_scorer: SegmentScorer, ended: bool = True) -> Hyp
 def candidate_segments(
     steps: int, lengths: Sequence[int], ended: bool = True
 ) -> list[tuple[int, int]]:
-    """Return the segments of a clip in order, without repeats: first step, step after the last.
+    """Return a clip's segments as (first step, step after the last), sorted and unique.
 
-    If the clip has ended, a segment that reaches beyond its end is cut there, as long as half of it
-    is left. A clip shorter than every length is one segment.
+    If the clip has ended, a segment that extends past the end is clipped there, provided that at
+    least half of it remains. A clip shorter than all lengths forms one segment.
     """
     segments = {
         (first, min(first + length, steps))

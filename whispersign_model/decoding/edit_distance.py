@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Edit distance with its alignment: what was substituted, deleted and inserted."""
+"""Edit distance with an alignment that shows substitutions, deletions and insertions."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Edit(NamedTuple):
-    """One column of an alignment; the index is None on a side without an item."""
+    """One column of an alignment: an index into each sequence, or None where there is no item."""
 
     reference: int | None
     hypothesis: int | None
@@ -19,8 +19,8 @@ def edits(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list
     """Align two sequences with the fewest substitutions, deletions and insertions (Levenshtein).
 
     Returns:
-        columns in order: both indices = match or substitution, hypothesis None = deletion,
-        reference None = insertion.
+        the columns in order. Two indices mean a match or a substitution; a missing hypothesis index
+        means a deletion, a missing reference index an insertion.
     """
     cost = _costs(reference, hypothesis)
     path: list[Edit] = []
@@ -45,15 +45,15 @@ def edits(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> list
 def continuation(known: Sequence[Hashable], whole: Sequence[Hashable]) -> int:
     """Return the length of the prefix of ``whole`` with the fewest edits to ``known``.
 
-    Of equally good prefixes the longest counts: an item that may belong to ``known`` is not taken
-    for its continuation.
+    Among equally good prefixes, the longest wins: an item that may belong to ``known`` does not
+    count as a continuation.
     """
     costs = _costs(known, whole)[-1]
     return len(whole) - int(costs[::-1].argmin())
 
 
 def _costs(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> NDArray[np.int_]:
-    """Return ``(R + 1, H + 1)``: the fewest edits between each pair of prefixes."""
+    """Return the fewest edits between each pair of prefixes, ``(R + 1, H + 1)``."""
     rows, columns = len(reference), len(hypothesis)
     cost = np.zeros((rows + 1, columns + 1), int)
     cost[:, 0] = np.arange(rows + 1)

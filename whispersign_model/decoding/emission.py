@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Emission: hypotheses become results, and each gloss is emitted once."""
+"""Emission: turn hypotheses into results, and emit each gloss exactly once."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from whispersign_model.decoding.utterance import Utterance
 
 
 class ResultEmitter:
-    """Turns hypotheses into results: partial ones when they change, and each final gloss once.
+    """Emits a partial result when the hypothesis changes, and each final gloss exactly once.
 
     Args:
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
-        scale: turns the network's confidences into calibrated ones.
-        min_confidence: glosses below it are left out of final results.
+        scale: calibration of the network's confidences.
+        min_confidence: lowest confidence of a gloss in a final result.
 
     Attributes:
-        utterance_id: of the next final result.
-        emitted: gloss ids of the open utterance that are final already.
+        utterance_id: number of the open utterance, used in the next final result.
+        emitted: gloss ids of the open utterance that are already final.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class ResultEmitter:
         self.reset()
 
     def reset(self) -> None:
-        """Begin another utterance."""
+        """Start a new utterance."""
         self.emitted: tuple[int, ...] = ()
-        self._last_partial: tuple[tuple[int, ...], int] = ((), 0)  # new ids, number of stable ones
+        self._last_partial: tuple[tuple[int, ...], int] = ((), 0)  # new ids, number of stable ids
 
     def partial(
         self, utterance: Utterance, end_hypothesis: Hypothesis | None = None
@@ -44,8 +44,9 @@ class ResultEmitter:
         """Return a partial result if it differs from the last one.
 
         Args:
-            utterance: with the first pass's hypotheses.
-            end_hypothesis: reported in place of the first pass's own, at a pause.
+            utterance: the open utterance, with the hypotheses of the first pass.
+            end_hypothesis: hypothesis to report instead of the first pass's current one, at a
+                pause.
         """
         ids = end_hypothesis.ids if end_hypothesis else utterance.best()
         stable = len(utterance.stable)
@@ -63,10 +64,10 @@ class ResultEmitter:
         glosses: Sequence[RecognizedGloss],
         endpoint: Endpoint | None = None,
     ) -> list[Result]:
-        """Return a final result of the new glosses that are confident enough, if there are any.
+        """Return a final result with the new, sufficiently confident glosses, or None without any.
 
-        Glosses below ``min_confidence`` behind the last confident one may still be under way. They
-        do not count as emitted, and a later result may hold them.
+        Glosses after the last confident one may still be in progress. They do not count as emitted,
+        so a later result can contain them.
         """
         first, last = self.count_emitted(glosses), len(glosses)
         while last > first and glosses[last - 1].confidence < self._min_confidence:
@@ -81,13 +82,13 @@ class ResultEmitter:
         return [Result(True, self.utterance_id - 1, new, utterance.stamps[-1], endpoint)]
 
     def count_emitted(self, glosses: Sequence[RecognizedGloss]) -> int:
-        """Return how many leading glosses are final already."""
+        """Return how many leading glosses are already final."""
         return continuation(self.emitted, _ids(glosses))
 
     def recognized(
         self, utterance: Utterance, hypothesis: Hypothesis, stable: int
     ) -> tuple[RecognizedGloss, ...]:
-        """Return the glosses of a hypothesis; the first ``stable`` are marked as stable."""
+        """Return the glosses of a hypothesis, with the first ``stable`` ones marked as stable."""
         return tuple(
             RecognizedGloss(
                 gloss=self._glosses[span.gloss_id - 1],

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Endpoints: when an utterance starts, and the named rules that end it.
+"""Endpoint detection: when an utterance starts, and the named rules that end it.
 
-:class:`EndpointDetector` uses the hands' motion, capture times, and what has been decoded. It needs
-no network.
+:class:`EndpointDetector` uses the motion of the hands, the capture times, and the hypotheses so
+far. It needs no network.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from whispersign_model.timestamps import seconds
 class Endpoint(Enum):
     """The rule that made an utterance's glosses final.
 
-    The early rules leave the utterance open: if the hands go on, the second pass decodes it again
-    as a whole. All other rules close it.
+    The early rules leave the utterance open: if the hands continue, the second pass decodes the
+        whole utterance again. All other rules close it.
     """
 
     EARLY_ABSENT = "early absent"  # no hand for early_absent_timeout, and the glosses are certain
@@ -32,27 +32,29 @@ class Endpoint(Enum):
     TRAILING_SILENCE = "trailing silence"  # hands at rest and no gloss, after at least one
     MAX_LENGTH = "maximum length"  # cut between two glosses after max_length
     STREAM_GAP = "stream gap"  # no frame for absent_timeout
-    CLOCK_JUMP = "clock jump"  # far back or far ahead, see timestamps.is_clock_jump
+    CLOCK_JUMP = "clock jump"  # a stamp jumped far back or ahead; see timestamps.is_clock_jump
     END_OF_STREAM = "end of stream"
 
     @property
     def is_early(self) -> bool:
-        """Whether the rule leaves the utterance open."""
+        """Return whether the rule leaves the utterance open."""
         return self in (Endpoint.EARLY_ABSENT, Endpoint.EARLY_REST)
 
 
 class EndpointOptions(StrictModel):
-    """When an utterance ends; all times in seconds.
+    """Thresholds that decide when an utterance ends; all times are in seconds.
 
     Attributes:
-        early_absent_timeout: no hand for this long makes certain glosses final. Glosses are
-            certain if both passes would read them whether the utterance ends here or goes on.
-        early_rest_timeout: hands at rest for this long make certain glosses final.
+        early_absent_timeout: time without a hand after which certain glosses become final. Glosses
+            are certain if both passes decode them the same way whether the utterance ends here or
+            continues.
+        early_rest_timeout: time with the hands at rest after which certain glosses become final.
         early_confidence: minimum confidence of the last certain gloss.
-        absent_timeout: no hand for this long ends the utterance in any case.
-        trailing_silence_timeout: hands at rest and no further gloss for this long end it.
-        rest_share: hands are at rest below this share of the utterance's top speed.
-        max_length: the utterance is cut between two glosses after this long.
+        absent_timeout: time without a hand that ends the utterance in any case.
+        trailing_silence_timeout: time with the hands at rest and no further gloss that ends the
+            utterance.
+        rest_share: share of the utterance's top speed below which the hands count as resting.
+        max_length: longest utterance; a longer one is cut between two glosses.
     """
 
     early_absent_timeout: float = Field(default=0.25, gt=0, le=10)
@@ -65,7 +67,7 @@ class EndpointOptions(StrictModel):
 
 
 class MotionActivity:
-    """The hands' motion since an utterance started.
+    """Tracks the motion of the hands since an utterance started.
 
     Attributes:
         last_tracked: stamp of the last frame with a hand.
@@ -78,7 +80,7 @@ class MotionActivity:
         self._top_speed = 0.0
 
     def push(self, frame: Floats, stamp: int) -> float:
-        """Take the next frame ``(42, 7)``; return the hands' speed in it."""
+        """Process the next frame ``(42, 7)``; return the speed of the hands in it."""
         if frame[:, CONFIDENCE].any():
             self.last_tracked = stamp
         current = speed(frame)
@@ -89,29 +91,29 @@ class MotionActivity:
 
 
 def speed(frame: Floats) -> float:
-    """Root mean square of the velocity features of tracked joints in a frame ``(42, 7)``."""
+    """Return the root mean square velocity of the tracked joints in a frame ``(42, 7)``."""
     tracked = frame[frame[:, CONFIDENCE] > 0]
     return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
 
 
 class Pause(IntEnum):
-    """How long the hands have paused."""
+    """Whether a pause is long enough for each kind of rule."""
 
     NONE = 0
     EARLY = 1  # long enough for an early rule
-    LONG = 2  # at rest for trailing_silence_timeout
+    LONG = 2  # the hands have been at rest for trailing_silence_timeout
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What has been decoded when the hands pause.
+    """The hypotheses at the moment the hands pause.
 
     Attributes:
-        partial: gloss ids read so far.
-        end_hypothesis: the first pass's reading if the utterance ended here.
-        emitted: gloss ids that are final already.
-        silence: seconds since the last recognised gloss ended; None without a gloss. Infinite if
-            the gloss is recognised only when the utterance is assumed to end here.
+        partial: gloss ids decoded so far.
+        end_hypothesis: gloss ids that the first pass decodes if the utterance ends here.
+        emitted: gloss ids that are already final.
+        silence: seconds since the last recognized gloss ended; None without a gloss. The value is
+            infinite if the gloss appears only in ``end_hypothesis``.
     """
 
     partial: tuple[int, ...]
@@ -121,26 +123,26 @@ class Evidence:
 
 
 class EndpointDetector:
-    """Decides when an utterance starts, when the hands pause, and which rule ends it."""
+    """Decides when an utterance starts, when the hands pause, and which rule ends the utterance."""
 
     def __init__(self, options: EndpointOptions) -> None:
         self._options = options
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new stream: hands in the next frame start an utterance."""
+        """Start a new stream, in which the first frame with hands starts an utterance."""
         self._activity: MotionActivity | None = None
         self.restart()
 
     def restart(self) -> None:
-        """Begin another utterance, keeping what is known of the hands' motion."""
+        """Start a new utterance, but keep the motion of the hands."""
         self._emitted_early = False  # in this pause
 
     def starts(self, frame: Floats, stamp: int) -> bool:
         """Return whether a frame ``(42, 7)`` starts an utterance.
 
         An utterance starts when hands appear, or when resting hands move again. A posture held
-        after the end of an utterance does not start another one.
+        since the last utterance does not start a new one.
         """
         if not frame[:, CONFIDENCE].any():
             self._activity = None
@@ -153,16 +155,16 @@ class EndpointDetector:
         return True
 
     def push(self, frame: Floats, stamp: int) -> float:
-        """Take the next frame ``(42, 7)`` of the open utterance; return the hands' speed in it."""
+        """Process the next frame ``(42, 7)`` of the open utterance; return the hands' speed."""
         assert self._activity is not None
         return self._activity.push(frame, stamp)
 
     def from_motion(self, start: int, stamp: int) -> Endpoint | None:
-        """Apply the rules that do not depend on what has been decoded.
+        """Apply the rules that depend only on the motion of the hands.
 
         Args:
-            start: stamp of the utterance's first frame.
-            stamp: stamp of its last frame.
+            start: stamp of the first frame of the utterance.
+            stamp: stamp of the latest frame.
         """
         if self._absent(stamp) >= self._options.absent_timeout:
             return Endpoint.HANDS_ABSENT
@@ -171,7 +173,7 @@ class EndpointDetector:
         return None
 
     def pause(self, stamp: int) -> Pause:
-        """Return how long the hands have paused at the utterance's last frame."""
+        """Return the state of the pause at the latest frame of the utterance."""
         rest = self._rest(stamp)
         if rest >= self._options.trailing_silence_timeout:
             return Pause.LONG
@@ -182,19 +184,19 @@ class EndpointDetector:
         return Pause.NONE
 
     def from_glosses(self, stamp: int, evidence: Evidence) -> Endpoint | None:
-        """Apply the rules for a pause, which depend on what has been decoded."""
+        """Apply the rules for a pause, which depend on the hypotheses so far."""
         timeout = self._options.trailing_silence_timeout
         silent = evidence.silence is not None and evidence.silence >= timeout
         if silent and self._rest(stamp) >= timeout:
             return Endpoint.TRAILING_SILENCE
         if not self._emitted_early and self._is_certain(evidence):
-            self._emitted_early = True  # once in a pause
+            self._emitted_early = True  # at most once per pause
             absent = self._absent(stamp) >= self._options.early_absent_timeout
             return Endpoint.EARLY_ABSENT if absent else Endpoint.EARLY_REST
         return None
 
     def _is_certain(self, evidence: Evidence) -> bool:
-        """Whether the new glosses are the same if the utterance ends here as if it goes on."""
+        """Return whether the new glosses do not depend on whether the utterance ends here."""
         ids, spans = evidence.end_hypothesis.ids, evidence.end_hypothesis.spans
         return (
             ids == evidence.partial
@@ -204,11 +206,11 @@ class EndpointDetector:
         )
 
     def _absent(self, stamp: int) -> float:
-        """Seconds since the last frame with a hand."""
+        """Return the seconds since the last frame with a hand."""
         assert self._activity is not None
         return seconds(stamp - self._activity.last_tracked)
 
     def _rest(self, stamp: int) -> float:
-        """Seconds since a hand moved."""
+        """Return the seconds since a hand last moved."""
         assert self._activity is not None
         return seconds(stamp - self._activity.last_moving)

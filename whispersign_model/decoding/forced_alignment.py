@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Forced alignment: where in time each gloss of a sequence lies, given CTC log-probabilities."""
+"""Forced alignment: locate each gloss of a sequence in time, from CTC log-probabilities."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,33 +9,33 @@ import numpy as np
 from whispersign_model.arrays import AnyFloats
 from whispersign_model.decoding.ctc import BLANK
 
-SMOOTHING_WINDOW = 7  # frames over which speed is averaged before its extremes are found
+SMOOTHING_WINDOW = 7  # frames over which the speed is smoothed before its extrema are located
 
 
 def align(log_probs: AnyFloats, ids: Sequence[int]) -> list[tuple[int, int]]:
-    """The most probable path of a gloss sequence (Viterbi over CTC's lattice).
+    """Return the most probable path of a gloss sequence (Viterbi over the CTC lattice).
 
     Args:
         log_probs: ``(T, V)``, one clip without padding.
         ids: the gloss sequence.
 
     Returns:
-        for each gloss its first step and the step after its last.
+        for each gloss, its first step and the step after its last.
 
     Raises:
-        ValueError: when the sequence needs more steps than there are.
+        ValueError: the sequence needs more steps than there are.
     """
     if not ids:
         return []
     states = np.full(2 * len(ids) + 1, BLANK)
     states[1::2] = ids
     steps, width = len(log_probs), len(states)
-    may_skip = np.zeros(width, bool)  # from gloss to a different gloss without a blank between
+    may_skip = np.zeros(width, bool)  # from one gloss to a different one, without a blank
     may_skip[3::2] = states[3::2] != states[1:-2:2]
     score = np.full(width, -np.inf)
     if steps:
         score[:2] = log_probs[0, states[:2]]
-    came_from = np.zeros((steps, width), np.int8)  # states stepped over: 0 stayed, 1 next, 2 skip
+    came_from = np.zeros((steps, width), np.int8)  # 0: stayed, 1: previous state, 2: skipped one
     for step in range(1, steps):
         options = np.full((3, width), -np.inf)
         options[0] = score
@@ -55,25 +55,26 @@ def align(log_probs: AnyFloats, ids: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def required_steps(ids: Sequence[int]) -> int:
-    """Fewest CTC steps that a gloss sequence fits in: one a gloss, one more between equals."""
+    """Return the fewest CTC steps for a sequence: one per gloss, plus a blank between equals."""
     return len(ids) + sum(first == second for first, second in pairwise(ids))
 
 
 def extents(peaks: Sequence[tuple[int, int]], speeds: AnyFloats) -> list[tuple[int, int]]:
-    """Extend CTC's peaks to the frames in which the hands make the signs.
+    """Extend the CTC peaks to the frames in which the hands make the signs.
 
-    CTC peaks at one moment of a sign. Between two peaks the hands move from one sign to the next,
-    and they are fastest somewhere on the way. The first sign ends at their slowest frame before
-    that, and the second begins at their slowest frame after it. The same holds before the first
-    sign and after the last.
+    CTC peaks at a single moment within a sign. Between two peaks, the hands move from one sign to
+    the next and reach a maximum speed on the way. The first sign ends at the slowest frame before
+    that maximum, and the second sign begins at the slowest frame after it. The same rule applies
+    before the first sign and after the last.
 
     Args:
-        peaks: for each gloss its first frame and the frame after its last, in order, apart from
-            each other and within the clip.
-        speeds: ``(T,)`` of the hands in each frame, 0 without hands.
+        peaks: for each gloss, the first frame of its peak and the frame after the last. Peaks are
+            in order, do not touch, and lie within the clip.
+        speeds: ``(T,)`` speed of the hands in each frame; 0 without hands.
 
     Returns:
-        as ``peaks``; each contains its peak, and neighbours do not overlap.
+        spans in the same form as ``peaks``. Each contains its peak, and adjacent spans do not
+        overlap.
     """
     padded = np.pad(speeds, SMOOTHING_WINDOW // 2, mode="edge")
     pace = np.convolve(padded, np.ones(SMOOTHING_WINDOW) / SMOOTHING_WINDOW, "valid")

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Span:
-    """One gloss of a hypothesis: its steps, its confidence, and its alternatives.
+    """One gloss of a hypothesis, with its steps, confidence and alternatives.
 
     Attributes:
-        gloss_id: from 1.
+        gloss_id: id of the gloss, starting at 1.
         start, end: first step of the gloss and the step after its last.
-        confidence: in [0, 1]. CTC: the share of the n-best, weighted by score, that agrees, times
-            the gloss's highest probability within the span. Detection: the segment's probability.
-        alternatives: other gloss ids for this span with their shares, best first.
+        confidence: confidence in [0, 1]. For CTC, the score-weighted share of the n-best list that
+            agrees, times the highest probability of the gloss within the span. For detection, the
+            probability of the segment.
+        alternatives: other gloss ids for this span, with their shares, best first.
     """
 
     gloss_id: int
@@ -30,11 +31,12 @@ class Hypothesis:
     """One gloss sequence.
 
     Attributes:
-        ids: gloss ids in order.
-        score: natural logarithm, of CTC alone or combined with the attention decoder's.
-        spans: one for each id; only the best hypothesis of a decode has them.
-        n_best: all hypotheses, best first, including this one; only the best has them.
-        complete_spans: spans cover whole signs; CTC's cover only the steps of its peaks.
+        ids: gloss ids in order of signing.
+        score: log-probability (natural logarithm) from CTC alone, or combined with the attention
+            decoder.
+        spans: one span for each id; only the best hypothesis of a search has them.
+        n_best: all hypotheses including this one, best first; only the best hypothesis has them.
+        complete_spans: whether the spans cover whole signs. Spans from CTC cover only its peaks.
     """
 
     ids: tuple[int, ...]

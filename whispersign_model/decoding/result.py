@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What live recognition returns: glosses with their times and confidences."""
+"""Results of live recognition: glosses with times and confidences."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,15 @@ from whispersign_model.decoding.endpoint import Endpoint
 
 @dataclass(frozen=True)
 class RecognizedGloss:
-    """One gloss with the capture times it spans.
+    """One recognized gloss with its capture times.
 
     Attributes:
-        gloss, gloss_id: its name, and its id from 1.
-        start, end: capture times of its first and last frame, nanoseconds.
-        confidence: in [0, 1].
-        alternatives: other glosses for this span with their confidences, best first.
-        stable: no later partial result of the utterance changes it; True in a final result.
+        gloss, gloss_id: name of the gloss, and its id, starting at 1.
+        start, end: capture times of its first and last frame, in nanoseconds.
+        confidence: calibrated confidence in [0, 1].
+        alternatives: other glosses for this span, with their confidences, best first.
+        stable: whether no later partial result of the utterance can change it; True in a final
+            result.
     """
 
     gloss: str
@@ -29,15 +30,15 @@ class RecognizedGloss:
 
 @dataclass(frozen=True)
 class Result:
-    """The glosses recognised in one utterance.
+    """The glosses recognized in one utterance.
 
     Attributes:
-        final: False while the utterance goes on and glosses that are not stable may change.
-        utterance_id: counts utterances from 0.
-        glosses: in order of signing; the stable ones come first.
-        stamp: capture time of the frame that brought the result, nanoseconds.
-        endpoint: the rule that made the glosses final; None in a partial result, and if a detecting
-            network finalized them while the hands moved on.
+        final: False for a partial result, whose glosses may change unless they are stable.
+        utterance_id: number of the utterance, starting at 0.
+        glosses: the glosses in order of signing; stable ones come first.
+        stamp: capture time, in nanoseconds, of the frame that triggered the result.
+        endpoint: the rule that made the glosses final. None in a partial result, or if a detection
+            network finalized the glosses while the hands were still moving.
     """
 
     final: bool

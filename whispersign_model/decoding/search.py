@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two-pass search: CTC finds the n-best; the second pass rescores them or detects signs."""
+"""Two-pass search: CTC produces an n-best list; the second pass rescores it or detects signs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SecondPassScorer = Rescorer | SegmentScorer
 
 
 class DecodingOptions(StrictModel):
-    """How the search works.
+    """Options for the search.
 
     Attributes:
-        beam_size: hypotheses kept by the CTC prefix beam search.
-        candidates: glosses considered at each step.
-        alpha: weight of CTC against the attention decoder in the combined score; None = the
-            network's own. The attention decoder prefers short sequences: below 0.8, repeated signs
+        beam_size: number of hypotheses that the CTC prefix beam search keeps.
+        candidates: number of glosses considered at each step.
+        alpha: weight of CTC relative to the attention decoder in the combined score; None uses the
+            network's value. The attention decoder favors short sequences: below 0.8, repeated signs
             are lost.
     """
 
@@ -40,7 +40,7 @@ class DecodingOptions(StrictModel):
     alpha: float | None = Field(default=None, ge=0, le=1)
 
     def with_alpha(self, alpha: float) -> DecodingOptions:
-        """Return these options with the network's ``alpha`` if they set none."""
+        """Return a copy that uses the network's ``alpha`` if none is set."""
         return self if self.alpha is not None else self.model_copy(update={"alpha": alpha})
 
 
@@ -54,10 +54,11 @@ def decode(
 
     Args:
         log_probs: ``(T', V)`` CTC log-probabilities without padding.
-        method: "greedy", "beam" (CTC only) or "rescore" (both passes).
-        options: beam size and, for "rescore", ``alpha``.
-        second_pass: for "rescore": either the attention decoder's log-probability of each sequence,
-            or the :class:`SegmentScorer` of a detecting network, which needs no first pass.
+        method: "greedy" or "beam" (both use CTC only), or "rescore" (both passes).
+        options: search options; only "rescore" reads ``alpha``.
+        second_pass: needed for "rescore". Either a function that returns the attention decoder's
+            log-probability of each sequence, or the :class:`SegmentScorer` of a detection network,
+            which needs no first pass.
 
     Returns:
         the best hypothesis, with spans and n-best.
@@ -84,12 +85,12 @@ def decode(
 
 
 def with_spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> Hypothesis:
-    """Return the best of ``n_best`` (best first) with all of them and the spans of its glosses."""
+    """Return the best hypothesis of ``n_best``, with its spans and the whole list."""
     return replace(n_best[0], spans=tuple(_spans(log_probs, n_best)), n_best=tuple(n_best))
 
 
 def _spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> list[Span]:
-    """Return spans by forced alignment, with confidences as :class:`Span` defines them."""
+    """Return spans from forced alignment, with the confidences that :class:`Span` defines."""
     scores = np.array([hypothesis.score for hypothesis in n_best])
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The second pass over an utterance: rescoring when it ends, or detection while it continues."""
+"""The second pass: rescoring at the end of an utterance, or detection while it continues."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,16 +16,15 @@ from whispersign_model.decoding.search import DecodingOptions, decode
 from whispersign_model.features.end_padding import with_end_padding
 from whispersign_model.timestamps import seconds
 
-DETECTION_INTERVAL = 0.5  # seconds between two detections: a small batch costs more per segment
+DETECTION_INTERVAL = 0.5  # seconds between detections; smaller batches cost more per segment
 
 
 class SecondPass(ABC):
-    """Decodes an utterance as a whole; its glosses are final.
+    """Decodes an utterance as a whole, into final glosses.
 
     Attributes:
-        lead_in: seconds of frames that this pass needs before a sign.
-        detected: signs found so far in the open utterance; empty if the pass decodes only
-            at its end.
+        lead_in: seconds of context that this pass needs before a sign.
+        detected: signs found so far in the open utterance; empty if the pass runs only at the end.
         finalized: number of leading signs in ``detected`` that later frames cannot change.
     """
 
@@ -38,13 +37,13 @@ class SecondPass(ABC):
         """Decode an utterance.
 
         Args:
-            frames: ``(T, 42, 7)`` up to its last frame with a hand.
-            stamps: their capture times, nanoseconds.
-            ended: whether the utterance ends here, followed by end padding, or continues.
+            frames: ``(T, 42, 7)`` features up to the last frame with a hand.
+            stamps: capture times of the frames, in nanoseconds.
+            ended: whether the utterance ends here, which appends end padding, or continues.
         """
 
     def is_due(self, stamp: int) -> bool:
-        """Return whether to decode now, while the hands move, to find signs already final."""
+        """Return whether to decode now, while the hands are moving, to find signs early."""
         return False
 
     def forget_before(self, stamp: int) -> None:
@@ -53,7 +52,7 @@ class SecondPass(ABC):
 
 
 class RescoringPass(SecondPass):
-    """Encodes the utterance again; the attention decoder rescores the CTC n-best list."""
+    """Encodes the utterance again and rescores the CTC n-best list with the attention decoder."""
 
     def __init__(self, backend: Backend, options: DecodingOptions) -> None:
         self._backend = backend
@@ -68,7 +67,7 @@ class RescoringPass(SecondPass):
 class DetectionPass(SecondPass):
     """Detects signs in the candidate segments of an utterance, reusing earlier scores.
 
-    A detecting network finalizes a sign as soon as no later window can overlap it. It does not wait
+    A detection network finalizes a sign as soon as no later window can overlap it. It does not wait
     for an endpoint.
     """
 
@@ -77,11 +76,11 @@ class DetectionPass(SecondPass):
         longest = max(backend.candidate_segments) * backend.frames_per_step
         self.lead_in = seconds(longest * period) + DETECTION_INTERVAL
         self.detected = Hypothesis((), 0.0, complete_spans=True)
-        self._last_run = 0  # stamp of the last frame decoded
-        self._scores: dict[tuple[int, int], AnyFloats] = {}  # by first and last stamp
+        self._last_run = 0  # stamp of the last decoded frame
+        self._scores: dict[tuple[int, int], AnyFloats] = {}  # cached scores by first and last stamp
 
     def is_due(self, stamp: int) -> bool:
-        """Return whether ``DETECTION_INTERVAL`` has passed since the last frame decoded."""
+        """Return whether ``DETECTION_INTERVAL`` has passed since the last decoded frame."""
         return seconds(stamp - self._last_run) >= DETECTION_INTERVAL
 
     def decode(self, frames: Floats, stamps: Sequence[int], ended: bool) -> Hypothesis:
@@ -90,7 +89,7 @@ class DetectionPass(SecondPass):
         scorer = self._backend.segment_scorer(padded)
 
         def score(segments: Ints) -> AnyFloats:
-            # A segment that reaches into the end padding is scored each time.
+            # A segment that extends into the end padding is scored anew each time.
             keys = [
                 (stamps[first], stamps[last - 1]) if last <= len(stamps) else None
                 for first, last in segments.tolist()
@@ -122,8 +121,8 @@ def open_second_pass(backend: Backend, options: DecodingOptions, period: float) 
 
     Args:
         backend: the loaded network.
-        options: of the search.
-        period: nanoseconds between two frames.
+        options: options for the search.
+        period: nanoseconds between consecutive frames.
     """
     if backend.candidate_segments:
         return DetectionPass(backend, period)

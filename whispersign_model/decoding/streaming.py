@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Live recognition: features go in as they come, partial and final glosses come out."""
+"""Live recognition: turn a stream of features into partial and final glosses."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,20 +29,22 @@ from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS, seconds
 
-TRIM_INTERVAL = 1.0  # seconds beyond the lead-in after which it is trimmed
-UNFINISHED = 0.5  # seconds since its end for which a gloss may be unfinished at the maximum length
+TRIM_INTERVAL = 1.0  # seconds beyond the lead-in that may accumulate before trimming
+UNFINISHED = 0.5  # at the maximum length, a gloss that ended within these seconds may be unfinished
 
 
 class RecognizerOptions(EndpointOptions):
-    """When an utterance ends, how often partial results come, and what is kept.
+    """Options for utterance ends, partial results and the search.
 
     Attributes:
-        chunk: steps that the first pass reads at a time; partial results come as often.
-        stable_after: seconds for which all hypotheses agree on a gloss before it is stable.
-        lead_in: seconds kept while hands are in view and nothing is signed yet. A detecting
-            network keeps at least its longest segment.
-        min_confidence: a gloss below it is left out of the final result.
-        decoding: options of the search.
+        chunk: number of steps that the first pass decodes at a time; it sets the rate of partial
+            results.
+        stable_after: seconds for which all hypotheses must agree on a gloss before it becomes
+            stable.
+        lead_in: seconds of frames kept while hands are in view but nothing is signed yet. A
+            detection network keeps at least its longest segment.
+        min_confidence: lowest confidence of a gloss in a final result.
+        decoding: options for the search.
     """
 
     chunk: int = Field(default=2, ge=1, le=64)
@@ -53,30 +55,28 @@ class RecognizerOptions(EndpointOptions):
 
 
 class StreamingRecognizer:
-    """Recognises a stream of normalised features, utterance by utterance.
+    """Recognizes a stream of normalized features, utterance by utterance.
 
-    A frame passes these stages, each in a file of its own:
+    Each frame passes through these stages, each of which has its own module:
 
     1. time alignment drops late frames, fills short gaps, and ends the utterance at a clock jump;
     2. utterance segmentation decides when an utterance starts and which rule ends it;
-    3. the first pass, a beam over the growing clip, gives partial hypotheses;
-    4. the second pass decodes the utterance as a whole. A final result is what the same frames give
-       offline;
-    5. emission turns hypotheses into results, and emits each gloss once.
+    3. the first pass, a beam search over the growing clip, yields partial hypotheses;
+    4. the second pass decodes the utterance as a whole, with the same result as offline;
+    5. emission turns hypotheses into results and emits each gloss once.
 
-    Every decision depends on single frames and their stamps: the same features give the same
-    results however they are cut into pushes.
+    Every decision depends on individual frames and their stamps. The same features therefore give
+    the same results, however they are divided among calls to ``push``.
 
     Args:
         backend: the loaded network.
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
-        options: endpoints and search.
-        rate: frames a second, the recipe's.
-        scale: turns the network's confidences into calibrated ones, from its checkpoint. One
-            threshold on the scaled confidence is a different raw threshold for each gloss.
+        options: options for endpoints and search.
+        rate: frames per second, as in the recipe.
+        scale: calibration of the network's confidences, from its checkpoint.
 
     Attributes:
-        aligner: counts dropped and filled frames.
+        aligner: the time alignment, which counts dropped and filled frames.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class StreamingRecognizer:
 
     @property
     def utterance_id(self) -> int:
-        """Number of the open utterance, or of the next one."""
+        """The number of the open utterance, or of the next one if none is open."""
         return self._emitter.utterance_id
 
     @utterance_id.setter
@@ -109,23 +109,23 @@ class StreamingRecognizer:
         self._emitter.utterance_id = number
 
     def reset(self) -> None:
-        """Discard the open utterance without a result; the next frame begins a new stream."""
+        """Discard the open utterance without a result; the next frame starts a new stream."""
         self.aligner.reset()
         self._endpoints.reset()
         self._utterance: Utterance | None = None
 
     def push(self, frames: Floats, stamps: Ints | Sequence[int]) -> list[Result]:
-        """Take the next frames of the stream.
+        """Process the next frames of the stream.
 
         Args:
-            frames: ``(N, 42, 7)`` normalised features at the recipe's rate.
+            frames: ``(N, 42, 7)`` normalized features at the recipe's rate.
             stamps: ``(N,)`` capture times in nanoseconds.
 
         Returns:
-            results in order; most pushes give none.
+            the results in order; most calls return none.
 
         Raises:
-            ValueError: frames of another shape, or not one stamp for each.
+            ValueError: the frames have another shape, or there is not one stamp per frame.
         """
         expected = (len(stamps), JOINTS, FEATURES)
         if frames.shape != expected:
@@ -143,13 +143,13 @@ class StreamingRecognizer:
         return results
 
     def finish(self) -> list[Result]:
-        """The stream has ended: close the utterance, if there is one."""
+        """End the stream: close the open utterance, if there is one, and return its results."""
         results = self._end(Endpoint.END_OF_STREAM)
         self.reset()
         return results
 
     def _start(self, frame: Floats, stamp: int) -> bool:
-        """Open an utterance if a frame starts one; return whether it does."""
+        """Open an utterance if this frame starts one; return whether it does."""
         if not self._endpoints.starts(frame, stamp):
             return False
         self._utterance = Utterance(
@@ -159,7 +159,7 @@ class StreamingRecognizer:
         return True
 
     def _decode(self, frame: Floats, stamp: int) -> list[Result]:
-        """Take the next frame of the open utterance through both passes and the endpoint rules."""
+        """Pass the next frame of the open utterance through both passes and the endpoint rules."""
         utterance = self._utterance
         assert utterance is not None
         speed = self._endpoints.push(frame, stamp)
@@ -178,16 +178,16 @@ class StreamingRecognizer:
         return self._decode_motion(utterance) if has_new_rows else []
 
     def _reset_utterance(self) -> None:
-        """Reset the state of the open utterance: it starts, or goes on behind a cut."""
+        """Reset the state of the open utterance, at its start or after a cut."""
         self._endpoints.restart()
         self._second_pass = open_second_pass(self.backend, self._decoding, self._period)
         self._emitter.reset()
-        self._pause = Pause.NONE  # the longest of this pause
-        self._partial: tuple[int, ...] = ()  # glosses when the end hypothesis was made
+        self._pause = Pause.NONE  # hypothesis with the most glosses in this pause
+        self._partial: tuple[int, ...] = ()  # glosses so far, at the end hypothesis
         self._end_hypothesis = Hypothesis((), 0.0)
 
     def _decode_motion(self, utterance: Utterance) -> list[Result]:
-        """Report what both passes read while the hands move."""
+        """Return the results of both passes while the hands are moving."""
         results: list[Result] = []
         if self._second_pass.is_due(utterance.stamps[-1]):
             glosses = self._decode_whole(utterance, ended=False)
@@ -197,7 +197,7 @@ class StreamingRecognizer:
         return results + self._emitter.partial(utterance)
 
     def _decode_pause(self, utterance: Utterance, pause: Pause, has_new_rows: bool) -> list[Result]:
-        """Report what would be read if the utterance ended here; finalize it if a rule says so."""
+        """Return results as if the utterance ended here; finalize it if a rule applies."""
         results: list[Result] = []
         if pause > self._pause or (has_new_rows and utterance.best() != self._partial):
             self._pause, self._partial = pause, utterance.best()
@@ -218,7 +218,7 @@ class StreamingRecognizer:
         return results + self._emitter.final(utterance, glosses, endpoint)
 
     def _trim(self, utterance: Utterance) -> None:
-        """Drop frames before the lead-in while nothing is signed."""
+        """Drop the frames before the lead-in while nothing is signed."""
         if self._emitter.emitted:
             return
         lead_in = min(self.options.lead_in, self.options.max_length / 2)
@@ -229,9 +229,9 @@ class StreamingRecognizer:
             self._second_pass.forget_before(utterance.stamps[0])
 
     def _cut(self, utterance: Utterance) -> list[Result]:
-        """Cut an utterance of the maximum length between two glosses.
+        """Cut an utterance that has reached the maximum length, between two glosses.
 
-        The last gloss may be unfinished. It is left, with its frames, to the next utterance.
+        The last gloss may be unfinished. It and its frames move to the next utterance.
         """
         stamp = utterance.stamps[-1]
         glosses = self._decode_whole(utterance, ended=False)
@@ -268,10 +268,10 @@ class StreamingRecognizer:
 def recognize_recording(
     recognizer: StreamingRecognizer, preprocessor: Preprocessor, recording: Recording
 ) -> list[Result]:
-    """Recognise a whole recording exactly as the live graph would.
+    """Recognize a whole recording exactly as the live graph does.
 
     Returns:
-        partial and final results in order.
+        the partial and final results in order.
     """
     recognizer.reset()
     block = preprocessor.process(recording)

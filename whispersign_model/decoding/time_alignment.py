@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Time alignment: a stream of frames in order of time, with short gaps filled in."""
+"""Time alignment: put a stream of frames in time order and fill short gaps."""
 
 import numpy as np
 
@@ -9,21 +9,21 @@ from whispersign_model.features.streams import Admission, StreamClock
 from whispersign_model.skeleton import CONFIDENCE
 from whispersign_model.timestamps import NANOSECONDS, seconds
 
-MAX_INTERPOLATED_GAP = 0.1  # seconds; in a longer gap the filled frames have no hands
+MAX_INTERPOLATED_GAP = 0.1  # seconds; frames that fill a longer gap have no hands
 
 StampedFrame = tuple[Floats, int]
 
 
 class TimeAligner:
-    """Drops late, repeated and non-finite frames, fills short gaps, and reports longer ones.
+    """Drops late, repeated and non-finite frames, fills short gaps, and reports long ones.
 
     Args:
         period: nanoseconds between two frames.
-        max_gap: seconds without frames that end an utterance.
+        max_gap: seconds without a frame after which an utterance ends.
 
     Attributes:
-        filled: missing frames filled in so far.
-        not_finite: frames dropped so far because a value is NaN or infinite.
+        filled: number of missing frames filled in so far.
+        not_finite: number of frames dropped so far because of a NaN or infinite value.
     """
 
     def __init__(self, period: float, max_gap: float) -> None:
@@ -35,27 +35,27 @@ class TimeAligner:
 
     @property
     def out_of_order(self) -> int:
-        """Late and repeated frames dropped so far."""
+        """The number of late and repeated frames dropped so far."""
         return self._clock.out_of_order
 
     def reset(self) -> None:
-        """Let the next frame begin a new stream; the counters go on."""
+        """Start a new stream with the next frame; the counters continue."""
         self._clock.reset()
         self._previous = None
 
     def push(
         self, frame: Floats, stamp: int, fill: bool
     ) -> tuple[Endpoint | None, list[StampedFrame]]:
-        """Take the next frame.
+        """Process the next frame.
 
         Args:
-            frame: ``(42, 7)`` normalised features.
-            stamp: capture time, nanoseconds.
-            fill: fill the gap before this frame, if it is shorter than ``max_gap``.
+            frame: ``(42, 7)`` normalized features.
+            stamp: capture time in nanoseconds.
+            fill: whether to fill a gap before this frame that is shorter than ``max_gap``.
 
         Returns:
-            the endpoint that lies before this frame, if any, and the frames to decode: none, this
-            one, or the filled ones and this one.
+            the endpoint before this frame, if there is one, and the frames to decode: none, this
+            frame, or the filled frames followed by this frame.
         """
         if not np.isfinite(frame).all():
             self.not_finite += 1
@@ -84,15 +84,15 @@ class TimeAligner:
 
 
 def interpolate_gap(before: Floats, after: Floats, count: int, period: float) -> Floats:
-    """Return ``(count, 42, 7)`` evenly spaced frames between two frames ``(42, 7)``.
+    """Return ``count`` evenly spaced frames, ``(count, 42, 7)``, between two frames ``(42, 7)``.
 
-    In a short gap, joints tracked on both sides move in a straight line. Other joints, and all
+    In a short gap, joints tracked on both sides are interpolated linearly. Other joints, and all
     joints in a longer gap, are not tracked.
 
     Args:
-        before: the last frame before the gap, normalised features.
-        after: the first frame after it.
-        count: missing frames.
+        before: normalized features of the last frame before the gap.
+        after: normalized features of the first frame after the gap.
+        count: number of missing frames.
         period: nanoseconds between two frames.
     """
     if (count + 1) * period > MAX_INTERPOLATED_GAP * NANOSECONDS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The open utterance: its frames, and the first pass over them with a growing clip."""
+"""The open utterance: its frames, and the state of the first pass over them."""
 
 import math
 
@@ -15,26 +15,26 @@ from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.timestamps import seconds
 
-SCORE_MARGIN = float(np.log(300))  # a hypothesis this far behind the best does not delay stability
+SCORE_MARGIN = float(np.log(300))  # lower-scoring hypotheses cannot delay stability
 PADDING_FRAMES = np.zeros((END_PADDING, JOINTS, FEATURES), np.float32)
 
 
 class Utterance:
-    """Frames since the utterance started, and the first pass's CTC rows and hypotheses.
+    """The frames since the utterance started, with the CTC rows and hypotheses of the first pass.
 
-    The network sees trailing frames without a hand only when a hand comes back. Row ``k`` stands
-    for the frames from ``k * frames_per_step`` on.
+    The network receives trailing frames without a hand only once a hand returns. Row ``k`` covers
+    the frames from ``k * frames_per_step`` on.
 
     Args:
-        stream: the runtime's, with its chunk size; reset here.
-        frames_per_step: frames in a row.
-        options: of the search.
+        stream: the runtime's encoder stream, which is reset here.
+        frames_per_step: number of frames behind one row.
+        options: options for the search.
 
     Attributes:
         frames, stamps, speeds: ``(42, 7)`` features, capture time and hand speed of each frame.
-        tracked: frames up to the last one with a hand; the network has seen these.
+        tracked: number of frames up to the last one with a hand; the network has received these.
         stable: gloss ids that no later hypothesis of the first pass changes.
-        rescored: frames up to which the second pass has decoded the utterance as if it ended there.
+        rescored: number of frames that the second pass last decoded as a complete utterance.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Utterance:
         self.tracked = 0
         self._rows: list[Floats] = []
         self._beam = PrefixBeam(self._options.beam_size, self._options.candidates)
-        self._agreed: list[tuple[int, int]] = []  # gloss id, and the stamp since which all agree
+        self._agreed: list[tuple[int, int]] = []  # gloss id, stamp since which all agree
 
     def append(self, frame: Floats, stamp: int, speed: float) -> bool:
-        """Take the next frame ``(42, 7)``; return whether the first pass has new rows."""
+        """Add the next frame ``(42, 7)``; return whether the first pass has new rows."""
         self.frames.append(frame.copy())
         self.stamps.append(stamp)
         self.speeds.append(speed)
@@ -73,15 +73,15 @@ class Utterance:
         return len(self._rows) > count
 
     def best(self) -> tuple[int, ...]:
-        """Return the gloss ids read so far."""
+        """Return the gloss ids decoded so far."""
         return self._beam.hypotheses()[0].ids
 
     def hypothesis(self) -> Hypothesis:
-        """Return the hypothesis so far, with spans."""
+        """Return the current hypothesis, with spans."""
         return self._with_spans(self._rows, self._beam)
 
     def end_hypothesis(self) -> Hypothesis:
-        """Return the hypothesis if the utterance ended with its last hand, with spans."""
+        """Return the hypothesis, with spans, as if the utterance ended at the last hand."""
         rows = self._stream.peek(PADDING_FRAMES)
         beam = self._beam.copy()
         beam.push(rows)
@@ -92,9 +92,9 @@ class Utterance:
         return with_spans(np.stack(rows) if rows else np.empty((0, 1)), n_best)
 
     def stabilize(self, stamp: int, after: int) -> None:
-        """Make glosses stable that all hypotheses have begun with for ``after`` nanoseconds.
+        """Mark glosses as stable on which all hypotheses have agreed for ``after`` nanoseconds.
 
-        Hypotheses that begin otherwise are dropped.
+        Hypotheses that do not begin with the stable glosses are dropped.
         """
         hypotheses = self._beam.hypotheses()
         alive = [h.ids for h in hypotheses if h.score >= hypotheses[0].score - SCORE_MARGIN]
@@ -111,7 +111,7 @@ class Utterance:
     def locate(self, hypothesis: Hypothesis) -> list[tuple[int, int]]:
         """Return the capture times of the first and last frame of each gloss."""
         places: list[tuple[int, int]] = []
-        limit = self.tracked  # a gloss that only the assumed end shows takes the last frames
+        limit = self.tracked  # a gloss that appears only with the assumed end gets the last frames
         for span in reversed(hypothesis.spans):
             end = min(span.end * self._patch, limit)
             limit = min(span.start * self._patch, end - 1)
@@ -121,14 +121,14 @@ class Utterance:
         return [(self.stamps[first], self.stamps[last - 1]) for first, last in places]
 
     def silence_after(self, span: Span) -> float:
-        """Return the seconds since a gloss ended; infinite if only the assumed end shows it."""
+        """Return the seconds since a gloss ended; infinity if only the assumed end shows it."""
         if span.start * self._patch >= self.tracked:
             return math.inf
         end = self.stamps[min(span.end * self._patch, self.tracked) - 1]
         return seconds(self.stamps[-1] - end)
 
     def forget_before(self, stamp: int) -> None:
-        """Drop whole steps before ``stamp``, in which nothing was read; the clip goes on."""
+        """Drop the whole steps before ``stamp``, which contain no gloss; the clip continues."""
         steps = int(np.searchsorted(self.stamps, stamp)) // self._patch
         steps = min(steps, len(self._rows))
         del self._rows[:steps]
@@ -140,7 +140,7 @@ class Utterance:
             del each[: steps * self._patch]
 
     def cut(self, stamp: int) -> None:
-        """Begin another utterance with the frames from ``stamp`` on, at the first with a hand."""
+        """Start a new utterance at the first frame with a hand from ``stamp`` on."""
         kept = list(zip(self.frames, self.stamps, self.speeds))
         self._begin()
         for frame, when, speed in kept:

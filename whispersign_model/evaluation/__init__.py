@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Evaluation: word error rate, calibration, detection in streams, reports and figures."""
+"""Evaluation: word error rates, calibration, detection in streams, reports and figures."""

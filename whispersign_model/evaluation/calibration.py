@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calibration: how often glosses of a confidence are right, and a scale that corrects it."""
+"""Calibration: compare confidences with accuracy, and fit a scale that makes them agree."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,18 +19,18 @@ from whispersign_model.evaluation.evaluate import Reading, read_offline
 from whispersign_model.network.checkpoint import read_metadata, update_metadata
 from whispersign_model.network.model import WhisperSignModel
 
-BINS = 10  # of equal width, in a reliability diagram
-SLOPE_SPREAD, OFFSET_SPREAD, GLOSS_SPREAD = 1.0, 2.0, 1.0  # standard deviations of Gaussian priors
-LEAST_SLOPE = 0.05  # keeps the order of confidences, even if wrong glosses are more confident
+BINS = 10  # number of equal-width bins in a reliability diagram
+SLOPE_SPREAD, OFFSET_SPREAD, GLOSS_SPREAD = 1.0, 2.0, 1.0  # standard deviations of the priors
+LEAST_SLOPE = 0.05  # keeps the scale increasing, even if wrong glosses are more confident
 
 
 class Emission(NamedTuple):
-    """One recognised gloss.
+    """One recognized gloss.
 
     Attributes:
-        gloss: name of the gloss.
-        confidence: confidence of the network.
-        right: whether the alignment pairs it with the same gloss.
+        gloss: name of the recognized gloss.
+        confidence: confidence that the network reports.
+        right: whether the alignment pairs it with the same signed gloss.
     """
 
     gloss: str
@@ -40,12 +40,12 @@ class Emission(NamedTuple):
 
 @dataclass(frozen=True)
 class Bin:
-    """Recognised glosses of similar confidence.
+    """The recognized glosses within one range of confidence.
 
     Attributes:
-        low, high: range of confidence; only the last bin includes ``high``.
+        low, high: bounds of the range; only the last bin includes ``high``.
         glosses: number of glosses.
-        confidence, accuracy: mean confidence and share of right glosses; 0 for an empty bin.
+        confidence, accuracy: mean confidence and share of correct glosses; 0 for an empty bin.
     """
 
     low: float
@@ -57,13 +57,13 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Measures of how well confidences match accuracy.
+    """Measures of how well the confidences match the accuracy.
 
     Attributes:
-        error: expected calibration error: mean distance between confidence and accuracy over the
-            bins, weighted by their counts (Guo et al. 2017); NaN without glosses.
-        brier: mean squared distance between confidence and being right (1 or 0); NaN without
-            glosses.
+        error: expected calibration error (Guo et al. 2017): the mean distance between confidence
+            and accuracy over the bins, weighted by count; NaN without glosses.
+        brier: Brier score: the mean squared distance between confidence and correctness (1 or 0);
+            NaN without glosses.
         bins: the ``BINS`` bins, in order of confidence.
     """
 
@@ -78,7 +78,7 @@ class Reliability:
 
 
 def emissions(readings: Sequence[Reading]) -> list[Emission]:
-    """Return every recognised gloss and whether the alignment finds it right."""
+    """Return each recognized gloss and whether the alignment counts it as correct."""
     found = []
     for reading in readings:
         for edit in edits(reading.signed, reading.recognized):
@@ -90,7 +90,7 @@ def emissions(readings: Sequence[Reading]) -> list[Emission]:
 
 
 def reliability(found: Sequence[Emission], scale: ConfidenceScale | None = None) -> Reliability:
-    """Compare confidences, scaled or raw, with the share of right glosses."""
+    """Compare the confidences, scaled or raw, with the share of correct glosses."""
     scale = scale or ConfidenceScale()
     confidence = np.array([scale(each.gloss, each.confidence) for each in found])
     right = np.array([each.right for each in found], float)
@@ -109,18 +109,18 @@ def reliability(found: Sequence[Emission], scale: ConfidenceScale | None = None)
 
 
 def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
-    """Fit the scale that makes confidences match how often glosses are right.
+    """Fit a scale that makes confidences match the share of correct glosses.
 
-    Logistic regression on the log-odds with an offset for each gloss. Gaussian priors draw the
-    slope to 1 and all offsets to 0, so that few data change little and glosses that are always
-    right do not become certain.
+    This is a logistic regression on the log-odds with an offset for each gloss. Gaussian priors
+    pull the slope toward 1 and all offsets toward 0. A few examples therefore change little, and a
+    gloss that is always correct does not reach certainty.
 
     Raises:
-        DatasetError: no gloss was recognised.
+        DatasetError: no gloss was recognized.
     """
     if not found:
         raise DatasetError(
-            "confidence", "no gloss was recognised to fit it on", "train longer or on more data"
+            "confidence", "no gloss was recognized for fitting it", "train longer or on more data"
         )
     names = sorted({each.gloss for each in found})
     gloss = np.searchsorted(names, [each.gloss for each in found])
@@ -152,20 +152,20 @@ def calibrate(
     glosses: Sequence[str],
     device: torch.device | str = "cpu",
 ) -> ConfidenceScale:
-    """Fit the confidences of a checkpoint to held-out examples and write them into it.
+    """Fit a confidence scale for a checkpoint to held-out examples, and store it there.
 
     Args:
-        checkpoint: its ``model.json`` is replaced, its weights stay.
-        examples: examples to recognise, of a validation split.
-        glosses: the dataset's vocabulary.
-        device: device of the network.
+        checkpoint: the checkpoint; its ``model.json`` is replaced, its weights stay unchanged.
+        examples: examples from a validation split.
+        glosses: vocabulary of the dataset.
+        device: device that runs the network.
 
     Returns:
         the fitted scale.
 
     Raises:
         CheckpointError: the checkpoint cannot be read or written.
-        DatasetError: no gloss was recognised.
+        DatasetError: no gloss was recognized.
     """
     model, metadata = WhisperSignModel.load_checkpoint(checkpoint)
     readings = read_offline(model.to(device), metadata, examples, glosses, methods=("rescore",))

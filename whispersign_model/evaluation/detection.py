@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Detection: signs of a stream that were found at their place, false signs, and delays."""
+"""Score detection in streams: signs found at the right time, false signs, and delays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from whispersign_model.timestamps import NANOSECONDS
 
 @dataclass(frozen=True)
 class Found:
-    """A gloss that a recogniser emitted.
+    """A gloss that the recognizer emitted.
 
     Attributes:
         gloss: name of the gloss.
-        start, end: nanoseconds, on the clock of the true segments.
-        given: time at which it was final, on the same clock.
+        start, end: times in nanoseconds, on the clock of the true segments.
+        given: time at which it became final, on the same clock.
     """
 
     gloss: str
@@ -29,12 +29,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Detections:
-    """Counts over streams.
+    """Counts over all streams.
 
     Attributes:
         signed: number of true signs.
-        found: number of true signs with an overlapping recognised gloss that is right.
-        false: number of recognised glosses that match no sign.
+        found: number of true signs that overlap a recognized gloss of the same name.
+        false: number of recognized glosses that match no sign.
         delays: seconds from the end of each found sign to its final result.
     """
 
@@ -44,7 +44,7 @@ class Detections:
     delays: tuple[float, ...]
 
     def report(self) -> dict[str, Any]:
-        """Return rates and delays; NaN where there is nothing to count."""
+        """Return rates and delays; NaN for a rate without data."""
         signed = self.signed or float("nan")
         delays = np.array(self.delays or (np.nan,))
         return {
@@ -57,13 +57,13 @@ class Detections:
 
 
 def detect(streams: Sequence[tuple[Sequence[Segment], Sequence[Found]]]) -> Detections:
-    """Match recognised glosses to true signs; each counts once.
+    """Match recognized glosses to true signs, each at most once.
 
-    A sign takes the first overlapping recognised gloss that is right (as in Caputo et al. 2021,
-    SHREC track on online gestures).
+    A sign matches the first overlapping gloss with the same name, as in the SHREC track on online
+    gestures (Caputo et al. 2021).
 
     Args:
-        streams: the true segments and the recognised glosses of each stream.
+        streams: the true segments and the recognized glosses of each stream.
     """
     signed = found = false = 0
     delays: list[float] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Evaluation: recognise the examples of a dataset, as whole clips or as a live stream."""
+"""Evaluation: recognize the examples of a dataset as whole clips or as live streams."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,14 +32,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """The signed and the recognised glosses of a clip.
+    """The signed glosses and the recognized glosses of a clip.
 
     Attributes:
         name, signer: name and signer of the clip; the signer is "" if unknown.
-        signed, recognized: glosses in order.
-        confidences: one for each recognised gloss, in [0, 1].
-        segments: time of each sign, nanoseconds from the first frame; () if unknown.
-        found: recognised glosses with their times; offline, all are final when the clip ends.
+        signed, recognized: the glosses in order.
+        confidences: confidence of each recognized gloss, in [0, 1].
+        segments: time of each sign in nanoseconds from the first frame; () if unknown.
+        found: recognized glosses with their times; offline, all become final at the end of the
+            clip.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Reading:
 
 
 def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
-    """Refuse a dataset that does not fit the network.
+    """Reject a dataset that does not fit the network.
 
     Raises:
         RecipeError: the dataset was converted with another recipe.
@@ -63,7 +64,7 @@ def check_fit(data: Dataset, metadata: CheckpointMetadata) -> None:
     if unknown:
         raise DatasetError(
             data.path,
-            f"holds glosses the network does not know: {', '.join(unknown[:5])}",
+            f"contains glosses that the network does not know: {', '.join(unknown[:5])}",
             "evaluate the network that was trained on them",
         )
 
@@ -81,17 +82,17 @@ def read_offline(
     chunk: int = FULL,
     batch_size: int = 16,
 ) -> dict[Method, list[Reading]]:
-    """Recognise whole clips with several methods; the encoder reads each clip once.
+    """Recognize whole clips with several methods; each clip is encoded only once.
 
     Args:
         model: the network.
         metadata: metadata of the network's checkpoint.
-        examples: examples of one split.
-        glosses: the dataset's vocabulary.
-        options: options of the search.
-        advance: called with the number of newly completed clips.
-        methods: greedy, beam, rescore.
-        chunk: patches read together, as in streaming; 0 reads the whole clip.
+        examples: the examples of one split.
+        glosses: vocabulary of the dataset.
+        options: options for the search.
+        advance: function to call with the number of newly completed clips.
+        methods: any of greedy, beam and rescore.
+        chunk: number of patches per chunk, as in streaming; 0 encodes the whole clip at once.
         batch_size: number of clips encoded together.
 
     Returns:
@@ -136,7 +137,7 @@ def read_live(
     options: RecognizerOptions | None = None,
     advance: Progress = lambda done: None,
 ) -> list[Reading]:
-    """Push each clip frame by frame through the live recogniser; see :func:`read_offline`.
+    """Push each clip through the live recognizer frame by frame; see :func:`read_offline`.
 
     Returns:
         readings in the order of ``examples``, with calibrated confidences.
@@ -177,7 +178,7 @@ def _reading(
 
 
 def count_errors(readings: Sequence[Reading]) -> GlossErrors:
-    """Count the errors over readings."""
+    """Count the errors over all readings."""
     errors = GlossErrors()
     for reading in readings:
         errors.add(reading.signed, reading.recognized)
@@ -185,7 +186,7 @@ def count_errors(readings: Sequence[Reading]) -> GlossErrors:
 
 
 def by_signer(readings: Sequence[Reading]) -> dict[str, GlossErrors]:
-    """Count the errors of each signer, in order of names; "" is the unknown signer."""
+    """Count the errors of each signer in alphabetical order; "" is the unknown signer."""
     signers = sorted({reading.signer for reading in readings})
     return {
         signer: count_errors([each for each in readings if each.signer == signer])
@@ -194,13 +195,13 @@ def by_signer(readings: Sequence[Reading]) -> dict[str, GlossErrors]:
 
 
 def agreement(some: Sequence[Reading], others: Sequence[Reading]) -> float:
-    """Return the share of clips in which two ways of reading agree; NaN without clips."""
+    """Return the share of clips that two methods recognize alike; NaN without clips."""
     same = [one.recognized == other.recognized for one, other in zip(some, others, strict=True)]
     return sum(same) / len(same) if same else float("nan")
 
 
 def detections(readings: Sequence[Reading]) -> Detections | None:
-    """Count the signs found at their place; None if times are unknown."""
+    """Count the signs found at the right time; return None if the times are unknown."""
     timed = all(
         [each.glosses for each in reading.segments] == [(gloss,) for gloss in reading.signed]
         for reading in readings
@@ -209,7 +210,7 @@ def detections(readings: Sequence[Reading]) -> Detections | None:
 
 
 def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
-    """Return the signed and the recognised glosses of each clip, for JSON."""
+    """Return the signed and recognized glosses of each clip as plain values for JSON."""
     return [
         {
             "name": reading.name,
@@ -223,7 +224,7 @@ def clip_reports(readings: Sequence[Reading]) -> list[dict[str, Any]]:
 
 
 def without_nan(figures: Any) -> Any:
-    """Replace NaN, which JSON does not know, by None."""
+    """Replace NaN, which JSON cannot represent, with None."""
     if isinstance(figures, Mapping):
         return {key: without_nan(value) for key, value in figures.items()}
     if isinstance(figures, (list, tuple)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Evaluation figures: confusions between glosses, and the reliability of confidences."""
+"""Evaluation figures: a confusion matrix of glosses, and a reliability diagram."""
 
 import io
 from collections import Counter
@@ -23,21 +23,21 @@ Pairs = Mapping[tuple[str | None, str | None], int]
 
 
 def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
-    """Draw a confusion matrix of signed and recognised glosses.
+    """Draw a confusion matrix of signed and recognized glosses.
 
-    Rows are signed glosses and columns are recognised ones. The last row holds insertions, the
-    last column deletions. Correct glosses are shaded blue by their share of all signed ones; errors
-    are shaded red by their count. If the vocabulary is large, only the glosses with the most errors
-    are drawn. The title says how many were left out.
+    Rows are signed glosses and columns are recognized glosses. The last row holds insertions, and
+    the last column holds deletions. Correct glosses are shaded blue by their share of the signed
+    ones; errors are shaded red by their count. For a large vocabulary, only the glosses with the
+    most errors are drawn, and the title says how many were left out.
 
     Args:
-        pairs: count of each (signed, recognised) pair in the alignment, e.g. ``pairs`` of
+        pairs: count of each (signed, recognized) pair in the alignment, e.g. ``pairs`` of
             :class:`~whispersign_model.evaluation.metrics.GlossErrors`. None marks an
             insertion or deletion.
         shown: maximum number of glosses to draw, at least 1.
 
     Returns:
-        a figure with its own canvas, which needs no display and is not registered in pyplot.
+        a figure with its own canvas, which needs no display and is not registered with pyplot.
     """
     names, total = _most_confused(pairs, shown)
     counts = np.zeros((len(names) + 1, len(names) + 1), int)
@@ -58,13 +58,13 @@ def confusion_figure(pairs: Pairs, shown: int = SHOWN) -> Figure:
 
 
 def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
-    """Draw accuracy against confidence, and a histogram of confidences.
+    """Draw a reliability diagram and a histogram of the confidences.
 
     Args:
-        measured: reliability by name, e.g. before and after calibration.
+        measured: reliability by name, such as before and after calibration.
 
     Returns:
-        a figure like that of :func:`confusion_figure`.
+        a figure with its own canvas, as from :func:`confusion_figure`.
     """
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -79,23 +79,23 @@ def reliability_figure(measured: Mapping[str, Reliability]) -> Figure:
         span = 1 / len(each.bins)
         left = [part.low + span * (0.1 + number * width) for part in each.bins]
         below.bar(left, [part.glosses for part in each.bins], span * width, align="edge")
-    above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    above.set(ylabel="share of correct glosses", xlim=(0, 1), ylim=(0, 1.02))
     above.legend(loc="lower right", fontsize=8)
     below.set(xlabel="confidence", ylabel="recognised glosses")
     return figure
 
 
 def write_figure(path: Path, figure: Figure, dpi: float = 100) -> None:
-    """Write a picture atomically; the suffix of its name gives the format.
+    """Write a figure to an image file atomically; the file's suffix sets the format.
 
     Raises:
-        ConfigError: matplotlib does not know the format, or the file cannot be written.
+        ConfigError: matplotlib does not support the format, or the file cannot be written.
     """
     content = io.BytesIO()
     try:
         figure.savefig(content, format=path.suffix.lstrip(".") or None, dpi=dpi)
     except ValueError as error:
-        raise ConfigError(path, f"is no kind of picture ({error})", "end it in .png") from None
+        raise ConfigError(path, f"is not a picture format ({error})", "end it in .png") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.getvalue())
@@ -129,8 +129,8 @@ def _draw(
     right[range(len(names)), range(len(names))] = np.diag(counts)[:-1] / np.maximum(signed, 1)
     shade = wrong / max(wrong.max(), 1)
     picture = np.ones((*counts.shape, 3))
-    picture -= right[..., None] * np.array([0.75, 0.45, 0.1])  # towards blue
-    picture -= shade[..., None] * np.array([0.1, 0.65, 0.7])  # towards red
+    picture -= right[..., None] * np.array([0.75, 0.45, 0.1])  # fade to blue
+    picture -= shade[..., None] * np.array([0.1, 0.65, 0.7])  # fade to red
     axes.imshow(picture)
     for row, column in zip(*np.nonzero(counts)):
         dark = right[row, column] > 0.5 or shade[row, column] > 0.5

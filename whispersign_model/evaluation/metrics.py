@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Error rates of recognised gloss sequences, with substitutions, deletions and insertions."""
+"""Error rates of recognized gloss sequences, with substitutions, deletions and insertions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from whispersign_model.decoding.edit_distance import edits
 
 RESAMPLES = 2000  # number of bootstrap resamples
 LEVEL = 0.95  # confidence level of an interval
-MISSED, NOT_SIGNED = "(missed)", "(not signed)"  # stand for a missing gloss in a pair
+MISSED, NOT_SIGNED = "(missed)", "(not signed)"  # placeholders for a missing gloss in a pair
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Confidence interval of the error rates over recordings of the same kind.
+    """Confidence interval of the error rates, from resampled recordings or signers.
 
     Attributes:
-        wer, accuracy: lower and upper bound; NaN where there is nothing to resample.
-        over: resampled units: "sequences" or "signers".
+        wer, accuracy: lower and upper bound of each; NaN where there is nothing to resample.
+        over: the unit of resampling: "sequences" or "signers".
         units: number of units.
         level: share of resamples within the bounds.
         resamples: number of resamples.
@@ -39,11 +39,11 @@ class Interval:
 
 
 def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int = 0) -> Interval:
-    """Bound error rates by resampling sequences or whole signers (Bisani and Ney 2004).
+    """Compute an interval by resampling sequences or whole signers (Bisani and Ney 2004).
 
     Args:
-        counts: errors, reference glosses, right sequences and sequences of each unit.
-        over: name of the units, for the report.
+        counts: for each unit, its errors, reference glosses, correct sequences and sequences.
+        over: name of the unit, for the report.
         seed: seed of the resampling.
     """
     table = np.array(counts, float).reshape(-1, 4)
@@ -61,7 +61,7 @@ def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int 
 
 
 def _bounds(parts: Doubles, wholes: Doubles) -> tuple[float, float]:
-    """Return the quantiles of the shares, over resamples with a whole above 0."""
+    """Return the quantiles of part / whole, over the resamples whose whole is above 0."""
     shares = parts[wholes > 0] / wholes[wholes > 0]
     if not len(shares):
         return float("nan"), float("nan")
@@ -70,7 +70,7 @@ def _bounds(parts: Doubles, wholes: Doubles) -> tuple[float, float]:
 
 
 class GlossErrors:
-    """Counts errors over many sequences; WER is edits divided by reference glosses."""
+    """Counts the errors over many sequences."""
 
     def __init__(self) -> None:
         self.sequences = 0
@@ -78,7 +78,7 @@ class GlossErrors:
         self.pairs: Counter[tuple[str | None, str | None]] = Counter()  # (reference, hypothesis)
 
     def add(self, reference: Sequence[str], hypothesis: Sequence[str]) -> None:
-        """Align a recognised sequence to the signed one and count its errors."""
+        """Align a recognized sequence with the signed one and count its errors."""
         self.sequences += 1
         self.exact += tuple(reference) == tuple(hypothesis)
         for edit in edits(reference, hypothesis):
@@ -88,37 +88,37 @@ class GlossErrors:
 
     @property
     def substitutions(self) -> int:
-        """Number of glosses recognised as another."""
+        """The number of signed glosses that were recognized as another gloss."""
         return sum(n for (a, b), n in self.pairs.items() if a and b and a != b)
 
     @property
     def deletions(self) -> int:
-        """Number of signed glosses that were not recognised."""
+        """The number of signed glosses that were not recognized."""
         return sum(n for (_, b), n in self.pairs.items() if b is None)
 
     @property
     def insertions(self) -> int:
-        """Number of recognised glosses that were not signed."""
+        """The number of recognized glosses that were not signed."""
         return sum(n for (a, _), n in self.pairs.items() if a is None)
 
     @property
     def errors(self) -> int:
-        """Number of substitutions, deletions and insertions."""
+        """The total number of substitutions, deletions and insertions."""
         return sum(n for (a, b), n in self.pairs.items() if a != b)
 
     @property
     def glosses(self) -> int:
-        """Number of signed glosses."""
+        """The number of signed glosses."""
         return sum(n for (a, _), n in self.pairs.items() if a is not None)
 
     @property
     def wer(self) -> float:
-        """Word error rate: (S + D + I) / reference glosses; NaN without reference glosses."""
+        """The word error rate, (S + D + I) / signed glosses; NaN without signed glosses."""
         return self.errors / self.glosses if self.glosses else float("nan")
 
     @property
     def accuracy(self) -> float:
-        """Share of sequences that are exactly right; NaN without sequences."""
+        """The share of sequences recognized exactly; NaN without sequences."""
         return self.exact / self.sequences if self.sequences else float("nan")
 
     def summary(self) -> dict[str, float]:

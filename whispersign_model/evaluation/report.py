@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report of an evaluation: tables for a terminal or a pipe, JSON, and figures."""
+"""The report on an evaluation: text tables, JSON, and figures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,23 +29,23 @@ from whispersign_model.evaluation.metrics import (
     bootstrap,
 )
 
-LIVE, OFFLINE = "live", "rescore"  # the live recogniser and the method to compare it with
-ROWS = 10  # in a printed table; JSON has all
+LIVE, OFFLINE = "live", "rescore"  # the live recognizer, and the offline method it is compared with
+ROWS = 10  # number of rows in a printed table; JSON has all rows
 
 Unit = Literal["sequences", "signers"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All readings of a split, by method.
+    """All readings of a split, grouped by method.
 
     Attributes:
         split: name of the split.
         readings: readings by "greedy", "beam", "rescore" and, with streaming, "live".
-        headline: method that the main figures are about.
-        scale: confidence scale of the checkpoint, fitted to "rescore".
-        over: resampled units of the interval.
-        chunk: patches read together offline; 0 reads the whole clip.
+        headline: method that the main figures describe.
+        scale: confidence scale of the checkpoint, which was fitted to "rescore".
+        over: unit of resampling for the confidence interval.
+        chunk: number of patches per chunk offline; 0 for the whole clip.
     """
 
     split: str
@@ -57,11 +57,11 @@ class Evaluation:
 
     @property
     def errors(self) -> dict[str, GlossErrors]:
-        """Errors of each method."""
+        """The errors of each method."""
         return {name: count_errors(readings) for name, readings in self.readings.items()}
 
     def interval(self) -> Interval:
-        """Return the confidence interval of the headline's error rates."""
+        """Return the confidence interval of the headline method's error rates."""
         readings = self.readings[self.headline]
         if self.over == "signers":
             units = list(by_signer(readings).values())
@@ -71,9 +71,9 @@ class Evaluation:
         return bootstrap(counts, self.over)
 
     def reliabilities(self) -> dict[str, Reliability]:
-        """Return the reliability of the headline's confidences: raw and, if possible, calibrated.
+        """Return the reliability of the headline method's confidences, raw and calibrated.
 
-        The live recogniser returns only calibrated ones; greedy and beam have no scale.
+        The live recognizer returns only calibrated confidences. Greedy and beam have only raw ones.
         """
         found = emissions(self.readings[self.headline])
         calibrated = self.scale != ConfidenceScale()
@@ -85,7 +85,7 @@ class Evaluation:
         return measured
 
     def report(self) -> dict[str, Any]:
-        """Return all figures as plain values, for JSON; None where there is nothing to count."""
+        """Return all figures as plain values for JSON; None for a figure without data."""
         errors = self.errors
         figures: dict[str, Any] = {
             **errors[self.headline].report(),
@@ -126,7 +126,7 @@ class Evaluation:
         write_figure(folder / "reliability.png", reliability_figure(self.reliabilities()))
 
     def show(self, console: Console) -> None:
-        """Print the figures; tables fit the width, other lines are not wrapped."""
+        """Print the figures. Tables fit the width; other lines are not wrapped."""
         errors, interval = self.errors, self.interval()
         own = errors[self.headline]
         _line(
@@ -154,7 +154,7 @@ class Evaluation:
                 of = detected.report()
                 _line(
                     console,
-                    f"signs found at their place {of['rate']:.3f}, false ones a sign "
+                    f"signs found at the right time {of['rate']:.3f}, false ones per sign "
                     f"{of['false_positives']:.3f}, final {of['delay_median']:.2f} s after a sign's "
                     f"end (95 %: {of['delay_p95']:.2f} s)",
                 )
@@ -216,7 +216,7 @@ def _line(console: Console, text: str) -> None:
 def _table(
     console: Console, header: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 ) -> None:
-    """Print the first rows with names left and numbers right; print nothing without rows."""
+    """Print the first rows, with aligned columns; print nothing without rows."""
     lines = list(rows)
     if not lines:
         return

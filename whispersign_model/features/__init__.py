@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Features: the one path from sensor frames to the network's input, offline and live."""
+"""Features: the single path from sensor frames to network input, offline and live."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Normalisation: frames in metres to network input, independent of hand size and place."""
+"""Normalization: make frames in meters independent of hand size and position."""
 
 import math
 from collections.abc import Iterable
@@ -23,17 +23,18 @@ from whispersign_model.skeleton import (
     WRIST,
 )
 
-HORIZON = 10.0  # memory of the running hand length in seconds of hand-frames
-ABSENCE = 0.5  # seconds without hands after which the next hand counts as entering
-MOTION_SCALE = 1 / 3  # hand lengths per second with the weight of one hand length, see "motion"
-SMALLEST_SCALE = 0.1  # share of a feature's spread over all joints: lower limit of a joint's scale
+HORIZON = 10.0  # averaging horizon of the running hand length, in seconds of tracked hand
+ABSENCE = 0.5  # seconds without hands after which the next hand sets a new origin
+MOTION_SCALE = 1 / 3  # speed that weighs as much as one hand length, see "motion"
+SMALLEST_SCALE = 0.1  # lower limit of a joint's scale, as a share of the scale over all joints
 
 
 class HandLength:
-    """Running mean of the distance from wrist to middle knuckle, over both hands.
+    """Running mean of the hand length (wrist to middle MCP) over both hands.
 
-    For the first ``HORIZON`` of tracked hand-frames it is the plain mean, later an exponential mean
-    with that horizon. Hands without a length do not count, so lost frames change nothing.
+    During the first ``HORIZON`` seconds of tracked hands this is the plain mean, later an
+    exponential mean with that horizon. Hands without a length do not count, so lost frames change
+    nothing.
     """
 
     def __init__(self, rate: float) -> None:
@@ -46,10 +47,10 @@ class HandLength:
         self._count = 0.0
 
     def __call__(self, lengths: Doubles) -> Doubles:
-        """Return the mean ``(N,)`` after each frame, 0 while no length is known.
+        """Return the mean ``(N,)`` after each frame; 0 while no length is known.
 
         Args:
-            lengths: ``(N, 2)``, 0 = the hand has no length.
+            lengths: ``(N, 2)`` hand lengths; 0 if a hand has none.
         """
         sums, counts = lengths.sum(axis=1), np.count_nonzero(lengths, axis=1)
         totals = self._count + counts.cumsum()
@@ -68,9 +69,9 @@ class HandLength:
 
 
 class Origin:
-    """The origin of wrist positions: where a hand came into view after an absence of both.
+    """The origin of wrist positions: the point where a hand entered after both were absent.
 
-    If both hands enter in the same frame, it is the point between their wrists.
+    If both hands enter in the same frame, the origin is midway between their wrists.
     """
 
     def __init__(self, rate: float) -> None:
@@ -78,16 +79,16 @@ class Origin:
         self.reset()
 
     def reset(self) -> None:
-        """Treat the next hand as entering."""
-        self._idle = self._absence  # frames since a hand was last present
+        """Let the next hand set a new origin."""
+        self._idle = self._absence  # number of frames since a hand was last present
         self._point: Floats = np.zeros((1, 3), dtype=np.float32)
 
     def __call__(self, wrists: Floats, present: Bools) -> Floats:
         """Return the origin ``(N, 3)`` of each frame.
 
         Args:
-            wrists: ``(N, 2, 3)``.
-            present: ``(N, 2)``.
+            wrists: ``(N, 2, 3)`` wrist positions.
+            present: ``(N, 2)``, True where a hand is tracked.
         """
         rows = np.arange(len(wrists))
         seen = np.maximum.accumulate(np.where(present.any(axis=1), rows, -1 - self._idle))
@@ -103,12 +104,13 @@ class Origin:
 
 
 class Normaliser:
-    """Turns frames in metres into scaled features in hand lengths, one pass over any calls.
+    """Turns frames in meters into scaled features in hand lengths.
 
-    Joints have position and velocity relative to their own wrist. The wrist has its position
-    relative to the recipe's origin, and its own velocity. All values are divided by the running
-    hand length, then ``(x - offset) / scale`` of the recipe applies. Untracked values stay 0, and a
-    hand without its wrist counts as untracked. A frame depends only on itself and earlier ones.
+    The position and velocity of a joint are relative to its own wrist. The position of a wrist is
+    relative to the recipe's origin; its velocity is absolute. All values are divided by the running
+    hand length and then scaled with the recipe's ``(x - offset) / scale``. Untracked values stay 0,
+    and a hand without a wrist counts as untracked. Each result depends only on the frame itself and
+    earlier frames, however a stream is divided among calls.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -126,7 +128,7 @@ class Normaliser:
             self._origin.reset()
 
     def whole(self, frames: Floats) -> Floats:
-        """Normalise one whole stream ``(T, 42, 7)`` independently."""
+        """Normalize one whole stream ``(T, 42, 7)``, independently of the current stream."""
         self.reset()
         features = self(frames)
         self.reset()
@@ -135,12 +137,12 @@ class Normaliser:
     def __call__(
         self, frames: Floats, restarts: Bools | None = None, out: Floats | None = None
     ) -> Floats:
-        """Return the next ``N`` frames normalised, ``(N, 42, 7)`` float32.
+        """Normalize the next ``N`` frames to ``(N, 42, 7)`` float32.
 
         Args:
-            frames: ``(N, 42, 7)`` in metres and m/s on consecutive grid steps.
-            restarts: ``(N,)``, True where a new stream begins; None continues the stream.
-            out: array to write the result to; None allocates one.
+            frames: ``(N, 42, 7)`` in meters and m/s, on consecutive grid steps.
+            restarts: ``(N,)``, True where a new stream starts; None continues the current stream.
+            out: array for the result; None allocates one.
         """
         features = np.empty(frames.shape, dtype=np.float32) if out is None else out
         starts = [] if restarts is None else np.flatnonzero(restarts).tolist()
@@ -153,7 +155,7 @@ class Normaliser:
         return features
 
     def _advance(self, frames: Floats, features: Floats) -> None:
-        """Normalise at least one further frame of one stream into ``features``."""
+        """Normalize one or more further frames of the stream into ``features``."""
         hands = planes(frames).reshape(FEATURES, len(frames), len(HANDS), JOINTS_PER_HAND)
         tracked = hands[CONFIDENCE] > 0
         tracked &= tracked[..., WRIST, None]
@@ -178,22 +180,22 @@ class Normaliser:
 
 
 def _by_hand(values: Doubles) -> Floats:
-    """Return ``(7,)`` or ``(42, 7)`` values as ``(6, 1, 2, 21)``, without confidence."""
+    """Reshape values ``(7,)`` or ``(42, 7)`` to ``(6, 1, 2, 21)``, without confidence."""
     every = np.broadcast_to(values, (JOINTS, FEATURES)).astype(np.float32).T[:CONFIDENCE]
     return np.ascontiguousarray(every).reshape(CONFIDENCE, 1, len(HANDS), -1)
 
 
 def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
-    """Return the recipe with offset and scale of every joint and feature, fitted to examples.
+    """Return the recipe with offset and scale fitted to examples, per joint and feature.
 
-    ``standard``: mean and standard deviation; ``minmax``: middle and half of the range, so that
-    features lie in [-1, 1]. Only tracked joints count. A scale is at least a tenth of the feature's
-    scale over all joints; joints that are never tracked get that scale and offset 0. ``motion``:
-    nothing is fitted; all joints share one scale that gives movement more weight.
+    ``standard`` uses the mean and the standard deviation. ``minmax`` uses the middle and half of
+    the range, so that features lie in [-1, 1]. Only tracked joints count. A scale is at least a
+    tenth of the feature's scale over all joints; joints that are never tracked get that minimum and
+    offset 0. ``motion`` fits nothing: all joints share one scale that gives movement more weight.
 
     Args:
-        recipe: fitted or not; returned unchanged with scaling "none".
-        examples: the training set, ``(T, 42, 7)`` each, in metres.
+        recipe: a recipe, fitted or not; returned unchanged with scaling "none".
+        examples: the training set: arrays ``(T, 42, 7)`` in meters.
 
     Raises:
         RecipeError: the examples contain NaN, infinity or no tracked hand.
@@ -233,5 +235,5 @@ def fit_scaling(recipe: Recipe, examples: Iterable[Floats]) -> Recipe:
 
 
 def _rows(values: Doubles, confidence: float) -> list[list[float]]:
-    """Return ``(42, 6)`` values with that of confidence appended, rounded to six digits."""
+    """Append confidence's value to ``(42, 6)`` values, and round all to six digits."""
     return [[*(float(f"{value:.6g}") for value in row), confidence] for row in values]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plausibility: treat anatomically impossible hands as untracked."""
+"""Plausibility checks: treat anatomically impossible hands as untracked."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from whispersign_model.arrays import Bools, Doubles, Floats, Ints
 from whispersign_model.skeleton import HANDS, JOINTS_PER_HAND, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-COLLAPSED = 1e-4  # metres or image heights; a shorter hand is a sensor's filler
+COLLAPSED = 1e-4  # meters or image heights; a shorter hand is a placeholder from the sensor
 
-GIANT = 1.0  # metres or image heights; a longer hand is a sensor's error
+GIANT = 1.0  # meters or image heights; a longer hand is a sensor error
 
 Stamps = Ints
 
 
 def keep_hands(positions: Floats, confidence: Floats, kept: Bools) -> tuple[Floats, Floats]:
-    """Return positions and confidence, with all joints of the hands not kept untracked.
+    """Mark all joints of the hands that are not kept as untracked.
 
     Args:
         positions: ``(n, 42, 3)``.
         confidence: ``(n, 42)``.
-        kept: ``(n, 2)``, True for hands that stay unchanged.
+        kept: ``(n, 2)``, True for the hands to leave unchanged.
     """
     if kept.all():
         return positions, confidence
@@ -29,12 +29,12 @@ def keep_hands(positions: Floats, confidence: Floats, kept: Bools) -> tuple[Floa
 
 
 def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floats]:
-    """Untrack hands without a wrist, and those with an impossible wrist-to-knuckle distance.
+    """Mark hands as untracked that have no wrist or an impossible wrist-to-MCP distance.
 
-    One giant hand would shrink all later ones, because the running hand length remembers it.
+    A single giant hand would shrink all later hands through the running hand length.
 
     Args:
-        positions: ``(n, 42, 3)`` finite.
+        positions: ``(n, 42, 3)``, all finite.
         confidence: ``(n, 42)``.
     """
     hands = positions.reshape(-1, len(HANDS), JOINTS_PER_HAND, 3)
@@ -45,14 +45,15 @@ def drop_incomplete(positions: Floats, confidence: Floats) -> tuple[Floats, Floa
 
 
 class SpeedGate:
-    """Untracks a hand-frame whose wrist moved faster than possible since the last accepted one.
+    """Marks a hand as untracked in a frame if its wrist has moved impossibly fast.
 
-    Causal and self-healing: the allowed distance grows with time. After ``max_gap`` without an
-    accepted frame any position is accepted, so a hand is lost for at most ``max_gap``.
+    The allowed distance grows with the time since the last accepted frame. After ``max_gap``
+    without one, the gate accepts any position, so a hand is lost for at most ``max_gap``. The gate
+    is causal.
 
     Args:
-        max_speed: sensor units per second; None accepts everything.
-        max_gap: seconds.
+        max_speed: highest speed in sensor units per second; None accepts everything.
+        max_gap: longest time in seconds without an accepted frame.
     """
 
     def __init__(self, max_speed: float | None, max_gap: float) -> None:
@@ -62,16 +63,16 @@ class SpeedGate:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the accepted wrists; the counter ``rejected`` (hand-frames) continues."""
+        """Forget the accepted wrists; the counter ``rejected`` continues."""
         self._last: list[tuple[Stamps, Doubles] | None] = [None] * len(HANDS)
 
     def __call__(
         self, stamps: Stamps, positions: Floats, confidence: Floats
     ) -> tuple[Floats, Floats]:
-        """Return positions and confidence of the next ``n`` frames, in increasing time order.
+        """Gate the next ``n`` frames; return their positions and confidence.
 
         Args:
-            stamps: ``(n,)`` nanoseconds.
+            stamps: ``(n,)`` nanoseconds, increasing.
             positions: ``(n, 42, 3)``.
             confidence: ``(n, 42)``.
         """
@@ -88,7 +89,7 @@ class SpeedGate:
         return keep_hands(positions, confidence, kept)
 
     def _accept(self, hand: int, stamps: Stamps, wrists: Floats) -> Bools:
-        """Return which of one hand's tracked frames are plausible, in time order."""
+        """Return which tracked frames of one hand are plausible."""
         places = wrists.astype(np.float64)
         last = self._last[hand]
         if last is not None:
@@ -109,7 +110,7 @@ class SpeedGate:
         return accepted if last is None else accepted[1:]
 
     def _reaches(self, start: Stamps, origin: Doubles, end: Stamps, place: Doubles) -> Bools:
-        """Return whether a wrist can move from ``origin (..., 3)`` to ``place`` in that time."""
+        """Return whether a wrist can get from ``origin (..., 3)`` to ``place`` in this time."""
         assert self._max_speed is not None
         elapsed = end - start
         distance = np.sqrt(np.square(place - origin).sum(axis=-1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The preprocessor turns frames into features, with the same code offline and live."""
+"""The preprocessor, which turns frames into features with the same code offline and live."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from whispersign_model.features.velocity import Differentiator
 from whispersign_model.recordings.recording import Coordinates, Recording, tracked_frames
 from whispersign_model.skeleton import FEATURES, JOINTS
 
-BLOCK = 1024  # frames of a recording processed at once, which bounds memory
+BLOCK = 1024  # number of frames processed at once, to bound memory
 
 
 @dataclass(frozen=True)
 class FeatureBlock:
-    """Consecutive frames on the grid.
+    """Consecutive frames on the time grid.
 
     Attributes:
-        stamps: ``(N,)`` int64 capture times of the grid points, nanoseconds.
+        stamps: ``(N,)`` int64 capture times of the grid points in nanoseconds.
         frames: ``(N, 42, 7)`` float32.
-        restarts: ``(N,)``, True on the first frame of a stream.
+        restarts: ``(N,)``, True at the first frame of a stream.
     """
 
     stamps: Ints
@@ -41,7 +41,7 @@ class FeatureBlock:
 
     @classmethod
     def join(cls, blocks: Sequence[FeatureBlock]) -> FeatureBlock:
-        """Join the frames of some blocks; no blocks give an empty one."""
+        """Concatenate blocks; an empty list gives an empty block."""
         if len(blocks) == 1:
             return blocks[0]
         if not blocks:
@@ -55,15 +55,16 @@ class FeatureBlock:
 
 
 class Preprocessor:
-    """Turns frames at their own stamps into the features that a recipe describes.
+    """Turns frames with their stamps into the features that a recipe describes.
 
     Processing frame by frame, in blocks or all at once gives the same values up to float32
-    rounding. The steps in order: drop late and repeated frames and start a new stream at a clock
-    jump; mark joints that are not finite, incomplete hands and collapsed hands as not tracked;
-    smooth; apply the speed gate; resample; add velocity; normalise.
+    rounding. The steps are, in order: drop late and repeated frames, and start a new stream at a
+    clock jump; mark non-finite joints, incomplete hands and collapsed hands as untracked; smooth;
+    apply the speed gate; resample; add velocities; normalize.
 
     Attributes:
-        not_finite: number of joints so far marked as tracked with a NaN or infinite position.
+        not_finite: number of joints so far that were marked as tracked but had a NaN or infinite
+            position.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -75,27 +76,27 @@ class Preprocessor:
         self._resampler = Resampler(recipe)
         self._differentiator = Differentiator(recipe.rate)
         self._normaliser = Normaliser(recipe)
-        self._fresh = True  # the next grid frame starts a stream
-        self._smoothing = ""  # filter already applied to the stream's frames
+        self._fresh = True  # whether the next grid frame starts a stream
+        self._smoothing = ""  # filter already applied to the frames of the stream
 
     @property
     def look_ahead(self) -> float:
-        """Maximum wait of a feature for later frames, in seconds, as ``Resampler.look_ahead``."""
+        """The longest wait for later frames in seconds; see ``Resampler.look_ahead``."""
         return self._resampler.look_ahead
 
     @property
     def out_of_order(self) -> int:
-        """Late or repeated frames dropped so far."""
+        """The number of late or repeated frames dropped so far."""
         return self._clock.out_of_order
 
     @property
     def jumps(self) -> int:
-        """Streams started by a clock jump so far."""
+        """The number of streams that a clock jump has started so far."""
         return self._clock.jumps
 
     @property
     def implausible(self) -> int:
-        """Hand-frames rejected as too fast so far."""
+        """The number of hands rejected so far as too fast, counted once per frame."""
         return self._gate.rejected
 
     def reset(self) -> None:
@@ -106,16 +107,16 @@ class Preprocessor:
     def push(
         self, stamp: int, positions: Floats, confidence: Floats, smoothing: str = ""
     ) -> FeatureBlock:
-        """Take one frame and return the features that became final, often none.
+        """Process one frame and return the features that became final, often none.
 
         Args:
-            stamp: capture time, nanoseconds.
-            positions: ``(42, 3)`` in the recipe's coordinates; NaN = not tracked.
-            confidence: ``(42,)`` in [0, 1], 0 = not tracked.
-            smoothing: filter already applied to them (``HandFrame.smoothing``).
+            stamp: capture time in nanoseconds.
+            positions: ``(42, 3)`` in the recipe's coordinates; NaN means not tracked.
+            confidence: ``(42,)`` in [0, 1]; 0 means not tracked.
+            smoothing: filter already applied to the positions (``HandFrame.smoothing``).
 
         Raises:
-            RecipeError: the frame was smoothed with a different filter from the recipe's.
+            RecipeError: the frame was smoothed with a filter other than the recipe's.
         """
         stamps = np.array([stamp], dtype=np.int64)
         return self.push_frames(stamps, positions[None], confidence[None], smoothing)
@@ -123,7 +124,7 @@ class Preprocessor:
     def push_frames(
         self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str = ""
     ) -> FeatureBlock:
-        """Take ``n`` frames in order of arrival, otherwise like ``push``.
+        """Process ``n`` frames in order of arrival; otherwise like ``push``.
 
         Args:
             stamps: ``(n,)`` nanoseconds.
@@ -136,7 +137,8 @@ class Preprocessor:
     def flush(self) -> FeatureBlock:
         """Return the pending features; the next frame begins a new stream.
 
-        Call this at the end of a stream and, live, when no frame has arrived for a while.
+        Call this at the end of a stream and, in live operation, when no frame has arrived for a
+        while.
         """
         self._clock.reset()
         return self._normalise(self._finish())
@@ -150,9 +152,10 @@ class Preprocessor:
         return self._normalise(self.resample(recording))
 
     def resample(self, recording: Recording) -> FeatureBlock:
-        """Return a recording's frames on the grid in metres and m/s, not normalised.
+        """Return a recording's frames on the grid, in meters and m/s, before normalization.
 
-        A processed dataset holds these; ``Normaliser`` turns them into ``process``'s features.
+        A processed dataset stores these frames; ``Normaliser`` turns them into the features that
+        ``process`` returns.
 
         Raises:
             RecipeError: the recording's coordinates or filter differ from the recipe's.
@@ -160,7 +163,7 @@ class Preprocessor:
         return FeatureBlock.join(list(self.resample_blocks(recording)))
 
     def resample_blocks(self, recording: Recording) -> Iterator[FeatureBlock]:
-        """Yield the frames of ``resample`` in blocks, which bounds memory.
+        """Yield the frames of ``resample`` in blocks, to bound memory.
 
         Raises:
             RecipeError: the recording's coordinates or filter differ from the recipe's.
@@ -188,7 +191,7 @@ class Preprocessor:
     def _process(
         self, stamps: Ints, positions: Floats, confidence: Floats, smoothing: str
     ) -> FeatureBlock:
-        """Return the frames in metres that become final with ``n`` more frames."""
+        """Process ``n`` more frames; return the grid frames in meters that became final."""
         if smoothing != self._smoothing:
             self.recipe.check_source("hands", Coordinates.UNKNOWN, smoothing)
             self._smoothing = smoothing
@@ -204,14 +207,14 @@ class Preprocessor:
         return FeatureBlock.join(blocks)
 
     def _advance(self, stamps: Ints, positions: Floats, confidence: Floats) -> FeatureBlock:
-        """Process frames of one stream, increasing in time."""
+        """Process frames of one stream, in increasing order of time."""
         if not self._smoothing:
             positions = self._filter.apply(stamps, positions, confidence > 0)
         positions, confidence = self._gate(stamps, positions, confidence)
         return self._differentiate(self._resampler.push(stamps, positions, confidence))
 
     def _finish(self) -> FeatureBlock:
-        """Return the pending frames in metres and begin a new stream."""
+        """Return the pending frames in meters and start a new stream."""
         block = self._differentiate(self._resampler.flush())
         self._begin()
         return block
@@ -224,7 +227,7 @@ class Preprocessor:
         return FeatureBlock(stamps, self._differentiator(positions, confidence), restarts)
 
     def _begin(self) -> None:
-        """Reset the sensor half; a block's restart marker resets the normaliser."""
+        """Reset all steps up to the velocities; the restart marker later resets the normalizer."""
         self._filter.reset()
         self._gate.reset()
         self._resampler.reset()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The preprocessing recipe: all parameters between sensor frames and network input."""
+"""The preprocessing recipe: all parameters that turn sensor frames into network input."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Scaling = Literal["standard", "minmax", "motion", "none"]
 
 
 class Smoothing(StrictModel):
-    """A causal filter of joint positions.
+    """A causal filter for joint positions.
 
-    ``one_euro``: Casiez, Roussel, Vogel, "1 Euro Filter", CHI 2012. The cut-off frequency of each
-    coordinate is ``min_cutoff + beta * speed``; ``d_cutoff`` is the cut-off of the speed.
-    ``moving_average``: the mean of the last ``window_size`` frames.
+    ``one_euro`` is the filter of Casiez, Roussel and Vogel ("1 Euro Filter", CHI 2012). The cut-off
+    frequency of each coordinate is ``min_cutoff + beta * speed``; ``d_cutoff`` is the cut-off
+    frequency for the speed. ``moving_average`` is the mean of the last ``window_size`` frames.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -42,7 +42,7 @@ class Smoothing(StrictModel):
 
     @property
     def name(self) -> str:
-        """The filter with the parameters it reads, as in ``HandFrame.smoothing``; "" for none."""
+        """The filter and its parameters as text, as in ``HandFrame.smoothing``; "" for none."""
         if self.kind == "one_euro":
             return f"one_euro({self.min_cutoff!r},{self.beta!r},{self.d_cutoff!r})"
         if self.kind == "moving_average":
@@ -51,7 +51,7 @@ class Smoothing(StrictModel):
 
 
 class SensorRecipe(StrictModel):
-    """The half of a recipe that determines a processed dataset, in metres."""
+    """The part of a recipe that determines a processed dataset."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -66,21 +66,21 @@ class SensorRecipe(StrictModel):
     )
 
     def check_source(self, subject: str, coordinates: Coordinates, smoothing: str) -> None:
-        """Refuse frames that do not fit this recipe.
+        """Reject frames that do not fit this recipe.
 
         Args:
-            subject: name of the recording or topic for the message.
-            coordinates: coordinates of the positions; UNKNOWN is accepted.
-            smoothing: the filter already applied, "" for none.
+            subject: name of the recording or topic, for the error message.
+            coordinates: coordinates of the positions; UNKNOWN always fits.
+            smoothing: filter already applied to the frames; "" for none.
 
         Raises:
-            RecipeError: the frames have other coordinates or another filter than the recipe.
+            RecipeError: the coordinates or the filter differ from the recipe's.
         """
         if coordinates != Coordinates.UNKNOWN and coordinates.name.lower() != self.coordinates:
             raise RecipeError(
                 subject,
                 f"coordinates are {coordinates.name.lower()}, the recipe's {self.coordinates}",
-                "use a recording, or a model, of the same coordinates",
+                "use a recording or a model with the same coordinates",
             )
         if smoothing not in ("", self.smoothing.name):
             raise RecipeError(
@@ -99,11 +99,11 @@ class SensorRecipe(StrictModel):
 
 
 class Recipe(SensorRecipe):
-    """All parameters between sensor frames and the network's input.
+    """All parameters that turn sensor frames into the network's input.
 
-    The dataset's manifest and the checkpoint contain it. ``offset`` and ``scale``, one value a
-    feature ``(7,)`` or a joint and feature ``(42, 7)``, come from ``fit_scaling``; None disables
-    scaling. Confidence is never scaled: its entries are 0 and 1.
+    The manifest of a dataset and every checkpoint contain one. ``fit_scaling`` sets ``offset`` and
+    ``scale``, with one value per feature ``(7,)`` or per joint and feature ``(42, 7)``; None
+    disables scaling. Confidence is never scaled: its entries are 0 and 1.
     """
 
     location: Literal["sensor", "entry"] = "entry"
@@ -118,7 +118,7 @@ class Recipe(SensorRecipe):
         if self.offset is None or self.scale is None:
             return self
         if self.scaling == "none":
-            raise ValueError("scaling is none, yet offset and scale are given")
+            raise ValueError("scaling is none, but offset and scale are given")
         try:
             offset, scale = np.array(self.offset), np.array(self.scale)
         except ValueError:
@@ -135,12 +135,12 @@ class Recipe(SensorRecipe):
 
     @property
     def id(self) -> str:
-        """Fingerprint: recipes that give equal features share it."""
+        """A fingerprint, which is the same for all recipes that give equal features."""
         canonical = json.dumps(_effective(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def sensor_half(self) -> SensorRecipe:
-        """The part that determines a dataset's frames; recipes with equal halves can share one."""
+        """The part that determines a dataset; recipes with equal parts can share a dataset."""
         return SensorRecipe(**{name: getattr(self, name) for name in SensorRecipe.model_fields})
 
     def to_json(self) -> str:
@@ -149,10 +149,10 @@ class Recipe(SensorRecipe):
 
     @classmethod
     def from_json(cls, text: str, subject: str = "recipe") -> Recipe:
-        """Parse the JSON of a recipe or of its sensor half; ``subject`` names the source.
+        """Parse a recipe, or its sensor half, from JSON; ``subject`` names the source in errors.
 
         Raises:
-            RecipeError: invalid JSON, an unknown field, or a value outside its range.
+            RecipeError: the JSON is invalid, a field is unknown, or a value is out of range.
         """
         try:
             fields = json.loads(text)
@@ -165,7 +165,8 @@ def parse(model: type[Model], fields: object, subject: str) -> Model:
     """Validate a recipe from plain values.
 
     Raises:
-        RecipeError: names ``subject``, the first invalid field and its allowed values.
+        RecipeError: a field is invalid; the message names ``subject``, the field and its allowed
+            values.
     """
     try:
         return model.model_validate(fields)
@@ -179,10 +180,10 @@ def parse(model: type[Model], fields: object, subject: str) -> Model:
 
 
 def require_same(subject: str, expected: SensorRecipe, found: SensorRecipe) -> None:
-    """Refuse data or a model with a different recipe; sensor halves compare only those.
+    """Reject data or a model with a different recipe, or two sensor halves that differ.
 
     Raises:
-        RecipeError: names ``subject``, the first field that differs and both values.
+        RecipeError: a field differs; the message names ``subject``, the field and both values.
     """
     wanted, given = _effective(expected), _effective(found)
     for field in {**wanted, **given}:
@@ -196,5 +197,5 @@ def require_same(subject: str, expected: SensorRecipe, found: SensorRecipe) -> N
 
 
 def _effective(recipe: SensorRecipe) -> dict[str, Any]:
-    """Return the fields as plain values, without the smoothing parameters that its kind ignores."""
+    """Return the fields as plain values, without smoothing parameters that have no effect."""
     return {**recipe.model_dump(mode="json"), "smoothing": recipe.smoothing.name}

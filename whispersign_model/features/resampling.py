@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Resampling: frames to a fixed time grid, gap-aware, with bounded look-ahead."""
+"""Resampling to a fixed time grid, aware of gaps and with bounded look-ahead."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,9 +12,9 @@ from whispersign_model.features.recipe import SensorRecipe
 from whispersign_model.skeleton import HANDS, JOINTS, JOINTS_PER_HAND, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-HIT = 1000  # nanoseconds; a grid point this close to a frame takes the frame's values
+HIT = 1000  # nanoseconds; a grid point this close to a frame uses its values
 BOTH = np.arange(len(HANDS))
-STEEPEST = 3.0  # maximum steepness of a tangent relative to its gentler neighbouring chord
+STEEPEST = 3.0  # largest slope of a tangent relative to the flatter adjacent chord
 
 Stamps = Ints
 Indices = NDArray[np.intp]
@@ -22,9 +22,9 @@ Resampled = tuple[Stamps, Floats, Floats]
 
 
 class Grid:
-    """Grid times in nanoseconds after the origin, ``round(k / rate)`` for k = 0, 1, 2 ...
+    """Grid times: the nanoseconds after the origin nearest to ``k / rate`` s, k = 0, 1, 2, ...
 
-    Integer arithmetic keeps a grid of any length from drifting off the rate.
+    Integer arithmetic keeps even a long grid from drifting.
     """
 
     def __init__(self, rate: float) -> None:
@@ -33,27 +33,28 @@ class Grid:
         self._numerator, self._denominator = rest.numerator, rest.denominator
 
     def offset(self, k: Ints) -> Stamps:
-        """Return the times of grid points ``k``, rounded to the nanosecond."""
+        """Return the times of the grid points ``k``, rounded to nanoseconds."""
         rest = (2 * k * self._numerator + self._denominator) // (2 * self._denominator)
         offsets: Stamps = k * self._whole + rest
         return offsets
 
     def until(self, first: int, limit: int) -> Ints:
-        """Return the grid points from ``first`` to the last one with a time up to ``limit``."""
+        """Return the grid points from ``first`` to the last one at or before ``limit``."""
         points = np.arange(first, limit // self._whole + 1)
         return points[self.offset(points) <= limit]
 
 
 @dataclass(frozen=True)
 class _Knots:
-    """Tracked frames around each grid point; all arrays ``(m, 2)``, by hand.
+    """The tracked frames around each grid point, in arrays ``(m, 2)`` with a column per hand.
 
     Attributes:
-        final: no later frame can change the hand there.
-        hit: a frame that tracks the hand lies on the grid point.
-        bridged: the grid point lies between two tracked frames at most ``max_gap`` apart.
-        frames: ``(4, m, 2)`` buffer rows: frame before, two around, frame after.
-        before, after: the outer frame exists for the tangent.
+        final: True if no later frame can change the hand at the grid point.
+        hit: True if a frame that tracks the hand lies on the grid point.
+        bridged: True if the grid point lies between two tracked frames at most ``max_gap`` apart.
+        frames: ``(4, m, 2)`` buffer rows of the two frames around the grid point and their outer
+            neighbors, in order.
+        before, after: True if the outer frame on that side can define the tangent.
     """
 
     final: Bools
@@ -65,18 +66,19 @@ class _Knots:
 
 
 class Resampler:
-    """Local cubic interpolation of each hand on a grid that starts at a stream's first stamp.
+    """Interpolates each hand on a grid that starts at the first stamp of the stream.
 
-    A grid point between two frames that track a hand, at most ``max_gap`` apart, lies on a cubic
-    Hermite curve through both. The tangent at each end is that of the parabola through the two
+    Between two frames that track a hand and are at most ``max_gap`` apart, the hand follows a cubic
+    Hermite curve through both. The tangent at each end comes from the parabola through the two
     frames and the next one outward. If that frame does not track the hand, or lies more than
-    ``max_gap`` away, the tangent is the chord. Limited tangents keep the curve within one chord
-    length of the chord. Elsewhere the hand is absent, except exactly on a frame. A joint is tracked
-    at a grid point if both frames around it track the joint.
+    ``max_gap`` away, the tangent is the chord. Tangents are limited, which keeps the curve within
+    one chord length of the chord. Elsewhere the hand is absent, unless the grid point coincides
+    with a frame. A joint is tracked at a grid point if both adjacent frames track the joint.
 
-    A grid point is emitted once no later frame can change it: for a tracked hand, when the frame
-    after the interval arrives; for a hand that just vanished, when it returns or ``max_gap`` has
-    passed; for an absent hand, at once. Only stamps matter, not how calls split the frames.
+    A grid point is emitted once no later frame can change it. For a tracked hand, that is when the
+    frame after the interval arrives; for a hand that has just vanished, when it returns or
+    ``max_gap`` has passed; for an absent hand, immediately. The result depends only on the frames
+    and stamps, not on how they are divided among calls.
     """
 
     def __init__(self, recipe: SensorRecipe) -> None:
@@ -86,10 +88,10 @@ class Resampler:
 
     @property
     def look_ahead(self) -> float:
-        """Maximum seconds of later frames that a grid point waits for: twice ``max_gap``.
+        """The longest wait of a grid point for later frames, in seconds: twice ``max_gap``.
 
-        Holds if frames arrive at least every ``max_gap``. At a steady frame period p a grid point
-        waits at most 2 p, and ``max_gap`` + p while a hand is missing.
+        This holds if frames arrive at least every ``max_gap``. With a steady frame period p, the
+        wait is at most 2 p, or ``max_gap`` + p while a hand is missing.
         """
         return 2 * self._max_gap / NANOSECONDS
 
@@ -99,18 +101,19 @@ class Resampler:
         self._positions: Floats = np.empty((0, JOINTS, 3), dtype=np.float32)
         self._confidence: Floats = np.empty((0, JOINTS), dtype=np.float32)
         self._origin = 0
-        self._next = 0  # first grid point not yet emitted
+        self._next = 0  # the first grid point that is not yet emitted
 
     def push(self, stamps: Stamps, positions: Floats, confidence: Floats) -> Resampled:
-        """Take ``n`` more frames and return the ``m`` grid points that became final.
+        """Process ``n`` more frames and return the ``m`` grid points that became final.
 
         Args:
             stamps: ``(n,)`` nanoseconds, increasing over all calls.
             positions: ``(n, 42, 3)``.
-            confidence: ``(n, 42)``, 0 = not tracked. A hand is tracked if its wrist is.
+            confidence: ``(n, 42)``; 0 means not tracked. A hand is tracked if its wrist is.
 
         Returns:
-            stamps ``(m,)``, positions ``(m, 42, 3)`` and confidence ``(m, 42)``, 0 where absent.
+            stamps ``(m,)``, positions ``(m, 42, 3)`` and confidence ``(m, 42)``; absent joints are
+            0.
 
         Raises:
             ValueError: the stamps do not increase.
@@ -136,7 +139,7 @@ class Resampler:
         return self._stamps[:0], self._positions[:0], self._confidence[:0]
 
     def _give_out(self, closing: bool) -> Resampled:
-        """Return the final grid points, or all of them when closing, and trim the buffer."""
+        """Return the final grid points (when closing, all of them), and trim the buffer."""
         points = self._grid.until(self._next, int(self._stamps[-1]) + HIT - self._origin)
         if not len(points):
             return self._nothing()
@@ -161,13 +164,13 @@ class Resampler:
         self._confidence = self._confidence[first:]
 
     def _find_knots(self, times: Stamps) -> _Knots:
-        """Find the tracked frames around every grid time ``(m,)``, by hand."""
+        """Find the tracked frames around every grid time ``(m,)`` for each hand."""
         stamps, count = self._stamps, len(self._stamps)
         tracked = self._confidence[:, WRIST::JOINTS_PER_HAND] > 0
         order = np.arange(count)[:, None]
-        until = np.full((count + 1, len(HANDS)), -1)  # last tracked before each row, -1 = none
+        until = np.full((count + 1, len(HANDS)), -1)  # last tracked row before each row, or -1
         np.maximum.accumulate(np.where(tracked, order, -1), out=until[1:])
-        since = np.full((count + 1, len(HANDS)), count)  # first from each row on, count = none
+        since = np.full((count + 1, len(HANDS)), count)  # first tracked row from each row, or count
         np.minimum.accumulate(np.where(tracked, order, count)[::-1], out=since[-2::-1])
         at = np.searchsorted(stamps, times + HIT, side="right") - 1
 
@@ -222,20 +225,20 @@ class Resampler:
 
 
 def _bends(points: Floats, span: Floats, outer: Floats) -> Floats:
-    """Return, for both tangents of each interval times its span, their deviation from the chord.
+    """Return how far the two tangents of each interval deviate from the chord.
 
     Args:
-        points: ``(4, ..., 3)``; the interval lies between 1 and 2.
-        span: ``(m, 2)`` length of the interval.
-        outer: ``(2, m, 2, 21)`` lengths of the intervals 0-1 and 2-3, 0 = no interval.
+        points: ``(4, ..., 3)``; the interval lies between points 1 and 2.
+        span: ``(m, 2)`` duration of the interval.
+        outer: ``(2, m, 2, 21)`` durations of the intervals 0-1 and 2-3; 0 if there is none.
 
     Returns:
-        ``(2, ..., 3)``, 0 without an outer interval.
+        deviations ``(2, ..., 3)``, multiplied by the span; 0 without an outer interval.
     """
     chord = points[2] - points[1]
     ratio: Floats = np.divide(span[..., None], np.where(outer > 0, outer, 1), dtype=np.float32)
     outer_chords = points[1::2] - points[::2]
-    neighbour: Floats = outer_chords * ratio[..., None]  # scaled to the length of this span
+    neighbour: Floats = outer_chords * ratio[..., None]  # scaled to the duration of this span
     weight = (outer > 0) * (ratio / (1 + ratio))
     tangent: Floats = chord + weight[..., None] * (neighbour - chord)
     gentler = np.minimum(_length(neighbour), _length(chord))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Causal filters of joint positions at their own stamps, for whole recordings or frame by frame."""
+"""Causal filters for joint positions, applied to whole recordings or frame by frame."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,29 +17,29 @@ from whispersign_model.recordings.recording import Recording, tracked_frames
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
-MEMORY = 0.1  # seconds; a longer untracked joint restarts its filter
-BLOCK = 1024  # frames filtered at once, which bounds memory for long recordings
+MEMORY = 0.1  # seconds; a joint untracked for longer restarts its filter
+BLOCK = 1024  # number of frames filtered at once, to bound memory
 
 
 class Filter(Protocol):
-    """A joint filter; the values do not depend on how calls split a stream."""
+    """A joint filter. Its values do not depend on how a stream is divided among calls."""
 
     def reset(self) -> None:
         """Forget the stream."""
 
     def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
-        """Return the next ``n`` frames filtered, 0 where not tracked.
+        """Filter the next ``n`` frames; untracked joints become 0.
 
         Args:
             stamps: ``(n,)`` nanoseconds, increasing over all calls.
-            values: ``(n, 42, C)``.
-            tracked: ``(n, 42)``.
+            values: ``(n, 42, C)`` values to filter.
+            tracked: ``(n, 42)``, True where a joint is tracked.
         """
         ...
 
 
 class _Unfiltered:
-    """Passes tracked joints through."""
+    """Passes tracked joints through unchanged."""
 
     def reset(self) -> None:
         pass
@@ -50,14 +50,14 @@ class _Unfiltered:
 
 
 class _Ages:
-    """Seconds since each joint was last tracked, by frame and joint."""
+    """Measures the seconds since each joint was last tracked."""
 
     def __init__(self) -> None:
-        self._last = np.full((1, JOINTS), -np.inf)  # nanoseconds since the stream began
+        self._last = np.full((1, JOINTS), -np.inf)  # nanoseconds since the start of the stream
         self._origin: int | None = None
 
     def advance(self, stamps: Ints, tracked: Bools) -> Doubles:
-        """Return ``(n, 42)`` seconds; infinity for a joint that restarts."""
+        """Return seconds ``(n, 42)`` for the next frames; infinity for a joint that restarts."""
         if self._origin is None:
             self._origin = int(stamps[0])
         now = (stamps - self._origin).astype(np.float64)[:, None]
@@ -70,11 +70,11 @@ class _Ages:
 
 
 class OneEuroFilter:
-    """The 1 Euro filter of each coordinate (Casiez, Roussel, Vogel, CHI 2012, algorithm 1).
+    """The 1 Euro filter, per coordinate (Casiez, Roussel, Vogel, CHI 2012, algorithm 1).
 
-    The time step is the difference of the stamps at which the joint was tracked. A joint's first
-    frame passes unchanged and restarts the filter. So does its first frame after a gap of more than
-    0.1 s.
+    The time step is the difference between the stamps at which the joint was tracked. The first
+    frame of a joint passes through unchanged and restarts the filter, and so does its first frame
+    after a gap of more than 0.1 s.
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
@@ -88,14 +88,14 @@ class OneEuroFilter:
         self._speed: Doubles = np.zeros((JOINTS, 3))
 
     def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
-        """Return the next ``n`` frames filtered, as ``Filter.apply``."""
+        """Filter the next ``n`` frames; see ``Filter.apply``."""
         if not len(stamps):
             return values
         ages = self._ages.advance(stamps, tracked)[..., None]
         afresh = np.isinf(ages)
         follows = tracked[..., None] & ~afresh
         rates = np.where(follows, 1 / ages, 0.0)
-        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # weight of f Hz: r / (r + 1), r = turn f
+        turns = np.where(follows, 2 * np.pi * ages, 0.0)  # weight at f Hz: r / (r + 1), r = turn f
         speed_turns = turns * self._smoothing.d_cutoff
         speed_factors = np.where(afresh, 1.0, speed_turns / (speed_turns + 1)) * tracked[..., None]
         takes = (afresh & tracked[..., None]).astype(np.float64)
@@ -113,7 +113,7 @@ class OneEuroFilter:
 
 
 class MovingAverageFilter:
-    """Mean of a joint over recent frames that tracked it, since it last reappeared."""
+    """Averages each joint over the recent frames that tracked it since it last reappeared."""
 
     def __init__(self, window_size: int, channels: int = 3) -> None:
         self._window = window_size
@@ -129,7 +129,7 @@ class MovingAverageFilter:
         self._starts = np.zeros((past, JOINTS), dtype=np.int64)
 
     def apply(self, stamps: Ints, values: Floats, tracked: Bools) -> Floats:
-        """Return the next ``n`` frames filtered, as ``Filter.apply``."""
+        """Filter the next ``n`` frames; see ``Filter.apply``."""
         if not len(stamps):
             return values
         count, past = len(stamps), self._window - 1
@@ -162,10 +162,10 @@ def make_filter(smoothing: Smoothing) -> Filter:
 
 
 class Smoother:
-    """Filters a stream or a recording, with the same values either way.
+    """Filters a live stream or a whole recording, with the same values either way.
 
     Attributes:
-        out_of_order, jumps: late or repeated frames dropped, and clock jumps, so far.
+        out_of_order, jumps: numbers of late or repeated frames dropped and of clock jumps so far.
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
@@ -175,12 +175,12 @@ class Smoother:
 
     @property
     def out_of_order(self) -> int:
-        """Late or repeated frames dropped so far."""
+        """The number of late or repeated frames dropped so far."""
         return self._clock.out_of_order
 
     @property
     def jumps(self) -> int:
-        """Streams started by a clock jump so far."""
+        """The number of streams that a clock jump has started so far."""
         return self._clock.jumps
 
     def reset(self) -> None:
@@ -191,19 +191,20 @@ class Smoother:
         """Filter one frame.
 
         Args:
-            stamp: capture time, nanoseconds.
-            positions: ``(42, 3)``.
-            confidence: ``(42,)``, 0 = not tracked.
+            stamp: capture time in nanoseconds.
+            positions: ``(42, 3)`` joint positions.
+            confidence: ``(42,)``; 0 means not tracked.
 
         Returns:
-            ``(42, 3)`` float32, 0 where not tracked; None for a dropped late or repeated frame.
+            positions ``(42, 3)`` float32, 0 where not tracked; None if the frame was late or
+            repeated.
         """
         stamps = np.array([stamp], dtype=np.int64)
         smooth = [values for _, values in self._filtered(stamps, positions[None], confidence[None])]
         return smooth[0].reshape(JOINTS, 3) if smooth else None
 
     def smooth(self, recording: Recording) -> Recording:
-        """Filter a whole recording; drop late and repeated frames.
+        """Filter a whole recording, and drop its late and repeated frames.
 
         Raises:
             RecipeError: the recording is already smoothed.
@@ -237,7 +238,7 @@ class Smoother:
     def _filtered(
         self, stamps: Ints, positions: Floats, confidence: Floats
     ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
-        """Yield the admitted rows of a block with their filtered positions."""
+        """Yield the admitted rows of a block, with filtered positions."""
         positions, confidence = drop_incomplete(*tracked_frames(positions, confidence)[:2])
         for starts, rows in self._clock.split(stamps):
             if starts:
@@ -246,11 +247,11 @@ class Smoother:
 
 
 class MovingAverageSmoothing:
-    """Moving average over frames ``(42, 7)`` at 60 Hz, for whole arrays or single frames.
+    """A moving average over frames ``(42, 7)`` at 60 Hz, for whole arrays or single frames.
 
-    For each joint, averages position and velocity over the last ``window_size`` frames. Frames in
-    which the joint was not tracked, or from before it reappeared, are skipped. Confidence is left
-    unchanged.
+    It averages the position and velocity of each joint over the last ``window_size`` frames. It
+    skips frames in which the joint was not tracked, and those from before it reappeared. Confidence
+    stays unchanged.
     """
 
     def __init__(self, window_size: int = 5) -> None:
@@ -267,7 +268,7 @@ class MovingAverageSmoothing:
         return self._advance(frame[None]).reshape(JOINTS, FEATURES)
 
     def smooth(self, frames: Floats) -> Floats:
-        """Smooth a whole array ``(T, 42, 7)`` independently."""
+        """Smooth a whole array ``(T, 42, 7)``, independently of the current stream."""
         self.reset()
         smooth = self._advance(frames)
         self.reset()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Streams: decide which frames to keep, which to drop and which start a new stream."""
+"""Decide which frames to keep, which to drop, and which start a new stream."""
 
 from enum import Enum
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from whispersign_model.arrays import Ints
 from whispersign_model.timestamps import CLOCK_JUMP_BACK, NANOSECONDS, is_clock_jump
 
-REPEATED = NANOSECONDS // 1000  # 1 ms: a frame closer to the last one repeats it
+REPEATED = NANOSECONDS // 1000  # 1 ms; a frame closer to the last one counts as repeated
 
 
 class Admission(Enum):
@@ -21,14 +21,14 @@ class Admission(Enum):
 
 
 class StreamClock:
-    """Classifies arriving frames by their stamps alone, with the same rules live and offline.
+    """Classifies frames by their stamps alone, with the same rules live and offline.
 
-    A frame is dropped if its stamp is less than 1 ms after the last one, equal to it, or up to 1 s
-    before it. A frame more than 1 s before or 5 s after it starts a new stream.
+    A frame is dropped if its stamp is less than 1 ms after the last stamp, equal to it, or up to 1
+    s before it. A frame more than 1 s before or 5 s after the last stamp starts a new stream.
 
     Attributes:
-        out_of_order: frames dropped so far.
-        jumps: streams started by a clock jump so far.
+        out_of_order: number of frames dropped so far.
+        jumps: number of streams that a clock jump has started so far.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class StreamClock:
         return Admission.NEXT
 
     def split(self, stamps: Ints) -> list[tuple[bool, NDArray[np.intp]]]:
-        """Classify many frames; return runs of admitted rows and whether each starts a stream.
+        """Classify many frames; return runs of admitted rows, and whether each starts a stream.
 
         Args:
             stamps: ``(n,)`` nanoseconds in order of arrival.

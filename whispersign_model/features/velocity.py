@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Velocity: frames ``(42, 7)`` in metres and metres per second from resampled positions."""
+"""Velocity: build frames ``(42, 7)`` in meters and m/s from resampled positions."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS, POSITION, V
 
 
 class Differentiator:
-    """Backward differences of positions on the grid, continuous over calls.
+    """Computes backward differences of positions on the grid, continuously across calls.
 
     A joint that was untracked one grid step earlier has velocity zero.
 
@@ -22,15 +22,15 @@ class Differentiator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the last frame; the next one starts a stream."""
+        """Forget the last frame; the next one starts a new stream."""
         self._positions: Floats = np.zeros((3, JOINTS), dtype=np.float32)
         self._tracked = np.zeros((1, JOINTS), dtype=bool)
 
     def __call__(self, positions: Floats, confidence: Floats) -> Floats:
-        """Return frames ``(N, 42, 7)`` float32.
+        """Return the next frames with velocities, ``(N, 42, 7)`` float32.
 
         Args:
-            positions: ``(N, 42, 3)`` metres on consecutive grid steps.
+            positions: ``(N, 42, 3)`` in meters, on consecutive grid steps.
             confidence: ``(N, 42)``, 0 = not tracked.
         """
         found = np.empty((FEATURES, len(positions), JOINTS), dtype=np.float32)
@@ -53,7 +53,7 @@ def assemble(positions: Floats, confidence: Floats, rate: float = 60.0) -> Float
     """Return the frames ``(N, 42, 7)`` of one whole stream on the grid.
 
     Args:
-        positions: ``(N, 42, 3)`` metres.
+        positions: ``(N, 42, 3)`` meters.
         confidence: ``(N, 42)``, 0 = not tracked.
         rate: grid steps per second.
     """

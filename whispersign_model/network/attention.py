@@ -11,7 +11,7 @@ from whispersign_model.network.config import PARTS, PARTS_PER_HAND
 
 
 class BlockLinear(nn.Module):
-    """Block-diagonal linear map: block b of the input gives block b of the output."""
+    """A block-diagonal linear map: block b of the output depends only on block b of the input."""
 
     def __init__(self, blocks: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -21,15 +21,15 @@ class BlockLinear(nn.Module):
             nn.init.xavier_uniform_(block)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, blocks, inputs) -> (N, blocks, outputs)``."""
+        """Map ``(N, blocks, inputs)`` to ``(N, blocks, outputs)``."""
         return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
 
 
 class SpatialAttention(nn.Module):
-    """S-MHSA: the eight parts of both hands attend to each other within one time step.
+    """S-MHSA: attention among the eight parts of both hands within one time step.
 
-    Each part has its own projections, which the (mirrored) hands share. Each head learns a bias for
-    every pair of parts: which part attends to which, independent of the input.
+    Each part has its own projections, which the two hands share because one is mirrored. Each head
+    also learns a bias for every pair of parts, independent of the input.
     """
 
     def __init__(self, channels: int, heads: int) -> None:
@@ -47,37 +47,37 @@ class SpatialAttention(nn.Module):
             x: ``(N, parts, c)``, one row per time step.
 
         Returns:
-            ``(N, parts, c)``, and the attention map ``(N, heads, parts, parts)``: each row holds a
-            part's weights over all parts.
+            the result ``(N, parts, c)`` and the attention map ``(N, heads, parts, parts)``. Each
+            row of the map holds the weights of one part over all parts.
         """
         mixed = self._by_part(self.query_key_value, x).unflatten(-1, (3, self.heads, -1))
-        # (1, N, heads, parts, c / heads) each; the leading 1 costs exported graphs nothing
+        # (1, N, heads, parts, c / heads) each; the leading 1 adds no cost to exported graphs
         query, key, value = mixed.permute(2, 0, 3, 1, 4).chunk(3)
         scores = torch.add(self.bias, key @ query.transpose(-1, -2), alpha=self.scale)
-        weights = scores.softmax(dim=-2)  # several times faster with keys in rows than in columns
+        weights = scores.softmax(dim=-2)  # several times faster than with keys in columns
         attended = weights.to(value.dtype).transpose(-1, -2) @ value
         output = self._by_part(self.output, attended.transpose(-3, -2).reshape(x.shape))
         return output, weights[0].transpose(-1, -2)
 
     @staticmethod
     def _by_part(linear: BlockLinear, x: Tensor) -> Tensor:
-        """Apply each part's map to that part of both hands."""
+        """Apply the map of each part to that part of both hands."""
         return linear(x.reshape(-1, PARTS_PER_HAND, x.shape[-1])).reshape(*x.shape[:2], -1)
 
 
 class KeysValues(NamedTuple):
-    """T-MHSA's keys and values of S steps, each ``(1, N, heads, S, C / heads)``."""
+    """Keys and values of T-MHSA for S steps, each ``(1, N, heads, S, C / heads)``."""
 
     keys: Tensor
     values: Tensor
 
 
 class TemporalAttention(nn.Module):
-    """T-MHSA: attention over time with relative positions, separate for each group of channels.
+    """T-MHSA: attention over time with relative positions, within each group of channels.
 
     Scores are ``q k + (q + v) r[i - j]`` with a learned ``r`` for every distance (Shaw et al. 2018,
-    arXiv:1803.02155; the bias ``v`` from Dai et al. 2019, arXiv:1901.02860). They depend on the
-    distance between two steps, not on the start of the clip.
+    arXiv:1803.02155); the bias ``v`` follows Dai et al. 2019, arXiv:1901.02860. Scores depend on
+    the distance between two steps, not on their position in the clip.
     """
 
     def __init__(
@@ -103,10 +103,10 @@ class TemporalAttention(nn.Module):
             bias: ``(N, 1, T, S + T)``, see
                 :func:`~whispersign_model.network.masking.attention_bias`.
             distance: ``(T, S + T)`` int64, see :func:`relative_positions`.
-            past: keys and values of the S steps before ``x``.
+            past: keys and values of the S steps that precede ``x``.
 
         Returns:
-            ``(N, T, C)``, and the keys and values of all S + T steps.
+            the result ``(N, T, C)``, and the keys and values of all S + T steps.
         """
         steps = x.shape[1]
         mixed = self.query_key_value(x.reshape(-1, self.groups, x.shape[-1] // self.groups))
@@ -126,16 +126,16 @@ class TemporalAttention(nn.Module):
 
 
 def relative_positions(steps: int, furthest: int, device: torch.device, before: int = 0) -> Tensor:
-    """Return ``(steps, before + steps)`` int64: the row of ``relative`` for each query and key.
+    """Return the row of ``relative`` for each query and key, ``(steps, before + steps)`` int64.
 
-    The keys are ``before`` past steps, then the queries' own steps.
+    The keys are the ``before`` past steps followed by the steps of the queries.
     """
     key = torch.arange(before + steps, device=device)
     return (key[before:, None] - key).clamp(-furthest, furthest) + furthest
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of one sequence to another, or to itself under a mask."""
+    """Multi-head attention from one sequence to another, or to itself under a mask."""
 
     def __init__(self, channels: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class CrossAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, bias: Tensor) -> Tensor:
-        """``x (B, L, C)`` attends to ``memory (B, S, C)``; ``bias`` fits ``(B, 1, L, S)``."""
+        """Let ``x (B, L, C)`` attend to ``memory (B, S, C)``; ``bias`` fits ``(B, 1, L, S)``."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         both = self.key_value(memory).unflatten(-1, (2, self.heads, -1))
         key, value = both.permute(2, 0, 3, 1, 4).unbind(0)

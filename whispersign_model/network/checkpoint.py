@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Checkpoints: folders with ``model.safetensors`` and ``model.json``.
 
-This module reads a checkpoint's *metadata* and does not need torch.
+This module reads the *metadata* of a checkpoint, which does not need torch.
 :class:`~whispersign_model.network.model.WhisperSignModel` loads the weights.
 """
 
@@ -35,16 +35,16 @@ class CheckpointMetadata(StrictModel):
     """The content of ``model.json``.
 
     Attributes:
-        format_version: version of this file; newer ones are rejected.
-        name: readable name, e.g. "demo-tiny".
-        config: shape of the network.
+        format_version: version of the file format; newer versions are rejected.
+        name: readable name, such as "demo-tiny".
+        config: configuration of the network.
         glosses: gloss ``i`` has id ``i + 1``; id 0 is the CTC blank.
-        language: BCP 47 tag of the sign language, "" = unknown.
-        recipe: the fitted preprocessing that the network was trained with.
+        language: BCP 47 tag of the sign language; "" if unknown.
+        recipe: the fitted preprocessing recipe that the network was trained with.
         epoch: number of epochs trained, over all stages.
-        losses, metrics: values at the time of saving, by name.
-        confidence: calibration that makes a confidence match how often the gloss is right.
-        weights_sha256: digest of the weights that belong to this file.
+        losses, metrics: values by name, at the time of saving.
+        confidence: calibration that matches confidences to the share of correct glosses.
+        weights_sha256: SHA-256 of the weights file that belongs to this metadata.
     """
 
     format_version: int = FORMAT_VERSION
@@ -61,12 +61,12 @@ class CheckpointMetadata(StrictModel):
 
     @property
     def model_id(self) -> str:
-        """Name and fingerprint, e.g. ``demo-tiny@3f2a9c1b``."""
+        """The name and a fingerprint, such as ``demo-tiny@3f2a9c1b``."""
         return f"{self.name}@{self.weights_sha256[:8]}"
 
 
 def checkpoint_files(path: Path) -> tuple[Path, Path]:
-    """Return the weights and metadata files of a checkpoint's folder or weights file.
+    """Return the weights and metadata files of a checkpoint, given its folder or weights file.
 
     Raises:
         CheckpointError: a file is missing.
@@ -113,7 +113,7 @@ def read_metadata(path: Path) -> CheckpointMetadata:
 
 
 def _metadata(file: Path, text: str) -> CheckpointMetadata:
-    """Parse and check ``model.json``; ``file`` is where its text was found."""
+    """Parse and check the text of a ``model.json``; ``file`` names its source in errors."""
     try:
         content: Any = json.loads(text)
     except ValueError as error:
@@ -141,7 +141,7 @@ def _metadata(file: Path, text: str) -> CheckpointMetadata:
 
 
 def sha256(path: Path) -> str:
-    """Return a file's SHA-256 as hex digits.
+    """Return the SHA-256 of a file as hexadecimal digits.
 
     Raises:
         CheckpointError: the file cannot be read.
@@ -159,10 +159,10 @@ def sha256(path: Path) -> str:
 def write_checkpoint(
     path: Path, state: dict[str, Tensor], metadata: CheckpointMetadata
 ) -> CheckpointMetadata:
-    """Write both files, each atomically; reading detects a crash between the two.
+    """Write both files, each atomically; reading later detects a crash between the two writes.
 
     Returns:
-        the metadata as written, with the digest of the weights.
+        the metadata as written, including the digest of the weights.
 
     Raises:
         CheckpointError: the folder cannot be written.

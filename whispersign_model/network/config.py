@@ -15,8 +15,8 @@ from whispersign_model.decoding.detection import ScoreSegments, SegmentScorer
 SIZES = ("tiny", "base", "default", "large")
 PARTS_PER_HAND = 4  # thumb; index + middle; ring + pinky; palm with the wrist's trajectory
 PARTS = 2 * PARTS_PER_HAND
-UTTERANCE_STEP = 8  # frames of a resampled utterance that become one token
-GROUPS = 2  # groups of encoder channels, each with a share of every part
+UTTERANCE_STEP = 8  # number of frames of a resampled utterance per token
+GROUPS = 2  # number of groups of encoder channels, each with a share of every part
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -26,12 +26,14 @@ class FrontendConfig(StrictModel):
     """Patches of frames and their positional encoding (ConvSPE).
 
     Attributes:
-        num_joints: joints of the MediaPipe skeleton; convert other skeletons to it.
-        num_features: values of a joint.
-        patch_size: frames in a patch.
-        d_model: channels of the encoder's states; a multiple of 8 times ``encoder.num_heads``.
-        kernel_size: patches that ConvSPE spans: this one and those before it.
-        dropout: SpatialDropout1D, which drops whole channels.
+        num_joints: number of joints; the layout is MediaPipe's, and other skeletons must be
+            converted.
+        num_features: number of values per joint.
+        patch_size: number of frames in a patch.
+        d_model: number of channels in the encoder's states; a multiple of 8 times
+            ``encoder.num_heads``.
+        kernel_size: number of patches that ConvSPE spans: the current one and those before it.
+        dropout: rate of SpatialDropout1D, which drops whole channels.
     """
 
     num_joints: Literal[42] = 42
@@ -43,15 +45,16 @@ class FrontendConfig(StrictModel):
 
 
 class EncoderConfig(StrictModel):
-    """Blocks of S-MHSA, T-MHSA and feed-forward.
+    """The encoder: blocks of S-MHSA, T-MHSA and feed-forward.
 
     Attributes:
-        num_heads: heads of S-MHSA and T-MHSA; even.
-        num_layers: blocks.
-        d_ff: hidden channels of the feed-forward, both groups together; even.
-        dropout: dropout after each branch and of T-MHSA's weights.
-        left_context: patches that a chunked pass looks back.
-        max_distance: distance in patches from which all relative positions share one embedding.
+        num_heads: number of heads in both S-MHSA and T-MHSA; must be even.
+        num_layers: number of blocks.
+        d_ff: number of hidden channels in the feed-forward, over both groups; must be even.
+        dropout: dropout rate after each branch and in the attention weights of T-MHSA.
+        left_context: number of patches before the chunk that a chunked pass attends to.
+        max_distance: distance in patches at and beyond which all relative positions share one
+            embedding.
     """
 
     num_heads: Positive = 4
@@ -66,16 +69,17 @@ class DecoderConfig(StrictModel):
     """The CTC head and the attention decoder, which rescores hypotheses or detects signs.
 
     Attributes:
-        vocab_size: glosses and the blank; training sets it to the dataset's.
+        vocab_size: number of glosses plus the blank; training sets it from the dataset.
         blank_id: id of the CTC blank; gloss ids start at 1.
-        num_layers: layers of the attention decoder.
-        dropout: dropout of the attention decoder.
-        utterance_frames: frames to which the decoder resamples the whole utterance as a second
-            memory, for utterances of single signs; 0 switches it off.
-        alpha: weight of CTC against the decoder in rescoring; below 0.8 doubled signs are lost.
-        candidate_segments: lengths in patches of the segments in which the network detects signs;
-            needs ``utterance_frames``. ``[]`` rescores instead.
-        score_threshold: lowest probability of a detected sign.
+        num_layers: number of layers in the attention decoder.
+        dropout: dropout rate in the attention decoder.
+        utterance_frames: number of frames to which the decoder resamples the whole utterance as a
+            second memory, for utterances of single signs; 0 disables it.
+        alpha: weight of CTC relative to the decoder in rescoring; below 0.8, doubled signs are
+            lost.
+        candidate_segments: lengths, in patches, of the segments in which the network detects signs;
+            requires ``utterance_frames``. ``[]`` makes the decoder rescore hypotheses instead.
+        score_threshold: lowest probability that counts as a detected sign.
     """
 
     vocab_size: Annotated[int, Field(ge=2)] = 1296
@@ -89,7 +93,7 @@ class DecoderConfig(StrictModel):
 
     @property
     def detects(self) -> bool:
-        """Whether the second pass detects signs."""
+        """Whether the second pass detects signs rather than rescoring."""
         return bool(self.candidate_segments)
 
     @model_validator(mode="after")
@@ -100,7 +104,7 @@ class DecoderConfig(StrictModel):
 
 
 class ModelConfig(StrictModel):
-    """Configuration of a :class:`~whispersign_model.network.model.WhisperSignModel`."""
+    """The configuration of a :class:`~whispersign_model.network.model.WhisperSignModel`."""
 
     frontend: FrontendConfig = FrontendConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -115,26 +119,26 @@ class ModelConfig(StrictModel):
                 f"{heads} heads: take an even number of heads and a multiple of {PARTS * heads}"
             )
         if self.encoder.d_ff % GROUPS:
-            raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is no multiple of {GROUPS}")
+            raise ValueError(f"encoder.d_ff {self.encoder.d_ff} is not a multiple of {GROUPS}")
         return self
 
     def segment_scorer(self, score: ScoreSegments) -> SegmentScorer:
-        """Return the second pass over a clip whose segments ``score`` classifies."""
+        """Return the scorer for a clip whose segments ``score`` classifies."""
         decoder, patch = self.decoder, self.frontend.patch_size
         return SegmentScorer(decoder.candidate_segments, decoder.score_threshold, patch, score)
 
     @property
     def part_channels(self) -> int:
-        """Channels of one hand part's token."""
+        """The number of channels in the token of one hand part."""
         return self.frontend.d_model // PARTS
 
     def with_vocabulary(self, glosses: int) -> ModelConfig:
-        """Return the configuration for ``glosses`` glosses and the blank."""
+        """Return the configuration for a vocabulary of ``glosses`` glosses and the blank."""
         decoder = self.decoder.model_copy(update={"vocab_size": glosses + 1})
         return self.model_copy(update={"decoder": decoder})
 
     def changed(self, sections: Mapping[str, Mapping[str, Any]]) -> ModelConfig:
-        """Return a copy with the given keys of each section replaced.
+        """Return a copy in which the given keys of each section are replaced.
 
         Raises:
             ConfigError: a key is unknown or out of range.
@@ -145,9 +149,9 @@ class ModelConfig(StrictModel):
 
 
 def load_model_config(path: Path) -> ModelConfig:
-    """Read a network's configuration from YAML (``config/model/*.yaml``).
+    """Read the configuration of a network from YAML (``config/model/*.yaml``).
 
     Raises:
-        ConfigError: the file is invalid; names the first bad key.
+        ConfigError: the file is invalid; the message names the first bad key.
     """
     return load_yaml(ModelConfig, path)

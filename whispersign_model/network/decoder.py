@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The two decoders: the CTC head, and a causal Transformer that rescores or detects."""
+"""The two decoders: a CTC head, and a causal Transformer that rescores or detects."""
 
 import math
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from whispersign_model.network.encoder import FeedForward
 from whispersign_model.network.masking import attention_bias, valid_steps
 from whispersign_model.network.utterance import UtteranceEncoder, frames_seen, whole
 
-LEAST_SEEN = 0.3  # a segment with hands in a smaller share of its frames is no sign
+LEAST_SEEN = 0.3  # a segment needs hands in this share of its frames to be a sign
 
 
 class CTCHead(nn.Module):
-    """Pass 1: log-probabilities of blank and glosses at every step (Graves et al. 2006).
+    """First pass: log-probabilities of the blank and the glosses at each step (Graves et al. 2006).
 
-    A sigmoid decides whether there is a gloss and a softmax decides which (Variani et al. 2020,
-    arXiv:2003.07705). In a single softmax, the blank soon takes nearly all the probability, and
-    the glosses get no gradient that separates them.
+    A sigmoid decides whether there is a gloss, and a softmax decides which one (Variani et al.
+    2020, arXiv:2003.07705). With a single softmax, the blank soon takes almost all the probability,
+    and the glosses receive no gradient that separates them.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -30,18 +30,18 @@ class CTCHead(nn.Module):
         self.project = nn.Linear(config.frontend.d_model, config.decoder.vocab_size)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``(B, T', d_model) -> (B, T', V)`` float32 log-probabilities."""
+        """Map states ``(B, T', d_model)`` to float32 log-probabilities ``(B, T', V)``."""
         weight, bias = self.project.weight, self.project.bias
         blank = functional.linear(states, weight[:1], bias[:1]).float()
         glosses = functional.linear(states, weight[1:], bias[1:]).float()
-        # Other runtimes compute logsigmoid as the log of a rounded sigmoid, which is off by tenths.
+        # Some runtimes compute logsigmoid as the log of a rounded sigmoid, which is off by tenths.
         # Softplus is exact.
         gloss = glosses.log_softmax(dim=-1) - functional.softplus(blank)
         return torch.cat([-functional.softplus(-blank), gloss], dim=-1)
 
 
 class DecoderBlock(nn.Module):
-    """Causal self-attention, attention over the encoder's states, feed-forward; pre-norm."""
+    """A pre-norm block: causal self-attention, cross-attention and feed-forward."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class DecoderBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, causal: Tensor, present: Tensor) -> Tensor:
-        """``x (B, L, d)``, ``memory (B, T', d)``, attention biases broadcast to (B, 1, L, ...)."""
+        """Process ``x (B, L, d)`` with ``memory (B, T', d)``; biases fit ``(B, 1, L, ...)``."""
         normed = self.self_norm(x)
         x = x + self.dropout(self.self_attention(normed, normed, causal))
         x = x + self.dropout(self.cross_attention(self.cross_norm(x), memory, present))
@@ -64,12 +64,12 @@ class DecoderBlock(nn.Module):
 
 
 class AttentionDecoder(nn.Module):
-    """Pass 2: the probability of a gloss sequence given an utterance, gloss by gloss.
+    """Second pass: the probability of a gloss sequence given an utterance.
 
-    The decoder reads the encoder's states and, if configured, the whole utterance as a second,
-    separate memory. In a detecting network it reads candidate segments instead and classifies
-    each. Id 0, CTC's blank, marks the start and the end of a sequence; in a segment it means that
-    nothing is signed.
+    The decoder attends to the encoder's states and, if configured, to the whole utterance as a
+    second, separate memory. In a detection network, it classifies candidate segments instead. Id 0,
+    the CTC blank, marks the start and the end of a sequence; for a segment, it means that nothing
+    is signed.
     """
 
     BOUNDARY = 0
@@ -89,17 +89,17 @@ class AttentionDecoder(nn.Module):
     def memories(
         self, features: Tensor, lengths: Tensor, states: Tensor, steps: Tensor
     ) -> list[tuple[Tensor, Tensor]]:
-        """Return the decoder's memories for a padded batch, with each clip's length in them.
+        """Return the decoder's memories for a padded batch, with their lengths.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
-            lengths: ``(B,)`` frames in each clip.
+            features: ``(B, T, 42, 7)`` normalized features.
+            lengths: ``(B,)`` number of frames in each clip.
             states: ``(B, T', d)`` encoder states.
-            steps: ``(B,)`` steps in each clip.
+            steps: ``(B,)`` number of steps in each clip.
 
         Returns:
-            tokens ``(B, S, d)`` and lengths ``(B,)`` of each memory: the states and, if
-            configured, the whole utterance.
+            the tokens ``(B, S, d)`` and lengths ``(B,)`` of each memory: the encoder's states and,
+            if configured, the whole utterance.
         """
         if self.utterance is None or self.detects:
             return [(states, steps)]
@@ -107,11 +107,11 @@ class AttentionDecoder(nn.Module):
         return [(states, steps), (tokens, torch.full_like(steps, tokens.shape[1]))]
 
     def read_segments(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return log-probabilities ``(N, V)`` of the gloss in each segment; id 0 is no sign.
+        """Return the log-probabilities ``(N, V)`` of the glosses in each segment; id 0 is no sign.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
-            segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
+            features: ``(B, T, 42, 7)`` normalized features.
+            segments: ``(N, 3)`` int64: row of the clip, first frame, and frame after the last.
         """
         assert self.utterance is not None, "a network without decoder.utterance_frames"
         tokens = self.utterance(features, segments)
@@ -121,7 +121,7 @@ class AttentionDecoder(nn.Module):
         return first
 
     def score_segments(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return :meth:`read_segments`, with no sign in segments that hardly show a hand."""
+        """Return :meth:`read_segments`, but with no sign in segments that hardly show a hand."""
         log_probs = self.read_segments(features, segments)
         frames = (segments[:, 2] - segments[:, 1]).clamp(min=1)
         shown = frames_seen(features, segments).sum(dim=1) >= LEAST_SEEN * frames
@@ -130,12 +130,12 @@ class AttentionDecoder(nn.Module):
         return torch.where(shown[:, None], log_probs, nothing)
 
     def forward(self, memory: Tensor, memory_lengths: Tensor, previous: Tensor) -> Tensor:
-        """Return log-probabilities of each next gloss.
+        """Return the log-probabilities of each next gloss.
 
         Args:
             memory: ``(B, S, d)``, one of :meth:`memories`.
-            memory_lengths: ``(B,)``.
-            previous: ``(B, L)`` ids, starting with ``BOUNDARY``; padding may follow.
+            memory_lengths: ``(B,)`` number of tokens in each memory.
+            previous: ``(B, L)`` gloss ids that start with ``BOUNDARY``; padding may follow.
 
         Returns:
             ``(B, L, V)`` float32 log-probabilities of the gloss after each position.
@@ -153,7 +153,7 @@ class AttentionDecoder(nn.Module):
     def score(
         self, memory: Tensor, memory_lengths: Tensor, targets: Tensor, target_lengths: Tensor
     ) -> Tensor:
-        """Return ``(B,)``: log P(targets, end | memory) of padded ``targets (B, L)``."""
+        """Return log P(targets, end | memory), ``(B,)``, of padded ``targets (B, L)``."""
         previous, following = self.shifted(targets, target_lengths)
         log_probs = self(memory, memory_lengths, previous)
         chosen = log_probs.gather(-1, following[..., None]).squeeze(-1)
@@ -162,20 +162,20 @@ class AttentionDecoder(nn.Module):
     def mean_score(
         self, memories: Sequence[tuple[Tensor, Tensor]], targets: Tensor, target_lengths: Tensor
     ) -> Tensor:
-        """Return ``(B,)``: the mean :meth:`score` over all :meth:`memories`."""
+        """Return the mean :meth:`score`, ``(B,)``, over all :meth:`memories`."""
         scores = [self.score(*memory, targets, target_lengths) for memory in memories]
         return torch.stack(scores).mean(dim=0)
 
     @classmethod
     def shifted(cls, targets: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return inputs ``(B, L + 1)`` after the start, and outputs followed by the end."""
+        """Return decoder inputs ``(B, L + 1)`` with a start, and outputs with an end."""
         inside = valid_steps(target_lengths, targets.shape[1])
         clean = torch.where(inside, targets, torch.full_like(targets, cls.BOUNDARY))
         boundary = clean.new_full((clean.shape[0], 1), cls.BOUNDARY)
         return torch.cat([boundary, clean], dim=1), torch.cat([clean, boundary], dim=1)
 
     def _positions(self, ids: Tensor) -> Tensor:
-        """Return sinusoidal positions ``(L, d)`` (Vaswani et al. 2017)."""
+        """Return sinusoidal position encodings ``(L, d)`` (Vaswani et al. 2017)."""
         position = torch.arange(ids.shape[1], device=ids.device, dtype=torch.float32)[:, None]
         half = torch.arange(self.channels // 2, device=ids.device, dtype=torch.float32)
         angle = position * torch.exp(half * (-math.log(10000.0) / (self.channels // 2)))

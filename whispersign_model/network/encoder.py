@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Encoder: pre-norm blocks of spatial attention, temporal attention and feed-forward."""
+"""The encoder: pre-norm blocks of spatial attention, temporal attention and feed-forward."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,9 +23,9 @@ class EncoderOutput(NamedTuple):
     """The encoder's output for a batch.
 
     Attributes:
-        states: ``(B, T', d_model)``, zero past each clip's end.
-        lengths: ``(B,)`` steps (patches) in each clip.
-        spatial_maps: per block ``(B, T', heads, parts, parts)``.
+        states: ``(B, T', d_model)`` states, zero after the end of each clip.
+        lengths: ``(B,)`` number of steps (patches) in each clip.
+        spatial_maps: the S-MHSA map ``(B, T', heads, parts, parts)`` of each block.
     """
 
     states: Tensor
@@ -34,7 +34,7 @@ class EncoderOutput(NamedTuple):
 
 
 class FeedForward(nn.Module):
-    """Two linear maps per group of channels with GELU between, then dropout."""
+    """Two linear maps per group of channels with GELU in between, then dropout."""
 
     def __init__(self, channels: int, hidden: int, groups: int, dropout: float) -> None:
         super().__init__()
@@ -44,17 +44,18 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(..., C) -> (..., C)``."""
+        """Map ``(..., C)`` to ``(..., C)``."""
         hidden = functional.gelu(self.widen(x.reshape(-1, self.groups, x.shape[-1] // self.groups)))
         return self.dropout(self.narrow(hidden).reshape(x.shape))
 
 
 class EncoderBlock(nn.Module):
-    """S-MHSA over the parts of both hands within a step, then T-MHSA and feed-forward over time.
+    """An encoder block: S-MHSA over hand parts, T-MHSA over time, then feed-forward.
 
-    S-MHSA shares its weights between the (mirrored) hands and mixes all channels of all parts.
-    T-MHSA and feed-forward work on groups of channels, each with a share of every part. A group
-    sees both hands, so a one-handed sign can also use the absent hand's channels.
+    S-MHSA shares its weights between the two hands, one of which is mirrored, and mixes all
+    channels of all parts. T-MHSA and feed-forward work on groups of channels, each with a share of
+    every part. Every group sees both hands, so a one-handed sign can also use the channels of the
+    absent hand.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -73,13 +74,13 @@ class EncoderBlock(nn.Module):
     def forward(
         self, x: Tensor, bias: Tensor, distance: Tensor, past: KeysValues | None = None
     ) -> tuple[Tensor, Tensor, KeysValues]:
-        """Return the next ``x``, the spatial map, and T-MHSA's keys and values.
+        """Return the block's output, the spatial map, and the keys and values of T-MHSA.
 
         Args:
             x: ``(B, T', d_model)``, channels ordered by group, then part.
             bias: see :func:`~whispersign_model.network.masking.attention_bias`.
             distance: see :func:`~whispersign_model.network.attention.relative_positions`.
-            past: T-MHSA's keys and values of the steps before ``x``.
+            past: keys and values of T-MHSA for the steps before ``x``.
         """
         tokens = by_part(self.spatial_norm(x))
         mixed, spatial_map = self.spatial(tokens.flatten(0, 1))
@@ -115,8 +116,8 @@ class Encoder(nn.Module):
 
         Args:
             tokens: ``(B, T', parts, c)`` from the frontend.
-            lengths: ``(B,)`` steps in each clip.
-            chunk: steps in a chunk; 0 = the whole clip.
+            lengths: ``(B,)`` number of steps in each clip.
+            chunk: number of steps in a chunk; 0 means the whole clip.
         """
         steps = tokens.shape[1]
         valid = valid_steps(lengths, steps)
@@ -137,11 +138,11 @@ class Encoder(nn.Module):
 
         Args:
             tokens: ``(1, K, parts, c)`` from the frontend.
-            past: per block, keys and values of ``left_context`` steps.
-            known: ``(1,)`` int64, how many of these steps are real; they come last.
+            past: keys and values of ``left_context`` steps, for each block.
+            known: ``(1,)`` int64, the number of these steps that are real; real steps come last.
 
         Returns:
-            states ``(1, K, d_model)``, and ``past`` for the next chunk.
+            the states ``(1, K, d_model)``, and ``past`` for the next chunk.
         """
         steps, before = tokens.shape[1], self.left_context
         age = torch.arange(before + steps, 0, -1, device=tokens.device) - steps

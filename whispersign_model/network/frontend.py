@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Frontend: patches of hand-part tokens, then ConvSPE, BatchNorm and SpatialDropout1D."""
+"""The frontend: patch embedding of hand parts, then ConvSPE, BatchNorm and SpatialDropout1D."""
 
 import math
 
@@ -19,7 +19,7 @@ from whispersign_model.skeleton import (
     WRIST,
 )
 
-# Joints of each hand part. A fingertip belongs to one part only; the palm shares the knuckles.
+# Joints of each hand part. Each fingertip belongs to one part; the palm shares the MCP joints.
 PART_JOINTS = (
     FINGERS["thumb"],
     (*FINGERS["index"], *FINGERS["middle"]),
@@ -34,9 +34,9 @@ def patch_count(lengths: Tensor, patch_size: int) -> Tensor:
 
 
 def whole_patches(features: Tensor, lengths: Tensor, patch_size: int) -> Tensor:
-    """``(B, T, 42, 7) -> (B, T', P, 42, 7)``: repeat each clip's last frame to the end.
+    """Cut ``(B, T, 42, 7)`` into patches ``(B, T', P, 42, 7)``, padded with each last frame.
 
-    The content of the padding is never read.
+    The content of the batch's padding is never read.
     """
     batch, frames = features.shape[:2]
     steps = -(-frames // patch_size) * patch_size
@@ -47,10 +47,10 @@ def whole_patches(features: Tensor, lengths: Tensor, patch_size: int) -> Tensor:
 
 
 class PatchEmbedding(nn.Module):
-    """Embeds patches of ``P`` frames as one token for each part of each hand.
+    """Embeds each patch of ``P`` frames as one token per part of each hand.
 
-    The left hand is mirrored (x and vx change sign), so both hands share one set of weights. A
-    one-handed sign has the full capacity with either hand.
+    The left hand is mirrored (x and vx change sign), so both hands share one set of weights, and a
+    one-handed sign can use the full capacity with either hand.
     """
 
     columns: Tensor
@@ -61,7 +61,7 @@ class PatchEmbedding(nn.Module):
         patch_size = config.frontend.patch_size
         self.sizes = [patch_size * len(joints) * FEATURES for joints in PART_JOINTS]
         self.parts = nn.ModuleList(nn.Linear(size, config.part_channels) for size in self.sizes)
-        # Index of each part's values in a flat patch: the left hand first, then the right.
+        # Indices of each part's values in a flat patch, with the left hand before the right.
         place = torch.arange(patch_size * len(HANDS) * JOINTS_PER_HAND * FEATURES)
         place = place.view(patch_size, len(HANDS), JOINTS_PER_HAND, FEATURES)
         columns = [
@@ -75,15 +75,15 @@ class PatchEmbedding(nn.Module):
         self.register_buffer("mirror", 1.0 - 2.0 * (across & left), persistent=False)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """``(B, T', P, 42, 7) -> (B, T', hands, 4 * c)``, a hand's parts side by side."""
+        """Map ``(B, T', P, 42, 7)`` to ``(B, T', hands, 4 * c)``: a hand's parts side by side."""
         flat = patches.flatten(0, 1).flatten(1).index_select(1, self.columns)
-        rows = (flat * self.mirror.to(flat.dtype)).view(-1, sum(self.sizes))  # a row per hand
+        rows = (flat * self.mirror.to(flat.dtype)).view(-1, sum(self.sizes))  # one row per hand
         tokens = [embed(part) for embed, part in zip(self.parts, rows.split(self.sizes, dim=-1))]
         return torch.cat(tokens, dim=-1).unflatten(0, (*patches.shape[:2], len(HANDS)))
 
 
 class ConvSPE(nn.Module):
-    """Convolutional spatial-positional encoding: depthwise in time, pointwise over parts."""
+    """A convolutional position encoding: depthwise in time, pointwise over parts."""
 
     def __init__(self, channels: int, kernel_size: int) -> None:
         super().__init__()
@@ -94,9 +94,10 @@ class ConvSPE(nn.Module):
         self.pointwise = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, past: Tensor | None = None) -> Tensor:
-        """``(N, T, C) -> (N, T, C)``: add the encoding to ``x``; step t sees steps <= t.
+        """Add the encoding to ``x (N, T, C)``; step t depends only on steps up to t.
 
-        ``past (N, kernel_size - 1, C)`` holds the steps before ``x``, 0 at a clip's start.
+        ``past (N, kernel_size - 1, C)`` holds the steps before ``x``; it is 0 at the start of a
+        clip.
         """
         if past is None:
             padded = functional.pad(x, (0, 0, self.kernel_size - 1, 0))
@@ -112,10 +113,10 @@ class ConvSPE(nn.Module):
 
 
 class ValidBatchNorm(nn.BatchNorm1d):
-    """BatchNorm over the rows with a tracked hand; ignores padding and absent hands."""
+    """BatchNorm over the rows with a tracked hand, without padding and absent hands."""
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        """``(N, C) -> (N, C)``, 0 where ``valid (N,)`` is False."""
+        """Normalize ``(N, C)``; the result is 0 where ``valid (N,)`` is False."""
         assert valid is not None
         if not self.training:
             return super().forward(x) * valid[:, None]
@@ -127,7 +128,7 @@ class ValidBatchNorm(nn.BatchNorm1d):
 
 
 class Frontend(nn.Module):
-    """Patch embedding -> ConvSPE -> BatchNorm -> SpatialDropout1D."""
+    """The frontend: patch embedding, ConvSPE, BatchNorm and SpatialDropout1D."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -142,13 +143,13 @@ class Frontend(nn.Module):
         """Embed a padded batch.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
-            lengths: ``(B,)`` frames in each clip, at least 1.
+            features: ``(B, T, 42, 7)`` normalized features.
+            lengths: ``(B,)`` number of frames in each clip, at least 1.
 
         Returns:
-            tokens ``(B, T', parts, c)`` with ``T' = ceil(T / P)``, and the clips' lengths in
-            patches ``(B,)``. The left hand's parts come first. Tokens are zero where a hand is
-            not tracked and past each clip's end.
+            the tokens ``(B, T', parts, c)`` with ``T' = ceil(T / P)``, and the lengths of the clips
+            in patches ``(B,)``. The parts of the left hand come first. Tokens are zero where a hand
+            is not tracked and after the end of each clip.
         """
         steps = patch_count(lengths, self.patch_size)
         patches = whole_patches(features, lengths, self.patch_size)
@@ -161,10 +162,11 @@ class Frontend(nn.Module):
 
         Args:
             patches: ``(1, K, P, 42, 7)``, without padding.
-            past: ``(hands, kernel_size - 1, C)``, ConvSPE's last inputs; 0 at the clip's start.
+            past: ``(hands, kernel_size - 1, C)``, the last inputs of ConvSPE; 0 at the start of a
+                clip.
 
         Returns:
-            tokens ``(1, K, parts, c)``, and ``past`` for the next patches.
+            the tokens ``(1, K, parts, c)``, and ``past`` for the next patches.
         """
         x, tracked = self._embed(patches)
         present = tracked.flatten(0, 1)
@@ -172,13 +174,13 @@ class Frontend(nn.Module):
         return self._encode(x, present, past), torch.cat([past, x], dim=1)[:, x.shape[1] :]
 
     def _embed(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings ``(B * hands, T', C)``, and ``(B, hands, T')``: the hand is tracked."""
+        """Return embeddings ``(B * hands, T', C)``, and tracked hands ``(B, hands, T')``."""
         hands = patches.unflatten(-2, (len(HANDS), JOINTS_PER_HAND))
         tracked = hands[..., CONFIDENCE].amax(dim=(2, 4)) > 0  # (B, T', hands)
         return self.patches(patches).transpose(1, 2).flatten(0, 1), tracked.transpose(1, 2)
 
     def _encode(self, x: Tensor, present: Tensor, past: Tensor | None = None) -> Tensor:
-        """``(B * hands, T', C)``, 0 where not ``present (B * hands, T') -> (B, T', parts, c)``."""
+        """Encode ``x (B * hands, T', C)`` as tokens ``(B, T', parts, c)``, 0 for absent hands."""
         x = self.conv_spe(x, past)
         x = self.norm(x.flatten(0, 1), present.flatten()).view(x.shape)
         x = self.spatial_dropout(x.transpose(1, 2)).transpose(1, 2)

@@ -13,10 +13,11 @@ def valid_steps(lengths: Tensor, steps: int) -> Tensor:
 
 
 def chunk_mask(steps: int, chunk: int, left_context: int, device: torch.device) -> Tensor:
-    """Return ``(steps, steps)`` bool: True where query (row) may attend to key (column).
+    """Return ``(steps, steps)`` bool: True where a query (row) may attend to a key (column).
 
     A step sees its whole chunk of ``chunk`` steps and up to ``left_context`` steps before the chunk
-    (dynamic chunk training; Zhang et al. 2020, arXiv:2012.05481). With ``chunk`` 0 it sees all.
+    (dynamic chunk training; Zhang et al. 2020, arXiv:2012.05481). With ``chunk`` 0, it sees all
+    steps.
     """
     if chunk == FULL:
         return torch.ones(steps, steps, dtype=torch.bool, device=device)
@@ -27,9 +28,9 @@ def chunk_mask(steps: int, chunk: int, left_context: int, device: torch.device) 
 
 
 def attention_bias(allowed: Tensor) -> Tensor:
-    """Return the bias for attention scores: 0 where ``allowed``, else low enough that exp gives 0.
+    """Return a bias for attention scores: 0 where ``allowed``, elsewhere so low that exp gives 0.
 
-    A row without any allowed key attends evenly to all keys and stays finite.
+    A row without an allowed key attends evenly to all keys, so its result stays finite.
     """
-    lowest = torch.finfo(torch.float32).min / 2  # adding scores does not overflow
+    lowest = torch.finfo(torch.float32).min / 2  # low enough, yet adding scores does not overflow
     return torch.zeros(allowed.shape, device=allowed.device).masked_fill(~allowed, lowest)

@@ -38,13 +38,13 @@ Component = Literal["frontend", "encoder", "ctc", "decoder"]
 
 
 class Encoded(NamedTuple):
-    """A batch after the encoder and the CTC head.
+    """The output of the encoder and the CTC head for a batch.
 
     Attributes:
-        states: ``(B, T', d_model)``.
-        lengths: ``(B,)`` steps in each clip.
-        log_probs: ``(B, T', V)`` float32, CTC log-probabilities; column 0 is the blank.
-        frontend: ``(B, T', parts, c)``, the frontend's output, which stage 1 trains on.
+        states: ``(B, T', d_model)`` encoder states.
+        lengths: ``(B,)`` number of steps in each clip.
+        log_probs: ``(B, T', V)`` float32 CTC log-probabilities; column 0 is the blank.
+        frontend: ``(B, T', parts, c)`` output of the frontend, which stage 1 trains on.
     """
 
     states: Tensor
@@ -54,9 +54,9 @@ class Encoded(NamedTuple):
 
 
 class WhisperSignModel(nn.Module):
-    """The network: turns normalised features into glosses in two passes.
+    """The WhisperSign network, which turns normalized features into glosses in two passes.
 
-    Padding changes no result: a clip in a padded batch gives the same output as alone.
+    Padding does not affect results: a clip gives the same output in a padded batch as alone.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -71,16 +71,16 @@ class WhisperSignModel(nn.Module):
         """Encode a padded batch.
 
         Args:
-            features: ``(B, T, 42, 7)`` normalised features.
-            lengths: ``(B,)`` frames in each clip, at least 1.
-            chunk: patches in a chunk, for streaming; 0 = the whole clip.
+            features: ``(B, T, 42, 7)`` normalized features.
+            lengths: ``(B,)`` number of frames in each clip, at least 1.
+            chunk: number of patches in a chunk, for streaming; 0 means the whole clip.
         """
         tokens, steps = self.frontend(features, lengths)
         states, steps, _ = self.encoder(tokens, steps, chunk)
         return Encoded(states, steps, self.ctc(states), tokens)
 
     def spatial_attention(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """Return each block's S-MHSA map ``(B, T', heads, parts, parts)``."""
+        """Return the S-MHSA map ``(B, T', heads, parts, parts)`` of each block."""
         maps: tuple[Tensor, ...] = self.encoder(*self.frontend(features, lengths)).spatial_maps
         return maps
 
@@ -93,17 +93,17 @@ class WhisperSignModel(nn.Module):
         options: DecodingOptions | None = None,
         chunk: int = FULL,
     ) -> list[Hypothesis]:
-        """Recognise each clip of a padded batch.
+        """Recognize each clip of a padded batch.
 
         Args:
-            data: ``(B, T, 42, 7)`` normalised features.
-            lengths: ``(B,)`` frames in each clip.
+            data: ``(B, T, 42, 7)`` normalized features.
+            lengths: ``(B,)`` number of frames in each clip.
             method: "greedy" and "beam" use the CTC head; "rescore" adds the attention decoder.
-            options: beam size and weights.
+            options: options for the search.
             chunk: as in :meth:`forward`.
 
         Returns:
-            the best hypothesis of each clip, with the n-best as ``alternatives``.
+            the best hypothesis of each clip, with its n-best list.
         """
         options = (options or DecodingOptions()).with_alpha(self.config.decoder.alpha)
         encoded = self(data, lengths, chunk)
@@ -119,7 +119,7 @@ class WhisperSignModel(nn.Module):
     def second_passes(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
     ) -> list[SecondPassScorer]:
-        """Return the second pass's scorer for each clip; see :meth:`memories`."""
+        """Return the scorer of the second pass for each clip."""
         if not self.config.decoder.detects:
             return [
                 partial(self.rescore, each) for each in self.memories(features, lengths, encoded)
@@ -130,18 +130,18 @@ class WhisperSignModel(nn.Module):
         ]
 
     def segment_scorer(self, features: Tensor) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(1, T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(1, T, 42, 7)``."""
         return self.config.segment_scorer(partial(self.score_segments, features))
 
     def memories(
         self, features: Tensor, lengths: Tensor, encoded: Encoded
     ) -> list[tuple[Tensor, ...]]:
-        """Return the attention decoder's memories of each clip, ``(1, S, d_model)`` each, unpadded.
+        """Return the attention decoder's unpadded memories ``(1, S, d_model)`` of each clip.
 
         Args:
-            features: ``(B, T, 42, 7)``, as encoded.
-            lengths: ``(B,)``.
-            encoded: the output of :meth:`forward` for them.
+            features: ``(B, T, 42, 7)``, as passed to :meth:`forward`.
+            lengths: ``(B,)``, as passed to :meth:`forward`.
+            encoded: the output of :meth:`forward`.
         """
         read = self.decoder.memories(features, lengths, encoded.states, encoded.lengths)
         scores = [
@@ -152,10 +152,10 @@ class WhisperSignModel(nn.Module):
 
     @torch.inference_mode()
     def rescore(self, memories: Sequence[Tensor], hypotheses: Sequence[Sequence[int]]) -> Scores:
-        """Return the attention decoder's ``(N,)`` log P(hypothesis | memory), mean over memories.
+        """Return the decoder's log P(hypothesis | memory), ``(N,)``, averaged over memories.
 
         Args:
-            memories: one clip's, ``(1, S, d_model)`` each; see :meth:`memories`.
+            memories: memories ``(1, S, d_model)`` of one clip; see :meth:`memories`.
             hypotheses: N sequences of gloss ids.
         """
         device = memories[0].device
@@ -171,11 +171,11 @@ class WhisperSignModel(nn.Module):
 
     @torch.inference_mode()
     def score_segments(self, features: Tensor, segments: Ints) -> Scores:
-        """Return log-probabilities ``(N, V)`` of the gloss in each segment; column 0 is no sign.
+        """Return log-probabilities ``(N, V)`` of the glosses in each segment; column 0 is no sign.
 
         Args:
             features: ``(1, T, 42, 7)``, one clip.
-            segments: ``(N, 2)``, the first frame and the frame after the last.
+            segments: ``(N, 2)``: first frame and frame after the last.
         """
         places = functional.pad(torch.from_numpy(segments).to(features.device), (1, 0))
         return self.decoder.score_segments(features, places).cpu().numpy()
@@ -212,7 +212,8 @@ class WhisperSignModel(nn.Module):
         """Load a checkpoint without running any code from it.
 
         Raises:
-            CheckpointError: it is damaged, has another version, or does not match its own config.
+            CheckpointError: the checkpoint is damaged, has another version, or does not match its
+                own configuration.
         """
         if path.suffix == SUFFIX:
             raise CheckpointError(path, "has been exported already", "give the checkpoint")
@@ -223,7 +224,7 @@ class WhisperSignModel(nn.Module):
             state = load_file(str(weights))
         except Exception as error:  # safetensors does not document its error types
             raise CheckpointError(
-                weights, f"holds no readable weights ({error})", "train or export it again"
+                weights, f"contains no readable weights ({error})", "train or export it again"
             ) from error
         try:
             model.load_state_dict(state)

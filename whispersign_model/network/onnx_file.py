@@ -18,16 +18,16 @@ from whispersign_model.errors import CheckpointError
 
 SUFFIX = ".onnx"
 RESCORE_SUFFIX = ".rescore.onnx"
-GRAPH_VERSION = 1  # version of the graphs' inputs and outputs
+GRAPH_VERSION = 1  # version of the inputs and outputs of the graphs
 
-# Properties that the export writes. Only the first pass's file has model.json, as "about".
+# Properties that the export writes. Only the first pass's file has "about", the model.json.
 ABOUT = "whispersign"
 VERSION = "whispersign_graph_version"
 DIGEST = "whispersign_graph_sha256"
 RESCORE_DIGEST = "whispersign_rescore_graph_sha256"
 
 GRAPH, PROPERTIES = 7, 14  # fields of ModelProto, in onnx.proto
-KEY, VALUE = 1, 2  # fields of a property
+KEY, VALUE = 1, 2  # fields of StringStringEntryProto
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class OnnxFile:
     """The properties of one exported file.
 
     Attributes:
-        about: the content of ``model.json``; "" in the second pass's file.
+        about: content of ``model.json``; "" in the second pass's file.
         digest: SHA-256 of the graph.
         rescore_digest: SHA-256 of the second pass's graph; "" in the second pass's file.
     """
@@ -51,10 +51,11 @@ def rescore_file(path: Path) -> Path:
 
 
 def read_onnx_file(path: Path) -> OnnxFile:
-    """Read a file's properties and check its graph against the stored digest.
+    """Read the properties of a file and check its graph against the stored digest.
 
     Raises:
-        CheckpointError: the file is missing, damaged, not exported by this package, or newer.
+        CheckpointError: the file is missing, damaged, not from this package, or from a newer
+            version.
     """
     try:
         digest, properties = _parse(path.read_bytes())
@@ -64,7 +65,7 @@ def read_onnx_file(path: Path) -> OnnxFile:
         raise CheckpointError(path, f"cannot be read ({error.strerror})") from error
     except (DecodeError, ValueError) as error:
         raise CheckpointError(
-            path, f"is no ONNX file, or is damaged ({error})", "export or copy it again"
+            path, f"is not an ONNX file, or is damaged ({error})", "export or copy it again"
         ) from error
     if VERSION not in properties:
         raise CheckpointError(
@@ -84,12 +85,12 @@ def read_onnx_file(path: Path) -> OnnxFile:
 
 
 def graph_digest(model: bytes) -> str:
-    """Return the SHA-256 of a serialised ``ModelProto``'s graph."""
+    """Return the SHA-256 of a serialized ``ModelProto``'s graph."""
     return _parse(model)[0]
 
 
 def _parse(model: bytes) -> tuple[str, dict[str, str]]:
-    """Return the graph's digest and the properties of a serialised ``ModelProto``.
+    """Return the graph's digest and the properties of a serialized ``ModelProto``.
 
     Raises:
         DecodeError: the bytes are not a protocol buffer.
@@ -108,6 +109,6 @@ def _parse(model: bytes) -> tuple[str, dict[str, str]]:
 
 
 def _byte_fields(message: bytes) -> list[tuple[int, bytes]]:
-    """Return number and content of each field that holds bytes, text or another message."""
+    """Return the number and content of each field that holds bytes, text or a message."""
     fields = UnknownFieldSet(Empty.FromString(message))
     return [(each.field_number, each.data) for each in fields if isinstance(each.data, bytes)]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The cached step: encodes a clip's next patches with a state of fixed size.
+"""The cached step: encode the next patches of a clip with a state of fixed size.
 
-Attention sees whole chunks and a bounded past; convolutions see only the past. So encoding chunk by
-chunk, with the state from earlier chunks, equals the offline pass under the same chunk mask. A
-whole clip encoded as one chunk equals the pass with full context.
+Attention sees whole chunks and a bounded past; convolutions see only the past. Encoding chunk by
+chunk, with the state from earlier chunks, therefore equals the offline pass under the same chunk
+mask. Encoding a whole clip as one chunk equals the pass with full context.
 """
 
 import copy
@@ -25,10 +25,10 @@ class StreamState(NamedTuple):
     """The state that encoding carries from chunk to chunk.
 
     Attributes:
-        known: ``(1,)`` int64, number of past steps, at most ``left_context``.
-        tokens: ``(hands, kernel_size - 1, C)``, ConvSPE's last inputs.
-        memories: keys, then values of each block's T-MHSA in turn, each
-            ``(1, 1, heads, left_context, d_model / heads)``.
+        known: ``(1,)`` int64, the number of past steps, at most ``left_context``.
+        tokens: ``(hands, kernel_size - 1, C)``, the last inputs of ConvSPE.
+        memories: for each block in turn, the keys and then the values of T-MHSA, each ``(1, 1,
+            heads, left_context, d_model / heads)``.
     """
 
     known: Tensor
@@ -37,7 +37,7 @@ class StreamState(NamedTuple):
 
 
 def initial_state(config: ModelConfig, device: torch.device) -> StreamState:
-    """Return the state before a clip's first patch."""
+    """Return the state before the first patch of a clip."""
     encoder = config.encoder
     channels = config.part_channels * PARTS_PER_HAND
     head_channels = config.frontend.d_model // encoder.num_heads
@@ -62,13 +62,14 @@ class EncoderStep(nn.Module):
         """Encode one chunk.
 
         Args:
-            patches: ``(K, P, 42, 7)`` normalised features, K >= 1.
+            patches: ``(K, P, 42, 7)`` normalized features, K >= 1.
             known: see :class:`StreamState`.
             tokens: see :class:`StreamState`.
             memories: see :class:`StreamState`.
 
         Returns:
-            ``(K, V)`` CTC log-probabilities, ``(K, d_model)`` states, and the next state's parts.
+            the CTC log-probabilities ``(K, V)``, the states ``(K, d_model)``, and the parts of the
+            next state.
         """
         embedded, tokens = self.frontend.step(patches[None], tokens)
         past = [KeysValues(*pair) for pair in zip(memories[::2], memories[1::2])]
@@ -86,24 +87,24 @@ class Rescorer(nn.Module):
         self.decoder = model.decoder
 
     def forward(self, states: Tensor, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """Return ``(N,)`` log P(sequence | states).
+        """Return log P(sequence | states), ``(N,)``.
 
         Args:
-            states: ``(T', d_model)``, the clip's.
+            states: ``(T', d_model)`` encoder states of the clip.
             sequences: ``(N, L)`` int64 gloss ids, L >= 1; padding may follow a sequence.
-            lengths: ``(N,)`` int64 glosses in each sequence.
+            lengths: ``(N,)`` int64 number of glosses in each sequence.
         """
         steps = torch.full_like(lengths[:1], states.shape[0])
         return self.decoder.score(states[None], steps, sequences, lengths)
 
 
 class UtteranceRescorer(Rescorer):
-    """A :class:`Rescorer` that also reads the whole utterance and averages both scores."""
+    """A :class:`Rescorer` that also scores with the whole utterance and averages both scores."""
 
     def forward(  # type: ignore[override]
         self, states: Tensor, sequences: Tensor, lengths: Tensor, features: Tensor
     ) -> Tensor:
-        """Return ``(N,)`` as :class:`Rescorer` does; ``features (T, 42, 7)`` are the clip's."""
+        """Return scores ``(N,)`` from the states and the clip's ``features (T, 42, 7)``."""
         frames = torch.full_like(lengths[:1], features.shape[0])
         steps = torch.full_like(lengths[:1], states.shape[0])
         memories = self.decoder.memories(features[None], frames, states[None], steps)
@@ -118,12 +119,12 @@ class SegmentReader(nn.Module):
         self.decoder = model.decoder
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return ``(N, V)``; see :meth:`WhisperSignModel.score_segments`."""
+        """Return log-probabilities ``(N, V)``; see :meth:`WhisperSignModel.score_segments`."""
         return self.decoder.score_segments(features[None], functional.pad(segments, (1, 0)))
 
 
 class SplitLinear(nn.Module):
-    """A :class:`BlockLinear` as one plain product per block, which runtimes prepack."""
+    """A :class:`BlockLinear` as one plain product per block, whose weights runtimes can prepack."""
 
     def __init__(self, linear: BlockLinear) -> None:
         super().__init__()
@@ -131,18 +132,18 @@ class SplitLinear(nn.Module):
         self.biases = nn.ParameterList(linear.bias[:, 0].unbind(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, blocks, inputs) -> (N, blocks, outputs)``."""
+        """Map ``(N, blocks, inputs)`` to ``(N, blocks, outputs)``."""
         outputs = self.products(x.flatten(1).split(x.shape[-1], dim=1))
         return torch.cat(outputs, dim=1).unflatten(1, (len(outputs), -1))
 
     def products(self, blocks: Sequence[Tensor]) -> list[Tensor]:
-        """Each block ``(N, inputs) -> (N, outputs)``."""
+        """Map each block ``(N, inputs)`` to ``(N, outputs)``."""
         each = zip(blocks, self.weights, self.biases)
         return [block @ weight + bias for block, weight, bias in each]
 
 
 class SplitFeedForward(nn.Module):
-    """A :class:`FeedForward` in evaluation mode that keeps its blocks separate throughout."""
+    """A :class:`FeedForward` in evaluation mode whose blocks stay separate throughout."""
 
     def __init__(self, feed_forward: FeedForward) -> None:
         super().__init__()
@@ -151,16 +152,17 @@ class SplitFeedForward(nn.Module):
         self.narrow = SplitLinear(feed_forward.narrow)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(..., C) -> (..., C)``."""
+        """Map ``(..., C)`` to ``(..., C)``."""
         blocks = x.flatten(0, -2).chunk(self.groups, dim=-1)
         hidden = [functional.gelu(block) for block in self.widen.products(blocks)]
         return torch.cat(self.narrow.products(hidden), dim=-1).reshape(x.shape)
 
 
 def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
-    """Return an equivalent copy with a layout that runtimes compute faster.
+    """Return an equivalent copy in a layout that runtimes evaluate faster.
 
-    Each large BlockLinear becomes a :class:`SplitLinear`; T-MHSA's weights include the query scale.
+    Each large BlockLinear becomes a :class:`SplitLinear`, and the weights of T-MHSA include the
+    query scale.
     """
     plain = copy.deepcopy(model)
     for module in list(plain.modules()):
@@ -176,7 +178,7 @@ def with_plain_products(model: WhisperSignModel) -> WhisperSignModel:
 
 @torch.no_grad()
 def scale_queries(attention: TemporalAttention) -> None:
-    """Fold the scale of the scores into the query weights."""
+    """Fold the scale of the attention scores into the query weights."""
     linear = attention.query_key_value
     queries = linear.weight.shape[-1] // 3
     linear.weight[..., :queries].mul_(attention.scale)

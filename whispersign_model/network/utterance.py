@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The utterance encoder: centres a segment, resamples it to a fixed length and convolves it.
+"""The utterance encoder: center a segment, resample it to a fixed length, and convolve it.
 
-A sign's duration and centre are known only when it is over. That is too late for the streaming
-encoder, but in time for the attention decoder.
+The duration and center of a sign are known only once it is over. That is too late for the streaming
+encoder but in time for the attention decoder.
 """
 
 import torch
@@ -12,8 +12,8 @@ from torch.nn import functional
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.skeleton import CONFIDENCE, HANDS, JOINTS, JOINTS_PER_HAND, POSITION, WRIST
 
-COORDINATES = JOINTS * (POSITION.stop - POSITION.start)  # in one frame
-DROPOUT = 0.3  # after the convolutions, which overfit quickly
+COORDINATES = JOINTS * (POSITION.stop - POSITION.start)  # coordinates of all joints in one frame
+DROPOUT = 0.3  # dropout after the convolutions, which overfit quickly
 
 
 def whole(lengths: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def whole(lengths: Tensor) -> Tensor:
 
 
 def frames_seen(features: Tensor, segments: Tensor) -> Tensor:
-    """Return ``(N, T)``: True where a frame lies in the segment and shows a hand."""
+    """Return ``(N, T)`` bool: True where a frame lies in the segment and shows a hand."""
     time = torch.arange(features.shape[1], device=features.device)
     inside = (time >= segments[:, 1:2]) & (time < segments[:, 2:3])
     hands = features[..., CONFIDENCE].amax(dim=-1) > 0
@@ -31,19 +31,19 @@ def frames_seen(features: Tensor, segments: Tensor) -> Tensor:
 
 
 def resample_segments(features: Tensor, segments: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Resample each segment, from its first to its last frame with a hand, to ``frames`` frames.
+    """Resample each segment, trimmed to frames with hands, to ``frames`` frames.
 
-    Interpolates linearly between two frames that track a joint. If only one of them tracks it, the
-    nearer frame decides whether the joint is tracked.
+    A joint is interpolated linearly between two frames that track it. If only one of them tracks
+    it, the nearer frame decides whether the joint counts as tracked.
 
     Args:
-        features: ``(B, T, 42, 7)`` normalised features.
-        segments: ``(N, 3)`` int64: a clip's row, the first frame, and the frame after the last.
-        frames: length of the result.
+        features: ``(B, T, 42, 7)`` normalized features.
+        segments: ``(N, 3)`` int64: row of the clip, first frame, and frame after the last.
+        frames: number of frames in the result.
 
     Returns:
-        positions ``(N, frames, 42, 3)``, 0 where not tracked; and ``(N, frames, 42, 1)``, 1 where
-        tracked, else 0.
+        positions ``(N, frames, 42, 3)``, 0 where not tracked, and a mask ``(N, frames, 42, 1)``
+        that is 1 where a joint is tracked, else 0.
     """
     longest = features.shape[1]
     time = torch.arange(longest, device=features.device)
@@ -72,8 +72,8 @@ def centred(positions: Tensor, tracked: Tensor) -> Tensor:
     """Return positions relative to the mean position of all wrists in the segment.
 
     Args:
-        positions: ``(N, F, 42, 3)``, joints relative to their wrist, as in normalised features.
-        tracked: ``(N, F, 42, 1)``.
+        positions: ``(N, F, 42, 3)``, joints relative to their wrist, as in normalized features.
+        tracked: ``(N, F, 42, 1)``, 1 where a joint is tracked, else 0.
     """
     hands = positions.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
     known = tracked.unflatten(2, (len(HANDS), JOINTS_PER_HAND))
@@ -85,13 +85,13 @@ def centred(positions: Tensor, tracked: Tensor) -> Tensor:
 
 
 def movements(positions: Tensor, tracked: Tensor) -> Tensor:
-    """Return ``(N, F, 42, 3)``: each joint's displacement to the next frame, 0 if untracked."""
+    """Return each joint's displacement to the next frame ``(N, F, 42, 3)``, 0 if untracked."""
     ways = (positions[:, 1:] - positions[:, :-1]) * tracked[:, 1:] * tracked[:, :-1]
     return functional.pad(ways, (0, 0, 0, 0, 0, 1))
 
 
 class _Convolution(nn.Sequential):
-    """Convolution over time, BatchNorm, leaky ReLU: ``(B, inputs, F) -> (B, outputs, F)``."""
+    """Convolution over time, BatchNorm and leaky ReLU: ``(B, inputs, F) -> (B, outputs, F)``."""
 
     def __init__(self, inputs: int, outputs: int, width: int) -> None:
         super().__init__(
@@ -102,11 +102,11 @@ class _Convolution(nn.Sequential):
 
 
 class UtteranceEncoder(nn.Module):
-    """Encodes a segment of any length and place as a fixed number of tokens.
+    """Encodes a segment of any length and position as a fixed number of tokens.
 
-    Follows DD-Net (Yang et al. 2019, arXiv:1907.09658), with joint positions instead of joint
-    distances. Three branches read the positions, the motion, and the motion at half the frame
-    rate; further convolutions combine the three.
+    The design follows DD-Net (Yang et al. 2019, arXiv:1907.09658), with joint positions instead of
+    joint distances. Three branches process the positions, the motion, and the motion at half the
+    frame rate; further convolutions combine the three.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -134,7 +134,7 @@ class UtteranceEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.frontend.d_model)
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
-        """Return ``(N, tokens, d_model)``; see :func:`resample_segments`."""
+        """Return tokens ``(N, tokens, d_model)`` for segments; see :func:`resample_segments`."""
         positions, tracked = resample_segments(features, segments, self.frames)
         places = centred(positions, tracked)
         slow = movements(places, tracked)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Recordings: hand frames with capture times and gloss segments, and their files."""
+"""Recordings: hand frames with capture times and gloss segments, and their file formats."""

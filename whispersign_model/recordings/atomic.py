@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Atomic creation of folders and files, and safe names for them."""
+"""Create folders and files atomically, and make safe names for them."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from whispersign_model.errors import WhisperSignError
 
-NAME_LENGTH = 100  # characters; leaves room for suffixes within a file name's 255 bytes
+NAME_LENGTH = 100  # characters; leaves room for suffixes within the 255 bytes of a file name
 
 
 @contextmanager
@@ -20,15 +20,15 @@ def whole_folder(
 ) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes ``out`` if the block succeeds.
 
-    After any exception, including an interruption, the folder is removed and ``out`` unchanged.
+    After any exception, including an interruption, the folder is removed and ``out`` is unchanged.
 
     Args:
-        out: the folder to create, with its parents.
-        error: type of the error raised when the file system refuses.
-        replace: replace an existing folder.
+        out: the folder to create, along with its parents.
+        error: type of the error to raise when the file system refuses.
+        replace: whether to replace an existing folder.
 
     Raises:
-        WhisperSignError: of type ``error``, if ``out`` exists or cannot be written.
+        WhisperSignError: an error of type ``error``: ``out`` exists or cannot be written.
     """
     _refuse_existing(out, error, replace)
     made = [parent for parent in out.parents if not parent.exists()]
@@ -49,7 +49,7 @@ def whole_folder(
         done = True
     except OSError as fault:
         raise error(
-            out, f"cannot be written ({fault.strerror or fault})", "nothing was left there"
+            out, f"cannot be written ({fault.strerror or fault})", "no partial output was left"
         ) from fault
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -62,10 +62,10 @@ def whole_folder(
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file with the same suffix that replaces ``path`` if the block succeeds.
 
-    After any exception it is removed, and ``path`` is unchanged.
+    After any exception, the temporary file is removed and ``path`` is unchanged.
 
     Raises:
-        OSError: the file system refuses.
+        OSError: the file system refuses the operation.
     """
     with TemporaryDirectory(prefix=f".{path.name[:40]}.partial-", dir=path.parent) as scratch:
         beside = Path(scratch) / path.name
@@ -86,7 +86,7 @@ def added_files(out: Path, names: Iterable[str], error: type[WhisperSignError]) 
     """Yield an empty folder whose entries ``names`` move into ``out`` if the block succeeds.
 
     Raises:
-        WhisperSignError: of type ``error``, if ``out`` has such an entry or is not writable.
+        WhisperSignError: an error of type ``error``: ``out`` has such an entry or is not writable.
     """
     if not out.is_dir() or not any(out.iterdir()):
         with whole_folder(out, error) as folder:
@@ -112,14 +112,14 @@ def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) ->
 
 
 def safe_name(text: str) -> str:
-    """Turn any text into a file name of letters, digits, ``.``, ``-`` and ``_``."""
+    """Convert any text to a file name of letters, digits, ``.``, ``-`` and ``_``."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:NAME_LENGTH] or "recording"
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """Return ``name``, or ``name-2``, ``name-3``, ..., and add it to the taken names.
+    """Return ``name``, or else ``name-2``, ``name-3``, ..., and add it to the taken names.
 
-    Case does not distinguish names, because some file systems ignore it.
+    Names that differ only in case count as equal, because some file systems ignore case.
     """
     candidate, number = name, 1
     while candidate.casefold() in taken:
@@ -130,6 +130,6 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
-    """Sort key that puts ``take_2`` before ``take_10``."""
+    """Return a sort key that puts ``take_2`` before ``take_10``."""
     parts = re.split(r"(\d+)", str(path))
     return [(int(part) if part.isdecimal() else 0, part) for part in parts]

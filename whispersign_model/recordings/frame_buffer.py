@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Joins the frames of a recording of any length, in memory or in memory-mapped files."""
+"""Collect the frames of a recording of any length, in memory or in memory-mapped files."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -18,10 +18,10 @@ class Frames(NamedTuple):
     """Consecutive HandFrame messages as arrays.
 
     Attributes:
-        stamps: ``(n,)`` int64 capture times, nanoseconds.
+        stamps: ``(n,)`` int64 capture times in nanoseconds.
         positions: ``(n, 42, 3)`` float32, 0 where not tracked.
         confidence: ``(n, 42)`` float32 in [0, 1].
-        untrackable: number of joints marked as tracked but without a finite position.
+        untrackable: number of joints that are marked as tracked but have no finite position.
     """
 
     stamps: Ints
@@ -31,7 +31,7 @@ class Frames(NamedTuple):
 
 
 def join_frames(batches: Sequence[Frames]) -> Frames:
-    """Concatenate batches of frames; an empty list gives zero frames."""
+    """Concatenate batches of frames in memory; an empty list gives zero frames."""
     empty = Frames(
         np.zeros(0, np.int64),
         np.zeros((0, JOINTS, 3), np.float32),
@@ -48,12 +48,12 @@ def join_frames(batches: Sequence[Frames]) -> Frames:
 
 
 def gather_frames(batches: Iterable[Frames], folder: Path | None) -> Frames:
-    """Concatenate batches of frames.
+    """Concatenate batches of frames, in memory or on disk.
 
     Args:
-        batches: any number of them.
-        folder: folder for unnamed files, 680 bytes per frame. They are freed when the arrays are
-            freed or the process ends. None keeps the frames in memory.
+        batches: any number of batches.
+        folder: folder for unnamed files, which take 680 bytes per frame and disappear along with
+            the arrays or the process. None keeps the frames in memory.
 
     Raises:
         OSError: the disk is full.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Labels: resolve annotations into segments, and read and write label tables in CSV files."""
+"""Labels: resolve annotations into segments, and read and write label tables (CSV)."""
 
 import csv
 import io
@@ -13,17 +13,17 @@ from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.timestamps import NANOSECONDS
 
-FOLDER_TABLE = "labels.csv"  # for all bags in the same folder
+FOLDER_TABLE = "labels.csv"  # table for all bags in the same folder
 COLUMNS = ("recording", "glosses", "start", "end", "signer", "split", "status")
-KEEP, DISCARD = "keep", "discard"  # in column `status`
-BETWEEN = "|"  # separates the glosses of a sentence
+KEEP, DISCARD = "keep", "discard"  # value in the column `status`
+BETWEEN = "|"  # separator between the glosses of a sentence
 DELIMITERS = ",;\t"
-OVERRUN = 1.0  # seconds that a row may extend past its recording; it is clipped there
+OVERRUN = 1.0  # seconds by which a row may exceed its recording before clipping
 _FORMAT = "docs/reference/data-formats.md describes the columns"
 
 
 class Annotation(NamedTuple):
-    """An annotation of a span: the glosses signed in it, or a discarded take."""
+    """An annotation of a time span: the glosses signed in it, or a discarded take."""
 
     start: int  # nanoseconds
     end: int
@@ -34,10 +34,10 @@ class Annotation(NamedTuple):
 def resolve_annotations(
     annotations: Iterable[Annotation],
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
-    """Turn annotations, in order of creation, into segments.
+    """Convert annotations, in order of creation, to segments.
 
-    The last annotation of a span wins. A discard also removes every annotation whose middle it
-    covers.
+    The last annotation of a span wins. A discarded span also removes every annotation whose
+    midpoint it covers.
 
     Returns:
         the segments and the discarded ``(start, end)`` spans, each sorted by start.
@@ -60,7 +60,7 @@ def resolve_annotations(
 
 
 class LabelRow(NamedTuple):
-    """One row of a table; times in seconds from the first frame, None = the whole recording."""
+    """One row of a table. Times are in seconds from the first frame; None: the whole recording."""
 
     where: str  # FILE:LINE
     recording: str
@@ -75,7 +75,7 @@ def read_table(path: Path) -> list[LabelRow]:
     """Read a label table: CSV with a header, separated by comma, semicolon or tab.
 
     Raises:
-        LabelError: names the file, the line and the fault.
+        LabelError: the table is invalid; the message names the file, the line and the fault.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -107,10 +107,10 @@ def read_table(path: Path) -> list[LabelRow]:
 
 
 def write_table(path: Path, recordings: Iterable[Recording]) -> None:
-    """Write a table with the labels of recordings.
+    """Write the labels of recordings to a table.
 
     Raises:
-        OSError: the file system refuses.
+        OSError: the file cannot be written.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -180,19 +180,19 @@ def _span(where: str, start: str, end: str, decimal: str) -> tuple[float, float]
 def find_labels(
     bags: Sequence[Path], table: Path | None
 ) -> tuple[dict[Path, list[LabelRow]], list[str]]:
-    """Find the tables of bags: the given one, ``BAG.csv`` beside a bag, or its folder's.
+    """Find the label tables of bags: the given one, ``BAG.csv`` beside a bag, or the folder's.
 
-    Only the first of these that names a bag applies to it.
+    For each bag, only the first of these that names it applies.
 
     Args:
-        bags: bags to convert.
+        bags: the bags to label.
         table: a table for all of them, or None.
 
     Returns:
-        the rows of each bag that a table names, and warnings about rows that match none.
+        the rows for each bag that a table names, and warnings about rows that match no bag.
 
     Raises:
-        LabelError: a table is invalid, or a name matches two bags.
+        LabelError: a table is invalid, or a name matches several bags.
     """
     found: dict[Path, list[LabelRow]] = {}
     warnings: list[str] = []
@@ -219,7 +219,7 @@ def find_labels(
 def _distribute(
     rows: Sequence[LabelRow], bags: Sequence[Path]
 ) -> tuple[dict[Path, list[LabelRow]], list[str]]:
-    """Assign each row to the bag it names; also return the names that match none."""
+    """Assign each row to the bag that it names; also return the names that match no bag."""
     named: dict[Path, list[LabelRow]] = {}
     owners: dict[str, Path | None] = {}
     for row in rows:
@@ -229,7 +229,7 @@ def _distribute(
             fitting = [bag for bag in bags if _fits(row.recording, bag)]
             if len(fitting) > 1:
                 fault = f"'{row.recording}' fits {fitting[0]} and {fitting[1]}"
-                raise LabelError(row.where, fault, "write more of the path")
+                raise LabelError(row.where, fault, "write a longer part of the path")
             owners[row.recording] = fitting[0] if fitting else None
         owner = owners[row.recording]
         if owner is not None:
@@ -238,22 +238,23 @@ def _distribute(
 
 
 def _stem(bag: Path) -> str:
-    """Return a bag's name, as in its recording."""
+    """Return the name of a bag, as in its recording."""
     return bag.stem if bag.is_file() else bag.resolve().name
 
 
 def _fits(name: str, bag: Path) -> bool:
-    """Return whether a name, or the end of a path, matches a bag, with or without suffix."""
+    """Return whether a name or partial path matches a bag, with or without suffix."""
     wanted, path = PurePath(name).parts, bag.resolve()
     ends = ((*path.parent.parts, own) for own in (path.name, _stem(bag)))
     return any(parts[-len(wanted) :] == wanted for parts in ends)
 
 
 def labelled(recording: Recording, rows: Sequence[LabelRow]) -> Recording:
-    """Return a recording with the labels of its rows in place of its own.
+    """Return a recording with its labels replaced by those of its rows.
 
     Raises:
-        LabelError: names the line with repeated or excessive times, or a second signer.
+        LabelError: a row repeats or exceeds times, or names a second signer; the message names its
+            line.
     """
     if not len(recording):
         return recording
@@ -289,7 +290,7 @@ def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Ann
 
 
 def _one(rows: Sequence[LabelRow], column: str) -> str:
-    """Return the single value in a column of a recording's rows."""
+    """Return the only value in a column of a recording's rows."""
     value = ""
     for row in rows:
         word = str(getattr(row, column))

@@ -13,29 +13,29 @@ from whispersign_model.errors import RecordingError
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
-FARTHEST = 1000.0  # metres or image heights from the sensor; beyond, sums of squares overflow
-BLOCK = 4096  # frames read at once, so that mapped arrays stay on disk
+FARTHEST = 1000.0  # meters or image heights from the sensor; larger values overflow when squared
+BLOCK = 4096  # number of frames read at once, so that mapped arrays stay on disk
 
 
 class Coordinates(IntEnum):
-    """Coordinates of a frame's positions; values equal those of ``HandFrame.msg``."""
+    """The coordinates of positions, with the same values as in ``HandFrame.msg``."""
 
     UNKNOWN = 0
-    METRIC_SENSOR = 1  # metres, sensor frame
-    METRIC_HAND_CENTRED = 2  # metres, each hand relative to itself
-    IMAGE_NORMALISED = 3  # units of image height
+    METRIC_SENSOR = 1  # meters in the sensor frame
+    METRIC_HAND_CENTRED = 2  # meters, each hand relative to its own position
+    IMAGE_NORMALISED = 3  # in image heights
 
 
 @dataclass(frozen=True)
 class Segment:
     """One gloss, or a sentence's glosses in order, signed between two capture times.
 
-    Without a gloss, the span contains no sign.
+    A segment without glosses marks a span that contains no sign.
     """
 
     glosses: tuple[str, ...]
     start: int  # nanoseconds, on the clock of the recording's stamps
-    end: int  # nanoseconds, end > start for a valid segment
+    end: int  # nanoseconds; later than start in a valid segment
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,18 @@ class Recording:
 
     Attributes:
         stamps: ``(T,)`` int64 capture times in nanoseconds, in order of arrival.
-        positions: ``(T, 42, 3)`` float32 metres (see ``coordinates``), 0 where not tracked.
-        confidence: ``(T, 42)`` float32 in [0, 1], 0 = not tracked.
-        segments: the labels, sorted by start.
-        discarded: ``(start, end)`` nanoseconds of failed takes; training ignores them.
-        name: unique within its source; used as a file name.
-        signer, source, split: name, sensor or collection, "train"/"val"/"test" or "".
-        smoothing: filter already applied to the positions, "" for none (``Smoothing.name``).
-        untrackable: number of joints, over all frames, marked as tracked but without a finite
-            position.
-        meta: other metadata of the source.
+        positions: ``(T, 42, 3)`` float32, in meters or as ``coordinates`` says; 0 where not
+            tracked.
+        confidence: ``(T, 42)`` float32 in [0, 1]; 0 means not tracked.
+        segments: the labels, sorted by start time.
+        discarded: ``(start, end)`` of failed takes in nanoseconds; training ignores them.
+        name: name that is unique within the source; also used as a file name.
+        signer, source, split: the signer's name, the sensor or collection, and "train", "val" or
+            "test"; each "" if unknown.
+        smoothing: filter already applied to the positions (``Smoothing.name``); "" for none.
+        untrackable: number of joints, over all frames, that were marked as tracked but had no
+            finite position.
+        meta: other metadata from the source.
     """
 
     stamps: Ints
@@ -71,10 +73,11 @@ class Recording:
     meta: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse inconsistent arrays and NaN or infinity.
+        """Reject inconsistent arrays, NaN and infinity.
 
         Raises:
-            RecordingError: names the recording and its first fault.
+            RecordingError: the arrays are invalid; the message names the recording and the first
+                fault.
         """
         if self.stamps.ndim != 1 or self.stamps.dtype != np.int64:
             raise RecordingError(
@@ -103,12 +106,12 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first frame to the last."""
+        """The seconds from the first frame to the last."""
         return float(self.stamps[-1] - self.stamps[0]) / NANOSECONDS if len(self) else 0.0
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second by the median step of the stamps; 0 without increasing stamps."""
+        """The frames per second, from the median step of the stamps; 0 if no stamp increases."""
         steps = len(self) - 1
         rows = np.linspace(0, max(steps - 1, 0), min(steps, BLOCK)).astype(np.intp)
         ahead = self.stamps[rows + 1] - self.stamps[rows] if steps > 0 else rows[:0]
@@ -117,7 +120,7 @@ class Recording:
 
     @property
     def out_of_order(self) -> int:
-        """Number of frames whose stamp is not later than the previous frame's."""
+        """The number of frames whose stamp is not later than that of the previous frame."""
         return int((np.diff(self.stamps) <= 0).sum())
 
     def between(self, start: int, end: int) -> Recording:
@@ -125,7 +128,7 @@ class Recording:
         inside = (self.stamps >= start) & (self.stamps <= end)
         first, count = int(inside.argmax()) if len(self) else 0, int(inside.sum())
         together = bool(inside[first : first + count].all())
-        rows = slice(first, first + count) if together else inside  # a slice copies nothing
+        rows = slice(first, first + count) if together else inside  # a slice does not copy
         return replace(
             self,
             stamps=self.stamps[rows],
@@ -141,13 +144,13 @@ def tracked_frames(
     """Convert raw sensor positions to arrays without NaN: zero where not tracked.
 
     Args:
-        positions: ``(T, 42, 3)``; a joint with a coordinate that is NaN, infinite or beyond
-            ``FARTHEST`` counts as untracked.
-        confidence: ``(T, 42)``; None means 1 wherever positions are finite.
+        positions: ``(T, 42, 3)``. A joint counts as untracked if a coordinate is NaN, infinite or
+            beyond ``FARTHEST``.
+        confidence: ``(T, 42)``; None stands for 1 wherever positions are finite.
 
     Returns:
-        positions and confidence as float32 without NaN, and the number of joints that claimed to be
-        tracked (confidence > 0) without such a position.
+        positions and confidence as float32 without NaN, and the number of joints with a confidence
+        above 0 but no valid position.
     """
     finite: Bools = np.all(np.abs(positions) <= FARTHEST, axis=-1)  # False for NaN
     if confidence is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Takes of a recording session: one bag each, atomic and on disk once it counts."""
+"""Takes of a recording session, each in its own bag, which is synced to disk before it counts."""
 
 import os
 import shutil
@@ -19,9 +19,9 @@ from whispersign_model.recordings.bags.files import METADATA, read_metadata
 from whispersign_model.recordings.bags.topics import damage_told
 from whispersign_model.recordings.labels import DISCARD, KEEP
 
-GLOSS, TAKE, SENSOR, STATUS = "gloss", "take", "sensor", "status"  # keys of custom_data
+GLOSS, TAKE, SENSOR, STATUS = "gloss", "take", "sensor", "status"  # keys in custom_data
 LOCK = ".session.lock"
-UNFINISHED = ".*_take[0-9]*.partial-*"  # folders left by a killed session
+UNFINISHED = ".*_take[0-9]*.partial-*"  # prefix of folders that a killed session leaves behind
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Take:
 
     Attributes:
         gloss: the prompted gloss.
-        number: this signer's repetition, from 0, including discarded ones.
-        signer: name, "" = unknown.
-        kept: False for a discarded take.
+        number: repetition number for this signer, starting at 0; discarded takes count, too.
+        signer: name of the signer; "" if unknown.
+        kept: whether the take was kept rather than discarded.
     """
 
     gloss: str
@@ -42,13 +42,13 @@ class Take:
 
     @property
     def folder(self) -> str:
-        """Name of the take's bag."""
+        """The folder name of the take's bag."""
         words = (safe_name(word) for word in (self.gloss, self.signer) if word)
         return f"{'_'.join(words)}_take{self.number}"
 
 
 def find_takes(out: Path) -> list[Take]:
-    """Return the takes whose bags are in a folder; ignore other bags.
+    """Return the takes whose bags are in a folder, ignoring other bags.
 
     Raises:
         BagError: the metadata of a bag cannot be read.
@@ -65,10 +65,10 @@ def find_takes(out: Path) -> list[Take]:
 
 @contextmanager
 def session_folder(out: Path) -> Iterator[int]:
-    """Lock a folder of takes for one session, and remove unfinished takes of a killed one.
+    """Lock a folder of takes for one session; remove unfinished takes of a killed session.
 
     Yields:
-        the number of unfinished takes removed.
+        the number of unfinished takes that were removed.
 
     Raises:
         BagError: the folder cannot be written, or another session has locked it.
@@ -88,14 +88,14 @@ def session_folder(out: Path) -> Iterator[int]:
 
 
 class TakeWriter:
-    """Writes a take's bag message by message; the bag appears when it is kept.
+    """Writes the bag of a take message by message; the bag appears when the take is kept.
 
     Args:
         out: folder of the takes.
         take: the take to write.
 
     Raises:
-        BagError: the bag exists or cannot be written; the written part is lost.
+        BagError: the bag already exists or cannot be written; the part written so far is lost.
     """
 
     def __init__(self, out: Path, take: Take) -> None:
@@ -105,13 +105,13 @@ class TakeWriter:
         self._clock = 0
         with ExitStack() as stack:
             folder = stack.enter_context(whole_folder(self.path, BagError))
-            folder.rmdir()  # rosbags creates it
+            folder.rmdir()  # rosbags creates this folder
             stack.enter_context(_synced(folder))
             self._writer = stack.enter_context(_writer(folder))
             self._stack = stack.pop_all()
 
     def write(self, topic: str, message_type: str, data: bytes, time: int) -> None:
-        """Append a message as received: CDR bytes and arrival time."""
+        """Append a message as received: its CDR bytes and arrival time."""
         self._clock = max(time, self._clock)
         try:
             if topic not in self._connections:
@@ -122,10 +122,10 @@ class TakeWriter:
             raise _unwritable(self.path, error) from error
 
     def keep(self, sensor: str) -> None:
-        """Close the bag and sync it to the disk.
+        """Close the bag and sync it to disk.
 
         Args:
-            sensor: source of the frames.
+            sensor: name of the sensor that the frames come from.
         """
         for key, value in _custom_data(self.take, sensor).items():
             self._writer.set_custom_data(key, value)
@@ -133,16 +133,16 @@ class TakeWriter:
 
     def drop(self) -> None:
         """Remove everything written."""
-        with suppress(BagError):  # of a full disk; the remaining bytes are discarded anyway
+        with suppress(BagError):  # the disk is full, but these bytes are discarded anyway
             self._stack.__exit__(_DroppedError, _DroppedError(), None)
 
 
 class _DroppedError(Exception):
-    """Aborts a bag that is not kept."""
+    """Raised to abort a bag that is not kept."""
 
 
 def discard_take(out: Path, take: Take, topic: str, message_type: str, data: bytes) -> None:
-    """Append to a kept take's bag an annotation that discards it.
+    """Discard a kept take by appending an annotation to its bag.
 
     Raises:
         BagError: the bag cannot be read or written; it stays unchanged.
@@ -156,7 +156,7 @@ def discard_take(out: Path, take: Take, topic: str, message_type: str, data: byt
             reader = stack.enter_context(Reader(path))
         writer = stack.enter_context(_writer(folder))
         metadata = read_metadata(path)
-        assert metadata is not None  # the reader needs it too
+        assert metadata is not None  # the reader needs the storage file, too
         for key, value in (metadata.custom | {STATUS: DISCARD}).items():
             writer.set_custom_data(key, value)
         copies = {c.topic: add_connection(writer, c.topic, c.msgtype) for c in reader.connections}
@@ -180,7 +180,7 @@ def _writer(folder: Path) -> Writer:
 
 @contextmanager
 def _synced(folder: Path) -> Iterator[None]:
-    """Sync the files of a folder to the disk if the block succeeds."""
+    """Sync the files of a folder to disk if the block succeeds."""
     yield
     for file in folder.iterdir():
         with file.open("rb") as stream:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Runtimes that evaluate a trained network behind one interface."""
+"""Runtimes that evaluate a trained network behind a common interface."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Streaming over a cached step: gathers frames into patches and patches into chunks."""
+"""Streaming with a cached step: collect frames into patches, and patches into chunks."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -17,12 +17,12 @@ class ChunkStream(Generic[State]):
     """An :class:`~whispersign_model.decoding.backend.EncoderStream` for any runtime.
 
     Args:
-        step: takes the next patches ``(K, P, 42, 7)`` and a state; returns ``(K, V)``
-            log-probabilities and the next state. It does not modify the given state.
-        initial: the state before a clip's first patch.
-        patch_size: frames in a patch, P.
-        chunk: patches in a chunk.
-        labels: glosses and the blank, V.
+        step: function that takes the next patches ``(K, P, 42, 7)`` and a state, and returns the
+            log-probabilities ``(K, V)`` and the next state. It must not modify the given state.
+        initial: state before the first patch of a clip.
+        patch_size: number of frames in a patch, P.
+        chunk: number of patches in a chunk.
+        labels: number of glosses plus the blank, V.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ChunkStream(Generic[State]):
         self._waiting: Frames = np.empty((0, JOINTS, FEATURES), np.float32)
 
     def push(self, features: Frames) -> Frames:
-        """Add frames ``(N, 42, 7)``; return ``(K, V)`` log-probabilities of completed chunks."""
+        """Add frames ``(N, 42, 7)``; return log-probabilities ``(K, V)`` of completed chunks."""
         waiting = np.concatenate([self._waiting, features])
         whole = len(waiting) // self._frames_per_chunk * self._frames_per_chunk
         rows, self._state = self._encode(waiting[:whole], self._state)
@@ -50,7 +50,7 @@ class ChunkStream(Generic[State]):
         return rows
 
     def peek(self, features: Frames) -> Frames:
-        """Return the rows ``(K, V)`` that would follow if the clip ended after these frames."""
+        """Return the remaining rows ``(K, V)``, as if the clip ended after these frames."""
         waiting = np.concatenate([self._waiting, features])
         return self._encode(whole_patches(waiting, self._patch_size), self._state)[0]
 
@@ -70,7 +70,7 @@ class ChunkStream(Generic[State]):
 
 
 def whole_patches(frames: Frames, patch_size: int) -> Frames:
-    """Repeat the last of ``frames (N, 42, 7)`` until they fill the last patch."""
+    """Repeat the last frame of ``frames (N, 42, 7)`` to fill the last patch."""
     missing = -len(frames) % patch_size
     return np.pad(frames, ((0, missing), (0, 0), (0, 0)), mode="edge") if missing else frames
 

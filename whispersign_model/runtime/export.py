@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Export a checkpoint to ONNX: two graphs with metadata, compared with the checkpoint."""
+"""Export a checkpoint to two ONNX graphs with metadata, and compare them with it."""
 
 import logging
 import warnings
@@ -59,21 +59,22 @@ from whispersign_model.runtime.onnx_backend import (
 from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
-OPSET = 20  # the first with a GELU operator; ONNX Runtime supports it since 1.17
-MAX_DIFFERENCE = 1e-3  # between log-probabilities
+OPSET = 20  # the first opset with a GELU operator; ONNX Runtime supports it since 1.17
+MAX_DIFFERENCE = 1e-3  # largest acceptable difference between log-probabilities
 CLIPS = (1, 6, 50, 333)  # lengths of the test clips in frames
-CHUNKS = (1, 2, 4, 8)  # patches
+CHUNKS = (1, 2, 4, 8)  # chunk sizes of the test streams in patches
 HYPOTHESES = ((), (1,), (1, 1), (1, 1, 1, 1, 1))
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The largest difference between PyTorch's and ONNX Runtime's log-probabilities.
+    """The largest differences between log-probabilities from PyTorch and ONNX Runtime.
 
     Attributes:
-        whole: for whole clips.
-        streams: for streams, over all chunk sizes.
-        second: for the second pass, over sequence scores or segment log-probabilities.
+        whole: largest difference for whole clips.
+        streams: largest difference for streams, over all chunk sizes.
+        second: largest difference in the second pass, over sequence scores or segment
+            log-probabilities.
     """
 
     whole: float
@@ -82,12 +83,12 @@ class Parity:
 
 
 def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> Parity:
-    """Write the first pass to ``out`` and the second pass beside it, once both pass the check.
+    """Export the first pass to ``out`` and the second pass beside it, if both pass the comparison.
 
     Args:
-        model: in evaluation mode.
-        metadata: the checkpoint's.
-        out: ``*.onnx``.
+        model: the network, in evaluation mode.
+        metadata: metadata of the checkpoint.
+        out: path of the first file, ``*.onnx``.
 
     Returns:
         the largest differences between the two files and the network.
@@ -109,9 +110,10 @@ def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> 
 
 
 def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
-    """Write an exported network with 8-bit weights in its matrix products.
+    """Write a copy of an exported network with 8-bit weights in its matrix products.
 
-    The weights use only 7 bits. With 8, 16-bit sums overflow on processors without VNNI.
+    The weights use only 7 of the 8 bits. With all 8, 16-bit sums overflow on processors without
+    VNNI.
     """
     graphs = []
     with TemporaryDirectory() as folder, _only_errors_logged():
@@ -133,7 +135,7 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
 
 @contextmanager
 def _only_errors_logged() -> Iterator[None]:
-    """Hide the exporter's and the quantiser's logs below errors; they do not help a user."""
+    """Hide the logs of the exporter and the quantizer, except errors."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -143,7 +145,7 @@ def _only_errors_logged() -> Iterator[None]:
 
 
 def _batched_products(path: Path) -> list[str]:
-    """Name the products with several weight matrices; they are small and stay at 32 bits."""
+    """Return the names of products with several small weight matrices, which stay at 32 bits."""
     graph = onnx.load(path).graph
     batched = {value.name for value in graph.initializer if len(value.dims) > 2}
     return [node.name for node in graph.node if batched.intersection(node.input)]
@@ -166,7 +168,7 @@ def install(source: Path, out: Path) -> None:
 def save(
     encoder: onnx.ModelProto, rescorer: onnx.ModelProto, metadata: CheckpointMetadata, out: Path
 ) -> None:
-    """Write both graphs with the checkpoint's metadata."""
+    """Write both graphs with the metadata of the checkpoint."""
     digest = _write(rescorer, rescore_file(out), {})
     _write(encoder, out, {ABOUT: metadata.model_dump_json(), RESCORE_DIGEST: digest})
 
@@ -182,7 +184,7 @@ def _write(model: onnx.ModelProto, path: Path, properties: dict[str, str]) -> st
 
 
 def _forget_sources(graph: onnx.GraphProto) -> None:
-    """Remove the source lines and file paths that the exporter stores with a graph."""
+    """Remove the source lines and file paths that the exporter stores in a graph."""
     for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
@@ -206,7 +208,7 @@ def encoder_graph(model: WhisperSignModel) -> onnx.ModelProto:
 
 
 def second_graph(model: WhisperSignModel) -> onnx.ModelProto:
-    """Export the second pass, for any number of segments or of sequences of any length."""
+    """Export the second pass, for any number of segments, or of sequences of any length."""
     if model.config.decoder.detects:
         return _graph(
             SegmentReader(with_plain_products(model)),
@@ -285,18 +287,18 @@ def _outputs(second_pass: SecondPassScorer, frames: int) -> AnyFloats:
 
 @torch.inference_mode()
 def _offline(reference: TorchBackend, features: Floats, chunk: int) -> Any:
-    """Return the output ``(T', V)`` of the offline pass under the mask for ``chunk``."""
+    """Return the output ``(T', V)`` of the offline pass with chunk size ``chunk``."""
     data: Tensor = torch.from_numpy(features[None])
     return reference.model(data, torch.tensor([len(features)]), chunk).log_probs[0].numpy()
 
 
 def _difference(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the largest difference. A NaN input gives NaN, which fails every limit."""
+    """Return the largest difference. NaN inputs give NaN, which fails every comparison."""
     return float(np.abs(one - other).max())
 
 
 def made_up_features(generator: np.random.Generator, frames: int) -> Floats:
-    """Return random features ``(frames, 42, 7)`` in which hands are absent now and then."""
+    """Return random features ``(frames, 42, 7)`` in which hands are sometimes absent."""
     features = generator.standard_normal((frames, JOINTS, FEATURES)).astype(np.float32)
     hands = features.reshape(frames, 2, JOINTS // 2, FEATURES)
     hands[..., CONFIDENCE] = 1
@@ -305,10 +307,12 @@ def made_up_features(generator: np.random.Generator, frames: int) -> Floats:
 
 
 def check_name(out: Path) -> None:
-    """Reject a file name that would not load as an exported network.
+    """Reject a file name that could not be loaded as an exported network.
 
     Raises:
-        CheckpointError: the name does not end in .onnx, or is a second pass's name.
+        CheckpointError: the name does not end in .onnx, or it is the name of a second pass.
     """
     if out.suffix != SUFFIX or out.name.endswith(RESCORE_SUFFIX):
-        raise CheckpointError(out, "is no name for an exported network", f"let it end in {SUFFIX}")
+        raise CheckpointError(
+            out, "is not a valid name for an exported network", f"use a name that ends in {SUFFIX}"
+        )

@@ -9,20 +9,20 @@ from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import checkpoint_files, read_metadata
 from whispersign_model.network.onnx_file import SUFFIX
 
-EXPORTED = f"model{SUFFIX}"  # file name in a checkpoint's folder
+EXPORTED = f"model{SUFFIX}"  # name of the exported network in a checkpoint's folder
 
 
 def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
-    """Load a network for recognition: in ONNX Runtime if it was exported, else in PyTorch.
+    """Load a network for recognition: with ONNX Runtime if it was exported, else with PyTorch.
 
     Args:
-        path: an exported network, or a checkpoint's folder or weights file. If the folder also
-            holds the same network as ``model.onnx``, that file is loaded.
+        path: an exported network, or the folder or weights file of a checkpoint. If the folder also
+            holds the same network as ``model.onnx``, that file is loaded instead.
         device: auto, cpu or cuda. Without a GPU, cuda falls back to cpu and sets ``notice``.
-        threads: CPU threads; 1 leaves the other cores to the robot.
+        threads: number of CPU threads; 1 leaves the other cores to the robot.
 
     Raises:
-        CheckpointError: the network cannot be used.
+        CheckpointError: the network cannot be loaded.
         ConfigError: the device is unknown.
     """
     exported = path if path.suffix == SUFFIX else exported_beside(path)
@@ -38,7 +38,8 @@ def load_backend(path: Path, device: str = "auto", threads: int = 1) -> Backend:
         raise CheckpointError(
             path,
             f"holds no {EXPORTED} made from its weights, and PyTorch is not installed",
-            f"make it where PyTorch is: whispersign export {path} --out {path}/{EXPORTED}",
+            f"create it on a machine with PyTorch: whispersign export {path} --out "
+            f"{path}/{EXPORTED}",
         )
     from whispersign_model.runtime.torch_backend import load_torch_backend
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ONNX Runtime backend, which lets a robot recognise signs without PyTorch."""
+"""The ONNX Runtime backend, for recognition without PyTorch."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,12 +17,12 @@ from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
 from whispersign_model.runtime.chunks import ChunkStream, as_patches, whole_patches
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-ERRORS_ONLY = 3  # ONNX Runtime's log severity
+ERRORS_ONLY = 3  # log severity of ONNX Runtime
 
-# Names of the graphs' inputs and outputs. The state's tensors come after them, in the same order.
+# Names of graph inputs and outputs. The tensors of the state follow, in the same order.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
 SEQUENCES, LENGTHS, SCORES = "sequences", "lengths", "scores"
-UTTERANCE = "utterance"  # features of the whole clip, if the second pass needs them
+UTTERANCE = "utterance"  # input for the features of the whole clip, if the second pass needs them
 SEGMENTS, SEGMENT_SCORES = "segments", "segment_scores"
 
 OrtState = tuple["onnxruntime.OrtValue", ...]
@@ -31,12 +31,12 @@ OrtState = tuple["onnxruntime.OrtValue", ...]
 class OnnxBackend:
     """An exported network; see :class:`~whispersign_model.decoding.backend.Backend`.
 
-    One graph encodes both clips and streams: a whole clip is one chunk.
+    One graph encodes both whole clips and streams: a whole clip is a single chunk.
 
     Args:
-        path: the exported first pass; the second pass is in the same folder.
+        path: file with the first pass; the second pass is in the same folder.
         device: auto, cpu or cuda.
-        threads: CPU threads.
+        threads: number of CPU threads.
 
     Raises:
         CheckpointError: a file is missing or damaged, or the two files do not match.
@@ -54,7 +54,7 @@ class OnnxBackend:
         wanted, _ = choose_device(device, gpu)
         self._encoder = _session(path, wanted, threads)
         self._second = _session(second, wanted, threads)
-        # ONNX Runtime drops a provider whose libraries fail to load, without an error.
+        # ONNX Runtime silently drops a provider whose libraries fail to load.
         self.device, self.notice = choose_device(device, CUDA in self._encoder.get_providers())
         self.frames_per_step = metadata.config.frontend.patch_size
         self.alpha = metadata.config.decoder.alpha
@@ -73,7 +73,7 @@ class OnnxBackend:
         )
 
     def encode(self, features: Floats) -> EncodedClip:
-        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one clip of normalized features ``(T, 42, 7)``, with T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
         log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
         if self.candidate_segments:
@@ -84,7 +84,7 @@ class OnnxBackend:
         return EncodedClip(log_probs.numpy(), partial(self._rescore, memory))
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self._config.segment_scorer(partial(self._score_segments, features))
 
     def _rescore(self, memory: dict[str, Floats], hypotheses: Sequence[tuple[int, ...]]) -> Floats:
@@ -98,13 +98,13 @@ class OnnxBackend:
         return scores
 
     def _score_segments(self, features: Floats, segments: Ints) -> Floats:
-        """Return log-probabilities ``(N, V)`` of the gloss in each segment of a clip."""
+        """Return log-probabilities ``(N, V)`` of the glosses in each segment of a clip."""
         feed = {UTTERANCE: features, SEGMENTS: segments}
         scores: Floats = self._second.run([SEGMENT_SCORES], feed)[0]
         return scores
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
-        """Start a clip that arrives in chunks of ``chunk`` steps."""
+        """Start a clip that is encoded in chunks of ``chunk`` steps."""
         return ChunkStream(self._step, self._initial, self.frames_per_step, chunk, self._labels)
 
     def _step(self, patches: Floats, state: OrtState) -> tuple[Floats, OrtState]:
@@ -114,7 +114,7 @@ class OnnxBackend:
     def _run(
         self, outputs: list[str], patches: Floats, state: OrtState
     ) -> list[onnxruntime.OrtValue]:
-        """Run the graph; the state's tensors stay on the device and are never copied to NumPy."""
+        """Run the graph; the tensors of the state stay on the device."""
         feed = dict(zip(self._before, state))
         feed[PATCHES] = onnxruntime.OrtValue.ortvalue_from_numpy(patches)
         values: list[onnxruntime.OrtValue] = self._encoder.run_with_ort_values(outputs, feed)
@@ -125,7 +125,7 @@ def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSess
     """Load a graph into ONNX Runtime.
 
     Raises:
-        CheckpointError: this version of ONNX Runtime cannot load it.
+        CheckpointError: this version of ONNX Runtime cannot load the graph.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sliding-window inference: encodes overlapping windows and merges them before decoding."""
+"""Sliding-window inference: encode overlapping windows and merge them before decoding."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 class SlidingWindowInference:
-    """Recognises signs in an array or a stream window by window.
+    """Recognizes signs in an array or a stream, window by window.
 
-    The network encodes each window of ``window_duration`` on its own. Where windows overlap, their
-    log-probabilities are averaged step by step, with less weight near a window's edges, and
-    normalised again. Greedy decoding then reads the merged rows once, as one clip. A sign that two
-    windows see is reported once, and a sign made twice is reported twice. If the windows disagree
-    on the time of a sign, it may still appear twice. Memory is bounded by the window. Prefer
-    :class:`~whispersign_model.decoding.streaming.StreamingRecognizer` for a stream: it answers
-    earlier and has no window edges.
+    The network encodes each window of ``window_duration`` separately. Where windows overlap, their
+    log-probabilities are averaged step by step, with less weight near the edges of a window, and
+    normalized again. Greedy decoding then processes the merged rows once, as a single clip. A sign
+    in two windows is reported once, and a sign made twice is reported twice; but if the windows
+    disagree about the time of a sign, it may appear twice. The window length bounds the memory use.
+    For a stream, prefer :class:`~whispersign_model.decoding.streaming.StreamingRecognizer`, which
+    responds earlier and has no window edges.
 
     Args:
-        model: a backend, or a PyTorch network, which is set to evaluation mode on the CPU.
-        window_duration: seconds in a window, rounded to whole steps of the network.
-        overlap: share of a window that the next one repeats, in [0, 1).
+        model: a backend, or a PyTorch network, which is then set to evaluation mode on the CPU.
+        window_duration: length of a window in seconds, rounded to whole steps of the network.
+        overlap: share of a window that overlaps the next one, in [0, 1).
         rate: frames per second.
 
     Attributes:
-        not_finite: frames dropped because they contain NaN or infinity.
+        not_finite: number of frames dropped because they contain NaN or infinity.
 
     Raises:
-        ValueError: a duration or overlap is out of range.
+        ValueError: the duration or the overlap is out of range.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SlidingWindowInference:
             raise ValueError("window_duration must be above 0 and overlap in [0, 1)")
         if hasattr(model, "encode"):
             self._backend = cast("Backend", model)
-        else:  # a PyTorch network: torch is already imported
+        else:  # the caller has a PyTorch network, so torch is already imported
             from whispersign_model.runtime.torch_backend import TorchBackend
 
             self._backend = TorchBackend(cast("WhisperSignModel", model), "cpu")
@@ -65,31 +65,31 @@ class SlidingWindowInference:
 
     def reset(self) -> None:
         """Start a new stream with the next frame."""
-        self._frames = np.empty((0, JOINTS, FEATURES), np.float32)  # from the next window on
+        self._frames = np.empty((0, JOINTS, FEATURES), np.float32)  # frames from the next window on
         self._first = 0  # first step of the next window
-        self._merged = np.zeros((0, 1))  # weighted sums of rows from ``_first`` on
+        self._merged = np.zeros((0, 1))  # weighted sums of the rows from ``_first`` on
         self._weights = np.zeros((0, 1))
-        self._open: Span | None = None  # the gloss that the last decoded step belongs to
+        self._open: Span | None = None  # gloss of the last decoded step
 
     def __call__(self, frames: Floats) -> list[Span]:
-        """Recognise an array ``(T, 42, 7)`` of normalised features; discards any open stream.
+        """Recognize an array ``(T, 42, 7)`` of normalized features; discards any open stream.
 
         Returns:
-            the glosses with their steps (one step is ``frames_per_step`` frames); the confidence of
-            a gloss is its highest CTC probability.
+            the glosses with their steps, each of ``frames_per_step`` frames. The confidence of a
+            gloss is its highest CTC probability.
         """
         self.reset()
         return self.push(frames) + self.finish()
 
     def push(self, frames: Floats) -> list[Span]:
-        """Add the next frames ``(N, 42, 7)``; return the glosses that they complete."""
+        """Add the next frames ``(N, 42, 7)``; return the glosses that these complete."""
         if frames.shape[1:] != (JOINTS, FEATURES):
             raise ValueError(f"frames are {frames.shape}, not (T, {JOINTS}, {FEATURES})")
         finite = np.isfinite(frames).all(axis=(1, 2))
         self.not_finite += int(np.count_nonzero(~finite))
         self._frames = np.concatenate([self._frames, frames[finite].astype(np.float32)])
         spans: list[Span] = []
-        # The stream's last window needs end padding: wait until more frames follow a window.
+        # The last window of a stream needs end padding, so wait for frames after a window.
         while len(self._frames) > self._window * self._patch:
             self._add(self._backend.encode(self._frames[: self._window * self._patch]).log_probs)
             spans += self._decode(self._hop)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The PyTorch backend, the reference for the other backends."""
+"""The PyTorch backend, which is the reference for the other backends."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from whispersign_model.runtime.chunks import ChunkStream
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
-    """Return the device to use, and a notice if it is not the wanted one.
+    """Return the device to use, and a notice if it is not the requested one.
 
     Raises:
         ConfigError: the name is not auto, cpu or cuda.
@@ -38,7 +38,7 @@ class TorchBackend:
 
     @torch.inference_mode()
     def encode(self, features: Floats) -> backend.EncodedClip:
-        """Encode one clip of normalised features ``(T, 42, 7)``, T >= 1."""
+        """Encode one clip of normalized features ``(T, 42, 7)``, with T >= 1."""
         data = self._batch(features)
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)
@@ -46,14 +46,14 @@ class TorchBackend:
         return backend.EncodedClip(encoded.log_probs[0].cpu().numpy(), second_pass)
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
-        """Return a detecting network's scorer for segments of a clip ``(T, 42, 7)``."""
+        """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
         return self.model.segment_scorer(self._batch(features))
 
     def _batch(self, features: Floats) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(features[None])).to(self.device)
 
     def stream(self, chunk: int) -> ChunkStream[StreamState]:
-        """Start a clip that arrives in chunks of ``chunk`` steps."""
+        """Start a clip that is encoded in chunks of ``chunk`` steps."""
         config = self.model.config
         initial = initial_state(config, torch.device(self.device))
         labels = config.decoder.vocab_size

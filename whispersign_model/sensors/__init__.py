@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Hand sensors: Leap Motion and cameras, and the code that turns readings into skeletons."""
+"""Hand sensors: Leap Motion and cameras, and the conversion of their data to skeletons."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Read pictures in a background thread, so that a slow detector never falls behind."""
+"""Read pictures in a background thread, so that a slow detector always gets the latest one."""
 
 import threading
 from collections import Counter
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class LatestValue(Generic[Item]):
-    """A slot for one picture or message; an item replaced before it is taken is dropped."""
+    """A slot for one item; a new item replaces one that nobody has taken."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -20,20 +20,20 @@ class LatestValue(Generic[Item]):
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> None:
-        """Store an item; replaces one that was not taken."""
+        """Store an item, replacing one that nobody has taken."""
         with self._changed:
             self.dropped += self._item is not None
             self._item = item
             self._changed.notify()
 
     def fail(self, error: Exception) -> None:
-        """Make ``take`` raise ``error`` once the stored item has been taken."""
+        """Make ``take`` raise ``error`` after the stored item has been taken."""
         with self._changed:
             self._error = error
             self._changed.notify()
 
     def take(self, timeout: float) -> Item | None:
-        """Wait for an item; raises the error given to ``fail``."""
+        """Wait for an item; raise the error passed to ``fail``."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._error, timeout)
             item, self._item = self._item, None
@@ -50,18 +50,18 @@ class BackgroundReader:
         self._source = source
         self.host_clock = source.host_clock
         self._latest: LatestValue[Picture] = LatestValue()
-        self._too_fast = 0  # count from earlier openings
+        self._too_fast = 0  # losses from earlier openings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def drops(self) -> Counter[str]:
-        """Lost pictures by cause: the source's, and ``pictures_too_fast``."""
+        """Return lost pictures by cause: those of the source, and ``pictures_too_fast``."""
         too_fast = self._too_fast + self._latest.dropped
         return self._source.drops + Counter(pictures_too_fast=too_fast)
 
     def open(self) -> None:
-        """Open the source; the first ``read`` starts the thread."""
+        """Open the source; the first call to ``read`` starts the thread."""
         self._latest = LatestValue()
         self._source.open()
 
@@ -87,7 +87,7 @@ class BackgroundReader:
         while not self._stop.is_set():
             try:
                 picture = self._source.read(0.1)
-            except Exception as error:  # ``read`` raises it
+            except Exception as error:  # ``read`` raises it in the caller's thread
                 self._latest.fail(error)
                 return
             if picture is not None:

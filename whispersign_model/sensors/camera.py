@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A camera as a sensor: detects hands in pictures and places them, left and right, in metres."""
+"""A camera as a sensor: detect hands in pictures, tell left from right, and locate them."""
 
 import time
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from whispersign_model.skeleton import HANDS
 
 SOURCE = "camera"
 # Camera axes (x right, y down, z away) to the sensor frame. The camera faces the signer: its right
-# is the signer's left, and away from it is towards the signer.
+# is the signer's left, and its z axis points toward the signer.
 TO_SIGNER = np.array([-1.0, -1.0, 1.0])
 COORDINATES = {
     "metric_sensor": Coordinates.METRIC_SENSOR,
@@ -35,30 +35,31 @@ def to_measure_in(coordinates: str, asker: str) -> Coordinates:
 
     Args:
         coordinates: the recipe's coordinates.
-        asker: the file or node that needs them, for the error message.
+        asker: the file or node that needs the coordinates, for the error message.
 
     Raises:
         ConfigError: a camera cannot measure in these coordinates.
     """
     if coordinates not in COORDINATES:
-        known = f"{' or '.join(COORDINATES)} can be had from a camera"
-        raise ConfigError(asker, f"the model wants {coordinates}", known)
+        known = f"{' or '.join(COORDINATES)} can be measured with a camera"
+        raise ConfigError(asker, f"the model needs {coordinates}", known)
     return COORDINATES[coordinates]
 
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """Options that decide how pictures become skeletons.
+    """Options that control how pictures are converted to skeletons.
 
     Attributes:
         detector: options of the hand detector.
-        coordinates: a key of ``COORDINATES``. ``metric_sensor``: metres in the frame of
-            ``sensor``. ``image_normalised``: x to the right, y down, in image heights from the
-            picture's upper left corner, and z away from the camera, relative to the wrist.
-        mirrored: the pictures are mirror images, as from many phones and video calls.
-        field_of_view: degrees along the longer side, used without a calibration.
-        hand_length: metres from wrist to middle knuckle; 0 uses the detector's estimate.
-        calibration: the camera's intrinsics; a picture's own intrinsics take precedence.
+        coordinates: a key of ``COORDINATES``. ``metric_sensor`` means meters in the frame described
+            in ``sensor``. ``image_normalised`` means image heights: x to the right and y down from
+            the upper left corner of the picture, and z away from the camera, relative to the wrist.
+        mirrored: whether the pictures are mirror images, as from many phones and video calls.
+        field_of_view: field of view along the longer side in degrees, used without a calibration.
+        hand_length: distance from wrist to middle-finger MCP joint in meters; 0 uses the detector's
+            estimate.
+        calibration: intrinsics of the camera; intrinsics that come with a picture take precedence.
     """
 
     detector: DetectorOptions = field(default_factory=DetectorOptions)
@@ -75,10 +76,10 @@ def turned_round(pixels: Image) -> Image:
 
 
 class CameraHands:
-    """Turns one camera's pictures, in order of time, into observations.
+    """Converts the pictures of one camera, in order of time, to observations.
 
     Attributes:
-        pixels: the last picture as processed, flipped if it was mirrored.
+        pixels: the last picture as it was processed: flipped if it was mirrored.
         left, right: the hands detected in ``pixels``.
 
     Raises:
@@ -95,14 +96,14 @@ class CameraHands:
         self.right: Detection | None = None
 
     def look(self, picture: Picture, coordinates: Coordinates | None = None) -> Observation:
-        """Detect and place both hands in a picture.
+        """Detect and locate both hands in a picture.
 
         Args:
             picture: the next picture.
-            coordinates: coordinates to measure in; None uses the options'.
+            coordinates: coordinates to measure in; None uses those of the options.
 
         Raises:
-            ConfigError: the calibration is for another aspect ratio.
+            ConfigError: the calibration has a different aspect ratio.
         """
         pixels = picture.pixels
         if self._options.mirrored:
@@ -115,7 +116,7 @@ class CameraHands:
         return Observation.of_hands(picture.stamp, *hands)
 
     def close(self) -> None:
-        """Free the detector."""
+        """Release the detector."""
         self._detector.close()
 
     def _hand(
@@ -142,7 +143,7 @@ class CameraHands:
         known = known.fitted(width, height)
         if not options.mirrored:
             return known.rays(pixels)
-        # The lens distorted the picture before it was flipped.
+        # Distortion applies to the original picture, so flip the pixels back.
         turned = known.rays(np.column_stack([width - pixels[:, 0], pixels[:, 1]]))
         return turned * (-1.0, 1.0)
 
@@ -168,7 +169,7 @@ class CameraSensor:
         self._size = ""
 
     def measure_in(self, coordinates: Coordinates) -> None:
-        """Set the coordinates from the next picture on; safe to call from another thread."""
+        """Set the coordinates from the next picture on. This method is thread-safe."""
         self._wanted = coordinates
 
     def open(self) -> None:
@@ -192,7 +193,7 @@ class CameraSensor:
         return observation
 
     def landmarks(self) -> Landmarks:
-        """Return the hand landmarks in the last picture, by side."""
+        """Return the hand landmarks in the last picture by side."""
         assert self._hands is not None
         found = {"left": self._hands.left, "right": self._hands.right}
         return {side: None if hand is None else hand.pixels for side, hand in found.items()}
@@ -204,7 +205,7 @@ class CameraSensor:
         return draw_hands(self._hands.pixels, self.landmarks())
 
     def close(self) -> None:
-        """Close the camera and free the detector; the next opening starts a new stream."""
+        """Close the camera and release the detector; reopening starts a new stream."""
         self._source.close()
         if self._hands is not None:
             self._hands.close()

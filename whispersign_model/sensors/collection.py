@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Video collections: find the videos, their glosses and their signers."""
+"""Video collections: find the videos, with their glosses and signers."""
 
 import re
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file name
 
 @dataclass(frozen=True)
 class Clip:
-    """One video, or folder of images, of a collection.
+    """One video, or one folder of images, in a collection.
 
     Attributes:
         path: the video file or image folder.
-        name: unique name in the collection, also the name of its bag.
+        name: name that is unique in the collection; also the name of the clip's bag.
         gloss: gloss of the whole clip; "" if unknown.
-        signer: "" if unknown.
-        rows: rows of a label table; they take precedence over ``gloss`` and ``signer``.
+        signer: name of the signer; "" if unknown.
+        rows: rows of a label table, which take precedence over ``gloss`` and ``signer``.
     """
 
     path: Path
@@ -35,15 +35,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class Labelling:
-    """Rules that give videos their labels.
+    """Rules that assign labels to videos.
 
     Attributes:
-        rule: ``none``; ``folder`` for the name of the video's folder; ``name`` for the file name
-            without suffix and final number; or the path of a label table. Tables beside the
-            videos are found automatically, see ``recordings.labels``.
-        pattern: a regular expression, searched in a video's path without suffix, with the
-            groups ``gloss`` or ``signer``; it takes precedence over the rule.
-        signer: default signer.
+        rule: source of the gloss: ``none``; ``folder`` for the name of the video's folder; ``name``
+            for the file name without suffix and final number; or the path of a label table. Tables
+            beside the videos are found automatically; see ``recordings.labels``.
+        pattern: a regular expression with the group ``gloss`` or ``signer``, which is searched in
+            the path of a video without its suffix. It takes precedence over the rule.
+        signer: name of the default signer.
     """
 
     rule: str = "none"
@@ -52,14 +52,14 @@ class Labelling:
 
 
 def find_clips(source: Path, labelling: Labelling) -> tuple[list[Clip], list[str]]:
-    """List the labelled clips of a folder of videos, a single video or a folder of images.
+    """List the labeled clips in a folder of videos, a single video, or a folder of images.
 
     Returns:
         the clips, and warnings about the label tables.
 
     Raises:
-        SensorError: there is no clip.
-        ConfigError: the pattern is invalid, or does not match a path.
+        SensorError: no clip exists.
+        ConfigError: the pattern is invalid, or it does not match one of the paths.
         LabelError: a label table is invalid.
     """
     paths = _videos(source)
@@ -91,19 +91,19 @@ def _videos(source: Path) -> list[Path]:
     images = images_in(source)
     if found and images:
         raise SensorError(
-            source, f"holds videos and images ({images[0].name})", "move the ones or the others"
+            source, f"holds videos and images ({images[0].name})", "move one kind to another folder"
         )
     if images:
         return [source]
     if not found:
         raise SensorError(
-            source, "holds no video and no image", f"known: {' '.join(VIDEO_SUFFIXES)}"
+            source, "contains neither videos nor images", f"known: {' '.join(VIDEO_SUFFIXES)}"
         )
     return sorted(found, key=natural_order)
 
 
 def _bare(path: Path) -> Path:
-    """Return a video's path without its suffix; a folder's name keeps its dots."""
+    """Return the path of a video without its suffix; a folder's name stays unchanged."""
     return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
 
 
@@ -113,7 +113,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ConfigError("--pattern", f"is no regular expression ({error})") from error
+        raise ConfigError("--pattern", f"is not a regular expression ({error})") from error
     if not compiled.groupindex or set(compiled.groupindex) - {"gloss", "signer"}:
         raise ConfigError(
             "--pattern", "must have the groups gloss or signer", "such as '(?P<gloss>[a-z]+)_'"

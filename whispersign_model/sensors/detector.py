@@ -26,19 +26,18 @@ CACHES = (
 )
 MILLISECOND = NANOSECONDS // 1000
 HANDS = 2
-STILL_NEAR = NANOSECONDS // 2  # a hand lost more recently is searched in every picture
+STILL_NEAR = NANOSECONDS // 2  # search every picture for a hand lost more recently
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """Options of the hand detector.
+    """Options for the hand detector.
 
     Attributes:
-        model_file: ``hand_landmarker.task``; "" uses the file that ``make`` prepared.
-        detection, presence, tracking: minimum confidences, in [0, 1], of a hand in the whole
-            picture, of a hand in the tracked region, and of that region's overlap from picture to
-            picture.
-        search: seconds between searches for the other hand while one is tracked; 0 searches in
+        model_file: path to ``hand_landmarker.task``; "" uses the file that ``make`` prepares.
+        detection, presence, tracking: minimum confidences, in [0, 1], for a hand in the whole
+            picture, a hand in the tracked region, and the overlap of that region between pictures.
+        search: seconds between searches for the other hand while one hand is tracked; 0 searches
             every picture.
     """
 
@@ -51,13 +50,14 @@ class DetectorOptions:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """A hand in a picture.
+    """A hand detected in a picture.
 
     Attributes:
         right: probability in [0, 1] that it is a right hand.
-        pixels: ``(21, 2)`` picture coordinates, x right, y down.
-        depths: ``(21,)`` distance from the camera relative to the wrist, in pixels.
-        world: ``(21, 3)`` metres from the hand's centre, x right, y down, z away.
+        pixels: ``(21, 2)`` pixel coordinates, x right, y down.
+        depths: ``(21,)`` distances from the camera relative to the wrist's, in pixels.
+        world: ``(21, 3)`` meters from the center of the hand: x right, y down, z away from the
+            camera.
     """
 
     right: float
@@ -67,22 +67,22 @@ class Detection:
 
     @property
     def score(self) -> float:
-        """The detector's confidence in the side, in [0.5, 1]."""
+        """The detector's confidence in the side of the hand, in [0.5, 1]."""
         return max(self.right, 1 - self.right)
 
     @property
     def extent(self) -> float:
-        """The size in pixels: the landmarks' mean distance from their centre."""
+        """The size in pixels: the mean distance of the landmarks from their center."""
         return float(np.linalg.norm(self.pixels - self.pixels.mean(axis=0), axis=1).mean())
 
     def near(self, earlier: Detection) -> bool:
-        """Return whether this can be the same hand one picture later, moved less than its width."""
+        """Return whether this may be the same hand one picture later, moved less than its width."""
         step = self.pixels.mean(axis=0) - earlier.pixels.mean(axis=0)
         return float(np.linalg.norm(step)) < 2 * earlier.extent
 
 
 def find_bundle(given: str) -> Path:
-    """Return the detector's model file.
+    """Return the path to the detector's model file.
 
     Raises:
         SensorError: the file is missing.
@@ -102,8 +102,8 @@ class HandDetector:
     """Detects up to two hands and tracks them from picture to picture.
 
     While MediaPipe tracks fewer hands than requested, it searches the whole picture, which takes
-    longer than tracking two hands. So a landmarker for one hand tracks a hand that has long been
-    alone, and the search for the other hand runs only now and then.
+    longer than tracking two hands. Therefore, a separate one-hand landmarker tracks a hand that has
+    been alone for a while, and the search for the other hand runs only occasionally.
 
     Args:
         options: see ``DetectorOptions``.
@@ -145,16 +145,16 @@ class HandDetector:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise SensorError(
-                bundle, "is not a model of MediaPipe's hand detector", "make it anew"
+                bundle, "is not a model of MediaPipe's hand detector", "create it again"
             ) from error
         self._image: Callable[[Image], Any] = lambda pixels: mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         )
         self._clock = -1  # milliseconds of the last picture; MediaPipe requires increasing stamps
         self._search = round(options.search * NANOSECONDS)
-        self._alone: Detection | None = None  # the only hand of the last picture
-        self._searched = -1  # nanoseconds, last search for two hands
-        self._lost = -STILL_NEAR  # nanoseconds, last detection of two hands
+        self._alone: Detection | None = None  # the only hand in the last picture
+        self._searched = -1  # nanoseconds of the last search for two hands
+        self._lost = -STILL_NEAR  # nanoseconds of the last detection of two hands
 
     def detect(self, pixels: Image, stamp: int) -> list[Detection]:
         """Detect the hands in a picture ``(H, W, 3)`` captured at ``stamp`` nanoseconds."""
@@ -175,12 +175,12 @@ class HandDetector:
         return [self._alone]
 
     def close(self) -> None:
-        """Free the networks."""
+        """Release the landmarkers."""
         self._one.close()
         self._both.close()
 
     def _follow(self, image: Any, stamp: int) -> Detection | None:
-        """Track a hand that has long been alone; None if there is none."""
+        """Track a hand that has been alone for a while; return None if there is none."""
         just_lost = 0 <= stamp - self._lost < STILL_NEAR
         if self._alone is None or just_lost or not self._search:
             return None
@@ -203,6 +203,6 @@ def _detection(side: Any, landmarks: Any, world: Any, width: int, height: int) -
     return Detection(
         right=score if side.category_name == "Right" else 1 - score,
         pixels=points[:, :2] * (width, height),
-        depths=points[:, 2] * width,  # MediaPipe scales z like x
+        depths=points[:, 2] * width,  # MediaPipe scales z in the same way as x
         world=np.array([[point.x, point.y, point.z] for point in world], dtype=np.float64),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Extract recordings from videos: skeletons of every picture, at the file's stamps."""
+"""Extract recordings from videos: one skeleton per picture, with the stamps of the file."""
 
 import json
 import os
@@ -31,18 +31,18 @@ from whispersign_model.sensors.picture_files import (
 from whispersign_model.sensors.sensor import Observation, SensorEndError
 from whispersign_model.skeleton import LEFT, RIGHT
 
-# Keys of a bag's custom data: the extraction options and the clip's identity.
+# Keys in a bag's custom data, for the extraction options and the identity of the clip.
 MADE_WITH, CLIP = "extraction", "clip"
 
-Advance = Callable[[int, int], None]  # pictures done, total (0: unknown)
+Advance = Callable[[int, int], None]  # arguments: pictures done, total (0: unknown)
 
 
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """Options of an extraction.
+    """Options for an extraction.
 
     Attributes:
-        camera: how pictures become skeletons.
+        camera: options for converting pictures to skeletons.
         rate: pictures per second for folders of images.
         storage: storage format of the bags.
     """
@@ -53,7 +53,7 @@ class ExtractionOptions:
 
     @property
     def text(self) -> str:
-        """The options that affect skeletons as text for a bag."""
+        """The options that affect skeletons, as text to store in a bag."""
         fields = asdict(self)
         del fields["storage"], fields["camera"]["detector"]["model_file"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
@@ -61,15 +61,15 @@ class ExtractionOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome for one clip.
+    """The outcome of an extraction for one clip.
 
     Attributes:
         name: the clip's name.
         frames, with_hands: number of pictures, and of pictures with a hand.
         seconds: time from the first picture to the last.
-        notes: defects of the file, for the user.
-        fault: why there is no bag; None if there is one.
-        known: the bag already existed.
+        notes: notes for the user about defects of the file.
+        fault: reason why there is no bag; None if there is one.
+        known: whether the bag already existed.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Outcome:
 def extract(
     clip: Clip, options: ExtractionOptions | None = None, advance: Advance | None = None
 ) -> tuple[Recording, tuple[str, ...]]:
-    """Extract the recording of a clip.
+    """Extract a recording from a clip.
 
     Stamps count from the start of the file.
 
@@ -92,8 +92,8 @@ def extract(
         the recording, and notes about defects of the file.
 
     Raises:
-        SensorError: the file or the detector fails.
-        LabelError: the label table's times lie outside the file.
+        SensorError: the file cannot be read, or the detector fails.
+        LabelError: a time in the label table lies outside the file.
     """
     options = options or ExtractionOptions()
     source = open_file(clip.path, options.rate)
@@ -109,13 +109,13 @@ def record(
     name: str,
     looked: Callable[[int, CameraSensor], object] = lambda done, sensor: None,
 ) -> Recording:
-    """Extract the recording of a finite source.
+    """Extract a recording from a finite source.
 
     Args:
-        source: the pictures; opened and closed here.
+        source: the source of pictures, which is opened and closed here.
         options: see ``ExtractionOptions``.
         name: name of the recording, also used in errors.
-        looked: called after each picture with the number of pictures done.
+        looked: function to call after each picture, with the number of pictures done.
 
     Raises:
         SensorError: the source or the detector fails.
@@ -145,10 +145,10 @@ def record(
 
 
 def labelled_as(clip: Clip, recording: Recording) -> Recording:
-    """Return a clip's recording with the clip's labels.
+    """Return the recording of a clip with the clip's labels.
 
     Raises:
-        LabelError: the label table's times lie outside the recording.
+        LabelError: a time in the label table lies outside the recording.
     """
     stamps = recording.stamps
     whole = Segment((clip.gloss,), int(stamps[0]), int(stamps[-1])) if clip.gloss else None
@@ -164,10 +164,10 @@ def labelled_as(clip: Clip, recording: Recording) -> Recording:
 def read_video(
     path: Path, options: ExtractionOptions | None = None, advance: Advance | None = None
 ) -> Recording:
-    """Extract a video or a folder of images, with labels from a table beside it.
+    """Extract a recording from a video or folder of images, with labels from a table beside it.
 
     Raises:
-        SensorError: the file or the detector fails.
+        SensorError: the file cannot be read, or the detector fails.
         LabelError: the label table is invalid.
     """
     clips, _ = find_clips(path, Labelling())
@@ -183,13 +183,13 @@ def extract_all(
     jobs: int,
     advance: Advance | None = None,
 ) -> Iterator[Outcome]:
-    """Write one bag per clip into a folder, in ``jobs`` processes; yield each outcome.
+    """Write one bag per clip to a folder, with ``jobs`` processes; yield each outcome.
 
     Existing bags with the same options are kept, so an interrupted extraction resumes where it
-    stopped. With a single process, ``advance`` is called for each picture.
+    stopped. With a single process, ``advance`` is called after each picture.
 
     Raises:
-        SensorError: an existing bag has other options or labels, or a process died.
+        SensorError: an existing bag has different options or labels, or a process died.
     """
     todo = []
     for clip in clips:
@@ -218,7 +218,7 @@ def write_clip(
     """Extract one clip to a bag at ``path``.
 
     Raises:
-        WhisperSignError: the file, the detector or the bag fails.
+        WhisperSignError: the file cannot be read, the detector fails, or the bag cannot be written.
     """
     recording, notes = extract(clip, options, advance)
     write_bag(path, recording, options.storage)
@@ -237,12 +237,12 @@ def _to_bag(
 
 
 def _hush() -> None:
-    """Discard stderr of a worker process, where MediaPipe writes irrelevant warnings."""
+    """Discard the stderr of a worker process, where MediaPipe prints irrelevant warnings."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _clip_identity(clip: Clip) -> str:
-    """Return a clip's labels and file size as text for a bag."""
+    """Return the labels and the file size of a clip, as text to store in a bag."""
     size = clip.path.stat().st_size if clip.path.is_file() else 0
     rows = [(row.glosses, row.span, row.signer, row.split, row.discard) for row in clip.rows]
     return json.dumps([clip.gloss, clip.signer, rows, size], separators=(",", ":"))
@@ -257,7 +257,7 @@ def _is_there(bag: Path, clip: Clip, options: ExtractionOptions) -> bool:
         (CLIP, _clip_identity(clip), "with other labels or of another file"),
     ):
         if metadata.custom.get(key) != now:
-            fault = f"is there already, made {what}"
+            fault = f"already exists, made {what}"
             raise SensorError(bag, fault, "choose another --out, or remove it")
     return True
 
@@ -276,4 +276,4 @@ def _notes(source: VideoFile | ImageFolder) -> Iterator[str]:
     if unreadable := source.drops["unreadable_pictures"]:
         yield f"{unreadable} pictures cannot be read"
     if isinstance(source, VideoFile) and source.invented_stamps:
-        yield f"{source.invented_stamps} pictures without a time of their own"
+        yield f"{source.invented_stamps} pictures without a time stamp"

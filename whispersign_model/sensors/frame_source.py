@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures, and the interface of their sources."""
+"""Pictures, and the interface of the sources that provide them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from whispersign_model.sensors.intrinsics import Intrinsics
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture at its capture time.
+    """A picture with its capture time.
 
     Attributes:
-        stamp: nanoseconds.
+        stamp: capture time in nanoseconds.
         pixels: ``(H, W, 3)`` uint8, BGR.
-        intrinsics: the camera's intrinsics, if the picture came with them.
+        intrinsics: intrinsics of the camera, if they came with the picture.
     """
 
     stamp: int
@@ -38,13 +38,13 @@ class FrameSource(Protocol):
 
     @property
     def drops(self) -> Counter[str]:
-        """Lost pictures by cause."""
+        """Return lost pictures by cause."""
 
     def open(self) -> None:
-        """Open the source; raises SensorError if it is missing."""
+        """Open the source; raise SensorError if it is missing."""
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next picture, or None on timeout; raises like ``Sensor.read``."""
+        """Return the next picture, or None on timeout; raise errors as ``Sensor.read`` does."""
 
     def close(self) -> None:
         """Release what ``open`` acquired."""

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Estimate a hand's translation in metres from its shape and its landmarks in the picture.
+"""Estimate a hand's translation in meters from its shape and its landmarks in the picture.
 
-MediaPipe gives a hand's shape in metres about its centre, in the camera's orientation, and its
-landmarks in the picture. Only the translation is unknown. The estimate projects the shape onto the
-landmarks with the least squared error. A general PnP solver, which also fits the rotation, does
-worse because the shapes of hands seen edge-on are inaccurate.
+MediaPipe provides the shape of a hand in meters about its center, in the camera's orientation, and
+the landmarks in the picture. Only the translation is unknown. The estimate is the translation that
+projects the shape onto the landmarks with the least squared error. A general PnP solver, which also
+fits the rotation, does worse because the shapes of hands seen edge-on are inaccurate.
 
-Across the line of sight the position is accurate to a centimetre. Along it, the position is as
-accurate as the shape. So a scalar Kalman filter (random walk) smooths the distance, and a shape
-that fits its picture badly has little weight.
+Across the line of sight, the position is accurate to a centimeter. Along it, the position is only
+as accurate as the shape. Therefore, a scalar Kalman filter (random walk) smooths the distance, and
+a shape that does not fit its picture gets little weight.
 """
 
 from collections import deque
@@ -20,21 +20,21 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.skeleton import BONES, MIDDLE_MCP, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
-MEMORY = 10 * NANOSECONDS  # time over which the size of the hands is averaged
-ITERATIONS = 5  # of Gauss-Newton, which converges to micrometres in three
-NEAREST, FARTHEST = 0.05, 10.0  # metres from the camera; a position outside is rejected
-WALK = 0.5  # metres after one second, standard deviation of a hand's distance
-LEAST_ERROR = 0.02  # metres, error of the distance if the shape fits
-MISFIT_ERROR = 3.0  # extra error, as a factor on distance times squared misfit
-FORGET = NANOSECONDS * 3 // 10  # absence after which the filter restarts
-NO_FIT = 1.0  # misfit from which shape and picture show different hands
+MEMORY = 10 * NANOSECONDS  # time over which the hand size is averaged
+ITERATIONS = 5  # Gauss-Newton iterations; three converge to micrometers
+NEAREST, FARTHEST = 0.05, 10.0  # meters from the camera; positions outside this range are rejected
+WALK = 0.5  # meters; standard deviation of a hand's distance after one second
+LEAST_ERROR = 0.02  # meters; error of the distance if the shape fits
+MISFIT_ERROR = 3.0  # additional error, as a factor on distance times squared misfit
+FORGET = NANOSECONDS * 3 // 10  # seconds of absence after which the filter restarts
+NO_FIT = 1.0  # misfit above which shape and picture show different hands
 HALF_FIT = 0.25  # misfit that halves the confidence, relative to the hand's extent
 _FROM, _TO = np.array(BONES).T
 
 
 @dataclass
 class _Distance:
-    """A hand's filtered distance in metres, its variance, and the last stamp."""
+    """The filtered distance of a hand in meters, with its variance and the last stamp."""
 
     value: float = 0.0
     variance: float = 0.0
@@ -55,35 +55,38 @@ class _Distance:
 
 
 class HandTranslationEstimator:
-    """Estimates where one person's hands are in front of a camera.
+    """Estimates the positions of one person's hands in front of a camera.
 
-    The detector's hand size varies by a tenth from picture to picture, and so does the distance
-    that follows from it. Real hands keep their size, so the median of the last seconds is used.
+    The detected hand size varies by a tenth from picture to picture, and so does the distance
+    derived from it. Real hands keep their size, so the estimate uses the median over the last
+    seconds.
 
     Args:
-        hand_length: metres from wrist to middle knuckle; 0 keeps the detector's estimate.
+        hand_length: distance from wrist to middle-finger MCP joint in meters; 0 uses the detector's
+            estimate.
     """
 
     def __init__(self, hand_length: float = 0.0) -> None:
         self._hand_length = hand_length
-        self._seen: deque[tuple[int, float, float]] = deque()  # stamp, all bones, wrist to knuckle
+        self._seen: deque[tuple[int, float, float]] = deque()  # stamp, all bones, wrist to MCP
         self._distances: dict[str, _Distance] = {}
 
     def place(
         self, side: str, stamp: int, world: Doubles, rays: Doubles
     ) -> tuple[Doubles, float] | None:
-        """Estimate a hand's position.
+        """Estimate the position of a hand.
 
         Args:
             side: "left" or "right".
-            stamp: capture time, nanoseconds.
-            world: ``(21, 3)`` metres, the hand's shape in camera axes (x right, y down, z away).
-            rays: ``(21, 2)`` the landmarks at unit distance, see ``Intrinsics.rays``.
+            stamp: capture time in nanoseconds.
+            world: ``(21, 3)`` shape of the hand in meters, in camera axes (x right, y down, z
+                away).
+            rays: ``(21, 2)`` landmarks projected to unit distance; see ``Intrinsics.rays``.
 
         Returns:
-            the joints ``(21, 3)`` in metres from the camera, each on its landmark's ray, and a
-            factor in (0, 1] for how well shape and picture fit; None if no position in front of
-            the camera explains the picture.
+            the joints ``(21, 3)`` in meters from the camera, each on the ray of its landmark, and a
+            factor in (0, 1] that tells how well the shape fits the picture; None if no position in
+            front of the camera explains the picture.
         """
         shape = world * self._scale(stamp, world)
         place = _translation(shape, rays)
@@ -108,7 +111,7 @@ class HandTranslationEstimator:
         bones = float(np.linalg.norm(world[_FROM] - world[_TO], axis=1).sum())
         palm = float(np.linalg.norm(world[WRIST] - world[MIDDLE_MCP]))
         if self._seen and not -MEMORY < stamp - self._seen[-1][0] < MEMORY:
-            self._seen.clear()  # after a long absence this may be another person
+            self._seen.clear()  # after a long absence, this may be another person
         self._seen.append((stamp, bones, palm))
         while stamp - self._seen[0][0] > MEMORY:
             self._seen.popleft()
@@ -121,8 +124,8 @@ class HandTranslationEstimator:
 
 
 def _translation(shape: Doubles, rays: Doubles) -> Doubles | None:
-    """Return the translation ``(3,)`` that fits the projected ``shape`` to ``rays``, or None."""
-    # Start from the linear problem: rays * (z + t_z) = (x, y) + (t_x, t_y).
+    """Return the translation ``(3,)`` that projects ``shape`` onto ``rays``, or None."""
+    # Start with the linear problem: rays * (z + t_z) = (x, y) + (t_x, t_y).
     rows = np.zeros((2 * len(rays), 3))
     rows[0::2, 0] = rows[1::2, 1] = 1
     rows[:, 2] = -rays.reshape(-1)

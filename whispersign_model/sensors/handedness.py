@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Decide which hand is left and which is right, although the detector errs.
+"""Handedness: decide which hand is left and which is right despite detector errors.
 
-The detector classifies each hand in each picture separately. It may call both hands left, or call a
-hand seen edge-on left in one picture and right in the next. But a hand moves continuously and keeps
-its side. So the tracker follows hands from picture to picture, averages the detector's votes for
-each, and never gives two hands in a picture the same side. This requires that one hand is never
-counted as two. When the detector loses a fast hand, it finds the hand again beside the old place
-and briefly reports both, with the same side.
+The detector classifies each hand in each picture separately. It may label both hands as left, or
+label a hand seen edge-on as left in one picture and right in the next. A real hand, however, moves
+continuously and keeps its side. The tracker therefore follows hands from picture to picture,
+averages the detector's votes for each hand, and never assigns the same side to two hands in a
+picture. It also removes duplicate detections: when the detector loses a fast hand and finds it
+again beside the old position, it briefly reports both, with the same side.
 """
 
 import math
@@ -20,17 +20,17 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.sensors.detector import Detection
 from whispersign_model.timestamps import NANOSECONDS
 
-LOST = 0.3  # seconds after which a hand that reappears is a new one
-REACH = 2.0  # extents that a hand may move and still be the same, plus SPEED
+LOST = 0.3  # seconds after which a hand that reappears counts as new
+REACH = 2.0  # distance in extents that a hand may move and still be the same, plus SPEED
 SPEED = 25.0  # extents per second, added to REACH
-SAME = 0.6  # extents, mean joint distance below which two detections are the same hand
-BESIDE = 1.5  # the same for detections of one side, while only one hand is tracked
+SAME = 0.6  # mean joint distance in extents below which two detections show the same hand
+BESIDE = 1.5  # the same for two detections of one side while only one hand is tracked
 VOTING = 1.5  # seconds over which votes are averaged
-DISAGREES = 1.0  # extents, cost of a match that contradicts the detector's side
-STRONGEST_VOTE = 3.0  # log odds, limit for one picture
-PLACE_VOTE = 1.5  # log odds from the order of two hands, which are rarely crossed
-APART = 3.0  # extents between hands from which PLACE_VOTE counts fully
-STUBBORNNESS = 0.6  # log odds by which votes must contradict a side to change it
+DISAGREES = 1.0  # cost in extents of a match that contradicts the detected side
+STRONGEST_VOTE = 3.0  # log odds; limit for the vote from one picture
+PLACE_VOTE = 1.5  # log odds; vote from the order of two hands, which are rarely crossed
+APART = 3.0  # distance in extents between hands from which PLACE_VOTE counts fully
+STUBBORNNESS = 0.6  # log odds by which the votes must contradict a side to change it
 
 
 @dataclass(eq=False)
@@ -38,11 +38,11 @@ class _Followed:
     """A tracked hand.
 
     Attributes:
-        centre: pixels.
-        stamp: nanoseconds, last detection.
-        votes: running mean of the log odds that it is the right hand.
-        right: whether it counts as the right hand.
-        seen: number of detections.
+        centre: center of the hand in pixels.
+        stamp: time of the last detection in nanoseconds.
+        votes: running mean of the log odds that this is the right hand.
+        right: whether the hand counts as the right one.
+        seen: number of detections so far.
     """
 
     centre: Doubles
@@ -54,7 +54,7 @@ class _Followed:
     def see(self, detection: Detection, stamp: int, vote: float) -> None:
         self.seen += 1
         lasting = 1 - math.exp(-max(stamp - self.stamp, 0) / NANOSECONDS / VOTING)
-        share = max(lasting, 1 / self.seen)  # the first few votes have equal weight
+        share = max(lasting, 1 / self.seen)  # the first few votes have equal weights
         self.votes += share * (vote - self.votes)
         self.centre, self.stamp = detection.pixels.mean(axis=0), stamp
 
@@ -79,7 +79,7 @@ class HandednessTracker:
             for detection, hand, vote in zip(found, self._match(found, stamp), votes)
         ]
         seen = list(zip(followed, found))
-        # An undetected hand keeps its slot until it is lost, unless new hands need both slots.
+        # An undetected hand keeps its slot until it expires, unless new hands need both slots.
         present = [hand for hand, _ in seen]
         self._hands = (present + [hand for hand in self._hands if hand not in present])[:2]
         self._decide()
@@ -88,7 +88,7 @@ class HandednessTracker:
         return left, right
 
     def _match(self, found: Sequence[Detection], stamp: int) -> list[_Followed | None]:
-        """Match each detection to a tracked hand or None, at the lowest total cost."""
+        """Match each detection to a tracked hand or to None, at the lowest total cost."""
         hands: list[_Followed | None] = [*self._hands, *([None] * len(found))]
         return list(
             min(
@@ -99,7 +99,7 @@ class HandednessTracker:
         )
 
     def _decide(self) -> None:
-        """Give each hand the side with the most votes; two hands get different sides."""
+        """Assign each hand the side with the most votes; two hands get different sides."""
         if len(self._hands) == 1:
             hand = self._hands[0]
             if abs(hand.votes) > STUBBORNNESS:
@@ -119,13 +119,13 @@ def _follow(detection: Detection, hand: _Followed | None, stamp: int, vote: floa
 
 
 def _vote(detection: Detection) -> float:
-    """Return the detector's log odds, within limits, that this is a right hand."""
+    """Return the detector's log odds that this is a right hand, within limits."""
     right = min(max(detection.right, 1e-6), 1 - 1e-6)
     return max(-STRONGEST_VOTE, min(STRONGEST_VOTE, math.log(right / (1 - right))))
 
 
 def _place(detection: Detection, found: Sequence[Detection]) -> float:
-    """Return log odds from the hands' order: the right hand is on the left of the picture."""
+    """Return log odds from the order of the hands; the right hand is usually on the left."""
     for other in found:
         if other is not detection:
             away = float((other.pixels - detection.pixels).mean(axis=0)[0])
@@ -137,7 +137,7 @@ def _place(detection: Detection, found: Sequence[Detection]) -> float:
 def _cost(detection: Detection, hand: _Followed | None, stamp: int) -> float:
     """Return the cost of a match; a new hand costs as much as the farthest tracked hand.
 
-    While two hands touch, the detector sees only one. The side in the cost tells which one.
+    While two hands touch, the detector sees only one of them. The side in the cost tells which.
     """
     if hand is None:
         return REACH + SPEED * LOST + DISAGREES
@@ -154,7 +154,7 @@ def _without_repeats(detections: Sequence[Detection], alone: bool) -> list[Detec
 
     Args:
         detections: the detections in one picture.
-        alone: at most one hand is tracked, so a second one beside it would be new.
+        alone: whether at most one hand is tracked, in which case a second one would be new.
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda d: d.score, reverse=True):

@@ -15,8 +15,8 @@ from whispersign_model.configuration import load_yaml
 from whispersign_model.errors import ConfigError
 
 PINHOLE, FISHEYE = ("", "plumb_bob", "rational_polynomial"), ("equidistant", "fisheye")
-PINHOLE_NUMBERS, FISHEYE_NUMBERS = (4, 5, 8, 12, 14), (4,)  # numbers of coefficients
-ASPECT_TOLERANCE = 0.02  # between the aspect ratios of calibrated and delivered pictures
+PINHOLE_NUMBERS, FISHEYE_NUMBERS = (4, 5, 8, 12, 14), (4,)  # allowed numbers of coefficients
+ASPECT_TOLERANCE = 0.02  # tolerance between the aspect ratios of calibration and pictures
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Intrinsics:
     """Focal lengths, principal point and distortion, as in ``sensor_msgs/CameraInfo``.
 
     Attributes:
-        width, height: size of the calibration's pictures in pixels.
+        width, height: size of the pictures used for calibration, in pixels.
         focal: focal lengths along x and y in pixels.
         centre: principal point in pixels.
-        model: distortion model, one of ``PINHOLE`` or ``FISHEYE``; "" for none.
+        model: distortion model, a member of ``PINHOLE`` or ``FISHEYE``; "" for none.
         distortion: coefficients of the distortion model.
     """
 
@@ -40,7 +40,7 @@ class Intrinsics:
 
     @classmethod
     def of_view(cls, width: int, height: int, degrees: float) -> Intrinsics:
-        """Return an ideal camera with a field of view of ``degrees`` along the longer side."""
+        """Return an ideal camera whose field of view along the longer side is ``degrees``."""
         focal = max(width, height) / 2 / math.tan(math.radians(degrees) / 2)
         return cls(width, height, (focal, focal), (width / 2, height / 2))
 
@@ -53,7 +53,7 @@ class Intrinsics:
         distortion: tuple[float, ...],
         subject: str,
     ) -> Intrinsics:
-        """Create intrinsics from a distortion and a camera matrix, 9 numbers row by row.
+        """Create intrinsics from a distortion model and a camera matrix (9 numbers, row by row).
 
         Raises:
             ConfigError: ``subject`` is not calibrated, or its distortion model is unsupported.
@@ -68,7 +68,9 @@ class Intrinsics:
             wanted = f"{model or 'pinhole'} has {' or '.join(map(str, numbers))}"
             raise ConfigError(subject, f"has {len(distortion)} distortion coefficients", wanted)
         if not np.isfinite([*matrix, *distortion]).all():
-            raise ConfigError(subject, "holds a number that is none", "calibrate again")
+            raise ConfigError(
+                subject, "contains a value that is not a finite number", "calibrate again"
+            )
         return cls(
             *size,
             (matrix[0], matrix[4]),
@@ -81,7 +83,7 @@ class Intrinsics:
         """Return the intrinsics scaled to another picture size.
 
         Raises:
-            ConfigError: the aspect ratio differs, so the pictures are cropped.
+            ConfigError: the aspect ratio differs, which means that the pictures are cropped.
         """
         if (width, height) == (self.width, self.height):
             return self
@@ -101,10 +103,10 @@ class Intrinsics:
         )
 
     def rays(self, pixels: Doubles) -> Doubles:
-        """Convert pixels ``(n, 2)`` to where their rays cross the plane at unit distance."""
+        """Convert pixels ``(n, 2)`` to points where their rays cross the plane at distance 1."""
         if not self.model:
             return np.asarray((pixels - np.array(self.centre)) / np.array(self.focal))
-        import cv2  # needed only for distorted pictures
+        import cv2  # only distorted pictures need it
 
         matrix = np.array(
             [[self.focal[0], 0, self.centre[0]], [0, self.focal[1], self.centre[1]], [0, 0, 1]]
@@ -120,7 +122,7 @@ class _Matrix(BaseModel):
 
 
 class _CalibrationFile(BaseModel):
-    """A file from ROS's camera calibrators, without rectification and projection."""
+    """The fields that we read of a file from ROS's camera calibrators."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     image_width: int = Field(ge=1)
@@ -134,7 +136,7 @@ def read_calibration(path: Path) -> Intrinsics:
     """Read a calibration file (YAML) of ROS's ``camera_calibration``.
 
     Raises:
-        ConfigError: the file is missing, has another format or holds no calibration.
+        ConfigError: the file is missing, has another format, or contains no calibration.
     """
     file = load_yaml(_CalibrationFile, path)
     return Intrinsics.calibrated(

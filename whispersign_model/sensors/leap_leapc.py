@@ -26,7 +26,7 @@ def import_leap() -> Any:
     """
     try:
         return importlib.import_module("leap")
-    except Exception as error:  # the bindings raise a bare Exception without the library
+    except Exception as error:  # without the library, the bindings raise a bare Exception
         raise SensorError(
             "leap",
             f"Ultraleap's Python bindings cannot be imported ({error})",

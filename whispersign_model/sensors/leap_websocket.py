@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Leap Motion over WebSocket: the JSON protocol of LeapJS, version 6.
 
-Orion's service uses it, and so does UltraleapTrackingWebSocket with newer services. The service
-first sends its version. The client requests background frames and sets the tracking mode, in JSON
-without spaces because one service compares text. The service then sends a message for each frame,
-and some services also send one when a device is connected or disconnected.
+The Orion service uses this protocol, and so does UltraleapTrackingWebSocket with newer services.
+The service first sends its version. The client requests background frames and sets the tracking
+mode; its JSON must not contain spaces, because one service compares the text literally. The service
+then sends a message for each frame. Some services also send one when a device is connected or
+disconnected.
 """
 
 import json
@@ -39,7 +40,7 @@ class WebSocketLeap:
     """A ``Sensor`` that receives frames from a Leap service.
 
     Args:
-        url: for example ``ws://127.0.0.1:6437/v6.json``.
+        url: URL of the service, such as ``ws://127.0.0.1:6437/v6.json``.
         mode: one of ``leap_hands.MODES``.
     """
 
@@ -65,16 +66,16 @@ class WebSocketLeap:
             header = json.loads(self._socket.recv(OPEN_TIMEOUT))
         except InvalidURI as error:
             raise SensorError(
-                self._url, "is no address", "such as ws://HOST:PORT/v6.json"
+                self._url, "is not an address", "such as ws://HOST:PORT/v6.json"
             ) from error
         except (OSError, InvalidHandshake, ConnectionClosed) as error:
             raise SensorError(
                 self._url,
                 f"no Leap service answers ({type(error).__name__})",
-                "start the tracking service, or its WebSocket interpolate_gap",
+                "start the tracking service, or its WebSocket bridge",
             ) from error
         except ValueError as error:
-            raise SensorError(self._url, "is not a Leap service: no JSON comes") from error
+            raise SensorError(self._url, "is not a Leap service: it sends no JSON") from error
         version = header.get("version") if isinstance(header, dict) else None
         if version != VERSION:
             raise SensorError(
@@ -121,7 +122,7 @@ class WebSocketLeap:
         return self._drops
 
     def values(self) -> Mapping[str, object]:
-        """Return the service's name and the delivery jitter."""
+        """Return the name of the service and the delivery jitter."""
         return {
             "transport": "websocket",
             "service": self._service,
@@ -141,7 +142,7 @@ class WebSocketLeap:
 
 
 def read_hands(message: Any) -> list[LeapHand]:
-    """Read the hands in a frame; skips hands without all five fingers.
+    """Read the hands in a frame; skip hands that lack a finger.
 
     Raises:
         ValueError, LookupError, TypeError: the message is not a version 6 frame.

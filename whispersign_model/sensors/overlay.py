@@ -10,10 +10,10 @@ from whispersign_model.skeleton import BONES, HANDS
 
 COLOURS = {"left": (60, 160, 255), "right": (255, 140, 60)}  # BGR
 JOINT_COLOUR = (250, 250, 250)
-SHIFT = 3  # fractional bits of OpenCV's pixel coordinates
+SHIFT = 3  # number of fractional bits in OpenCV's pixel coordinates
 
 
-Landmarks = dict[str, AnyFloats | None]  # (21, 2) pixels of each hand, by side
+Landmarks = dict[str, AnyFloats | None]  # pixels (21, 2) of each hand, by side
 
 
 def draw_hands(pixels: Image, hands: Landmarks) -> Image:
@@ -34,6 +34,6 @@ def draw_hands(pixels: Image, hands: Landmarks) -> Image:
 
 
 def _fixed(point: AnyFloats) -> tuple[int, int]:
-    """Convert a point to OpenCV's fixed-point numbers, clipped to their range."""
+    """Convert a point to OpenCV's fixed-point coordinates, clipped to their range."""
     x, y = (round(float(v) * (1 << SHIFT)) for v in np.clip(point, -30_000, 30_000))
     return x, y

@@ -13,15 +13,15 @@ from whispersign_model.errors import SensorError
 from whispersign_model.sensors.frame_source import Picture, in_colour
 from whispersign_model.timestamps import NANOSECONDS
 
-OLDEST = NANOSECONDS  # a driver stamp further back is on another clock
+OLDEST = NANOSECONDS  # a driver stamp that is older than this is on another clock
 MILLISECONDS = NANOSECONDS // 1000
-# Seconds that OpenCV waits for a picture from an open camera, instead of 10.
+# Seconds that OpenCV waits for a picture from an open camera; its default is 10.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 
 
 @dataclass(frozen=True)
 class DeviceOptions:
-    """Requested camera settings; 0 and "" keep the driver's defaults."""
+    """Requested camera settings; 0 or "" keeps the driver's default."""
 
     width: int = 1280
     height: int = 720
@@ -30,10 +30,10 @@ class DeviceOptions:
 
 
 class Device:
-    """A V4L2 camera, by index or path, stamped by its driver.
+    """A V4L2 camera, given by index or path, whose driver stamps the pictures.
 
-    The driver's stamps are on ``time.monotonic_ns()``. A picture without a stamp gets its time of
-    arrival and is counted as ``pictures_without_stamp``.
+    Driver stamps are on the clock of ``time.monotonic_ns()``. A picture without a stamp gets its
+    time of arrival and counts as ``pictures_without_stamp``.
     """
 
     host_clock = True
@@ -81,7 +81,7 @@ class Device:
         there, pixels = self._capture.read()
         now = time.monotonic_ns()
         if not there or pixels is None:
-            raise SensorError(f"camera {self._device}", "gives no picture", "is it unplugged?")
+            raise SensorError(f"camera {self._device}", "delivers no pictures", "is it unplugged?")
         stamp = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * MILLISECONDS)
         if not now - OLDEST < stamp <= now:
             stamp = now

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures from video files and image folders, at full speed or as if live."""
+"""Pictures from video files and image folders, at full speed or in real time."""
 
 import os
 import time
@@ -18,18 +18,18 @@ from whispersign_model.timestamps import NANOSECONDS
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
                   ".webm", ".wmv")  # fmt: skip
-ASSUMED_RATE = 30.0  # pictures per second for files without a rate
+ASSUMED_RATE = 30.0  # pictures per second for files that do not state a rate
 MILLISECONDS = NANOSECONDS // 1000
-# A SensorError reports errors in a file in one line.
+# Our SensorError reports file errors in one line, so silence the library's messages.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 class VideoFile:
-    """The pictures of a video file, stamped from its start.
+    """The pictures of a video file, with stamps that count from its start.
 
-    A stamp that is missing, repeats or goes back is replaced by the previous stamp plus the frame
-    interval, and counted.
+    A stamp that is missing, repeats or goes back is counted and replaced by the previous stamp plus
+    the frame interval.
 
     Attributes:
         number: number of pictures according to the header; 0 if unknown.
@@ -120,7 +120,7 @@ class ImageFolder:
         self._next = 0
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next image; skips and counts unreadable ones.
+        """Return the next readable image; skip and count unreadable ones.
 
         Raises:
             SensorEndError: there are no more images.
@@ -134,16 +134,16 @@ class ImageFolder:
         raise SensorEndError
 
     def close(self) -> None:
-        """Do nothing, since no file stays open."""
+        """Do nothing, because no file stays open."""
 
 
 class Excerpt:
-    """The pictures of a file in a time range, by the file's stamps.
+    """The pictures of a file within a time range of its stamps.
 
     Args:
-        source: the file.
+        source: the file to read.
         start: seconds from the start of the file.
-        duration: seconds; None reads to the end.
+        duration: length in seconds; None reads to the end.
     """
 
     host_clock = False
@@ -161,7 +161,7 @@ class Excerpt:
         self._source.open()
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next picture in the range; skips those before it."""
+        """Return the next picture in the range; skip those before it."""
         while True:
             picture = self._source.read(timeout)
             if picture is None or picture.stamp >= self._first:
@@ -176,11 +176,11 @@ class Excerpt:
 
 
 class Played:
-    """Plays a file like a camera, with stamps on the host's clock.
+    """Plays a file as if it were a camera, with stamps on the host's clock.
 
     Args:
-        source: the file, with stamps from its start.
-        paced: wait for each picture's time; otherwise return it at once.
+        source: the file, with stamps that count from its start.
+        paced: whether to return each picture at its time rather than immediately.
     """
 
     host_clock = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The thread that reads a sensor and reopens it with growing delays after it fails."""
+"""A thread that reads a sensor and reopens it after failures, with growing delays."""
 
 import threading
 import time
@@ -9,15 +9,16 @@ from typing import Protocol
 from whispersign_model.errors import SensorError, WhisperSignError
 from whispersign_model.sensors.sensor import Observation, Sensor, SensorEndError
 
-READ_TIMEOUT = 0.2  # seconds until a stop takes effect; 1 with a stalled camera
+READ_TIMEOUT = 0.2  # seconds until a stop takes effect (1 with a stalled camera)
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Delays in seconds.
+    """Delays of a reader, in seconds.
 
     Attributes:
-        first, longest: delay before the first retry, which doubles up to the longest.
+        first, longest: delay before the first retry, and its upper limit; the delay doubles each
+            time.
         silence: time without an observation after which an open sensor counts as silent.
     """
 
@@ -27,7 +28,7 @@ class RetryPolicy:
 
 
 class ReaderCallbacks(Protocol):
-    """Callbacks of a reader, called in the reader's thread."""
+    """Callbacks that a reader calls in its own thread."""
 
     def observed(self, observation: Observation) -> None:
         """Handle an observation."""
@@ -47,7 +48,7 @@ class Reader:
 
     Args:
         sensor: the sensor, which only this thread may use from now on.
-        callbacks: called for every event.
+        callbacks: callbacks for the reader's events.
         retry: see ``RetryPolicy``; None uses the defaults.
     """
 
@@ -58,7 +59,7 @@ class Reader:
         self._callbacks = callbacks
         self._retry = retry or RetryPolicy()
         self._stop = threading.Event()
-        self._fruitful = False  # the open sensor has sent an observation
+        self._fruitful = False  # whether the open sensor has sent an observation
         self._thread = threading.Thread(target=self._run, name="sensor", daemon=True)
 
     def start(self) -> None:
@@ -84,7 +85,7 @@ class Reader:
                 return
             except WhisperSignError as error:
                 self._callbacks.lost(error)
-            except Exception as error:  # a driver may raise anything; the next attempt may work
+            except Exception as error:  # a driver may raise anything, and the next attempt may work
                 fault = f"failed with {type(error).__name__}: {error}"
                 self._callbacks.lost(SensorError(self._sensor.source, fault))
             finally:
@@ -94,7 +95,7 @@ class Reader:
             wait = min(2 * wait, self._retry.longest)
 
     def _close(self) -> None:
-        """Close the sensor; an error here does not end the thread."""
+        """Close the sensor; ignore errors, which must not end the thread."""
         try:
             self._sensor.close()
         except Exception as error:
@@ -102,7 +103,7 @@ class Reader:
             self._callbacks.lost(SensorError(self._sensor.source, fault))
 
     def _read(self) -> None:
-        """Read until stopped; report an open sensor that is silent."""
+        """Read until stopped; report an open sensor that falls silent."""
         last = time.monotonic()
         silent = False
         while not self._stop.is_set():

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The interface of hand sensors and their observations.
 
-All sensors use the frame of a Leap Motion on the desk in front of the signer: metres, right-handed,
-x to the signer's right, y up, z towards the signer, with the sensor at the origin.
+All sensors use the frame of a Leap Motion that lies on the desk in front of the signer. It is
+right-handed and in meters, with x to the signer's right, y up, z toward the signer, and the sensor
+at the origin.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from whispersign_model.arrays import AnyFloats, Floats
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 
-Hand = tuple[AnyFloats, AnyFloats | float]  # (21, 3) and confidence
+Hand = tuple[AnyFloats, AnyFloats | float]  # positions (21, 3) and confidence
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Observation:
     """Both hands at one capture time.
 
     Attributes:
-        stamp: nanoseconds; see ``Sensor.host_clock``.
-        positions: ``(42, 3)`` float32, 0 where not tracked.
-        confidence: ``(42,)`` float32 in [0, 1], 0 = not tracked.
+        stamp: capture time in nanoseconds; see ``Sensor.host_clock``.
+        positions: ``(42, 3)`` float32; 0 where not tracked.
+        confidence: ``(42,)`` float32 in [0, 1]; 0 means not tracked.
     """
 
     stamp: int
@@ -36,9 +37,9 @@ class Observation:
 
     @classmethod
     def of_hands(cls, stamp: int, left: Hand | None, right: Hand | None) -> Observation:
-        """Build an observation from hands ``(21, 3)``, each with one or ``(21,)`` confidences.
+        """Build an observation from hands ``(21, 3)``, each with a confidence, scalar or ``(21,)``.
 
-        A hand with a non-finite value is left out, since its other joints are unreliable too.
+        A hand with a non-finite value is left out, because its other joints are unreliable, too.
         """
         positions = np.zeros((JOINTS, 3), np.float32)
         confidence = np.zeros(JOINTS, np.float32)
@@ -55,17 +56,17 @@ class Observation:
 
 
 class SensorEndError(Exception):
-    """The sensor has ended for good, as at the end of a file."""
+    """The sensor has ended for good, for example at the end of a file."""
 
 
 class Sensor(Protocol):
     """A source of observations, used by one thread at a time.
 
     Attributes:
-        source: name in recordings and messages, such as "leap".
-        coordinates: coordinates of its positions.
-        host_clock: whether stamps are on ``time.monotonic_ns()``. Otherwise they are on the data
-            source's clock and are published unchanged.
+        source: name of the sensor in recordings and messages, such as "leap".
+        coordinates: coordinates of the positions.
+        host_clock: whether stamps are on the clock of ``time.monotonic_ns()``. Otherwise, they are
+            on the clock of the data source and are published unchanged.
     """
 
     source: str
@@ -76,22 +77,22 @@ class Sensor(Protocol):
         """Connect to the sensor.
 
         Raises:
-            SensorError: the sensor is missing; the reader tries again later.
+            SensorError: the sensor is missing. The reader tries again later.
         """
 
     def read(self, timeout: float) -> Observation | None:
         """Return the next observation, or None after ``timeout`` seconds.
 
         Raises:
-            SensorError: the sensor was disconnected; the reader closes and reopens it.
+            SensorError: the sensor was disconnected. The reader closes and reopens it.
             SensorEndError: there will be no more observations.
         """
 
     def close(self) -> None:
-        """Release what ``open`` acquired; does nothing if the sensor is not open."""
+        """Release what ``open`` acquired; do nothing if the sensor is not open."""
 
     def drops(self) -> Mapping[str, int]:
-        """Return losses since the sensor was created, by cause."""
+        """Return the number of losses since the sensor was created, by cause."""
 
     def values(self) -> Mapping[str, object]:
         """Return values for diagnostics, such as the device's serial number."""

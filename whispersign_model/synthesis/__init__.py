@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Synthetic signers, with a lexicon, sentences and rendered pictures, for tests and demos."""
+"""Synthetic signers for tests and demos: lexicon, sentences, sensor models and rendering."""

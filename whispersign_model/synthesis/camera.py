@@ -17,9 +17,9 @@ class Camera:
     The picture is not mirrored, so the signer's right hand appears on the left.
 
     Attributes:
-        width, height: pixels.
-        focal: focal length in pixels; the principal point is the picture's centre.
-        position: metres, sensor frame.
+        width, height: size of the picture in pixels.
+        focal: focal length in pixels; the principal point is the picture's center.
+        position: position of the camera in meters, sensor frame.
     """
 
     width: int = 640
@@ -29,15 +29,15 @@ class Camera:
 
     @classmethod
     def sized(cls, width: int, height: int) -> Camera:
-        """Return the standard view in a picture of this size."""
+        """Return a camera with the standard view and this picture size."""
         return cls(width, height, focal=cls.focal * height / cls.height)
 
     def to_camera(self, points: AnyFloats) -> Doubles:
-        """Convert points ``(..., 3)`` in metres to camera axes (x right, y down, z away)."""
+        """Convert points ``(..., 3)`` in meters to camera axes (x right, y down, z away)."""
         return np.asarray((points - np.array(self.position)) * [-1.0, -1.0, 1.0])
 
     def project(self, points: AnyFloats) -> Doubles:
-        """Project points ``(..., 3)`` in metres, sensor frame, to pixels ``(..., 2)``."""
+        """Project points ``(..., 3)`` in meters, sensor frame, to pixels ``(..., 2)``."""
         x, y, z = np.moveaxis(self.to_camera(points), -1, 0)
         return np.stack(
             [self.focal * x / z + self.width / 2, self.focal * y / z + self.height / 2], axis=-1

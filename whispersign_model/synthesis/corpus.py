@@ -16,27 +16,27 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import LEFT_HANDED, SignerStyle
 from whispersign_model.timestamps import NANOSECONDS
 
-EPOCH = 1_700_000_000 * NANOSECONDS  # capture time of the first recording's start
-SPACING = 120 * NANOSECONDS  # between the starts of recordings
-IDLE_SECONDS = (2.0, 6.0)  # shortest and longest idle movement
+EPOCH = 1_700_000_000 * NANOSECONDS  # capture time at the start of the first recording
+SPACING = 120 * NANOSECONDS  # nanoseconds between the starts of recordings
+IDLE_SECONDS = (2.0, 6.0)  # shortest and longest idle movement in seconds
 
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """Options of a corpus; every count is per signer.
+    """Options for a corpus; all counts are per signer.
 
     Attributes:
-        seed: determines all random variation.
-        signers, first_signer: how many signers there are, and the number of the first one. With
-            the same seed, signer 5 is the same person in every corpus. Use different numbers to
-            separate training and test sets.
-        glosses: the vocabulary; empty means the whole lexicon.
-        takes: recordings of each single sign.
-        sentences: random continuous sentences.
+        seed: seed of all random variation.
+        signers, first_signer: number of signers, and number of the first one. With the same seed,
+            signer 5 is the same person in every corpus. Use different signer numbers for training
+            and test sets.
+        glosses: the vocabulary; () means the whole lexicon.
+        takes: number of recordings of each single sign.
+        sentences: number of random continuous sentences.
         length: minimum and maximum number of glosses in a sentence.
-        repeats: probability that a gloss is followed by itself.
+        repeats: probability that a gloss occurs twice in a row.
         prompts: fixed sentences, each recorded ``prompt_takes`` times.
-        idle: recordings of movements without signs, labelled as containing no signs.
+        idle: number of recordings of movements without signs, labeled as such.
         left_handed: probability that a signer is left-handed.
         sensor: the sensor that records the hands.
     """
@@ -56,10 +56,10 @@ class CorpusOptions:
     sensor: SensorModel = field(default_factory=SensorModel)
 
     def __post_init__(self) -> None:
-        """Reject unknown glosses and values out of range.
+        """Reject unknown glosses and values that are out of range.
 
         Raises:
-            ConfigError: an option or gloss is invalid; the error names it.
+            ConfigError: an option or gloss is invalid; the message names it.
         """
         if not 1 <= self.length[0] <= self.length[1]:
             raise ConfigError("length", f"is {self.length}", "give two numbers, fewest and most")
@@ -92,7 +92,7 @@ def corpus_signer(options: CorpusOptions, number: int) -> Signer:
 
 
 def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
-    """Yield the recordings one by one, with signer names for a split by signer.
+    """Yield the recordings one by one, with signer names that allow a split by signer.
 
     Capture times do not overlap. Equal options give bit-identical recordings.
     """
@@ -106,16 +106,16 @@ def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
 
 
 def truth_of(options: CorpusOptions, rate: float) -> CorpusOptions:
-    """Return options for the same corpus as an ideal sensor would record it, to draw it."""
+    """Return options for the same corpus recorded by an ideal sensor, for drawing."""
     return replace(options, sensor=SensorModel.ideal(rate))
 
 
 def random_sentence(
     rng: Generator, vocabulary: Sequence[str], length: tuple[int, int], repeats: float
 ) -> tuple[str, ...]:
-    """Draw a sentence of ``length`` (fewest, most) glosses.
+    """Draw a random sentence of ``length`` (fewest, most) glosses.
 
-    Each gloss is repeated with probability ``repeats``.
+    Each gloss occurs twice in a row with probability ``repeats``.
     """
     count = int(rng.integers(length[0], length[1] + 1))
     sentence = [str(rng.choice(list(vocabulary)))]

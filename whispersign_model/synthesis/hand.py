@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Forward kinematics of a 21-joint hand in MediaPipe order, with anatomical joint limits.
 
-The *hand frame* belongs to a right hand that lies palm down and points away from its owner: x to
-the little finger, y out of the back of the hand, -z along the middle metacarpal, origin at the
-wrist. A left hand is the mirror image (x negated) of a right hand.
+The *hand frame* is that of a right hand that lies palm down and points away from its owner: x
+toward the little finger, y out of the back of the hand, -z along the middle metacarpal, and the
+origin at the wrist. A left hand is the mirror image (x negated) of a right hand.
 
-Angles are ``(..., 5, 4)`` radians: fingers thumb, index, middle, ring, pinky. Thumb: opposition
-(CMC, out of the palm's plane), abduction (CMC, away from the index finger), MCP and IP flexion.
-Fingers: MCP flexion, MCP abduction (away from the middle finger; the middle finger's own towards
-the ring finger), PIP and DIP flexion.
+Angles are ``(..., 5, 4)`` radians for thumb, index, middle, ring and pinky. The thumb has
+opposition (CMC, out of the palm's plane), abduction (CMC, away from the index finger), MCP flexion
+and IP flexion. The other fingers have MCP flexion, MCP abduction (away from the middle finger; for
+the middle finger, toward the ring finger), PIP flexion and DIP flexion.
 
 The adult bone lengths are rounded medians of real Leap Motion tracks.
 """
@@ -39,13 +39,13 @@ LIMITS_DEGREES = np.array(
     dtype=np.float64,
 )
 LIMITS = np.deg2rad(LIMITS_DEGREES)
-# A bent finger can hardly be spread: at 90 degrees of MCP flexion, this share of abduction is left.
+# A bent finger can hardly be spread: this share of abduction remains at 90 degrees of MCP flexion.
 SPREAD_WHEN_BENT = 0.2
-FINGER_SPREAD_SIGN = np.array([-1.0, 1.0, 1.0, 1.0])  # index abducts to -x, the others to +x
-THUMB_YAW = np.deg2rad(12.0)  # first metacarpal at zero abduction, away from the index finger
-THUMB_TWIST = np.deg2rad(20.0)  # the thumb's flexion plane, out of the palm's plane
+FINGER_SPREAD_SIGN = np.array([-1.0, 1.0, 1.0, 1.0])  # index abducts toward -x
+THUMB_YAW = np.deg2rad(12.0)  # first metacarpal at zero abduction, from the index finger
+THUMB_TWIST = np.deg2rad(20.0)  # angle of the thumb's flexion plane out of the palm's plane
 
-# Metres, hand frame: the first joint of each finger (thumb: CMC), relative to the wrist.
+# Meters, hand frame: the first joint of each finger (thumb: CMC), relative to the wrist.
 ADULT_ROOTS = np.array(
     [
         [-0.0230, -0.0100, -0.0180],
@@ -55,7 +55,7 @@ ADULT_ROOTS = np.array(
         [0.0360, -0.0040, -0.0735],
     ]
 )
-# Metres: lengths of the three bones beyond the first joint of each finger.
+# Meters: lengths of the three bones beyond the first joint of each finger.
 ADULT_BONES = np.array(
     [
         [0.0450, 0.0320, 0.0230],
@@ -65,7 +65,7 @@ ADULT_BONES = np.array(
         [0.0325, 0.0182, 0.0170],
     ]
 )
-PALM_CENTRE = np.array([0.004, -0.002, -0.055])  # metres, hand frame of an adult
+PALM_CENTRE = np.array([0.004, -0.002, -0.055])  # meters; an adult's palm center in the hand frame
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class HandGeometry:
     """The bone lengths of one person's hands.
 
     Attributes:
-        roots: ``(5, 3)`` metres, first joint of each finger in the hand frame.
-        bones: ``(5, 3)`` metres, lengths of each finger's three bones.
-        size: overall size relative to the standard adult hand.
+        roots: ``(5, 3)`` first joint of each finger in meters, hand frame.
+        bones: ``(5, 3)`` lengths in meters of the three bones of each finger.
+        size: overall size, relative to the standard adult hand.
     """
 
     roots: Doubles
@@ -84,12 +84,12 @@ class HandGeometry:
 
     @classmethod
     def adult(cls) -> HandGeometry:
-        """Return the standard adult hand: 0.091 m from wrist to middle MCP."""
+        """Return the standard adult hand, which measures 0.091 m from wrist to middle MCP."""
         return cls(ADULT_ROOTS.copy(), ADULT_BONES.copy())
 
     @classmethod
     def varied(cls, rng: Generator) -> HandGeometry:
-        """Draw a hand; standard deviations are 8 % in overall size and 4 % in each bone."""
+        """Draw a hand, with standard deviations of 8 % in overall size and 4 % in each bone."""
         size = float(np.clip(rng.normal(1.0, 0.08), 0.82, 1.2))
         palm = np.clip(rng.normal(1.0, 0.03, size=(1, 3)), 0.9, 1.1)
         bones = np.clip(rng.normal(1.0, 0.04, size=(5, 3)), 0.88, 1.12)
@@ -97,7 +97,7 @@ class HandGeometry:
 
     @property
     def palm_centre(self) -> Doubles:
-        """The centre of the palm in metres, hand frame."""
+        """The center of the palm in meters, hand frame."""
         return np.asarray(PALM_CENTRE * self.size)
 
 
@@ -113,7 +113,7 @@ def check_limits(angles: Doubles, name: str) -> None:
     """Reject a posture ``(5, 4)`` in radians that exceeds the joint limits.
 
     Raises:
-        ConfigError: an angle exceeds its limits; names posture, finger and angle.
+        ConfigError: an angle exceeds its limits; the message names the posture, finger and angle.
     """
     excess = np.abs(clamp(angles) - angles)
     if excess.max() > 1e-9:
@@ -129,14 +129,14 @@ def check_limits(angles: Doubles, name: str) -> None:
 
 
 def _abduction_limits(flexion: Doubles) -> Doubles:
-    """Return the fingers' abduction limits ``(..., 4, 2)`` at MCP flexion ``(..., 4)``."""
+    """Return the abduction limits ``(..., 4, 2)`` of the fingers at MCP flexion ``(..., 4)``."""
     bent = np.clip(flexion / np.deg2rad(90.0), 0.0, 1.0)
     share = 1.0 - (1.0 - SPREAD_WHEN_BENT) * bent
     return np.asarray(LIMITS[1:, 1] * share[..., None])
 
 
 def joints_in_hand_frame(geometry: HandGeometry, angles: Doubles) -> Doubles:
-    """Return joint positions ``(T, 21, 3)`` in metres, hand frame, for angles ``(T, 5, 4)``."""
+    """Return joint positions ``(T, 21, 3)`` in meters, hand frame, for angles ``(T, 5, 4)``."""
     joints = np.zeros((len(angles), JOINTS_PER_HAND, 3))
     directions = np.concatenate(
         [_thumb_directions(angles[:, :1]), _finger_directions(angles[:, 1:])], axis=1
@@ -149,7 +149,7 @@ def joints_in_hand_frame(geometry: HandGeometry, angles: Doubles) -> Doubles:
 
 
 def _finger_directions(angles: Doubles) -> Doubles:
-    """Return the four fingers' bone directions ``(T, 4, 3, 3)``: planar chains, turned by yaw."""
+    """Return bone directions ``(T, 4, 3, 3)`` of the four fingers: planar chains turned by yaw."""
     flexion = np.cumsum(angles[..., [0, 2, 3]], axis=-1)
     yaw = (FINGER_SPREAD_SIGN * angles[..., 1])[..., None]
     return np.stack(
@@ -158,7 +158,7 @@ def _finger_directions(angles: Doubles) -> Doubles:
 
 
 def _thumb_directions(angles: Doubles) -> Doubles:
-    """Return the thumb's bone directions ``(T, 1, 3, 3)``: CMC aims it, MCP and IP bend it."""
+    """Return bone directions ``(T, 1, 3, 3)`` of the thumb: CMC aims it, MCP and IP bend it."""
     opposition = angles[..., 0]
     yaw = THUMB_YAW + angles[..., 1]
     zero = np.zeros_like(yaw)
@@ -182,13 +182,13 @@ def _thumb_directions(angles: Doubles) -> Doubles:
 def joint_positions(
     geometry: HandGeometry, angles: Doubles, rotations: Rotation, wrists: Doubles
 ) -> Doubles:
-    """Return joint positions ``(T, 21, 3)`` in metres of a right hand in the sensor frame.
+    """Return joint positions ``(T, 21, 3)`` in meters of a right hand in the sensor frame.
 
     Args:
-        geometry: the hand.
-        angles: ``(T, 5, 4)`` radians.
+        geometry: bone lengths of the hand.
+        angles: ``(T, 5, 4)`` joint angles in radians.
         rotations: ``T`` rotations from the hand frame to the sensor frame.
-        wrists: ``(T, 3)`` metres, wrist positions.
+        wrists: ``(T, 3)`` wrist positions in meters.
     """
     local = joints_in_hand_frame(geometry, angles)
     joints = np.einsum("tij,tkj->tki", rotations.as_matrix(), local) + wrists[:, None]

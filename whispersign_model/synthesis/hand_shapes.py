@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rounded shapes around a hand's joints, used to render it."""
+"""The rounded shapes around the joints of a hand, for rendering."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,37 +11,37 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.skeleton import FINGERS, WRIST
 from whispersign_model.synthesis.vectors import normalise
 
-SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # materials; 0 is the background
+SKIN, NAIL, LINE, SLEEVE = 1, 2, 3, 4  # material indices; 0 is the background
 
-# Metres on an adult hand: half the thickness at each joint.
+# Half the thickness at each joint of an adult hand in meters.
 RADII = np.array(
     [
         0.0185,
-        *(0.0185, 0.0140, 0.0112, 0.0095),  # thumb: CMC (its ball) to tip
+        *(0.0185, 0.0140, 0.0112, 0.0095),  # thumb, from CMC (the ball of the thumb) to tip
         *(0.0129, 0.0103, 0.0090, 0.0076),
         *(0.0132, 0.0108, 0.0093, 0.0078),
         *(0.0125, 0.0101, 0.0087, 0.0074),
         *(0.0114, 0.0090, 0.0078, 0.0067),
     ]
 )
-ADULT_PALM = 0.091  # metres from wrist to middle MCP of the hand with these radii
+ADULT_PALM = 0.091  # meters from wrist to middle MCP of the hand that has these radii
 KNUCKLES = [5, 9, 13, 17]
-HEEL = 0.55  # spacing of the metacarpals at the wrist, relative to the knuckles
-HEEL_RADIUS = 0.0160  # metres
-WEB = 0.38  # height of the skin between the fingers, as a share of the first finger bone
+HEEL = 0.55  # spacing of the metacarpals at the wrist, relative to the MCP joints
+HEEL_RADIUS = 0.0160  # meters
+WEB = 0.38  # height of the skin between fingers, as a share of the first finger bone
 WEB_RADIUS = 0.0070
 TILTS = np.array([-0.5, -0.15, 0.15, 0.5])  # of the palm's surface, from radial to ulnar edge
-# Palm lines as (across, along): 0 to 1 from index to little finger, and from wrist to knuckles.
+# Palm lines as (across, along): 0 to 1 from index to little finger, and from wrist to MCP joints.
 PALM_LINES = (
     ((1.0, 0.76), (0.62, 0.70), (0.28, 0.84), (0.20, 0.97)),
     ((0.0, 0.70), (0.40, 0.60), (0.85, 0.38)),
     ((0.0, 0.74), (0.26, 0.55), (0.36, 0.25), (0.30, 0.02)),
 )
 LINE_RADIUS = 0.0006
-WRIST_HALF = 0.012  # metres from the wrist's centre to each of its two bones
-FOREARM = (0.10, 0.26)  # metres from the wrist to the sleeve and to the elbow
-FOREARM_RADII = (0.018, 0.022, 0.038)  # metres at wrist, sleeve and elbow
-ELBOW = (0.27, -0.12, 0.20)  # metres, sensor frame: usual position of the right elbow
+WRIST_HALF = 0.012  # meters from the wrist's center to each of its two bones
+FOREARM = (0.10, 0.26)  # distances in meters from the wrist to the sleeve and to the elbow
+FOREARM_RADII = (0.018, 0.022, 0.038)  # radii in meters at wrist, sleeve and elbow
+ELBOW = (0.27, -0.12, 0.20)  # meters, sensor frame: usual position of the right elbow
 
 Vector = tuple[float, float, float]
 
@@ -60,15 +60,15 @@ class Bone:
 
 @dataclass(frozen=True)
 class Plate:
-    """A triangle of skin between three points, with their thickness."""
+    """A triangle of skin between three points, as thick as the points."""
 
     corners: tuple[int, int, int]
-    tilts: Doubles  # (3, 3) added to the normals at the corners, for shading
+    tilts: Doubles  # (3, 3), added to the normals at the corners, for shading
 
 
 @dataclass
 class HandShapes:
-    """Points ``(n, 3)`` in metres with radii ``(n,)``, and the shapes between them."""
+    """Points ``(n, 3)`` with radii ``(n,)`` in meters, and the shapes between them."""
 
     points: list[Doubles] = field(default_factory=list)
     radii: list[float] = field(default_factory=list)
@@ -92,10 +92,10 @@ class HandShapes:
 
 
 def hand_shapes_of(joints: Doubles, hand: str) -> HandShapes:
-    """Return the shapes of one hand with its forearm.
+    """Return the shapes of one hand and its forearm.
 
     Args:
-        joints: ``(21, 3)`` metres, sensor frame.
+        joints: ``(21, 3)`` meters, sensor frame.
         hand: "left" or "right".
     """
     size = float(np.linalg.norm(joints[9] - joints[WRIST])) / ADULT_PALM
@@ -169,7 +169,7 @@ def _add_arm(
 
 
 def _on_palm(heels: Doubles, knuckles: Doubles, across: float, along: float) -> Doubles:
-    """Return a point in the palm's middle plane; see ``PALM_LINES`` for the coordinates."""
+    """Return a point in the middle plane of the palm; ``PALM_LINES`` describes the coordinates."""
     columns = np.linspace(0.0, 1.0, 4)
     low, high = (
         np.array([np.interp(across, columns, row[:, axis]) for axis in range(3)])
@@ -185,7 +185,7 @@ def _back_of_hand(joints: Doubles, hand: str) -> Doubles:
 
 
 def _carried(vector: Doubles, before: Doubles, after: Doubles) -> Doubles:
-    """Rotate ``vector`` by the smallest rotation from ``before`` to ``after``."""
+    """Rotate ``vector`` by the smallest rotation that turns ``before`` into ``after``."""
     middle = before + after
     size = float(middle @ middle)
     if size < 1e-9:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Animate the stroke of one sign as trajectories of both hands.
 
-All coordinates here are in *dominant space*: the sensor frame in which the hand is a right hand.
-The other hand's trajectory is computed in its mirror image, where it is a right hand too.
+All coordinates here are in *dominant space*: the sensor frame, mirrored if necessary, in which the
+dominant hand is a right hand. The trajectory of the other hand is computed in the mirror image of
+that space, where it is a right hand, too.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from whispersign_model.synthesis.lexicon import (
 )
 from whispersign_model.synthesis.style import SignerStyle, Variation
 
-GRID = 200.0  # Hz, at which movements are computed before a sensor samples them
-NEUTRAL = np.array([0.10, 0.25, 0.02])  # metres, the point about which locations scale
-RAMP = 0.25  # share of a repeated stroke spent speeding up, and slowing down
+GRID = 200.0  # Hz; rate at which movements are computed before a sensor samples them
+NEUTRAL = np.array([0.10, 0.25, 0.02])  # meters; the point about which locations are scaled
+RAMP = 0.25  # share of a repeated stroke spent accelerating, and also decelerating
 WIGGLE = np.deg2rad(18.0)
 WRIST_AXES = {
     "none": (0.0, 0.0, 0.0),
@@ -41,9 +42,9 @@ class HandTrajectory:
     """One hand's movement on the grid, in dominant space.
 
     Attributes:
-        wrist: ``(N, 3)`` metres.
+        wrist: ``(N, 3)`` wrist positions in meters.
         rotation: ``N`` rotations from the hand frame to the sensor frame.
-        angles: ``(N, 5, 4)`` radians.
+        angles: ``(N, 5, 4)`` joint angles in radians.
     """
 
     wrist: Doubles
@@ -67,7 +68,7 @@ class HandTrajectory:
         return HandTrajectory(self.wrist[:count], self.rotation[:count], self.angles[:count])
 
     def held(self, last: int, count: int) -> HandTrajectory:
-        """Return ``count`` copies of sample ``last`` (-1 is the end, 0 the beginning)."""
+        """Return ``count`` copies of sample ``last``: -1 is the end, 0 the beginning."""
         return HandTrajectory(
             np.repeat(self.wrist[last][None], count, axis=0),
             self.rotation[np.full(count, last)],
@@ -76,12 +77,12 @@ class HandTrajectory:
 
 
 def minimum_jerk(phase: Doubles) -> Doubles:
-    """Return the progress, 0 to 1, of a minimum-jerk movement (Flash and Hogan 1985)."""
+    """Return the progress (0 to 1) of a minimum-jerk movement (Flash and Hogan 1985)."""
     return np.asarray(phase**3 * (10 - 15 * phase + 6 * phase**2))
 
 
 def even_pace(phase: Doubles) -> Doubles:
-    """Return even progress, 0 to 1, with ramps of length ``RAMP``, for repeated movements."""
+    """Return steady progress (0 to 1) with ramps of length ``RAMP``, for repeated movements."""
     ramp = np.clip(np.minimum(phase, 1 - phase) / RAMP, 0, 1)
     # The integral of a smoothstep ramp, mirrored about the middle of the stroke.
     rising = RAMP * (ramp**3 - ramp**4 / 2) + np.clip(np.minimum(phase, 1 - phase) - RAMP, 0, None)
@@ -90,7 +91,7 @@ def even_pace(phase: Doubles) -> Doubles:
 
 
 class SignAnimator:
-    """Turns a lexicon's signs into one signer's hand trajectories."""
+    """Turns the signs of a lexicon into hand trajectories of one signer."""
 
     def __init__(self, lexicon: Lexicon, style: SignerStyle) -> None:
         self.lexicon = lexicon
@@ -100,7 +101,7 @@ class SignAnimator:
     def animate(
         self, sign: Sign, variation: Variation
     ) -> tuple[HandTrajectory, HandTrajectory | None]:
-        """Return the dominant hand's trajectory and, in two-handed signs, the other hand's."""
+        """Return the trajectory of the dominant hand and, in two-handed signs, of the other."""
         samples = max(round(sign.duration / (self.style.tempo * variation.tempo) * GRID), 8)
         phase = np.linspace(0.0, 1.0, samples)
         main = self._moving(sign, sign.movement, phase, variation, hand=0)
@@ -158,26 +159,26 @@ class SignAnimator:
         return replace(still, wrist=still.wrist + path)
 
     def _direction(self, word: str) -> Doubles:
-        """Return a direction in dominant space; left and right are the same for every signer."""
+        """Return a direction in dominant space; "left" and "right" are absolute."""
         vector = np.array(DIRECTIONS[word], dtype=np.float64)
         if word in ABSOLUTE and self.style.left_handed:
             vector = -vector
         return vector
 
     def _rotation(self, palm: str, fingers: str, tilt: Doubles) -> Rotation:
-        """Return the rotation that points palm and fingers and then tilts the hand."""
+        """Return the rotation that orients palm and fingers and then tilts the hand."""
         normal, along = self._direction(palm), self._direction(fingers)
         matrix = np.stack([np.cross(normal, along), -normal, -along], axis=1)
         return Rotation.from_rotvec(self.style.tilt + tilt) * Rotation.from_matrix(matrix[None])
 
     def _point(self, location: str) -> Doubles:
         place = np.array(self.lexicon.locations[location])
-        spread = NEUTRAL * [0, 1, 1]  # keeps the midline in place
+        spread = NEUTRAL * [0, 1, 1]  # a location on the midline stays there
         scaled = spread + self.style.location_scale * (place - spread)
         return np.asarray(scaled + self.style.location_offset)
 
     def _wrist_at(self, palm_centre: Doubles, rotation: Rotation) -> Doubles:
-        """Return the wrist ``(1, 3)`` of a hand with this palm centre and rotation."""
+        """Return the wrist position ``(1, 3)`` of a hand with this palm center and rotation."""
         return np.asarray(palm_centre - rotation.apply(self.style.geometry.palm_centre))
 
     def _angles(self, handshape: str, deviation: Doubles) -> Doubles:
@@ -186,7 +187,7 @@ class SignAnimator:
         return clamp(shape + self.style.finger_habit + deviation)
 
     def _path(self, movement: Movement, phase: Doubles, scale: float, shift: float) -> Doubles:
-        """Return the wrist's displacement ``(N, 3)`` in metres from the sign's location."""
+        """Return the wrist's displacement ``(N, 3)`` in meters from the sign's location."""
         along, size = self._direction(movement.direction), movement.size * scale
         once, even = minimum_jerk(phase), even_pace(phase)
         turns = 2 * np.pi * (movement.repeats * even + shift)
@@ -213,21 +214,21 @@ class SignAnimator:
 
 
 def _swing(phase: Doubles, repeats: int, shift: float) -> Doubles:
-    """Return a wrist movement, -0.5 to 0.5: one way, or back and forth about the middle."""
+    """Return a wrist movement (-0.5 to 0.5), either one way or back and forth."""
     if repeats == 1:
         return minimum_jerk(phase) - 0.5
     return np.asarray(np.sin(2 * np.pi * (repeats * even_pace(phase) + shift)) / 2)
 
 
 def _there_and_back(phase: Doubles, repeats: int) -> Doubles:
-    """Return the second handshape's weight: one way, or there and back ``repeats`` times."""
+    """Return the weight of the second handshape: one way, or there and back ``repeats`` times."""
     if repeats == 1:
         return minimum_jerk(phase)
     return np.asarray((1 - np.cos(2 * np.pi * repeats * even_pace(phase))) / 2)
 
 
 def _wiggle(phase: Doubles, repeats: int) -> Doubles:
-    """Return added MCP flexion ``(N, 5, 4)`` that wiggles the fingers in turn."""
+    """Return additional MCP flexion ``(N, 5, 4)`` that wiggles one finger after the other."""
     added = np.zeros((len(phase), 5, 4))
     fade = np.sin(np.pi * phase)[:, None] ** 2
     lag = np.arange(1, 5) / 4.0

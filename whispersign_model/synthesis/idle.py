@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Movements without signs (resting, scratching, random), to train blanks and rejection."""
+"""Idle movements (resting, scratching, random), to train the blank and the rejection."""
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +11,7 @@ from whispersign_model.synthesis.hand_trajectory import GRID, HandTrajectory, Si
 from whispersign_model.synthesis.performance import transition, transition_samples
 
 IDLE_KINDS = ("rest", "scratch", "random")
-RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # metres, dominant space: corners of random movement
+RANDOM_LOW = np.array([-0.02, 0.12, -0.10])  # corners of random movement, in meters
 RANDOM_HIGH = np.array([0.26, 0.42, 0.14])
 SCRATCH_BEND = np.deg2rad(22.0)
 SCRATCH_RATE = 4.0  # Hz
@@ -20,7 +20,7 @@ SCRATCH_RATE = 4.0  # Hz
 def idle_trajectories(
     kind: str, seconds: float, animator: SignAnimator, rng: Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
-    """Return the trajectories of both hands (dominant, other) in an idle movement.
+    """Return the trajectories of both hands (dominant, other) for an idle movement.
 
     Raises:
         ConfigError: ``kind`` is not one of ``IDLE_KINDS``.
@@ -39,7 +39,7 @@ def idle_trajectories(
 def _scratch(
     samples: int, animator: SignAnimator, rng: Generator
 ) -> tuple[HandTrajectory, HandTrajectory]:
-    """Let the bent fingers of one hand scratch the back of the other."""
+    """Scratch the back of one hand with the bent fingers of the other."""
     base = animator.posture("relaxed", "down", "in", "base", samples)
     hand = animator.posture("claw", "down", "forward", "above", samples)
     seconds = np.arange(samples) / GRID
@@ -51,7 +51,7 @@ def _scratch(
 
 
 def _random(samples: int, animator: SignAnimator, rng: Generator) -> HandTrajectory:
-    """Move between random places, orientations and postures."""
+    """Move between random positions, orientations and postures."""
     relaxed = animator.lexicon.handshapes["relaxed"].radians()
     parts: list[HandTrajectory] = []
     total = 0

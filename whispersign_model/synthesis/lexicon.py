@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The lexicon: made-up signs as handshape, orientation, location and movement, read from YAML.
+"""The lexicon: synthetic signs, each with handshape, orientation, location and movement.
 
-The signs belong to no natural sign language. They are written for a right-handed signer. A
-left-handed signer mirrors everything except the absolute directions ``left`` and ``right``.
+The lexicon is read from YAML. Its signs do not belong to any natural sign language. They are
+written for a right-handed signer; a left-handed signer mirrors everything except the absolute
+directions ``left`` and ``right``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.hand import check_limits
 
 Direction = Literal["up", "down", "in", "out", "left", "right", "forward", "back"]
-# Sensor frame of a right hand: "in" points at the left hand.
+# Directions in the sensor frame for a right hand: "in" points toward the left hand.
 DIRECTIONS: dict[str, tuple[float, float, float]] = {
     "up": (0, 1, 0),
     "down": (0, -1, 0),
@@ -32,14 +33,14 @@ DIRECTIONS: dict[str, tuple[float, float, float]] = {
     "forward": (0, 0, -1),
     "back": (0, 0, 1),
 }
-ABSOLUTE = ("left", "right")  # not mirrored for a left-handed signer
+ABSOLUTE = ("left", "right")  # directions that a left-handed signer does not mirror
 
 FingerAngles = Annotated[list[float], Field(min_length=4, max_length=4)]
 Point = Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
 class Handshape(StrictModel):
-    """Angles of the five fingers in degrees, four per finger as in ``synthesis.hand``."""
+    """The angles of the five fingers in degrees, four per finger as in ``synthesis.hand``."""
 
     thumb: FingerAngles
     index: FingerAngles
@@ -57,14 +58,15 @@ class Movement(StrictModel):
     """The movement of hand, wrist and fingers during the stroke.
 
     Attributes:
-        path: "straight" runs along ``direction``; "arc" also bends towards ``bulge``; "circle"
-            turns about ``direction``; "zigzag" runs along ``direction`` and swings to ``bulge``;
-            "tap" comes from behind, touches the location and goes back.
-        size: length of the path or diameter of the circle in metres.
-        wrist: "wave" turns the hand about the palm's normal, "nod" up and down, "twist" about
-            the forearm, by ``degrees`` from end to end.
-        fingers: "change" goes from the first handshape to the second; "wiggle" moves the fingers.
-        repeats: number of repetitions; 1 goes one way (one tap or circle), more go back and forth.
+        path: "straight" runs along ``direction``. "arc" also bends toward ``bulge``. "circle" turns
+            about ``direction``. "zigzag" runs along ``direction`` and swings toward ``bulge``.
+            "tap" comes from behind, touches the location, and goes back.
+        size: length of the path, or diameter of the circle, in meters.
+        wrist: "wave" turns the hand about the palm normal, "nod" up and down, and "twist" about the
+            forearm, each by ``degrees`` from end to end.
+        fingers: "change" goes from the first handshape to the second. "wiggle" moves the fingers.
+        repeats: number of repetitions. 1 goes one way (or makes one tap or circle); larger numbers
+            go back and forth.
     """
 
     path: Literal["none", "straight", "arc", "circle", "zigzag", "tap"] = "none"
@@ -104,24 +106,24 @@ class Movement(StrictModel):
 
 
 class BaseHand(StrictModel):
-    """A second hand that holds still as a base for the first hand."""
+    """A second hand that serves as a base for the first hand."""
 
     handshape: str
     palm: Direction
     fingers: Direction
     location: str
-    follows: bool = False  # whether it also moves along the first hand's path
+    follows: bool = False  # whether it moves along the path of the first hand
 
 
 class Sign(StrictModel):
-    """One sign; ``handshape`` has two names if the movement's ``fingers`` is "change"."""
+    """One sign. ``handshape`` has two names if the ``fingers`` of the movement are "change"."""
 
     handshape: str | tuple[str, str]
     palm: Direction
     fingers: Direction
     location: str
     movement: Movement
-    duration: float = Field(ge=0.2, le=2.0)  # seconds of the stroke at tempo 1
+    duration: float = Field(ge=0.2, le=2.0)  # duration of the stroke in seconds at tempo 1
     other: Literal["none", "mirror", "alternate"] | BaseHand = "none"
 
     @model_validator(mode="after")
@@ -170,7 +172,7 @@ class Sign(StrictModel):
 
 
 class Lexicon(StrictModel):
-    """All signs, with their handshapes and locations."""
+    """All signs, with the handshapes and locations that they use."""
 
     handshapes: dict[str, Handshape]
     locations: dict[str, Point]
@@ -200,7 +202,7 @@ class Lexicon(StrictModel):
         """Look up one sign.
 
         Raises:
-            ConfigError: there is no such gloss; lists the glosses that exist.
+            ConfigError: there is no such gloss; the message lists the existing ones.
         """
         if gloss not in self.signs:
             raise ConfigError(

@@ -19,18 +19,18 @@ PEAK_ACCELERATION = 14.0  # m/s^2, wrist
 PEAK_TURN = 9.0  # rad/s, whole hand
 PEAK_BEND = 13.0  # rad/s, any finger joint
 SHORTEST = 0.14  # seconds
-JERK_SPEED = 1.875  # peak speed of a minimum-jerk movement of length 1 in time 1
+JERK_SPEED = 1.875  # peak speed of a minimum-jerk movement of length 1 and duration 1
 JERK_ACCELERATION = 5.7735  # peak acceleration of the same movement
 
-DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz, drift of a hand that is held still
-DRIFT_WRIST = 0.0012  # metres, per frequency
+DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz; drift of a hand held still
+DRIFT_WRIST = 0.0012  # meters at each frequency
 DRIFT_TURN = np.deg2rad(0.5)
 DRIFT_FINGERS = np.deg2rad(0.6)
 
 
 @dataclass(frozen=True)
 class SignInterval:
-    """A gloss with the start and end of its stroke in seconds."""
+    """A gloss, with the start and end of its stroke in seconds."""
 
     gloss: str
     start: float
@@ -42,9 +42,10 @@ class Performance:
     """Trajectories of both hands on a common grid of ``GRID`` Hz.
 
     Attributes:
-        trajectories: left and right hand, each in dominant space (a left hand as its mirror image).
-        geometry: the signer's hands.
-        signs: the labels, in order.
+        trajectories: trajectories of the left and the right hand, each in dominant space, where a
+            left hand is its mirror image.
+        geometry: bone lengths of the signer's hands.
+        signs: the labels in order.
     """
 
     trajectories: tuple[HandTrajectory, HandTrajectory]
@@ -53,13 +54,13 @@ class Performance:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first sample to the last."""
+        """The seconds from the first sample to the last."""
         return (len(self.trajectories[0]) - 1) / GRID
 
     def joints(self, times: Doubles) -> Doubles:
-        """Return joint positions ``(T, 2 hands, 21, 3)``, metres in the sensor frame, at ``times``.
+        """Return joint positions ``(T, 2 hands, 21, 3)`` in meters, sensor frame, at ``times``.
 
-        Times outside the performance give its first or last posture.
+        Times outside the performance yield its first or last posture.
         """
         hands = []
         for name, trajectory in zip(HANDS, self.trajectories):
@@ -70,7 +71,7 @@ class Performance:
 
 
 def _sampled(trajectory: HandTrajectory, times: Doubles) -> HandTrajectory:
-    """Interpolate the trajectory linearly at seconds ``(T,)``."""
+    """Interpolate a trajectory linearly at times ``(T,)`` in seconds."""
     place = np.clip(times * GRID, 0, len(trajectory) - 1)
     before = np.minimum(place.astype(np.int64), max(len(trajectory) - 2, 0))
     after = np.minimum(before + 1, len(trajectory) - 1)
@@ -104,10 +105,10 @@ def transition(
     """Return a minimum-jerk movement from the end of ``first`` to the start of ``second``.
 
     Args:
-        first: the trajectory before.
-        second: the trajectory after.
-        samples: length of the movement without its end points.
-        swing: ``(3,)`` metres by which the middle of the path bends sideways.
+        first: trajectory before the transition.
+        second: trajectory after the transition.
+        samples: number of samples in the movement, without its end points.
+        swing: ``(3,)`` meters by which the middle of the path bends sideways.
     """
     phase = np.arange(1, samples + 1) / (samples + 1)
     progress = minimum_jerk(phase)
@@ -120,7 +121,7 @@ def transition(
 
 
 def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
-    """Blend neighbouring postures with a Gaussian of standard deviation ``seconds``."""
+    """Blend adjacent postures with a Gaussian of standard deviation ``seconds``."""
 
     def smooth(values: Doubles) -> Doubles:
         return np.asarray(gaussian_filter1d(values, seconds * GRID, axis=0, mode="nearest"))
@@ -135,7 +136,7 @@ def blended(trajectory: HandTrajectory, seconds: float) -> HandTrajectory:
 
 
 def _quaternions(rotations: Rotation) -> Doubles:
-    """Return quaternions ``(N, 4)`` with signs that keep neighbours close."""
+    """Return quaternions ``(N, 4)``, with signs that keep consecutive ones close."""
     quaternions = rotations.as_quat()
     dots = np.einsum("ij,ij->i", quaternions[1:], quaternions[:-1])
     signs = np.cumprod(np.concatenate([[1.0], np.where(dots < 0, -1.0, 1.0)]))
@@ -143,7 +144,7 @@ def _quaternions(rotations: Rotation) -> Doubles:
 
 
 def drifting(trajectory: HandTrajectory, rng: Generator, amount: float) -> HandTrajectory:
-    """Add the slow drift of a real hand; ``amount`` 0 changes nothing."""
+    """Add the slow drift of a real hand; an ``amount`` of 0 changes nothing."""
     if amount == 0:
         return trajectory
     count = len(trajectory)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A small z-buffer rasteriser for the round shapes of hands.
 
-It works in *screen space*: x and y in pixels, and depth as f * ln(z). At every depth, a sphere then
-stays a sphere, with a radius of f * r / z pixels, and rays are parallel to the third axis.
+It works in *screen space*, with x and y in pixels and the depth as f * ln(z). In this space, a
+sphere at any depth remains a sphere, with a radius of f * r / z pixels, and rays are parallel to
+the third axis.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from whispersign_model.synthesis.camera import Camera
 from whispersign_model.synthesis.vectors import normalise
 
 Pixels = NDArray[np.floating[Any]]  # float32
-NEAREST = 0.05  # metres from the camera; nearer shapes are not drawn
-CREASE = 0.05  # share of a bone, at each end, that lies in a joint's fold
-NAIL_BEGINS = 0.45  # share of the last bone at which the nail begins
-NAIL_WIDTH = 0.72  # smallest cosine between a nail's surface and the back of the finger
+NEAREST = 0.05  # meters from the camera; closer shapes are not drawn
+CREASE = 0.05  # share of a bone at each end that lies in the fold of a joint
+NAIL_BEGINS = 0.45  # position along the last bone at which the nail begins
+NAIL_WIDTH = 0.72  # smallest cosine between the surface of a nail and the back of the finger
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Paint:
     """The appearance of a shape's surface.
 
     Attributes:
-        material: index of the palette's colour.
-        back: ``(3,)`` screen space, unit direction out of the back of the hand.
-        creased: 1 if the ends lie in the folds of joints.
-        nail: material of the nail at the end; 0 is no nail.
+        material: index of the color in the palette.
+        back: ``(3,)`` unit vector out of the back of the hand, in screen space.
+        creased: 1 if the ends lie in the folds of joints, else 0.
+        nail: material of the nail at the end; 0 means no nail.
     """
 
     material: int
@@ -46,11 +47,11 @@ class Canvas:
     """The visible surface at each pixel; material 0 is the background.
 
     Attributes:
-        depth: ``(H, W)`` screen units.
-        normals: ``(H, W, 3)`` screen space, unit length.
-        back: ``(H, W)`` from -1 where the surface faces the palm side to 1 for the back side.
-        crease: ``(H, W)`` 1 in the folds at the joints, else 0.
-        material: ``(H, W)``.
+        depth: ``(H, W)`` depth in screen units.
+        normals: ``(H, W, 3)`` unit normals in screen space.
+        back: ``(H, W)`` from -1 on the palm side to 1 on the back of the hand.
+        crease: ``(H, W)``, 1 in the folds of joints, else 0.
+        material: ``(H, W)`` material indices.
     """
 
     depth: Pixels
@@ -72,7 +73,7 @@ class Canvas:
         )
 
     def _window(self, low: Doubles, high: Doubles) -> tuple[slice, slice] | None:
-        """Return the rows and columns of a box in pixels, or None outside the picture."""
+        """Return the rows and columns of a pixel box, or None if it lies outside the picture."""
         height, width = self.depth.shape
         left, top = (max(int(np.floor(value)), 0) for value in low[:2])
         right, bottom = (
@@ -89,7 +90,7 @@ class Canvas:
         paint: Paint,
         along: Pixels | None = None,
     ) -> None:
-        """Draw the pixels of a shape that are nearer than the current surface.
+        """Draw the pixels of a shape that are closer than the current surface.
 
         ``along`` runs from 0 to 1 along a bone.
         """
@@ -120,9 +121,9 @@ class Canvas:
         self._put(window, square > 0, np.float32(centre[2]) - height, normals, paint)
 
     def bone(self, start: Doubles, end: Doubles, radii: tuple[float, float], paint: Paint) -> None:
-        """Draw a ball at each end and the cone between them.
+        """Draw a ball at each end, and the cone between them.
 
-        The cone is exact for equal radii and a good approximation for similar radii.
+        The cone is exact for equal radii and a good approximation for similar ones.
         """
         self.ball(start, radii[0], paint)
         self.ball(end, radii[1], paint)
@@ -142,7 +143,7 @@ class Canvas:
         slope = float(along[2]) / flat
         length = float(np.hypot(1.0, slope))  # length of the axis per unit of its projection
         depth = np.float32(start[2]) + np.float32(along[2]) * forth - height * np.float32(length)
-        # The axis point beneath the surface lies further along the bone than the pixel.
+        # The axis point beneath the surface lies farther along the bone than the pixel.
         foot = forth - height * np.float32(slope / (length * flat))
         safe = np.maximum(radius, np.float32(1e-3))
         tilt = height * np.float32(slope / length)
@@ -155,9 +156,9 @@ class Canvas:
         self._put(window, body, depth, normals, paint, foot)
 
     def plate(self, corners: Doubles, radii: Doubles, tilts: Doubles, paint: Paint) -> None:
-        """Draw the front of a triangle ``(3, 3)`` as thick as the balls at its corners.
+        """Draw the front of a triangle ``(3, 3)`` that is as thick as the balls at its corners.
 
-        Its normals are the paint's back or palm direction plus ``tilts`` ``(3, 3)`` at the
+        Its normals are the back or palm direction of the paint plus ``tilts`` ``(3, 3)`` at the
         corners, so that adjacent plates look like one rounded surface.
         """
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
@@ -188,10 +189,10 @@ class Canvas:
 
 
 def to_screen(camera: Camera, points: AnyFloats, radii: Doubles) -> tuple[Doubles, Doubles] | None:
-    """Convert points ``(n, 3)`` and radii ``(n,)``, metres in the sensor frame, to screen space.
+    """Convert points ``(n, 3)`` and radii ``(n,)`` from meters, sensor frame, to screen space.
 
     Returns:
-        points ``(n, 3)`` and radii ``(n,)`` in screen units, or None if a point is too near.
+        points ``(n, 3)`` and radii ``(n,)`` in screen units, or None if a point is too close.
     """
     z = camera.to_camera(points)[:, 2]
     if z.min() < NEAREST:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Render the signer: shaded hands against a plain background, as pictures or as a video."""
+"""Render a signer's shaded hands against a plain background, as pictures or a video."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
-TO_SCREEN = np.array([-1.0, -1.0, 1.0])  # from sensor frame directions to screen space
-LIGHT = normalise([0.45, -0.65, -0.62])  # screen space; the light is above and beside the camera
+TO_SCREEN = np.array([-1.0, -1.0, 1.0])  # from directions in the sensor frame to screen space
+LIGHT = normalise([0.45, -0.65, -0.62])  # screen space; above and beside the camera
 AMBIENT = 0.5
-PALM_TINT = np.array([1.06, 1.02, 1.06])  # palm skin, relative to the sides of the fingers
+PALM_TINT = np.array([1.06, 1.02, 1.06])  # color of the palm, relative to the sides of the fingers
 BACK_TINT = np.array([0.86, 0.90, 0.93])
 CREASE_SHADE = 0.82
-CREASE_OF_BACK = 0.35  # depth of the folds on the back of a finger, relative to the front
+CREASE_OF_BACK = 0.35  # strength of the folds on the back of a finger, relative to the front
 BLUR = 1.0  # pixels of lens blur
-SHADOW_REACH = 7  # pixels at 480 rows: width of a nearer finger's shadow
-SHADOW_DEPTH = 14.0  # screen units at 480 rows: depth difference with the darkest shadow
+SHADOW_REACH = 7  # pixels at 480 rows; width of the shadow of a closer finger
+SHADOW_DEPTH = 14.0  # screen units at 480 rows; depth difference with the darkest shadow
 SHADOW_SHADE = 0.8
 VIDEO_RATE = 30.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of one signer and the room (blue, green, red; 0 to 255)."""
+    """The colors of a signer and the room as (blue, green, red), each 0 to 255."""
 
     skin: tuple[float, float, float] = (140.0, 172.0, 224.0)
     sleeve: tuple[float, float, float] = (72.0, 54.0, 46.0)
@@ -49,10 +49,10 @@ class Look:
 
     @classmethod
     def of_signer(cls, seed: int) -> Look:
-        """Return the colours of the signer with this seed.
+        """Return the colors of the signer with this seed.
 
-        Skin is light to brown. Clothes and wall are dark, since detectors find drawn hands best
-        against a dark background.
+        Skin ranges from light to brown. Clothes and wall are dark, because detectors find drawn
+        hands best against a dark background.
         """
         rng = np.random.default_rng([seed, 3])
         light, brown = np.array([150.0, 182.0, 232.0]), np.array([78.0, 108.0, 160.0])
@@ -68,7 +68,7 @@ class Renderer:
 
     Args:
         camera: the view.
-        look: the colours.
+        look: the colors.
     """
 
     def __init__(self, camera: Camera | None = None, look: Look | None = None) -> None:
@@ -80,7 +80,7 @@ class Renderer:
         """Draw one frame.
 
         Args:
-            positions: ``(42, 3)`` metres, sensor frame.
+            positions: ``(42, 3)`` in meters, sensor frame.
             tracked: whether the left and the right hand are tracked.
 
         Returns:
@@ -137,7 +137,7 @@ class Renderer:
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
 
     def _shadow(self, canvas: Canvas) -> Floats:
-        """Return the shadow ``(H, W)`` in [0, 1] that nearer parts cast on those behind."""
+        """Return the shadow ``(H, W)`` in [0, 1] that closer parts cast on those behind them."""
         scale = self.camera.height / 480.0
         reach = 2 * round(SHADOW_REACH * scale / 2) + 1
         depth = np.where(np.isfinite(canvas.depth), canvas.depth, np.float32(1e6))
@@ -153,7 +153,7 @@ def _on_screen(direction: ArrayLike) -> tuple[float, float, float]:
 
 
 def _background(camera: Camera, look: Look) -> Image:
-    """Draw a wall that darkens downwards, and the signer's shirt."""
+    """Draw a wall that darkens toward the bottom, and the signer's shirt."""
     height, width = camera.height, camera.width
     fall = np.linspace(1.05, 0.85, height)[:, None, None]
     picture = np.clip(np.array(look.wall) * fall, 0, 255) * np.ones((1, width, 1))
@@ -168,9 +168,9 @@ def _background(camera: Camera, look: Look) -> Image:
 def positions_at(
     recording: Recording, rate: float
 ) -> Iterator[tuple[float, Floats, tuple[bool, bool]]]:
-    """Yield seconds from the first frame, positions ``(42, 3)`` and tracked flags at a fixed rate.
+    """Yield time in seconds, positions ``(42, 3)`` and tracked flags at a fixed rate.
 
-    Each position comes from the recorded frame nearest in time.
+    The time counts from the first frame. Each position comes from the frame nearest in time.
     """
     if not len(recording):
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sensor model: turns a performance into tracker output with noise and losses."""
+"""The sensor model, which turns a performance into tracker output with noise and losses."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from whispersign_model.synthesis.performance import Performance
 from whispersign_model.timestamps import NANOSECONDS
 
 SENSORS = ("leap", "camera", "ideal")
-TIP_NOISE = 1.4  # noise of a fingertip relative to the hand's; the wrist has 0.8
-NOISE_OF_HALF_CONFIDENCE = 0.01  # metres of noise at which a joint's confidence is one half
-BURST_NOISE = 6.0  # noise factor in the middle of a burst
+TIP_NOISE = 1.4  # noise of a fingertip relative to the hand's; 0.8 at the wrist
+NOISE_OF_HALF_CONFIDENCE = 0.01  # meters of noise at which a joint's confidence is one half
+BURST_NOISE = 6.0  # noise factor at the middle of a burst
 BURST_LENGTH = 0.25  # seconds
-WANDER_CORRELATION = 0.15  # seconds, correlation time of a hand's common error
-ACQUISITION = 0.08  # seconds in view before a hand is tracked
+WANDER_CORRELATION = 0.15  # seconds; correlation time of the error that all joints of a hand share
+ACQUISITION = 0.08  # seconds in view before tracking starts
 
 
 @dataclass(frozen=True)
 class SensorModel:
-    """Properties of a hand tracker. Event rates are per second and hand.
+    """Properties of a hand tracker. Event rates are per second and per hand.
 
     Attributes:
-        name: name in the recordings' metadata.
+        name: name of the sensor in the metadata of recordings.
         rate: frames per second.
-        jitter: standard deviation of the stamps, as a share of the frame interval.
+        jitter: standard deviation of the stamps as a share of the frame interval.
         lost_frames: probability that a frame is missing.
-        noise: standard deviation of a joint's position in metres.
-        depth_noise: factor on the noise along z, a camera's depth axis.
+        noise: standard deviation of joint positions in meters.
+        depth_noise: factor on the noise along z, which is the depth axis of a camera.
         bursts: rate of noise bursts.
-        dropouts, dropout_length: rate of lost hands, and mean length of a loss in seconds.
-        spikes, spike_size: rate of single outlier frames, and their standard deviation in metres.
-        bounded: tracks hands only in the field of view, a pyramid above the desk.
+        dropouts, dropout_length: rate at which hands are lost, and mean duration of a loss in
+            seconds.
+        spikes, spike_size: rate of single outlier frames, and their standard deviation in meters.
+        bounded: whether hands are tracked only in the field of view, a pyramid above the desk.
     """
 
     name: str = "leap"
@@ -55,7 +56,7 @@ class SensorModel:
 
     @classmethod
     def named(cls, name: str, rate: float | None = None) -> SensorModel:
-        """Return one of ``SENSORS``: "leap" on the desk, "camera" with MediaPipe, or "ideal"."""
+        """Return one of ``SENSORS``: "leap" (on the desk), "camera" (with MediaPipe) or "ideal"."""
         models = {
             "leap": cls(),
             "camera": cls(
@@ -75,7 +76,7 @@ class SensorModel:
 
     @classmethod
     def ideal(cls, rate: float = 60.0, bounded: bool = False) -> SensorModel:
-        """Return a sensor without noise or losses; unless bounded, it sees everything."""
+        """Return a sensor without noise or losses, which sees everything unless it is bounded."""
         return cls(
             name="ideal", rate=rate, jitter=0.0, lost_frames=0.0, noise=0.0,
             bursts=0.0, dropouts=0.0, spikes=0.0, bounded=bounded,
@@ -84,12 +85,12 @@ class SensorModel:
     def observe(
         self, performance: Performance, start: int, rng: Generator
     ) -> tuple[Ints, Floats, Floats]:
-        """Return stamps ``(T,)`` ns, positions ``(T, 42, 3)`` metres and confidence ``(T, 42)``.
+        """Return stamps ``(T,)`` in ns, positions ``(T, 42, 3)`` in m, and confidence ``(T, 42)``.
 
         Args:
             performance: the true movement.
-            start: nanoseconds, capture time of the performance's start.
-            rng: the only source of randomness.
+            start: capture time at the start of the performance in nanoseconds.
+            rng: source of all randomness.
         """
         stamps = self._stamps(performance.duration, rng)
         times = stamps / NANOSECONDS
@@ -124,7 +125,7 @@ class SensorModel:
         return tracked
 
     def _noise_level(self, times: Doubles, rng: Generator) -> Doubles:
-        """Return the standard deviation ``(T, 2, 21)`` in metres of each joint's error."""
+        """Return the standard deviation ``(T, 2, 21)`` of the joint errors in meters."""
         level = np.ones((len(times), 2))
         for hand in range(2):
             for moment in _moments(self.bursts, times, rng):
@@ -136,7 +137,7 @@ class SensorModel:
         return np.asarray(self.noise * level[..., None] * joint)
 
     def _errors(self, noise: Doubles, times: Doubles, rng: Generator) -> Doubles:
-        """Return position errors ``(T, 2, 21, 3)``: white per joint, slow per hand, and spikes."""
+        """Return position errors ``(T, 2, 21, 3)``: white per joint, slow per hand, plus spikes."""
         axes = np.array([1.0, 1.0, self.depth_noise])
         errors = rng.normal(size=(*noise.shape, 3)) * noise[..., None] * axes
         keep = np.exp(-1.0 / (self.rate * WANDER_CORRELATION))
@@ -153,7 +154,7 @@ class SensorModel:
 
 
 def in_view(centres: Doubles) -> Bools:
-    """Return whether hands at ``(..., 3)`` metres lie in a desktop Leap's field of view."""
+    """Return whether hands at ``(..., 3)`` meters are in the field of view of a desktop Leap."""
     x, y, z = np.moveaxis(centres, -1, 0)
     return np.asarray(
         (y > 0.06) & (y < 0.75) & (np.abs(x) < 0.05 + 1.7 * y) & (np.abs(z) < 0.05 + 1.2 * y)
@@ -161,6 +162,6 @@ def in_view(centres: Doubles) -> Bools:
 
 
 def _moments(rate: float, times: Doubles, rng: Generator) -> Doubles:
-    """Draw random times, in seconds, of events with ``rate`` per second."""
+    """Draw random times, in seconds, of events that occur at ``rate`` per second."""
     span = float(times[-1]) if len(times) else 0.0
     return np.sort(rng.uniform(0.0, span, size=rng.poisson(rate * span)))

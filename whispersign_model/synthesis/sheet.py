@@ -16,16 +16,16 @@ from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.synthesis.style import SignerStyle
 
-CELL = (256, 192)  # pixels, width and height
+CELL = (256, 192)  # width and height in pixels
 COLUMNS = 6
-MOMENT = 0.6  # share of the stroke at the pictured moment
+MOMENT = 0.6  # share of the stroke completed at the pictured moment
 INDEX_TIP = 8
-PATHS = ((WRIST, (90, 200, 255)), (INDEX_TIP, (120, 255, 120)))  # joint, BGR
+PATHS = ((WRIST, (90, 200, 255)), (INDEX_TIP, (120, 255, 120)))  # joint and BGR color
 SUFFIXES = (".png", ".jpg")
 
 
 def draw_sheet(lexicon: Lexicon) -> Image:
-    """Draw all signs of a lexicon, made by the standard signer, as ``(H, W, 3)`` uint8 BGR."""
+    """Draw all signs of a lexicon by the standard signer, as ``(H, W, 3)`` uint8 BGR."""
     sensor = SensorModel.ideal(60.0)
     signer = Signer(0, SignerStyle(), lexicon, sensor, naturalness=0.0)
     renderer = Renderer()
@@ -43,7 +43,7 @@ def write_sheet(lexicon: Lexicon, path: Path) -> None:
         ConfigError: the file name does not end in one of ``SUFFIXES``.
     """
     if path.suffix not in SUFFIXES:
-        raise ConfigError(path, "is not a kind of picture", f"end it in {' or '.join(SUFFIXES)}")
+        raise ConfigError(path, "is not a picture format", f"end it in {' or '.join(SUFFIXES)}")
     quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if path.suffix == ".jpg" else []
     _, encoded = cv2.imencode(path.suffix, draw_sheet(lexicon), quality)
     path.parent.mkdir(parents=True, exist_ok=True)

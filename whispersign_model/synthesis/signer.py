@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The made-up signer: creates recordings of made-up sentences from a seed.
+"""The synthetic signer: creates recordings of synthetic sentences from a seed.
 
-It serves tests, demonstrations and first trials and says nothing about real signing.
+It serves tests, demonstrations and first trials. It does not model real signing.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ from whispersign_model.synthesis.vectors import normalise
 from whispersign_model.timestamps import NANOSECONDS
 
 SOURCE = "synthetic"
-RETRACTION = np.array([0.0, -0.05, 0.04])  # metres, between two productions of a sign
+RETRACTION = np.array([0.0, -0.05, 0.04])  # meters, between two productions of a sign
 RETRACTION_REST = 0.10  # seconds
-RETRACTION_RELAXES = 0.4  # share by which the fingers relax in between
+RETRACTION_RELAXES = 0.4  # share by which the fingers relax between the two
 
 
 @dataclass(frozen=True)
 class SignItem:
-    """Make a sign."""
+    """Make one sign."""
 
     gloss: str
 
@@ -69,7 +69,7 @@ Item = SignItem | HoldItem | AwayItem | IdleItem
 
 @dataclass
 class _Take:
-    """The performance so far: parts of the dominant and the other hand's trajectories."""
+    """The performance so far: trajectory parts of the dominant and the other hand."""
 
     parts: tuple[list[HandTrajectory], list[HandTrajectory]]
     signs: list[SignInterval] = field(default_factory=list)
@@ -86,15 +86,16 @@ class _Take:
 
 
 class Signer:
-    """A made-up person who signs.
+    """A synthetic person who signs.
 
     Args:
-        seed: source of the style, if none is given, and of all variation.
+        seed: seed of all variation and, if ``style`` is None, of the style.
         style: the signer's habits; None draws them from the seed.
         lexicon: the signs; None uses the package's lexicon.
         sensor: the sensor that records the hands; None uses the defaults.
         name: signer name in the recordings; "" derives one from the seed.
-        naturalness: 0 makes each sign exactly as in the lexicon, 1 varies as people do.
+        naturalness: amount of variation; 0 makes each sign exactly as in the lexicon, 1 varies as
+            people do.
     """
 
     def __init__(
@@ -123,15 +124,15 @@ class Signer:
         tail: float = 0.7,
         name: str = "",
     ) -> Recording:
-        """Sign one sentence; begins and ends with the hands out of view.
+        """Sign one sentence that begins and ends with the hands out of view.
 
         Args:
             glosses: the sentence; a gloss may repeat.
-            take: number of the take; takes of the same sentence differ as with people.
-            start: nanoseconds, capture time of the start.
-            lead: seconds without hands before.
-            tail: seconds without hands after.
-            name: name of the recording; "" builds one from signer, take and glosses.
+            take: number of the take; takes of the same sentence differ, as they do with people.
+            start: capture time of the start in nanoseconds.
+            lead: seconds without hands at the beginning.
+            tail: seconds without hands at the end.
+            name: name of the recording; "" builds one from the signer, take and glosses.
 
         Raises:
             ConfigError: a gloss is not in the lexicon.
@@ -160,7 +161,7 @@ class Signer:
     def idle(
         self, kind: str, seconds: float, take: int = 0, start: int = 0, name: str = ""
     ) -> Recording:
-        """Record an idle movement, one of ``idle.IDLE_KINDS``, labelled as nothing signed."""
+        """Record an idle movement, one of ``idle.IDLE_KINDS``, labeled as containing no signs."""
         script: list[Item] = [AwayItem(0.4), IdleItem(kind, seconds), AwayItem(0.7)]
         recording = self.record(script, take, start, name)
         nothing = Segment((), int(recording.stamps[0]), int(recording.stamps[-1]))
@@ -201,7 +202,7 @@ class Signer:
         rng = np.random.default_rng([self.seed, 1, take, _fingerprint(script)])
         lap = self._animator.posture("relaxed", "down", "forward", "lap", 1)
         performed = _Take(([lap], [lap]), samples=1)
-        before: Item | None = None  # the last item except holds
+        before: Item | None = None  # the last item that is not a hold
         for item in script:
             if isinstance(item, SignItem):
                 self._sign(item.gloss, performed, rng, again=item == before)
@@ -239,7 +240,7 @@ class Signer:
         self._hold(self.style.hold, performed)
 
     def _retract(self, performed: _Take, both: bool) -> None:
-        """Pull back and relax between two productions of the same sign."""
+        """Retract and relax the hands between two productions of the same sign."""
         relaxed = self.lexicon.handshapes["relaxed"].radians()
         targets = []
         for hand, last in enumerate(performed.last):
@@ -258,7 +259,7 @@ class Signer:
     def _move_to(
         self, trajectories: tuple[HandTrajectory, HandTrajectory], performed: _Take, rng: Generator
     ) -> int:
-        """Move both hands to trajectories, append these, and return their first sample."""
+        """Move both hands to the next trajectories, append these, and return their first sample."""
         samples = max(
             transition_samples(last, trajectory, self.style.tempo)
             for last, trajectory in zip(performed.last, trajectories)
@@ -274,7 +275,7 @@ class Signer:
         return begin
 
     def _move_one_hand(self, main: HandTrajectory, performed: _Take, rng: Generator) -> int:
-        """Do the same for one hand while the other returns to its resting place."""
+        """Move one hand to its next trajectory while the other returns to its resting place."""
         last, other_last = performed.last
         location = "ready" if self.style.ready_hand else "lap"
         resting = self._animator.posture("relaxed", "down", "forward", location, 1)
@@ -295,7 +296,7 @@ class Signer:
             performed.append([last.held(-1, samples) for last in performed.last])
 
     def _aside(self, first: HandTrajectory, second: HandTrajectory, rng: Generator) -> Doubles:
-        """Draw the sideways bend ``(3,)`` in metres of the path between two trajectories."""
+        """Draw the sideways bend ``(3,)``, in meters, of the path between two trajectories."""
         way = second.wrist[0] - first.wrist[-1]
         across = np.cross(normalise(way), normalise(rng.normal(size=3)))
         size = self.naturalness * self.style.curvature * float(np.linalg.norm(way))

@@ -18,24 +18,24 @@ LEFT_HANDED = 0.1  # share of left-handed people
 
 @dataclass(frozen=True)
 class SignerStyle:
-    """The permanent habits of one signer, in metres, seconds and radians.
+    """The permanent habits of one signer, in meters, seconds and radians.
 
     The defaults are an average right-handed adult without habits.
 
     Attributes:
         geometry: bone lengths of both hands.
-        left_handed: the left hand is dominant and signs are mirrored.
+        left_handed: whether the left hand is dominant, which mirrors all signs.
         tempo: factor on the speed of strokes and transitions.
         amplitude: factor on the size of movements.
-        location_offset: ``(3,)`` added to each location, positive outwards for the dominant hand.
-        location_scale: factor on distances between locations.
+        location_offset: ``(3,)`` added to each location; positive is outward for the dominant hand.
+        location_scale: factor on the distances between locations.
         tilt: ``(3,)`` rotation vector added to each orientation.
-        sloppiness: share by which handshapes approach the relaxed hand.
+        sloppiness: share by which handshapes approach a relaxed hand.
         finger_habit: ``(5, 4)`` added to each handshape.
-        coarticulation: seconds over which neighbouring postures blend.
-        hold: seconds that the hand stays at the end of a stroke.
+        coarticulation: seconds over which adjacent postures blend.
+        hold: seconds for which the hand stays at the end of a stroke.
         curvature: sideways bend of transitions, as a share of their length.
-        ready_hand: the idle second hand waits in view instead of in the lap.
+        ready_hand: whether the idle second hand waits in view instead of in the lap.
     """
 
     geometry: HandGeometry = field(default_factory=HandGeometry.adult)
@@ -54,7 +54,7 @@ class SignerStyle:
 
     @classmethod
     def drawn(cls, rng: Generator, left_handed: float = LEFT_HANDED) -> SignerStyle:
-        """Draw a signer, who is left-handed with probability ``left_handed``."""
+        """Draw the style of a signer who is left-handed with probability ``left_handed``."""
         dominance = float(rng.random())
         return cls(
             geometry=HandGeometry.varied(rng),
@@ -75,14 +75,14 @@ class SignerStyle:
 
 @dataclass(frozen=True)
 class Variation:
-    """How one production of a sign deviates from the lexicon; units as in ``SignerStyle``.
+    """The deviation of one production of a sign from the lexicon; units as in ``SignerStyle``.
 
     It is the sum of the signer's habit for this sign and a random deviation.
     """
 
     tempo: float
     amplitude: float
-    offset: Doubles  # (2, 3) for the dominant and the other hand
+    offset: Doubles  # (2, 3), for the dominant and the other hand
     tilt: Doubles  # (2, 3)
     fingers: Doubles  # (2, 5, 4)
 
@@ -93,7 +93,7 @@ class Variation:
 
     @classmethod
     def drawn(cls, habit_seed: int, gloss: str, rng: Generator, amount: float) -> Variation:
-        """Draw a production of ``gloss``; ``amount`` 0 is the lexicon's form, 1 a natural one."""
+        """Draw a production of ``gloss``; ``amount`` runs from 0 (lexicon form) to 1 (natural)."""
         habit = np.random.default_rng([habit_seed, crc32(gloss.encode())])
         draws = [(habit, 1.0), (rng, 0.6)]
         log_tempo, log_amplitude = (

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Training on processed datasets."""
+"""Training of networks on processed datasets."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Callbacks at the end of an epoch: keep the best network, log, save the state, stop."""
+"""Callbacks for the end of an epoch: keep the best network, log, save the state, and stop."""
 
 import io
 import time
@@ -23,14 +23,15 @@ from whispersign_model.training_data.windows import Spans
 
 
 class KeepBest(Callback):
-    """Writes the network into the run's folder when validation is at least as good as before.
+    """Saves the network to the run's folder whenever validation is at least as good as before.
 
     Args:
         out: the run's folder.
         metadata: metadata of the network.
-        epochs_before: number of epochs in earlier stages.
-        warm_up_alone: also keep the last network of a stage with an auxiliary head. It does not
-            recognise yet, but another run can start from it when no other stage follows.
+        epochs_before: total number of epochs in earlier stages.
+        warm_up_alone: also keep the last network of a stage with an auxiliary head, because no
+            other stage follows. That network cannot recognize yet, but another run can start from
+            it.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class KeepBest(Callback):
         self.best_wer = float("inf")
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Compare and save."""
+        """Compare the validation results, and save the network if they are the best."""
         assert isinstance(module, TrainingModule)
         wer = float(trainer.callback_metrics["val_wer"])
         warm_up = module.stage.auxiliary
@@ -69,7 +70,7 @@ class KeepBest(Callback):
         module.best_weights.save_checkpoint(self.out, metadata)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state that an exact resume needs."""
+        """Return the state that an exact resume requires."""
         return {"best_wer": self.best_wer}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -82,10 +83,10 @@ class StageState(Callback):
 
     Args:
         number: number of the stage, from 1.
-        identity: settings that a resumed training must share with this one.
+        identity: settings that a resumed run must share with this one.
         history: the ``record`` of each earlier stage.
-        logger: the run's log.
-        spans: gloss spans of each training clip, if the network aligned them.
+        logger: the log of the run.
+        spans: gloss spans of each training clip, if the network has aligned them.
     """
 
     state_key = "Stage"
@@ -113,11 +114,11 @@ class StageState(Callback):
         self._started = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Start the clock."""
+        """Start timing the epoch."""
         self._started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Count the epoch and log its line."""
+        """Count the epoch and log its figures."""
         assert isinstance(module, TrainingModule)
         record, seconds, wer = self.record, time.monotonic() - self._started, module.errors.wer
         record["name"] = module.stage.name
@@ -133,7 +134,7 @@ class StageState(Callback):
         self.logger.write(epoch_line(module, record["epochs"], learning_rate, seconds, best))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the records of this and earlier stages, the training's identity, and the spans."""
+        """Return the records of this and earlier stages, the identity of the run, and the spans."""
         return {
             "identity": self.identity,
             "history": self.history,
@@ -147,19 +148,19 @@ class StageState(Callback):
 
 
 class StopWhenStalled(EarlyStopping):
-    """Ends a stage when its validation results stall; a resumed run does not restart that stage."""
+    """Ends a stage when validation stalls; a resumed run does not restart that stage."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__("val_wer", patience=epochs)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Stop at once if the stage had ended before the resume."""
+        """Stop immediately if the stage had already ended before the resume."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 
 
 class LogHypotheses(Callback):
-    """Logs hypotheses of some clips to TensorBoard, and confusions at the end of training."""
+    """Logs the hypotheses for some clips to TensorBoard, and the confusions at the end."""
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Write the table of hypotheses."""
@@ -169,7 +170,7 @@ class LogHypotheses(Callback):
             writer.add_text("hypotheses", hypotheses_table(module.samples), trainer.global_step)
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Draw the confusions of the last validation."""
+        """Draw the confusion matrix of the last validation."""
         assert isinstance(module, TrainingModule)
         if trainer.is_global_zero and module.errors.sequences:
             writer = tensorboard(trainer)
@@ -178,14 +179,14 @@ class LogHypotheses(Callback):
 
 
 def tensorboard(trainer: Trainer) -> Any:
-    """Return the writer of the trainer's TensorBoard log."""
+    """Return the writer for the trainer's TensorBoard log."""
     logger = trainer.logger
     assert isinstance(logger, TensorBoardLogger)
     return logger.experiment
 
 
 class StageBar(RichProgressBar):
-    """A progress bar that also shows the stage."""
+    """A progress bar that also shows the current stage."""
 
     def __init__(self, stage: str) -> None:
         super().__init__()
@@ -199,15 +200,15 @@ class StageBar(RichProgressBar):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Saves training states atomically, so that a killed process never leaves a partial file."""
+    """Saves training states atomically: a killed process never leaves a partial file."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write the file; Lightning calls this only in the first process.
+        """Write the file. Lightning calls this only in the first process.
 
         Raises:
-            OSError: the file cannot be written; the previous file stays.
+            OSError: the file cannot be written. The previous file stays in place.
         """
         content = io.BytesIO()
         torch.save(checkpoint, content)
@@ -215,7 +216,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
-    """Format glosses in Markdown: missed ones struck through, wrong or inserted ones bold."""
+    """Format glosses in Markdown: missed ones struck through, wrong or inserted ones in bold."""
     words = []
     for edit in edits(reference, hypothesis):
         signed = None if edit.reference is None else reference[edit.reference]
@@ -229,8 +230,8 @@ def marked(reference: Sequence[str], hypothesis: Sequence[str]) -> str:
 
 
 def hypotheses_table(samples: Sequence[Sample]) -> str:
-    """Format clips as a Markdown table: the signed and the recognised glosses."""
-    rows = ["| clip | signed | recognised |", "|---|---|---|"]
+    """Format the signed and recognized glosses of clips as a Markdown table."""
+    rows = ["| clip | signed | recognized |", "|---|---|---|"]
     for name, reference, hypothesis in samples:
         rows.append(f"| {name} | {' '.join(reference)} | {marked(reference, hypothesis)} |")
     return "\n".join(rows)

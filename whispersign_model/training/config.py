@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The training recipe: stages, optimisation, features and augmentation, from validated YAML."""
+"""The training recipe, read from YAML: stages, optimization, features and augmentation."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ class StageConfig(_Section):
     """One stage of training.
 
     Attributes:
-        name: name in logs and folders.
+        name: name of the stage in logs and folders.
         epochs: number of epochs; 0 skips the stage.
         learning_rate: peak learning rate.
-        warm_up: share of the steps in which the learning rate rises linearly to its peak.
-        final_learning_rate: share of the peak that is left at the end, after a cosine decay.
-        alpha: weight of CTC in the loss; the attention decoder has the rest.
-        train: components that learn; the others keep their weights.
-        auxiliary: train CTC through a linear head on the frontend, without the encoder.
-        chunks: chunk sizes in patches, one drawn for each batch; 0 is the whole clip.
-        augment: augment the clips.
-        augmentation: augmentation keys that differ in this stage.
+        warm_up: share of the steps during which the learning rate rises linearly to its peak.
+        final_learning_rate: learning rate at the end of the cosine decay, as a share of the peak.
+        alpha: weight of the CTC loss; the attention loss has the weight ``1 - alpha``.
+        train: components to train; the others are frozen.
+        auxiliary: whether to train CTC through a linear head on the frontend, without the encoder.
+        chunks: chunk sizes in patches, of which one is drawn for each batch; 0 means the whole
+            clip.
+        augment: whether to augment the clips.
+        augmentation: augmentation settings that differ in this stage.
     """
 
     name: str
@@ -55,7 +56,7 @@ class StageConfig(_Section):
 
     @property
     def learning(self) -> set[str]:
-        """Return the components of ``train`` that the loss reaches."""
+        """Return the components in ``train`` that receive a gradient from the loss."""
         reached = {"frontend"}
         if self.alpha < 1:
             reached |= {"encoder", "decoder"}
@@ -66,16 +67,19 @@ class StageConfig(_Section):
     @model_validator(mode="after")
     def _learns(self) -> StageConfig:
         if not self.learning:
-            raise ValueError(f"stage {self.name}: its loss reaches nothing of {list(self.train)}")
+            raise ValueError(
+                f"stage {self.name}: its loss does not train any of {list(self.train)}"
+            )
         return self
 
 
 class FeatureConfig(_Section):
-    """The half of the preprocessing recipe that training chooses.
+    """The part of the preprocessing recipe that training decides.
 
     Attributes:
-        location: origin of positions: ``sensor``, or ``entry``, the wrist of the hand seen first.
-        scaling: ``standard`` and ``minmax`` are fitted on the training split; ``motion`` multiplies
+        location: origin of wrist positions: ``sensor``, or ``entry``, the wrist of the hand that
+            enters first.
+        scaling: ``standard`` and ``minmax`` are fitted to the training split; ``motion`` multiplies
             velocities by 3; ``none`` changes nothing.
     """
 
@@ -87,26 +91,28 @@ class TrainingConfig(_Section):
     """All settings of `whispersign train` except the data.
 
     Attributes:
-        seed: random seed of weights, order and augmentation.
-        size: network size, a file of ``config/model``; ``--model`` overrides it.
-        network: keys that differ from that file, by section, such as ``{decoder: {alpha: 0.2}}``.
-            A network given with ``--init`` keeps its own.
-        batch_size: clips of similar length in a batch of each process; less for a small dataset, so
-            that an epoch has at least 16 steps.
-        accumulate: batches whose gradients make one step; schedules and averages count steps.
-        precision: bits in which the network computes; ``16-mixed`` needs a GPU. Losses, weights and
-            their average always use 32.
-        workers: processes that load and augment; 0 loads in the training process.
+        seed: random seed for the weights, the order of clips and the augmentation.
+        size: network size, the name of a file in ``config/model``; ``--model`` overrides it.
+        network: settings that differ from that file, by section, such as ``{decoder: {alpha:
+            0.2}}``. A network loaded with ``--init`` keeps its own settings.
+        batch_size: number of clips per batch and process; smaller for a small dataset, so that an
+            epoch has at least 16 steps.
+        accumulate: number of batches whose gradients are combined into one step. Schedules and
+            averages count steps.
+        precision: numeric precision of the network; ``16-mixed`` needs a GPU. Losses, weights and
+            their average always use 32 bits.
+        workers: number of processes that load and augment clips; 0 loads in the training process.
         weight_decay: weight decay of AdamW.
-        gradient_clip: largest norm of the gradient.
+        gradient_clip: norm to which larger gradients are clipped.
         label_smoothing: label smoothing of the attention loss.
         averaging: decay of the exponential moving average of the weights, which is validated and
-            saved; 0 switches it off.
-        patience: epochs without a better validation WER that end a stage; 0 never ends one. A stage
-            with an auxiliary head runs to its end: its network does not recognize yet.
-        features: location and scaling.
-        augmentation: how far clips vary.
-        stages: stages in order.
+            saved; 0 disables it.
+        patience: number of epochs without a better validation WER after which a stage ends; 0
+            disables this. A stage with an auxiliary head always runs to its end, because its
+            network cannot recognize yet.
+        features: location and scaling of the features.
+        augmentation: strength of the augmentation.
+        stages: the stages in order.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -132,10 +138,10 @@ class TrainingConfig(_Section):
         return self
 
     def stage_augmentation(self, stage: StageConfig) -> Augmentation | None:
-        """Return the augmentation of a stage, or None if it has none.
+        """Return the augmentation of a stage, or None if the stage has none.
 
         Raises:
-            ConfigError: a field does not exist or is out of its range.
+            ConfigError: a field does not exist or is out of range.
         """
         changed = self.augmentation.changed(**stage.augmentation)
         return changed if stage.augment else None

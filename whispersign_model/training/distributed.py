@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processes that train together, started by torchrun or by this module on one machine."""
+"""Distributed training: processes started by torchrun, or by this module on one machine."""
 
 import logging
 import os
@@ -23,14 +23,14 @@ from whispersign_model.errors import ConfigError, WhisperSignError
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 EXIT_FAILED = 2
-GRACE = 5.0  # seconds for the other processes to end by themselves after one has failed
+GRACE = 5.0  # seconds that the other processes have to end after one has failed
 
 
 class DistributedInfo(NamedTuple):
-    """The place of this process among those that train together.
+    """The role of this process in distributed training.
 
     Attributes:
-        rank: number of this process from 0; only process 0 writes files and prints.
+        rank: number of this process, from 0. Only process 0 writes files and prints.
         processes: number of processes on all machines.
         here: number of processes on this machine.
     """
@@ -41,7 +41,7 @@ class DistributedInfo(NamedTuple):
 
 
 def distributed_info() -> DistributedInfo:
-    """Return this process's place, from the environment of torchrun or :func:`launch_processes`."""
+    """Return this process's role, as set by torchrun or :func:`launch_processes`."""
     count = int(os.environ.get("WORLD_SIZE", 1)) if part_of_several() else 1
     if count == 1:
         return DistributedInfo(0, 1, 1)
@@ -54,10 +54,10 @@ def part_of_several() -> bool:
 
 
 def check_devices(devices: int, device: str) -> None:
-    """Refuse more processes than there are devices, or than torchrun started.
+    """Reject more processes than there are devices, or than torchrun has started.
 
     Raises:
-        ConfigError: names the option.
+        ConfigError: there are too many processes; the message names the option.
     """
     option = f"--devices {devices}"
     if devices < 1:
@@ -73,7 +73,7 @@ def check_devices(devices: int, device: str) -> None:
 
 
 def gather(value: Value) -> list[Value]:
-    """Return the values of all processes in order of rank; every process must call it."""
+    """Return the values of all processes in order of rank; every process must call this."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return [value]
     values: list[Any] = [None] * distributed.get_world_size()
@@ -82,26 +82,26 @@ def gather(value: Value) -> list[Value]:
 
 
 def leave_group() -> None:
-    """Leave the process group; later code runs in this process alone."""
+    """Leave the process group; from then on, code runs in this process alone."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
 
 
 def launch_processes(count: int, function: Callable[..., Result], *arguments: Any) -> Result:
-    """Run a function in ``count`` new processes on this machine and wait for all of them.
+    """Run a function in ``count`` new processes on this machine, and wait for all of them.
 
     Args:
         count: number of processes.
-        function: an importable function; in each process :func:`distributed_info` is set.
-        arguments: arguments of the function; they and its result can be pickled.
+        function: an importable function, which can call :func:`distributed_info`.
+        arguments: arguments for the function. These and the result must be picklable.
 
     Returns:
         the result of the first process.
 
     Raises:
-        WhisperSignError: a process raised it.
-        ProcessRaisedException: a process raised another exception.
-        KeyboardInterrupt: Ctrl-C; all processes have ended.
+        WhisperSignError: a process raised this error.
+        ProcessRaisedException: a process raised any other exception.
+        KeyboardInterrupt: the user pressed Ctrl-C; all processes have ended.
     """
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     results = multiprocessing.get_context("spawn").SimpleQueue()
@@ -148,7 +148,7 @@ def _run_process(
 ) -> None:
     """Run the function in one new process; only the first one prints."""
     os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
-    # A spawned process would spawn its loader workers too: slowly, and with a traceback on Ctrl-C.
+    # Otherwise, loader workers would be spawned, too: slowly, and with a traceback on Ctrl-C.
     multiprocessing.set_start_method(None, force=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if "OMP_NUM_THREADS" not in os.environ:
@@ -166,7 +166,7 @@ def _run_process(
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C in processes that start in this block, until they unblock it themselves."""
+    """Block Ctrl-C in processes started within this block, until they unblock it themselves."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

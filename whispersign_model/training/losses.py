@@ -14,7 +14,7 @@ from whispersign_model.network.model import Encoded
 
 
 class Losses(NamedTuple):
-    """Means over the batch: the minimised total and its parts."""
+    """Mean losses over a batch: the total to minimize, and its parts."""
 
     total: Tensor
     ctc: Tensor
@@ -22,13 +22,13 @@ class Losses(NamedTuple):
 
 
 def ctc_loss(log_probs: Tensor, steps: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """CTC loss: negative log-likelihood per gloss, mean over clips (Graves et al. 2006).
+    """Return the CTC loss per gloss, averaged over clips (Graves et al. 2006).
 
     Args:
-        log_probs: ``(B, T', V)`` float32.
+        log_probs: ``(B, T', V)`` float32 log-probabilities.
         steps: ``(B,)`` number of valid steps.
         targets: ``(B, L)`` gloss ids, padded.
-        target_lengths: ``(B,)``.
+        target_lengths: ``(B,)`` number of glosses in each clip.
     """
     losses = functional.ctc_loss(
         log_probs.float().transpose(0, 1),
@@ -44,13 +44,13 @@ def ctc_loss(log_probs: Tensor, steps: Tensor, targets: Tensor, target_lengths: 
 def attention_loss(
     log_probs: Tensor, targets: Tensor, target_lengths: Tensor, smoothing: float
 ) -> Tensor:
-    """Cross entropy of the next gloss with label smoothing, mean over glosses and ends.
+    """Return the label-smoothed cross entropy of the next gloss, averaged over glosses and ends.
 
     Args:
-        log_probs: ``(B, L + 1, V)`` from :class:`AttentionDecoder`.
+        log_probs: ``(B, L + 1, V)`` log-probabilities from :class:`AttentionDecoder`.
         targets: ``(B, L)`` gloss ids, padded.
-        target_lengths: ``(B,)``.
-        smoothing: probability spread evenly over the vocabulary.
+        target_lengths: ``(B,)`` number of glosses in each clip.
+        smoothing: probability mass that is spread evenly over the vocabulary.
     """
     _, following = AttentionDecoder.shifted(targets, target_lengths)
     inside = valid_steps(target_lengths + 1, following.shape[1])
@@ -64,7 +64,7 @@ def _smoothed(log_probs: Tensor, chosen: Tensor, smoothing: float) -> Tensor:
 
 
 def hybrid_loss(ctc: Tensor, attention: Tensor, alpha: float) -> Losses:
-    """Return ``alpha * ctc + (1 - alpha) * attention``; a part of weight 0 adds no gradient."""
+    """Return ``alpha * ctc + (1 - alpha) * attention``; a part with weight 0 adds no gradient."""
     total = torch.zeros_like(ctc)
     if alpha > 0:
         total = total + alpha * ctc
@@ -94,13 +94,13 @@ def decoder_loss(
 def detection_loss(
     decoder: AttentionDecoder, features: Tensor, segments: Tensor, smoothing: float
 ) -> Tensor:
-    """Cross entropy of each segment's gloss with label smoothing, mean over segments.
+    """Return the label-smoothed cross entropy of the glosses, averaged over segments.
 
     Args:
-        decoder: the decoder of a detecting network.
-        features: ``(B, T, 42, 7)``.
-        segments: ``(N, 4)``: the clip's row, first frame, frame after the last, gloss id or 0.
-        smoothing: probability spread evenly over the vocabulary.
+        decoder: the decoder of a detection network.
+        features: ``(B, T, 42, 7)`` normalized features.
+        segments: ``(N, 4)``: row of the clip, first frame, frame after the last, and gloss id or 0.
+        smoothing: probability mass that is spread evenly over the vocabulary.
     """
     log_probs = decoder.read_segments(features, segments[:, :3])
     return _smoothed(log_probs, segments[:, 3], smoothing).mean()

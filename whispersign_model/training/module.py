@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One stage of training as a Lightning module: loss, schedule, averaged weights, validation."""
+"""One training stage as a Lightning module: loss, schedule, weight averaging, validation."""
 
 import math
 import zlib
@@ -31,11 +31,11 @@ from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import process
 
 REMEDY = "look at these recordings or lower the learning rate; the best model so far is kept"
-SAMPLES = 8  # validation clips whose hypotheses are logged
+SAMPLES = 8  # number of validation clips whose hypotheses are logged
 
 
 class Sample(NamedTuple):
-    """The signed and the recognised glosses of a validation clip."""
+    """The signed glosses and the recognized glosses of a validation clip."""
 
     name: str
     reference: tuple[str, ...]
@@ -43,19 +43,19 @@ class Sample(NamedTuple):
 
 
 class TrainingModule(lightning.LightningModule):
-    """Trains a network through one stage.
+    """Trains a network for one stage.
 
     Args:
         model: the network; its weights are updated in place.
-        stage: what learns, at which learning rate, on which loss.
-        config: optimisation shared by all stages.
-        glosses: the vocabulary, for the error rate.
+        stage: the stage: components to train, learning rate and loss.
+        config: the training recipe, with the optimization settings for all stages.
+        glosses: the vocabulary, for computing the error rate.
         sampled: names of the validation clips whose hypotheses are kept.
 
     Attributes:
-        errors: errors of the last validation, over all processes.
-        samples: hypotheses of the sampled clips in the last validation.
-        means: losses and gradient norm, means over the batches and steps of the last epoch.
+        errors: errors in the last validation, over all processes.
+        samples: hypotheses for the sampled clips in the last validation.
+        means: mean losses and mean gradient norm over the last epoch.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class TrainingModule(lightning.LightningModule):
         self.samples: list[Sample] = []
         self.means: dict[str, float] = {}
         self._sampled = frozenset(sampled)
-        self._sums: dict[str, list[float]] = {}  # by name, in this process: total, count
+        self._sums: dict[str, list[float]] = {}  # (total, count) by name, in this process
         self._seen: list[tuple[float, tuple[str, ...]]] = []  # losses and clips since the last step
 
     def _average(
         self, averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int
     ) -> None:
-        """Update the exponential moving average; its horizon grows with the number of steps."""
+        """Update the exponential moving average, whose horizon grows with the number of steps."""
         decay = min(self.config.averaging, (1 + int(count)) / (10 + int(count)))
         for average, current in zip(averages, currents):
             if average.is_floating_point():
@@ -99,7 +99,7 @@ class TrainingModule(lightning.LightningModule):
                 average.copy_(current)
 
     def losses(self, batch: Batch, chunk: int) -> Losses:
-        """Return the hybrid loss of a batch; with ``auxiliary``, CTC reads the frontend."""
+        """Return the hybrid loss of a batch; with ``auxiliary``, CTC uses the frontend's output."""
         encoded = self.model(batch.features, batch.lengths, chunk)
         log_probs = encoded.log_probs
         if self.stage.auxiliary:
@@ -130,12 +130,12 @@ class TrainingModule(lightning.LightningModule):
         self._seen = []
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of one batch; its randomness depends only on seed, stage and batch.
+        """Return the loss of one batch, whose randomness depends only on seed, stage and batch.
 
-        All processes use the same chunk size; dropout differs between them.
+        All processes use the same chunk size, but different dropout.
 
         Raises:
-            DatasetError: the loss is not finite; the message names recordings of the batch.
+            DatasetError: the loss is not finite; the message names recordings in the batch.
         """
         stage = zlib.crc32(self.stage.name.encode())
         number = self.current_epoch * int(self.trainer.num_training_batches) + index
@@ -151,7 +151,7 @@ class TrainingModule(lightning.LightningModule):
         for name, value in zip(("loss", "loss_ctc", "loss_attention"), values):
             self.log(name, value, prog_bar=name == "loss", batch_size=len(batch.names))
             self._count(name, value)
-        if processes > 1:  # DDP expects gradients of all weights, even for clips without hands
+        if processes > 1:  # DDP expects gradients for all weights, even if no clip shows a hand
             learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
             return losses.total + 0 * torch.stack([each.sum() for each in learning]).sum()
         return losses.total
@@ -177,11 +177,11 @@ class TrainingModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradient by norm, and log the norm before clipping.
+        """Clip the gradient by its norm, and log the norm before clipping.
 
         Raises:
-            DatasetError: the norm is not finite, so the step would turn every weight into NaN.
-                ``16-mixed`` expects single steps of this kind and skips them.
+            DatasetError: the norm is not finite, so a step would turn every weight into NaN. With
+                ``16-mixed``, single steps of this kind are normal and are skipped.
         """
         learning = [p for group in optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(learning, self.config.gradient_clip).item()
@@ -206,12 +206,12 @@ class TrainingModule(lightning.LightningModule):
         optimizer: Any,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """Take a step and average the new weights."""
+        """Take an optimizer step, and average the new weights."""
         optimizer.step(closure=optimizer_closure)
         self.average()
 
     def average(self) -> None:
-        """Update the averaged weights; BatchNorm's statistics are first averaged over processes."""
+        """Update the averaged weights, after averaging BatchNorm statistics over processes."""
         _, processes = process()
         if processes > 1:
             norms = [module for module in self.model.modules() if isinstance(module, _BatchNorm)]
@@ -224,19 +224,19 @@ class TrainingModule(lightning.LightningModule):
 
     @property
     def best_weights(self) -> WhisperSignModel:
-        """The network to validate and save: the averaged one, if averaging is on."""
+        """The network to validate and save, which is the averaged one if averaging is on."""
         if not self.config.averaging:
             return self.model
         assert isinstance(self.averaged.module, WhisperSignModel)
         return self.averaged.module
 
     def on_validation_epoch_start(self) -> None:
-        """Reset the errors and samples."""
+        """Reset the errors and the samples."""
         self.errors = GlossErrors()
         self.samples = []
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Count the errors of CTC beam search: a young network knows which gloss before when."""
+        """Count the errors of CTC beam search, which works before the spans are reliable."""
         model = self.best_weights.eval()
         decoded = model.decode(batch.features, batch.lengths, method="beam")
         for row, hypothesis in enumerate(decoded):
@@ -248,7 +248,7 @@ class TrainingModule(lightning.LightningModule):
                 self.samples.append(Sample(batch.names[row], reference, recognized))
 
     def on_validation_epoch_end(self) -> None:
-        """Combine the counts of all processes and log them."""
+        """Combine and log the counts of all processes."""
         shares = gather((self.errors, self.samples, self._sums))
         self.errors = GlossErrors()
         sums: dict[str, list[float]] = {}
@@ -267,7 +267,7 @@ class TrainingModule(lightning.LightningModule):
             self.log(f"val_{name}", float(getattr(self.errors, name)))
 
     def configure_optimizers(self) -> Any:
-        """AdamW over learning weights; linear warm-up, then a cosine, over the stage's steps."""
+        """Return AdamW for the trained weights, with linear warm-up and then cosine decay."""
         learning = [
             p for n, p in self.named_parameters() if p.requires_grad and "averaged" not in n
         ]
@@ -276,7 +276,7 @@ class TrainingModule(lightning.LightningModule):
             lr=self.stage.learning_rate,
             weight_decay=self.config.weight_decay,
             betas=(0.9, 0.98),
-            fused=self.config.precision != "16-mixed",  # a fused step unscales only after clipping
+            fused=self.config.precision != "16-mixed",  # a fused step unscales after clipping
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps, self.stage))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Preparation before the first step: read and check everything, and open the run's folder."""
+"""Preparation of a run: read and check all inputs, and open the output folder."""
 
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from whispersign_model.training_data.loader import Clips, training_splits
 
 
 def chosen_stages(config: TrainingConfig, only: int | None) -> list[tuple[int, StageConfig]]:
-    """Return the stages to train, with their numbers from 1.
+    """Return the stages to train, numbered from 1.
 
     Args:
         config: the training recipe.
-        only: the number of the only stage to train; None trains all.
+        only: number of the only stage to train; None trains all stages.
 
     Raises:
-        ConfigError: no stage is left, or ``only`` is out of range.
+        ConfigError: no stage remains, or ``only`` is out of range.
     """
     stages = list(enumerate(config.stages, start=1))
     if only is not None and not 1 <= only <= len(stages):
@@ -46,18 +46,18 @@ def prepare(
     resume: ResumeState | None,
     init: Path | None,
 ) -> TrainingRun:
-    """Read and check all inputs of a training, and open the run's folder.
+    """Read and check all inputs of a run, and open its output folder.
 
     Args:
         options: the dataset and the output folder.
         config: the training recipe.
-        model_config: shape of a new network.
-        stages: stages to train, with their numbers from 1.
+        model_config: configuration of a new network.
+        stages: stages to train, numbered from 1.
         resume: the state to resume from, or None.
         init: a checkpoint to start from, or None.
 
     Raises:
-        WhisperSignError: the data or options cannot be trained on.
+        WhisperSignError: the data or the options are unsuitable for training.
     """
     data = options.data
     training, validation, note = training_splits(data)
@@ -101,13 +101,13 @@ def prepare(
 
 
 def _check_validation(validation: list[Example], processes: int) -> None:
-    """Refuse a validation split without a gloss, or with fewer clips than processes."""
+    """Reject a validation split that has no glosses, or fewer clips than processes."""
     if not any(len(example.labels) for example in validation):
         raise DatasetError(
-            validation[0].features_path.parents[1], "has no gloss to validate on", "label some"
+            validation[0].features_path.parents[1], "has no glosses for validation", "label some"
         )
     if len(validation) < processes:
-        few = f"{processes} processes cannot share {len(validation)} clips to validate on"
+        few = f"{processes} processes cannot share {len(validation)} validation clips"
         raise ConfigError("--devices", few, f"give {len(validation)} at most")
 
 
@@ -119,7 +119,7 @@ def _initial(
     resume: ResumeState | None,
     init: Path | None,
 ) -> tuple[WhisperSignModel, Recipe]:
-    """Return the network before the first step and its recipe, fitted to the training clips."""
+    """Return the initial network, and its recipe fitted to the training clips."""
     shape = model_config.changed(config.network)
     if resume is not None:
         return WhisperSignModel(resume.metadata.config), resume.metadata.recipe
@@ -131,7 +131,7 @@ def _initial(
 
 
 def _open_folder(out: Path, config: TrainingConfig, resume: ResumeState | None) -> RunLogger:
-    """Create the run's folder, write the recipe into it, and open its log."""
+    """Create the run's folder, write the recipe there, and open the log."""
     first = distributed_info().rank == 0
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def _open_folder(out: Path, config: TrainingConfig, resume: ResumeState | None) 
 
 
 def label_warning(model: WhisperSignModel, clips: Clips) -> str:
-    """Return a warning if the decoder cannot learn its task from these labels, or ""."""
+    """Return a warning if these labels do not allow the decoder to learn its task, or ""."""
     training = clips.examples
     several = sum(len(example.labels) > 1 for example in training)
     if model.decoder.detects:
@@ -154,13 +154,13 @@ def label_warning(model: WhisperSignModel, clips: Clips) -> str:
         if untimed:
             return (
                 f"{untimed} of {len(training)} training clips do not say when their glosses are "
-                "signed: detection (network.decoder.candidate_segments) learns nothing from them"
+                "signed: detection (network.decoder.candidate_segments) cannot learn from them"
             )
         if several or (augmentation is not None and augmentation.sentence):
             return ""
         return (
             "all training clips are single signs and augmentation.sentence is 0: detection "
-            "(network.decoder.candidate_segments) does not learn what is no sign"
+            "(network.decoder.candidate_segments) does not learn to reject movements without signs"
         )
     if model.decoder.utterance is None or not several:
         return ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The start of a training: from the saved state of its own run, or from another network."""
+"""Starting points of a run: its own saved state, or another network."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training_data.windows import Spans
 
 RESUME = "last.ckpt"
-PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with one row per gloss
-WHOSE = {  # parts of an identity, in the user's words
+PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row per gloss
+WHOSE = {  # user-facing names for the parts of an identity
     "recipe": "another recipe",
     "glosses": "another vocabulary",
     "data": "another dataset",
@@ -32,17 +32,17 @@ WHOSE = {  # parts of an identity, in the user's words
 
 @dataclass(frozen=True)
 class ResumeState:
-    """The saved state of a training, after an epoch.
+    """The saved state of a run after an epoch.
 
     Attributes:
-        path: the file.
-        identity: see :func:`identity_of`.
-        stages: numbers of the training's stages.
+        path: path to the file.
+        identity: settings of the run; see :func:`identity_of`.
+        stages: numbers of the run's stages.
         stage: number of the interrupted stage, from 1.
-        epochs: number of its completed epochs.
+        epochs: number of completed epochs in that stage.
         history: records of the completed stages.
-        metadata: shape and preprocessing of the network.
-        spans: gloss spans of each training clip, if the network aligned them.
+        metadata: configuration and preprocessing of the network.
+        spans: gloss spans of each training clip, if the network has aligned them.
     """
 
     path: Path
@@ -55,24 +55,25 @@ class ResumeState:
     spans: list[Spans] | None = None
 
     def require_same(self, identity: dict[str, str]) -> None:
-        """Refuse to resume another training.
+        """Refuse to resume a run with other settings.
 
         Args:
-            identity: identity of the training to resume.
+            identity: settings of the run that is starting.
 
         Raises:
-            CheckpointError: the two differ; the message names the part.
+            CheckpointError: the settings differ; the message names the part that differs.
         """
         for part, whose in WHOSE.items():
             if self.identity[part] != identity[part]:
                 raise CheckpointError(
                     self.path,
-                    f"belongs to a training with {whose}{self._difference(part, identity)}",
-                    f"give what it had, or start anew with --init {self.path.parent}",
+                    f"belongs to a run with {whose}{self._difference(part, identity)}",
+                    f"use the settings of that run, or start a new one with --init "
+                    f"{self.path.parent}",
                 )
 
     def _difference(self, part: str, identity: dict[str, str]) -> str:
-        """Describe the difference, where a few words suffice."""
+        """Describe the difference if a few words suffice."""
         before, now = json.loads(self.identity[part]), json.loads(identity[part])
         if part in ("processes", "stages"):
             return f" ({before}, not {now})"
@@ -92,10 +93,10 @@ def identity_of(
     processes: int,
     stages: Sequence[int],
 ) -> dict[str, str]:
-    """Return the settings that a training shares with its resumed part, as JSON by name.
+    """Return the settings that a resumed run must share with its first part, as JSON by name.
 
-    ``workers`` may differ: no result depends on it. Defaults are left out, so that keys added by
-    later versions make no difference.
+    ``workers`` may differ, because it does not affect the result. Default values are left out, so
+    that keys added in later versions make no difference.
     """
     digest = hashlib.sha256()
     for example in examples:
@@ -116,10 +117,11 @@ def read_resume(path: Path, out: Path) -> ResumeState:
     """Read the training state from a ``last.ckpt``.
 
     Raises:
-        CheckpointError: it is missing, damaged, no training state, or not in folder ``out``.
+        CheckpointError: the file is missing, damaged, not a training state, or not in the folder
+            ``out``.
     """
     if not path.is_file():
-        raise CheckpointError(path, "is no file", f"give a run's {RESUME}")
+        raise CheckpointError(path, "is not a file", f"give a run's {RESUME}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["callbacks"]["Stage"]
@@ -133,9 +135,9 @@ def read_resume(path: Path, out: Path) -> ResumeState:
             CheckpointMetadata.model_validate_json(state["identity"]["network"]),
             state.get("spans"),
         )
-    except Exception as error:  # torch.load documents no complete list of errors
+    except Exception as error:  # torch.load does not document all of its errors
         raise CheckpointError(
-            path, "is damaged, or no training state of this program", f"give a run's {RESUME}"
+            path, "is damaged or not a training state of this program", f"give a run's {RESUME}"
         ) from error
     if path.absolute().parent.resolve() != out.absolute().resolve():
         raise CheckpointError(
@@ -145,35 +147,35 @@ def read_resume(path: Path, out: Path) -> ResumeState:
 
 
 def check_folder(out: Path, resume: Path | None) -> None:
-    """Refuse a folder that holds another run or is not writable.
+    """Reject a folder that holds another run or is not writable.
 
     Raises:
-        ConfigError: names the folder.
+        ConfigError: the folder cannot be used; the message names it.
     """
     for name in (RESUME, METADATA):
         if resume is None and (out / name).exists():
             raise ConfigError(
                 out,
-                f"holds a run already ({name})",
+                f"already holds a run ({name})",
                 f"choose another folder, or resume with --resume {out / RESUME}",
             )
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(out, f"cannot be written: {existing} is no writable folder")
+        raise ConfigError(out, f"cannot be written: {existing} is not a writable folder")
 
 
 def how_to_resume(out: Path) -> str:
-    """Return how to resume a run that has stopped, as a hint for the user."""
+    """Return a hint that tells the user how to resume a stopped run."""
     if (out / RESUME).exists():
         return f"resume with: --resume {out / RESUME}"
-    return "no epoch was done, so there is nothing to resume"
+    return "no epoch was completed, so there is nothing to resume"
 
 
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:
-    """Load a network to start from, with the dataset's vocabulary, and its preprocessing recipe.
+    """Load a network to start from, with the dataset's vocabulary; also return its recipe.
 
-    Weights with one row per gloss (CTC head; embedding and output of the attention decoder) are
-    kept for the glosses that both know, and new for the others.
+    Weights with one row per gloss (in the CTC head, and in the embedding and output of the
+    attention decoder) are kept for glosses in both vocabularies and initialized for the others.
 
     Raises:
         CheckpointError: the network cannot be read.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The run's plain-text log, its copy of the recipe, and its final metrics."""
+"""The files of a run: plain-text log, copy of the recipe, and final metrics."""
 
 import json
 import platform
@@ -29,7 +29,7 @@ class RunLogger:
     Args:
         out: the run's folder.
         writes: whether this process writes.
-        append: keep the lines of an earlier process.
+        append: whether to keep the lines of an earlier process.
     """
 
     def __init__(self, out: Path, writes: bool, append: bool) -> None:
@@ -38,7 +38,7 @@ class RunLogger:
             self._file.write_text("")
 
     def write(self, text: str) -> None:
-        """Add a line with the time of day."""
+        """Append a line with the time of day."""
         if self._file is not None:
             line = " ".join(text.split())
             with self._file.open("a", encoding="utf-8") as stream:
@@ -52,7 +52,7 @@ class RunLogger:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the software that training runs on."""
+    """Return the versions of the software used for training."""
     return {
         "whispersign": __version__,
         "python": platform.python_version(),
@@ -70,7 +70,7 @@ def about_run(
     model: WhisperSignModel,
     processes: int,
 ) -> list[str]:
-    """Describe the data, the network and the settings as lines of the log."""
+    """Describe the data, the network and the settings in lines for the log."""
     rate = data.recipe.rate
     shares = [
         f"{name}: {len(examples)} clips, {sum(example.frames for example in examples) / rate:.0f} s"
@@ -91,7 +91,7 @@ def about_run(
 def epoch_line(
     module: TrainingModule, epoch: int, learning_rate: float, seconds: float, best: bool
 ) -> str:
-    """Format the figures of an epoch as a line of the log; ``epoch`` counts from 1 in its stage."""
+    """Format the figures of an epoch as a log line; ``epoch`` counts from 1 in each stage."""
     means, errors = module.means, module.errors
     stage: StageConfig = module.stage
     return (
@@ -105,17 +105,17 @@ def epoch_line(
 
 
 def write_recipe(out: Path, config: TrainingConfig) -> None:
-    """Write the recipe with all defaults; ``--config`` can read it again."""
+    """Write the recipe with all defaults, in a form that ``--config`` can read."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     replace_file(out / RECIPE, text.encode())
 
 
 def write_metrics(out: Path, more: dict[str, Any]) -> dict[str, Any]:
-    """Write ``metrics.json``: figures of the best network and of the run.
+    """Write ``metrics.json`` with the figures of the best network and of the run.
 
     Args:
         out: the run's folder.
-        more: figures of the run.
+        more: additional figures of the run.
 
     Returns:
         the content of the file.

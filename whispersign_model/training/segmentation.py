@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Segmentation: a trained network aligns the glosses of recordings without times."""
+"""Segmentation: locate glosses without known times, by alignment with a trained network."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,14 +15,14 @@ from whispersign_model.training_data.windows import Spans
 
 
 def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
-    """Return the gloss spans of every clip, by forced alignment where the times are unknown.
+    """Return the gloss spans of every clip, using forced alignment where times are unknown.
 
-    CTC puts a peak somewhere into each sign. A sign ends midway between its peak and the next, so
-    the spans fill the clip.
+    CTC places one peak somewhere within each sign. A sign ends midway between its peak and the next
+    one, so the spans fill the whole clip.
 
     Args:
-        model: a trained network; it is put into evaluation mode.
-        clips: clips to align.
+        model: a trained network, which is set to evaluation mode.
+        clips: the clips to align.
     """
     model.eval()
     found = []
@@ -35,7 +35,7 @@ def aligned_spans(model: WhisperSignModel, clips: Clips) -> list[Spans]:
 
 
 def _edges(model: WhisperSignModel, features: Floats, labels: Sequence[int]) -> list[int]:
-    """Return the frames at which a clip ``(T, 42, 7)``, with end padding, changes gloss.
+    """Return the frames at which the gloss changes in a clip ``(T, 42, 7)`` with end padding.
 
     Each gloss is at least one frame long.
     """

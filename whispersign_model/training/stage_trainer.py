@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The Lightning trainer of one stage: its callbacks, processes, precision and files."""
+"""The Lightning trainer for one stage: callbacks, processes, precision and files."""
 
 import logging
 import warnings
@@ -25,15 +25,15 @@ def stage_trainer(
     device: str,
     progress: bool,
 ) -> lightning.Trainer:
-    """Return a Lightning trainer for one stage, in as many processes as train together.
+    """Return a Lightning trainer for one stage that uses all processes of the run.
 
     Args:
         out: the run's folder.
         config: the training recipe.
         number: number of the stage, from 1.
-        own: callbacks of the caller.
+        own: additional callbacks.
         device: auto, cpu or cuda.
-        progress: show a progress bar.
+        progress: whether to show a progress bar.
     """
     stage = config.stages[number - 1]
     callbacks: list[Callback] = [
@@ -49,7 +49,7 @@ def stage_trainer(
         callbacks.append(StopWhenStalled(config.patience))
     _, count, here = distributed_info()
     several = DDPStrategy(
-        broadcast_buffers=False,  # see TrainingModule.average
+        broadcast_buffers=False,  # TrainingModule.average does this instead
         cluster_environment=TorchElasticEnvironment(),
     )
     return lightning.Trainer(
@@ -72,7 +72,7 @@ def stage_trainer(
 
 
 def quiet_libraries() -> None:
-    """Keep Lightning's advice to its own users out of the log."""
+    """Suppress the advice that Lightning prints for its own users."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Throughput: the speed of loading beside the speed of training, with and without bucketing."""
+"""Throughput: compare the speeds of loading and training, with and without bucketing."""
 
 import statistics
 import time
@@ -20,13 +20,15 @@ FIXED = 1500  # padded length without bucketing: 25 s at 60 Hz
 
 @dataclass(frozen=True)
 class LoadingFigures:
-    """Speed of loading, by processor time, so that other programs matter little.
+    """Speeds of loading and training, in processor time to exclude other programs.
 
     Attributes:
-        loader_frames_per_s: real frames (without padding) that one worker delivers per second.
-        step_frames_per_s: real frames that training consumes per second of all threads.
-        padding: share of padding in all frames of batches.
-        fixed_frames_per_s: real frames that training consumes per second when every clip is
+        loader_frames_per_s: number of real frames (without padding) that one worker delivers per
+            second.
+        step_frames_per_s: number of real frames that training consumes per second, summed over
+            threads.
+        padding: share of padding among all frames in the batches.
+        fixed_frames_per_s: number of real frames that training consumes per second if every clip is
             padded to ``FIXED`` frames.
     """
 
@@ -37,34 +39,34 @@ class LoadingFigures:
 
     @property
     def gain(self) -> float:
-        """Speed of training relative to clips padded to ``FIXED`` frames."""
+        """The speed of training relative to clips padded to ``FIXED`` frames."""
         return self.step_frames_per_s / self.fixed_frames_per_s
 
     @property
     def ratio(self) -> float:
-        """Speed of one loading worker relative to training."""
+        """The speed of one loading worker relative to training."""
         return self.loader_frames_per_s / self.step_frames_per_s
 
 
 def measure_loading(
     clips: Clips, step: Callable[[Batch], object], batch_size: int, steps: int = 8, rounds: int = 3
 ) -> LoadingFigures:
-    """Time one worker and the training steps in turns, each alone on the machine.
+    """Time a loading worker and training steps alternately, so that neither slows the other.
 
-    Steps on clips padded to ``FIXED`` frames are timed on the first batch of each round.
+    Steps on clips padded to ``FIXED`` frames are timed with the first batch of each round.
 
     Args:
         clips: clips of a training split.
-        step: trains on a batch; see :func:`training_step`.
+        step: function that trains on a batch; see :func:`training_step`.
         batch_size: largest number of clips in a batch.
-        steps: training steps in a round.
+        steps: number of training steps per round.
         rounds: number of rounds; the result is their median.
     """
     batches = loader(clips, batch_size, workers=1, seed=0)
     batches.collate_fn = _clocked
     sampler = batches.batch_sampler
     assert isinstance(sampler, BucketSampler)
-    for batch, seconds in batches:  # start the worker and read every file once
+    for batch, seconds in batches:  # starts the worker and reads every file once
         warm, spent = batch, seconds
     step(warm)
     delivered: list[float] = []
@@ -92,12 +94,12 @@ def measure_loading(
 
 
 def _clocked(clips: Sequence[Clip]) -> tuple[Batch, float]:
-    """Return a batch and the worker's processor time so far."""
+    """Return a batch, with the worker's processor time so far."""
     return collate(clips), time.process_time()
 
 
 def real_frames_per_s(step: Callable[[Batch], object], batches: Sequence[Batch]) -> float:
-    """Train on batches; return the real frames (without padding) per second of all threads."""
+    """Train on batches; return real frames (without padding) per second of processor time."""
     started = time.process_time()
     for batch in batches:
         step(batch)
@@ -112,9 +114,10 @@ def padded_to(batch: Batch, frames: int) -> Batch:
 
 
 def training_step(module: TrainingModule) -> Callable[[Batch], object]:
-    """Return a function that trains a module on a batch as the trainer does.
+    """Return a function that trains a module on a batch in the same way as the trainer.
 
-    It computes the loss and gradients, clips by norm, and updates AdamW and the averaged weights.
+    The function computes the loss and the gradients, clips by norm, takes an AdamW step, and
+    updates the averaged weights.
     """
     learning = [p for n, p in module.named_parameters() if p.requires_grad and "averaged" not in n]
     optimizer = torch.optim.AdamW(learning, lr=module.stage.learning_rate, fused=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The trainer: checks the options, starts the processes, runs the stages, reports faults."""
+"""The trainer: check the options, start the processes, run the stages, and report errors."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -26,25 +26,24 @@ def train(
     resume: Path | None = None,
     init: Path | None = None,
 ) -> dict[str, Any]:
-    """Train through the stages.
+    """Train a network through all stages.
 
     Args:
-        options: data, folder and processes.
+        options: data, output folder and processes.
         config: the training recipe.
-        model_config: shape of the network; its vocabulary is set to the dataset's.
-        only_stage: the number of the only stage to train, from 1. A resumed training keeps its
-            own stages.
-        resume: a run's ``last.ckpt``; training resumes exactly there, in the same folder.
-        init: a checkpoint to start from, with any vocabulary; it sets the network's shape and
-            the normalisation of features.
+        model_config: configuration of the network; the dataset sets its vocabulary.
+        only_stage: number of the only stage to train, from 1. A resumed run keeps its own stages.
+        resume: the ``last.ckpt`` of a run; training continues exactly there, in the same folder.
+        init: a checkpoint to start from, with any vocabulary; it determines the network's
+            configuration and the normalization of features.
 
     Returns:
-        the metrics of the best network, as in ``out/metrics.json``; processes other than the
-        first return an empty dictionary.
+        the metrics of the best network, as in ``out/metrics.json``. Processes other than the first
+        return an empty dictionary.
 
     Raises:
-        WhisperSignError: data or options that cannot be trained on, before the first step.
-        KeyboardInterrupt: Ctrl-C; ``last.ckpt`` holds the last complete epoch.
+        WhisperSignError: the data or the options are unsuitable; raised before the first step.
+        KeyboardInterrupt: the user pressed Ctrl-C; ``last.ckpt`` holds the last complete epoch.
     """
     check_devices(options.devices, options.device)
     _check_precision(config, options.device)
@@ -69,7 +68,7 @@ def train(
     except WhisperSignError as error:
         run.logger.write(f"error: {error}")
         raise
-    except BrokenPipeError:  # nothing reads the progress bar any more
+    except BrokenPipeError:  # nothing reads the progress bar anymore
         raise
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else options.out
@@ -81,6 +80,6 @@ def train(
 
 
 def _check_precision(config: TrainingConfig, device: str) -> None:
-    """Refuse a precision that the device does not support."""
+    """Reject a precision that the device does not support."""
     if config.precision == "16-mixed" and (device == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("precision", "16-mixed needs a GPU", "take bf16-mixed or 32")

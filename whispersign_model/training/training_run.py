@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A training run: stages in order, the best network, and its metrics."""
+"""A training run: train the stages in order, keep the best network, write its metrics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +31,11 @@ class RunOptions:
 
     Attributes:
         data: the processed dataset.
-        out: the run's folder; it becomes a checkpoint itself.
+        out: the run's folder, which becomes a checkpoint itself.
         device: auto, cpu or cuda.
-        devices: number of processes to start on this machine, each on its own GPU or on the CPU;
-            leave it at 1 under torchrun, which starts them itself.
-        progress: show a progress bar.
+        devices: number of processes to start on this machine, each on its own GPU or on the CPU.
+            Leave it at 1 under torchrun, which starts the processes itself.
+        progress: whether to show a progress bar.
     """
 
     data: Dataset
@@ -47,19 +47,19 @@ class RunOptions:
 
 @dataclass
 class TrainingRun:
-    """A training run that is ready to start: all inputs have been read and checked.
+    """A training run whose inputs have been read and checked, ready to start.
 
     Attributes:
-        options, config: as given.
-        stages: stages to train, with their numbers from 1.
+        options, config: options and training recipe of the run.
+        stages: stages to train, numbered from 1.
         resume: the state to resume from, or None.
         model: the network; its weights are updated in place.
         metadata: metadata of the network's checkpoint.
-        training, validation: clips.
+        training, validation: the clips to train and to validate on.
         identity: settings that a resumed run must share with this one.
-        logger: the log.
+        logger: the log of the run.
         history: one record for each completed stage.
-        pretrained: the network was trained before this run.
+        pretrained: whether the network was trained before this run.
     """
 
     options: RunOptions
@@ -76,7 +76,7 @@ class TrainingRun:
     pretrained: bool
 
     def run_stages(self) -> None:
-        """Train through the stages; skip the completed ones and resume the interrupted one."""
+        """Train all stages; skip completed ones, and resume the interrupted one."""
         best = float("inf")
         auxiliary_only = all(stage.auxiliary for _, stage in self.stages)
         for number, stage in self.stages:
@@ -92,7 +92,7 @@ class TrainingRun:
     def _run_stage(
         self, number: int, stage: StageConfig, keep: KeepBest, resume: ResumeState | None
     ) -> None:
-        """Train one stage, from its beginning or from a saved state."""
+        """Train one stage, from its start or from a saved state."""
         config, processes = self.config, distributed_info().processes
         every = max(1, len(self.validation) // SAMPLES)
         sampled = [example.name for example in self.validation.examples[::every]][:SAMPLES]
@@ -121,7 +121,7 @@ class TrainingRun:
         varied = clips.varied(augmentation, config.seed)
         batches = loader(varied, size, config.workers, config.seed + number)
         if resume is not None:
-            # The loading processes start before Lightning sets the epoch.
+            # The loader workers start before Lightning sets the epoch.
             assert isinstance(batches.batch_sampler, BucketSampler)
             batches.batch_sampler.set_epoch(resume.epochs)
         trainer.fit(
@@ -141,7 +141,7 @@ class TrainingRun:
         return loader(self.validation, size, self.config.workers, None)
 
     def _spans(self, augmentation: Augmentation | None, trained: bool) -> list[Spans] | None:
-        """Align the glosses of clips without times, if windows need them and it is trained."""
+        """Align glosses without times, if windows need them and the network is trained."""
         missing = self.training.store.spans.count(None)
         if not (missing and trained and augmentation is not None and augmentation.window):
             return None
@@ -154,7 +154,7 @@ class TrainingRun:
 
         Processes other than the first return an empty dictionary.
         """
-        leave_group()  # otherwise the first process would read only its share of the clips
+        leave_group()  # in the group, the first process would read only its share of the clips
         if distributed_info().rank:
             return {}
         self._calibrate()
@@ -181,7 +181,7 @@ class TrainingRun:
     def _calibrate(self) -> None:
         """Calibrate the best network's confidences on the validation clips.
 
-        They stay uncalibrated if it recognises no gloss there.
+        If the network recognizes no gloss there, its confidences stay uncalibrated.
         """
         try:
             device, _ = choose_device(self.options.device)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Training data: clips to augmented batches."""
+"""Training data: turn clips into augmented batches."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Augmentation: random variation of training clips, in metres and before normalisation."""
+"""Augmentation: vary training clips at random, in meters and before normalization."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ WRISTS = np.arange(JOINTS) % JOINTS_PER_HAND == WRIST
 
 @dataclass(frozen=True)
 class Pace:
-    """The times at which a clip is read, drawn from its length alone.
+    """The random times at which a clip is sampled, which depend on its length alone.
 
     Attributes:
-        first: fractional frame at which the varied clip begins.
-        span: number of frames of the clip that it covers.
-        count: number of frames of the varied clip.
-        time_shift: time shift of the middle, as a share of the span.
-        jitter: standard deviation in frames by which each frame is read too early or too late.
+        first: fractional frame at which the varied clip starts.
+        span: number of original frames that the varied clip covers.
+        count: number of frames in the varied clip.
+        time_shift: time shift at the middle of the clip, as a share of the span.
+        jitter: standard deviation of the time of each frame, in frames.
     """
 
     first: float
@@ -60,7 +60,7 @@ class Pace:
     jitter: float
 
     def times(self, generator: Generator) -> Doubles:
-        """Return the fractional frames ``(count,)`` to read, never going back in time."""
+        """Return the fractional frames ``(count,)`` to sample, in order of time."""
         phase = np.arange(self.count) / max(self.count - 1, 1)
         times = self.first + self.span * (phase + self.time_shift * np.sin(np.pi * phase))
         if self.jitter:
@@ -69,50 +69,49 @@ class Pace:
 
 
 class Augmentation(StrictModel):
-    """How far clips vary; 0 switches a variation off.
+    """Strengths of all variations; 0 disables a variation.
 
     Attributes:
         rotation: standard deviation of the rotation about each axis, in degrees.
-        scale: standard deviation of the logarithm of the size.
+        scale: standard deviation of the logarithm of the overall size.
         stretch: standard deviation of the logarithm of the size along each axis.
         shear: standard deviation of the slant of each axis along each other axis.
         shift: standard deviation of the position of both hands together, in hand lengths.
         hand_shift: standard deviation of the position of each hand, in hand lengths.
         hand_shape_jitter: standard deviation of a fingertip's offset along each axis of the palm,
-            in hand lengths, as on another person's hand; constant in a clip, half as large at a
-            knuckle.
-        trajectory_scale: standard deviation of the logarithm of a factor on each hand's distance
-            from the middle of its trajectory.
-        pose_scale: standard deviation of the logarithm of a factor on the joints' distance from
-            their mean position relative to the wrist.
-        speed: largest change of speed, as a factor (0.3: from 0.77 to 1.3 times as fast); or the
-            slowest and the fastest factor ([0.5, 1.5]). Slower and faster are equally likely by
-            the logarithm.
-        warp: largest local deviation of time, as a share of the clip.
+            in hand lengths, which imitates another person's hand. The offset is constant within a
+            clip and half as large at an MCP joint.
+        trajectory_scale: standard deviation of the logarithm of a factor on the distance of each
+            hand from the middle of its trajectory.
+        pose_scale: standard deviation of the logarithm of a factor on the distance of each joint
+            from its mean position relative to the wrist.
+        speed: largest change of speed as a factor (0.3 means 0.77 to 1.3 times as fast), or the
+            slowest and the fastest factor (such as [0.5, 1.5]). The logarithm of the factor is
+            uniform.
+        warp: largest local shift in time, as a share of the clip.
         jitter: standard deviation of the time of each frame, in seconds.
-        crop: largest share of the clip cut from either end.
+        crop: largest share of the clip that is cut from either end.
         camera: probability that a slower camera is simulated and its frames are resampled.
         camera_rate: frame rate of that camera in Hz.
         noise: standard deviation of the noise on every joint position, in hand lengths.
-        joint_mask: probability that a joint is hidden in the whole clip; never a wrist.
+        joint_mask: probability that a joint other than a wrist is hidden in the whole clip.
         finger_mask: probability that one finger of a hand is hidden in the whole clip.
         frame_mask: probability that a hand is hidden for up to ``mask_length``.
         mask_length: longest time that a hand is hidden, in seconds.
-        hand_drop: probability that the hand tracked less is left out.
-        mirror: probability that left and right are mirrored.
-        unmirrored: glosses whose clips are never mirrored because their side has a meaning.
-        swap_hands: probability that the sensor confuses the hands: left and right exchange slots
-            and keep their positions, in the whole clip or, equally often, in a part of it.
-        sentence: probability that other signs of the same signer follow an isolated sign.
+        hand_drop: probability that the less tracked hand is removed.
+        mirror: probability that the clip is mirrored left to right.
+        unmirrored: glosses that are never mirrored because their side has a meaning.
+        swap_hands: probability of a simulated handedness error: the hands exchange slots but keep
+            their positions, either in the whole clip or, equally often, in a part of it.
+        sentence: probability that other signs by the same signer follow an isolated sign.
         sentence_signs: largest number of signs in such a sentence.
-        repeat: probability that a following sign is a recording of the same gloss.
-        idle: probability of a pause, at each end of such a sentence and between its signs, in which
-            the hands rest or are not seen.
+        repeat: probability that a following sign repeats the same gloss.
+        idle: probability of a pause at each end of such a sentence and between its signs. In a
+            pause, the hands rest or are out of view.
         idle_seconds: longest such pause, in seconds.
-        distractor_segments: probability, at the same places, of one to three fragments of signs of
-            the same signer, each under 0.35 s, which have no label.
-        window: probability that only a window is kept of a longer stream, a sentence whose glosses
-            have known times.
+        distractor_segments: probability, at the same places, of one to three unlabeled fragments of
+            signs by the same signer, each shorter than 0.35 s.
+        window: probability that a sentence with known gloss times is cut to a window.
         window_seconds: length of that window, in seconds.
     """
 
@@ -152,10 +151,10 @@ class Augmentation(StrictModel):
     window_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
 
     def changed(self, **fields: Any) -> Augmentation:
-        """Return an augmentation with some fields replaced, validated like a new one.
+        """Return a copy with some fields replaced, validated like a new augmentation.
 
         Raises:
-            ConfigError: names the field and the allowed values.
+            ConfigError: a value is invalid; the message names the field and the allowed values.
         """
         return validate(Augmentation, {**self.model_dump(), **fields}, "augmentation")
 
@@ -167,14 +166,14 @@ class Augmentation(StrictModel):
         generator: Generator,
         least_frames: int = 1,
     ) -> Motion:
-        """Vary one clip on its own.
+        """Vary a single clip.
 
         Args:
-            positions: ``(T, 42, 3)`` metres, 0 where not tracked.
+            positions: ``(T, 42, 3)`` in meters, 0 where not tracked.
             confidence: ``(T, 42)``.
-            rate: frames a second.
-            generator: source of all randomness.
-            least_frames: fewest frames of the varied clip.
+            rate: frames per second.
+            generator: the source of all randomness.
+            least_frames: minimum number of frames in the varied clip.
 
         Returns:
             positions ``(T', 42, 3)`` and confidence ``(T', 42)`` of the varied clip.
@@ -184,7 +183,7 @@ class Augmentation(StrictModel):
         return self.vary(positions, confidence, rate, generator)
 
     def pace(self, frames: int, rate: float, generator: Generator, least_frames: int = 1) -> Pace:
-        """Draw crop, speed, warp and jitter for a clip of this many frames."""
+        """Draw crop, speed, warp and jitter for a clip with this number of frames."""
         first, last = (self.crop * (frames - 1) * generator.random(2)).tolist()
         span = frames - 1 - first - last
         slowest, fastest = self._speeds()
@@ -207,15 +206,15 @@ class Augmentation(StrictModel):
         may_mirror: bool = True,
         plane: float = 0.0,
     ) -> Motion:
-        """Vary everything but time.
+        """Apply all variations except those of time.
 
         Args:
-            positions: ``(T, 42, 3)`` metres; may be changed in place.
-            confidence: ``(T, 42)``; may be changed in place.
-            rate: frames a second.
-            generator: source of all randomness.
-            may_mirror: whether left and right may be mirrored.
-            plane: x of the mirror plane, metres.
+            positions: ``(T, 42, 3)`` in meters; may be modified in place.
+            confidence: ``(T, 42)``; may be modified in place.
+            rate: frames per second.
+            generator: the source of all randomness.
+            may_mirror: whether mirroring is allowed.
+            plane: x coordinate of the mirror plane in meters.
         """
         if self.camera and generator.random() < self.camera and self.camera_rate < rate:
             positions, confidence = simulate_frame_rate(
@@ -233,7 +232,7 @@ class Augmentation(StrictModel):
         return frames_of(planes(positions) * seen), confidence
 
     def _vary_space(self, positions: Array, confidence: Array, generator: Generator) -> Array:
-        """Rotate, scale, shear and shift the hands about their common centre; add noise."""
+        """Rotate, scale, shear and shift the hands about their common center, and add noise."""
         seen = np.count_nonzero(confidence)
         if not seen:
             return positions
@@ -263,7 +262,7 @@ class Augmentation(StrictModel):
         return frames_of(moved)
 
     def _other_hands(self, places: Array, hand: np.floating[Any], generator: Generator) -> Array:
-        """Return offsets of joints ``(3, T, 42)`` as on another person's hands, along each palm."""
+        """Return joint offsets ``(3, T, 42)`` that imitate another person's hands."""
         offsets = (
             generator.normal(0, self.hand_shape_jitter / 2, (len(HANDS), JOINTS_PER_HAND, 3)) * hand
         )
@@ -274,7 +273,7 @@ class Augmentation(StrictModel):
         return by_hand.reshape(places.shape)
 
     def _hide(self, confidence: Array, rate: float, generator: Generator) -> Array:
-        """Hide joints, a finger, a time interval, or the hand tracked less."""
+        """Hide joints, a finger, a time interval, or the less tracked hand."""
         confidence = confidence.copy()
         presence = [np.count_nonzero(confidence[:, joints]) for joints in (LEFT, RIGHT)]
         if min(presence) > 0 and generator.random() < self.hand_drop:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A batch: clips padded to one length."""
+"""A batch of clips, padded to a common length."""
 
 from typing import NamedTuple
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Clips of similar length, padded.
+    """Clips of similar length, padded to a common length.
 
     Attributes:
-        features: ``(B, T, 42, 7)`` normalised features.
-        lengths: ``(B,)`` numbers of frames.
+        features: ``(B, T, 42, 7)`` normalized features.
+        lengths: ``(B,)`` number of frames in each clip.
         targets: ``(B, L)`` gloss ids, padded with 0.
-        target_lengths: ``(B,)`` numbers of glosses.
+        target_lengths: ``(B,)`` number of glosses in each clip.
         names: names of the clips.
-        segments: ``(N, 4)`` row of the clip, first frame, frame after the last, and gloss id or 0;
-            only for a detecting network.
+        segments: ``(N, 4)``: row of the clip, first frame, frame after the last, and gloss id or 0.
+            Only detection networks use it.
     """
 
     features: Tensor

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Batching: clips of similar length together, in an order that depends only on the epoch."""
+"""Batching: group clips of similar length, in an order that depends only on the epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,30 +10,30 @@ from torch.utils.data import Sampler
 
 from whispersign_model.arrays import Doubles
 
-FEW = 4  # fewest clips for the statistics of BatchNorm
-OVERHEAD = 0.05  # cost of one more batch, as a share of the frames of a mean one
+FEW = 4  # smallest batch with usable BatchNorm statistics
+OVERHEAD = 0.05  # cost of each batch, as a share of the frames in an average batch
 
 
 class Index(NamedTuple):
-    """An example and an epoch, which together determine its variation."""
+    """The numbers of an example and an epoch, which together determine a variation."""
 
     epoch: int
     example: int
 
 
 def batch_sizes(lengths: Sequence[int], largest: int) -> list[int]:
-    """Split clips, sorted by length, into batches with little padding.
+    """Divide clips, sorted by length, into batches with little padding.
 
     Every batch has between a quarter of ``largest`` and ``largest`` clips (or all clips, if there
-    are fewer), and at least ``FEW`` where possible. The sizes minimise the total number of frames,
-    including padding and ``OVERHEAD`` for each batch.
+    are fewer), and at least ``FEW`` clips where possible. The sizes minimize the total number of
+    frames, including padding and the ``OVERHEAD`` of each batch.
 
     Args:
-        lengths: number of frames of each clip, in any order.
+        lengths: number of frames in each clip, in any order.
         largest: largest number of clips in a batch.
 
     Returns:
-        number of clips in each batch, from the shortest clips to the longest.
+        the number of clips in each batch, from the shortest clips to the longest.
     """
     ordered = np.sort(np.asarray(lengths, float))
     clips = len(ordered)
@@ -41,9 +41,9 @@ def batch_sizes(lengths: Sequence[int], largest: int) -> list[int]:
     if clips <= least:
         return [clips] if clips else []
     overhead = OVERHEAD * largest * ordered.mean()
-    frames = np.full(clips + 1, np.inf)  # cost of the best batches, by number of clips
+    frames = np.full(clips + 1, np.inf)  # lowest cost, by number of clips
     frames[0] = 0
-    last = np.zeros(clips + 1, int)  # size of the last of these batches
+    last = np.zeros(clips + 1, int)  # size of the last batch at the lowest cost
     for count in range(least, clips + 1):
         sizes = np.arange(least, min(largest, count) + 1)
         costs = frames[count - sizes] + sizes * ordered[count - 1] + overhead
@@ -57,19 +57,20 @@ def batch_sizes(lengths: Sequence[int], largest: int) -> list[int]:
 
 
 class BucketSampler(Sampler[list[Index]]):
-    """Batches of clips of similar length, in an order that depends only on seed and epoch.
+    """Yields batches of clips of similar length, in an order set by seed and epoch.
 
-    Every epoch has the same number of batches, of the same sizes. Processes that train together
-    take equally many batches; if the number does not divide evenly, a few batches are trained on
-    twice.
+    Every epoch has the same number of batches with the same sizes. In distributed training, all
+    processes take equally many batches; if the number does not divide evenly, a few batches are
+    used twice.
 
     Args:
-        lengths: number of frames of each clip, or a function that returns them for an epoch.
+        lengths: number of frames in each clip, or a function that returns them for an epoch.
         batch_size: largest number of clips in a batch.
-        seed: None for a fixed order (validation), in which no batch occurs twice.
+        seed: seed of the order; None gives a fixed order (for validation) in which no batch occurs
+            twice.
     """
 
-    NOISE = 0.03  # random change of lengths, so that batches differ between epochs
+    NOISE = 0.03  # random change of the lengths, so that batches differ between epochs
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class BucketSampler(Sampler[list[Index]]):
         return np.asarray(lengths(epoch) if callable(lengths) else lengths, float)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this before each one."""
+        """Set the epoch; Lightning calls this before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -115,7 +116,7 @@ class BucketSampler(Sampler[list[Index]]):
 
 
 def process() -> tuple[int, int]:
-    """Return the rank of this process and the number of processes that train together."""
+    """Return the rank of this process and the number of processes."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The clip store: training examples, trimmed to frames with hands and cached for augmentation."""
+"""The clip store: training examples, trimmed to the frames with hands and cached."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,29 +16,30 @@ from whispersign_model.skeleton import CONFIDENCE, POSITION
 from whispersign_model.training_data.variations import Motion
 from whispersign_model.training_data.windows import Span, known_spans
 
-KEPT = 1 << 30  # bytes of trimmed takes in memory, for all workers; others are read each time
+KEPT = 1 << 30  # bytes of cached takes over all workers; further takes are read each time
 
 
 def tracked_span(frames: Floats) -> slice:
-    """Return the frames from the first to the last with a tracked hand."""
+    """Return the range from the first to the last frame with a tracked hand."""
     tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
     return slice(int(tracked[0]), int(tracked[-1]) + 1) if len(tracked) else slice(0, len(frames))
 
 
 class ClipStore:
-    """Trimmed examples; all times are counted from the first frame of a take.
+    """Stores trimmed examples ("takes"); all times count from the first frame of a take.
 
     Args:
         examples: examples of one split.
         rate: frames per second.
-        patch_size: frames in a CTC step.
-        keep: cache positions in memory while there is room. Only augmentation reads them again.
+        patch_size: number of frames in a CTC step.
+        keep: whether to cache positions in memory while there is room; only augmentation reads them
+            again.
 
     Attributes:
-        spans: frames of the glosses of each take, None if unknown.
-        lengths: number of frames of each take.
-        least_frames: minimum number of frames in which CTC can fit the glosses of each take.
-        by_signer: isolated signs by signer; ``by_gloss`` by signer and gloss id.
+        spans: gloss spans of each take in frames; None if unknown.
+        lengths: number of frames in each take.
+        least_frames: minimum number of frames that CTC needs for the glosses of each take.
+        by_signer, by_gloss: isolated signs by signer, and by signer and gloss id.
 
     Raises:
         DatasetError: an example is too short for its glosses.
@@ -70,17 +71,17 @@ class ClipStore:
             total += float(motion[0][..., 0].sum(dtype=np.float64))
             seen += int(np.count_nonzero(motion[1]))
         self.lengths = [extent.stop - extent.start for extent in self.extents]
-        self.middle = total / max(seen, 1)  # mean x of all tracked joints, metres
+        self.middle = total / max(seen, 1)  # mean x of all tracked joints in meters
 
     def motion(self, number: int) -> Motion:
-        """Return positions ``(T, 42, 3)`` and confidence ``(T, 42)`` of a take; read only."""
+        """Return positions ``(T, 42, 3)`` and confidence ``(T, 42)`` of a take, read-only."""
         kept = self._kept[number]
         if kept is None:
             return _motion(self.examples[number].features()[self.extents[number]])
         return kept
 
     def restarts(self, number: int) -> NDArray[np.intp]:
-        """Return the frames of a take at which a stream begins, including its first frame."""
+        """Return the frames of a take at which a stream starts, including the first frame."""
         mask = self.examples[number].restart_mask()[self.extents[number]]
         mask[0] = True
         return np.flatnonzero(mask)
@@ -93,7 +94,7 @@ def _motion(frames: Floats) -> Motion:
 
 
 def _least_frames(example: Example, extent: slice, patch_size: int) -> int:
-    """Return the minimum number of frames for an example's glosses; refuse a shorter one."""
+    """Return the minimum number of frames for an example's glosses; reject a shorter example."""
     least = max(1, required_steps(example.labels.tolist()) * patch_size)
     length = extent.stop - extent.start
     if length < least:
@@ -106,7 +107,7 @@ def _least_frames(example: Example, extent: slice, patch_size: int) -> int:
 
 
 def _spans(example: Example, extent: slice, rate: float) -> tuple[Span, ...] | None:
-    """Return the gloss spans of an example in its take; a single gloss may span all of it."""
+    """Return the gloss spans within a take; without times, a single gloss spans all of it."""
     length = extent.stop - extent.start
     spans = known_spans(example, rate)
     if spans is None:

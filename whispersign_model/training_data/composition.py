@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Composition: the parts of a training clip, drawn before any of them is read."""
+"""Composition: the parts of a training clip, which are drawn before any data is read."""
 
 from dataclasses import dataclass
 
@@ -16,20 +16,20 @@ from whispersign_model.training_data.concatenation import TYPICAL, away, join, r
 from whispersign_model.training_data.variations import Array, Motion, hand_length, interpolate
 from whispersign_model.training_data.windows import Span, StreamWindow, draw_window
 
-SHORTEST_PAUSE = 0.1  # seconds
-UNSEEN = 0.3  # share of the pauses between signs in which no hand is tracked
+SHORTEST_PAUSE = 0.1  # shortest pause in seconds
+UNSEEN = 0.3  # share of the pauses between signs without a tracked hand
 DISTRACTORS = 3  # largest number of distractor segments in a row
-DISTRACTOR_SECONDS = (0.05, 0.35)  # range of a segment's length
-DISTRACTOR_SHARE = 1 / 3  # largest share of a take in one segment
+DISTRACTOR_SECONDS = (0.05, 0.35)  # range of the length of a distractor segment in seconds
+DISTRACTOR_SHARE = 1 / 3  # largest share of a take in one distractor segment
 
 
 @dataclass(frozen=True)
 class PlacedSign:
-    """A take read at a pace.
+    """A take, with the pace at which it is read.
 
     Attributes:
-        take: number of the take.
-        pace: times at which it is read.
+        take: number of the take in the clip store.
+        pace: times at which the take is sampled.
         labelled: whether its glosses are labels; False for a distractor segment.
     """
 
@@ -40,7 +40,7 @@ class PlacedSign:
 
 @dataclass(frozen=True)
 class Pause:
-    """Frames in which the hands rest or are not seen."""
+    """Frames in which the hands rest or are out of view."""
 
     frames: int
     seen: bool
@@ -48,11 +48,11 @@ class Pause:
 
 @dataclass(frozen=True)
 class Composition:
-    """The parts of a clip in order, and the window to cut from it.
+    """The parts of a clip in order, and the length of a window to cut from it.
 
     Attributes:
-        parts: signs and pauses; at least one sign.
-        window: length of the window in frames; 0 cuts none.
+        parts: signs and pauses, with at least one sign.
+        window: length of the window in frames; 0 keeps the whole clip.
         transition: typical number of frames between two parts.
     """
 
@@ -62,7 +62,7 @@ class Composition:
 
     @property
     def frames(self) -> int:
-        """Length of the clip in frames: exact for a single take, otherwise an estimate."""
+        """The length of the clip in frames, which is an estimate if there are several parts."""
         own = sum(p.pace.count if isinstance(p, PlacedSign) else p.frames for p in self.parts)
         total = own + self.transition * (len(self.parts) - 1)
         return min(total, self.window) if self.window else total
@@ -73,9 +73,9 @@ class Composed:
     """A clip with one or more signs.
 
     Attributes:
-        positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
+        positions, confidence: ``(T, 42, 3)`` in meters, and ``(T, 42)``.
         labels: ``(L,)`` gloss ids.
-        restarts: frames at which a stream begins.
+        restarts: frames at which a stream starts.
         spans: first frame of each gloss and the frame after its last; None if unknown.
     """
 
@@ -89,7 +89,7 @@ class Composed:
 def draw_composition(
     augmentation: Augmentation, store: ClipStore, take: int, rate: float, generator: Generator
 ) -> Composition:
-    """Draw the composition of a clip that begins with a take."""
+    """Draw the composition of a clip that starts with the given take."""
     numbers = _sentence(augmentation, store, take, generator)
     parts: list[PlacedSign | Pause] = []
     for place, number in enumerate(numbers):
@@ -106,7 +106,7 @@ def draw_composition(
 def _sentence(
     augmentation: Augmentation, store: ClipStore, take: int, generator: Generator
 ) -> list[int]:
-    """Return the takes of a sentence; only isolated signs are followed by others."""
+    """Return the takes in a sentence; only an isolated sign can be followed by others."""
     example = store.examples[take]
     isolated = len(example.labels) == 1
     if not (augmentation.sentence and isolated and generator.random() < augmentation.sentence):
@@ -130,7 +130,7 @@ def _between(
     rate: float,
     generator: Generator,
 ) -> list[PlacedSign | Pause]:
-    """Return the parts before sign ``place`` of a sentence, or at its end."""
+    """Return the parts before sign ``place`` of a sentence, or after its last sign."""
     if len(numbers) == 1:
         return []
     pause = _pause(augmentation, len(numbers), place, rate, generator)
@@ -141,7 +141,7 @@ def _between(
 def _distractors(
     augmentation: Augmentation, store: ClipStore, pool: list[int], rate: float, generator: Generator
 ) -> list[PlacedSign]:
-    """Return distractor segments between two signs, possibly empty."""
+    """Return the distractor segments between two signs, possibly none."""
     if (
         not augmentation.distractor_segments
         or generator.random() >= augmentation.distractor_segments
@@ -161,7 +161,7 @@ def _distractors(
 def _pause(
     augmentation: Augmentation, signs: int, place: int, rate: float, generator: Generator
 ) -> list[Pause]:
-    """Return a pause or nothing before sign ``place``; ``place == signs`` is the sentence's end."""
+    """Return a pause, or none, before sign ``place``; ``place == signs`` is the end."""
     if not augmentation.idle or generator.random() >= augmentation.idle:
         return []
     longest = max(SHORTEST_PAUSE, augmentation.idle_seconds)
@@ -207,7 +207,7 @@ def compose(
 def _joined(
     plan: Composition, read: list[Motion], rate: float, patch_size: int, generator: Generator
 ) -> tuple[Array, Array, list[int]]:
-    """Join the read signs and the pauses; also return the start of each sign."""
+    """Join the signs and the pauses; also return the first frame of each sign."""
     lengths = [hand_length(*motion) for motion in read]
     hand = float(np.mean([length for length in lengths if length] or [1.0]))
     parts: list[Motion] = []
@@ -230,13 +230,13 @@ def _joined(
 
 
 def _retimed(span: Span, times: Doubles, start: int) -> Span:
-    """Map a span of a take, read at ``times``, to the frames of a stream."""
+    """Map a span of a take that was sampled at ``times`` to frames of a stream."""
     first = min(int(np.searchsorted(times, span[0])), len(times) - 1)
     last = max(first + 1, int(np.searchsorted(times, span[1] - 1, side="right")))
     return start + first, start + last
 
 
 def _within(span: Span, window: StreamWindow) -> Span:
-    """Map a span of the whole stream to the frames of a window."""
+    """Map a span of the whole stream to frames of a window."""
     first = max(span[0], window.first)
     return first - window.first, min(span[1], window.last) - window.first

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Concatenation: isolated signs joined to a stream, with natural transitions and pauses."""
+"""Concatenation: join isolated signs into a stream, with natural transitions and pauses."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from whispersign_model.arrays import AnyFloats, Doubles
 from whispersign_model.skeleton import LEFT, RIGHT, WRIST
 from whispersign_model.training_data.variations import Array, Motion
 
-# A hand goes from sign to sign in a minimum-jerk movement (Flash and Hogan, J. Neurosci. 1985);
-# its peaks are 1.3 m/s and 14 m/s^2 for a hand of 9 cm from wrist to middle knuckle.
-PEAK_SPEED = 14.0  # hand lengths a second
-PEAK_ACCELERATION = 155.0  # hand lengths a second, a second
+# A hand moves from sign to sign with minimum jerk (Flash and Hogan, J. Neurosci. 1985);
+# the peaks are 1.3 m/s and 14 m/s^2 for a hand of 9 cm from wrist to middle MCP.
+PEAK_SPEED = 14.0  # hand lengths per second
+PEAK_ACCELERATION = 155.0  # hand lengths per second squared
 PEAK_TURN = 9.0  # rad/s
-JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a movement of length 1 in time 1
+JERK_SPEED, JERK_ACCELERATION = 1.875, 5.7735  # peaks of a movement of length 1 and duration 1
 SHORTEST = 0.14  # shortest transition, seconds
-TEMPO = (0.8, 1.5)  # random factor on the shortest duration within the peaks above
-SWING = 0.1  # sideways bend of a transition: standard deviation as a share of its length
-TYPICAL = 0.35  # seconds of a transition, for estimates
-MEMORY = 3  # frames that determine the velocity at the end of a sign
-COASTING = 0.08  # seconds, time constant of a hand that slows down out of view
-REST_OFFSET = 0.5  # hand lengths between a sign and a rest nearby
-DRIFT = 0.01  # unsteadiness of a resting hand at each frequency, in hand lengths
+TEMPO = (0.8, 1.5)  # random factor on the shortest duration that respects these peaks
+SWING = 0.1  # sideways bend of a transition; standard deviation as a share of its length
+TYPICAL = 0.35  # typical duration of a transition in seconds, for estimates
+MEMORY = 3  # number of frames that determine the velocity at the end of a sign
+COASTING = 0.08  # seconds; time constant of a hand that slows down out of view
+REST_OFFSET = 0.5  # hand lengths between a sign and the place where the hand rests
+DRIFT = 0.01  # drift of a resting hand at each frequency, in hand lengths
 DRIFT_FREQUENCIES = np.array([0.23, 0.61, 1.3, 2.1])  # Hz
 
 
 @dataclass(frozen=True)
 class End:
-    """Pose and velocity of both hands where a part of a stream begins or ends.
+    """Pose and velocity of both hands at the start or the end of a part of a stream.
 
     Attributes:
-        positions: ``(42, 3)`` metres.
+        positions: ``(42, 3)`` in meters.
         confidence: ``(42,)``.
-        velocity: ``(42, 3)`` metres a frame, 0 where unknown.
+        velocity: ``(42, 3)`` in meters per frame, 0 where unknown.
     """
 
     positions: Array
@@ -49,12 +49,12 @@ class End:
 
     @classmethod
     def of(cls, positions: Array, confidence: Array, fastest: float) -> End:
-        """Return the first frame of a clip ``(T, 42, 3)``, ``(T, 42)``; reverse it for the last.
+        """Return the first end of a clip; pass the clip reversed to get the last end.
 
         Args:
-            positions: positions in the order that leads away from the end.
-            confidence: confidence in the same order.
-            fastest: upper limit of the speed, metres a frame.
+            positions: ``(T, 42, 3)`` in meters, starting at the end in question.
+            confidence: ``(T, 42)`` in the same order.
+            fastest: upper limit of the speed in meters per frame.
         """
         memory = min(MEMORY, len(positions) - 1)
         if not memory:
@@ -72,10 +72,10 @@ class End:
 
 @dataclass(frozen=True)
 class Stream:
-    """Joined parts of a stream.
+    """The joined parts of a stream.
 
     Attributes:
-        positions, confidence: ``(T, 42, 3)`` metres and ``(T, 42)``.
+        positions, confidence: ``(T, 42, 3)`` in meters, and ``(T, 42)``.
         starts: first frame of each part.
     """
 
@@ -87,18 +87,18 @@ class Stream:
 def join(
     parts: Sequence[Motion], hand: float, rate: float, generator: Generator, least_frames: int = 1
 ) -> Stream:
-    """Join clips of one signer with transitions from pose to pose.
+    """Join clips of one signer with transitions between the poses.
 
-    A hand tracked in both clips moves on a smooth curve between the two poses and velocities, at a
-    plausible speed; it turns and changes shape on the way. A hand tracked in only one of them slows
-    down and is lost, or is found and gathers speed.
+    A hand tracked in both clips moves along a smooth curve that matches both poses and velocities,
+    at a plausible speed, and turns and changes shape on the way. A hand tracked only in the first
+    clip slows down and disappears; a hand tracked only in the second clip appears and speeds up.
 
     Args:
-        parts: clips, one or more.
-        hand: hand length in metres, the unit of speed.
-        rate: frames a second.
-        generator: source of the tempo and the bend of each transition.
-        least_frames: fewest frames of a transition.
+        parts: one or more clips.
+        hand: hand length in meters, the unit of speed.
+        rate: frames per second.
+        generator: random source of the tempo and bend of each transition.
+        least_frames: minimum number of frames in a transition.
     """
     fastest = PEAK_SPEED / 2 * hand / rate
     clips = [parts[0]]
@@ -119,7 +119,7 @@ def join(
 
 
 def transition_seconds(leaving: End, arriving: End, hand: float) -> float:
-    """Return the seconds that the slower hand needs at the peak speeds of a hasty signer."""
+    """Return the shortest duration, in seconds, in which both hands can make the transition."""
     seconds = SHORTEST
     for joints in (LEFT, RIGHT):
         if not (leaving.seen(joints) and arriving.seen(joints)):
@@ -139,7 +139,7 @@ def transition_seconds(leaving: End, arriving: End, hand: float) -> float:
 def minimum_jerk_transition(
     leaving: End, arriving: End, frames: int, rate: float, generator: Generator
 ) -> Motion:
-    """Return the ``frames`` between two ends, without the ends."""
+    """Return the ``frames`` frames between two ends, without the ends themselves."""
     positions = np.zeros((frames, *leaving.positions.shape), np.float32)
     confidence = np.zeros((frames, len(leaving.confidence)), np.float32)
     for joints in (LEFT, RIGHT):
@@ -163,14 +163,14 @@ def minimum_jerk_transition(
 
 
 def resting(pose: Motion, frames: int, hand: float, rate: float, generator: Generator) -> Motion:
-    """Return frames in which the hands of one frame rest nearby, with slight drift.
+    """Return frames in which the hands rest near a given pose, with slight drift.
 
     Args:
         pose: positions ``(42, 3)`` and confidence ``(42,)`` of a frame.
         frames: number of frames.
-        hand: hand length in metres.
-        rate: frames a second.
-        generator: source of the place and the drift.
+        hand: hand length in meters.
+        rate: frames per second.
+        generator: random source of the place and the drift.
     """
     positions, confidence = pose
     seconds = np.arange(frames) / rate
@@ -190,9 +190,10 @@ def away(frames: int, joints: int) -> Motion:
 
 
 def _turn(leaving: End, arriving: End, joints: slice) -> Doubles:
-    """Return the rotation vector ``(3,)`` that best aligns one pose of a hand with the other.
+    """Return the rotation vector ``(3,)`` that best aligns a hand's first pose with its second.
 
-    Method of Kabsch, Acta Cryst. A 1976, about the wrist, over the joints tracked at both ends.
+    This is the method of Kabsch (Acta Cryst. A 1976) about the wrist, over the joints tracked at
+    both ends.
     """
     both = (leaving.confidence[joints] > 0) & (arriving.confidence[joints] > 0)
     first = (leaving.positions[joints] - leaving.positions[joints][WRIST])[both]
@@ -205,10 +206,11 @@ def _turn(leaving: End, arriving: End, joints: slice) -> Doubles:
 
 
 def _path(leaving: End, arriving: End, joints: slice, frames: int, swing: AnyFloats) -> Array:
-    """Return one hand's joints ``(frames, 21, 3)`` of a transition.
+    """Return the joints ``(frames, 21, 3)`` of one hand during a transition.
 
-    The wrist follows a quintic in time that has the ends' velocities and zero acceleration there.
-    The hand turns about its wrist and changes shape on the same time course.
+    The wrist follows a quintic polynomial in time that matches the velocities at both ends and has
+    zero acceleration there. The hand turns about its wrist and changes shape along the same time
+    course.
     """
     phase = np.arange(1, frames + 1) / (frames + 1)
     course = phase**3 * (10 - 15 * phase + 6 * phase**2)
@@ -231,7 +233,7 @@ def _path(leaving: End, arriving: End, joints: slice, frames: int, swing: AnyFlo
 
 
 def _coasting(end: End, joints: slice, steps: NDArray[np.intp], rate: float) -> Array:
-    """Return a hand's joints ``steps`` frames after an end (negative: before), slowing down."""
+    """Return the joints of a hand that slows down, ``steps`` frames after (or before) an end."""
     horizon = COASTING * rate
     way = np.sign(steps) * horizon * (1 - np.exp(-np.abs(steps) / horizon))
     moved: Array = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a processed dataset to padded batches: trim, augment, normalise, bucket by length."""
+"""Load padded batches from a processed dataset: trim, augment, normalize, and bucket."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from whispersign_model.training_data.clip_store import KEPT, ClipStore
 from whispersign_model.training_data.composition import Composition, compose, draw_composition
 from whispersign_model.training_data.windows import Spans, draw_segments
 
-LEAST_BATCHES = 16  # fewest batches in an epoch; a small dataset has smaller batches
-SMALLEST_BATCH = 4  # lower limit of a batch in a small dataset
-HOLD_OUT = 8  # without a val split, every 8th signer or recording validates
+LEAST_BATCHES = 16  # smallest number of batches in an epoch; small datasets get smaller batches
+SMALLEST_BATCH = 4  # smallest batch size for a small dataset
+HOLD_OUT = 8  # without a val split, every 8th signer or recording is held out
 
 
 def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
-    """Return the examples to train and to validate on, and a note.
+    """Return the training examples, the validation examples, and a note for the user.
 
     Without a validation split, some signers of the training split are held out, or some recordings
-    if there are too few signers. The note then says which; otherwise it is "".
+    if there are too few signers. The note then names them; otherwise, it is "".
 
     Raises:
-        DatasetError: the dataset has nothing to train or to validate on.
+        DatasetError: the dataset has no examples for training or for validation.
     """
     training = data.split("train")
     if not data.glosses:
@@ -61,7 +61,7 @@ def training_splits(data: Dataset) -> tuple[list[Example], list[Example], str]:
     return (
         [example for example, out in zip(training, held_out) if not out],
         [example for example, out in zip(training, held_out) if out],
-        f"{data.path} has no val split: {who} of train validate instead",
+        f"{data.path} has no val split: {who} of train is used for validation instead",
     )
 
 
@@ -74,13 +74,13 @@ NO_SEGMENTS = np.zeros((0, 3), np.int64)
 
 
 class Clip(NamedTuple):
-    """An example or a variation of it.
+    """An example, or a variation of one.
 
     Attributes:
-        features: ``(T, 42, 7)`` normalised features.
+        features: ``(T, 42, 7)`` normalized features.
         labels: ``(L,)`` gloss ids.
-        name: name of the example.
-        segments: ``(N, 3)``, see :func:`~whispersign_model.training_data.windows.draw_segments`.
+        name: name of the original example.
+        segments: ``(N, 3)``; see :func:`~whispersign_model.training_data.windows.draw_segments`.
     """
 
     features: Floats
@@ -90,19 +90,19 @@ class Clip(NamedTuple):
 
 
 class Clips(TorchDataset[Clip]):
-    """Examples as normalised features; with ``augmentation``, a new variation each epoch.
+    """Provides examples as normalized features, with new variations in each epoch.
 
-    A variation depends only on seed, epoch and example, not on the process or time.
+    A variation depends only on the seed, the epoch and the example.
 
     Args:
         examples: examples of one split.
         recipe: a recipe fitted to the training split.
-        patch_size: frames in a CTC step, to keep enough steps for the labels.
+        patch_size: number of frames in a CTC step, which limits how short a variation can be.
         seed: seed of the variations.
-        augmentation: None for validation.
-        glosses: the vocabulary, to find glosses that are never mirrored.
-        candidate_segments: lengths, in patches, of the segments in which a network detects
-            signs; some segments of each variation are drawn for training.
+        augmentation: strength of the variations; None disables them, for validation.
+        glosses: the vocabulary, for looking up glosses that are never mirrored.
+        candidate_segments: lengths, in patches, of the segments in which a network detects signs;
+            if given, training segments are drawn from each variation.
 
     Raises:
         DatasetError: an example is too short for its glosses.
@@ -131,14 +131,14 @@ class Clips(TorchDataset[Clip]):
         self._segments = (min(lengths), max(lengths)) if lengths else None
         self._normaliser = Normaliser(recipe)
         self._unmirrored = self._ids_of_unmirrored()
-        self._fixed: dict[int, Floats] = {}  # cached validation features
+        self._fixed: dict[int, Floats] = {}  # cache of validation features
         self._room = KEPT
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def varied(self, augmentation: Augmentation | None, seed: int) -> Clips:
-        """Return the same examples with another augmentation or seed, not read again."""
+        """Return the same examples with another augmentation or seed, without rereading them."""
         other = copy.copy(self)
         other.augmentation = augmentation
         other.seed = seed
@@ -146,14 +146,14 @@ class Clips(TorchDataset[Clip]):
         return other
 
     def with_spans(self, spans: Sequence[Spans | None]) -> Clips:
-        """Return the same examples with these gloss spans, which windows need."""
+        """Return the same examples with the given gloss spans, which windows require."""
         other = copy.copy(self)
         other.store = copy.copy(self.store)
         other.store.spans = list(spans)
         return other
 
     def planned_lengths(self, epoch: int) -> list[int]:
-        """Return the number of frames of each clip of an epoch, to batch similar lengths."""
+        """Return the number of frames in each clip of an epoch, for batching by length."""
         if self.augmentation is None:
             return self.lengths
         return [self._plan(Index(epoch, example))[0].frames for example in range(len(self))]
@@ -184,14 +184,14 @@ class Clips(TorchDataset[Clip]):
         return Clip(features, clip.labels, example.name, segments)
 
     def __getitems__(self, indices: Sequence[Index]) -> list[Clip] | WhisperSignError:
-        """Return the clips of a batch, or the error; a raised one would lose its type."""
+        """Return the clips of a batch, or an error; an error raised in a worker loses its type."""
         try:
             return [self[index] for index in indices]
         except WhisperSignError as error:
             return error
 
     def _plan(self, index: Index) -> tuple[Composition, Generator]:
-        """Return a clip's composition and the generator of all its further randomness."""
+        """Return the composition of a clip, and the generator for all further randomness."""
         assert self.augmentation is not None
         generator = np.random.default_rng([self.seed, index.epoch, index.example])
         rate = self.recipe.rate
@@ -205,7 +205,7 @@ class Clips(TorchDataset[Clip]):
         return self._normalised(frames, self.store.restarts(number))
 
     def _unvaried(self, number: int) -> Floats:
-        """Return the features of an example, cached while memory lasts."""
+        """Return the features of an example, from the cache if possible."""
         features = self._fixed.get(number)
         if features is None:
             features = self.features(number)
@@ -234,7 +234,7 @@ def collate(clips: Sequence[Clip]) -> Batch: ...
 @overload
 def collate(clips: WhisperSignError) -> WhisperSignError: ...
 def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignError:
-    """Pad clips to the longest of the batch; an error passes through."""
+    """Pad the clips to the length of the longest; pass an error through."""
     if isinstance(clips, WhisperSignError):
         return clips
     lengths = [len(clip.features) for clip in clips]
@@ -254,9 +254,10 @@ def collate(clips: Sequence[Clip] | WhisperSignError) -> Batch | WhisperSignErro
 
 
 def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
-    """Return zeros, in shared memory within a loading process, which spares a copy.
+    """Return zeros; in a loader worker they are in shared memory, which saves a copy.
 
-    ``torch.utils.data.default_collate`` does the same, but stacks only arrays of equal length.
+    ``torch.utils.data.default_collate`` does the same, but it can stack only arrays of equal
+    length.
     """
     zeros = torch.zeros(0)
     if get_worker_info() is None:
@@ -266,14 +267,14 @@ def _shared_zeros(shape: tuple[int, ...]) -> torch.Tensor:
 
 
 class Batches(DataLoader[Clip]):
-    """Loader of :class:`Batch` objects.
+    """A data loader that yields :class:`Batch` objects.
 
     Raises:
-        WhisperSignError: a loading process raised it, or the system killed that process.
+        WhisperSignError: a loader worker raised it, or the system killed the worker.
     """
 
-    def __iter__(self) -> Any:  # yields Batch; a benchmark has another collate_fn
-        """Begin an epoch."""
+    def __iter__(self) -> Any:  # yields Batch unless a benchmark sets another collate_fn
+        """Start an epoch."""
         return self._batches(super().__iter__())
 
     @staticmethod
@@ -288,11 +289,11 @@ class Batches(DataLoader[Clip]):
                 raise
             reason = str(error).splitlines()[0]
             remedy = "free memory, also in /dev/shm, or set workers: 0"
-            raise DatasetError("a loading process", f"has gone ({reason})", remedy) from error
+            raise DatasetError("a loading process", f"died ({reason})", remedy) from error
 
 
 def loader(clips: Clips, batch_size: int, workers: int, seed: int | None) -> Batches:
-    """Return a loader of ``clips``; ``seed`` None keeps a fixed order."""
+    """Return a loader for ``clips``; a ``seed`` of None gives a fixed order."""
     return Batches(
         clips,
         batch_sampler=BucketSampler(clips.planned_lengths, batch_size, seed),

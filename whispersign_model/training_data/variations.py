@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Single variations of a clip in metres: times, places, sizes, sides and frame rates."""
+"""Individual variations of a clip in meters: time, motion, size, side and frame rate."""
 
 import numpy as np
 from numpy.random import Generator
@@ -15,11 +15,11 @@ from whispersign_model.timestamps import NANOSECONDS
 EXCHANGED = np.r_[RIGHT, LEFT]  # for each joint, the same joint of the other hand
 
 Array = Floats
-Motion = tuple[Array, Array]  # positions (T, 42, 3) metres, 0 where not tracked; confidence (T, 42)
+Motion = tuple[Array, Array]  # positions (T, 42, 3) in meters, 0 = not tracked; confidence (T, 42)
 
 
 def interpolate(positions: Array, confidence: Array, times: AnyFloats) -> Motion:
-    """Read a clip at fractional frames; next to an untracked joint the nearer frame counts."""
+    """Sample a clip at fractional frames; next to an untracked joint, use the nearer frame."""
     before = times.astype(np.intp)
     after = np.minimum(before + 1, len(positions) - 1)
     weight = (times - before).astype(np.float32)[:, None]
@@ -42,7 +42,7 @@ def interpolate(positions: Array, confidence: Array, times: AnyFloats) -> Motion
 
 
 def swapped_hands(positions: Array, confidence: Array, frames: slice) -> Motion:
-    """Exchange the hands in some frames: they change slots and keep their positions."""
+    """Exchange the hands in some frames: they change slots but keep their positions."""
     places, confidence = planes(positions).copy(), confidence.copy()
     places[:, frames] = places[:, frames][..., EXCHANGED]
     confidence[frames] = confidence[frames][:, EXCHANGED]
@@ -50,7 +50,7 @@ def swapped_hands(positions: Array, confidence: Array, frames: slice) -> Motion:
 
 
 def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
-    """Mirror left and right: hands change slots, and x is reflected at ``plane``, metres."""
+    """Mirror a clip: hands change slots, and x is reflected at ``plane`` (meters)."""
     positions, confidence = swapped_hands(positions, confidence, slice(None))
     flipped = planes(positions)
     flipped[0] *= -1
@@ -60,7 +60,7 @@ def mirrored(positions: Array, confidence: Array, plane: float = 0.0) -> Motion:
 
 
 def hand_length(positions: Array, confidence: Array) -> float:
-    """Return the mean wrist-to-middle-knuckle distance of tracked hands, in metres."""
+    """Return the mean wrist-to-middle-MCP distance of tracked hands, in meters."""
     wrists, knuckles = (slice(joint, None, JOINTS_PER_HAND) for joint in (WRIST, MIDDLE_MCP))
     tracked = (confidence[:, wrists] > 0) & (confidence[:, knuckles] > 0)
     count = np.count_nonzero(tracked)
@@ -70,13 +70,13 @@ def hand_length(positions: Array, confidence: Array) -> float:
 
 
 def palm_axes(places: Array) -> Array:
-    """Return the unit axes of each palm in each frame: along it, out of it, and across.
+    """Return the unit axes of each palm in each frame: along, out of, and across the palm.
 
     Args:
-        places: ``(3, T, 42)`` metres.
+        places: ``(3, T, 42)`` positions in meters.
 
     Returns:
-        ``(3 axes, 3, T, 2)``; 0 where the knuckles define no axis.
+        axes ``(3 axes, 3, T, 2)``; 0 where the MCP joints define no axis.
     """
     knuckles = (FINGERS["index"][0], MIDDLE_MCP, FINGERS["pinky"][0])
     wrist, index, middle, pinky = (
@@ -90,13 +90,14 @@ def palm_axes(places: Array) -> Array:
 
 
 def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
-    """Scale the movement of hands and the change of their poses.
+    """Scale the movement of the hands and the changes of their poses.
 
     Args:
-        places: ``(3, T, 42)`` metres.
+        places: ``(3, T, 42)`` positions in meters.
         confidence: ``(T, 42)``; a joint stays in place if it or its wrist is not tracked.
-        factors: ``(hands, 2)``: factor on a wrist's distance from the middle of its trajectory,
-            and on a joint's distance from its mean position relative to the wrist.
+        factors: ``(hands, 2)`` factors on the distance of the wrist from the middle of its
+            trajectory, and on the distance of each joint from its mean position relative to the
+            wrist.
 
     Returns:
         positions ``(3, T, 42)``.
@@ -113,7 +114,7 @@ def scale_motion(places: Array, confidence: Array, factors: Array) -> Array:
 
 
 def _from_mean(values: Array, seen: Bools) -> Array:
-    """Subtract from ``(3, T, ...)`` the mean over the time in which each value is seen."""
+    """Subtract from values ``(3, T, ...)`` their mean over the frames in which they are seen."""
     count = np.maximum(seen.sum(axis=0), 1)
     return values - (values * seen).sum(axis=1, keepdims=True) / count.astype(np.float32)
 
@@ -122,10 +123,10 @@ def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
     """Return a ``(3, 3)`` matrix that scales, then shears, then rotates.
 
     Args:
-        angles: ``(3,)`` radians about the fixed axes x, y, z, in this order.
-        shear: ``(3, 3)`` shift of each axis (row) along with another (column); the diagonal is
-            ignored.
-        sizes: ``(3,)`` factors.
+        angles: ``(3,)`` angles in radians about the fixed axes x, y and z, in this order.
+        shear: ``(3, 3)`` shift along one axis (row) per unit along another (column); the diagonal
+            is ignored.
+        sizes: ``(3,)`` scale factors.
     """
     rotation = Rotation.from_euler("xyz", angles).as_matrix()
     slant = np.where(np.eye(3) > 0, 1.0, shear)
@@ -136,18 +137,18 @@ def linear_map(angles: AnyFloats, shear: AnyFloats, sizes: AnyFloats) -> Array:
 def simulate_frame_rate(
     positions: Array, confidence: Array, rate: float, camera_rate: float, generator: Generator
 ) -> Motion:
-    """Return the clip as recorded by a slower camera and resampled to ``rate``.
+    """Return the clip as if a slower camera had recorded it, resampled to ``rate``.
 
-    The camera's frames are uneven by up to a tenth of a period. They pass through the resampler
-    of all recordings, so its cubic spline and its rules for gaps apply. The clip keeps its length:
-    the camera sees the first and the last frame.
+    The intervals between camera frames vary by up to a tenth of a period. The frames pass through
+    the same resampler as all recordings, with its cubic spline and its rules for gaps. The camera
+    sees the first and the last frame, so the clip keeps its length.
 
     Args:
         positions: ``(T, 42, 3)``.
         confidence: ``(T, 42)``.
-        rate: frames a second of the clip.
-        camera_rate: frames a second of the camera, below ``rate``.
-        generator: source of the unevenness.
+        rate: frames per second of the clip.
+        camera_rate: frames per second of the camera, below ``rate``.
+        generator: random source of the uneven intervals.
     """
     step = rate / camera_rate
     last = len(positions) - 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Windows of longer streams to train on, and segments for detection."""
+"""Draw training windows from longer streams, and training segments for detection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from whispersign_model.timestamps import NANOSECONDS
 
 Span = tuple[int, int]  # first frame of a gloss, and the frame after its last
 Spans = tuple[Span, ...]  # spans of all glosses of a clip, in order
-PART = 0.25  # a sign is whole if less than this share is outside, absent if less is inside
-JITTER = 0.25  # largest error of either end of a sign's segment, as a share of its length
+PART = 0.25  # a sign is whole (absent) if less than this share is outside (inside)
+JITTER = 0.25  # largest error at either end of a sign's segment, as a share of its length
 ABSENT = 0.45  # largest share of any sign in a segment without a gloss
-NOTHINGS = 2  # segments without a gloss in a clip, if there is room
+NOTHINGS = 2  # number of segments without a gloss per clip, if there is room
 TRIES = 20
 
 
@@ -25,8 +25,8 @@ class StreamWindow:
     """A part of a stream.
 
     Attributes:
-        first, last: its first frame, and the frame after its last.
-        glosses: indices of the glosses whose signs it contains.
+        first, last: first frame of the window, and the frame after its last.
+        glosses: indices of the glosses whose signs lie in the window.
     """
 
     first: int
@@ -37,20 +37,21 @@ class StreamWindow:
 def draw_window(
     spans: Sequence[Span], frames: int, length: int, generator: Generator
 ) -> StreamWindow:
-    """Draw a window with at least one sign, if the stream has any.
+    """Draw a window that contains at least one sign, if the stream has any.
 
-    If an edge would cut a sign so that neither its gloss nor silence were right, the window grows
-    to the end of the sign. A sign with less than a quarter inside stays there without a label.
+    If an edge would cut a sign so that neither its gloss nor silence would be a correct label, the
+    window grows to the end of the sign. A sign with less than a quarter inside stays without a
+    label.
 
     Args:
         spans: non-empty spans of the stream's glosses, in order.
-        frames: number of frames of the stream.
-        length: number of frames of the window before it grows.
-        generator: source of its place.
+        frames: number of frames in the stream.
+        length: number of frames in the window before it grows.
+        generator: random source of the window's position.
     """
     length = min(length, frames)
     start, end = spans[int(generator.integers(len(spans)))] if spans else (0, frames)
-    low, high = sorted((end - length, start))  # a sign longer than the window makes it grow
+    low, high = sorted((end - length, start))  # the window grows to fit a sign that is longer
     first = int(np.clip(generator.integers(low, high + 1), 0, frames - length))
     last = first + length
     for start, end in spans:
@@ -72,12 +73,12 @@ def draw_segments(
     Args:
         spans: spans of the stream's glosses.
         labels: gloss ids.
-        frames: number of frames of the stream.
-        lengths: fewest and most frames of a segment without a gloss.
-        generator: source of their places.
+        frames: number of frames in the stream.
+        lengths: minimum and maximum number of frames in a segment without a gloss.
+        generator: random source of the positions.
 
     Returns:
-        ``(N, 3)``: first frame, frame after the last, and the gloss's id or 0.
+        segments ``(N, 3)``: first frame, frame after the last, and gloss id or 0.
     """
     drawn = []
     for (start, end), gloss_id in zip(spans, labels):
@@ -97,13 +98,13 @@ def draw_segments(
 
 
 def _share(span: Span, first: int, last: int) -> float:
-    """Return the share of a sign in the frames from ``first`` to before ``last``."""
+    """Return the share of a sign that lies between ``first`` and ``last`` (exclusive)."""
     start, end = span
     return max(0, min(end, last) - max(start, first)) / (end - start)
 
 
 def known_spans(example: Example, rate: float) -> tuple[Span, ...] | None:
-    """Return the frames of each gloss of an example, or None if its segments do not give them."""
+    """Return the frames of each gloss, or None if the segments do not determine them."""
     spans = []
     for segment in example.segments:
         start, end = (round(time * rate / NANOSECONDS) for time in (segment.start, segment.end))

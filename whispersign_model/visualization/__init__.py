@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Visualization: skeletons drawn, played back, and shown over their video."""
+"""Visualization: draw skeletons, play them back, and overlay them on video."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A page of plots that shows each variation of a clip beside the clip."""
+"""A page of plots that shows each kind of variation beside the original clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,12 +53,12 @@ STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"sentence": 1, "sentence_signs": 4, "distractor_segments": 0.7},
     ),
     ("sentence with pauses (idle)", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
-    ("window of 2 s out of it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
+    ("window of 2 s from it", {"sentence": 1, "sentence_signs": 4, "idle": 0.7}),
 )
 COLUMNS = 3
-BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colours of the clip and of both varied hands
-HEIGHT, DEPTH = 1, 2  # axes: curves show y; poses are seen along z
-MOMENT = 0.5  # position in the clip of the drawn pose
+BEFORE, AFTER = "0.65", ("tab:blue", "tab:red")  # colors of the clip and of both varied hands
+HEIGHT, DEPTH = 1, 2  # axis indices: curves show y; poses are seen along z
+MOMENT = 0.5  # position of the drawn pose within the clip
 
 
 class _Example(NamedTuple):
@@ -73,15 +73,15 @@ def write_page(
     """Draw the page into a picture file, atomically.
 
     Args:
-        path: path of the picture; its suffix gives the format.
+        path: path of the picture; its suffix sets the format.
         store: isolated signs.
         take: number of the take to show.
         glosses: the vocabulary.
-        rate: frames a second.
+        rate: frames per second.
         seed: seed of the variations.
 
     Raises:
-        ConfigError: matplotlib does not know the format, or the file cannot be written.
+        ConfigError: matplotlib does not support the format, or the file cannot be written.
     """
     write_figure(path, draw_page(store, take, glosses, rate, seed), dpi=90)
 
@@ -89,7 +89,7 @@ def write_page(
 def draw_page(
     store: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> Figure:
-    """Draw all variations of a take and sentences that begin with it."""
+    """Draw all variations of a take, and sentences that start with it."""
     singles = [_single(store, take, rate, title, fields, seed) for title, fields in SHOWN]
     streams = [
         _stream(store, take, glosses, rate, title, fields, seed) for title, fields in STREAMS
@@ -104,7 +104,7 @@ def draw_page(
     for number, example in enumerate(streams):
         _draw_curves(figure.add_subplot(grid[rows + number, :]), example, rate)
     figure.suptitle(
-        f"{store.examples[take].name}: the clip (grey) and its variations (left hand blue, right "
+        f"{store.examples[take].name}: the clip (gray) and its variations (left hand blue, right "
         "hand red); pose in the middle, height of wrist and index tip over seconds"
     )
     return figure
@@ -127,7 +127,7 @@ def _stream(
     fields: dict[str, Any],
     seed: int,
 ) -> _Example:
-    """Compose the most varied of a few sentences; a window is cut from the sentence before it."""
+    """Compose some sentences and return the most varied one, or a window of it."""
     window = {"window": 1, "window_seconds": 2.0} if title.startswith("window") else {}
     augmentation = OFF.changed(**fields)
 
@@ -159,7 +159,7 @@ def _draw_pose(axes: Axes, example: _Example) -> None:
 
 
 def _draw_curves(axes: Axes, example: _Example, rate: float) -> None:
-    """Draw the height of wrists and index tips over time, with gaps where they are not tracked."""
+    """Draw the height of wrists and index fingertips over time, with gaps where untracked."""
     for motion, colours, width in (
         (example.before, (BEFORE, BEFORE), 2.5),
         (example.after, AFTER, 1.2),

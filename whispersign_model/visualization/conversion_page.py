@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A conversion report as one HTML page: histograms, skeletons, and skipped recordings."""
+"""A conversion report as one HTML page: histograms, skeletons and skipped recordings."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 30
-NAMED = 50  # largest number of bars with names
-SKELETONS = 6  # drawn recordings
-MOMENTS = 5  # drawn frames of each recording
+NAMED = 50  # largest number of bars that are labeled
+SKELETONS = 6  # number of recordings to draw
+MOMENTS = 5  # number of frames to draw per recording
 LISTED = 200  # largest number of rows in a table
 COLOURS = dict(zip(SPLITS, ("#3b6fb6", "#e8a33d", "#b5485d")))
 TEMPLATE = "conversion_page.html"
@@ -37,9 +37,9 @@ def write_page(path: Path, dataset: Path, report: ConversionReport) -> None:
     """Write the page with its pictures embedded.
 
     Args:
-        path: path of the HTML file; an existing one is replaced.
+        path: path of the HTML file; an existing file is replaced.
         dataset: folder of the converted dataset.
-        report: report of its conversion.
+        report: report on its conversion.
 
     Raises:
         DatasetError: the file cannot be written.
@@ -89,7 +89,7 @@ def _picture(size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
 def _histograms(figure: Figure, examples: Sequence[ReportedExample]) -> None:
     measures: dict[str, Callable[[ReportedExample], float]] = {
         "seconds": lambda each: each.seconds,
-        "frames a second, as recorded": lambda each: each.frame_rate,
+        "frames per second, as recorded": lambda each: each.frame_rate,
         "% of the time with a hand": lambda each: 100 * each.tracked,
     }
     for axes, (title, measure) in zip(figure.subplots(1, len(measures)), measures.items()):
@@ -100,7 +100,7 @@ def _histograms(figure: Figure, examples: Sequence[ReportedExample]) -> None:
 
 
 def _tokens(examples: Sequence[ReportedExample]) -> dict[str, Counter[str]]:
-    """Return how often each gloss is signed in each split."""
+    """Return the number of times each gloss is signed in each split."""
     counts = {split: Counter[str]() for split in SPLITS}
     for example in examples:
         counts[example.split].update(example.glosses)
@@ -115,7 +115,7 @@ def _signers(examples: Sequence[ReportedExample]) -> dict[str, Counter[str]]:
 
 
 def _bars(figure: Figure, counts: dict[str, Counter[str]]) -> None:
-    """Draw counts by name as bars, the most frequent first, with the splits stacked."""
+    """Draw counts by name as bars, most frequent first, with the splits stacked."""
     total = sum(counts.values(), Counter[str]())
     names = [name for name, _ in total.most_common()]
     axes = figure.subplots()
@@ -163,7 +163,7 @@ def _chosen(examples: Sequence[ReportedExample]) -> list[ReportedExample]:
 
 
 def draw_hands(row: Sequence[Axes], frames: Floats, flat: bool) -> None:
-    """Draw frames ``(n, 42, 7)`` side by side on one scale; ``flat`` for image coordinates."""
+    """Draw frames ``(n, 42, 7)`` side by side on one scale; ``flat`` means image coordinates."""
     points = seen(frames[..., POSITION], flat)
     tracked = frames[..., CONFIDENCE] > 0
     window = Viewport.around(points, tracked)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hands drawn with matplotlib: the tracked bones, on one scale."""
+"""Draw hands with matplotlib: the tracked bones, on a common scale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from whispersign_model.skeleton import BONES, HANDS, JOINTS_PER_HAND
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TILT = np.deg2rad(30)  # metric hands are seen from the front, this far from above
+TILT = np.deg2rad(30)  # viewpoint for metric hands: from the front, and this far above
 HAND_COLOURS = dict(zip(HANDS, ("#c2571a", "#1b7f79")))
 MARGIN = 1.1  # size of a viewport relative to its content
 _ENDS = np.array(BONES)  # (23, 2)
@@ -25,8 +25,8 @@ def seen(positions: AnyFloats, flat: bool) -> AnyFloats:
 
     Args:
         positions: joint positions.
-        flat: positions are image coordinates with y down; otherwise metres with y up, seen from
-            the front and a little from above.
+        flat: whether positions are image coordinates with y down. Otherwise, they are meters with y
+            up, seen from the front and slightly from above.
     """
     across = positions[..., 0]
     up = np.cos(TILT) * positions[..., 1] - np.sin(TILT) * positions[..., 2]
@@ -47,7 +47,7 @@ class Viewport(NamedTuple):
         return cls(middle, MARGIN / 2 * float(np.ptp(shown, axis=0).max()) or 1.0)
 
     def fit(self, axes: Axes) -> None:
-        """Limit axes to this viewport, without ticks."""
+        """Limit the axes to this viewport, and remove the ticks."""
         (x, y), half_width = self.middle.tolist(), self.half_width
         axes.set(
             xlim=(x - half_width, x + half_width),
@@ -65,14 +65,14 @@ def draw_bones(
     colours: Sequence[str] = tuple(HAND_COLOURS.values()),
     width: float = 1.2,
 ) -> None:
-    """Draw the bones with both ends tracked, one line per hand.
+    """Draw the bones whose ends are both tracked, as one line per hand.
 
     Args:
-        axes: axes to draw on.
-        points: ``(42, 2)``.
-        tracked: ``(42,)``.
-        colours: colours of the left and the right hand.
-        width: width of the lines, points.
+        axes: the axes to draw on.
+        points: ``(42, 2)`` points in the drawing plane.
+        tracked: ``(42,)``, True where a joint is tracked.
+        colours: colors of the left and the right hand.
+        width: width of the lines in points.
     """
     for side, colour in enumerate(colours):
         ends = side * JOINTS_PER_HAND + _ENDS

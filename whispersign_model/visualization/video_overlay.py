@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Videos with the hands that were found in them."""
+"""Show videos with the hands that were detected in them."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 class Overlay:
-    """A ``Scene`` of a video's pictures with the hands in them.
+    """A ``Scene`` that shows the pictures of a video with the detected hands.
 
     The hands are detected once; the pictures are read again for display.
 
     Args:
         path: a video file or a folder of images.
-        options: how pictures become skeletons.
-        start, duration: part of the video to show, seconds.
-        advance: called after each picture.
+        options: options for converting pictures to skeletons.
+        start, duration: part of the video to show, in seconds.
+        advance: function to call after each picture.
 
     Raises:
         SensorError: the file cannot be read or the detector fails.
-        LabelError: a table of labels beside it is invalid.
+        LabelError: a label table beside the video is invalid.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Overlay:
         self.size = width / DPI, height / DPI
 
     def draw(self, axes: Axes, moment: int) -> None:
-        """Show a picture; going back reads the file from its beginning."""
+        """Show a picture; going back rereads the file from the beginning."""
         if moment < self._next - 1:
             self._source.close()
             self._source.open()
@@ -94,7 +94,7 @@ class Overlay:
 
 
 def _labelled(clip: Clip, excerpt: Recording) -> Recording:
-    """Label an excerpt of a clip; the labels count from the beginning of the whole clip."""
+    """Label an excerpt of a clip, with label times that count from the start of the clip."""
     ends = [round(row.span[1] * NANOSECONDS) for row in clip.rows if row.span]
     stamps = np.array([0, max([int(excerpt.stamps[-1]), *ends])])
     nothing = np.zeros((2, JOINTS, 3), np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Display of recordings: a sheet of pictures, a film, or a window."""
+"""Display recordings as a sheet of pictures, as a film, or in a window."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 FILMS = {".mp4": 30.0, ".gif": 20.0}  # frame rate by format
 COLUMNS = 4
 DPI = 100
-SIDE = 5.0  # inches, side of a film of skeletons
-BAND = 0.3  # inches, height of the caption above it
+SIDE = 5.0  # inches; width and height of a skeleton film
+BAND = 0.3  # inches; height of the caption above it
 LEAST_STEP = 5  # milliseconds between two pictures in a window
 
 
 class Scene(Protocol):
-    """A sequence of moments to show, requested in order.
+    """A sequence of moments to show, which must be requested in order.
 
     Attributes:
-        recording: recording of the hands.
+        recording: the recording of the hands.
         size: width and height of a picture in inches.
     """
 
@@ -48,7 +48,7 @@ class Scene(Protocol):
 
 
 class Skeletons:
-    """A ``Scene`` of bones without a picture behind them."""
+    """A ``Scene`` that shows skeletons without a picture behind them."""
 
     size = (SIDE, SIDE)
 
@@ -66,7 +66,7 @@ class Skeletons:
 
 
 def part(recording: Recording, start: float, duration: float | None) -> Recording:
-    """Return the part of a recording that begins ``start`` seconds in, with all labels.
+    """Return the part of a recording that starts at ``start`` seconds, with all labels.
 
     Raises:
         RecordingError: the part contains no frames.
@@ -82,7 +82,7 @@ def part(recording: Recording, start: float, duration: float | None) -> Recordin
 
 
 def caption(recording: Recording, moment: int, begin: int) -> str:
-    """Return a caption: the frame's time since ``begin`` (nanoseconds), and its glosses."""
+    """Return a caption: the time of the frame since ``begin`` (nanoseconds), and its glosses."""
     stamp = int(recording.stamps[moment])
     glosses = [
         gloss
@@ -94,16 +94,16 @@ def caption(recording: Recording, moment: int, begin: int) -> str:
 
 
 def write_sheet(path: Path, scene: Scene, pictures: int, begin: int) -> None:
-    """Write one picture showing moments spread evenly over the scene.
+    """Write one picture that shows moments spread evenly over the scene.
 
     Args:
-        path: its suffix gives the format.
-        scene: scene to show.
+        path: path of the picture; its suffix sets the format.
+        scene: the scene to show.
         pictures: largest number of moments.
-        begin: stamp that captions count from, nanoseconds.
+        begin: stamp in nanoseconds from which captions count.
 
     Raises:
-        ConfigError: matplotlib does not know the format.
+        ConfigError: matplotlib does not support the format.
     """
     from matplotlib.figure import Figure
 
@@ -124,17 +124,17 @@ def write_sheet(path: Path, scene: Scene, pictures: int, begin: int) -> None:
             figure.savefig(beside, dpi=DPI)
         except ValueError as error:
             known = f"such as .png, or {' or '.join(FILMS)} for a film"
-            raise ConfigError(path, f"is no kind of picture ({error})", known) from None
+            raise ConfigError(path, f"is not a picture format ({error})", known) from None
 
 
 def write_film(path: Path, scene: Scene, speed: float, begin: int) -> int:
     """Write the scene as MP4 or GIF; return the number of pictures.
 
     Args:
-        path: its suffix is one of ``FILMS``.
-        scene: scene to show.
-        speed: playback speed; 1 is as recorded.
-        begin: stamp that captions count from, nanoseconds.
+        path: path of the film, with a suffix from ``FILMS``.
+        scene: the scene to show.
+        speed: playback speed; 1 plays as recorded.
+        begin: stamp in nanoseconds from which captions count.
 
     Raises:
         ConfigError: this machine cannot write the film.
@@ -165,7 +165,9 @@ def show(scene: Scene, speed: float, begin: int) -> None:
 
     figure = pyplot.figure(figsize=_figure_size(scene))
     if pyplot.get_backend().lower() == "agg":
-        raise ConfigError("view", "matplotlib has no window here", "install python3-tk, or --out")
+        raise ConfigError(
+            "view", "matplotlib cannot open a window here", "install python3-tk, or --out"
+        )
     moments = _moments(scene.recording, FILMS[".mp4"], speed)
     interval = max(LEAST_STEP, round(1000 / FILMS[".mp4"]))
     animation = FuncAnimation(
@@ -175,11 +177,11 @@ def show(scene: Scene, speed: float, begin: int) -> None:
         interval=interval,
     )
     pyplot.show()
-    del animation  # it must live until the window is closed
+    del animation  # must stay alive until the window is closed
 
 
 def _moments(recording: Recording, rate: float, speed: float) -> list[int]:
-    """Return the frame shown in each picture of a film: the last one at that time."""
+    """Return the frame to show in each picture of a film: the latest one at that time."""
     seconds = (recording.stamps - recording.stamps[0]) / NANOSECONDS
     pictures = math.ceil(recording.duration / speed * rate - 1e-6) + 1  # the last frame is shown
     times = np.arange(pictures) * speed / rate
@@ -188,7 +190,7 @@ def _moments(recording: Recording, rate: float, speed: float) -> list[int]:
 
 
 def _figure_size(scene: Scene) -> tuple[float, float]:
-    """Return the inches of a picture with its caption, an even number of pixels each way."""
+    """Return the size in inches of a picture with its caption; its sides have even pixel counts."""
     width, height = scene.size
     return 2 * round(width * DPI / 2) / DPI, 2 * round((height + BAND) * DPI / 2) / DPI
 
@@ -205,7 +207,7 @@ def _draw(figure: Figure, scene: Scene, moment: int, begin: int) -> None:
 
 
 def _pictures(scene: Scene, rate: float, speed: float, begin: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the RGB pictures ``(H, W, 3)`` of a film; the sides are even numbers."""
+    """Yield the RGB pictures ``(H, W, 3)`` of a film, where H and W are even."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""ROS graph measurements of ``whispersign bench``."""
+"""Measurements of the ROS graph for ``whispersign bench``."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Cost and latency of the live graph: ``whispersign bench --only graph``.
 
-The real nodes process a synthetic signer in real time. A monitor records when results arrive.
-Offline recognition of the same features then shows which frame caused each result.
+The nodes process a synthetic signer in real time, and a monitor records when results arrive.
+Recognizing the same features again offline then shows which frame caused each result.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ from whispersign_ros.node.entry_points import GRAPH
 
 RATES = (30, 60, 120)  # frames a second
 ROUNDS = 2 * len(RATES)  # number of measured graphs
-SEED, SENTENCES, LENGTH = 901, 12, 2  # seed unknown to the bundled model; glosses per sentence
+SEED, SENTENCES, LENGTH = 901, 12, 2  # a signer unknown to the bundled model; glosses per sentence
 TAIL = 3.0  # seconds without hands at the end
 MS = 1e6  # nanoseconds
 
@@ -41,19 +41,24 @@ def measure(
     """Measure the graph at several frame rates, as four processes and as one.
 
     Args:
-        model: checkpoint or exported network; None for the bundled one.
+        model: checkpoint or exported network; None uses the bundled one.
         done: called after each graph.
-        rates: frames a second.
-        sentences: number of sentences; about 4 seconds each.
+        rates: frames per second.
+        sentences: number of sentences; each takes about 4 seconds.
 
     Returns:
-        by rate: ``partial_ms_p50`` and ``partial_ms_p95`` (from the capture of the frame that
-        causes a partial result to its arrival), ``final_extra_ms_p50`` and ``_p95`` (the same for
-        the frame that completes an endpoint's timeout), ``features_ms_p50`` and ``_p95`` (from
-        capture to the arrival of the features, before recognition), ``cpu_percent`` of one core and
-        ``cpu_percent_by_node``, ``rss_mb`` by node, ``frames`` sent and ``lost``, matched results
-        (``partials``, ``finals``) and ``unmatched`` ones, which no figure includes; ``pipeline``:
-        the same for the graph in one process. Times are None without results.
+        the figures of each rate. Times are the median (``_p50``) and the 95th percentile
+        (``_p95``), or None without results.
+
+        - ``partial_ms_*``: from the capture of the frame that causes a partial result until the
+          result arrives.
+        - ``final_extra_ms_*``: the same for the frame that completes an endpoint's timeout.
+        - ``features_ms_*``: from capture until the features arrive, before recognition.
+        - ``cpu_percent`` (of one core), ``cpu_percent_by_node``, ``rss_mb`` (by node).
+        - ``frames`` (sent), ``lost``.
+        - ``partials``, ``finals``: number of matched results. ``unmatched`` results count in no
+          other figure.
+        - ``pipeline``: all these figures for the graph in one process.
 
     Raises:
         WhisperSignError: the model is unusable, or a node failed.
@@ -116,7 +121,7 @@ def _ms(value: float | None) -> str:
 
 
 def _signing(rate: int, sentences: int) -> Recording:
-    """Return random sentences before a Leap Motion; the hands leave the view between them."""
+    """Return random sentences as a Leap Motion sees them; the hands leave between sentences."""
     signer = Signer(SEED, sensor=SensorModel.named("leap", float(rate)))
     glosses = np.random.default_rng(SEED).choice(signer.lexicon.glosses, (sentences, LENGTH))
     return signer.sign_sentences(glosses.tolist(), tail=TAIL)
@@ -158,7 +163,7 @@ def _key(result: Result) -> ResultKey:
 
 
 def _lost(traced: GraphTrace, sent: int) -> int:
-    """Count frames that did not reach preprocessing and steps that did not reach recognition."""
+    """Count the frames that preprocessing missed and the steps that recognition missed."""
     sequences = [sequence for sequence, *_ in traced.features]
     lasts = [last for last, after in pairwise([*sequences, 0]) if after <= last]
     frames = sent - traced.received.get("preprocessing_node", 0)
@@ -167,7 +172,7 @@ def _lost(traced: GraphTrace, sent: int) -> int:
 
 
 def quantiles(name: str, values: Sequence[float]) -> dict[str, float | None]:
-    """Return the median and the 95th percentile under their keys; None without values."""
+    """Return the median and the 95th percentile by key; they are None without values."""
     return {
         f"{name}_ms_p{percent}": round(float(np.percentile(values, percent)), 1) if values else None
         for percent in (50, 95)

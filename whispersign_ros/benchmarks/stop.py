@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Latency of a stop sign: ``whispersign bench --only stop``.
 
-Synthetic signers alternate GO and STOP before the real nodes, including ``command_node``. A monitor
-in place of the robot records when the stop messages arrive.
+Synthetic signers alternate GO and STOP, and the nodes, including ``command_node``, process them. A
+monitor takes the robot's place and records when the stop messages arrive.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +32,11 @@ from whispersign_ros.node.entry_points import GRAPH
 
 ROUNDS = 1  # number of measured graphs
 RATE = 60  # frames a second
-SIGNERS = (901, 902, 903)  # seeds unknown to the bundled model
+SIGNERS = (901, 902, 903)  # seeds of signers unknown to the bundled model
 STOPS = 10  # per signer; every second one ends a sentence of two signs
 GO, STOP = "GO", "STOP"
 CONFIDENCE = 0.3  # of the stop entry in config/commands.yaml
-LATE = 250  # milliseconds after the sign's end
+LATE = 250  # milliseconds after the sign's end from which a stop counts as late
 STOP_WINDOW = 3 * NANOSECONDS  # after a sign's end; a later message belongs to another sign
 COMMANDS = f"""\
 stop:
@@ -51,19 +51,19 @@ commands:
       type: geometry_msgs/msg/Twist
       message: {{linear: {{x: 0.2}}}}
 """
-# Generous limits: delays on a busy machine are measured and do not stop the robot.
+# The limits are generous, so that delays on a busy machine are measured and do not stop the robot.
 TIMEOUTS = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
 
 Span = tuple[int, int]  # start and end of a sign, nanoseconds
-Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognised at, message arrival
+Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognized at, message arrival
 
 
 class _StopRecorder:
     """Records stop messages and annotated stop signs.
 
     Attributes:
-        stops: arrival times of stop messages, nanoseconds.
-        signs: annotated stop signs, in frame time.
+        stops: arrival times of the stop messages, nanoseconds.
+        signs: annotated stop signs, in capture time.
     """
 
     def __init__(self) -> None:
@@ -93,19 +93,24 @@ def measure(
     """Measure the delay of stop messages at 60 Hz, with the graph as five processes.
 
     Args:
-        model: checkpoint or exported network that knows GO and STOP; None for the bundled one.
+        model: checkpoint or exported network that knows GO and STOP; None uses the bundled one.
         done: called after the measurement.
         signers: seeds of the synthetic signers.
-        stops: number of stop signs by each signer; about 6 seconds each.
+        stops: number of stop signs by each signer; each takes about 6 seconds.
 
     Returns:
-        ``from_frame_ms_p50`` and ``_p95`` (from the capture of the frame at which the sign is
-        recognised to the arrival of the stop message: the delay of the graph), ``from_end_ms_p50``
-        and ``_p95`` (from the capture of the sign's last frame; negative if the robot stops during
-        the sign), ``from_begin_ms_p50`` and ``_p95`` (from the sign's first frame: how long the
-        robot keeps moving), number of ``stops`` signed and of ``missed`` ones, which no time
-        includes, ``false`` messages without a sign, and the ``late`` share of stops whose message
-        arrives more than ``LATE`` after the sign's end.
+        the figures. Times end with the arrival of the stop message, and are the median (``_p50``)
+        and the 95th percentile (``_p95``).
+
+        - ``from_frame_ms_*``: from the capture of the frame at which the sign is recognized. This
+          is the delay of the graph.
+        - ``from_end_ms_*``: from the capture of the sign's last frame; negative if the robot stops
+          during the sign.
+        - ``from_begin_ms_*``: from the sign's first frame. The robot keeps moving for this time.
+        - ``stops``: number of signed stops. ``missed``: number of missed ones, which count in no
+          time.
+        - ``false``: number of stop messages without a sign.
+        - ``late``: share of stops whose message arrives more than ``LATE`` after the sign's end.
 
     Raises:
         WhisperSignError: the model is unusable, or a node failed.
@@ -139,7 +144,7 @@ def table(figures: Mapping[str, Any]) -> list[str]:
     """Return the figures as a Markdown table."""
     rows = ["| from | to the stop message, p50 | p95 |", "|---|---:|---:|"]
     for name, words in (
-        ("from_frame", "the frame at which the sign is recognised"),
+        ("from_frame", "the frame at which the sign is recognized"),
         ("from_end", "the sign's last frame"),
         ("from_begin", "the sign's first frame"),
     ):
@@ -155,7 +160,7 @@ def table(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recording:
-    """Return alternating GO and STOP signs; the hands leave the view between them."""
+    """Return alternating GO and STOP signs; the hands leave the view between signs."""
     recordings = []
     for seed in signers:
         signer = Signer(seed, sensor=SensorModel.named("leap", float(RATE)))
@@ -169,7 +174,7 @@ def _signing(signers: Sequence[int], stops: int, others: Sequence[str]) -> Recor
 
 
 def _joined(recordings: Sequence[Recording]) -> Recording:
-    """Join recordings; each starts one frame after the previous one."""
+    """Join recordings; each starts one frame after the end of the previous one."""
     parts: list[Recording] = []
     end = 0
     for each in recordings:
@@ -192,11 +197,11 @@ def _joined(recordings: Sequence[Recording]) -> Recording:
 def _matched(
     signs: Sequence[Span], messages: Sequence[int], results: Sequence[Result]
 ) -> tuple[Stops, int]:
-    """Match stop signs with results and messages.
+    """Match stop signs with results and stop messages.
 
     Returns:
-        each sign with the stamp of its recognition and the arrival of its message, and the number
-        of messages without a sign.
+        stop signs, each with the stamp of its recognition and the arrival of its message; number of
+        messages without a sign.
     """
     frames = [
         (result.stamp, gloss.end)
@@ -216,7 +221,7 @@ def _matched(
 
 
 def _figures(stops: Stops, false: int) -> dict[str, Any]:
-    """Compute the figures of stops."""
+    """Compute the figures that ``measure`` returns."""
     done = [(span, stamp, arrival) for span, stamp, arrival in stops if arrival is not None]
     after = [(arrival - end) / MS for (_, end), _, arrival in done]
     return {

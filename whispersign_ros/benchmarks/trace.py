@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trace of a graph: features and results with their arrival, and the processes' usage."""
+"""Trace of a graph: features and results with their arrival times, and process usage."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,8 +33,9 @@ class GraphTrace:
     """Results, features and process usage of a graph.
 
     Attributes:
-        results: partial and final results with their arrival in nanoseconds, in order of arrival.
-        features: sequence, stamp, arrival in nanoseconds and ``(42, 7)`` features of each step.
+        results: partial and final results with their arrival times in nanoseconds, in that order.
+        features: sequence, stamp and arrival time in nanoseconds, and ``(42, 7)`` features of each
+            step.
         received: number of messages that each node received.
         begin, end: process usage at the start and end of the measured part.
         measured: seconds of signing in the measured part.
@@ -49,9 +50,9 @@ class GraphTrace:
 
     @property
     def cpu_percent(self) -> dict[str, float]:
-        """Share of one core, by process, that keeping up with the signing takes.
+        """CPU time by process, as a percentage of one core over the duration of the signing.
 
-        A machine that is too busy to keep up is charged for the whole work.
+        If the graph falls behind, this includes the CPU time of catching up.
         """
         return {
             name: 100 * (seconds - self.begin.processor[name]) / self.measured
@@ -67,7 +68,7 @@ def trace(
     """Play a recording through a graph.
 
     Args:
-        executables: parameters of each; the last one is the source.
+        executables: parameters of each executable; the last one is the source.
         recording: the recording to play.
         attach: called with the monitor before the nodes start.
 
@@ -96,7 +97,7 @@ class _Tracer:
     def __init__(self, monitor: GraphMonitor, recording: Recording) -> None:
         self.results: list[tuple[ResultKey, int]] = []
         self.features: list[tuple[int, int, int, NDArray[np.float32]]] = []
-        self.usage: list[tuple[int, Usage]] = []  # nanoseconds of signing and usage at that point
+        self.usage: list[tuple[int, Usage]] = []  # time in the signing (ns) and usage then
         self._moments = WARM_UP, round(recording.duration * NANOSECONDS) - COOL_DOWN
         self._monitor = monitor
         self._glosses: dict[bool, list[Gloss]] = {False: [], True: []}
@@ -113,7 +114,7 @@ class _Tracer:
             self.usage.append((signed, Usage.of(self._monitor.children.pids)))
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Collect the glosses of a result; the result arrives with its last gloss."""
+        """Collect the glosses of a result, which is complete with its last gloss."""
         now = self._monitor.get_clock().now().nanoseconds
         glosses = self._glosses[message.final]
         if message.position == 0:
@@ -128,7 +129,7 @@ class _Tracer:
 
 
 def recognize_again(traced: GraphTrace, model: Path) -> Iterator[Result]:
-    """Repeat recognition_node's work on the traced features; each result has its frame's stamp."""
+    """Recognize the traced features again; return results with the stamps of their frames."""
     metadata = read_metadata(model)
     backend, rate = load_backend(model, "auto", 1), metadata.recipe.rate
     recognizer = StreamingRecognizer(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Verbs of the command ``whispersign`` that need ROS 2."""
+"""Verbs of the ``whispersign`` command that require ROS 2."""

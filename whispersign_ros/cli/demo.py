@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Run the whole live graph on recordings and print each gloss as it is recognised.
+"""Run the live graph on recordings and print each gloss when it is recognized.
 
-Starts replay, smoothing, preprocessing and recognition as separate processes on their own ROS
+Starts replay, smoothing, preprocessing and recognition as separate processes in their own ROS
 domain, and compares the glosses with the recordings' labels. With --drive, a synthetic signer or
 recordings control a simulated robot through a commands file. Exit codes: 0 if every gloss sequence
-is correct, or the robot did what was signed; 1 if not; 2 if something is missing.
+is correct or the robot followed every sign, 1 if not, 2 if an option or file is invalid.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from whispersign_model.errors import ConfigError
 from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL
 
 SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
-SIGNER = 86  # unknown to the bundled model, which recognises all its signs
+SIGNER = 86  # unknown to the bundled model, which recognizes all its signs
 OF_DRIVING = ("commands", "sign", "signer", "picture")
 
 
@@ -32,41 +32,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         nargs="+",
-        help="annotated bags, or folders of them; default: the bundled one, with --drive none",
+        help="annotated bags or folders of bags (default: the bundled bag; with --drive, none)",
     )
     parser.add_argument(
         "--json",
         type=Path,
         metavar="OUT.json",
-        help="write what was recognised in each recording, or what the robot did",
+        help="write the recognized glosses, or with --drive the robot's events, to this file",
     )
     parser.add_argument(
-        "--domain-id", type=int, metavar="ID", help="ROS domain; default: a free one"
+        "--domain-id", type=int, metavar="ID", help="ROS domain id (default: a free one)"
     )
     driving = parser.add_argument_group("driving a simulated robot")
-    driving.add_argument("--drive", action="store_true", help="let the signs drive a robot")
+    driving.add_argument("--drive", action="store_true", help="drive the robot by signs")
     driving.add_argument(
         "--commands", type=config, metavar="FILE", help="default: config/commands.yaml"
     )
     driving.add_argument(
         "--sign",
         metavar="GLOSS,GLOSS",
-        help=f"what the synthetic signer signs without --bag; default: {','.join(SIGNED)}",
+        help=f"signs of the synthetic signer if --bag is not set (default: {','.join(SIGNED)})",
     )
     driving.add_argument(
-        "--signer", type=int, metavar="SEED", help=f"seed of the signer; default: {SIGNER}"
+        "--signer",
+        type=int,
+        metavar="SEED",
+        help=f"seed of the synthetic signer (default: {SIGNER})",
     )
     driving.add_argument(
         "--picture", type=Path, metavar="FILE", help="plot the robot's trajectory (PNG, SVG or PDF)"
     )
-    parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
+    parser.add_argument("--verbose", action="store_true", help="show the nodes' logs")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and return its exit code."""
     given = [name for name in OF_DRIVING if getattr(arguments, name) is not None]
     if given and not arguments.drive:
-        raise ConfigError(f"--{given[0]}", "is for --drive", "add --drive")
+        raise ConfigError(f"--{given[0]}", "requires --drive", "add --drive")
     if arguments.drive:
         return _drive(arguments)
     from whispersign_ros.demo.graph_demo import demonstrate
@@ -86,7 +89,7 @@ def _drive(arguments: argparse.Namespace) -> int:
 
     for name in ("sign", "signer"):
         if arguments.bag and getattr(arguments, name) is not None:
-            raise ConfigError(f"--{name}", "is for the synthetic signer", "leave out --bag")
+            raise ConfigError(f"--{name}", "applies only to the synthetic signer", "omit --bag")
     glosses = SIGNED if arguments.sign is None else arguments.sign.split(",")
     return drive(
         DriveOptions(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Record signs with prompts and a countdown; each take becomes an annotated bag.
+"""Record signs with prompts and a countdown, and write each take to an annotated bag.
 
-Starts the sensor's node, prompts for each sign, and writes each take with its label. Keys on a
+Starts the sensor node, prompts for each sign, and writes each take with its label. Keys on a
 terminal: r repeats the last take, d discards it, p pauses, n skips to the next take, q quits. Run
 the same command again to resume an interrupted session. Exit codes: 0 if all takes are recorded,
 1 if some are missing.
@@ -16,33 +16,38 @@ from whispersign_model.cli.arguments import count, not_negative, positive, seed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument(
-        "glosses", nargs="+", metavar="GLOSS", help="gloss to record; 'A|B': a sentence of A and B"
+        "glosses", nargs="+", metavar="GLOSS", help="gloss to record; 'A|B' is the sentence A B"
     )
     parser.add_argument(
         "--source",
         required=True,
         choices=("leap", "camera", "synthetic", "none"),
-        help="the sensor; synthetic: a synthetic signer; none: nodes that run already",
+        help="sensor, or synthetic for a synthetic signer; none uses a running sensor node",
     )
     parser.add_argument("--signer", default="", metavar="NAME", help="name of the signer")
-    parser.add_argument("--takes", type=count, default=6, help="per gloss (default: %(default)s)")
     parser.add_argument(
-        "--out", type=Path, default=Path("recordings"), help="folder of bags (default: %(default)s)"
+        "--takes", type=count, default=6, help="takes per gloss (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("recordings"), help="output folder (default: %(default)s)"
     )
     _add_session_arguments(parser.add_argument_group("session"))
     parser.add_argument(
-        "--input", metavar="CAMERA", help="source camera: number or path (default: 0)"
+        "--input", metavar="CAMERA", help="number or path of the camera (default: 0)"
     )
     parser.add_argument(
-        "--images", default="", metavar="TOPIC", help="image topic to record too, e.g. hands/image"
+        "--images",
+        default="",
+        metavar="TOPIC",
+        help="image topic to record as well, e.g. hands/image",
     )
     parser.add_argument(
         "--domain-id",
         type=int,
         metavar="ID",
-        help="ROS domain; default: a free one, or with source none the environment's",
+        help="ROS domain id (default: a free one; with --source none, the environment's)",
     )
-    parser.add_argument("--verbose", action="store_true", help="show what the nodes log")
+    parser.add_argument("--verbose", action="store_true", help="show the nodes' logs")
 
 
 def _add_session_arguments(group: argparse._ArgumentGroup) -> None:
@@ -56,10 +61,13 @@ def _add_session_arguments(group: argparse._ArgumentGroup) -> None:
         text = f"{meaning} (default: {default})"
         group.add_argument(f"--{name}", type=kind, default=default, metavar="SECONDS", help=text)
     group.add_argument(
-        "--in-order", action="store_true", help="do not shuffle the glosses of each round"
+        "--in-order", action="store_true", help="do not shuffle the glosses in each round"
     )
     group.add_argument(
-        "--seed", type=seed, default=0, help="of shuffling and signer (default: %(default)s)"
+        "--seed",
+        type=seed,
+        default=0,
+        help="random seed for shuffling and the synthetic signer (default: %(default)s)",
     )
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Glosses to commands: the commands file, its rules, and the messages that it describes."""
+"""Map glosses to robot commands: the commands file, its rules and the messages it describes."""

@@ -41,10 +41,10 @@ def interface(name: str) -> Any:
 
 
 def build_messages(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
-    """Return the message or service class and the filled message of each action, by its ``id``.
+    """Map the ``id`` of each action to its message or service class and its filled message.
 
     Raises:
-        CommandsError: lists every unknown type or field and every value of a wrong type.
+        CommandsError: lists every unknown type, unknown field and value of the wrong type.
     """
     built, faults = {}, []
     for place, action in file.commands.placed_actions():
@@ -64,22 +64,22 @@ def build_messages(file: CommandsFile) -> dict[int, tuple[Any, Any]]:
 
 
 def is_stamped(message: Any) -> bool:
-    """Return whether a message begins with a header whose stamp must be filled in."""
+    """Return whether a message starts with a header, so that its stamp must be set."""
     return bool(message.get_fields_and_field_types().get("header") == HEADER)
 
 
 def fill(message: Any, values: object, place: Place) -> Iterator[Fault]:
-    """Write nested values into a message, and yield their faults."""
+    """Write nested values into a message; yield each fault with its place."""
     types = message.get_fields_and_field_types()
     if not isinstance(values, dict):
-        yield place, f"should be the fields of a message: {', '.join(types)}"
+        yield place, f"should be a mapping with these fields: {', '.join(types)}"
         return
     for name, value in values.items():
         where = (*place, name)
         if name not in types:
-            yield where, f"is no field; there are: {', '.join(types)}"
+            yield where, f"is not a field; the fields are: {', '.join(types)}"
         elif types[name] == HEADER and isinstance(value, dict) and "stamp" in value:
-            yield (*where, "stamp"), "is filled in when the message is sent"
+            yield (*where, "stamp"), "cannot be set: it is filled in when the message is sent"
         else:
             written, faults = _value(types[name], value, where)
             yield from faults
@@ -88,7 +88,7 @@ def fill(message: Any, values: object, place: Place) -> Iterator[Fault]:
 
 
 def _value(kind: str, value: object, place: Place) -> tuple[Any, list[Fault]]:
-    """Convert a value to a field of type ``kind``; also return its faults."""
+    """Convert a value to the field type ``kind``; return it with any faults."""
     if "/" in kind and not kind.startswith("sequence") and not kind.endswith("]"):
         package, name = kind.split("/")
         message = interface(f"{package}/msg/{name}")()
@@ -119,7 +119,7 @@ def _items(
 
 
 def _wrong(kind: str, value: object) -> str:
-    """Describe what a scalar should be, "" if it is valid."""
+    """Describe the scalars that ``kind`` allows; return "" if the value is one of them."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     if kind == "boolean":
         return "" if isinstance(value, bool) else "true or false"
@@ -141,7 +141,7 @@ def _wrong(kind: str, value: object) -> str:
 
 
 def _number(value: object) -> float:
-    """Return a number as a float, anything else as NaN."""
+    """Convert a number to a float; return NaN for any other value."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return math.nan
     try:

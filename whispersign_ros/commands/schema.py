@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands file: read and check which gloss triggers which action."""
+"""Read and validate the commands file, which maps glosses to actions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_RATE = 10.0  # Hz; most base drivers stop after 0.5 s without a command
 DEFAULT_WITHIN = 5.0  # seconds
 MIN_RATE, MAX_RATE = 0.1, 100.0
 
-_IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is no key that is known here"}
+_IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is not a known key"}
 
 Item = TypeVar("Item")
 Word = Annotated[str, Field(min_length=1)]
@@ -29,7 +29,7 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-Some = Annotated[list[Item], Field(min_length=1), BeforeValidator(_listed)]  # or a single one
+Some = Annotated[list[Item], Field(min_length=1), BeforeValidator(_listed)]  # or one item
 
 
 class _Section(BaseModel):
@@ -40,9 +40,9 @@ class Publish(_Section):
     """A message to publish on a topic.
 
     Attributes:
-        topic: relative to the node's namespace, without a leading slash; may be remapped.
-        type: such as ``geometry_msgs/msg/Twist``.
-        message: its nested fields; missing ones are zero, and header stamps are filled in.
+        topic: topic name; without a leading slash it is relative to the node's namespace.
+        type: message type, such as ``geometry_msgs/msg/Twist``.
+        message: values of nested fields; omitted fields are zero, and the node sets header stamps.
     """
 
     topic: Word
@@ -54,9 +54,9 @@ class Call(_Section):
     """A service call.
 
     Attributes:
-        service: its name.
-        type: such as ``std_srvs/srv/Trigger``.
-        request: its fields.
+        service: service name.
+        type: service type, such as ``std_srvs/srv/Trigger``.
+        request: values of the request's fields.
     """
 
     service: Word
@@ -74,7 +74,7 @@ class _Actions(_Section):
     @model_validator(mode="after")
     def _something(self) -> _Actions:
         if not self.actions:
-            raise ValueError("neither 'publish' nor 'call' says what to do")
+            raise ValueError("needs 'publish' or 'call'")
         return self
 
     @property
@@ -89,12 +89,12 @@ class _Actions(_Section):
 
 
 class Stop(_Actions):
-    """The stop entry, which ends every command.
+    """The stop entry, which ends any command.
 
     Attributes:
         gloss: the stop sign, or a list of stop signs.
-        confidence: minimum confidence; no higher than that of any command.
-        disarms: require the arming sign again after a stop.
+        confidence: minimum confidence; must not exceed the minimum of any command.
+        disarms: whether the arming sign is required again after a stop.
     """
 
     gloss: Some[Word]
@@ -103,12 +103,12 @@ class Stop(_Actions):
 
 
 class Arming(_Section):
-    """The arming sign; before it, only a stop has an effect.
+    """The arming sign; until it is recognized, only a stop sign has an effect.
 
     Attributes:
         gloss: the sign.
         confidence: minimum confidence.
-        timeout: seconds without an accepted sign until commands end and signs are ignored again.
+        timeout: seconds without an accepted sign after which the node disarms.
     """
 
     gloss: Word
@@ -117,17 +117,18 @@ class Arming(_Section):
 
 
 class Command(_Actions):
-    """A command that signs trigger.
+    """A command triggered by one or more signs.
 
     Attributes:
-        gloss, sequence: the sign, or the signs in order; exactly one of the two.
-        repeats: how often the pattern must occur, without another sign in between.
+        gloss, sequence: one sign, or several signs in order; set exactly one of the two.
+        repeats: number of times the pattern must occur in a row.
         within: maximum seconds from the start of the first sign to the end of the last.
         confidence: minimum confidence of each sign.
-        cooldown: seconds between sign ends in which the command is not triggered again.
-        mode: once; hold: repeat until another command or a stop; repeat: for a duration.
-        publish_rate: messages per second of hold and repeat.
-        duration: seconds of repeat.
+        cooldown: minimum seconds between two triggers, measured between the ends of the signs.
+        mode: ``once`` sends one message, ``hold`` publishes until another command or a stop, and
+            ``repeat`` publishes for ``duration``.
+        publish_rate: messages per second in modes ``hold`` and ``repeat``.
+        duration: seconds in mode ``repeat``.
     """
 
     gloss: Word | None = None
@@ -144,13 +145,13 @@ class Command(_Actions):
     def _whole(self) -> Command:
         given = self.model_fields_set
         if (self.gloss is None) == (self.sequence is None):
-            raise ValueError("needs 'gloss' or 'sequence', one of the two")
+            raise ValueError("needs either 'gloss' or 'sequence'")
         if "within" in given and len(self.pattern) == 1:
-            raise ValueError("'within' is for a sequence or repeats")
+            raise ValueError("'within' applies only to a sequence or repeats")
         if "publish_rate" in given and self.mode == "once":
-            raise ValueError("'publish_rate' is for mode hold or repeat")
+            raise ValueError("'publish_rate' applies only to mode hold or repeat")
         if (self.duration is not None) != (self.mode == "repeat"):
-            raise ValueError("'duration' is for mode repeat, which needs it")
+            raise ValueError("'duration' is required in mode repeat and applies only to it")
         if self.mode != "once" and not self.publish:
             raise ValueError(f"mode {self.mode} needs 'publish': a service is called only once")
         return self
@@ -163,7 +164,7 @@ class Command(_Actions):
 
     @property
     def name(self) -> str:
-        """Its glosses, as the state shows them."""
+        """The glosses of the pattern, joined by spaces."""
         return " ".join(self.pattern)
 
 
@@ -175,7 +176,7 @@ class Commands(_Section):
     commands: Annotated[list[Command], Field(min_length=1)]
 
     def placed_glosses(self) -> Iterator[tuple[Place, str]]:
-        """Yield every gloss with its place."""
+        """Yield every gloss with its place in the file."""
         for index, gloss in enumerate(self.stop.gloss):
             yield ("stop", "gloss", index), gloss
         if self.arming:
@@ -187,7 +188,7 @@ class Commands(_Section):
                 yield ("commands", index, "sequence", position), gloss
 
     def placed_actions(self) -> Iterator[tuple[Place, Action]]:
-        """Yield every action with its place."""
+        """Yield every action with its place in the file."""
         sections: list[tuple[Place, _Actions]] = [(("stop",), self.stop)]
         sections += [(("commands", index), each) for index, each in enumerate(self.commands)]
         for place, section in sections:
@@ -199,10 +200,10 @@ class Commands(_Section):
 
 @dataclass(frozen=True)
 class CommandsFile:
-    """A consistent commands file; message types and vocabulary are not checked here.
+    """A commands file without contradictions; its glosses and message types may be unknown.
 
     Attributes:
-        commands: its content.
+        commands: the parsed content.
         source_map: file and line of each value.
     """
 
@@ -210,7 +211,7 @@ class CommandsFile:
     source_map: SourceMap
 
     def check_glosses(self, vocabulary: Collection[str]) -> None:
-        """Refuse glosses that the model cannot recognise.
+        """Check that the model can recognize every gloss.
 
         Raises:
             CommandsError: a gloss is not in the vocabulary.
@@ -248,35 +249,35 @@ def read_commands(path: Path) -> CommandsFile:
 
 
 def _words(kind: str, message: str) -> str:
-    """Return pydantic's message in our words."""
+    """Rephrase a pydantic error message for the user."""
     return _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
 
 
 def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
-    """Yield the contradictions between entries of a file."""
-    reserved = dict.fromkeys(commands.stop.gloss, "stops")
+    """Yield the contradictions between the entries of a file."""
+    reserved = dict.fromkeys(commands.stop.gloss, "is already a stop sign")
     if commands.arming:
         if commands.arming.gloss in reserved:
-            yield ("arming", "gloss"), f"{commands.arming.gloss} stops already"
-        reserved.setdefault(commands.arming.gloss, "arms")
+            yield ("arming", "gloss"), f"{commands.arming.gloss} is already a stop sign"
+        reserved.setdefault(commands.arming.gloss, "is already the arming sign")
     seen: dict[tuple[str, ...], int] = {}
     for index, command in enumerate(commands.commands):
         place: Place = ("commands", index)
         for gloss in sorted(set(command.pattern) & set(reserved)):
-            yield place, f"{gloss} {reserved[gloss]} already"
+            yield place, f"{gloss} {reserved[gloss]}"
         if command.pattern in seen:
-            yield place, f"{command.name} is entry {seen[command.pattern]} already"
+            yield place, f"{command.name} is already defined in entry {seen[command.pattern]}"
         seen.setdefault(command.pattern, index)
         if command.confidence < commands.stop.confidence:
-            yield (*place, "confidence"), "is lower than that of stop, which must be the lowest"
+            yield (*place, "confidence"), "is lower than the confidence of the stop entry"
         for topic in sorted(command.topics - commands.stop.topics):
             if command.mode != "once":
-                yield place, f"{command.mode} on topic '{topic}', where stop publishes nothing"
+                yield place, f"uses {command.mode} on '{topic}', but stop does not publish on it"
     yield from _types(commands)
 
 
 def _types(commands: Commands) -> Iterator[tuple[Place, str]]:
-    """Yield topics and services with two types."""
+    """Yield the topics and services that have two different types."""
     types: dict[tuple[type, str], str] = {}
     for place, action in commands.placed_actions():
         name = action.topic if isinstance(action, Publish) else action.service

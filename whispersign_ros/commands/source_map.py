@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""YAML content with the line of each value."""
+"""Read YAML and keep the line number of each value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Place = tuple[str | int, ...]  # keys and indices from the root to a value
 
 
 class CommandsError(ConfigError):
-    """All faults of a commands file, one line each, with file and line number."""
+    """The faults of a commands file; ``str`` gives one line per fault, with its line number."""
 
     def __init__(self, faults: Sequence[ConfigError]) -> None:
         self.faults = tuple(faults)
@@ -43,8 +43,8 @@ class SourceMap:
     def fault(self, place: Place, fault: str, remedy: str = "") -> ConfigError:
         """Return an error that names the file, line and keys of a value.
 
-        For a missing key the line is that of its mapping. An index into a single value that stands
-        for a list of one is left out.
+        For a missing key, the error names the line of the enclosing mapping. If the file has a
+        single value where a list is allowed, the error omits the index.
         """
         node = self.content
         line = node.lc.line if isinstance(node, CommentedMap) else 0
@@ -65,7 +65,7 @@ class SourceMap:
 
 
 def read_source_map(path: Path) -> SourceMap:
-    """Read a YAML 1.2 file, in which ON, OFF, YES and NO are texts.
+    """Read a YAML 1.2 file; ON, OFF, YES and NO are strings, not booleans.
 
     Raises:
         CommandsError: the file is unreadable, is not YAML, or has an alias or a duplicate key.

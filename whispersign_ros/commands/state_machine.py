@@ -11,7 +11,7 @@ from whispersign_ros.commands.schema import Action, Command, Commands
 
 @dataclass(frozen=True)
 class RecognizedSign:
-    """A recognised gloss.
+    """A recognized gloss.
 
     Attributes:
         gloss: its name.
@@ -30,11 +30,11 @@ class State:
     """The visible state of the machine.
 
     Attributes:
-        armed: signs have an effect.
-        active: the held or repeated command, "" without one.
+        armed: whether signs other than a stop have an effect.
+        active: the held or repeated command, or "" if there is none.
         last_gloss: the last final gloss, or the last partial one that triggered a stop.
         last_command: the last command carried out.
-        ignored: why the last gloss had no effect, "" if it had one.
+        ignored: why the last gloss had no effect, or "" if it had an effect.
         stopped: cause of the last stop.
     """
 
@@ -59,11 +59,12 @@ class CommandMachine:
 
     Times between signs (sequences, cooldowns, signs before a stop) come from their stamps. Times
     without signs (rates, durations, timeouts) come from ``now``, nanoseconds of a monotonic clock,
-    so a robot stops even while ``/clock`` stands still. Methods return the actions in order.
+    so a robot stops even while ``/clock`` stands still. Methods return the actions to carry out, in
+    order.
 
     Args:
         commands: content of the commands file.
-        inputs: timeouts in seconds of the inputs that a held command needs.
+        inputs: the inputs that a held command needs, each with its timeout in seconds.
         max_age: maximum seconds from the end of a sign to its command; 0 disables the limit.
     """
 
@@ -89,11 +90,11 @@ class CommandMachine:
         self._stopped_until: int | None = None  # end of the last stop sign
 
     def feed(self, name: str, now: int) -> None:
-        """Record the arrival of an input."""
+        """Record that a message arrived on an input."""
         self._last_input[name] = now
 
     def on_final(self, sign: RecognizedSign, now: int, age: float = 0.0) -> list[Action]:
-        """Process a final gloss, ``age`` seconds after its end."""
+        """Process a final gloss that ended ``age`` seconds ago."""
         actions = self._expire_arming(now)
         if self._last_end is not None and sign.end < self._last_end - CLOCK_JUMP_BACK:
             actions += self.reset("a jump in time")
@@ -155,7 +156,7 @@ class CommandMachine:
         return actions
 
     def _on_stop_sign(self, sign: RecognizedSign) -> list[Action]:
-        """Stop once per sign, although its final gloss follows partial ones."""
+        """Stop once per sign, even if partial and final glosses both report it."""
         if not sign.confidence >= self._stop.confidence:
             self._show(ignored=_too_unsure(sign, self._stop.confidence))
             return []
@@ -165,7 +166,7 @@ class CommandMachine:
         return [] if known else self.stop(sign.gloss)
 
     def _rejection(self, sign: RecognizedSign, age: float) -> str:
-        """Return why a sign other than a stop is ignored, "" if it is accepted."""
+        """Return why a sign other than a stop is ignored, or "" if it is accepted."""
         if self._stopped_until is not None and sign.start < self._stopped_until:
             return f"{sign.gloss} was signed before the stop"
         if self._max_age and age > self._max_age:
@@ -176,7 +177,7 @@ class CommandMachine:
         return "" if self.state.armed else f"not armed when {sign.gloss} was signed"
 
     def _follow(self, sign: RecognizedSign, now: int) -> list[Action]:
-        """Append a sign, and begin the longest command that the signs complete."""
+        """Append a sign, and start the longest command that is now complete."""
         self._signs = [*self._signs, sign][-self._longest :]
         ending = [each for each in self._commands.commands if self._ends_with(each.pattern)]
         reason = "" if ending else f"{sign.gloss} completes no command"
@@ -196,22 +197,22 @@ class CommandMachine:
         return tuple(sign.gloss for sign in self._signs[-len(pattern) :]) == tuple(pattern)
 
     def _unmet_condition(self, command: Command, signs: Sequence[RecognizedSign], now: int) -> str:
-        """Return why a command does not start although its signs match, "" if it does."""
+        """Return why a command whose signs match cannot start, or "" if it can."""
         for sign in signs:
             if not sign.confidence >= command.confidence:
                 return _too_unsure(sign, command.confidence)
         if any(later.end <= earlier.end for earlier, later in pairwise(signs)):
-            return f"the signs of {command.name} did not follow one another"
+            return f"the signs of {command.name} were not in order"
         if len(signs) > 1 and signs[-1].end - signs[0].start > _nanoseconds(command.within):
             return f"{command.name} took longer than {command.within:g} s"
         done = self._done.get(command.name)
         if done is not None and signs[-1].end - done < _nanoseconds(command.cooldown):
-            return f"{command.name} came less than {command.cooldown:g} s after the last time"
+            return f"{command.name} was repeated within its cooldown of {command.cooldown:g} s"
         silent = self._silent(now) if command.mode != "once" else ""
-        return f"{silent} is silent, so {command.name} cannot go on" if silent else ""
+        return f"{silent} is silent, so {command.name} cannot run" if silent else ""
 
     def _begin(self, command: Command, now: int) -> list[Action]:
-        """Begin a command; first stop the active one if its topics differ."""
+        """Start a command; first stop the active one if it uses other topics."""
         actions: list[Action] = []
         if self._active and not self._active.command.topics <= command.topics:
             self._show(stopped=f"{command.name} instead of {self._active.command.name}")
@@ -232,7 +233,7 @@ class CommandMachine:
             self._show(armed=True)
 
     def _expire_arming(self, now: int) -> list[Action]:
-        """Disarm when no sign arrives for too long, and stop the active command."""
+        """Disarm and stop the active command if no sign was accepted for too long."""
         if not self._arming or not self.state.armed or now < self._armed_until:
             return []
         actions = self.stop("nothing signed for too long") if self._active else []
@@ -241,7 +242,7 @@ class CommandMachine:
         return actions
 
     def _silent(self, now: int) -> str:
-        """Return the first input whose timeout has passed, "" if none has."""
+        """Return the first input whose timeout has passed, or "" if there is none."""
         for name, timeout in self._inputs.items():
             last = self._last_input.get(name)
             if timeout and (last is None or now - last > timeout):
@@ -261,4 +262,4 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _too_unsure(sign: RecognizedSign, wanted: float) -> str:
-    return f"{sign.gloss} is unsure: {sign.confidence:.2f}, at least {wanted:.2f} is needed"
+    return f"{sign.gloss} has confidence {sign.confidence:.2f}; at least {wanted:.2f} is required"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Images on topics: ``sensor_msgs`` to and from arrays, without cv_bridge."""
+"""Convert ``sensor_msgs`` images to and from arrays, without cv_bridge."""
 
 from collections import Counter
 from typing import Any
@@ -33,7 +33,7 @@ ENCODINGS = {
     "uyvy": (2, "COLOR_YUV2BGR_UYVY"),
     "yuv422_yuy2": (2, "COLOR_YUV2BGR_YUY2"),
     "yuyv": (2, "COLOR_YUV2BGR_YUY2"),
-    # OpenCV names a Bayer pattern by its second row.
+    # OpenCV names a Bayer pattern after its second row.
     "bayer_rggb8": (1, "COLOR_BayerBG2BGR"),
     "bayer_bggr8": (1, "COLOR_BayerRG2BGR"),
     "bayer_gbrg8": (1, "COLOR_BayerGR2BGR"),
@@ -59,8 +59,8 @@ def read_image(message: Image) -> Pixels:
     if not row or message.step < row or len(data) < message.step * message.height:
         raise SensorError(
             "image",
-            f"{len(data)} bytes are no {message.width}x{message.height} {message.encoding}"
-            f" with {message.step} bytes a row",
+            f"{len(data)} bytes are not {message.width}x{message.height} {message.encoding}"
+            f" with {message.step} bytes per row",
         )
     rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :row]
     if message.encoding in SIXTEEN_BITS:
@@ -82,7 +82,7 @@ def read_compressed(message: CompressedImage) -> Pixels:
     data = np.frombuffer(message.data, dtype=np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if pixels is None:
-        raise SensorError("image/compressed", f"{len(data)} bytes are no JPEG or PNG")
+        raise SensorError("image/compressed", f"{len(data)} bytes are not a JPEG or PNG image")
     return np.asarray(pixels, dtype=np.uint8)
 
 
@@ -110,7 +110,7 @@ def read_camera_info(message: CameraInfo) -> Intrinsics:
 
 
 class TopicPictures:
-    """A frame source that reads a topic, with its messages' stamps; see the protocol for methods.
+    """A ``FrameSource`` that reads images from a topic and keeps their stamps.
 
     Args:
         node: owns the subscriptions.
@@ -131,7 +131,7 @@ class TopicPictures:
 
     @property
     def drops(self) -> Counter[str]:
-        """Lost pictures, by cause."""
+        """Number of lost images by cause."""
         return self._unreadable + Counter(pictures_too_fast=self._latest.dropped)
 
     def open(self) -> None:
@@ -147,7 +147,7 @@ class TopicPictures:
         ]
 
     def read(self, timeout: float) -> Any:
-        """Return the newest picture; count an unreadable one as dropped."""
+        """Return the newest image; count an unreadable one as dropped."""
         from whispersign_model.sensors.frame_source import Picture
 
         message = self._latest.take(timeout)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hands and glosses as markers for RViz and Foxglove."""
+"""Build markers of hands and glosses for RViz and Foxglove."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,14 @@ BONES_ID, JOINTS_ID = 0, 1  # marker ids in a hand's namespace
 BONE_COLOURS = {"left": (0.76, 0.34, 0.10), "right": (0.11, 0.50, 0.47)}
 GLOSS_COLOUR, PARTIAL_COLOUR = (1.0, 1.0, 1.0), (0.6, 0.6, 0.6)
 SIDES = dict(zip(HANDS, (LEFT, RIGHT)))
-FOLLOWING = 0.05  # share of its distance to the hands that text moves at each picture
+FOLLOWING = 0.05  # share of its distance to the hands that the text moves per frame
 
 Points = NDArray[np.float32]  # (N, 3)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of drawn objects, in the unit of the coordinates.
+    """Sizes of the markers, in the unit of the coordinates.
 
     Attributes:
         joint: diameter of a joint.
@@ -40,16 +40,16 @@ class Sizes:
 
 
 METRIC = Sizes(joint=0.012, bone=0.005, text=0.04, above=0.25)
-IMAGE = Sizes(joint=0.02, bone=0.008, text=0.06, above=0.4)  # in picture heights
+IMAGE = Sizes(joint=0.02, bone=0.008, text=0.06, above=0.4)  # in image heights
 
 
 def sizes(coordinates: int) -> Sizes:
-    """Return the drawing sizes for these coordinates."""
+    """Return the marker sizes for a kind of coordinates."""
     return IMAGE if coordinates == Coordinates.IMAGE_NORMALISED else METRIC
 
 
 def upright(positions: Points, coordinates: int) -> Points:
-    """Return positions with y up; picture coordinates have y down and z away from the viewer."""
+    """Return positions with y up and z toward the viewer; image coordinates have both reversed."""
     if coordinates == Coordinates.IMAGE_NORMALISED:
         return positions * np.array([1, -1, -1], np.float32)
     return positions
@@ -58,14 +58,14 @@ def upright(positions: Points, coordinates: int) -> Points:
 def hand_markers(
     side: str, header: Header, positions: Points, confidence: NDArray[np.float32], size: Sizes
 ) -> list[Marker]:
-    """Return the markers of a hand's bones and joints, or their deletion if it is gone.
+    """Return markers of a hand's bones and joints, or markers that delete them if it is absent.
 
     Args:
         side: ``left`` or ``right``, the markers' namespace.
         header: header of the frame.
         positions: ``(21, 3)``, y up.
-        confidence: ``(21,)``; 0 = not tracked, not drawn.
-        size: drawing sizes.
+        confidence: ``(21,)``; a joint with confidence 0 is not drawn.
+        size: marker sizes.
     """
     tracked = confidence > 0
     if not tracked.any():
@@ -88,7 +88,7 @@ def hand_markers(
 
 
 def text_marker(namespace: str, header: Header, text: str, place: Points, size: Sizes) -> Marker:
-    """Return a text at a place ``(3,)``, or its deletion if it is empty."""
+    """Return a text marker at a place ``(3,)``, or if the text is empty, one that deletes it."""
     if not text:
         return _marker(header, namespace, 0, Marker.DELETE)
     marker = _marker(header, namespace, 0)
@@ -101,7 +101,7 @@ def text_marker(namespace: str, header: Header, text: str, place: Points, size: 
 
 
 def clearing(header: Header) -> list[Marker]:
-    """Return markers that delete all markers of this module, and no others."""
+    """Return markers that delete all markers of this module."""
     hands = [
         _marker(header, side, each, Marker.DELETE)
         for side in HANDS
@@ -111,13 +111,13 @@ def clearing(header: Header) -> list[Marker]:
 
 
 class Anchor:
-    """Place of the text: above the hands, following them slowly so that it stays readable."""
+    """Place of the text, which slowly follows the hands so that it stays readable."""
 
     def __init__(self) -> None:
         self._middle: Points | None = None
 
     def follow(self, positions: Points, confidence: NDArray[np.float32]) -> Points:
-        """Process joints ``(42, 3)``, y up; return the smoothed middle ``(3,)``."""
+        """Process joints ``(42, 3)``, y up; return the smoothed center of the hands ``(3,)``."""
         tracked = confidence > 0
         if tracked.any():
             middle = positions[tracked].mean(axis=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conversions between messages and NumPy arrays; all access to message fields is here."""
+"""Convert between messages and NumPy arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Frame:
         sequence: position in the stream.
         positions: ``(42, 3)`` float32, 0 where not tracked, never NaN.
         confidence: ``(42,)`` float32 in [0, 1], 0 = not tracked.
-        untrackable: joints that claimed to be tracked without a finite position.
+        untrackable: number of joints marked as tracked without a finite position.
     """
 
     stamp: int
@@ -128,11 +128,11 @@ def annotation_message(
     keep: bool = True,
     take: int = 0,
 ) -> GlossAnnotation:
-    """Build a GlossAnnotation; times are nanoseconds, ``keep=False`` discards the span."""
+    """Build a GlossAnnotation; times are in nanoseconds, and ``keep=False`` discards the span."""
     message = GlossAnnotation(glosses=list(glosses), signer=signer, take=take)
     message.status = GlossAnnotation.KEEP if keep else GlossAnnotation.DISCARD
     message.start_time = time_message(start)
-    # Equal times would mean the whole recording; a span of one frame gets the least extent.
+    # Equal times would mean the whole recording, so a span of one frame ends 1 ns later.
     message.end_time = time_message(max(end, start + 1))
     message.header.stamp = message.end_time
     message.header.frame_id = frame_id

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The demos: recognise bundled recordings, and drive a simulated robot by signs."""
+"""The demos: recognize bundled recordings, and drive a simulated robot by signs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Drive demo: signs drive a simulated robot through the live graph."""
+"""Drive demo: drive a simulated robot by signs, through the live graph."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from whispersign_ros.nodes.robot_node import RobotNode
 from whispersign_ros.simulation.unicycle import Unicycle
 
 TAIL = 2.5  # seconds without hands at the end of the signing
-# Generous limits: signs may be late on a busy machine without ending a command.
+# The limits are generous, so that a command does not end when signs are late on a busy machine.
 TIMEOUTS = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
-MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # minimum motion in metres and radians
+MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # minimum motion in meters and radians
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class DriveOptions:
     Attributes:
         model: checkpoint.
         commands: commands file.
-        bags: annotated bags; without bags, the synthetic signer signs ``glosses``.
+        bags: annotated bags; if empty, a synthetic signer signs ``glosses``.
         glosses: signs of the synthetic signer; the hands leave the view after each.
         signer: seed of the synthetic signer.
-        picture: file for a plot of the robot's trajectory; None writes none.
-        domain: ROS domain id; None takes a free one.
+        picture: output file for a plot of the robot's trajectory, or None.
+        domain: ROS domain id; None chooses a free one.
         verbose: show the nodes' logs.
-        json: file for the robot's events; None writes none.
+        json: output file for the robot's events, or None.
     """
 
     model: Path
@@ -74,10 +74,10 @@ class Leg:
     """The robot's motion between two events.
 
     Attributes:
-        event: the event that begins the leg.
-        begin: seconds on the robot's clock.
-        distance: metres driven; negative if backwards.
-        turn: radians, anticlockwise.
+        event: the event that starts the leg.
+        begin: start time in seconds on the robot's clock.
+        distance: meters driven; negative if backwards.
+        turn: radians, counterclockwise.
     """
 
     event: Event
@@ -98,7 +98,7 @@ class Leg:
 
 
 def drive(options: DriveOptions) -> int:
-    """Drive a robot with signs; return 0 if it did what was signed, else 1.
+    """Drive a robot by signs; return 0 if it followed every sign, else 1.
 
     Raises:
         WhisperSignError: a file or option is invalid, or a node failed.
@@ -134,10 +134,10 @@ def drive(options: DriveOptions) -> int:
 
 
 def _base(file: CommandsFile, path: Path) -> Publish:
-    """Return a message that drives the base; it gives topic and type.
+    """Return a message that drives the base, from which topic and type follow.
 
     Raises:
-        WhisperSignError: the commands drive no base or several.
+        WhisperSignError: the commands drive no base, or several bases.
     """
     actions = [action for _, action in file.commands.placed_actions()]
     moving = [each for each in actions if isinstance(each, Publish) and each.type in TYPES]
@@ -166,7 +166,7 @@ def _recordings(options: DriveOptions) -> Iterator[tuple[list[Path], list[Record
 def _play(
     options: DriveOptions, bags: Sequence[Path], recordings: Sequence[Recording], base: Publish
 ) -> DriveMonitor:
-    """Play the bags through the graph, with a simulated robot at its end."""
+    """Play the bags through the graph, which drives a simulated robot."""
     with monitored(options.domain, options.verbose) as monitor:
         node = RobotNode(
             cli_args=["--ros-args", "-r", f"cmd_vel:={base.topic}"],
@@ -193,7 +193,7 @@ def _play(
 
 
 class DriveMonitor:
-    """Prints each change of the commands, and records its time.
+    """Prints each change of the active command, and records its time.
 
     Attributes:
         robot: the robot that the commands drive.
@@ -217,7 +217,7 @@ class DriveMonitor:
         return self._last is not None and not self._last.active
 
     def legs(self) -> list[Leg]:
-        """Return the robot's motion from event to event."""
+        """Return the robot's motion between events."""
         ends = [begin for begin, _ in self._events[1:]] + [math.inf]
         return [
             Leg(event, begin, *self.robot.between(begin, end))
@@ -264,12 +264,12 @@ def _report(
         )
     if not robot.stopped:
         right = False
-        print("    no command stopped it in the end")
+        print("    no command stopped the robot at the end")
     return right
 
 
 def _as_commanded(leg: Leg, command: Command) -> bool:
-    """Return whether the robot moved as commanded; true for a command that moves no base."""
+    """Return whether the robot moved as commanded, or the command does not move the base."""
     message = rules.drives(command)
     if message is None:
         return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that a recording should cause: command_node's rules applied to labels."""
+"""Compute the commands that recordings should cause, by applying command_node's rules to labels."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from whispersign_ros.commands.schema import Command, Commands, Publish
 from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign, State
 
 TYPES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
-APART = NANOSECONDS // 2  # without hands between two utterances
-PAUSE = 2 * NANOSECONDS  # between two recordings; longer than final results take
+APART = NANOSECONDS // 2  # minimum time without hands between two utterances
+PAUSE = 2 * NANOSECONDS  # between two recordings; longer than the delay of final results
 TICK = NANOSECONDS // 20
 
 
@@ -22,7 +22,7 @@ class Event:
     """The start of a command, or a stop.
 
     Attributes:
-        name: of the command, or the sign or cause of the stop.
+        name: name of the command, or sign or cause of the stop.
         begins: True for a command, False for a stop.
     """
 
@@ -34,10 +34,10 @@ class Event:
 
 
 def changes(before: State, after: State) -> Iterator[Event]:
-    """Yield the events that a change of command_node's state shows.
+    """Yield the events that a change of command_node's state implies.
 
-    A command that ends by its duration or another command is not an event, because recognition
-    latency decides whether it ends before the next sign.
+    The end of a command by its duration or by another command is not an event. Whether it ends
+    before the next sign depends on recognition latency.
     """
     ended = bool(before.active) and not after.active
     again = before.armed and not after.armed and after.last_gloss == after.stopped
@@ -51,10 +51,10 @@ def changes(before: State, after: State) -> Iterator[Event]:
 
 
 def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]:
-    """Return command_node's events when recordings are played one after the other.
+    """Return the events that command_node should report when recordings are played in turn.
 
-    Every label counts as recognised with full confidence. An utterance's glosses arrive when the
-    hands leave; a stop takes effect at the end of its sign.
+    Every label counts as recognized with full confidence. An utterance's glosses arrive when the
+    hands leave the view. A stop takes effect at the end of its sign.
     """
     machine = CommandMachine(commands, {})
     events: list[Event] = []
@@ -82,7 +82,7 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
 def _arrivals(
     commands: Commands, recording: Recording, shift: int
 ) -> list[tuple[int, RecognizedSign, bool]]:
-    """Return the sorted times of gloss messages, each with its sign and whether it is final."""
+    """Return the arrival times of gloss messages, each with its sign and whether it is final."""
     arrivals: list[tuple[int, RecognizedSign, bool]] = []
     for signs in _utterances(recording):
         end = signs[-1].end + APART
@@ -97,7 +97,7 @@ def _arrivals(
 
 
 def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
-    """Return the labelled signs grouped by utterance; the hands stay in view within a group."""
+    """Group labeled signs by utterance, during which the hands stay in view."""
     there = recording.stamps[recording.confidence.any(axis=1)]
     gaps = np.flatnonzero(np.diff(there) >= APART)
     ends = there[gaps]

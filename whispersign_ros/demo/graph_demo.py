@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Graph demo: play recordings through the live graph and print each recognised gloss."""
+"""Graph demo: play recordings through the live graph and print each recognized gloss."""
 
 import json
 from bisect import bisect_right
@@ -33,13 +33,13 @@ def demonstrate(
 
     Args:
         model: checkpoint.
-        bags: annotated bags, or folders of them.
-        domain: ROS domain id; None takes a free one.
+        bags: annotated bags, or folders of bags.
+        domain: ROS domain id; None chooses a free one.
         verbose: show the nodes' logs.
-        out: JSON file for each recording's recognised glosses; None writes none.
+        out: output file (JSON) for each recording's recognized glosses, or None.
 
     Raises:
-        WhisperSignError: model or recordings are unusable, or a node failed.
+        WhisperSignError: the model or a recording is unusable, or a node failed.
     """
     recordings = read_labelled(find_bags(bags))
     metadata = read_metadata(model)
@@ -66,10 +66,10 @@ def demonstrate(
 
 
 def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) -> None:
-    """Check that the model fits the recordings: same kind of sensor, a common sign.
+    """Check that the model matches each recording's sensor and knows one of its signs.
 
     Raises:
-        WhisperSignError: names the first recording that does not fit.
+        WhisperSignError: a recording does not match; the message names the first.
     """
     for recording in recordings:
         metadata.recipe.check_source(recording.name, recording.coordinates, recording.smoothing)
@@ -77,7 +77,7 @@ def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) 
             raise RecordingError(
                 recording.name,
                 f"has no sign that {metadata.model_id} knows",
-                "name recordings of its signs with --bag",
+                "choose recordings of its signs with --bag",
             )
 
 
@@ -99,7 +99,7 @@ def read_labelled(bags: Sequence[Path]) -> list[Recording]:
 def _play(
     monitor: GraphMonitor, model: Path, bags: Sequence[Path], recordings: Sequence[Recording]
 ) -> list[list[str]]:
-    """Play the recordings; return the glosses recognised in each."""
+    """Play the recordings; return the recognized glosses of each."""
     results = _Results(monitor, recordings)
     for executable in GRAPH:
         monitor.children.start(executable, {"model": str(model)})
@@ -122,7 +122,7 @@ class _Results:
         monitor.subscribe("gloss", self._on_gloss)
 
     def glosses(self) -> list[list[str]]:
-        """Return the glosses recognised in each recording so far."""
+        """Return the glosses recognized so far in each recording."""
         glosses: list[list[str]] = [[] for _ in self._recordings]
         for each in self._monitor.finals:
             glosses[self._index(each.start)].append(each.gloss)
@@ -153,7 +153,7 @@ class _Results:
 
 def _compare(expected: Sequence[str], recognised: Sequence[str]) -> int:
     print(f"expected:   {' '.join(expected)}")
-    print(f"recognised: {' '.join(recognised) or '(nothing)'}")
+    print(f"recognized: {' '.join(recognised) or '(nothing)'}")
     right = list(expected) == list(recognised)
     print("the gloss sequence is right" if right else "the gloss sequence is WRONG", flush=True)
     return 0 if right else EXIT_WRONG
@@ -166,7 +166,7 @@ def _count(recordings: Sequence[Recording], recognised: Sequence[Sequence[str]])
             right += 1
         else:
             signed, found = " ".join(recording.glosses), " ".join(glosses) or "(nothing)"
-            print(f"{recording.name}: {signed} was recognised as {found}")
+            print(f"{recording.name}: {signed} was recognized as {found}")
     total = len(recordings)
     print(f"right: {right} of {total} recordings ({right / total:.1%})", flush=True)
     return 0 if right == total else EXIT_WRONG

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plot a robot's trajectory: a text map for the terminal, and an image."""
+"""Plot a robot's trajectory as a text map for the terminal or as an image."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from whispersign_model.errors import WhisperSignError
 from whispersign_ros.simulation.unicycle import Point, Pose
 
 COLUMNS, ROWS = 60, 20  # maximum size of the map
-CELL = 2.0  # height of a character in widths
-FINEST = 0.01  # minimum metres per column
-HEADINGS = ">^<v"  # from heading 0, anticlockwise
+CELL = 2.0  # ratio of a character's height to its width
+FINEST = 0.01  # minimum meters per column
+HEADINGS = ">^<v"  # from heading 0, counterclockwise
 STEP = 0.25  # columns between two points drawn on the map
-NEAR = 0.05  # metres; names of closer marks would overlap
+NEAR = 0.05  # meters; the names of marks closer than this would overlap
 COLOURS = ("#c2571a", "#1b7f79")  # of the trajectory and of stops
 
 Floats = NDArray[np.float64]
@@ -40,10 +40,10 @@ class Mark:
 
 
 def text_map(trajectory: Sequence[Point], marks: Sequence[Mark]) -> list[str]:
-    """Return the trajectory as lines of a map, x to the right and y up, to scale.
+    """Return the trajectory as the lines of a map to scale, with x to the right and y up.
 
-    ``.`` is the trajectory, ``o`` its start, an arrow the robot at its end. Digits are the marks,
-    counted from 1 to 9 repeatedly; at one place the last one is visible.
+    ``.`` is the trajectory, ``o`` is its start, and an arrow is the robot at its end. Digits number
+    the marks from 1 to 9 and then start again. If marks coincide, the last one is visible.
     """
     places = np.array([(point.pose.x, point.pose.y) for point in trajectory])
     low, high = places.min(axis=0), places.max(axis=0)

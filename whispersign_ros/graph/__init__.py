@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The running graph seen from outside: start, watch and measure it."""
+"""Start, monitor and measure a running graph from outside."""

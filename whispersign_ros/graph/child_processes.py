@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nodes as child processes that end with the block that started them."""
+"""Run nodes as child processes, and end them with the block that started them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import yaml
 from whispersign_model.errors import WhisperSignError
 
 TERMINATION_TIMEOUT = 3.0  # seconds from SIGTERM to SIGKILL
-PR_SET_PDEATHSIG = 1  # of Linux' prctl
+PR_SET_PDEATHSIG = 1  # option of prctl on Linux
 
 
 class Children:
-    """Starts executables of this package; use as ``with Children() as children``.
+    """Starts executables of this package; use it as ``with Children() as children``.
 
-    Within the block SIGTERM interrupts like Ctrl-C.
+    Within the block, SIGTERM raises KeyboardInterrupt, as Ctrl-C does.
 
     Args:
-        verbose: pass their logs on to stderr; otherwise keep them for error messages.
+        verbose: pass the logs on to stderr; otherwise keep them for error messages.
     """
 
     def __init__(self, verbose: bool = False) -> None:
@@ -59,8 +59,8 @@ class Children:
         """Start an executable with parameters; it ends with this process.
 
         Args:
-            executable: executable of this package, or the dotted name of another module.
-            parameters: parameters of its node.
+            executable: executable of this package, or dotted name of another module.
+            parameters: parameters for its node.
         """
         self._forget(executable)
         module = [executable] if "." in executable else ["whispersign_ros.nodes", executable]
@@ -97,7 +97,7 @@ class Children:
         """Return whether an executable has ended with exit code 0.
 
         Raises:
-            WhisperSignError: it ended with another code; the message is its last log line.
+            WhisperSignError: it ended with another code; the message includes its last log line.
         """
         code = self._processes[executable].poll()
         if code:
@@ -107,16 +107,16 @@ class Children:
         return code == 0
 
     def check(self) -> None:
-        """Check every executable.
+        """Check that no executable has failed.
 
         Raises:
-            WhisperSignError: one ended with an exit code other than 0.
+            WhisperSignError: an executable ended with an exit code other than 0.
         """
         for executable in self._processes:
             self.ended(executable)
 
     def _forget(self, executable: str) -> None:
-        """Kill an executable if it still runs, and close its log."""
+        """Kill an executable that still runs, and close its log."""
         process = self._processes.pop(executable, None)
         if process is not None and process.poll() is None:
             process.kill()
@@ -125,12 +125,12 @@ class Children:
             log.close()
 
     def running(self, executable: str) -> bool:
-        """Return whether an executable has started and not ended."""
+        """Return whether an executable is running."""
         process = self._processes.get(executable)
         return process is not None and process.poll() is None
 
     def log(self, executable: str) -> str:
-        """Return an executable's log since its start; "" with ``verbose``."""
+        """Return the log of an executable; with ``verbose`` it is empty."""
         return Path(self._logs[executable].name).read_text(errors="replace")
 
     def _last_line(self, executable: str) -> str:
@@ -139,5 +139,5 @@ class Children:
 
 
 def _end_with_parent() -> None:
-    """Let the kernel end this child when its parent dies for any reason."""
+    """Ask the kernel to end this child when its parent dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Arguments and nodes of the launch files.
 
-Only launch files import it: it needs the packages ``launch`` and ``launch_ros``.
+Only launch files may import this module, because it needs ``launch`` and ``launch_ros``.
 """
 
 import os
@@ -40,9 +40,9 @@ def argument(
 
 
 def optional(name: str, description: str, choices: Sequence[str] = ()) -> DeclareLaunchArgument:
-    """Return a launch argument whose empty default keeps the value of the parameter file."""
+    """Return a launch argument whose empty default keeps the parameter file's value."""
     choices = [*choices, ""] if choices else ()
-    return argument(name, "", f"{description}; empty: as in params_file", choices)
+    return argument(name, "", f"{description}; empty uses params_file", choices)
 
 
 COMMON = (
@@ -62,14 +62,14 @@ COMMON = (
     argument(
         "enclaves",
         "",
-        "parent of the SROS 2 enclaves: with /whispersign each node runs in /whispersign/NODE; "
-        "empty: the default enclave",
+        "parent of the SROS 2 enclaves: with /whispersign, each node runs in /whispersign/NODE; "
+        "empty uses the default enclave",
     ),
     argument(
         "discovery",
         "",
-        "machines that may discover the nodes; empty: ROS_AUTOMATIC_DISCOVERY_RANGE, or localhost "
-        "where it is not set",
+        "machines that may discover the nodes; empty uses ROS_AUTOMATIC_DISCOVERY_RANGE, or "
+        "localhost if it is not set",
         (*RANGES, ""),
     ),
 )
@@ -82,7 +82,7 @@ SOURCE = (
     ),
     optional("bag", "source:=replay: bag or folder of bags"),
     optional("playback_speed", "source:=replay: 2.0 plays twice as fast"),
-    optional("loop", "source:=replay: play again", SWITCH),
+    optional("loop", "source:=replay: repeat after the last bag", SWITCH),
     optional("restamp", "source:=replay: true shifts the stamps to the present", SWITCH),
     optional("input", "source:=camera: device, video, folder of images, or topic"),
 )
@@ -91,21 +91,21 @@ PLAYED_TIME = argument(
 )
 MODEL = optional("model", "exported network (.onnx) or checkpoint")
 COMMANDS = argument(
-    "commands_file", "", "start command_node with this file, e.g. config/commands.yaml; empty: none"
+    "commands_file", "", "start command_node with this file, e.g. config/commands.yaml"
 )
 VISUALIZE = argument(
-    "visualize", "false", "start visualization_node: markers for RViz or Foxglove (config)", SWITCH
+    "visualize", "false", "start visualization_node, which draws for RViz and Foxglove", SWITCH
 )
 
 
 def describe(
     arguments: Sequence[DeclareLaunchArgument], nodes: Callable[[LaunchContext], Sequence[Any]]
 ) -> LaunchDescription:
-    """Return a launch description: arguments, then nodes.
+    """Return a launch description with arguments and nodes.
 
     Args:
         arguments: all arguments, including ``COMMON``.
-        nodes: creates the nodes from the values of the arguments.
+        nodes: creates the nodes from the arguments' values.
     """
     return LaunchDescription(
         [
@@ -116,7 +116,7 @@ def describe(
 
 
 def discovery(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """Return the actions that set the discovery range of subsequent nodes."""
+    """Return the actions that set the discovery range of the nodes after them."""
     chosen = range_variables(os.environ, value(context, "discovery"))
     return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
 
@@ -144,14 +144,14 @@ def node(
     restarts: bool = True,
     **options: Any,
 ) -> Node:
-    """Return a node of this package with the namespace and parameters of the arguments.
+    """Return a node of this package, configured by the launch arguments.
 
     Args:
         context: launch context.
-        executable: also the node's name.
-        parameters: override the parameter file.
-        restarts: apply ``respawn``; False for a node that ends with its work.
-        options: further options of ``launch_ros.actions.Node``.
+        executable: name of the executable and of the node.
+        parameters: parameters that override the parameter file.
+        restarts: whether ``respawn`` applies; False for a node that ends when its work is done.
+        options: other options of ``launch_ros.actions.Node``.
     """
     own = {**given(context, {"use_sim_time": "true".__eq__}), **(parameters or {})}
     return Node(
@@ -175,7 +175,7 @@ def _ros_arguments(context: LaunchContext, executable: str) -> list[str]:
 
 
 def graph(context: LaunchContext) -> list[Node]:
-    """Return smoothing, preprocessing and recognition, all with the same model."""
+    """Return the nodes of smoothing, preprocessing and recognition, with the same model."""
     model = given(context, {"model": str})
     return [node(context, executable, model) for executable in GRAPH]
 
@@ -185,7 +185,7 @@ def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:
 
     Args:
         context: launch context.
-        wait_for: nodes to wait for before the first frame of a recording.
+        wait_for: nodes that must subscribe before a recording starts.
     """
     kind = value(context, "source")
     if kind == "replay":
@@ -212,7 +212,7 @@ def _played(context: LaunchContext, wait_for: Sequence[str]) -> dict[str, Any]:
 
 
 def sensor(context: LaunchContext) -> list[Node]:
-    """Return the node of the sensor to record; empty with source:=none."""
+    """Return the node of the sensor to record, or no node with source:=none."""
     kind = value(context, "source")
     if kind == "none":
         return []
@@ -225,7 +225,7 @@ def sensor(context: LaunchContext) -> list[Node]:
 
 
 def session(context: LaunchContext) -> Node:
-    """Return annotation_node, whose exit shuts the launch down."""
+    """Return annotation_node; when it exits, the launch shuts down."""
     kinds: dict[str, Callable[[str], Any]] = dict.fromkeys(
         ("glosses", "signer", "out", "images"), text
     )
@@ -236,7 +236,7 @@ def session(context: LaunchContext) -> Node:
 
 
 def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
-    """Return ``ros2 bag record`` of hands, labels, prompts and images if ros2_bag is set."""
+    """Return ``ros2 bag record`` for all topics of a session if ``ros2_bag`` is set."""
     folder = value(context, "ros2_bag")
     if not folder:
         return []
@@ -250,16 +250,16 @@ def ros2_bag(context: LaunchContext) -> list[ExecuteProcess]:
 
 
 def text(word: str) -> ParameterValue:
-    """Return a text parameter; values such as NO or 7 stay text."""
+    """Return a string parameter; values such as NO or 7 stay strings."""
     return ParameterValue(word, value_type=str)
 
 
 def commands(context: LaunchContext) -> list[Node]:
-    """Return command_node if a commands file is given."""
+    """Return command_node if ``commands_file`` is set."""
     file = given(context, {"commands_file": str})
     return [node(context, "command_node", file)] if file else []
 
 
 def visualization(context: LaunchContext) -> list[Node]:
-    """Return visualization_node if visualize is true."""
+    """Return visualization_node if ``visualize`` is true."""
     return [node(context, "visualization_node")] if is_on(context, "visualize") else []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The graph monitor: records what a running graph publishes, and waits for events."""
+"""The graph monitor, which records the output of a running graph and waits for events."""
 
 import os
 import time
@@ -29,9 +29,9 @@ MONITOR = "whispersign_monitor"
 POLL_PERIOD = 0.05  # seconds between two checks of the processes
 START_LIMIT = 120.0  # seconds for the nodes to start
 EVENT_LIMIT = 60.0  # seconds to wait for any other event
-LOAD_LIMIT, SLOWDOWN = 5.0, 5  # seconds to load a recording, its maximum playing time in durations
-QUIET = 6.0  # seconds without a message after the source has ended
-QUIET_WHEN_COMPLETE = 2.0  # the same once everything expected has arrived
+LOAD_LIMIT, SLOWDOWN = 5.0, 5  # seconds to load a recording; playback may take 5 times its length
+QUIET = 6.0  # seconds without a message that end the wait once the source has ended
+QUIET_WHEN_COMPLETE = 2.0  # the same if everything expected has arrived
 PARTIALS = 1000  # number of partial glosses to keep
 DROPPED = "dropped_"  # prefix of loss counters in diagnostics
 TOPICS: Mapping[str, tuple[type, QoSProfile]] = {
@@ -48,17 +48,17 @@ TOPICS: Mapping[str, tuple[type, QoSProfile]] = {
 
 
 class GraphTimeoutError(WhisperSignError):
-    """The graph did not reach the awaited state."""
+    """The graph did not reach the expected state in time."""
 
 
 @dataclass(frozen=True)
 class TimedGloss:
-    """One gloss, signed or recognised.
+    """One gloss, signed or recognized.
 
     Attributes:
         gloss: its name.
         start, end: capture times, nanoseconds.
-        arrival: when its message arrived, ``time.monotonic()``.
+        arrival: arrival time of its message, ``time.monotonic()``.
     """
 
     gloss: str
@@ -74,8 +74,8 @@ class Report:
     Attributes:
         level: DiagnosticStatus level as a number.
         message: the node's state or fault.
-        values: by key.
-        arrival: when it arrived, ``time.monotonic()``.
+        values: diagnostic values by key.
+        arrival: arrival time, ``time.monotonic()``.
     """
 
     level: int = 0
@@ -85,12 +85,12 @@ class Report:
 
     @property
     def received(self) -> int:
-        """Messages that the node has received since its start."""
+        """Number of messages that the node has received since its start."""
         return int(self.values.get("received", 0))
 
     @property
     def drops(self) -> dict[str, int]:
-        """Losses by cause."""
+        """Number of losses by cause."""
         counts = self.values.items()
         return {k.removeprefix(DROPPED): int(v) for k, v in counts if k.startswith(DROPPED)}
 
@@ -101,9 +101,10 @@ class GraphMonitor(Node):
     Attributes:
         children: the processes of the graph.
         annotated: annotated glosses in order of arrival.
-        finals, partials: recognised glosses in order of arrival; the last ``PARTIALS`` partials.
+        finals: final glosses in order of arrival.
+        partials: the last ``PARTIALS`` partial glosses in order of arrival.
         reports: last diagnostics by node name, without the leading slash.
-        last_arrival: time of the last new message of the graph, ``time.monotonic()``.
+        last_arrival: arrival time of the graph's last new message, ``time.monotonic()``.
         source_ended: whether ``wait_until_played`` has seen the source end.
     """
 
@@ -123,7 +124,7 @@ class GraphMonitor(Node):
         self.subscribe("/diagnostics", self._on_diagnostics)
 
     def subscribe(self, topic: str, callback: Callable[[Any], None]) -> None:
-        """Call back for each message of one of ``TOPICS``."""
+        """Call a function with each message on one of ``TOPICS``."""
         callbacks = self._callbacks.setdefault(topic, [])
         callbacks.append(callback)
         if len(callbacks) > 1:
@@ -151,10 +152,10 @@ class GraphMonitor(Node):
     def until(
         self, condition: Callable[[], object], what: str, limit: float = EVENT_LIMIT
     ) -> float:
-        """Process messages until a condition holds; return the seconds that took.
+        """Process messages until a condition holds; return the elapsed seconds.
 
         Raises:
-            GraphTimeoutError: it does not hold within ``limit`` seconds; names ``what``.
+            GraphTimeoutError: it does not hold within ``limit`` seconds; the text names ``what``.
             WhisperSignError: a process failed.
         """
         begin = time.monotonic()
@@ -175,11 +176,11 @@ class GraphMonitor(Node):
 
         Args:
             source: executable that plays the recordings.
-            recordings: limit the waiting time.
+            recordings: the recordings, whose lengths limit the wait.
             complete: returns whether everything expected has arrived.
 
         Raises:
-            GraphTimeoutError: the source takes longer than the recordings can need.
+            GraphTimeoutError: playback takes longer than the limit.
             WhisperSignError: a process failed.
         """
 
@@ -219,10 +220,10 @@ class GraphMonitor(Node):
 
 @contextmanager
 def monitored(domain: int | None = None, verbose: bool = False) -> Iterator[GraphMonitor]:
-    """Yield the monitor of an isolated graph; its children and nodes end with the block.
+    """Yield a monitor of an isolated graph, whose processes end with the block.
 
     Args:
-        domain: ROS domain id; None takes a free one.
+        domain: ROS domain id; None chooses a free one.
         verbose: show the nodes' logs.
     """
     isolate(os.environ, domain)

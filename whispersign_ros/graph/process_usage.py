@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processor time and memory of other processes, read from Linux's /proc."""
+"""CPU time and memory of other processes, read from /proc on Linux."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ RESIDENT_PAGES = 1  # field of /proc/PID/statm
 
 @dataclass(frozen=True)
 class Usage:
-    """Cumulative usage of processes at one moment.
+    """CPU time and memory of processes at one moment.
 
     Attributes:
-        processor: by process, seconds on all cores since its start.
-        resident_mb: by process, megabytes now; shared libraries count in each.
+        processor: CPU seconds on all cores since the start, by process.
+        resident_mb: resident memory in megabytes, by process; each includes shared libraries.
     """
 
     processor: Mapping[str, float]
@@ -28,17 +28,17 @@ class Usage:
 
     @classmethod
     def of(cls, processes: Mapping[str, int]) -> Usage:
-        """Read the usage of processes, given by name with their ids.
+        """Read the usage of processes, which are given as names with their ids.
 
         Raises:
-            WhisperSignError: a process does not exist, or this is not Linux.
+            WhisperSignError: a process does not exist, or the system is not Linux.
         """
         try:
             processor = {name: _processor_seconds(pid) for name, pid in processes.items()}
             resident = {name: _resident_mb(pid) for name, pid in processes.items()}
         except OSError as error:
             raise WhisperSignError(
-                str(error.filename), "cannot be read", "the process has ended, or is not Linux'"
+                str(error.filename), "cannot be read", "the process has ended, or this is not Linux"
             ) from error
         return cls(processor, resident)
 

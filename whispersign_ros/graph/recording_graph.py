@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The graph of a recording session: sensor node as a child process, annotation_node in this one."""
+"""Run a recording session: the sensor in a child process, annotation_node in this process."""
 
 import os
 from typing import Any
@@ -30,19 +30,19 @@ def record(
     domain: int | None = None,
     verbose: bool = False,
 ) -> int:
-    """Run a session; return 0 when all takes are recorded, else 1.
+    """Run a session; return 0 if all takes are recorded, else 1.
 
     Args:
-        source: leap, camera, synthetic, or none for nodes that already run.
-        signer: name of the signer; "" with source synthetic derives it from the seed.
-        session: parameters of annotation_node besides the signer.
-        sensor: parameters of the source's node.
-        seed: of the synthetic signer.
-        domain: ROS domain id; None takes a free one, or the environment's with source none.
+        source: leap, camera, synthetic, or none to use a sensor node that already runs.
+        signer: name of the signer; with source synthetic, "" derives it from the seed.
+        session: parameters of annotation_node except the signer.
+        sensor: parameters of the sensor node.
+        seed: seed of the synthetic signer.
+        domain: ROS domain id; None chooses a free one, or the environment's with source none.
         verbose: show the nodes' logs.
 
     Raises:
-        WhisperSignError: an option is invalid, or the sensor's node failed.
+        WhisperSignError: an option is invalid, or the sensor node failed.
     """
     if source == "synthetic":
         signer = signer or f"synthetic{seed}"
@@ -51,7 +51,9 @@ def record(
             for gloss in glosses_of(prompt):
                 default_lexicon().sign(gloss)
     elif not signer:
-        raise ConfigError("--signer", "is missing", "name the signer: data sets are split by it")
+        raise ConfigError(
+            "--signer", "is missing", "name the signer; data sets are split by signer"
+        )
     if source != "none" or domain is not None:
         isolate(os.environ, domain)
     with Children(verbose) as children:

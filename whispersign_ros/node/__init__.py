@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What all nodes share: lifecycle, parameters, QoS, diagnostics and discovery."""
+"""Code shared by all nodes: lifecycle, parameters, QoS, diagnostics and discovery."""

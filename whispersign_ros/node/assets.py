@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files bundled for the demonstration: a small model and a short recording."""
+"""Files bundled for the demo: a small model and a short recording."""
 
 from whispersign_model.bundled import ASSETS, bundled
 

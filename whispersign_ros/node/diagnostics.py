@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Publish a node's ``/diagnostics``: input rate, stamp age, inference time, losses and faults."""
+"""Publish a node's diagnostics: input rate, stamp age, inference time, losses and faults."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from whispersign_model.timestamps import NANOSECONDS
 from whispersign_ros.node import qos
 
 PERIOD = 1.0  # seconds between two reports
-SILENCE = 2.0  # seconds without input until the node warns
+SILENCE = 2.0  # seconds without input after which the node reports a warning
 WARNING_PERIOD = 10.0  # minimum seconds between two log lines about the same kind of fault
 MAX_KINDS = 100  # kinds of faults to remember
 
@@ -22,13 +22,13 @@ Condition = tuple[bytes, str]  # level and message of a DiagnosticStatus
 
 
 class LogThrottle:
-    """Allows one log line per kind of fault in ``WARNING_PERIOD``."""
+    """Limits the log to one line per kind of fault in each ``WARNING_PERIOD``."""
 
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}
 
     def allows(self, kind: str) -> bool:
-        """Return whether to log this kind now, and count it as logged if so."""
+        """Return whether to log this kind of fault now; if so, start its period."""
         now = time.monotonic()
         if now - self._logged.get(kind, -WARNING_PERIOD) < WARNING_PERIOD:
             return False
@@ -47,7 +47,8 @@ class Diagnostics:
         node: owns the publisher.
         input_topic: main input topic; "" for a source.
         input_type: type of that topic, e.g. ``whispersign_msgs/msg/HandFrame``.
-        condition: called before each report; returns what to report instead of "running", or None.
+        condition: called before each report; returns a level and message that replace "running", or
+            None.
     """
 
     def __init__(
@@ -98,23 +99,23 @@ class Diagnostics:
             self._node.get_logger().warning(text)
 
     def timed(self, seconds: float) -> None:
-        """Record the duration of one model call."""
+        """Record the duration of one inference."""
         with self._lock:
             self._period_times.append(seconds)
 
     def show(self, key: str, value: object) -> None:
-        """Set a value that every report contains."""
+        """Set a value to include in every report."""
         with self._lock:
             self._values[key] = str(value)
 
     def refuse(self, reason: str) -> None:
-        """Count an unusable input and report the reason."""
+        """Count a refused input, and report the reason as an error."""
         with self._lock:
             self._drops["refused"] += 1
         self.fail(reason)
 
     def fail(self, reason: str) -> None:
-        """Report an error until ``accept``; log it at once, and again after a while."""
+        """Report an error until ``accept`` is called; log it when it changes."""
         with self._lock:
             log = reason != self._refusal and self._fault_throttle.allows(reason)
             self._refusal = reason
@@ -127,20 +128,20 @@ class Diagnostics:
             self._refusal = ""
 
     def rest(self, reason: str) -> None:
-        """Report why no input is expected for now; "" expects input again."""
+        """Report why the node expects no input for now; "" expects input again."""
         with self._lock:
             self._rest = reason
             self._last_arrival = time.monotonic()
 
     @property
     def refusal(self) -> str:
-        """The current error, "" if there is none."""
+        """The current error, or "" if there is none."""
         with self._lock:
             return self._refusal
 
     @property
     def received(self) -> int:
-        """Number of messages on the input topic so far."""
+        """Number of input messages so far."""
         with self._lock:
             return self._received
 
@@ -151,7 +152,7 @@ class Diagnostics:
             return dict(self._drops)
 
     def report(self) -> None:
-        """Publish the report of the last period and start the next."""
+        """Publish the report for the last period, and start the next period."""
         conflict = self._conflict() if self._topic and not self._rest else ""
         condition = self._condition()
         with self._lock:
@@ -203,11 +204,11 @@ class Diagnostics:
         return values
 
     def _conflict(self) -> str:
-        """Describe a fault of the input topic's publishers, "" if there is none."""
+        """Describe a fault of the input topic's publishers, or return "" if there is none."""
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         wrong = sorted({p.topic_type for p in publishers if p.topic_type != self._type})
         if wrong:
-            return f"a publisher sends {', '.join(wrong)} where {self._type} is expected"
+            return f"a publisher sends {', '.join(wrong)}, but {self._type} is expected"
         if len(publishers) > 1:
             return f"{len(publishers)} publishers interleave on {self._topic}"
-        return "" if publishers else "nobody publishes there"
+        return "" if publishers else "it has no publisher"

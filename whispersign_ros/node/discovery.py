@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Isolate a graph on this machine: a free domain id and local discovery."""
+"""Isolate a graph from others: choose a free domain id and restrict discovery."""
 
 import os
 import random
@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableMapping
 
 DOMAINS = range(1, 102)  # domain ids that are safe on every platform
 RANGES = ("localhost", "subnet", "system_default")  # discovery ranges
-VARIABLE, OLDER = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"  # Humble has the older one
+VARIABLE, OLDER = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"  # Humble uses the older one
 FIRST_PORT, PORTS_PER_DOMAIN, FIRST_UNICAST = 7400, 250, 10  # from the RTPS specification
 
 
@@ -16,8 +16,8 @@ def isolate(environment: MutableMapping[str, str], domain: int | None = None) ->
     """Restrict discovery to this machine and one domain; return the domain id.
 
     Args:
-        environment: changed in place; ``os.environ`` before rclpy starts, or a child's.
-        domain: the domain id; None takes one that is free on this machine.
+        environment: environment to change: ``os.environ`` before rclpy starts, or a child's.
+        domain: domain id; None chooses one that is free on this machine.
     """
     chosen = free_domain() if domain is None else domain
     environment["ROS_DOMAIN_ID"] = str(chosen)
@@ -26,11 +26,11 @@ def isolate(environment: MutableMapping[str, str], domain: int | None = None) ->
 
 
 def range_variables(environment: Mapping[str, str], chosen: str = "") -> dict[str, str]:
-    """Return the variables that set the discovery range of nodes started with them.
+    """Return the environment variables that set a node's discovery range.
 
     Args:
-        environment: may already set the range.
-        chosen: one of ``RANGES``; empty keeps the environment's range, by default this machine.
+        environment: current environment, which may already set the range.
+        chosen: one of ``RANGES``; "" keeps the range of the environment, by default ``localhost``.
     """
     if not chosen and (VARIABLE in environment or OLDER in environment):
         return {}
@@ -43,7 +43,7 @@ def range_variables(environment: Mapping[str, str], chosen: str = "") -> dict[st
 
 
 def free_domain() -> int:
-    """Return a domain id whose first port is free on this machine."""
+    """Return a random domain id whose first port is free on this machine."""
     candidates = random.sample(DOMAINS, len(DOMAINS))
     for domain in candidates:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Entry points of the executables; they handle Ctrl-C before any other import.
+"""Entry points of the executables.
 
-Importing a node takes about a second. A signal in that time ends the process quietly, because
-nothing has started yet. Afterwards :mod:`whispersign_ros.node.runner` handles signals.
+Importing a node takes about a second. Until then, SIGINT and SIGTERM end the process quietly.
+Afterwards, :mod:`whispersign_ros.node.runner` handles signals.
 """
 
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lifecycle nodes that start themselves and report a failed transition in one line."""
+"""Base class of lifecycle nodes, which can start themselves and log failed transitions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,9 +20,10 @@ AUTOSTART = ParameterSpec(
 class ManagedNode(LifecycleNode):
     """A node that holds a resource, such as a device or a network.
 
-    A subclass has ``AUTOSTART`` in its parameter table, implements the transitions with
-    ``_configure``, ``_activate`` and ``_release``, and calls ``begin`` at the end of its
-    constructor. An exception is logged, fails the transition, and releases the resource.
+    A subclass includes ``AUTOSTART`` in its parameter table, implements ``_configure``,
+    ``_activate`` and ``_release``, and calls ``begin`` at the end of its constructor. If one of
+    these methods raises an exception, the node logs it, the transition fails, and the resource is
+    released.
 
     Attributes:
         values: parameter values by name.
@@ -30,8 +31,8 @@ class ManagedNode(LifecycleNode):
     Args:
         name: node name.
         table: all its parameters.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
         ConfigError: a parameter is invalid.
@@ -70,11 +71,11 @@ class ManagedNode(LifecycleNode):
         return str(self._state_machine.current_state[1])
 
     def condition(self) -> Condition | None:
-        """Return the condition for diagnostics while the node is not active."""
+        """Return the diagnostics condition of a node that is not active."""
         return None if self.state == ACTIVE else (DiagnosticStatus.OK, self.state)
 
     def _changes(self) -> Mapping[str, Change]:
-        """Return the handlers of parameters that may change, by name."""
+        """Return a handler for each parameter that may change at runtime, by name."""
         return {}
 
     def _configure(self) -> None:
@@ -86,7 +87,7 @@ class ManagedNode(LifecycleNode):
         raise NotImplementedError
 
     def _release(self) -> None:
-        """Stop working and free the resource; does nothing if none is held.
+        """Stop working and free the resource, if the node holds it.
 
         rclpy may destroy a node whose construction failed, so every attribute that this method
         reads must exist before the constructor of this class is called.
@@ -94,7 +95,7 @@ class ManagedNode(LifecycleNode):
         raise NotImplementedError
 
     def _forget(self) -> None:
-        """Forget what ``_configure`` read."""
+        """Discard the data that ``_configure`` read."""
         raise NotImplementedError
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -121,7 +122,7 @@ class ManagedNode(LifecycleNode):
         return self._attempt(self._release)
 
     def destroy_node(self) -> None:
-        """Stop working, then free the node and its lifecycle services, which rclpy forgets."""
+        """Stop working, and destroy the node and its lifecycle services, which rclpy leaves."""
         self._release()
         super().destroy_node()
         self._state_machine.destroy_when_not_in_use()
@@ -138,6 +139,6 @@ class ManagedNode(LifecycleNode):
             self._fault = WhisperSignError(self.get_name(), fault, "correct what it names")
         if self._fault is None:
             return TransitionCallbackReturn.SUCCESS
-        if not self._starting:  # during start-up the caller of begin reports it
+        if not self._starting:  # at startup, the caller of begin reports it
             self.get_logger().error(str(self._fault))
         return TransitionCallbackReturn.FAILURE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Parameter files: refuse misspelled node names, and find the parameters that all nodes share."""
+"""Check parameter files for misspelled node names, and read the parameters set for all nodes."""
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -12,24 +12,24 @@ import yaml
 from whispersign_model.errors import ConfigError
 
 FLAGS = ("--params-file",)
-LIKENESS = 0.8  # similarity to one of our names from which a name counts as a misspelling
+LIKENESS = 0.8  # minimum similarity to a node's name that counts as a misspelling of it
 SECTION = "ros__parameters"
 EVERY_NODE = "/**"
 
 
 def check_files(arguments: Sequence[str], names: Sequence[str]) -> None:
-    """Check the sections of all parameter files on a command line.
+    """Check the sections of all parameter files on a command line for misspelled names.
 
-    ROS ignores sections for other nodes, and therefore misspelled ones. A file may have sections
-    for other packages' nodes, and for ours under longer names (``camera_node_left``).
+    ROS ignores sections for other nodes, and therefore misspelled names. Sections for other
+    packages' nodes and longer names of our nodes (``camera_node_left``) are valid.
 
     Args:
-        arguments: of the process; ROS itself reports unreadable files.
-        names: all our nodes.
+        arguments: command line of the process; ROS itself reports unreadable files.
+        names: names of all our nodes.
 
     Raises:
-        ConfigError: a section's name is close to that of one of our nodes, and it sets only
-            parameters of that node.
+        ConfigError: a section has a name similar to one of our nodes, and sets only parameters of
+            that node.
     """
     for path, section, keys in _sections(arguments):
         name = section.rpartition("/")[2]
@@ -39,7 +39,7 @@ def check_files(arguments: Sequence[str], names: Sequence[str]) -> None:
 
 
 def shared_parameters(arguments: Sequence[str]) -> set[str]:
-    """Return the names that parameter files on a command line set for all nodes (``/**``)."""
+    """Return the parameters that files on a command line set for all nodes (``/**``), by name."""
     found: set[str] = set()
     for _, section, keys in _sections(arguments):
         if section == EVERY_NODE:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Declare a node's parameters from one table: description, range and error messages."""
+"""Declare and validate a node's parameters from a table."""
 
 import json
 import sys
@@ -43,8 +43,8 @@ class ParameterSpec:
         limits: inclusive range of a number.
         choices: allowed values of a string.
         one_or_many: accept a list of strings as well as a string.
-        or_number: accept an integer as a string, e.g. a camera's number.
-        changes: the parameter can be set while the node runs.
+        or_number: accept an integer as well as a string, e.g. a camera's number.
+        changes: whether the parameter can be set while the node runs.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ParameterSpec:
 
     @property
     def allowed(self) -> str:
-        """Allowed values, in words."""
+        """The allowed values, as text."""
         if self.choices:
             return " or ".join(f"'{choice}'" for choice in self.choices)
         kinds = {bool: "true or false", int: "integer", float: "float", str: "string"}
@@ -107,17 +107,17 @@ def declare(
     """Declare a table of parameters and return their values by name.
 
     The node must be created with ``automatically_declare_parameters_from_overrides``, so that
-    unknown names are detected and refused.
+    unknown names are detected.
 
     Args:
         node: the node that owns the parameters.
         table: its parameters.
-        also_known: names set for the whole process that other nodes in it read.
-        changes: handlers of new values by the name of a parameter that may change at runtime; a
-            WhisperSignError keeps the old value and becomes the reply.
+        also_known: names of parameters that other nodes in the process declare.
+        changes: by parameter name, functions that apply a new value at runtime. If one raises a
+            WhisperSignError, the old value stays and the reply contains the error.
 
     Raises:
-        ConfigError: a value is not allowed or a name is unknown; says what is allowed.
+        ConfigError: a value is not allowed or a name is unknown; the message lists what is allowed.
     """
     given = [name for name in node.get_parameters_by_prefix("") if not _is_built_in(name)]
     for name in given:
@@ -196,7 +196,7 @@ def _declare_one(node: Node, setting: ParameterSpec) -> object:
 
 
 def _is_for_others(name: str) -> bool:
-    """Return whether a parameter file sets this for all nodes, and one of ours reads it."""
+    """Return whether a file sets this parameter for all nodes and one of our nodes has it."""
     return name in shared_parameters(sys.argv) and any(
         name in parameters_of(node) for node in NODES
     )

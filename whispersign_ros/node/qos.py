@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""QoS of every topic: profiles, and endpoints whose profile can be overridden.
+"""QoS profiles of all topics, and endpoints that accept QoS overrides.
 
-Hands use reliable publishers and subscriptions, so that the graph loses none. For a best-effort
-publisher (sensor drivers with "sensor data" profiles) the subscription becomes best effort too.
+Publishers and subscriptions of hands are reliable, so that no frame is lost. If a publisher is best
+effort, as sensor drivers often are, the subscription becomes best effort too.
 """
 
 from collections.abc import Callable
@@ -33,15 +33,15 @@ def _profile(
     )
 
 
-# A writer keeps 1 s of hands at 120 Hz. With 10 frames, which a busy machine fills while a process
-# waits for the CPU, one frame in five was lost. A reader keeps 20 s, like recognition_node's own
-# queue: with queues of 5 s, a pipeline on a quarter of a core lost one frame in five. The queue
-# takes memory only while frames wait.
+# A writer keeps 1 s of hands at 120 Hz. On a busy machine, a queue of 10 frames overflowed while a
+# process waited for the CPU, and one frame in five was lost. A reader keeps 20 s, like
+# recognition_node's own queue. With 5 s, a pipeline on a quarter of a core lost one frame in five.
+# A queue uses memory only while frames wait.
 HANDS = _profile(120)  # hands/raw, hands/filtered
 HANDS_INPUT = _profile(2400)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
 FEATURES_INPUT = _profile(1200)
-HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # of features: only their arrival matters
+HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # hands/features: only arrival matters
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -59,7 +59,7 @@ POSE = _profile(10)  # robot_pose
 
 
 def publish(node: Node, message_type: type, topic: str, profile: QoSProfile) -> Publisher:
-    """Create a publisher; parameters ``qos_overrides.TOPIC.publisher.*`` change its profile."""
+    """Create a publisher; parameters ``qos_overrides.TOPIC.publisher.*`` override its profile."""
     own = copy(profile)  # rclpy writes the overrides into the given profile
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_publisher(message_type, topic, own, qos_overriding_options=overriding)
@@ -73,9 +73,9 @@ def subscribe(
     callback: Callable[[Any], None],
     raw: bool = False,
 ) -> Subscription:
-    """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` change its profile.
+    """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` override its profile.
 
-    With ``raw`` the callback receives the serialised bytes.
+    With ``raw``, the callback receives the serialized bytes.
     """
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_subscription(
@@ -116,13 +116,13 @@ class HandsInput:
         )
 
     def _meet(self, _: Any) -> None:
-        """Request less, because a publisher offers less than the subscription requests."""
+        """Switch to best effort, because a publisher does not offer reliable delivery."""
         profile = copy(self._subscription.qos_profile)
         if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
             return  # already requests the minimum
         profile.reliability = ReliabilityPolicy.BEST_EFFORT
         self._node.get_logger().info(
-            f"a publisher of {self._subscription.topic_name} is best effort: listening so too"
+            f"a publisher of {self._subscription.topic_name} is best effort; using best effort too"
         )
         self._node.destroy_subscription(self._subscription)
         self._subscription = self._subscribe(profile)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recipe sync: keep the nodes before recognition_node on the recipe of its model."""
+"""Recipe sync: the nodes upstream of recognition_node adopt the recipe of its model."""
 
 import time
 from collections.abc import Callable
@@ -13,37 +13,35 @@ from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec
 
-GRACE_TIME = 2.0  # seconds in which the other nodes adopt a new model's recipe
+GRACE_TIME = 2.0  # seconds for the other nodes to adopt a new model's recipe
 FOLLOW = ParameterSpec(
-    "follow",
-    True,
-    "adopt each recipe that the recognizer publishes, including after a model change",
+    "follow", True, "adopt the recipe of the recognizer, also when its model changes"
 )
 
 
 class GracePeriod:
-    """Accepts the previous value for ``GRACE_TIME`` after a change."""
+    """Accepts the previous value for ``GRACE_TIME`` after a change of value."""
 
     def __init__(self) -> None:
         self._previous: str | None = None
         self._changed = 0.0
 
     def start(self, previous: str) -> None:
-        """Start the period for a value that has just been replaced."""
+        """Start the grace period of a value that has just been replaced."""
         self._previous, self._changed = previous, time.monotonic()
 
     def accepts(self, value: str) -> bool:
-        """Return whether a value is the recently replaced one."""
+        """Return whether a value is still in its grace period."""
         return value == self._previous and time.monotonic() - self._changed < GRACE_TIME
 
 
 def follow(node: Node, diagnostics: Diagnostics, adopt: Callable[[Recipe, str], None]) -> None:
-    """Call ``adopt`` with each recipe that recognition_node publishes and its model's id.
+    """Call ``adopt`` with each recipe from recognition_node and the id of its model.
 
     Args:
         node: subscribes to ``recipe``.
         diagnostics: counts unreadable recipes.
-        adopt: must ignore the recipe already in use.
+        adopt: must ignore a recipe that is already in use.
     """
     topic = node.resolve_topic_name("recipe")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run the nodes of an executable: start, spin, stop on a signal, return an exit code."""
+"""Run the nodes of an executable until a signal arrives or their work is done."""
 
 import signal
 import sys
@@ -25,7 +25,7 @@ from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import ParameterSpec, table_text
 
 EXIT_FAULT = 2
-SIGNAL_POLL = 0.1  # seconds; maximum delay of a reaction to a signal
+SIGNAL_POLL = 0.1  # seconds; maximum delay of the reaction to a signal
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
 
@@ -38,12 +38,12 @@ def main(name: str) -> int:
 
 
 def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
-    """Create the node of a module; the class is named after it, such as ``LeapNode``.
+    """Create a module's node; its class has the module's name in camel case (``LeapNode``).
 
     Args:
-        name: of the module in ``whispersign_ros.nodes``.
-        end: called by a node whose work is done.
-        arguments: for ``rclpy.node.Node``.
+        name: name of a module in ``whispersign_ros.nodes``.
+        end: function that a node calls when its work is done.
+        arguments: passed to ``rclpy.node.Node``.
     """
     kind = getattr(import_module(f"whispersign_ros.nodes.{name}"), name.title().replace("_", ""))
     if "on_end" in signature(kind).parameters:
@@ -55,14 +55,14 @@ def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
 def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:
     """Run the nodes of one executable and return its exit code.
 
-    Returns 0 on SIGINT, SIGTERM or a node's request, and 2 with one line on stderr if a file or
-    parameter is invalid.
+    The code is 0 after SIGINT, SIGTERM or a node's request to end. It is 2, with one line on
+    stderr, if a file or parameter is invalid.
 
     Args:
-        name: of the executable.
-        create: creates the nodes; its argument is a function that ends the process.
-        summary: text of ``--help``.
-        table: parameters in ``--help``.
+        name: name of the executable.
+        create: creates the nodes; receives a function that ends the process.
+        summary: text for ``--help``.
+        table: parameters for ``--help``.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -85,7 +85,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
 
 
 def _other_arguments() -> list[str]:
-    """Return the arguments that are not for ROS, and check the ROS arguments."""
+    """Check the ROS arguments, and return all other arguments."""
     try:
         return remove_ros_args(sys.argv)[1:]
     except RuntimeError as error:  # base class of rclpy's own errors
@@ -133,11 +133,11 @@ def _serve(node: Node, stop: threading.Event, faults: list[WhisperSignError]) ->
 def serve(node: Node, stop: threading.Event) -> None:
     """Spin one node until ``stop``; log exceptions of callbacks and continue.
 
-    Each node has its own executor. A shared one would check all 150 entities of a pipeline for
+    Each node has its own executor. A shared executor would check all 150 entities of a pipeline for
     every message.
 
     Raises:
-        WhisperSignError: a callback found an invalid file or parameter; all nodes end.
+        WhisperSignError: a callback found an invalid file or parameter.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -147,11 +147,11 @@ def serve(node: Node, stop: threading.Event) -> None:
             try:
                 executor.spin_once(timeout_sec=SIGNAL_POLL)
             except ExternalShutdownException:
-                stop.set()  # another owner shut the context down: end as on a signal
+                stop.set()  # the context was shut down elsewhere
             except WhisperSignError:
                 stop.set()
                 raise
-            except Exception as error:  # whatever it is, the next message may do better
+            except Exception as error:  # the next message may succeed
                 if not rclpy.ok():
                     stop.set()
                 elif throttle.allows(f"{type(error).__name__}: {error}"):
@@ -162,7 +162,7 @@ def serve(node: Node, stop: threading.Event) -> None:
 
 @contextmanager
 def translate_ros_errors() -> Iterator[None]:
-    """Turn ROS errors into one line: a wrong enclave or name, an empty list.
+    """Translate ROS errors, such as an invalid name or enclave, into one line.
 
     Raises:
         WhisperSignError: ROS raised an error.
@@ -176,7 +176,7 @@ def translate_ros_errors() -> Iterator[None]:
 def _remedy(error: Exception) -> str:
     text = str(error)
     if "PARAMETER_NOT_SET" in text:
-        return 'write [""] for a list without words'
+        return 'write [""] for an empty list'
     if "enclave" in text or "security" in text or "context" in text:
         return "check the environment variables ROS_* and RMW_*"
     return "correct the parameter, name or qos_overrides that it names"

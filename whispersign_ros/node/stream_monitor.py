@@ -9,20 +9,20 @@ from rclpy.node import Node
 
 from whispersign_model.timestamps import CLOCK_JUMP_AHEAD, CLOCK_JUMP_BACK
 
-# A larger jump of the node's clock resets everything that depends on time.
+# If the node's clock jumps further, everything that depends on time is reset.
 JUMP = JumpThreshold(
     min_forward=Duration(nanoseconds=CLOCK_JUMP_AHEAD),
     min_backward=Duration(nanoseconds=-CLOCK_JUMP_BACK),
     on_clock_change=True,
 )
-CHECKS = 5  # checks per timeout; silence is noticed at most a fifth of the timeout late
+CHECKS = 5  # checks per timeout; a timeout is detected at most a fifth of its duration late
 
 
 class SequenceTracker:
-    """Detects sequence restarts: a ``sequence`` that does not increase starts a new stream.
+    """Detects new streams and lost messages by ``sequence``, which increases within a stream.
 
     Attributes:
-        missed: messages lost between the last two.
+        missed: number of messages lost between the last two.
     """
 
     def __init__(self) -> None:
@@ -38,15 +38,15 @@ class SequenceTracker:
 
 
 class InputWatchdog:
-    """Calls back once when no message arrives for a while, measured by a monotonic clock.
+    """Calls back once if no message arrives within a timeout.
 
-    It counts its own checks instead of seconds: after a suspension, messages wait in the process's
-    queue, and the suspended time is not silence.
+    It counts checks of a monotonic timer instead of seconds. A process that was suspended therefore
+    reads its queued messages before the timeout passes.
 
     Args:
         node: owns the timer.
         timeout: seconds.
-        callback: called once per silence.
+        callback: called once per timeout.
     """
 
     def __init__(self, node: Node, timeout: float, callback: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ class InputWatchdog:
         )
 
     def feed(self) -> None:
-        """Restart the timeout after a message."""
+        """Restart the timeout, because a message has arrived."""
         self._checks_left = CHECKS + 1  # the first check may be due at once
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run an executable: ``python -m whispersign_ros.nodes NAME [ARGUMENT ...]``."""
+"""Run a node's executable: ``python -m whispersign_ros.nodes NAME [ARGUMENT ...]``."""
 
 import sys
 

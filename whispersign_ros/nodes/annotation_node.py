@@ -29,30 +29,30 @@ from whispersign_ros.recording.terminal import Terminal
 
 TICK = 0.05  # seconds between two checks of the clock and the keyboard
 PROMPT_PERIOD = 0.2  # seconds between two prompts in a timed phase
-SENSORS = ("camera_node", "leap_node")  # report their faults before they publish
+SENSORS = ("camera_node", "leap_node")  # may report a fault before their first frame
 COMMANDS = ("repeat", "discard", "pause", "next", "stop")
 PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "list of glosses to record, or one comma-separated string; A|B is a sentence of A and B",
+        "list of glosses to record, or one comma-separated string; A|B is the sentence A B",
         one_or_many=True,
     ),
     ParameterSpec("takes", 6, "number of takes of each gloss by this signer", (1, 1000)),
     ParameterSpec("signer", "", "name of the signer, used for splits by signer"),
     ParameterSpec(
-        "out", "recordings", "output folder of the bags; a session resumes from the takes in it"
+        "out", "recordings", "output folder for the bags; a new session resumes from its takes"
     ),
     ParameterSpec(
         "shuffle", True, "shuffle the glosses in each round; false keeps the given order"
     ),
-    ParameterSpec("seed", 0, "random seed of the shuffle", (0, 2**31 - 1)),
+    ParameterSpec("seed", 0, "random seed for shuffling", (0, 2**31 - 1)),
     ParameterSpec("countdown", 2.0, "seconds to get ready before each take", (0.0, 60.0)),
-    ParameterSpec("signing", 4.0, "longest duration of a take in seconds", (0.5, 60.0)),
+    ParameterSpec("signing", 4.0, "maximum duration of a take in seconds", (0.5, 60.0)),
     ParameterSpec(
         "away",
         0.6,
-        "seconds without a hand after which a take ends early; 0.0 disables this",
+        "seconds without hands after which a take ends early; 0.0 disables this",
         (0.0, 10.0),
     ),
     ParameterSpec("rest", 1.0, "seconds of rest after each take", (0.0, 60.0)),
@@ -65,13 +65,10 @@ PARAMETERS = (
     ParameterSpec(
         "images",
         "",
-        "image topic to record with the hands, e.g. hands/image or image/compressed; empty "
-        "records none",
+        "image topic to record as well, e.g. hands/image or image/compressed; empty records none",
     ),
     ParameterSpec("keys", True, "accept single-key commands if the node runs in a terminal"),
-    ParameterSpec(
-        "exit_at_end", True, "exit after the last take; false keeps the node running idle"
-    ),
+    ParameterSpec("exit_at_end", True, "exit after the last take; false keeps the node running"),
 )
 
 
@@ -80,11 +77,11 @@ class AnnotationNode(Node):
 
     Args:
         on_end: called after the last take if ``exit_at_end`` is set.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
-        WhisperSignError: a parameter is invalid, or the folder of bags is unusable.
+        WhisperSignError: a parameter is invalid, or the output folder is unusable.
     """
 
     def __init__(
@@ -132,7 +129,7 @@ class AnnotationNode(Node):
         super().destroy_node()
 
     def stop(self) -> None:
-        """End the session and publish that it ended."""
+        """End the session and publish its last prompt."""
         if self.session.phase != ENDED:
             self.session.stop()
             self._show()
@@ -171,7 +168,7 @@ class AnnotationNode(Node):
             self.session.fail(error)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Record the fault of a sensor: the publisher of hands/raw, or one in this namespace."""
+        """Record a fault of the publisher of ``hands/raw`` or of a sensor in this namespace."""
         for status in message.status:
             if status.level == DiagnosticStatus.ERROR and status.name in self._sensors():
                 name = status.name.rpartition("/")[2]
@@ -196,7 +193,7 @@ class AnnotationNode(Node):
         return response
 
     def _do(self, command: str) -> tuple[bool, str]:
-        """Carry out a command; return whether it was possible, and a message."""
+        """Carry out a command; return whether it succeeded, and a message."""
         now = time.monotonic()
         actions: dict[str, Callable[[], str]] = {
             "repeat": lambda: self.session.repeat(now),
@@ -211,7 +208,7 @@ class AnnotationNode(Node):
             return False, str(error)
 
     def _show(self) -> None:
-        """Publish the prompt when it changes, and periodically in a timed phase."""
+        """Publish the prompt if it has changed, and periodically during a timed phase."""
         shown, now = self.session.shown, time.monotonic()
         left = self.session.seconds_left(now)
         changed = shown != self._shown

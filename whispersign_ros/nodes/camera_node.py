@@ -54,27 +54,27 @@ PARAMETERS = (
     ParameterSpec(
         "pixel_format", "MJPG", "requested pixel format (FourCC); empty keeps the camera's default"
     ),
-    ParameterSpec("mirrored", False, "the images are mirrored"),
+    ParameterSpec("mirrored", False, "whether the images are mirrored"),
     ParameterSpec(
         "coordinates",
         "model",
         "metric_sensor: meters in the camera frame; image_normalised: units of image height; "
-        "model: what the model was trained on",
+        "model: those that the model was trained on",
         choices=("model", "metric_sensor", "image_normalised"),
     ),
     ParameterSpec(
         "field_of_view",
         60.0,
-        "field of view in degrees along the longer side of the image; used without a calibration",
+        "field of view in degrees along the longer image side; ignored with a calibration",
         (10.0, 170.0),
     ),
     ParameterSpec(
-        "calibration", "", "file from ROS camera_calibration; camera_info takes precedence"
+        "calibration", "", "file written by ROS camera_calibration; camera_info takes precedence"
     ),
     ParameterSpec(
         "hand_length",
         0.0,
-        "distance in meters from the signer's wrist to the middle knuckle; 0.0 uses the "
+        "distance in meters from the signer's wrist to the middle-finger MCP joint; 0.0 uses the "
         "detector's estimate",
         (0.0, 0.2),
     ),
@@ -82,54 +82,47 @@ PARAMETERS = (
         "model_file", "", "path of hand_landmarker.task; empty uses the file from `make setup`"
     ),
     ParameterSpec(
-        "detection",
-        0.5,
-        "lowest confidence at which a hand is detected in a whole image",
-        (0.05, 1.0),
+        "detection", 0.5, "minimum confidence to detect a hand in a whole image", (0.05, 1.0)
     ),
-    ParameterSpec("presence", 0.5, "lowest confidence at which a hand stays tracked", (0.05, 1.0)),
+    ParameterSpec("presence", 0.5, "minimum confidence to keep tracking a hand", (0.05, 1.0)),
     ParameterSpec(
         "tracking",
         0.5,
-        "lowest overlap of a hand between two images at which tracking continues",
+        "minimum overlap of a hand between two images to keep tracking it",
         (0.05, 1.0),
     ),
     ParameterSpec(
         "search",
         0.1,
-        "seconds between searches for a hand that has been absent for a long time; 0.0 searches"
-        " every image",
+        "seconds between searches for a hand that is absent for long; 0.0 searches every image",
         (0.0, 10.0),
     ),
     ParameterSpec(
         "every_frame",
         False,
-        "process every frame of a file, however slow the detector is; false plays the file in real"
-        " time",
+        "process every frame of a file, even if slower than real time; false plays it in real time",
+    ),
+    ParameterSpec("exit_at_end", True, "exit after the last image; false keeps the node running"),
+    ParameterSpec(
+        "wait_for", [""], "nodes that must subscribe before a file starts, e.g. recognition_node"
     ),
     ParameterSpec(
-        "exit_at_end", True, "exit after the last image; false keeps the node running idle"
-    ),
-    ParameterSpec(
-        "wait_for", [""], "nodes that must subscribe before a file is played, e.g. recognition_node"
-    ),
-    ParameterSpec(
-        "wait_timeout", 60.0, "longest wait for these subscribers in seconds", (0.0, 3600.0)
+        "wait_timeout", 60.0, "maximum wait for these subscribers in seconds", (0.0, 3600.0)
     ),
     *SHARED_PARAMETERS,
 )
 
 
 class CameraNode(SensorNode):
-    """Detects hands in its own thread; skips to the newest picture and counts dropped ones.
+    """Detects hands in a separate thread, always in the newest image; counts skipped images.
 
-    Unless ``coordinates`` is set, hands are in the coordinates of ``model``, or of the
-    recogniser's model once that has changed.
+    By default, positions use the coordinates of ``model``. With ``follow``, they change with the
+    model of recognition_node.
 
     Args:
-        on_end: called after a file's last picture if ``exit_at_end`` is set.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        on_end: called after a file's last image if ``exit_at_end`` is set.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
         WhisperSignError: a parameter is invalid; with ``autostart``, a file or model is missing.
@@ -157,7 +150,7 @@ class CameraNode(SensorNode):
         values = self.values
         find_bundle(values["model_file"])
         if len(values["pixel_format"]) not in (0, 4):
-            raise ConfigError("parameter 'pixel_format'", "has not four letters", "such as MJPG")
+            raise ConfigError("parameter 'pixel_format'", "must have four letters", "such as MJPG")
         calibration = Path(values["calibration"]).expanduser() if values["calibration"] else None
         try:
             from whispersign_model.sensors.camera import CameraOptions, CameraSensor, to_measure_in
@@ -197,7 +190,7 @@ class CameraNode(SensorNode):
             self.diagnostics.dropped("recipes_unusable", str(error))
 
     def _measure_in(self, coordinates: str) -> None:
-        """Change the coordinates, starting with the next picture."""
+        """Change the coordinates, starting with the next image."""
         if self._camera is not None:
             from whispersign_model.sensors.camera import to_measure_in
 
@@ -205,14 +198,14 @@ class CameraNode(SensorNode):
         self._coordinates = coordinates
 
     def opened(self) -> None:
-        """Start a new stream; a file waits for subscribers."""
+        """Start a new stream; for a file, first wait for subscribers."""
         super().opened()
         if self._is_file:
             names = set(filter(None, self.values["wait_for"]))
             wait_for_listeners(self, names, self.values["wait_timeout"], self.stopping)
 
     def observed(self, observation: Observation) -> None:
-        """Publish hands and, if it has subscribers, the picture with the hands drawn in."""
+        """Publish the hands, and draw them on ``hands/image`` if it has subscribers."""
         super().observed(observation)
         assert self._camera is not None
         self.diagnostics.timed(self._camera.seconds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``command_node``: turns glosses into commands, as a commands file specifies."""
+"""Node ``command_node``: carries out the commands that a commands file maps to glosses."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,12 +30,12 @@ from whispersign_ros.node.stream_monitor import JUMP
 
 LONGEST_TICK = 0.05  # maximum seconds between two checks for due actions
 ANSWER = 10.0  # seconds to wait for the answer to a service call
-FAREWELL = 0.5  # seconds to wait for delivery of the stop action before the node ends
+FAREWELL = 0.5  # seconds to wait for the delivery of the stop action before the node ends
 PARAMETERS = (
     ParameterSpec(
         "commands_file",
         "config/commands.yaml",
-        "file that maps glosses to commands; if a config/ file does not exist, the package's copy "
+        "file that maps glosses to commands; if a config/ file is missing, the package's copy "
         "is used",
     ),
     ParameterSpec(
@@ -88,10 +88,10 @@ class CommandNode(Node):
         if self._recognizer:
             inputs[self._recognizer] = values["recognizer_timeout"]
         self.diagnostics = Diagnostics(self, "hands/features", "whispersign_msgs/msg/HandFeatures")
-        self._model_id = ""  # recognition_node's, once its vocabulary is known
-        self._lacking = False  # whether the vocabulary lacks glosses of the file
+        self._model_id = ""  # of the last vocabulary
+        self._lacking = False  # whether that vocabulary lacks glosses of the file
         self._endpoints: dict[str, Publisher | Client] = {}
-        self._calls: dict[Future, tuple[Client, int]] = {}  # unanswered calls and their times
+        self._calls: dict[Future, tuple[Client, int]] = {}  # pending calls and their start times
         self._handlers = self._prepare(built)
         self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
         machine = CommandMachine(self._file.commands, inputs, values["max_age"])
@@ -110,7 +110,7 @@ class CommandNode(Node):
         super().destroy_node()
 
     def _full_name(self, name: str) -> str:
-        """Return a fully qualified node name; a relative one is in this namespace."""
+        """Return a fully qualified node name; a relative name is in this node's namespace."""
         namespace = self.get_namespace().rstrip("/")
         return name if name.startswith("/") or not name else f"{namespace}/{name}"
 
@@ -137,7 +137,7 @@ class CommandNode(Node):
         )
 
     def _prepare(self, built: Mapping[int, Any]) -> dict[int, Callable[[], None]]:
-        """Return a function for each action, by its ``id``."""
+        """Map the ``id`` of each action to a function that carries it out."""
         handlers, faults = {}, []
         for place, action in self._file.commands.placed_actions():
             try:
@@ -151,7 +151,7 @@ class CommandNode(Node):
         return handlers
 
     def _handler(self, action: Action, built: Mapping[int, Any]) -> Callable[[], None]:
-        """Return the function of an action; actions share a name's publisher or client."""
+        """Return a function that carries out an action; create its publisher or client once."""
         kind, message = built[id(action)]
         name = action.topic if isinstance(action, Publish) else action.service
         if isinstance(action, Publish):
@@ -172,14 +172,14 @@ class CommandNode(Node):
 
     def _call(self, client: Client, request: Any) -> None:
         if not client.service_is_ready():
-            self.diagnostics.dropped("calls", f"no server of {client.srv_name}")
+            self.diagnostics.dropped("calls", f"no server for {client.srv_name}")
             return
         answer = client.call_async(request)
         self._calls[answer] = client, _now()
         answer.add_done_callback(partial(self._answered, client.srv_name))
 
     def _give_up_calls(self) -> None:
-        """Cancel calls that time out, because their server may have died."""
+        """Cancel calls that have timed out, because their server may have died."""
         for answer, (client, begin) in list(self._calls.items()):
             if _now() - begin >= ANSWER * NANOSECONDS:
                 del self._calls[answer]
@@ -188,7 +188,7 @@ class CommandNode(Node):
                 self.diagnostics.dropped("calls_unanswered", fault)
 
     def _answered(self, service: str, answer: Future) -> None:
-        """Count a failure that a response reports, as Trigger and SetBool do."""
+        """Count a failure that the response reports in a field ``success``, as Trigger does."""
         self._calls.pop(answer, None)
         response = answer.result() if answer.exception() is None else None
         if not getattr(response, "success", response is not None):
@@ -201,14 +201,14 @@ class CommandNode(Node):
             self._machine.feed(self._features, _now())
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        """Restart the recogniser's timeout on its diagnostics, unless they report an error."""
+        """Restart the recognizer's timeout unless its diagnostics report an error."""
         for status in message.status:
             well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
             if status.name == self._recognizer and well and self._machine is not None:
                 self._machine.feed(self._recognizer, _now())
 
     def _check(self, message: Vocabulary) -> None:
-        """Check a vocabulary: the first must have our glosses; a later one may allow stops only.
+        """Check that a vocabulary has all glosses; if a later one does not, obey only stop signs.
 
         Raises:
             CommandsError: the first vocabulary lacks glosses of the commands file.
@@ -224,7 +224,7 @@ class CommandNode(Node):
             self._lacking = True
             faults = "; ".join(map(str, error.faults))
             self.diagnostics.fail(
-                f"only stop signs are obeyed, as the new model lacks glosses: {faults}"
+                f"obeying only stop signs, because the new model lacks glosses: {faults}"
             )
         self._model_id = message.model_id
         self.diagnostics.show("vocabulary", message.model_id)
@@ -232,7 +232,7 @@ class CommandNode(Node):
             self._do(self._machine.reset("another model"))
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Process a gloss as final or partial."""
+        """Process a final gloss; treat it as partial while the vocabulary lacks glosses."""
         if not message.final or self._lacking:
             self._on_partial(message)
         elif self._machine is not None:

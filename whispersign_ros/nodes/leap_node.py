@@ -22,7 +22,7 @@ PARAMETERS = (
     ParameterSpec(
         "tracking_mode",
         "desktop",
-        "where the device is mounted: on a desk, on the forehead, or above a screen, facing down",
+        "mounting position: on a desk, on the forehead, or above a screen (facing down)",
         choices=MODES,
     ),
     *SHARED_PARAMETERS,
@@ -33,12 +33,12 @@ class LeapNode(SensorNode):
     """Publishes each frame of a Leap Motion, with or without hands.
 
     Args:
-        on_end: never called, because a device has no end.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        on_end: never called, because a device's stream does not end.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
-        WhisperSignError: a parameter is invalid; with ``autostart``, the bindings are missing.
+        WhisperSignError: a parameter is invalid, or ``autostart`` is set without the bindings.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Executable ``pipeline``: runs the whole graph in one process, with the same parameter files."""
+"""Executable ``pipeline``: runs the whole graph in one process."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -21,11 +21,11 @@ SOURCES = {
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
 PARAMETERS = (ParameterSpec("source", "replay", "source of hand frames", choices=tuple(SOURCES)),)
-DRAIN_CHECK = 0.2  # seconds between two checks that every stage is drained
+DRAIN_CHECK = 0.2  # seconds between two checks for unpublished results
 
 
 class Stage(Protocol):
-    """A node that may hold unpublished results when its input ends."""
+    """A node that may still hold unpublished results when its input ends."""
 
     @property
     def at_rest(self) -> bool:
@@ -36,7 +36,8 @@ class Pipeline(Node):
     """Selects the source, and ends the process after the last gloss.
 
     Args:
-        arguments: for ``rclpy.node.Node``.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
         ConfigError: a parameter is invalid.
@@ -50,7 +51,7 @@ class Pipeline(Node):
         self.source_ended = threading.Event()
 
     def end_when_drained(self, stages: Sequence[Stage], end: Callable[[], None]) -> None:
-        """Call ``end`` once the source has ended and every stage has published everything."""
+        """Call ``end`` once the source has ended and every stage has published its results."""
 
         def check() -> None:
             if self.source_ended.is_set() and all(stage.at_rest for stage in stages):
@@ -66,14 +67,14 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
 
     Args:
         end: ends the process.
-        arguments: for every node.
+        arguments: passed to every node.
 
     Raises:
         WhisperSignError: a file or parameter is invalid.
     """
     stages = (recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS)
     tables = [PARAMETERS, *stages, *(table for _, table in SOURCES.values())]
-    # A parameter set without a node name reaches every node.
+    # ROS passes a parameter without a node name to every node.
     shared = {"also_known": [spec.name for table in tables for spec in table], **arguments}
     pipeline = Pipeline(**shared)
     recogniser = recognition.RecognitionNode(**shared)

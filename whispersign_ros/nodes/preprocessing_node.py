@@ -34,10 +34,10 @@ PARAMETERS = (
 
 
 class PreprocessingNode(Node):
-    """Resamples, normalises and scales hands as the model's recipe specifies.
+    """Resamples, normalizes and scales hands as the model's recipe specifies.
 
-    Rejects frames whose coordinates or filter differ from the recipe's. Smooths frames that are
-    not smoothed yet.
+    Smooths frames that are not smoothed yet. Refuses frames whose coordinates or filter differ from
+    the recipe's.
 
     Raises:
         CheckpointError, ConfigError: the model or a parameter is invalid.
@@ -82,7 +82,7 @@ class PreprocessingNode(Node):
 
     @property
     def at_rest(self) -> bool:
-        """Whether no frames have arrived for ``idle_timeout`` and everything is published."""
+        """Whether ``idle_timeout`` has passed since the last frame and all features are out."""
         return not self._watchdog.armed
 
     def flush(self) -> None:
@@ -126,7 +126,7 @@ class PreprocessingNode(Node):
         return True
 
     def _check(self, message: HandFrame) -> None:
-        """Raise RecipeError for frames that do not fit the recipe."""
+        """Raise RecipeError if a frame does not match the recipe."""
         try:
             coordinates = Coordinates(message.coordinates)
         except ValueError as error:

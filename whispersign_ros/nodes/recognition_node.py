@@ -35,31 +35,28 @@ def _option(name: str, description: str, limits: tuple[float, float]) -> Paramet
 ENDPOINTS = (
     _option(
         "early_absent_timeout",
-        "seconds without a hand after which glosses become final if the network is certain of them",
+        "seconds without hands after which glosses become final if the network is certain",
         (0.05, 10.0),
     ),
     _option(
         "early_rest_timeout",
-        "seconds of resting hands after which glosses become final if the network is certain of"
-        " them",
+        "seconds of resting hands after which glosses become final if the network is certain",
         (0.05, 10.0),
     ),
-    _option("absent_timeout", "seconds without a hand after which an utterance ends", (0.05, 10.0)),
+    _option("absent_timeout", "seconds without hands after which an utterance ends", (0.05, 10.0)),
     _option(
         "trailing_silence_timeout",
-        "seconds of resting hands and no new gloss after which an utterance with a gloss ends",
+        "seconds of resting hands without a new gloss after which a non-empty utterance ends",
         (0.05, 10.0),
     ),
     _option(
         "max_length",
-        "longest utterance in seconds; a longer one is cut between two glosses",
+        "maximum length of an utterance in seconds; longer ones are split between two glosses",
         (1.5, 60.0),
     ),
     _option("chunk", "steps (of 4 frames) decoded at a time for partial results", (1, 64)),
     _option(
-        "min_confidence",
-        "lowest confidence at which a gloss is published on the topic gloss",
-        (0.0, 1.0),
+        "min_confidence", "minimum confidence of glosses published on the topic gloss", (0.0, 1.0)
     ),
 )
 PARAMETERS = (
@@ -67,10 +64,10 @@ PARAMETERS = (
     ParameterSpec(
         "device",
         "auto",
-        "device of the network; auto uses a GPU if there is one (an .onnx needs onnxruntime-gpu)",
+        "device that runs the network; auto uses a GPU if available (.onnx: with onnxruntime-gpu)",
         choices=("auto", "cpu", "cuda"),
     ),
-    ParameterSpec("threads", 1, "CPU threads of the network", (1, 64)),
+    ParameterSpec("threads", 1, "number of CPU threads for the network", (1, 64)),
     *ENDPOINTS,
     ParameterSpec(
         "idle_timeout",
@@ -80,7 +77,7 @@ PARAMETERS = (
         (0.05, 60.0),
     ),
     ParameterSpec(
-        "queue_size", 1200, "steps of features that can wait for the network", (60, 100_000)
+        "queue_size", 1200, "maximum number of feature steps in the queue", (60, 100_000)
     ),
     AUTOSTART,
 )
@@ -89,11 +86,11 @@ PARAMETERS = (
 class RecognitionNode(ManagedNode):
     """Publishes final results on ``gloss`` and partial ones on ``gloss_partial``.
 
-    When configured, it has read the model's metadata and publishes vocabulary and recipe. When
-    active, it holds the network, recognises signs, and serves the action ``recognize``.
+    Configuring the node reads the model's metadata and publishes the vocabulary and the recipe.
+    Activating it loads the network and starts recognition and the action ``recognize``.
 
     Raises:
-        WhisperSignError: a parameter or, with ``autostart``, the model is invalid.
+        WhisperSignError: a parameter is invalid, or ``autostart`` is set and the model is unusable.
     """
 
     def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
@@ -114,27 +111,27 @@ class RecognitionNode(ManagedNode):
         self._grace_period = GracePeriod()  # for recipes
         self._frame_id = ""
         self._sequence = SequenceTracker()
-        self._restart_pending = False  # rejected features began a stream
-        self._utterances = 0  # number of utterances in earlier activations
+        self._restart_pending = False  # whether a stream began with refused features
+        self._utterances = 0  # number of utterances in previous activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
 
     @property
     def at_rest(self) -> bool:
-        """Whether no features have arrived for ``idle_timeout`` and everything is published."""
+        """Whether ``idle_timeout`` has passed since the last features and all results are out."""
         heard = self._watchdog is not None and self._watchdog.armed
         return not heard and (self._worker is None or self._worker.at_rest)
 
     def condition(self) -> Condition | None:
-        """Return an error while nothing is recognised, because users may rely on a stop sign."""
+        """Return an error while recognition does not work; command_node then stops the robot."""
         if self.state != ACTIVE:
-            return DiagnosticStatus.ERROR, f"{self.state}: nothing is recognised"
+            return DiagnosticStatus.ERROR, f"{self.state}: recognition is off"
         worker = self._worker
         fault = worker.fault if worker is not None else ""
         return (DiagnosticStatus.ERROR, fault) if fault else None
 
     def destroy_node(self) -> None:
-        """Stop working, then free the node."""
+        """Stop recognition, and destroy the node."""
         if self._server is not None:
             self._server.destroy()
         super().destroy_node()
@@ -143,10 +140,10 @@ class RecognitionNode(ManagedNode):
         return {"model": self._change_model}
 
     def _change_model(self, value: str) -> None:
-        """Switch to another model; the previous one finishes the current utterance.
+        """Switch to another model after the current one has finished the utterance.
 
         Raises:
-            CheckpointError: the model is unusable; the previous one stays.
+            CheckpointError: the new model is unusable; the current one stays in use.
         """
         path = find_checkpoint(value)
         metadata = read_metadata(path)
@@ -165,7 +162,7 @@ class RecognitionNode(ManagedNode):
         self._announce(self._metadata)
 
     def _announce(self, metadata: CheckpointMetadata) -> None:
-        """Publish the model's vocabulary, and its recipe for the upstream nodes."""
+        """Publish the model's vocabulary, and its recipe for the nodes upstream."""
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
             messages.vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
@@ -199,7 +196,7 @@ class RecognitionNode(ManagedNode):
             self.get_logger().warning(backend.notice)
         self.diagnostics.show("device", backend.device)
         self.get_logger().info(
-            f"recognising {len(metadata.glosses)} glosses with {metadata.model_id} "
+            f"recognizing {len(metadata.glosses)} glosses with {metadata.model_id} "
             f"on {backend.device}"
         )
         recognizer = StreamingRecognizer(
@@ -241,7 +238,7 @@ class RecognitionNode(ManagedNode):
         worker.push(Step(stamp, features, restart))
 
     def _accepts(self, message: HandFeatures) -> bool:
-        """Return whether features fit the model; old ones still arrive right after a change."""
+        """Return whether features match the model; count those that do not."""
         assert self._metadata is not None
         wanted = self._metadata.recipe.id
         if message.recipe_id == wanted:
@@ -251,7 +248,7 @@ class RecognitionNode(ManagedNode):
             self.diagnostics.dropped("steps_of_previous_model")
         else:
             self.diagnostics.refuse(
-                f"{self._topic}: features of recipe {message.recipe_id}, the model's is "
+                f"{self._topic}: features have recipe {message.recipe_id}, the model requires "
                 f"{wanted}; give preprocessing_node the same model"
             )
         return False

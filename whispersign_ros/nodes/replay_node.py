@@ -20,14 +20,14 @@ from whispersign_ros.playback.player import SHARED_PARAMETERS, Player
 
 PARAMETERS = (
     ParameterSpec(
-        "bag", "", "bag, folder of bags (in order of name), or list of these", one_or_many=True
+        "bag", "", "bag, folder of bags (played by name), or list of these", one_or_many=True
     ),
     ParameterSpec("loop", False, "start again after the last bag"),
     ParameterSpec(
         "restamp",
         True,
-        "shift the stamps of each bag to the time of playback and keep their spacing; false "
-        "keeps the recorded stamps",
+        "shift each bag's stamps to the time of playback, keeping their spacing; false keeps the "
+        "recorded stamps",
     ),
     ParameterSpec(
         "clock",
@@ -36,20 +36,18 @@ PARAMETERS = (
         (0.0, 1000.0),
     ),
     ParameterSpec("pause", 0.0, "seconds between two bags", (0.0, 3600.0)),
-    ParameterSpec(
-        "exit_at_end", True, "exit after the last frame; false keeps the node running idle"
-    ),
+    ParameterSpec("exit_at_end", True, "exit after the last frame; false keeps the node running"),
     *SHARED_PARAMETERS,
 )
 
 
 class ReplayNode(Node):
-    """Publishes recorded hands in real time; each bag is a new stream with sequence 0.
+    """Publishes recorded hands in real time; each bag starts a new stream at sequence 0.
 
     Args:
         on_end: called after the last frame if ``exit_at_end`` is set.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
         BagError, ConfigError: a bag or parameter is invalid.
@@ -69,8 +67,8 @@ class ReplayNode(Node):
         if values["clock"] and self.get_parameter("use_sim_time").value:
             raise ConfigError(
                 "parameter 'clock'",
-                "this node would take the time from the clock that it gives",
-                "set use_sim_time to false for it",
+                "this node cannot both publish /clock and take its time from it",
+                "set its use_sim_time to false",
             )
         bags = find_bags(Path(path).expanduser() for path in given)
         first = read_hands(bags[0])  # fail at the start if a bag is unreadable
@@ -88,14 +86,14 @@ class ReplayNode(Node):
         self._player.start()
 
     def destroy_node(self) -> None:
-        """Stop playing, then free the node."""
+        """Stop playback, and destroy the node."""
         if self._player is not None:
             self._player.stop()
         super().destroy_node()
 
 
 def read_hands(bag: Path) -> Recording:
-    """Read a bag's raw hands, or its filtered ones if it has no raw ones.
+    """Read a bag's raw hands, or its filtered hands if it has no raw ones.
 
     Raises:
         BagError: the bag cannot be read.

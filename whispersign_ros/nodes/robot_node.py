@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``robot_node``: simulates a mobile base for trying commands without a robot."""
+"""Node ``robot_node``: simulates a mobile base, to try out commands without a robot."""
 
 import math
 import time
@@ -15,9 +15,7 @@ from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
-    ParameterSpec(
-        "stamped", False, "true if cmd_vel carries TwistStamped, false if it carries Twist"
-    ),
+    ParameterSpec("stamped", False, "type of cmd_vel: TwistStamped if true, Twist if false"),
     ParameterSpec(
         "command_timeout",
         0.5,
@@ -26,13 +24,15 @@ PARAMETERS = (
     ),
     ParameterSpec("publish_rate", 20.0, "poses per second", (1.0, 200.0)),
     ParameterSpec(
-        "frame_id", "odom", "frame_id of the poses; at the start x points forward, y to the left"
+        "frame_id", "odom", "frame_id of the poses; at the start, x points forward and y left"
     ),
 )
 
 
 class RobotNode(Node):
-    """Follows ``cmd_vel`` without inertia on a monotonic clock; publishes ``robot_pose``.
+    """Follows ``cmd_vel`` without inertia, and publishes ``robot_pose``.
+
+    Time comes from a monotonic clock.
 
     Attributes:
         robot: the simulated robot.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Base of the sensor nodes, which publish a reader's observations on ``hands/raw``."""
+"""Base class of the sensor nodes, which publish observations on ``hands/raw``."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ SHARED_PARAMETERS = (
     ParameterSpec(
         "longest_retry",
         8.0,
-        "longest delay in seconds between attempts; the delay doubles after each one",
+        "maximum delay in seconds between attempts; the delay doubles after each attempt",
         (0.05, 600.0),
     ),
     ParameterSpec(
@@ -44,20 +44,20 @@ SHARED_PARAMETERS = (
     ),
     AUTOSTART,
 )
-MAX_DRIFT = NANOSECONDS // 20  # of the node's clock from the host's until a correction
+MAX_DRIFT = NANOSECONDS // 20  # between the node's and the host's clock, without a correction
 MAX_STEP_BACK = NANOSECONDS  # a larger step back starts a new stream
-MIN_STEP = NANOSECONDS // 1000  # between two frames while simulated time is slower
-LAST_DELIVERY = Duration(seconds=2)  # to acknowledge the last messages
+MIN_STEP = NANOSECONDS // 1000  # between two frames if simulated time runs slower
+LAST_DELIVERY = Duration(seconds=2)  # maximum wait for acknowledgement of the last messages
 
 
 class HostClock:
     """Converts the host's monotonic time to the node's time, preserving intervals.
 
-    Simulated time runs at its own pace, so each stamp is then the current ``/clock``.
+    Simulated time may run at another speed, so each stamp is then the current time on ``/clock``.
 
     Args:
-        now: the node's clock, nanoseconds.
-        simulated: whether that clock follows ``/clock``.
+        now: returns the node's time in nanoseconds.
+        simulated: returns whether the node's clock follows ``/clock``.
     """
 
     def __init__(self, now: Callable[[], int], simulated: Callable[[], bool]) -> None:
@@ -67,7 +67,7 @@ class HostClock:
         self._last = 0
 
     def ros(self, stamp: int) -> int:
-        """Convert a stamp of ``time.monotonic_ns()``."""
+        """Convert a stamp from ``time.monotonic_ns()`` to the node's time, nanoseconds."""
         offset, simulated = self._now() - time.monotonic_ns(), self._simulated()
         if simulated or self._offset is None or abs(offset - self._offset) > MAX_DRIFT:
             self._offset = offset
@@ -79,17 +79,17 @@ class HostClock:
 
 
 class SensorNode(ManagedNode):
-    """Publishes a sensor's observations; the sensor is created on configure and read while active.
+    """Publishes a sensor's observations.
 
-    A subclass has a parameter table, creates the sensor from the values, and calls ``begin`` at the
-    end of its constructor.
+    Configuring the node creates the sensor; while active, the node reads it. A subclass implements
+    ``make_sensor`` and calls ``begin`` at the end of its constructor.
 
     Args:
         name: node name.
         table: all its parameters, including ``SHARED_PARAMETERS``.
         on_end: called after the last frame of a finite source.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
         ConfigError: a parameter is invalid.
@@ -127,7 +127,7 @@ class SensorNode(ManagedNode):
         raise NotImplementedError
 
     def observed(self, observation: Observation) -> None:
-        """Publish an observation; called by the reader."""
+        """Publish an observation; the reader calls this."""
         sensor = self.sensor
         assert sensor is not None
         self.diagnostics.accept()
@@ -160,15 +160,15 @@ class SensorNode(ManagedNode):
             self.diagnostics.show(key, value)
 
     def opened(self) -> None:
-        """Start a new stream; called by the reader."""
+        """Start a new stream; the reader calls this."""
         self._sequence = 0
 
     def lost(self, error: WhisperSignError) -> None:
-        """Report a sensor fault; called by the reader."""
+        """Report a sensor fault; the reader calls this."""
         self.diagnostics.fail(str(error))
 
     def ended(self) -> None:
-        """Wait for the delivery of the last frames, then call ``on_end``; called by the reader."""
+        """Wait until the last frames are delivered, then call ``on_end``; the reader calls this."""
         if self.sensor is not None:
             self._count_drops(self.sensor)
         self.frames.wait_for_all_acked(timeout=LAST_DELIVERY)

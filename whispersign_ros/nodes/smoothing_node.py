@@ -33,7 +33,7 @@ PARAMETERS = (
     ParameterSpec(
         "kind",
         "model",
-        "filter; model selects the one the model was trained with and ignores the parameters below",
+        "filter; model uses the model's own filter and ignores the parameters below",
         choices=("model", "none", "one_euro", "moving_average"),
     ),
     _field("min_cutoff", "one_euro: cutoff frequency in Hz for a hand at rest", (0.01, 100.0)),
@@ -48,9 +48,9 @@ PARAMETERS = (
 
 
 class SmoothingNode(Node):
-    """Filters positions; header, sequence and confidence stay unchanged.
+    """Filters positions, and leaves header, sequence and confidence unchanged.
 
-    Frames that are already smoothed (``HandFrame.smoothing`` is not empty) stay unchanged.
+    Frames that are already smoothed (``HandFrame.smoothing`` is not empty) pass unchanged.
 
     Raises:
         CheckpointError, ConfigError: the model or a parameter is invalid.
@@ -86,7 +86,7 @@ class SmoothingNode(Node):
             self._adopt(smoothing)
 
     def _adopt(self, smoothing: Smoothing) -> None:
-        """Switch to another filter in its initial state."""
+        """Switch to another filter, which starts in its initial state."""
         if smoothing.name != self._filter_name:
             self._use(smoothing)
 

@@ -30,11 +30,10 @@ PARAMETERS = (
     ParameterSpec(
         "glosses",
         "",
-        "gloss, or list of glosses, signed as one sentence over and over; if empty, the sentences"
-        " are random",
+        "gloss or list of glosses to repeat as one sentence; if empty, the sentences are random",
         one_or_many=True,
     ),
-    ParameterSpec("sentence_length", 3, "glosses in a random sentence", (1, 20)),
+    ParameterSpec("sentence_length", 3, "number of glosses in a random sentence", (1, 20)),
     ParameterSpec("sentences", 0, "number of sentences; 0 means no limit", (0, 1_000_000)),
     ParameterSpec("seed", 0, "random seed for the signer and all variation", (0, 2**31 - 1)),
     ParameterSpec(
@@ -48,22 +47,22 @@ PARAMETERS = (
         (-1.0, 0.1),
     ),
     ParameterSpec(
-        "prompted", False, "sign only what the topic prompt asks for; ignores glosses and sentences"
+        "prompted", False, "sign only as prompted on the topic prompt; ignore glosses and sentences"
     ),
     ParameterSpec(
-        "exit_at_end", True, "exit after the last sentence; false keeps the node running idle"
+        "exit_at_end", True, "exit after the last sentence; false keeps the node running"
     ),
     *SHARED_PARAMETERS,
 )
 
 
 class SyntheticNode(Node):
-    """Signs sentences in turn in one stream; the hands leave the view between them.
+    """Signs sentences in one continuous stream; the hands leave the view between sentences.
 
     Args:
         on_end: called after the last sentence if ``exit_at_end`` is set.
-        also_known: parameter names of other nodes in the process.
-        arguments: for ``rclpy.node.Node``.
+        also_known: names of parameters that other nodes in the process declare.
+        arguments: passed to ``rclpy.node.Node``.
 
     Raises:
         ConfigError: a parameter is invalid, or names a gloss that the lexicon lacks.
@@ -103,7 +102,7 @@ class SyntheticNode(Node):
         self._player.start()
 
     def destroy_node(self) -> None:
-        """Stop signing, then free the node."""
+        """Stop signing, and destroy the node."""
         if self._player is not None:
             self._player.stop()
         super().destroy_node()
@@ -112,7 +111,7 @@ class SyntheticNode(Node):
 def _sentences(
     signer: Signer, sentence: Sequence[str], length: int, number: int
 ) -> Iterator[Callable[[], Recording]]:
-    """Yield a factory for each sentence: the given one, or random ones of ``length`` glosses."""
+    """Yield a factory per sentence: ``sentence``, or if empty, ``length`` random glosses."""
     rng = np.random.default_rng(signer.seed)
     for take in range(number) if number else count():
         chosen = sentence or rng.choice(signer.lexicon.glosses, size=length).tolist()
@@ -120,10 +119,10 @@ def _sentences(
 
 
 class Prompted:
-    """A signer who follows a session's prompts, and keeps the hands away between signs.
+    """A signer who follows a session's prompts, and keeps the hands out of view between signs.
 
     Args:
-        node: subscribes to ``prompt``.
+        node: node that subscribes to ``prompt``.
         signer: the synthetic signer.
     """
 
@@ -134,7 +133,7 @@ class Prompted:
         qos.subscribe(node, Prompt, "prompt", qos.STATE, self._on_prompt)
 
     def recordings(self) -> Iterator[Callable[[], Recording]]:
-        """Yield factories of recordings indefinitely."""
+        """Yield factories of recordings, without end."""
         while True:
             try:
                 gloss, take = self._requests.get_nowait()
@@ -144,7 +143,7 @@ class Prompted:
                 yield partial(self._sign, gloss.split(BETWEEN), take)
 
     def _on_prompt(self, message: Prompt) -> None:
-        """Sign once when the phase starts; the prompt is published repeatedly during it."""
+        """Request a sign when its signing phase starts, and ignore repeated prompts."""
         now = (message.phase, message.gloss, message.take)
         if message.phase == Prompt.SIGNING and now != self._last:
             self._requests.put((message.gloss, message.take))

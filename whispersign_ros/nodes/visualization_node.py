@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Node ``visualization_node``: publishes hands and glosses as markers while anyone subscribes."""
+"""Node ``visualization_node``: publishes hands and glosses as markers for subscribers."""
 
 import time
 from collections.abc import Callable
@@ -20,22 +20,17 @@ from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.node.stream_monitor import InputWatchdog
 
 SUBSCRIBER_CHECK = 0.25  # seconds between two checks for subscribers
-MIN_PERIOD = 0.9  # of the nominal period, so that a slightly early frame is drawn
+MIN_PERIOD = 0.9  # share of the nominal period, so that a slightly early frame is still drawn
 LINE = 1.5  # line spacing in text heights
 PARAMETERS = (
     ParameterSpec(
         "hands",
         "filtered",
-        "which hand topic to draw: hands/filtered or hands/raw",
+        "topic to draw: hands/filtered or hands/raw",
         choices=("filtered", "raw"),
     ),
-    ParameterSpec(
-        "publish_rate",
-        30.0,
-        "highest number of frames drawn per second; the others are skipped",
-        (1.0, 240.0),
-    ),
-    ParameterSpec("gloss_time", 3.0, "seconds for which a gloss stays visible", (0.1, 3600.0)),
+    ParameterSpec("publish_rate", 30.0, "maximum number of frames drawn per second", (1.0, 240.0)),
+    ParameterSpec("gloss_time", 3.0, "seconds that a gloss stays visible", (0.1, 3600.0)),
     ParameterSpec(
         "hands_timeout",
         1.0,
@@ -46,7 +41,7 @@ PARAMETERS = (
 
 
 class Sentence:
-    """The glosses of one utterance, collected from their messages.
+    """The glosses of one utterance, collected from Gloss messages.
 
     Attributes:
         utterance: number of the utterance; -1 before the first.
@@ -57,7 +52,7 @@ class Sentence:
         self._glosses: list[str] = []
 
     def take(self, message: Gloss) -> None:
-        """Add a gloss; it replaces the glosses at and after its position."""
+        """Put a gloss at its position, and drop the glosses after it."""
         if message.utterance_id != self.utterance:
             self._glosses = []
         self.utterance = int(message.utterance_id)
@@ -74,7 +69,7 @@ class Sentence:
 
 
 class VisualizationNode(Node):
-    """Publishes ``markers``; subscribes to its inputs only while ``markers`` has subscribers.
+    """Publishes ``markers``, and subscribes to its inputs only while ``markers`` has subscribers.
 
     Raises:
         ConfigError: a parameter is invalid.
@@ -88,7 +83,7 @@ class VisualizationNode(Node):
         self._topic = f"hands/{values['hands']}"
         self._pause = round(MIN_PERIOD / values["publish_rate"] * NANOSECONDS)
         self._gloss_time: float = values["gloss_time"]
-        self._inputs: list[Callable[[], None]] = []  # functions that end each subscription
+        self._inputs: list[Callable[[], None]] = []  # functions that end the subscriptions
         self._forget()
         self.diagnostics = Diagnostics(self, self._topic, "whispersign_msgs/msg/HandFrame")
         self.diagnostics.rest("no subscribers to markers")
@@ -136,7 +131,7 @@ class VisualizationNode(Node):
         self.diagnostics.rest("")
 
     def _on_gloss(self, message: Gloss) -> None:
-        """Add a gloss; a final one replaces its utterance's partial ones, even late ones."""
+        """Add a gloss; ignore partial glosses of an utterance that is already final."""
         if not message.final:
             if message.utterance_id != self._final.utterance:
                 self._partial.take(message)
@@ -169,7 +164,7 @@ class VisualizationNode(Node):
         self.diagnostics.show("hands_tracked", frame.hands_tracked)
 
     def _last_glosses(self) -> str:
-        """Return the final glosses, for ``gloss_time`` seconds after their arrival."""
+        """Return the final glosses, or "" if they arrived more than ``gloss_time`` seconds ago."""
         old = time.monotonic() - self._final_arrival > self._gloss_time
         return "" if old else self._final.text
 

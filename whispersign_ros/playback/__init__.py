@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Playback of recordings in real time."""
+"""Play recordings in real time."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Publish the played recording's time on ``/clock``, for nodes with use_sim_time."""
+"""Publish the playback time on ``/clock``, for nodes with use_sim_time."""
 
 import threading
 import time
@@ -16,12 +16,12 @@ from whispersign_ros.node import qos
 class ClockPublisher:
     """Publishes a recording's playback position at a fixed rate.
 
-    Publishes nothing before the first recording. After a recording the time stands still until the
-    next one begins, which may be earlier and is then a clock jump.
+    It starts with the first recording. After a recording, the time stands still until the next one
+    begins. If that has earlier stamps, the clock jumps back.
 
     Args:
         node: owns the publisher.
-        publish_rate: Hz; 0 publishes nothing.
+        publish_rate: rate in Hz; 0 disables publishing.
     """
 
     def __init__(self, node: Node, publish_rate: float) -> None:
@@ -36,11 +36,11 @@ class ClockPublisher:
             )
 
     def begin(self, begin: int, end: int, playback_speed: float) -> None:
-        """Start a recording's clock; called from the player's thread.
+        """Start a recording's clock; the player's thread calls this.
 
         Args:
-            begin: published stamp of its first frame, nanoseconds.
-            end: published stamp of its last frame.
+            begin: published stamp of the first frame, nanoseconds.
+            end: published stamp of the last frame, nanoseconds.
             playback_speed: seconds of the recording per second.
         """
         with self._lock:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Play recordings on ``hands/raw`` and ``annotation`` in real time, from a thread."""
+"""Play recordings on ``hands/raw`` and ``annotation`` in real time, in a thread."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from whispersign_ros.node.parameters import ParameterSpec
 from whispersign_ros.node.stream_monitor import JUMP
 from whispersign_ros.playback.clock_publisher import ClockPublisher
 
-# Parameters of every node with a player.
+# Parameters of every node that has a player.
 SHARED_PARAMETERS = (
     ParameterSpec(
         "playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", (0.01, 100.0)
@@ -32,40 +32,40 @@ SHARED_PARAMETERS = (
     ParameterSpec(
         "wait_for",
         [""],
-        "nodes that must subscribe to hands/* before the first frame is sent, e.g. "
+        "nodes to wait for before the first frame, until each subscribes to hands/*, e.g. "
         "recognition_node; hands/raw always needs a subscriber",
     ),
     ParameterSpec(
-        "wait_timeout", 60.0, "longest wait for these subscribers in seconds", (0.0, 3600.0)
+        "wait_timeout", 60.0, "maximum wait for these subscribers in seconds", (0.0, 3600.0)
     ),
     ParameterSpec(
         "start_delay",
         0.5,
-        "seconds from the arrival of these subscribers to the first frame",
+        "delay in seconds between the arrival of these subscribers and the first frame",
         (0.0, 3600.0),
     ),
 )
 STAGES = ("hands/raw", "hands/filtered", "hands/features")
 GRAPH_POLL = 0.1  # seconds between two checks for subscribers
 UNREADABLE_PAUSE = 1.0  # seconds; keeps a loop over unreadable bags from spinning
-LAST_DELIVERY = Duration(seconds=2)  # for acknowledgement of the last messages
+LAST_DELIVERY = Duration(seconds=2)  # maximum wait for acknowledgement of the last messages
 
 
 class Player:
     """Publishes recordings frame by frame.
 
     Attributes:
-        sent: frames published so far.
+        sent: number of frames published so far.
 
     Args:
         node: owns the publishers.
         values: parameter values by name, including ``SHARED_PARAMETERS``.
-        recordings: factories, called in order for the next recording; may be endless.
+        recordings: functions that return the recordings, in order; may be endless.
         diagnostics: reports the current recording and failures.
         on_end: called once after delivery of the last frame.
-        restamp: set the first stamp of a recording to the time of its publication.
-        one_stream: play recordings as one stream; otherwise each starts at sequence 0, which resets
-            every downstream node.
+        restamp: whether to shift stamps so that a recording starts at the time of its publication.
+        one_stream: whether the recordings form one stream; otherwise each starts at sequence 0,
+            which resets every node downstream.
         pause: seconds between two recordings.
         clock: publishes the time of each recording.
     """
@@ -100,7 +100,7 @@ class Player:
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._sequence = 0
         self._last_stamp = 0
-        self._jumped = threading.Event()  # the clock jumped: the stamps follow in another stream
+        self._jumped = threading.Event()  # the clock has jumped, so another stream must start
         self._jumps = node.get_clock().create_jump_callback(
             JUMP, post_callback=lambda _: self._jumped.set()
         )
@@ -112,7 +112,7 @@ class Player:
 
     @property
     def playing(self) -> bool:
-        """Whether playback has not finished."""
+        """Whether playback is in progress."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
@@ -142,7 +142,7 @@ class Player:
         for read in self._recordings:
             try:
                 recording = read()
-            except Exception as error:  # whatever a reader raises: the next one may do better
+            except Exception as error:  # the next recording may be readable
                 told = str(error) if isinstance(error, WhisperSignError) else repr(error)
                 self._diagnostics.dropped("unreadable_recordings", told)
                 self._stop.wait(UNREADABLE_PAUSE)
@@ -152,7 +152,7 @@ class Player:
     def _play(self, recording: Recording) -> None:
         name = recording.name or recording.source
         if not len(recording):
-            self._node.get_logger().warning(f"{name}: holds no frame, nothing to play")
+            self._node.get_logger().warning(f"{name}: contains no frames")
             return
         self._diagnostics.show("recording", name)
         if not self._one_stream:
@@ -184,7 +184,7 @@ class Player:
         return int(self._node.get_clock().now().nanoseconds)
 
     def _follow_clock(self) -> None:
-        """Start another stream after a clock jump; earlier stamps no longer count."""
+        """Start another stream after a clock jump, and ignore earlier stamps."""
         self._jumped.clear()
         self._sequence = self._last_stamp = 0
 
@@ -192,7 +192,7 @@ class Player:
         return self._given_frame_id or recording.meta.get("frame_id", "hands")
 
     def _shift(self, recording: Recording) -> int:
-        """Return nanoseconds to add to recorded stamps; restamped ones never step back."""
+        """Return the nanoseconds to add to recorded stamps so that they never step back."""
         if not self._restamp:
             return 0
         now = self._now()
@@ -223,9 +223,10 @@ class Player:
 def wait_for_listeners(
     node: Node, names: Collection[str], timeout: float, stop: threading.Event
 ) -> None:
-    """Wait until ``hands/raw`` has a subscriber and all these nodes subscribe to a stage.
+    """Wait until ``hands/raw`` has a subscriber and each node subscribes to one of ``STAGES``.
 
-    After ``timeout`` seconds a warning names what is missing; ``stop`` ends the wait at once.
+    After ``timeout`` seconds, log a warning that names the missing subscribers. ``stop`` ends the
+    wait at once.
     """
     deadline = time.monotonic() + timeout
     while (missing := _missing(node, names)) and time.monotonic() < deadline:
@@ -236,20 +237,20 @@ def wait_for_listeners(
 
 
 def _missing(node: Node, names: Collection[str]) -> str:
-    """Say which subscribers are missing, "" if none are."""
+    """Describe the missing subscribers, or return "" if there are none."""
     listeners = {
         topic: {info.node_name for info in node.get_subscriptions_info_by_topic(topic)}
         for topic in map(node.resolve_topic_name, STAGES)
     }
     first = next(iter(listeners))
     if not listeners[first]:
-        return f"nobody listens to {first}"
+        return f"no subscriber to {first}"
     missing = set(names).difference(*listeners.values())
-    return f"{', '.join(sorted(missing))} not listening" if missing else ""
+    return f"{', '.join(sorted(missing))} not subscribed" if missing else ""
 
 
 def _labels(recording: Recording, shift: int, frame_id: str) -> list[tuple[int, GlossAnnotation]]:
-    """Return annotations, including discarded spans, with their ends, sorted by end."""
+    """Return annotations with their end times, sorted by end; include discarded spans."""
     spans = [(segment.end, segment.start, segment.glosses) for segment in recording.segments]
     spans += [(end, start, ()) for start, end in recording.discarded]
     label = partial(annotation_message, frame_id=frame_id, signer=recording.signer)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Recognition off the executor: the worker thread and the action server."""
+"""Recognition outside the executor: the worker thread and the action server."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Action ``recognize``: return the next utterance or time out."""
+"""Action ``recognize``, which returns the next utterance or times out."""
 
 import math
 import time
@@ -31,9 +31,9 @@ class _Waiting:
 
     Attributes:
         goal: the client's goal handle.
-        deadline: seconds on the monotonic clock.
+        deadline: time on the monotonic clock, seconds.
         after: capture time, nanoseconds; only glosses that end later count.
-        answer: set once with the result.
+        answer: future that receives the result.
     """
 
     goal: ServerGoalHandle
@@ -47,13 +47,13 @@ class _Waiting:
 
 
 class RecognizeServer:
-    """Gives each goal the first later utterance that contains one of its glosses.
+    """Answers each goal with the next utterance that contains one of its glosses.
 
-    Goals wait in parallel; each has its own timeout and may be cancelled.
+    Goals wait in parallel. Each has its own timeout and can be canceled.
 
     Args:
         node: owns the server.
-        vocabulary: returns the glosses that can be recognised now, None if recognition is off.
+        vocabulary: returns the glosses that can be recognized, or None if recognition is off.
     """
 
     def __init__(self, node: Node, vocabulary: Callable[[], Collection[str] | None]) -> None:
@@ -76,25 +76,25 @@ class RecognizeServer:
         )
 
     def heard(self, stamp: int, restarts: bool) -> None:
-        """Record the newest step's capture time (ns); after a restart every gloss counts."""
+        """Record the newest step's capture time (ns); if a new stream starts, all glosses count."""
         self._newest = stamp
         if restarts:
             for waiting in self._waiting:
                 waiting.after = 0
 
     def give(self, final: bool, glosses: Sequence[Gloss]) -> None:
-        """Pass a result to the waiting goals; may be called from any thread."""
+        """Pass a result to the waiting goals; any thread may call this."""
         if self._waiting:
             self._results.append((final, glosses))
             self._arrival.trigger()
 
     def stop(self, why: str) -> None:
-        """Abort the waiting goals, because recognition stops."""
+        """Abort all waiting goals, because recognition has stopped."""
         for waiting in list(self._waiting):
             self._answer(waiting, Result(outcome=Result.STOPPED, message=why))
 
     def changed(self, vocabulary: Collection[str]) -> None:
-        """Abort goals for glosses that a new model does not know."""
+        """Abort the goals that name a gloss unknown to the new model."""
         for waiting in list(self._waiting):
             lacking = sorted(set(waiting.goal.request.glosses) - set(vocabulary))
             if lacking:
@@ -102,7 +102,7 @@ class RecognizeServer:
                 self._answer(waiting, Result(outcome=Result.STOPPED, message=message))
 
     def destroy(self) -> None:
-        """Destroy the server; waiting clients see it disappear."""
+        """Destroy the server without answering waiting clients."""
         self._waiting.clear()
         self._server.destroy()
 
@@ -123,7 +123,7 @@ class RecognizeServer:
         return result
 
     def _fault(self, request: Recognize.Goal) -> str:
-        """Return why a goal is refused, "" if it is valid."""
+        """Return why a goal is refused, or "" if it is valid."""
         vocabulary = self._vocabulary()
         if vocabulary is None:
             return f"{self._node.get_name()} is not active; activate it first"
@@ -135,7 +135,7 @@ class RecognizeServer:
                 hint = f"did you mean '{near[0]}'?" if near else "see the topic vocabulary"
                 return f"gloss '{gloss}' is not in the vocabulary; {hint}"
         if len(self._waiting) >= MOST:
-            return f"{MOST} goals wait already; cancel some"
+            return f"{MOST} goals are waiting already; cancel some"
         return ""
 
     def _look(self) -> None:
@@ -144,7 +144,7 @@ class RecognizeServer:
             if waiting.goal.is_cancel_requested:
                 self._answer(waiting, Result(outcome=Result.CANCELED, message="cancelled"))
             elif now >= waiting.deadline:
-                message = f"nothing in {waiting.goal.request.timeout:g} s"
+                message = f"no gloss within {waiting.goal.request.timeout:g} s"
                 self._answer(waiting, Result(outcome=Result.TIMED_OUT, message=message))
         if not self._waiting:
             self._timer.cancel()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The recognition thread: features in, results out, in order."""
+"""The recognition thread, which turns queued features into results."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from whispersign_model.decoding.result import Result
 from whispersign_model.decoding.streaming import StreamingRecognizer
 from whispersign_ros.node.diagnostics import Diagnostics
 
-BEHIND = 1.0  # seconds that a step may wait for its result
+BEHIND = 1.0  # seconds that a step may wait until recognition counts as behind
 
 
 class Step(NamedTuple):
@@ -23,7 +23,7 @@ class Step(NamedTuple):
     Attributes:
         stamp: capture time, nanoseconds.
         features: ``(42, 7)`` float32.
-        restarts: the step starts another stream.
+        restarts: whether the step starts another stream.
     """
 
     stamp: int
@@ -32,10 +32,10 @@ class Step(NamedTuple):
 
 
 class Recognition(NamedTuple):
-    """A recogniser and the receiver of its results.
+    """A recognizer and the function that receives its results.
 
     Attributes:
-        recognizer: from now on used only by the worker's thread.
+        recognizer: only the worker's thread may use it.
         publish: called in that thread with each result.
     """
 
@@ -44,38 +44,38 @@ class Recognition(NamedTuple):
 
 
 class RecognitionWorker:
-    """Feeds a recogniser from a bounded queue in its own thread.
+    """Feeds a recognizer from a bounded queue in its own thread.
 
     Args:
-        recognition: the first recogniser.
+        recognition: the first recognizer to use.
         diagnostics: receives inference times, dropped steps and failures.
         capacity: maximum number of waiting steps.
     """
 
     def __init__(self, recognition: Recognition, diagnostics: Diagnostics, capacity: int) -> None:
         self._recognition = recognition
-        self._reported: Counter[str] = Counter()  # losses of the recogniser already reported
+        self._reported: Counter[str] = Counter()  # losses that were already reported
         self._diagnostics = diagnostics
         self._capacity = capacity
         self._queue: deque[Step | Recognition | None] = deque()  # None: the stream has ended
         self._changed = threading.Condition()
         self._stopping = False
         self._busy = False
-        self._fault = ""  # of the last batch
-        self._first_waiting = self._first_worked_on = 0.0  # arrival of the oldest of each
+        self._fault = ""  # fault of the last batch
+        self._first_waiting = self._first_worked_on = 0.0  # arrival times
         self._seam_owed = False  # a dropped step started a stream
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
         self._thread.start()
 
     @property
     def at_rest(self) -> bool:
-        """Whether no step waits or is in progress."""
+        """Whether every step is processed."""
         with self._changed:
             return not self._queue and not self._busy
 
     @property
     def fault(self) -> str:
-        """Why recognition is behind or fails, "" otherwise."""
+        """Why recognition is behind or fails, or "" if it works."""
         with self._changed:
             since = self._first_worked_on if self._busy else self._first_waiting
             waited = time.monotonic() - since if self._busy or self._queue else 0.0
@@ -96,12 +96,12 @@ class RecognitionWorker:
             self._diagnostics.dropped("steps_too_late", "recognition is slower than its input")
 
     def finish(self) -> None:
-        """Close the utterance after all waiting steps."""
+        """Close the utterance once all waiting steps are processed."""
         with self._changed:
             self._wait(None)
 
     def switch(self, recognition: Recognition) -> None:
-        """Close the utterance after all waiting steps, then switch to another recogniser."""
+        """Close the utterance as in ``finish``, then switch to another recognizer."""
         with self._changed:
             self._wait(recognition)
 
@@ -114,7 +114,7 @@ class RecognitionWorker:
         return self._recognition.recognizer.utterance_id + 1
 
     def _wait(self, item: Step | Recognition | None) -> None:
-        """Append an item to the queue; the caller holds the lock."""
+        """Append an item to the queue; the caller must hold the lock."""
         if not self._queue:
             self._first_waiting = time.monotonic()
         self._queue.append(item)
@@ -135,7 +135,7 @@ class RecognitionWorker:
             fault = ""
             try:
                 self._work(waiting)
-            except Exception as error:  # whatever a runtime raises, the thread must continue
+            except Exception as error:  # the thread must survive errors of a runtime
                 self._recognition.recognizer.reset()
                 fault = f"{type(error).__name__}: {error}"
                 self._diagnostics.dropped("utterances_failed", fault)
@@ -143,7 +143,7 @@ class RecognitionWorker:
                 self._fault = fault
 
     def _work(self, waiting: Sequence[Step | Recognition | None]) -> None:
-        """Recognise steps, one call per run without a stream restart."""
+        """Recognize a batch of steps, with one call per stream."""
         run: list[Step] = []
         for item in waiting:
             if self._stopping:

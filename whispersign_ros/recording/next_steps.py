@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Next steps after a session: record missing takes, convert, train."""
+"""Suggest the next steps after a session: record missing takes, convert and train."""
 
 import shlex
 from itertools import count
@@ -16,7 +16,7 @@ def next_steps(out: Path, plan: PromptPlan) -> list[str]:
     lines = []
     if plan.missing:
         lines += [
-            f"{sum(plan.missing.values())} takes are missing: record with the same words to go on",
+            f"{sum(plan.missing.values())} takes are missing; run the same command to record them",
             "",
         ]
     return [*lines, "Train on them with", *(f"  {line}" for line in training_commands(out))]
@@ -31,6 +31,6 @@ def training_commands(out: Path) -> list[str]:
 
 
 def _free(name: str) -> str:
-    """Return a folder name that is not taken, with a number if needed."""
+    """Return the name of a folder that does not exist, with a number if needed."""
     names = (name if number == 1 else f"{name}{number}" for number in count(1))
     return next(each for each in names if not Path(each).exists())

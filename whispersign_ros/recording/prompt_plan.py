@@ -11,21 +11,21 @@ from whispersign_model.recordings.takes import Take
 
 
 class PromptPlan:
-    """Prompts in rounds; each round contains every gloss that lacks a take.
+    """The prompts of a session, in rounds; a round contains every gloss that still needs takes.
 
-    Existing takes count, so a session resumes where an earlier one ended.
+    Existing takes count, so that a session resumes where an earlier one ended.
 
     Attributes:
-        glosses: in this order; ``|`` joins those of a sentence.
-        takes: per gloss.
+        glosses: glosses to record; ``|`` joins the glosses of a sentence.
+        takes: number of takes per gloss.
         signer: name of the signer.
 
     Args:
-        found: existing takes, of any signer.
-        seed: shuffles each round; None keeps the given order.
+        found: existing takes of any signer.
+        seed: seed to shuffle each round; None keeps the order of ``glosses``.
 
     Raises:
-        ConfigError: there is no gloss, or one is repeated or empty.
+        ConfigError: there are no glosses, or a gloss is repeated or empty.
     """
 
     def __init__(
@@ -61,17 +61,17 @@ class PromptPlan:
 
     @property
     def current(self) -> Take | None:
-        """The take to sign now; None at the end."""
+        """The take to sign now, or None at the end."""
         return self._next_take(self._queue[0]) if self._queue else None
 
     @property
     def next_gloss(self) -> str:
-        """The gloss after the current one, "" at the end."""
+        """The gloss after the current one, or "" at the end."""
         return self._queue[1] if len(self._queue) > 1 else ""
 
     @property
     def done(self) -> int:
-        """Number of kept takes, at most ``takes`` per gloss."""
+        """Number of kept takes, counting at most ``takes`` per gloss."""
         return sum(min(self._kept[gloss], self.takes) for gloss in self.glosses)
 
     @property
@@ -92,7 +92,7 @@ class PromptPlan:
         self._next[gloss] += 1
 
     def discarded(self, take: Take, now: bool) -> None:
-        """Repeat the gloss of a discarded take, now or at the end."""
+        """Plan another take in place of a discarded one, now or at the end."""
         self._kept[take.gloss] -= 1
         self._discarded[take.gloss] += 1
         if now:
@@ -109,7 +109,7 @@ class PromptPlan:
         self._queue.popleft()
 
     def summary(self) -> list[str]:
-        """Return a line of text about each gloss's takes."""
+        """Return a line of text per gloss with its number of takes."""
         width = max(len(gloss) for gloss in self.glosses)
         lines = []
         for gloss in self.glosses:
@@ -125,15 +125,17 @@ class PromptPlan:
 
 
 def glosses_of(prompt: str) -> list[str]:
-    """Return a prompt's glosses: one, or those of a sentence."""
+    """Return the glosses of a prompt, which is one gloss or a sentence."""
     return prompt.split(BETWEEN)
 
 
 def _check(glosses: Sequence[str]) -> None:
     if not any(glosses):
-        raise ConfigError("glosses", "there are none", "name some, e.g. HELLO STOP")
+        raise ConfigError("glosses", "no gloss is given", "name glosses, e.g. HELLO STOP")
     for gloss in glosses:
         if not all(part.strip() for part in glosses_of(gloss)):
             raise ConfigError(f"glosses: '{gloss}'", "a gloss needs a name")
         if glosses.count(gloss) > 1:
-            raise ConfigError(f"glosses: '{gloss}'", "is named twice", "say how often with takes")
+            raise ConfigError(
+                f"glosses: '{gloss}'", "is repeated", "set the number of takes instead"
+            )

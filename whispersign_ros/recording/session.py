@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The state machine of a recording session, driven by frames, time and commands."""
+"""State machine of a recording session; frames, time and commands drive it."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,9 +13,9 @@ from whispersign_ros.recording.prompt_plan import PromptPlan, glosses_of
 
 WAITING, COUNTDOWN, SIGNING = Prompt.WAITING, Prompt.COUNTDOWN, Prompt.SIGNING
 KEPT, PAUSED, ENDED = Prompt.KEPT, Prompt.PAUSED, Prompt.ENDED
-MIN_SIGN = NANOSECONDS // 10  # minimum time with hands in a take
-NO_FRAMES = "no frames on {topic}: is the sensor connected?"
-NO_HANDS = "no hands seen: show one to the sensor to continue"
+MIN_SIGN = NANOSECONDS // 10  # minimum time with hands in view in a take
+NO_FRAMES = "no frames on {topic}; is the sensor connected?"
+NO_HANDS = "no hands seen; show a hand to the sensor to continue"
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Timing:
     """Durations in seconds.
 
     Attributes:
-        countdown: before each take.
-        signing: maximum per gloss of a take.
-        away: without hands until a take ends, after hands were seen; 0 never ends it early.
-        rest: after each take.
-        silence: without a frame until the session waits for the sensor.
+        countdown: time before each take.
+        signing: maximum duration of a take per gloss.
+        away: time without hands after which a take ends, once hands were seen; 0 disables this.
+        rest: time after each take.
+        silence: time without a frame after which the session waits for the sensor.
     """
 
     countdown: float
@@ -50,13 +50,13 @@ class PromptState:
 
 
 class Recorder(Protocol):
-    """Stores a session's takes; each method may raise WhisperSignError."""
+    """Stores the takes of a session; each method may raise WhisperSignError."""
 
     def begin(self, take: Take) -> None:
-        """Start a take with the next frame."""
+        """Start a take at the next frame."""
 
     def keep(self, start: int, end: int) -> None:
-        """Store the take, labelled between these capture times."""
+        """Store the take with a label between these capture times."""
 
     def abandon(self, start: int, end: int) -> None:
         """Drop the take between these capture times."""
@@ -67,7 +67,7 @@ class Recorder(Protocol):
 
 @dataclass
 class _TakeWindow:
-    """Capture times of a take's frames and its frames with hands, nanoseconds; 0 without any."""
+    """First and last capture times (ns) of all frames and of frames with hands; 0 if none."""
 
     first: int = 0
     last: int = 0
@@ -88,16 +88,16 @@ class _TakeWindow:
 
 
 class RecordingSession:
-    """Runs a prompt plan.
+    """Guides a signer through a prompt plan.
 
     Attributes:
-        trouble: the sensor's fault from its diagnostics, "" if there is none.
+        trouble: the sensor's fault from its diagnostics, or "" if there is none.
 
     Args:
         plan: the takes to record.
         timing: durations of the phases.
         recorder: stores the takes.
-        topic: the frames' topic, for messages.
+        topic: topic of the frames, used in messages.
         now: monotonic time in seconds.
     """
 
@@ -111,7 +111,7 @@ class RecordingSession:
         self._window = _TakeWindow()
         self._sequence = SequenceTracker()
         self._last: tuple[Take, int, int] | None = None  # the last stored take
-        self._last_frame = now  # arrival time
+        self._last_frame = now  # its arrival time
         self._awaited = ""  # "frames" or "hands", while waiting
         self._deadline = 0.0
         self.trouble = ""
@@ -128,11 +128,11 @@ class RecordingSession:
 
     @property
     def phase(self) -> int:
-        """One of the constants of ``Prompt``."""
+        """The current phase, one of the constants of ``Prompt``."""
         return self._shown.phase
 
     def seconds_left(self, now: float) -> float:
-        """Return the time until the phase ends; 0 if it has no time limit."""
+        """Return the seconds until the phase ends, or 0 if it has no time limit."""
         timed = self.phase in (COUNTDOWN, SIGNING, KEPT)
         return max(0.0, self._deadline - now) if timed else 0.0
 
@@ -146,7 +146,7 @@ class RecordingSession:
         elif self.phase == SIGNING:
             if restart or self._window.jumps(stamp):
                 self._abandon()
-                self._count_down(now, "the sensor restarted: repeat the sign")
+                self._count_down(now, "the sensor restarted; repeat the sign")
                 return
             self._window.add(stamp, hands)
             gone = stamp - self._window.seen_last if self._window.seen_last else 0
@@ -154,7 +154,7 @@ class RecordingSession:
                 self._finish(now)
 
     def tick(self, now: float) -> None:
-        """Advance the time; call it many times a second."""
+        """Advance the time; call this many times per second."""
         timed = self.phase in (COUNTDOWN, SIGNING)
         if timed and now - self._last_frame > self._timing.silence:
             self._abandon()
@@ -185,7 +185,7 @@ class RecordingSession:
         return f"{self._plan.current.gloss} again"
 
     def discard(self, now: float) -> str:
-        """Discard the current or last take; its gloss returns at the end.
+        """Discard the current or last take, and move its gloss to the end.
 
         Raises:
             WhisperSignError: there is no take, or its bag cannot be written.
@@ -214,7 +214,7 @@ class RecordingSession:
         return "paused"
 
     def skip(self, now: float) -> str:
-        """Skip the take, or the rest after a stored one; return a message for the signer."""
+        """Skip the take, or the rest period after a take; return a message for the signer."""
         self._refuse_at_the_end()
         if self.phase != KEPT:
             self._abandon()
@@ -234,9 +234,9 @@ class RecordingSession:
         return "stopped"
 
     def fail(self, error: WhisperSignError) -> None:
-        """Pause, because the current take could not be written and is lost."""
+        """Pause, because the current take could not be written."""
         self._window = _TakeWindow()
-        self._show(PAUSED, f"{error}; free disk space and continue: the take is repeated")
+        self._show(PAUSED, f"{error}; free disk space and continue; the take will be repeated")
 
     def _refuse_at_the_end(self) -> None:
         if self.phase == ENDED:
@@ -262,7 +262,7 @@ class RecordingSession:
         self._show(SIGNING, "")
 
     def _finish(self, now: float) -> None:
-        """End the take, and store it if hands were seen."""
+        """End the take, and store it if it contains hands."""
         window, take = self._window, self._plan.current
         assert take is not None
         if window.seen_last - window.seen_first < MIN_SIGN:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the takes of a session as bags, and publishes their annotations."""
+"""Write the takes of a session as bags, and publish their annotations."""
 
 import time
 from collections import deque
@@ -17,7 +17,7 @@ from whispersign_msgs.msg import GlossAnnotation, HandFrame
 from whispersign_ros.conversions.messages import annotation_message
 from whispersign_ros.recording.prompt_plan import glosses_of
 
-LEAD = NANOSECONDS // 2  # time before a take that its bag includes
+LEAD = NANOSECONDS // 2  # time before the take that its bag also contains
 
 
 class _Arrived(NamedTuple):
@@ -28,16 +28,16 @@ class _Arrived(NamedTuple):
 
 
 class TakeRecorder:
-    """Writes the bag of the current take, including the half second before it.
+    """Writes a bag for each take; the bag also contains the half second before the take.
 
     Attributes:
         sensor: source of the last frame.
 
     Args:
         out: folder of the takes.
-        frames_topic, annotation_topic: fully qualified names.
+        frames_topic, annotation_topic: fully qualified topic names.
         publish: publishes an annotation.
-        clock: returns the arrival time in nanoseconds.
+        clock: returns the current time in nanoseconds, which becomes the arrival time of messages.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TakeRecorder:
         self.take_bytes(self._frames_topic, HAND_FRAME, serialize_message(message))
 
     def take_bytes(self, topic: str, kind: str, data: bytes) -> None:
-        """Write a serialised message of any topic; see ``take_frame``."""
+        """Write a serialized message of any topic, with the same errors as ``take_frame``."""
         arrived = _Arrived(topic, kind, data, self._clock())
         if self._writer is not None:
             self._write(arrived)

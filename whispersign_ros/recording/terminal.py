@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Terminal display of a session: prompts updated in place and single keys, or plain lines."""
+"""Terminal display of a session, with prompts that update in place and single-key commands."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Terminal:
     Use it as a context manager, which restores the terminal's state.
 
     Args:
-        keys: read keys if standard input is the terminal of a foreground process.
-        console: the output.
+        keys: whether to read keys; works only on the terminal of a foreground process.
+        console: output console.
     """
 
     def __init__(self, keys: bool = True, console: Console | None = None) -> None:
@@ -77,7 +77,7 @@ class Terminal:
         return [KEYS[key] for key in typed.lower() if key in KEYS]
 
     def welcome(self, plan: PromptPlan, out: Path, unfinished: int) -> None:
-        """Print the plan."""
+        """Print the plan of the session."""
         self._out = out
         who = f" by {plan.signer}" if plan.signer else ""
         self._console.print(
@@ -86,7 +86,7 @@ class Terminal:
         )
         if unfinished:
             self._console.print(
-                f"removed {unfinished} unfinished take of an interrupted session; it is repeated"
+                f"removed {unfinished} unfinished take of an interrupted session; it is due again"
             )
 
     def tell(self, text: str) -> None:
@@ -96,7 +96,7 @@ class Terminal:
             self._console.print(text)
 
     def show(self, shown: PromptState, left: float) -> None:
-        """Show a prompt in place, or print a line per change if that is not possible."""
+        """Show a prompt in place, or if that is not possible, print a line per change."""
         about = (shown.phase, shown.take, shown.text)
         new, self._about = about != self._about, about
         if self._live is not None:
@@ -106,7 +106,7 @@ class Terminal:
             self._console.print(_line(shown, left))
 
     def farewell(self, plan: PromptPlan) -> None:
-        """Print the takes, the missing ones, and the next steps."""
+        """Print the recorded takes, the missing takes and the next steps."""
         if self._live is not None:
             self._live.stop()
         for line in ["", *plan.summary(), "", *next_steps(self._out, plan)]:
@@ -144,7 +144,7 @@ def _line(shown: PromptState, left: float) -> str:
 
 
 def _own_keyboard() -> int | None:
-    """Return the file descriptor of standard input if this process owns its terminal."""
+    """Return the descriptor of standard input if it is a terminal and this process owns it."""
     try:
         descriptor = sys.stdin.fileno()
     except (AttributeError, OSError):  # there is no standard input

@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-STRAIGHT = 1e-9  # rad: a flatter arc counts as a straight line
-ARC_STEP = math.radians(10)  # of an arc between two points of the trajectory
+STRAIGHT = 1e-9  # rad; an arc with a smaller angle counts as a straight line
+ARC_STEP = math.radians(10)  # angle of an arc between two points of the trajectory
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Pose:
     """Pose of the robot.
 
     Attributes:
-        x, y: metres; x is initially ahead, y to the left.
-        heading: radians, anticlockwise, not wrapped.
+        x, y: position in meters; at the start, x points forward and y left.
+        heading: radians, counterclockwise, not wrapped.
     """
 
     x: float = 0.0
@@ -26,7 +26,7 @@ class Pose:
     heading: float = 0.0
 
     def moved(self, distance: float, turn: float) -> Pose:
-        """Return the pose after an arc of this length and change of heading."""
+        """Return the pose after an arc with this length and change of heading."""
         half = turn / 2
         chord = distance if abs(half) < STRAIGHT else distance * math.sin(half) / half
         along = self.heading + half
@@ -41,8 +41,8 @@ class Point:
 
     Attributes:
         time: seconds.
-        pose: at that time.
-        distance: metres from the previous point; negative if backwards.
+        pose: pose at that time.
+        distance: meters from the previous point; negative if backwards.
     """
 
     time: float
@@ -51,13 +51,13 @@ class Point:
 
 
 class Unicycle:
-    """Integrates velocity commands, and stops without a command for ``timeout`` seconds.
+    """Integrates velocity commands, and stops if no command arrives for ``timeout`` seconds.
 
     Attributes:
-        trajectory: the newest points.
+        trajectory: the newest ``kept`` points.
 
     Args:
-        timeout: seconds without a command until the robot stops.
+        timeout: seconds without a command after which the robot stops.
         now: start time, seconds.
         kept: maximum number of points.
     """
@@ -74,7 +74,7 @@ class Unicycle:
         return self.trajectory[-1].pose
 
     def command(self, linear: float, angular: float, now: float) -> None:
-        """Set linear (m/s) and angular (rad/s, anticlockwise) velocity."""
+        """Set linear (m/s) and angular (rad/s, counterclockwise) velocity."""
         self.advance(now)
         self._linear, self._angular = linear, angular
         self._until = now + self._timeout
@@ -94,7 +94,7 @@ class Unicycle:
         return not self._linear and not self._angular
 
     def between(self, begin: float, end: float) -> tuple[float, float]:
-        """Return metres driven (negative if backwards) and radians turned between two times."""
+        """Return the meters driven (negative if backwards) and radians turned between two times."""
         distance = turn = 0.0
         for before, after in pairwise(self.trajectory):
             span = after.time - before.time
@@ -105,7 +105,7 @@ class Unicycle:
         return distance, turn
 
     def at(self, moment: float) -> Pose:
-        """Return the pose at a time of the trajectory."""
+        """Return the pose at a time within the trajectory."""
         for before, after in pairwise(self.trajectory):
             if after.time >= moment:
                 share = max(0.0, (moment - before.time) / (after.time - before.time))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processes that a test starts find the developer tools, as those of the Makefile do."""
+"""Put the developer tools on the import path of processes that tests start."""
 
 import os
 from pathlib import Path

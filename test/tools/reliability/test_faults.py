@@ -58,7 +58,9 @@ class Staged:
 
 def test_signs_made_meanwhile_may_be_lost_where_that_is_not_promised(monkeypatch):
     graph = Staged(monkeypatch, missing=("DURING",))
-    assert survive(graph, graph.fault) == Outcome("it happened", 1.0, "1 of 1 signs made meanwhile")
+    assert survive(graph, graph.fault) == Outcome(
+        "it happened", 1.0, "1 of 1 signs during the fault"
+    )
 
 
 def test_signs_made_meanwhile_must_be_there_where_that_is_promised(monkeypatch):
@@ -83,7 +85,7 @@ def test_a_sign_begun_right_after_recovery_may_be_lost(monkeypatch):
 
 def test_recognition_that_comes_too_late_is_told(monkeypatch):
     graph = Staged(monkeypatch, again=2.5)
-    with pytest.raises(BrokenError, match=r"recognised again only after 2\.5 s"):
+    with pytest.raises(BrokenError, match=r"recovered only after 2\.5 s"):
         survive(graph, graph.fault)
 
 
@@ -94,7 +96,7 @@ def _row(broken=""):
 
 def test_rows_tell_what_was_kept_and_what_was_not():
     assert line(_row()) == "| a fault | a promise | went on | 0.7 s | nothing |"
-    assert line(_row("it fell")) == "| a fault | a promise | NOT AS PROMISED: it fell | | |"
+    assert line(_row("it fell")) == "| a fault | a promise | GUARANTEE BROKEN: it fell | | |"
     assert len(table([_row()])) == 3
 
 

@@ -53,7 +53,7 @@ def test_a_graph_that_keeps_its_promises(capsys):
     assert (found.right_first, found.right_last) == (1.0, 1.0)
     assert found.cpu_percent == {"a": 25.0}
     assert found.growth_mb["a"] == pytest.approx(0, abs=0.1)
-    assert "| no frame or step missed inside the graph | 0 missed |" in table(found)
+    assert "| no frame or step is lost within the graph | 0 lost |" in table(found)
 
 
 def test_what_grows_after_the_warm_up_is_told():
@@ -78,7 +78,9 @@ def test_one_lost_step_breaks_a_promise(monkeypatch, tmp_path, capsys):
     document.write_text("before\n<!-- soak -->\nold\n<!-- /soak -->\nafter\n")
     out = tmp_path / "out.json"
     assert main(["--write", str(document), "--json", str(out)]) == 1
-    assert "NOT AS PROMISED: recognition_node missed {'steps_missed': 1}" in capsys.readouterr().err
+    assert (
+        "GUARANTEE BROKEN: recognition_node missed {'steps_missed': 1}" in capsys.readouterr().err
+    )
     assert json.loads(out.read_text())["missed"] == {"recognition_node": {"steps_missed": 1}}
     text = document.read_text()
     assert text.startswith("before\n<!-- soak -->\n\n2 minutes, 14400 frames, 60 signs;")

@@ -114,9 +114,9 @@ def _row(*faults, seconds=(0.5, 0.7)):
 
 
 def test_rows_tell_the_worst_trial_and_what_was_not_kept():
-    assert line(_row()) == "| a fault | a promise | as promised | 0.70 s | 2 of 2 |"
+    assert line(_row()) == "| a fault | a promise | guarantee holds | 0.70 s | 2 of 2 |"
     broken = _row("STOP: never", seconds=(0.5, math.inf))
-    text = "| a fault | a promise | NOT AS PROMISED: STOP: never | never | 1 of 2 |"
+    text = "| a fault | a promise | GUARANTEE BROKEN: STOP: never | never | 1 of 2 |"
     assert line(broken) == text
     assert (_row().broken, broken.broken) == (False, True)
     assert described(Trials(notes=["not run: why"])) == "not run: why"

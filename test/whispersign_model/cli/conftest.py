@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def plain_folders(tmp_path: Path) -> Callable[..., Path]:
-    """Make plain folders of features and labels, two glosses, with the splits named."""
+    """Write a dataset of two glosses as plain folders of features and labels, one per split."""
 
     def make(*splits: str) -> Path:
         folder = tmp_path / "data"

@@ -15,7 +15,7 @@ from whispersign_model.cli.main import main
         (["train", "--data", "x", "--out", "y", "--seed", "4294967296"], "is above 4294967295"),
         (["synthesize", "--out", "y", "--seed", "-1"], "--seed: -1 is below 0"),
         (["synthesize", "--out", "y", "--first-signer", "-1"], "--first-signer: -1 is below 0"),
-        (["augment", "--out", "y.png", "--seed", "x"], "--seed: 'x' is no whole number"),
+        (["augment", "--out", "y.png", "--seed", "x"], "--seed: 'x' is not a whole number"),
         (["bench", "--threads", "0"], "--threads: 0 is below 1"),
     ],
 )

@@ -85,11 +85,11 @@ def test_unreadable_bag_in_a_list_of_good_ones(bags, tmp_path, capsys):
     out = tmp_path / "dataset"
     assert main(["convert", str(bags), "--out", str(out)]) == EXIT_USAGE
     error = capsys.readouterr().err
-    assert f"{broken}: ends in the middle" in error
+    assert f"{broken}: ends too early" in error
     assert error.count("\n") == 1
     assert not out.exists()
     assert main(["convert", str(bags), "--out", str(out), "--on-error", "skip"]) == 0
-    assert f"left out {broken}: ends in the middle" in capsys.readouterr().out
+    assert f"left out {broken}: ends too early" in capsys.readouterr().out
     assert main(["convert", str(bags), "--out", str(out), "--recover", "--force"]) == 0
     assert "left out" not in capsys.readouterr().out
 
@@ -199,7 +199,7 @@ def test_faults_are_one_line(bags, tmp_path, capsys):
     for arguments, fault in (
         ([tmp_path / "nowhere", "--out", tmp_path / "d"], "nowhere: does not exist"),
         ([tmp_path / "empty", "--out", tmp_path / "d"], "empty: holds no rosbag2"),
-        ([bags, "--out", tmp_path / "photos"], "photos: exists and is no dataset"),
+        ([bags, "--out", tmp_path / "photos"], "photos: exists and is not a dataset"),
         ([bags, "--out", tmp_path / "d", "--test", "s9"], "--test s9: fits no signer"),
         ([bags, "--out", tmp_path / "d", "--topic", "hands/left"], "has no topic hands/left"),
     ):

@@ -69,7 +69,7 @@ def test_figures_go_into_files_and_confidences_into_the_checkpoint(
     [
         (["--split", "train"], "holds no examples; the dataset has val, test"),
         (["--calibrate", "train"], "holds no examples"),
-        (["--streaming", "--method", "greedy"], "the live recogniser rescores"),
+        (["--streaming", "--method", "greedy"], "the live recognizer rescores"),
         (["--streaming", "--chunk", "4"], "--chunk"),
         (["--chunk", "-1"], "less than 0"),
         (["--json", "FILE/out.json"], "FILE"),
@@ -100,7 +100,7 @@ def test_what_is_damaged_or_does_not_fit_is_refused(
 ) -> None:
     np.save(data / "test/labels/1.npy", np.array([3]))
     assert evaluate(run, data) == 2
-    assert "glosses the network does not know: 3" in capsys.readouterr().err
+    assert "glosses that the network does not know: 3" in capsys.readouterr().err
     np.save(data / "test/labels/1.npy", np.array([1]))
     for file in (data / "test").glob("*/*.npy"):
         file.unlink()

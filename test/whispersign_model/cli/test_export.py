@@ -144,8 +144,8 @@ def test_the_errors_counted_are_those_of_the_runtime(exported, data):
     [
         (("missing", "--out", "a.onnx"), "missing: does not exist"),
         (("data", "--out", "a.onnx"), "is no checkpoint: model.safetensors is missing"),
-        (("run", "--out", "a.pt"), "let it end in .onnx"),
-        (("run", "--out", "a.rescore.onnx"), "no name for an exported network"),
+        (("run", "--out", "a.pt"), "use a name that ends in .onnx"),
+        (("run", "--out", "a.rescore.onnx"), "not a valid name for an exported network"),
         (("run/model.onnx", "--out", "a.onnx"), "has been exported already"),
         (("run", "--out", "a.onnx", "--data", "data"), "is for --int8 only"),
         (("run", "--out", "a.onnx", "--int8", "--max-wer-loss", "0.1"), "is measured on --data"),

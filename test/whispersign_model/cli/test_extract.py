@@ -60,17 +60,15 @@ def test_an_interrupted_extraction_goes_on(videos, tmp_path, capsys, hand):
     assert run(videos, "--out", out, "--labels", "name") == 0
     assert hand.looked == 17
     told = capsys.readouterr()
-    assert "1 bags were there already" in told.out
+    assert "1 bags already existed" in told.out
     assert told.err.splitlines()[-1] == "2 of 2: STOP_1"  # a log shows that it goes on
     assert run(videos, "--out", out, "--mirrored") == 2
-    assert "is there already, made with other options" in capsys.readouterr().err
+    assert "already exists, made with other options" in capsys.readouterr().err
     assert run(videos, "--out", out, "--labels", "folder") == 2
-    assert "is there already, made with other labels" in capsys.readouterr().err
+    assert "already exists, made with other labels" in capsys.readouterr().err
     (videos / "STOP_1.mp4").write_bytes(b"another video")
     assert run(videos, "--out", out, "--labels", "name") == 2
-    assert (
-        "STOP_1: is there already, made with other labels or of another" in capsys.readouterr().err
-    )
+    assert "STOP_1: already exists, made with other labels or of another" in capsys.readouterr().err
 
 
 def test_one_bag_that_is_there_is_refused_before_the_work(videos, tmp_path, capsys, hand):

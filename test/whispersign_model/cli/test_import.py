@@ -87,8 +87,8 @@ def test_faults_are_one_line(archive, tmp_path, capsys):
     for arguments, fault in (
         ([str(tmp_path / "no.npz"), "--out", "x"], "no.npz: does not exist"),
         ([str(archive), "--out", "x", "--label", "label9"], "key 'label9' is missing"),
-        ([str(archive), "--out", "x", "--cut"], "--cut: does nothing without --dataset"),
-        ([str(archive), "--dataset", "x", "--storage", "sqlite3"], "--storage: does nothing"),
+        ([str(archive), "--out", "x", "--cut"], "--cut: has no effect without --dataset"),
+        ([str(archive), "--dataset", "x", "--storage", "sqlite3"], "--storage: has no effect"),
         ([str(archive), "--dataset", str(tmp_path / "d"), "--test", "s9"], "--test s9: fits no"),
         ([str(archive), "--dataset", str(tmp_path / "d"), "--rate", "1"], "recipe: rate: "),
     ):

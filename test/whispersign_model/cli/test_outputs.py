@@ -38,4 +38,4 @@ def test_an_option_of_another_part_is_refused(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bench", "--only", "parameters", option, value]) == 2
-    assert f"{option}: does nothing with --only parameters" in capsys.readouterr().err
+    assert f"{option}: has no effect with --only parameters" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_a_model_of_image_heights_gets_them_and_no_metres(video):
 
 
 def test_coordinates_that_no_camera_gives_are_refused(video):
-    with pytest.raises(ConfigError, match=r"v.avi: the model wants metric_hand_centred; metric"):
+    with pytest.raises(ConfigError, match=r"v.avi: the model needs metric_hand_centred; metric"):
         read_hands(video, "metric_hand_centred")
 
 

@@ -112,13 +112,13 @@ def test_one_of_an_archive_by_its_name(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--out", "{}/a.cat"], "a.cat: is no kind of picture"),
+        (["--out", "{}/a.cat"], "a.cat: is not a picture format"),
         (["--out", "{}/a.png", "--start", "100"], "has no frames there"),
         (["--out", "{}/file/a.png"], "cannot be written"),
-        (["--out", "{}/a.png", "--mirrored"], "--mirrored: does nothing without a video"),
-        (["--out", "{}/a.png", "--speed", "2"], "--speed: does nothing on a sheet"),
-        (["--out", "{}/a.gif", "--pictures", "3"], "--pictures: does nothing but on a sheet"),
-        (["--pictures", "3"], "--pictures: does nothing but on a sheet"),
+        (["--out", "{}/a.png", "--mirrored"], "--mirrored: has no effect without a video"),
+        (["--out", "{}/a.png", "--speed", "2"], "--speed: has no effect on a sheet"),
+        (["--out", "{}/a.gif", "--pictures", "3"], "--pictures: only affects a sheet"),
+        (["--pictures", "3"], "--pictures: only affects a sheet"),
         ([], "view: there is no display; name a file with --out"),
     ],
 )
@@ -135,7 +135,7 @@ def test_faults_are_one_line(bag, tmp_path, capsys, monkeypatch, words, fault):
 def test_a_video_is_one_recording(video, tmp_path, capsys):
     words = ["view", str(video), "--out", str(tmp_path / "a.png"), "--recording", "v"]
     assert main(words) == 2
-    assert "--recording: does nothing for a video" in capsys.readouterr().err
+    assert "--recording: has no effect for a video" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_recording(tmp_path, capsys):

@@ -155,7 +155,7 @@ def test_a_fold_is_trained_and_tested(archives, own, tmp_path):
         (["nothing"], "crossval/nothing.yaml: is not in the config folder"),
         (["{own}", "--folds", "3"], "--folds: 3 is not one of 1 to 2"),
         (["{own}", "--folds", "1,3"], "--folds: 3 is not one of 1 to 2"),
-        (["{own}", "--model", "huge"], "--model huge: is no size"),
+        (["{own}", "--model", "huge"], "--model huge: is not a size"),
         (["{own}", "--model", "base", "--init", "demo"], "--model: the size is that of"),
         (["{own}", "--json", "{own}/x.json"], "own.yaml: cannot be written"),
     ],
@@ -179,7 +179,7 @@ def test_streams_are_judged_by_what_is_found_in_them():
     means = {key: {"mean": 0.5, "deviation": 0.0} for key in share}
     protocol = Protocol(title="Mine", archive="a.npz", folds=Folds(every=2), val_every=3)
     lines = benchmark.table(protocol, {"results": [result], **means})
-    (line,) = (line for line in lines if "of 9 signs 0.900 found at their place" in line)
+    (line,) = (line for line in lines if "of 9 signs 0.900 found at the right time" in line)
     assert line.endswith("; offline 0.800 and 0.200")
 
 

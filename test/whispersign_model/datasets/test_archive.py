@@ -140,13 +140,13 @@ def test_missing_key(archive, key):
         ("t", np.where(np.arange(60) == 25, np.inf, 0), "key 't' is inf in sequence 1"),
         ("ptr", np.array([0, 30, 20, 60]), "key 'ptr' falls at sequence 1"),
         ("ptr", np.array([0, 20, 50, 61]), "key 'ptr' goes from 0 to 61, not 0 to 60 frames"),
-        ("ptr", np.array([0.0, 20, 50, 60]), r"key 'ptr' is no array of N \+ 1 integers"),
-        ("ptr", np.zeros(0, int), r"key 'ptr' is no array of N \+ 1 integers"),
+        ("ptr", np.array([0.0, 20, 50, 60]), r"key 'ptr' is not an array of N \+ 1 integers"),
+        ("ptr", np.zeros(0, int), r"key 'ptr' is not an array of N \+ 1 integers"),
         ("lptr", np.array([0, 1, 3, 4]), "key 'lptr' goes from 0 to 4, not 0 to 3 labels of 'lab'"),
         ("lptr", np.array([0, 3]), r"key 'lptr' is \(2,\), not \(4,\)"),
         ("lab", np.array([1, 0, 3]), r"key 'lab' is 3 in sequence 1; it must be in 0..2"),
         ("lab", np.array([-1, 0, 2]), "key 'lab' is -1 in sequence 0"),
-        ("lab", np.array([1.0, 0, 2]), "key 'lab' is no array of integers"),
+        ("lab", np.array([1.0, 0, 2]), "key 'lab' is not an array of integers"),
         ("lab", np.array([1, 2, 0]), "keys 'seg' and 'lab' disagree in sequence 1"),
         ("sid", np.array(["a"]), r"key 'sid' is \(1,\), not \(3,\)"),
         ("seg", np.zeros((2, 3), int), r"key 'seg' is int64 \(2, 3\), not \(M, 4\) integers"),
@@ -186,7 +186,7 @@ def test_truncated_archive(archive, share):
     path = archive()
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(ArchiveError, match=r"is truncated or no \.npz archive"):
+    with pytest.raises(ArchiveError, match=r"is truncated or not an \.npz archive"):
         read_archive(path)
 
 
@@ -203,10 +203,10 @@ def test_what_is_no_archive(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "pickle.npz").write_bytes(pickle.dumps({"xyz": 1}))
     for name, fault in (
-        ("array.npy", "no .npz"),
-        ("pickle.npz", "no .npz"),
+        ("array.npy", "not an .npz"),
+        ("pickle.npz", "not an .npz"),
         ("nothing.npz", "does not exist"),
-        (".", "is no file"),
+        (".", "is not a file"),
     ):
         with pytest.raises(ArchiveError, match=fault):
             read_archive(tmp_path / name)

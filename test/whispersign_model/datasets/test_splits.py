@@ -46,7 +46,7 @@ def test_recordings_of_unknown_signers_train():
     given = items(40, lambda i: f"s{i % 4}" if i < 30 else "")
     splits, warnings = assign_splits(SplitPolicy(), given)
     assert set(splits[30:]) == {"train"}
-    assert warnings == ["10 recordings of unknown signers are for train"]
+    assert warnings == ["10 recordings of unknown signers go to train"]
 
 
 @pytest.mark.parametrize("signers", [0, 1, 2])
@@ -57,7 +57,7 @@ def test_too_few_signers_are_split_by_recording_and_warn(signers):
     for split in ("val", "test"):  # every gloss has its share
         found = [i.glosses for i, own in zip(given, splits) if own == split]
         assert {found.count((f"g{g}",)) for g in range(10)} <= {2, 3, 4}
-    assert "by recording, of signers that train too" in warnings[0]
+    assert "by recording, from signers that are also in train" in warnings[0]
 
 
 def test_few_recordings_train_first():

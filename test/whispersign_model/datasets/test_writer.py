@@ -152,6 +152,6 @@ def test_only_a_dataset_is_replaced_and_only_on_demand(tmp_path, make_recording)
     assert [example.name for example in Dataset.open(out).split("val")] == ["other"]
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").touch()
-    with pytest.raises(DatasetError, match="photos: exists and is no dataset"):
+    with pytest.raises(DatasetError, match="photos: exists and is not a dataset"):
         write_dataset(tmp_path / "photos", given, Recipe(), replace=True)
     assert (tmp_path / "photos" / "cat.jpg").exists()

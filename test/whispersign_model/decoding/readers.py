@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Networks to decode: one that reads what a frame says, and streams that rerun a whole clip."""
+"""Backends for decoding tests: one reads glosses from the input, others rerun whole clips."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GLOSSES = ("HELLO", "YES")
 PERIOD = 16_666_667  # nanoseconds at 60 Hz
 PATCH = 4
 NEVER_SURE = {"early_absent_timeout": 10.0, "early_rest_timeout": 10.0}
-PATIENT = RecognizerOptions(**NEVER_SURE)  # the network is never sure soon enough
+PATIENT = RecognizerOptions(**NEVER_SURE)  # no early endpoints
 
 Frames = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Clip:
-    """An encoded clip whose attention decoder has no preference."""
+    """An encoded clip whose attention decoder prefers no hypothesis."""
 
     log_probs: NDArray[np.float32]
 
@@ -33,11 +33,11 @@ class Clip:
 
 
 class RerunStream:
-    """A growing clip by its definition: whole chunks of the rows of all frames so far.
+    """A reference implementation of a stream, which encodes all frames so far again.
 
     Args:
-        encode: rows ``(T', V)`` of a clip, in chunks of the stream's size.
-        chunk: steps.
+        encode: returns the rows ``(T', V)`` of a clip, in chunks of the stream's size.
+        chunk: size of a chunk in steps.
     """
 
     def __init__(self, encode: Callable[[Frames], Frames], chunk: int) -> None:
@@ -88,14 +88,14 @@ class Reader:
 
 
 def sharp(path: Sequence[int]) -> Frames:
-    """Log-probabilities ``(T', 3)`` that are nearly sure of a path."""
+    """Return log-probabilities ``(T', 3)`` with nearly all probability on one path."""
     log_probs = np.full((len(path), 3), np.log(0.001), np.float32)
     log_probs[np.arange(len(path)), path] = np.log(0.998)
     return log_probs
 
 
 def signal(*parts: tuple[str, float]) -> Frames:
-    """Frames of parts (kind, seconds): "absent", "rest", "move" (no gloss), or a gloss
+    """Return frames of parts (kind, seconds): "absent", "rest", "move" (no gloss), or a gloss
     (moving, too)."""
     frames = []
     for kind, seconds in parts:
@@ -111,5 +111,5 @@ def signal(*parts: tuple[str, float]) -> Frames:
 
 
 def final(results: Sequence[Result]) -> list[list[str]]:
-    """The glosses of each final result."""
+    """Return the glosses of each final result."""
     return [[gloss.gloss for gloss in result.glosses] for result in results if result.final]

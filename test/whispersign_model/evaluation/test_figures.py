@@ -96,7 +96,7 @@ def test_pyplot_is_left_alone() -> None:
 
 def test_a_picture_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="no kind of picture"):
+    with pytest.raises(ConfigError, match="not a picture format"):
         write_figure(tmp_path / "confusions.docx", confusion_figure(PAIRS))
     with pytest.raises(ConfigError, match="cannot be written"):
         write_figure(tmp_path / "file" / "confusions.png", confusion_figure(PAIRS))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Streams of hands that move smoothly, and what sensors do to them."""
+"""Recordings of smoothly moving hands, with and without the faults of sensors."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import JOINTS, JOINTS_PER_HAND
 
 SECOND = 1_000_000_000
-START = 1_700_000_000 * SECOND  # an ordinary capture time: float64 seconds cannot hold it
+START = 1_700_000_000 * SECOND  # a typical capture time, which float64 seconds cannot represent
 
 
 def hand_paths(seconds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return ``(T, 42, 3)``: two unlike hands of 9 and 8 cm on smooth, different paths."""
+    """Return ``(T, 42, 3)``: two different hands of 9 and 8 cm on different smooth paths."""
     joints = np.arange(JOINTS)
     hand = joints // JOINTS_PER_HAND
     finger = joints % JOINTS_PER_HAND
@@ -34,7 +34,7 @@ def hand_paths(seconds: NDArray[np.float64]) -> NDArray[np.float32]:
 def make_recording(
     stamps: NDArray[np.int64], tracked: NDArray[np.bool_] | None = None, **fields: object
 ) -> Recording:
-    """Return the smooth hands at some stamps; ``tracked (T, 2)`` says which hands are seen."""
+    """Return the smooth hands at some stamps; ``tracked (T, 2)`` selects the visible hands."""
     positions = hand_paths((stamps - START) / SECOND)
     confidence = np.full((len(stamps), JOINTS), 0.75, dtype=np.float32)
     if tracked is not None:
@@ -49,10 +49,10 @@ def steady_stamps(frames: int, rate: float) -> NDArray[np.int64]:
 
 
 def messy_recording(seed: int) -> Recording:
-    """Return what bad sensors give, at random.
+    """Return a random recording with the faults of bad sensors.
 
-    Jittered and near-equal stamps, repeated and late ones, short and long gaps, jumps in time,
-    hands that enter, leave and drop out, joints lost one by one, noise and wild positions.
+    Stamps jitter, repeat, arrive late, jump and have gaps. Hands enter, leave and drop out. Joints
+    are lost, noisy or far off.
     """
     rng = np.random.default_rng(seed)
     frames = int(rng.integers(0, 90))

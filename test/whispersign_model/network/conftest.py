@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A small network and batches of made-up features."""
+"""A small network and batches of random features."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from whispersign_model.network.model import WhisperSignModel
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> WhisperSignModel:
-    """Tiny, five glosses, in evaluation mode; a parameter is the decoder's ``utterance_frames``."""
+    """Return a tiny network for five glosses; the parameter sets ``utterance_frames``."""
     torch.manual_seed(0)
     frames = getattr(request, "param", 0)
     config = ModelConfig().changed({"decoder": {"utterance_frames": frames}})
@@ -18,7 +18,7 @@ def model(request: pytest.FixtureRequest) -> WhisperSignModel:
 
 
 def batch(lengths: list[int], garbage: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features ``(B, T, 42, 7)`` with both hands tracked, ``garbage`` in the padding, lengths."""
+    """Return features ``(B, T, 42, 7)`` with ``garbage`` in the padding, and their lengths."""
     generator = torch.Generator().manual_seed(1)
     data = torch.randn(len(lengths), max(lengths), 42, 7, generator=generator)
     data[..., 6] = 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A small network, its checkpoint, and what was exported of it (once for all tests)."""
+"""A small network with its checkpoint and exported files, which all tests share."""
 
 from collections.abc import Callable
 from functools import cache
@@ -26,7 +26,7 @@ SECOND_PASSES = {
 
 
 def make_network(second_pass: str) -> WhisperSignModel:
-    """One block that soon forgets; its biases are not zero; with a kind of second pass."""
+    """Return a network with one block, a short memory, non-zero biases and this second pass."""
     config = ModelConfig.model_validate(
         {
             "frontend": {"d_model": 64},
@@ -40,7 +40,9 @@ def make_network(second_pass: str) -> WhisperSignModel:
         if "bias" in name or "relative" in name:
             torch.nn.init.normal_(parameter)
         if "utterance" in name and parameter.dim() == 1 and "weight" in name:
-            torch.nn.init.constant_(parameter, 3.0)  # else its tokens hardly differ between clips
+            torch.nn.init.constant_(
+                parameter, 3.0
+            )  # otherwise its tokens hardly differ between clips
     return model
 
 
@@ -48,9 +50,9 @@ def make_network(second_pass: str) -> WhisperSignModel:
 def exports(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], tuple[WhisperSignModel, Path]]:
-    """Return a function that gives a network and its checkpoint, exported at the first call.
+    """Return a function that returns a network and its checkpoint, and exports them once.
 
-    The export takes seconds, and pytest rebuilds a fixture whenever its parameters change.
+    The export takes seconds, and pytest would rebuild a fixture whenever its parameters change.
     """
 
     @cache
@@ -74,13 +76,13 @@ def exported(request: pytest.FixtureRequest, exports) -> tuple[WhisperSignModel,
 
 @pytest.fixture(scope="session")
 def network(exported) -> WhisperSignModel:
-    """The network with each kind of second pass."""
+    """Return the network, with each kind of second pass in turn."""
     return exported[0]
 
 
 @pytest.fixture(scope="session")
 def checkpoint(exported) -> Path:
-    """The network's checkpoint, with ``model.onnx`` and ``model.rescore.onnx`` in its folder."""
+    """Return the network's checkpoint; its folder has ``model.onnx`` and ``model.rescore.onnx``."""
     return exported[1]
 
 

@@ -129,5 +129,5 @@ def test_both_files_stay_readable_when_exported_anew(checkpoint, tmp_path):
 
 @pytest.mark.parametrize("name", ["model", "model.pt", "model.rescore.onnx"])
 def test_names_that_would_not_be_read(tmp_path, name):
-    with pytest.raises(CheckpointError, match="no name for an exported network"):
+    with pytest.raises(CheckpointError, match="not a valid name for an exported network"):
         check_name(tmp_path / name)

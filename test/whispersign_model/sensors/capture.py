@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A capture of OpenCV's that does as it is told."""
+"""A stand-in for OpenCV's capture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Capture:
-    """A capture of OpenCV's that gives the stamps it is told, in milliseconds."""
+    """A stand-in for OpenCV's capture that returns given stamps, in milliseconds."""
 
     def __init__(self, stamps, rate=0.0, shape=(48, 64, 3)):
         self.stamps, self.rate, self.shape, self.now = list(stamps), rate, shape, 0.0

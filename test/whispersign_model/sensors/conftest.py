@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Hands of the parametric signer before a pinhole camera, as detections and as pictures."""
+"""Hands of the synthetic signer in front of a pinhole camera, as detections and as images."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def bundle() -> Path:
 
 @pytest.fixture(scope="session")
 def truth():
-    """Return a sentence of one and two hands exactly as it was signed, 15 frames a second."""
+    """Return a sentence with one-handed and two-handed signs at 15 Hz, without sensor noise."""
     signer = Signer(0, SignerStyle(), sensor=SensorModel.ideal(RATE), naturalness=0)
     return signer.sign_sentence(["HELLO", "OPEN"], start=0, lead=0.1, tail=0.1)
 
 
 def perfect(joints: np.ndarray, right: bool, camera: Camera = CAMERA) -> Detection:
-    """Return what a detector without error says of a hand ``(21, 3)`` in the sensor frame."""
+    """Return the detection of a hand ``(21, 3)`` in the sensor frame by a perfect detector."""
     before = camera.to_camera(joints)
     return Detection(
         right=0.95 if right else 0.05,
@@ -51,5 +51,5 @@ def perfect(joints: np.ndarray, right: bool, camera: Camera = CAMERA) -> Detecti
 
 
 def perfect_pair(positions: np.ndarray) -> list[Detection]:
-    """Return both hands of a frame ``(42, 3)``, the right one first."""
+    """Return the perfect detections of a frame ``(42, 3)``, the right hand first."""
     return [perfect(positions[RIGHT], True), perfect(positions[LEFT], False)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A Leap service for tests: the JSON protocol of version 6, with hands whose joints are known."""
+"""A Leap service for tests, which speaks JSON protocol version 6 and sends known joints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = ("mcpPosition", "pipPosition", "dipPosition", "btipPosition")
 
 
 def frame(timestamp, hands, **extra):
-    """Return a frame's message; hands: (id, "left" or "right", joints (21, 3) in metres)."""
+    """Return a frame message; ``hands`` has (id, "left" or "right", joints (21, 3) in meters)."""
     message = {"id": 1, "timestamp": timestamp, "hands": [], "pointables": [], "devices": []}
     for number, side, joints in hands:
         joints = np.asarray(joints, dtype=np.float64) * 1000
@@ -32,7 +32,7 @@ def frame(timestamp, hands, **extra):
 
 
 class Service:
-    """Serves a list of messages to each client, once it has asked for frames."""
+    """Sends a list of messages to each client that requests frames."""
 
     def __init__(self, *scripts, version=6):
         self.scripts, self.version = list(scripts), version

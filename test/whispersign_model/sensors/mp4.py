@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MP4 files as phones write them: turned, and with pictures at uneven times."""
+"""MP4 files as phones write them: rotated, and with images at uneven intervals."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TURNED = (0, 1, 0, -1, 0, 0, 0, 0, 1)  # by a quarter to the right when shown
 
 
 def turned(path: Path) -> None:
-    """Let a file say that it is to be shown turned by a quarter to the right."""
+    """Mark a file for display with a rotation of 90 degrees clockwise."""
     one = [2 if place % 3 == 2 else 0 for place in range(9)]
     matrix = struct.pack(">9i", *(v << (30 if f else 16) for v, f in zip(TURNED, one)))
     _rewrite(path, {b"tkhd": lambda body: body[:MATRIX] + matrix + body[MATRIX + 36 :]})
 
 
 def uneven(path: Path, steps: Sequence[int]) -> None:
-    """Let each picture last as many of the file's steps as given."""
+    """Set the duration of each image, in the file's time units."""
 
     def times(body: bytes) -> bytes:
         step = struct.unpack(">I", body[12:16])[0]

@@ -73,10 +73,10 @@ def test_what_the_source_raises_reaches_the_reader():
     grabbed = BackgroundReader(source)
     grabbed.open()
     assert grabbed.read(5.0) is not None
-    source.error = SensorError("camera 0", "gives no picture")
+    source.error = SensorError("camera 0", "delivers no pictures")
     while grabbed._thread.is_alive():
         time.sleep(0.001)
     grabbed._latest.take(0.0)
-    with pytest.raises(SensorError, match=r"camera 0: gives no picture"):
+    with pytest.raises(SensorError, match=r"camera 0: delivers no pictures"):
         grabbed.read(5.0)
     grabbed.close()

@@ -62,7 +62,7 @@ def test_one_video_and_one_folder_of_images(videos):
 def test_faults(videos, tmp_path):
     for source, labelling, error, text in (
         (tmp_path / "nosuch", {}, SensorError, r"nosuch: does not exist"),
-        (videos, {"pattern": "("}, ConfigError, r"--pattern: is no regular expression"),
+        (videos, {"pattern": "("}, ConfigError, r"--pattern: is not a regular expression"),
         (videos, {"pattern": "(?P<word>x)"}, ConfigError, r"must have the groups gloss or signer"),
         (videos, {"pattern": "(?P<gloss>zz)"}, ConfigError, r"does not fit anna/HELLO/take_9"),
         (videos, {"rule": "nosuch.csv"}, LabelError, r"nosuch.csv: cannot be read"),
@@ -70,5 +70,5 @@ def test_faults(videos, tmp_path):
         with pytest.raises(error, match=text):
             clips(source, **labelling)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SensorError, match=r"holds no video and no image; known: .avi"):
+    with pytest.raises(SensorError, match=r"contains neither videos nor images; known: .avi"):
         clips(tmp_path / "empty")

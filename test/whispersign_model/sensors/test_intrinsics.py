@@ -69,7 +69,9 @@ def test_faults_of_a_calibration(tmp_path):
     for model, count in (("plumb_bob", 3), ("equidistant", 5), ("rational_polynomial", 9)):
         with pytest.raises(ConfigError, match=rf"has {count} distortion coefficients; {model} has"):
             Intrinsics.calibrated((640, 480), MATRIX, model, (0.1,) * count, "camera_info")
-    with pytest.raises(ConfigError, match=r"camera_info: holds a number that is none"):
+    with pytest.raises(
+        ConfigError, match=r"camera_info: contains a value that is not a finite number"
+    ):
         Intrinsics.calibrated(
             (640, 480), MATRIX, "plumb_bob", (0.1,) * 4 + (np.nan,), "camera_info"
         )

@@ -132,7 +132,7 @@ def test_a_service_that_closes_is_opened_again(serve):
 def test_faults_of_a_service(serve):
     with pytest.raises(SensorError, match=r"no Leap service answers.*start the tracking service"):
         WebSocketLeap("ws://127.0.0.1:9/v6.json", "desktop").open()
-    with pytest.raises(SensorError, match=r"nonsense: is no address"):
+    with pytest.raises(SensorError, match=r"nonsense: is not an address"):
         WebSocketLeap("nonsense", "desktop").open()
     with pytest.raises(SensorError, match=r"speaks version 4; a service of version 6 is needed"):
         WebSocketLeap(serve(version=4).url, "desktop").open()

@@ -24,7 +24,7 @@ def test_a_driver_stamps_its_pictures(monkeypatch):
     stamps = [device.read(1.0).stamp for _ in range(2)]
     assert stamps == pytest.approx([now - 20_000_000, now - 10_000_000], abs=1000)
     assert capture.settings[cv2.CAP_PROP_FRAME_WIDTH] == 1280
-    with pytest.raises(SensorError, match=r"camera 0: gives no picture"):
+    with pytest.raises(SensorError, match=r"camera 0: delivers no pictures"):
         device.read(1.0)
     assert not device.drops
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pairs of signs that differ in one parameter only."""
+"""Pairs of signs that differ in a single parameter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from whispersign_model.synthesis.lexicon import Lexicon, Sign
 
 
 def parameters(sign: Sign) -> dict[str, object]:
-    """The sign by parameter; the stroke's duration belongs to the movement."""
+    """Return a sign's parameters; the duration of the stroke belongs to the movement."""
     return {
         "handshape": sign.handshapes,
         "orientation": (sign.palm, sign.fingers),
@@ -20,7 +20,7 @@ def parameters(sign: Sign) -> dict[str, object]:
 
 
 def minimal_pairs(lexicon: Lexicon) -> list[tuple[str, str, str]]:
-    """Both glosses of each pair, and the parameter in which they differ."""
+    """Return the two glosses of each pair, and the parameter in which they differ."""
     known = {gloss: parameters(sign) for gloss, sign in lexicon.signs.items()}
     pairs = []
     for first, second in combinations(known, 2):

@@ -85,7 +85,7 @@ def without_glosses(dataset: Path) -> None:
         (lambda dataset: (dataset / CLIP).unlink(), "train/labels/2-3.npy", "has no partner"),
         (lambda dataset: shutil.rmtree(dataset / "train"), "train", "holds no examples"),
         (shutil.rmtree, "", "does not exist"),
-        (without_glosses, "val", "has no gloss to validate on"),
+        (without_glosses, "val", "has no glosses for validation"),
     ],
 )
 def test_a_dataset_with_a_fault_is_refused(dataset, capsys, corrupt, names, says) -> None:
@@ -125,7 +125,7 @@ def a_folder(folder: Path) -> None:
         (
             change("train: [frontend]", "train: [ctc]"),
             (),
-            "stage frontend: its loss reaches nothing of ['ctc']",
+            "stage frontend: its loss does not train any of ['ctc']",
         ),
         (change("workers: 0", "precision: 8"), (), "precision"),
         (change("workers: 0", "precision: 16-mixed"), (), "precision: 16-mixed needs a GPU"),

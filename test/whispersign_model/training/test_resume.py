@@ -52,12 +52,12 @@ def cut_off(folder: Path) -> None:
     [
         (lambda folder: change(folder, "rate: 1.0e-3, alpha: 0.5", "rate: 2.0e-3"), "(stages"),
         (lambda folder: change(folder, "batch_size: 8", "batch_size: 6"), "(batch_size changed)"),
-        (other_dataset, "belongs to a training with another dataset"),
-        (other_vocabulary, "belongs to a training with another vocabulary"),
-        (cut_off, "is damaged, or no training state"),
-        (lambda folder: torch.save({"a": 1}, folder / "run/last.ckpt"), "no training state"),
-        (lambda folder: (folder / "run/last.ckpt").write_bytes(b""), "no training state"),
-        (lambda folder: (folder / "run/last.ckpt").unlink(), "is no file"),
+        (other_dataset, "belongs to a run with another dataset"),
+        (other_vocabulary, "belongs to a run with another vocabulary"),
+        (cut_off, "is damaged or not a training state"),
+        (lambda folder: torch.save({"a": 1}, folder / "run/last.ckpt"), "not a training state"),
+        (lambda folder: (folder / "run/last.ckpt").write_bytes(b""), "not a training state"),
+        (lambda folder: (folder / "run/last.ckpt").unlink(), "is not a file"),
     ],
 )
 def test_another_training_is_not_gone_on_with(stopped, capsys, corrupt, says) -> None:
@@ -73,7 +73,7 @@ def test_another_training_is_not_gone_on_with(stopped, capsys, corrupt, says) ->
 
 def test_another_stage_or_folder_is_refused(stopped, capsys) -> None:
     assert go_on(stopped, "--stage", "1") == 2
-    assert "belongs to a training with other stages ([1, 2], not [1])" in capsys.readouterr().err
+    assert "belongs to a run with other stages ([1, 2], not [1])" in capsys.readouterr().err
     (stopped / "elsewhere").mkdir()
     shutil.move(stopped / "run/last.ckpt", stopped / "elsewhere/last.ckpt")
     assert go_on(stopped, resume="elsewhere/last.ckpt") == 2
@@ -105,5 +105,5 @@ def test_a_folder_that_holds_a_run_is_not_written_into(stopped, capsys) -> None:
     words += ["--out", stopped / "run", "--quiet"]
     assert main([str(word) for word in words]) == 2
     told = capsys.readouterr().err
-    assert f"{stopped / 'run'}: holds a run already (last.ckpt); choose another folder" in told
+    assert f"{stopped / 'run'}: already holds a run (last.ckpt); choose another folder" in told
     assert f"--resume {stopped / 'run/last.ckpt'}" in told

@@ -183,7 +183,7 @@ def test_interrupted_training_says_how_to_go_on(dataset, tmp_path, capsys, monke
     assert train(dataset, tmp_path / "run") == 130
     told = capsys.readouterr()
     state = tmp_path / "run/last.ckpt"
-    hint = "no epoch was done" if stage == "frontend" else f"resume with: --resume {state}"
+    hint = "no epoch was completed" if stage == "frontend" else f"resume with: --resume {state}"
     assert hint in told.out
     assert hint in (tmp_path / "run/train.log").read_text().splitlines()[-1]
     assert state.exists() == (stage != "frontend")
@@ -333,4 +333,4 @@ def test_trained_network_is_a_start_for_other_glosses(dataset, tmp_path, capsys)
     capsys.readouterr()
     words = ("--init", tmp_path / "first", "--model", "base")
     assert train(dataset, tmp_path / "third", *words) == 2
-    assert "leave --model out" in capsys.readouterr().err
+    assert "omit --model" in capsys.readouterr().err

@@ -196,5 +196,5 @@ def test_a_fault_in_a_loading_process_is_told_as_it_is(dataset, monkeypatch, wor
 def test_a_loading_process_that_the_system_ends_is_told_of(dataset, monkeypatch):
     clips = Clips(Dataset.open(dataset).split("train"), Recipe(), 4, seed=0)
     monkeypatch.setattr(Clips, "__getitem__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(DatasetError, match=r"a loading process: has gone .*workers: 0"):
+    with pytest.raises(DatasetError, match=r"a loading process: died .*workers: 0"):
         list(loader(clips, 4, 1, seed=0))

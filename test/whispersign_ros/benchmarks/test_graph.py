@@ -153,4 +153,6 @@ def test_without_ros_the_graph_is_left_out_or_refused(monkeypatch, capsys, only)
             bench._elsewhere("graph", arguments)
     else:
         assert bench._elsewhere("graph", arguments) == {}
-        assert capsys.readouterr().err.startswith("graph: left out, as the Python package 'rclpy'")
+        assert capsys.readouterr().err.startswith(
+            "graph: skipped, because the Python package 'rclpy'"
+        )

@@ -54,7 +54,7 @@ def test_right_glosses_give_0_and_are_shown_with_their_times(
     domain = free_domain()
     done = _demo("--model", model, "--bag", tmp_path / "bag", "--verbose", "--domain-id", domain)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[recognition_node]: recognising" in done.stderr
+    assert "[recognition_node]: recognizing" in done.stderr
     rows = re.findall(r"^ *([\d.]+) s +([\d.]+) s +(\w+) +[\d.]+$", done.stdout, re.MULTILINE)
     origin = int(recording.stamps[0])
     for (start, end, gloss), segment in zip(rows, recognised):
@@ -62,14 +62,14 @@ def test_right_glosses_give_0_and_are_shown_with_their_times(
         assert float(start) == pytest.approx((segment.start - origin) / 1e9, abs=0.006)
         assert float(end) == pytest.approx((segment.end - origin) / 1e9, abs=0.006)
     names = " ".join(segment.glosses[0] for segment in recognised)
-    assert f"expected:   {names}\nrecognised: {names}\n" in done.stdout
+    assert f"expected:   {names}\nrecognized: {names}\n" in done.stdout
     assert "the gloss sequence is right" in done.stdout
 
 
 def test_wrong_glosses_give_1(capsys):
     assert _compare(["HELLO", "HOME"], ["HOME"]) == 1
     said = capsys.readouterr().out
-    assert said == "expected:   HELLO HOME\nrecognised: HOME\nthe gloss sequence is WRONG\n"
+    assert said == "expected:   HELLO HOME\nrecognized: HOME\nthe gloss sequence is WRONG\n"
 
 
 def test_what_is_missing_is_one_line_and_2(tmp_path, bag, model, recording, capsys):

@@ -103,7 +103,7 @@ def test_a_session_that_is_cut_off_goes_on_where_it_was(tmp_path, begin):
     assert "Traceback" not in said
     assert "removed 1 unfinished take of an interrupted session" in said
     assert "HELLO  1 of 2 takes: needs 1 more" in said
-    assert "2 takes are missing: record with the same words to go on" in said
+    assert "2 takes are missing; run the same command to record them" in said
     again = ran(tmp_path, "HELLO", "NO", takes=2)
     assert again.returncode == 0
     assert again.stdout.startswith(

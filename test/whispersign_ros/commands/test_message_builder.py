@@ -40,8 +40,8 @@ def test_lists_of_every_kind_are_written():
 @pytest.mark.parametrize(
     ("kind", "values", "place", "says"),
     [
-        (Twist, {"linear": {"w": 1.0}}, ("linear", "w"), "is no field; there are: x, y, z"),
-        (Twist, {"linear": 1.0}, ("linear",), "should be the fields of a message: x, y, z"),
+        (Twist, {"linear": {"w": 1.0}}, ("linear", "w"), "is not a field; the fields are: x, y, z"),
+        (Twist, {"linear": 1.0}, ("linear",), "should be a mapping with these fields: x, y, z"),
         (Twist, {"linear": {"x": True}}, ("linear", "x"), "should be a finite number, not True"),
         (Twist, {"linear": {"x": math.inf}}, ("linear", "x"), "should be a finite number"),
         (Twist, {"linear": {"x": 10**400}}, ("linear", "x"), "should be a finite number"),
@@ -55,7 +55,7 @@ def test_lists_of_every_kind_are_written():
         (JointState, {"name": ["a", 1]}, ("name", 1), "should be text, not 1"),
         (TwistWithCovariance, {"covariance": [0.5]}, ("covariance",), "should have 36 items"),
         (TwistStamped, {"header": {"stamp": {}}}, ("header", "stamp"), "is filled in"),
-        (Twist, [1.0], (), "should be the fields of a message: linear, angular"),
+        (Twist, [1.0], (), "should be a mapping with these fields: linear, angular"),
     ],
 )
 def test_wrong_values_are_told_with_their_place(kind, values, place, says):

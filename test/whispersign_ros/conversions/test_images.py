@@ -90,7 +90,7 @@ def test_compressed_pictures():
     data = cv2.imencode(".png", PLAIN)[1].tobytes()
     np.testing.assert_array_equal(read_compressed(CompressedImage(data=data)), PLAIN)
     for broken in (b"", b"no picture"):
-        with pytest.raises(SensorError, match=r"bytes are no JPEG or PNG"):
+        with pytest.raises(SensorError, match=r"bytes are not a JPEG or PNG image"):
             read_compressed(CompressedImage(data=broken))
 
 
@@ -99,7 +99,7 @@ def test_faults_of_an_image():
         read_image(Image(encoding="32FC1", height=1, width=1, step=4, data=bytes(4)))
     short = message("bgr8", PLAIN)
     short.height = 7
-    with pytest.raises(SensorError, match=r"144 bytes are no 8x7 bgr8 with 24 bytes a row"):
+    with pytest.raises(SensorError, match=r"144 bytes are not 8x7 bgr8 with 24 bytes per row"):
         read_image(short)
     assert set(ENCODINGS) >= {"bgr8", "rgb8", "mono8", "bayer_rggb8", "yuv422_yuy2"}
 

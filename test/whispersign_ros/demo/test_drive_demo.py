@@ -98,7 +98,7 @@ def test_recordings_drive_a_stamped_base_by_other_commands_and_a_wrong_label_giv
         (("--sign", "HELLO,SING"), "SING"),
         (("--commands", "FILE", "--model", "MODEL"), "mine.yaml:9: .*gloss 'LEFT' is not in"),
         (("--commands", "NONE"), "does not exist|No such file|cannot be read"),
-        (("--bag", DEMO_BAG, "--sign", "GO"), "--sign: is for the synthetic signer"),
+        (("--bag", DEMO_BAG, "--sign", "GO"), "--sign: applies only to the synthetic signer"),
     ],
 )
 def test_what_is_at_fault_is_one_line_and_2(arguments, says, file, model, tmp_path, capsys):
@@ -126,7 +126,7 @@ def test_commands_that_drive_nothing_or_two_robots_are_refused(file):
 
 def test_options_of_driving_need_it(capsys):
     assert main(["demo", "--picture", "a.png"]) == 2
-    assert "--picture: is for --drive" in capsys.readouterr().err
+    assert "--picture: requires --drive" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from whispersign_ros.commands.state_machine import State
 from whispersign_ros.demo.expected_commands import Event, changes, drives, expected, speeds
 from whispersign_ros.node.assets import DEMO_BAG
 
-RATE = 20  # frames a second
+RATE = 20  # frames per second
 
 
 @pytest.fixture(scope="module")

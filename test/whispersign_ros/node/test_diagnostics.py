@@ -96,11 +96,11 @@ def test_no_input_and_why(graph, reports, monkeypatch):
     subject = Diagnostics(graph.probe, "hands/raw", TYPE)
     status = _next(graph, reports, subject)
     assert status.level == DiagnosticStatus.WARN
-    assert status.message == "no input on /hands/raw: nobody publishes there"
+    assert status.message == "no input on /hands/raw: it has no publisher"
     graph.probe.create_publisher(String, "hands/raw", 1)
     graph.until(lambda: graph.probe.count_publishers("hands/raw"))
     status = _next(graph, reports, subject)
-    assert "sends std_msgs/msg/String where whispersign_msgs/msg/HandFrame is" in status.message
+    assert "sends std_msgs/msg/String, but whispersign_msgs/msg/HandFrame is" in status.message
 
 
 def test_two_publishers_that_interleave(graph, reports):

@@ -42,7 +42,7 @@ def test_a_best_effort_sensor_is_heard_once_and_so_is_a_reliable_one(graph, capf
         publisher.publish(HandFrame(source=source))
         graph.until(lambda source=source: source in [message.source for message in heard])
     assert sorted(message.source for message in heard) == ["a", "b", "c"]
-    assert "is best effort: listening so too" in capfd.readouterr().err
+    assert "is best effort; using best effort too" in capfd.readouterr().err
 
 
 def test_a_reliable_listener_hears_our_hands(graph):

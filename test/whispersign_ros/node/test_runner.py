@@ -100,7 +100,7 @@ def test_a_missing_model_is_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("executable", "name", "value", "says"),
     [
-        ("replay_node", "wait_for", "[]", 'write [""] for a list without words'),
+        ("replay_node", "wait_for", "[]", 'write [""] for an empty list'),
         (
             "smoothing_node",
             "qos_overrides./hands/raw.subscription.reliability",

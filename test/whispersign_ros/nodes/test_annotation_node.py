@@ -214,7 +214,7 @@ def test_a_disk_that_gets_full_pauses_and_nothing_kept_is_lost(
     session.send(signed[0])
     prompt = session.wait_for_phase(Prompt.PAUSED)
     assert "cannot be written (No space left on device)" in prompt.text
-    assert "free disk space and continue: the take is repeated" in prompt.text
+    assert "free disk space and continue; the take will be repeated" in prompt.text
     assert (prompt.done, prompt.gloss) == (1, "HELLO")
     monkeypatch.undo()
     session.call("pause")
@@ -231,7 +231,7 @@ def _full(writer, *_):
 
 
 def test_faults_at_the_start(graph, tmp_path):
-    with pytest.raises(ConfigError, match=r"glosses: there are none"):
+    with pytest.raises(ConfigError, match=r"glosses: no gloss is given"):
         graph.start(AnnotationNode, lambda: None, out=str(tmp_path))
     (tmp_path / "file").touch()
     with pytest.raises(BagError, match="file: cannot be written"):

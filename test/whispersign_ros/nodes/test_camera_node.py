@@ -94,7 +94,7 @@ def test_hands_are_measured_as_the_model_was_trained_also_when_it_is_changed(
 
 def test_what_no_camera_gives_is_refused(graph, recipe, random_model, tmp_path):
     path = random_model(tmp_path / "m", recipe.changed(coordinates="metric_hand_centred"))
-    with pytest.raises(ConfigError, match=r"the model wants metric_hand_centred.*image_normalised"):
+    with pytest.raises(ConfigError, match=r"the model needs metric_hand_centred.*image_normalised"):
         start(graph, input="topic", model=str(path))
     start(graph, input="topic", model=str(path), coordinates="metric_sensor")
 
@@ -162,7 +162,7 @@ def test_a_camera_that_is_not_there_is_told_and_looked_for(graph):
 def test_faults_at_the_start(graph, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"'input': there is no file .*nosuch.mp4"):
         start(graph, input=str(tmp_path / "nosuch.mp4"))
-    with pytest.raises(ConfigError, match=r"'pixel_format': has not four letters"):
+    with pytest.raises(ConfigError, match=r"'pixel_format': must have four letters"):
         start(graph, pixel_format="JPEGS")
     with pytest.raises(ConfigError, match=r"nosuch.yaml: cannot be read"):
         start(graph, calibration=str(tmp_path / "nosuch.yaml"))
@@ -211,7 +211,7 @@ def test_a_camera_that_vanishes_and_comes_back_is_a_new_stream(graph, monkeypatc
     told = set()
     graph.until(lambda: told.add(node.diagnostics.refusal) or len(opened) > 4)
     graph.until(lambda: sum(frame.sequence == 0 for frame in frames) >= 2)
-    assert any("camera /dev/video7: gives no picture" in text for text in told)
+    assert any("camera /dev/video7: delivers no pictures" in text for text in told)
     stamps = [nanoseconds(frame.header.stamp) for frame in frames]
     assert stamps == sorted(set(stamps))
     assert all(frame.right_tracked for frame in frames)

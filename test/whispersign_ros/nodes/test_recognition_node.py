@@ -246,11 +246,11 @@ def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):
     glosses = graph.listen(Gloss, "gloss")
     assert node.count_subscribers("hands/features") == 0
     error, given = DiagnosticStatus.ERROR, set()
-    assert node.condition() == (error, "unconfigured: nothing is recognised")
+    assert node.condition() == (error, "unconfigured: recognition is off")
     for _ in range(2):
         assert _change_state(graph, "configure")
         assert node._worker is None
-        assert node.condition() == (error, "inactive: nothing is recognised")
+        assert node.condition() == (error, "inactive: recognition is off")
         assert _change_state(graph, "activate")
         assert node.condition() is None
         publisher = graph.speak(HandFeatures, "hands/features")

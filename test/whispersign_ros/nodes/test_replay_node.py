@@ -221,7 +221,7 @@ def test_playing_starts_anyway_after_the_timeout(graph, bag, capfd):
         ReplayNode, lambda: None, bag=str(bag), wait_for=["nobody"], wait_timeout=0.2, **FAST
     )
     graph.until(lambda: frames)
-    assert "nobody not listening after 0.2 s; playing anyway" in capfd.readouterr().err
+    assert "nobody not subscribed after 0.2 s; playing anyway" in capfd.readouterr().err
 
 
 def test_it_stays_idle_where_it_is_not_to_end(graph, bag):
@@ -251,7 +251,7 @@ def test_a_truncated_bag_is_a_fault_at_the_start(graph, tmp_path, bag):
     shutil.copytree(bag, tmp_path / "cut")
     file = next((tmp_path / "cut").glob("*.mcap"))
     file.write_bytes(file.read_bytes()[:2000])
-    with pytest.raises(BagError, match=r"ends in the middle"):
+    with pytest.raises(BagError, match=r"ends too early"):
         graph.start(ReplayNode, lambda: None, bag=str(tmp_path / "cut"))
 
 
@@ -274,5 +274,5 @@ def test_without_asking_there_is_no_clock(graph, bag):
 
 
 def test_a_node_that_gives_the_time_cannot_take_it(graph, bag):
-    with pytest.raises(ConfigError, match="'clock': this node would take the time"):
+    with pytest.raises(ConfigError, match="'clock': this node cannot both publish"):
         graph.start(ReplayNode, lambda: None, bag=str(bag), clock=10.0, use_sim_time=True)

@@ -139,7 +139,7 @@ def test_after_a_step_back_in_time_everything_counts(rig):
 def test_time_runs_out(rig):
     status, result = rig.ask(timeout=0.1).result()
     assert (status, result.outcome) == (GoalStatus.STATUS_ABORTED, Result.TIMED_OUT)
-    assert result.message == "nothing in 0.1 s"
+    assert result.message == "no gloss within 0.1 s"
     assert _words(result) == []
     assert rig.waiting == 0
     assert rig.server._timer.is_canceled()
@@ -179,7 +179,7 @@ def test_a_goal_at_fault_is_refused_and_told_why(rig, goal, says):
 def test_too_many_goals_are_refused(rig, monkeypatch):
     monkeypatch.setattr(action_server, "MOST", 1)
     rig.ask()
-    assert rig.ask().result()[1].message == "1 goals wait already; cancel some"
+    assert rig.ask().result()[1].message == "1 goals are waiting already; cancel some"
 
 
 def test_a_change_of_the_model_ends_goals_that_it_cannot_meet(rig):

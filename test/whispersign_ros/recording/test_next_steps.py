@@ -39,6 +39,6 @@ def test_the_recipe_is_found_from_any_folder_and_has_that_stage(monkeypatch):
 
 def test_what_is_missing_is_said():
     plan = PromptPlan(["A", "B"], 2, "anna", [Take("A", 0, "anna")], None)
-    assert next_steps(Path("out"), plan)[0].startswith("3 takes are missing: record with the same")
+    assert next_steps(Path("out"), plan)[0].startswith("3 takes are missing; run the same command")
     nothing = PromptPlan(["A"], 2, "anna", [], None)
     assert next_steps(Path("out"), nothing) == ["nothing was recorded"]

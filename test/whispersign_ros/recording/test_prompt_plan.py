@@ -77,10 +77,10 @@ def test_left_out_is_missing_and_later_is_not():
 @pytest.mark.parametrize(
     ("glosses", "fault"),
     [
-        ([""], "there are none"),
+        ([""], "no gloss is given"),
         (["A", " "], "needs a name"),
         (["A|"], "'A|': a gloss needs a name"),
-        (["A", "A "], "'A': is named twice"),
+        (["A", "A "], "'A': is repeated"),
     ],
 )
 def test_faults_of_the_list(glosses, fault):

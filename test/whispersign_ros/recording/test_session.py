@@ -198,7 +198,7 @@ def test_a_silent_sensor_is_waited_for_and_told(during):
     assert session.phase == during
     session.silence(0.2)
     assert session.phase == WAITING
-    assert session.text == "no frames on /hands/raw: is the sensor connected?"
+    assert session.text == "no frames on /hands/raw; is the sensor connected?"
     assert session.words() == (["begin", "abandon"] if during == SIGNING else [])
     session.session.trouble = "leap_node: no device"
     session.silence(STEP)
@@ -206,7 +206,7 @@ def test_a_silent_sensor_is_waited_for_and_told(during):
     session.frames(STEP)
     assert (session.phase, session.gloss) == (COUNTDOWN, "A")
     session.silence(3.0)
-    assert session.text == "no frames on /hands/raw: is the sensor connected?"
+    assert session.text == "no frames on /hands/raw; is the sensor connected?"
 
 
 @pytest.mark.parametrize("jump", [-2.0, 6.0])

@@ -52,11 +52,11 @@ from whispersign_model.recordings.recording import Coordinates, Recording
 from whispersign_model.timestamps import NANOSECONDS
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-METADATA_VERSION: Literal[8] = 8  # of metadata.yaml: the newest that Humble can read
+METADATA_VERSION: Literal[8] = 8  # version of metadata.yaml: the newest that Humble can read
 SPLIT, SIGNER = "split", "signer"  # keys in the metadata's custom_data
 FRAME_ID = "frame_id"  # key of Recording.meta; stored in the messages, not in custom_data
-DEPTHS = {ros.HAND_FRAME: 10, ros.GLOSS_ANNOTATION: 50}  # queue depths of our publishers
-BATCH = 1024  # messages converted to arrays at once
+DEPTHS = {ros.HAND_FRAME: 10, ros.GLOSS_ANNOTATION: 50}  # QoS depths of our publishers
+BATCH = 1024  # number of messages converted to arrays at once
 
 
 def read_bag(
@@ -69,21 +69,24 @@ def read_bag(
 ) -> Recording:
     """Read one recording from a rosbag2 folder, or a single ``.mcap`` or ``.db3`` file.
 
-    Frames keep their order of arrival and capture time (``header.stamp``). Labels come from topic
-    ``annotation``. Signer and split come from there or from ``custom_data`` in the metadata; its
-    other keys become ``Recording.meta``.
+    Frames keep their order of arrival and their capture times (``header.stamp``). Labels come from
+    the topic ``annotation``. The signer and the split come from there or from ``custom_data`` in
+    the metadata, whose other keys become ``Recording.meta``.
 
     Args:
         path: the bag.
-        topic: topic of the frames; matches in any namespace unless a topic has exactly this name.
-        prefer: without ``topic``, the first of these topics that holds messages.
-        recover: read a file as far as possible if its recorder was killed, instead of refusing it.
-        scratch: folder on a disk with room for the frames, 680 bytes each. They are stored there
-            and memory-mapped, so that memory does not grow with the bag.
+        topic: topic of the frames. A topic with exactly this name wins; otherwise the name matches
+            in any namespace.
+        prefer: topics to try, in order, if ``topic`` is not given; the first one with messages is
+            read.
+        recover: read as much as possible of a file whose recorder was killed, instead of rejecting
+            it.
+        scratch: folder on a disk with room for the frames, at 680 bytes each. They are stored there
+            and memory-mapped, so that memory use does not grow with the bag.
 
     Raises:
-        BagError: names the file or topic that is missing, damaged, cut short or ambiguous, or whose
-            message definition differs from ours.
+        BagError: a file or topic is missing, damaged, truncated or ambiguous, or its message
+            definition differs from ours. The message names it.
     """
     path = Path(path)
     try:
@@ -121,10 +124,10 @@ def _open(
     copies: Path,
     stack: ExitStack,
 ) -> list[Reader]:
-    """Open the bag as a whole, or its files in turn."""
+    """Open the bag as a whole, or its files one after the other."""
     if metadata and metadata.compressed:
         return [stack.enter_context(Reader(path))]
-    # A folder's reader silently drops messages of a topic whose QoS differs between metadata and
+    # The folder reader silently drops messages of a topic whose QoS differs between metadata and
     # storage, so read each storage file directly.
     return [stack.enter_context(Reader(readable_file(file, copies, recover))) for file in files]
 
@@ -132,7 +135,7 @@ def _open(
 def _messages(
     path: Path, readers: list[Reader], hands: str, labels: str | None, annotations: list[Any]
 ) -> Iterator[Any]:
-    """Yield the HandFrame objects of all readers; append annotations to the list."""
+    """Yield the HandFrame objects of all readers; append their annotations to the list."""
     store = ros.typestore()
     for reader in readers:
         wanted = [c for c in reader.connections if c.topic in (hands, labels)]
@@ -152,8 +155,8 @@ def _messages(
 def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
     """Yield messages in log-time order, or in file order without an index.
 
-    Without an index (killed recorder, preset "fastwrite") rosbags refuses log times that step back,
-    which recorder threads can produce.
+    Without an index (after a killed recorder or with the preset "fastwrite"), rosbags rejects log
+    times that step back, which the threads of a recorder can produce.
     """
     storage = reader.storage
     if isinstance(storage, McapReader) and not storage.chunks:
@@ -164,7 +167,7 @@ def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connec
 def _assemble(
     path: Path, topic: str, messages: Iterator[Any], annotations: list[Any], scratch: Path | None
 ) -> Recording:
-    """Turn the messages into arrays, in memory or in ``scratch``."""
+    """Convert the messages to arrays, in memory or in ``scratch``."""
     first = next(messages, None)
     frames = gather_frames(_batches(path, topic, messages, first), scratch)
     start, end = (int(f(frames.stamps)) if first else 0 for f in (np.min, np.max))
@@ -192,7 +195,7 @@ def _assemble(
 
 
 def _batches(path: Path, topic: str, messages: Iterator[Any], first: Any) -> Iterator[Frames]:
-    """Yield the messages, starting with ``first``, as arrays of up to ``BATCH``."""
+    """Yield the messages, starting with ``first``, as arrays of up to ``BATCH`` frames."""
     messages = chain([first] if first else [], messages)
     while batch := list(islice(messages, BATCH)):
         for attribute in ("coordinates", "smoothing"):
@@ -212,7 +215,9 @@ def _coordinates(path: Path, first: Any) -> Coordinates:
     try:
         return Coordinates(first.coordinates)
     except ValueError as error:
-        raise BagError(path, f"coordinates are {first.coordinates}, which means nothing") from error
+        raise BagError(
+            path, f"coordinates are {first.coordinates}, which is not a known value"
+        ) from error
 
 
 def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording:
@@ -228,13 +233,13 @@ def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording
 class BagWriter:
     """Writes a bag with rosbags; it appears complete when the ``with`` block succeeds.
 
-    Topics are ``/hands/raw`` (``/hands/filtered`` for a smoothed recording) and ``/annotation``. A
-    message's log time is its capture time, moved forward where stamps repeat or step back, so that
-    reading keeps the order. Several recordings may follow each other: each starts a new stream
-    (``sequence`` 0), and reading joins them.
+    The topics are ``/hands/raw`` (``/hands/filtered`` for a smoothed recording) and
+    ``/annotation``. The log time of a message is its capture time, moved forward where stamps
+    repeat or step back so that readers keep the order. A bag can hold several recordings in
+    sequence: each starts a new stream (``sequence`` 0), and reading joins them.
 
     Raises:
-        BagError: the bag exists already or cannot be written.
+        BagError: the bag already exists or cannot be written.
     """
 
     def __init__(self, path: Path | str, storage: str = "mcap") -> None:
@@ -252,7 +257,7 @@ class BagWriter:
             if self._storage == StoragePlugin.SQLITE3:
                 check_sqlite_path(self.path)
             folder = stack.enter_context(whole_folder(self.path, BagError))
-            folder.rmdir()  # rosbags creates it
+            folder.rmdir()  # rosbags creates this folder
             self._writer = stack.enter_context(
                 Writer(folder, version=METADATA_VERSION, storage_plugin=self._storage)
             )
@@ -263,7 +268,7 @@ class BagWriter:
         self._stack.__exit__(*error)
 
     def write(self, recording: Recording) -> None:
-        """Append a recording: frames in order of arrival, and its labels.
+        """Append a recording: its frames in order of arrival, and its labels.
 
         Raises:
             BagError: a stamp does not fit a ROS time.
@@ -279,7 +284,7 @@ class BagWriter:
             if value and key != FRAME_ID:
                 self._writer.set_custom_data(key, value)
         frames = self._connection(FILTERED if recording.smoothing else RAW, ros.HAND_FRAME)
-        # Strictly increasing: the running maximum of the stamps, at least 1 ns a frame.
+        # Strictly increasing: the running maximum of the stamps, with steps of at least 1 ns.
         steps = np.arange(len(stamps), dtype=np.int64)
         times = np.maximum.accumulate(np.maximum(stamps, self._clock + 1) - steps) + steps
         entries = [zip(times.tolist(), repeat(frames), ros.write_frames(recording))]
@@ -301,7 +306,7 @@ class BagWriter:
 
 
 def add_connection(writer: Writer, topic: str, message_type: str) -> Connection:
-    """Add a topic to a bag, with its type definition and our publishers' QoS."""
+    """Add a topic to a bag, with its type definition and the QoS of our publishers."""
     ours = message_type in (ros.HAND_FRAME, ros.GLOSS_ANNOTATION)
     store = ros.typestore()
     return writer.add_connection(
@@ -319,14 +324,14 @@ def write_bag(path: Path | str, recording: Recording, storage: str = "mcap") -> 
     """Write one recording as a bag, atomically; see ``BagWriter``.
 
     Raises:
-        BagError: the bag exists already or cannot be written.
+        BagError: the bag already exists or cannot be written.
     """
     with BagWriter(path, storage) as bag:
         bag.write(recording)
 
 
 def _quality(depth: int) -> Qos:
-    """Return our publishers' QoS profile: reliable, volatile, the last ``depth`` messages."""
+    """Return the QoS of our publishers: reliable, volatile, keep the last ``depth`` messages."""
     forever = QosTime(9223372036, 854775807)
     return Qos(
         history=QosHistory.KEEP_LAST,

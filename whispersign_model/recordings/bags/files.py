@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files of a rosbag2: find bags, and read their metadata and storage files."""
+"""The files of a rosbag2 bag: find bags, and read their metadata and storage files."""
 
 import glob
 import os
@@ -23,8 +23,8 @@ from whispersign_model.recordings.bags.recovery import (
 
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
-RECOVER_HINT = "`whispersign convert --recover` takes what is whole"
-# Keeps every scalar as text: a signer "007" is no number. Uses libyaml's C loader if present.
+RECOVER_HINT = "`whispersign convert --recover` reads the complete part"
+# Keep every scalar as text: a signer "007" is not a number. Use libyaml's C loader if present.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
@@ -34,8 +34,8 @@ class BagMetadata:
     """The content of ``metadata.yaml``.
 
     Attributes:
-        files: names of the storage files, in order.
-        compressed: files or messages are compressed, which only the folder's reader handles.
+        files: names of the storage files in order.
+        compressed: whether files or messages are compressed, which only the folder reader handles.
         counts: number of messages by topic.
         custom: the writer's ``custom_data``.
     """
@@ -47,13 +47,13 @@ class BagMetadata:
 
 
 def read_metadata(path: Path) -> BagMetadata | None:
-    """Read the metadata of a bag folder, or of a storage file listed in its folder's metadata.
+    """Read the metadata of a bag folder, or of a storage file that its folder's metadata lists.
 
     Returns:
-        None without metadata.
+        the metadata, or None if there is none.
 
     Raises:
-        BagError: rosbag2 does not write such a ``metadata.yaml``.
+        BagError: ``metadata.yaml`` is not in rosbag2's format.
     """
     file = (path if path.is_dir() else path.parent) / METADATA
     if not file.is_file():
@@ -82,14 +82,14 @@ def _parse(content: dict[str, Any]) -> BagMetadata:
 
 
 def _reindex(folder: Path) -> str:
-    return f"remove it, or write it anew with `ros2 bag reindex {folder}`"
+    return f"remove it, or rewrite it with `ros2 bag reindex {folder}`"
 
 
 def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
     """Return a bag's storage files in order.
 
     Raises:
-        BagError: ``path`` is no bag, or lacks a file that its metadata lists.
+        BagError: ``path`` is not a bag, or lacks a file that its metadata lists.
     """
     if not path.exists():
         raise BagError(path, "does not exist", "check the path")
@@ -126,10 +126,10 @@ def _one_recording(folder: Path, files: list[Path]) -> bool:
 
 
 def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
-    """Return ``file``, or a closed copy in ``scratch`` with its journal applied.
+    """Return ``file``, or a closed copy of it in ``scratch`` with the journal applied.
 
     Raises:
-        BagError: the file is empty, or truncated without ``recover``.
+        BagError: the file is empty, or it is truncated and ``recover`` is False.
     """
     if not file.stat().st_size:
         raise BagError(file, "is empty", "record it again")
@@ -150,14 +150,14 @@ def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
     return file
 
 
-_CUT = "ends in the middle: a killed recorder or a cut copy"
+_CUT = "ends too early: the recorder was killed, or the copy is incomplete"
 
 
 def check_sqlite_path(path: Path) -> None:
-    """Refuse paths that rosbags cannot open.
+    """Reject paths that rosbags cannot open.
 
     Raises:
-        BagError: a sqlite3 bag's path contains a character with a meaning in URIs.
+        BagError: the path of a sqlite3 bag contains a character that is special in URIs.
     """
     if any(character in str(path) for character in _URI_CHARACTERS):
         raise BagError(
@@ -166,13 +166,13 @@ def check_sqlite_path(path: Path) -> None:
 
 
 def find_bags(paths: Iterable[Path | str]) -> list[Path]:
-    """Find bags: each path is a bag, a folder to search, or a pattern (``*``, ``**``).
+    """Find bags. Each path is a bag, a folder to search, or a glob pattern (``*``, ``**``).
 
     Returns:
-        each bag once, in the order of the paths, and in natural order of names within a path.
+        each bag once, in the order of the paths and, within a path, in natural order of names.
 
     Raises:
-        BagError: a path leads to no bag.
+        BagError: a path does not lead to any bag.
     """
     found: dict[Path, Path] = {}
     for path in paths:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads and writes our ROS messages without ROS, and converts hands and labels to arrays."""
+"""Read and write our ROS messages without ROS, and convert hands and labels to arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -22,16 +22,16 @@ PACKAGE = "whispersign_msgs"
 HAND_FRAME = f"{PACKAGE}/msg/HandFrame"
 GLOSS_ANNOTATION = f"{PACKAGE}/msg/GlossAnnotation"
 KEEP, DISCARD = 0, 1  # GlossAnnotation.status
-DEFAULT_FRAME_ID = "hands"  # header.frame_id if the recording has no other
+DEFAULT_FRAME_ID = "hands"  # header.frame_id if the recording has none
 SECONDS = range(-(2**31), 2**31)  # range of builtin_interfaces/Time
 
 _TEXTS = Path(__file__).parent / "msg"
-_SEPARATOR = "=" * 80 + "\n"  # separates a message's definition from those of its nested types
+_SEPARATOR = "=" * 80 + "\n"  # separates a message definition from those of its nested types
 
 
 @cache
 def typestore() -> Typestore:
-    """Return the ROS 2 standard types and ours; all distributions share them."""
+    """Return the ROS 2 standard types and our own, which all distributions share."""
     store = get_typestore(Stores.ROS2_HUMBLE)
     types: dict[str, Any] = {}
     for path in sorted(_TEXTS.glob("*.msg")):
@@ -43,7 +43,7 @@ def typestore() -> Typestore:
 
 @cache
 def definition_text(message_type: str) -> str:
-    """Return a type's definition as a bag stores it: its text with comments, and nested types."""
+    """Return a type's definition as a bag stores it: text with comments, plus nested types."""
     text = (_TEXTS / f"{message_type.rpartition('/')[2]}.msg").read_text(encoding="utf-8")
     _, separator, parts = typestore().generate_msgdef(message_type, 2)[0].partition(_SEPARATOR)
     return text + separator + parts
@@ -53,15 +53,16 @@ def definition_text(message_type: str) -> str:
 def definition_difference(
     message_type: str, definition: MessageDefinition, digest: str
 ) -> str | None:
-    """Compare a bag's definition of one of our types with ours.
+    """Compare a bag's definition of one of our types with our definition.
 
     Args:
         message_type: one of our types.
-        definition: the bag's definition; format NONE if the bag has none.
-        digest: the bag's type hash (REP 2011), or "".
+        definition: the bag's definition; its format is NONE if the bag has none.
+        digest: type hash in the bag (REP 2011), or "".
 
     Returns:
-        None if they agree or the bag has no definition; otherwise a description naming the field.
+        None if they agree or the bag has no definition; otherwise a description that names the
+        field.
 
     Raises:
         TypesysError: the bag's definition cannot be parsed.
@@ -98,7 +99,7 @@ def _parse(definition: MessageDefinition, message_type: str) -> Mapping[str, Any
 
 
 def _fields(types: Mapping[str, Any], name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, type) of a message's primitive fields, including those of nested messages."""
+    """Yield (path, type) of each primitive field of a message, including nested messages."""
     for field, (node, detail) in types[name][1] if name in types else ():
         if node == Nodetype.NAME:
             yield from _fields(types, detail, f"{prefix}{field}.")
@@ -111,7 +112,7 @@ def _fields(types: Mapping[str, Any], name: str, prefix: str = "") -> Iterator[t
 
 
 def read_frames(messages: Sequence[Any]) -> Frames:
-    """Turn at least one HandFrame object into arrays; apply the hand flags."""
+    """Convert one or more HandFrame objects to arrays, and apply the tracked flags."""
     seconds, remainders = (
         np.array([getattr(message.header.stamp, part) for message in messages], dtype=np.int64)
         for part in ("sec", "nanosec")
@@ -167,9 +168,9 @@ def write_frames(recording: Recording) -> Iterator[Any]:
 def read_annotations(
     messages: Sequence[Any], first: int, last: int
 ) -> tuple[tuple[Segment, ...], tuple[tuple[int, int], ...]]:
-    """Turn GlossAnnotation objects, in order of publication, into segments.
+    """Convert GlossAnnotation objects, in order of publication, to segments.
 
-    ``start_time == end_time`` means ``first`` to ``last``, the whole recording.
+    ``start_time == end_time`` stands for the whole recording, ``first`` to ``last``.
     :func:`~whispersign_model.recordings.labels.resolve_annotations` resolves conflicts.
 
     Returns:
@@ -189,7 +190,7 @@ def read_annotations(
 def write_annotations(recording: Recording) -> Iterator[Any]:
     """Yield one GlossAnnotation object per segment and discarded span."""
     glosses: dict[tuple[int, int], tuple[str, ...]] = {}
-    for segment in recording.segments:  # one annotation per span: a second would replace it
+    for segment in recording.segments:  # only one per span: the last one wins
         span = segment.start, segment.end
         glosses[span] = glosses.get(span, ()) + segment.glosses
     for (start, end), signed in glosses.items():
@@ -203,7 +204,7 @@ def _annotation(
 ) -> Any:
     types = typestore().types
     if start == end and recording.duration > 0:
-        end += 1  # a span of one frame: equal times would mean the whole recording
+        end += 1  # a span of one frame; equal times would mean the whole recording
     return types[GLOSS_ANNOTATION](
         header=types["std_msgs/msg/Header"](
             stamp=_time(end), frame_id=recording.meta.get("frame_id", DEFAULT_FRAME_ID)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Close a bag file that its recorder left open, so that its complete content is readable.
+"""Recover a bag file that its recorder left open, so that all of it can be read.
 
-A killed ``ros2 bag record`` leaves an mcap file without its end, perhaps with half a record. A
-sqlite3 file may have a journal beside it that holds the last messages.
+A killed ``ros2 bag record`` leaves an mcap file without an end and possibly with a partial record.
+A sqlite3 file may have a journal beside it that holds the last messages.
 """
 
 import shutil
@@ -26,10 +26,10 @@ SQLITE_JOURNALS = ("-wal", "-journal")
 
 
 def is_closed_mcap(path: Path) -> bool:
-    """Return whether an mcap file ends like a closed one.
+    """Return whether an mcap file has been closed properly.
 
     Raises:
-        BagError: the file is no mcap file.
+        BagError: the file is not an mcap file.
     """
     with path.open("rb") as file:
         start = file.read(len(MAGIC))
@@ -44,7 +44,7 @@ def is_closed_mcap(path: Path) -> bool:
 
 
 def close_mcap(source: Path, target: Path) -> None:
-    """Copy the complete records of an unclosed mcap file and its last chunk; close the copy.
+    """Copy the complete records of an unclosed mcap file, including its last chunk; close the copy.
 
     Raises:
         BagError: even the first record is incomplete.
@@ -54,7 +54,7 @@ def close_mcap(source: Path, target: Path) -> None:
         copy.write(file.read(len(MAGIC)))
         opcode, length = _next(file)
         if opcode != HEADER or file.tell() + length > size:
-            raise BagError(source, "is cut within its first record", "nothing can be recovered")
+            raise BagError(source, "ends within its first record", "nothing can be recovered")
         while opcode is not None and opcode not in SUMMARY:
             if file.tell() + length > size:
                 if opcode == CHUNK:
@@ -80,11 +80,11 @@ def _copy(file: BinaryIO, copy: BinaryIO, length: int) -> None:
 
 
 def _shortened_chunk(content: bytes) -> bytes:
-    """Return the complete records of a truncated chunk as a chunk, or b"" without any.
+    """Return a chunk of the complete records in a truncated chunk, or b"" if there are none.
 
-    A compressed chunk cannot be read in part.
+    A truncated chunk that is compressed cannot be read.
     """
-    head = _CHUNK.size + 4 + 8  # ..., length of the compression's name (0: none), data size
+    head = _CHUNK.size + 4 + 8  # ..., length of the compression name (0: none), data size
     if len(content) < head or content[_CHUNK.size : _CHUNK.size + 4] != bytes(4):
         return b""
     start, end, _, _ = _CHUNK.unpack_from(content)
@@ -102,10 +102,10 @@ def _shortened_chunk(content: bytes) -> bytes:
 
 
 def is_whole_sqlite(path: Path) -> bool:
-    """Return whether a sqlite3 file has its header's length (https://sqlite.org/fileformat).
+    """Return whether a sqlite3 file is as long as its header says (https://sqlite.org/fileformat).
 
     Raises:
-        BagError: the file is no sqlite3 file.
+        BagError: the file is not a sqlite3 file.
     """
     with path.open("rb") as file:
         header = file.read(100)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The topics of a bag: which ones hold frames and labels, and whether we can read them."""
+"""The topics of a bag: find those with frames and labels, and check that we can read them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +10,16 @@ from rosbags.interfaces import Connection
 from whispersign_model.errors import BagError, WhisperSignError
 from whispersign_model.recordings.bags import messages as ros
 
-RAW, FILTERED, ANNOTATION = "hands/raw", "hands/filtered", "annotation"  # in any namespace
+RAW, FILTERED, ANNOTATION = "hands/raw", "hands/filtered", "annotation"  # match in any namespace
 
 
 def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str]) -> str:
-    """Choose the frames topic: the first wanted one with messages, else the first that exists.
+    """Choose the frames topic: the first wanted topic with messages, else the first that exists.
 
-    An exact name wins; otherwise topics that end in the name match, in any namespace.
+    A topic with the exact name wins; otherwise the name matches in any namespace.
 
     Raises:
-        BagError: no topic matches, several do, or its type differs.
+        BagError: no topic or several topics match, or the topic has another type.
     """
     counts: dict[str, int] = {}
     for connection in connections:
@@ -44,10 +44,10 @@ def choose_hands(path: Path, connections: list[Connection], wanted: Sequence[str
 
 
 def choose_annotation(path: Path, connections: list[Connection], hands: str) -> str | None:
-    """Choose the labels topic: the one in the frames' namespace, or the only one, or None.
+    """Choose the labels topic: in the namespace of the frames, else the only one, else None.
 
     Raises:
-        BagError: several exist, none of them in the frames' namespace.
+        BagError: there are several, and none is in the namespace of the frames.
     """
     topics = {
         connection.topic
@@ -62,16 +62,16 @@ def choose_annotation(path: Path, connections: list[Connection], hands: str) -> 
         raise BagError(
             path,
             f"has the topics {' and '.join(sorted(topics))}, none in the namespace of {hands}",
-            "record each pair of hands and annotation in a namespace of its own",
+            "record each pair of hands and annotation in its own namespace",
         )
     return topics.pop()
 
 
 def check_definition(path: Path, connection: Connection) -> None:
-    """Refuse a topic of our type whose definition in the bag differs from ours.
+    """Reject a topic of our type whose definition in the bag differs from ours.
 
     Raises:
-        BagError: names topic and field.
+        BagError: the definitions differ; the message names the topic and the field.
     """
     with damage_told(path):
         difference = ros.definition_difference(
@@ -87,14 +87,14 @@ def check_definition(path: Path, connection: Connection) -> None:
 
 @contextmanager
 def damage_told(path: Path) -> Iterator[None]:
-    """Turn any error of a reader on a damaged file into one line."""
+    """Turn any error from reading a damaged file into a one-line BagError."""
     try:
         yield
     except WhisperSignError:
         raise
     except OSError as error:
         raise BagError(path, f"cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # on unexpected bytes the parsers raise nearly any exception
+    except Exception as error:  # on malformed bytes, the parsers raise almost any type
         reason = str(error) or type(error).__name__
         raise BagError(
             path, f"is damaged ({reason.rstrip('.')})", "record or copy it again"

@@ -341,7 +341,7 @@ class TestDamage:
         (path / "metadata.yaml").unlink()
         file = storage_file(path)
         file.write_bytes(file.read_bytes()[:-1])
-        with pytest.raises(BagError, match="ends in the middle"):
+        with pytest.raises(BagError, match="ends too early"):
             read_bag(path)
         assert_same_frames(read_bag(path, recover=True), recording)
 
