@@ -15,7 +15,7 @@ from reliability.trials import DrivingScenario, Effort, Trials, described, secon
 from whispersign_model.errors import WhisperSignError
 
 HEADER = (
-    "| fault | guarantee | what happened | time to standstill | trials passed |",
+    "| fault | guarantee | outcome | time to standstill | trials passed |",
     "|---|---|---|---:|---:|",
 )
 
