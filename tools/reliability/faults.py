@@ -32,7 +32,7 @@ QUICK_WORDS = (
     "NaN",
     "String",
     "kill -9 of `smoothing_node`",
-    "`recognition_node` gets no time for 3",
+    "`recognition_node` gets no CPU time for 3",
     "`/clock`",
 )
 QUICK = Effort(stops=3, evidence=1, quick=True)

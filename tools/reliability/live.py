@@ -184,10 +184,17 @@ class LiveGraph:
         return {node: report.drops for node, report in self.monitor.reports.items()}
 
 
-def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
-    """Return the graph's nodes with their parameters, including ``command_node``."""
-    with_model = {name: {"model": str(model), **everywhere} for name in GRAPH}
-    return {**with_model, "command_node": dict(everywhere)}
+def nodes(model: Path, playback: bool = False, **everywhere: Any) -> dict[str, dict[str, Any]]:
+    """Return the graph's nodes with their parameters, including ``command_node``.
+
+    Args:
+        model: the network.
+        playback: the source is a recording, of which nothing may be skipped.
+        everywhere: parameters of all nodes.
+    """
+    shared = {**everywhere, **({"max_age": 0.0} if playback else {})}
+    with_model = {name: {"model": str(model), **shared} for name in GRAPH}
+    return {**with_model, "command_node": dict(shared)}
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
     for number, take in enumerate(takes):
         write_bag(bag / f"take{number}", take)
     replay = {"bag": str(bag), "loop": True}
-    whole = {**replay, "source": "replay", "model": str(model)}
+    whole = {**replay, "source": "replay", "model": str(model), "max_age": 0.0}
     glosses = [take.glosses[0] for take in takes]
     synthetic = {"glosses": glosses[:1], "seed": SEED, "frame_rate": RATE}
     return [
@@ -59,7 +59,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
                 partial(source_killed, others, executable, parameters),
             )
             for executable, parameters, others in (
-                ("replay_node", replay, nodes(model)),
+                ("replay_node", replay, nodes(model, playback=True)),
                 ("synthetic_node", synthetic, nodes(model)),
                 ("pipeline", whole, {}),
             )
@@ -139,7 +139,7 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
     """Play bags in a loop with their own stamps, which step back each round."""
     waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
     player = replay | waits | {"restamp": False}
-    with live_graph(nodes(model) | {"replay_node": player}) as graph:
+    with live_graph(nodes(model, playback=True) | {"replay_node": player}) as graph:
         monitor = graph.monitor
         graph.until(lambda: len(monitor.annotated) >= wanted, "all rounds", START_LIMIT)
         graph.children.end("replay_node")
@@ -154,7 +154,8 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
 def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     """Give ``pipeline`` a quarter of the CPU time for a while."""
     waits = {"wait_timeout": START_LIMIT, "source": "replay"}
-    with live_graph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
+    whole = replay | waits | {"model": str(model), "max_age": 0.0}
+    with live_graph({"pipeline": whole}) as graph:
         monitor = graph.monitor
         graph.until(lambda: monitor.finals, "the first gloss", START_LIMIT)
         end = time.monotonic() + STARVING
