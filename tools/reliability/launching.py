@@ -16,7 +16,7 @@ from reliability.trials import DrivingScenario, Effort, Trials, late
 
 LAUNCHED = "reliability.launched"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL)
-QUICK = (signal.SIGTERM, signal.SIGKILL)
+QUICK = (signal.SIGKILL,)
 ENDING = 10.0  # seconds after which none of the launch's nodes may run
 
 

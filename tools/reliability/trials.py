@@ -147,7 +147,7 @@ def evidence_trials(fault: Fault, graph: DrivingGraph, effort: Effort) -> Trials
 
 def _noted(trials: Trials, graph: DrivingGraph, again: float, missing: float = 0.0) -> Trials:
     """Add what happened beside the stops, and leave the robot at rest."""
-    if missing:
+    if 0 < missing < math.inf:
         trials.notes.append(f"still {seconds_text(missing)} after evidence was missing")
     if again:
         trials.notes.append(f"a new GO drives {seconds_text(again)} after the fault")
