@@ -18,7 +18,8 @@ from whispersign_ros.graph.monitor import START_LIMIT, GraphTimeoutError, monito
 STILL = 1.0  # seconds after missing evidence, or after the last frame of a STOP, to standstill
 WATCH = 0.5  # seconds beyond the limit in which the robot must not move again
 SETTLE = 0.5  # the same after the end of a fault
-GO_LIMIT = 4.0  # seconds in which a GO that is recognized drives
+GO_LIMIT = 2.5  # seconds in which a GO that is recognized drives
+REQUESTS, REQUEST_LIMIT = 20, 2.0  # requests to the signer, and seconds until the next
 DRIVE_LIMIT = 40.0  # seconds in which a graph must drive at all
 STOP_TRIES = 3
 SIGNER, ROBOT = "reliability.signer", "reliability.robot"
@@ -85,11 +86,22 @@ class DrivingGraph(LiveGraph):
         self._requests.publish(String(data=request))
 
     def sign(self, gloss: str) -> Signed:
-        """Sign a gloss after those requested before; return its times as soon as it begins."""
+        """Sign a gloss after those requested before; return its times as soon as it begins.
+
+        Raises:
+            BrokenError: the signer does not begin.
+        """
         count = len(self.signs)
-        self.ask(gloss)
-        self.until(lambda: len(self.signs) > count, f"the signer's {gloss}", DRIVE_LIMIT)
-        return self.signs[-1]
+
+        def begun() -> bool:
+            return len(self.signs) > count
+
+        for _ in range(REQUESTS):  # a signer that has just started may miss the first one
+            self.ask(gloss)
+            with suppress(GraphTimeoutError):
+                self.until(begun, "the signer", REQUEST_LIMIT)
+                return self.signs[-1]
+        raise BrokenError(f"the signer does not sign {gloss}")
 
     def drive(self, *glosses: str, limit: float = DRIVE_LIMIT) -> float:
         """Sign GO, or other glosses, until the robot moves; return the seconds that took.
