@@ -33,6 +33,6 @@ def _nodes(context: LaunchContext) -> list:
     started = utils.is_on(context, "graph")
     return [
         *utils.commands(context),
-        *(utils.graph(context) if started else []),
+        *(utils.graph(context, recorded=True) if started else []),
         utils.replay(context, GRAPH if started else ()),
     ]

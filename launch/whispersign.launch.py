@@ -15,6 +15,6 @@ def _nodes(context: LaunchContext) -> list:
     return [
         *utils.commands(context),
         *utils.visualization(context),
-        *utils.graph(context),
+        *utils.graph(context, recorded=utils.value(context, "source") == "replay"),
         utils.source(context),  # last, so that the other nodes receive its first frame
     ]

@@ -41,7 +41,7 @@ BOUND = 600.0  # seconds after which a process counts as hanging
 ON_ITS_WAY = 0.4  # seconds to wait for the last messages
 WAYS: dict[str, dict[str, Any]] = {
     "in real time": {},
-    "every image": {"every_frame": True},
+    "every image": {"every_frame": True, "max_age": 0.0},
     "every image, with a search for missing hands in each": {"every_frame": True, "search": 0.0},
 }
 
@@ -99,7 +99,7 @@ def words(folder: Path, model: str) -> str:
         signed = [gloss for row in rows[clip.path] for gloss in row.glosses]
         found: list[str] = []
         parameters = {"source": "camera", "input": str(clip.path), "every_frame": True}
-        parameters["model"] = model
+        parameters |= {"model": model, "max_age": 0.0}
         _run("pipeline", parameters, "gloss", lambda _, m, to=found: to.append(m.gloss))  # type: ignore[misc]
         errors.add(signed, found)
         print(f"{clip.name}: {' '.join(found) or '-'}  (signed: {' '.join(signed)})", flush=True)

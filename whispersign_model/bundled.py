@@ -3,8 +3,11 @@
 
 from pathlib import Path
 
+from whispersign_model.errors import CheckpointError
+
 ASSETS = Path(__file__).parent / "assets"
-SUFFIX = "_model"  # suffix of a bundled network's folder
+SUFFIX = "_model"  # ends the name of a network's folder
+LONGEST = 100  # characters of an unusable name in an error
 DEMO = "demo"  # the default network
 
 
@@ -21,7 +24,15 @@ def names() -> tuple[str, ...]:
 def find_checkpoint(name: str) -> Path:
     """Resolve a checkpoint name: an existing path, or else a bundled network.
 
-    A name that matches nothing is returned as a path, and reading it then fails.
+    Any other name is returned as a path, which fails when it is read.
+
+    Raises:
+        CheckpointError: the name cannot be a path, because it is too long, for instance.
     """
-    path = Path(name).expanduser()
-    return bundled(name) if name in names() and not path.exists() else path
+    try:
+        path = Path(name).expanduser()
+        return bundled(name) if not path.exists() and name in names() else path
+    except (OSError, RuntimeError, ValueError) as error:
+        fault = getattr(error, "strerror", None) or str(error)
+        short = name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
+        raise CheckpointError(short, f"is not a usable path: {fault}", "correct it") from error

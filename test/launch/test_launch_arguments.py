@@ -16,7 +16,7 @@ from launch_ros.actions import Node
 
 from launch import LaunchContext
 from whispersign_ros.graph import launch_utils
-from whispersign_ros.node.discovery import OLDER, VARIABLE
+from whispersign_ros.node.discovery import OLDER, PROFILE, PROFILE_VARIABLES, VARIABLE
 
 
 @pytest.fixture
@@ -95,8 +95,9 @@ def test_given_arguments_reach_their_nodes(module):
 
 
 def _environment(monkeypatch, discovery, **variables):
-    """Return the discovery variables that a launch file leaves to its nodes."""
-    for name in (VARIABLE, OLDER):
+    """Return the variables that a launch file leaves to its nodes."""
+    names = (VARIABLE, OLDER, *PROFILE_VARIABLES)
+    for name in names:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -104,18 +105,21 @@ def _environment(monkeypatch, discovery, **variables):
     context.launch_configurations["discovery"] = discovery
     for action in launch_utils.discovery(context):
         action.execute(context)
-    return {name: os.environ[name] for name in (VARIABLE, OLDER) if os.environ.get(name)}
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def test_nodes_are_found_on_this_machine_alone_unless_asked_otherwise(monkeypatch):
+def test_nodes_are_reached_from_this_machine_alone_unless_asked_otherwise(monkeypatch):
     monkeypatch.setenv("ROS_DISTRO", "kilted")
     name = VARIABLE
-    assert _environment(monkeypatch, "") == {name: "LOCALHOST"}
+    local = {name: "LOCALHOST", PROFILE_VARIABLES[0]: str(PROFILE)}
+    assert _environment(monkeypatch, "") == local
     assert _environment(monkeypatch, "subnet") == {name: "SUBNET"}
     assert _environment(monkeypatch, "", **{name: "SUBNET"}) == {name: "SUBNET"}
-    assert _environment(monkeypatch, "localhost", **{name: "SUBNET"}) == {name: "LOCALHOST"}
+    assert _environment(monkeypatch, "localhost", **{name: "SUBNET"}) == local
+    own = {PROFILE_VARIABLES[0]: "/own.xml"}
+    assert _environment(monkeypatch, "", **own) == {name: "LOCALHOST", **own}
     older = {OLDER: "1"}
-    assert _environment(monkeypatch, "", **older) == older
+    assert _environment(monkeypatch, "", **older) == local
     assert _environment(monkeypatch, "subnet", **older) == {name: "SUBNET"}
 
 

@@ -74,3 +74,14 @@ def test_sros2_accepts_it():
     assert len(list(enclaves.iter("enclave"))) == len(
         {path for path, _, _ in _rules(FILE.read_text())}
     )
+
+
+def test_sros2_signs_permissions_for_every_enclave(tmp_path):
+    reason = "sros2 comes with a ROS 2 distribution"
+    keystore = pytest.importorskip("sros2.keystore._keystore", reason=reason)
+    artifacts = pytest.importorskip("sros2.api._artifact_generation", reason=reason)
+    keystore.create_keystore(tmp_path / "keys")
+    artifacts.generate_artifacts(tmp_path / "keys", [], [FILE])
+    for path, _, _ in _rules(FILE.read_text()):
+        folder = tmp_path / "keys" / "enclaves" / path.lstrip("/")
+        assert {"cert.pem", "key.pem", "permissions.p7s"} <= {p.name for p in folder.iterdir()}

@@ -8,6 +8,7 @@ import pytest
 from whispersign_model.bundled import bundled, find_checkpoint, names
 from whispersign_model.cli.main import main
 from whispersign_model.configuration import load_yaml
+from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import exported_beside
 from whispersign_model.training.config import TrainingConfig
@@ -43,3 +44,10 @@ def test_a_name_that_is_none_is_refused_with_those_that_are(tmp_path, capsys):
     assert message.count("\n") == 1
     assert "no_such_network" in message
     assert "demo" in message
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "~no_such_user_at_all/model"])
+def test_a_name_that_is_no_path_is_refused(name):
+    with pytest.raises(CheckpointError, match=r"is not a usable path|does not exist") as caught:
+        read_metadata(find_checkpoint(name))
+    assert len(str(caught.value)) < 300

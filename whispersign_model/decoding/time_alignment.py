@@ -10,6 +10,7 @@ from whispersign_model.skeleton import CONFIDENCE
 from whispersign_model.timestamps import NANOSECONDS, seconds
 
 MAX_INTERPOLATED_GAP = 0.1  # seconds; frames that fill a longer gap have no hands
+BREAK = 0.25  # seconds; evidence on one side of a longer gap says nothing about the other side
 
 StampedFrame = tuple[Floats, int]
 
@@ -24,10 +25,12 @@ class TimeAligner:
     Attributes:
         filled: number of missing frames filled in so far.
         not_finite: number of frames dropped so far because of a NaN or infinite value.
+        breaks: clock jumps and gaps longer than ``BREAK`` between two usable frames so far. It
+            changes no result.
     """
 
     def __init__(self, period: float, max_gap: float) -> None:
-        self.filled = self.not_finite = 0
+        self.filled = self.not_finite = self.breaks = 0
         self._period = period
         self._max_gap = max_gap
         self._clock = StreamClock()
@@ -37,6 +40,11 @@ class TimeAligner:
     def out_of_order(self) -> int:
         """The number of late and repeated frames dropped so far."""
         return self._clock.out_of_order
+
+    @property
+    def newest(self) -> int | None:
+        """Capture time (ns) of the newest usable frame; None at the beginning of a stream."""
+        return self._previous[1] if self._previous else None
 
     def reset(self) -> None:
         """Start a new stream with the next frame; the counters continue."""
@@ -66,6 +74,7 @@ class TimeAligner:
         previous, self._previous = self._previous, (frame.copy(), stamp)
         if previous is None:
             return None, [(frame, stamp)]
+        self.breaks += admission is Admission.START or seconds(stamp - previous[1]) > BREAK
         if admission is Admission.START:
             return Endpoint.CLOCK_JUMP, [(frame, stamp)]
         if seconds(stamp - previous[1]) >= self._max_gap:

@@ -23,7 +23,7 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_ros.benchmarks.trace import GraphTrace, ResultKey, recognize_again, trace
 from whispersign_ros.graph.monitor import MONITOR
 from whispersign_ros.node.assets import DEMO_MODEL
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 RATES = (30, 60, 120)  # frames a second
 ROUNDS = 2 * len(RATES)  # number of measured graphs
@@ -72,7 +72,7 @@ def measure(
             write_bag(Path(folder) / "signing", recording)
             source = {"bag": str(Path(folder) / "signing")}
             apart: dict[str, dict[str, Any]] = {
-                **{executable: {"model": str(model)} for executable in GRAPH},
+                **{executable: {"model": str(model), **PLAYBACK} for executable in GRAPH},
                 "replay_node": {**source, "wait_for": [*GRAPH, MONITOR]},
             }
             together = {**source, "model": str(model), "wait_for": [MONITOR]}

@@ -28,7 +28,7 @@ from whispersign_ros.benchmarks.trace import recognize_again, trace
 from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.graph.monitor import MONITOR, GraphMonitor
 from whispersign_ros.node.assets import DEMO_MODEL
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 ROUNDS = 1  # number of measured graphs
 RATE = 60  # frames a second
@@ -51,8 +51,8 @@ commands:
       type: geometry_msgs/msg/Twist
       message: {{linear: {{x: 0.2}}}}
 """
-# The limits are generous, so that delays on a busy machine are measured and do not stop the robot.
-TIMEOUTS = {"input_timeout": 30.0, "recognizer_timeout": 60.0, "max_age": 60.0}
+# Generous limits: delays on a busy machine are measured and do not stop the robot.
+TIMEOUTS = {"input_timeout": 30.0, "max_age": 60.0}
 
 Span = tuple[int, int]  # start and end of a sign, nanoseconds
 Stops = Sequence[tuple[Span, int | None, int | None]]  # sign, stamp recognized at, message arrival
@@ -127,7 +127,7 @@ def measure(
         commands = Path(folder) / "commands.yaml"
         commands.write_text(COMMANDS)
         executables: dict[str, dict[str, Any]] = {
-            **{executable: {"model": str(model)} for executable in GRAPH},
+            **{executable: {"model": str(model), **PLAYBACK} for executable in GRAPH},
             "command_node": {"commands_file": str(commands), **TIMEOUTS},
             "replay_node": {
                 "bag": str(Path(folder) / "signing"),

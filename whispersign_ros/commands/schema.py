@@ -15,7 +15,10 @@ from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap,
 
 DEFAULT_RATE = 10.0  # Hz; most base drivers stop after 0.5 s without a command
 DEFAULT_WITHIN = 5.0  # seconds
+BASE_TIMEOUT = 0.5  # seconds; assumed where the file states none
 MIN_RATE, MAX_RATE = 0.1, 100.0
+TWIST, TWIST_STAMPED = "geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped"
+VELOCITY_TYPES = (TWIST, TWIST_STAMPED)
 
 _IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is not a known key"}
 
@@ -95,11 +98,14 @@ class Stop(_Actions):
         gloss: the stop sign, or a list of stop signs.
         confidence: minimum confidence; must not exceed the minimum of any command.
         disarms: whether the arming sign is required again after a stop.
+        base_timeout: seconds without a command after which the base stops by itself; None if the
+            file does not say. Only the base can stop a robot whose computer has failed.
     """
 
     gloss: Some[Word]
     confidence: Confidence = 0.3
     disarms: bool = True
+    base_timeout: Annotated[float, Field(ge=0.05, le=10.0)] | None = None
 
 
 class Arming(_Section):
@@ -129,6 +135,8 @@ class Command(_Actions):
             ``repeat`` publishes for ``duration``.
         publish_rate: messages per second in modes ``hold`` and ``repeat``.
         duration: seconds in mode ``repeat``.
+        stops_itself: a one-time message describes a motion that the robot ends by itself, so no
+            stop follows.
     """
 
     gloss: Word | None = None
@@ -140,6 +148,7 @@ class Command(_Actions):
     mode: Literal["once", "hold", "repeat"] = "once"
     publish_rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] = DEFAULT_RATE
     duration: Seconds | None = None
+    stops_itself: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> Command:
@@ -152,6 +161,8 @@ class Command(_Actions):
             raise ValueError("'publish_rate' applies only to mode hold or repeat")
         if (self.duration is not None) != (self.mode == "repeat"):
             raise ValueError("'duration' is required in mode repeat and applies only to it")
+        if self.stops_itself and (self.mode != "once" or not self.publish):
+            raise ValueError("'stops_itself' is for mode once with 'publish'")
         if self.mode != "once" and not self.publish:
             raise ValueError(f"mode {self.mode} needs 'publish': a service is called only once")
         return self
@@ -174,6 +185,24 @@ class Commands(_Section):
     stop: Stop
     arming: Arming | None = None
     commands: Annotated[list[Command], Field(min_length=1)]
+
+    @property
+    def motion_topics(self) -> set[str]:
+        """The topics on which a stop must follow a command."""
+        return {topic for command in self.commands for topic in self.moved_by(command)}
+
+    def moved_by(self, command: Command) -> set[str]:
+        """Return the topics of a command on which the robot moves until it receives a stop.
+
+        These are all topics of hold and repeat, and topics of a one-time message that the stop
+        entry also uses or that carry velocities.
+        """
+        if command.stops_itself:
+            return set()
+        if command.mode != "once":
+            return command.topics
+        velocities = {each.topic for each in command.publish or () if each.type in VELOCITY_TYPES}
+        return velocities | (command.topics & self.stop.topics)
 
     def placed_glosses(self) -> Iterator[tuple[Place, str]]:
         """Yield every gloss with its place in the file."""
@@ -270,10 +299,33 @@ def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
         seen.setdefault(command.pattern, index)
         if command.confidence < commands.stop.confidence:
             yield (*place, "confidence"), "is lower than the confidence of the stop entry"
-        for topic in sorted(command.topics - commands.stop.topics):
-            if command.mode != "once":
-                yield place, f"uses {command.mode} on '{topic}', but stop does not publish on it"
+        for topic in sorted(commands.moved_by(command) - commands.stop.topics):
+            yield place, f"uses {command.mode} on '{topic}', but stop does not publish on it"
     yield from _types(commands)
+    yield from _contradictory_stops(commands.stop)
+
+
+def _contradictory_stops(stop: Stop) -> Iterator[tuple[Place, str]]:
+    """Yield stop messages that move the robot, and two that differ on one topic or service."""
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    for index, publish in enumerate(stop.publish or ()):
+        place: Place = ("stop", "publish", index, "message")
+        if seen.setdefault(("topic", publish.topic), publish.message) != publish.message:
+            yield place, f"contradicts the other stop message on topic '{publish.topic}'"
+        if publish.type in VELOCITY_TYPES and _moves(publish):
+            yield place, "is a velocity other than zero, which is no stop"
+    for index, call in enumerate(stop.call or ()):
+        if seen.setdefault(("service", call.service), call.request) != call.request:
+            place = ("stop", "call", index, "request")
+            yield place, f"contradicts the other stop call of service '{call.service}'"
+
+
+def _moves(publish: Publish) -> bool:
+    """Return whether a velocity message has a component other than zero."""
+    twist = publish.message.get("twist", {}) if publish.type == TWIST_STAMPED else publish.message
+    parts = [twist.get(name) for name in ("linear", "angular")] if isinstance(twist, dict) else []
+    values = [value for part in parts if isinstance(part, dict) for value in part.values()]
+    return any(value != 0 for value in values)
 
 
 def _types(commands: Commands) -> Iterator[tuple[Place, str]]:

@@ -25,20 +25,28 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros.commands.message_builder import build_messages
-from whispersign_ros.commands.schema import Command, Commands, CommandsFile, Publish, read_commands
+from whispersign_ros.commands.schema import (
+    TWIST_STAMPED,
+    VELOCITY_TYPES,
+    Command,
+    Commands,
+    CommandsFile,
+    Publish,
+    read_commands,
+)
 from whispersign_ros.commands.state_machine import State
 from whispersign_ros.demo import expected_commands as rules
-from whispersign_ros.demo.expected_commands import PAUSE, TYPES, Event
+from whispersign_ros.demo.expected_commands import PAUSE, Event
 from whispersign_ros.demo.graph_demo import EXIT_WRONG, read_labelled
 from whispersign_ros.demo.trajectory_plot import Mark, draw, text_map
 from whispersign_ros.graph.monitor import MONITOR, START_LIMIT, GraphMonitor, monitored
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 from whispersign_ros.nodes.robot_node import RobotNode
 from whispersign_ros.simulation.unicycle import Unicycle
 
 TAIL = 2.5  # seconds without hands at the end of the signing
 # The limits are generous, so that a command does not end when signs are late on a busy machine.
-TIMEOUTS = {"input_timeout": 10.0, "recognizer_timeout": 20.0, "max_age": 60.0}
+TIMEOUTS = {"input_timeout": 10.0, "max_age": 0.0}
 MIN_DISTANCE, MIN_TURN = 0.01, math.radians(1)  # minimum motion in meters and radians
 
 
@@ -140,7 +148,7 @@ def _base(file: CommandsFile, path: Path) -> Publish:
         WhisperSignError: the commands drive no base, or several bases.
     """
     actions = [action for _, action in file.commands.placed_actions()]
-    moving = [each for each in actions if isinstance(each, Publish) and each.type in TYPES]
+    moving = [each for each in actions if isinstance(each, Publish) and each.type in VELOCITY_TYPES]
     topics = sorted({each.topic for each in moving})
     if len(topics) != 1:
         fault = f"drives several robots ({', '.join(topics)})" if topics else "drives no robot"
@@ -170,13 +178,13 @@ def _play(
     with monitored(options.domain, options.verbose) as monitor:
         node = RobotNode(
             cli_args=["--ros-args", "-r", f"cmd_vel:={base.topic}"],
-            parameter_overrides=[Parameter("stamped", value=base.type == TYPES[1])],
+            parameter_overrides=[Parameter("stamped", value=base.type == TWIST_STAMPED)],
         )
         monitor.executor.add_node(node)
         driven = DriveMonitor(monitor, node.robot)
         children = monitor.children
         for executable in GRAPH:
-            children.start(executable, {"model": str(options.model)})
+            children.start(executable, {"model": str(options.model), **PLAYBACK})
         children.start("command_node", {"commands_file": str(options.commands), **TIMEOUTS})
         children.start(
             "replay_node",

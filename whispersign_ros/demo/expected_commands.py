@@ -8,10 +8,17 @@ import numpy as np
 
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.timestamps import NANOSECONDS
-from whispersign_ros.commands.schema import Command, Commands, Publish
-from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign, State
+from whispersign_ros.commands.evidence import Evidence, Now, RecognizerReport
+from whispersign_ros.commands.schema import (
+    TWIST_STAMPED,
+    VELOCITY_TYPES,
+    Command,
+    Commands,
+    Publish,
+)
+from whispersign_ros.commands.sign_order import RecognizedSign
+from whispersign_ros.commands.state_machine import CommandMachine, State
 
-TYPES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
 APART = NANOSECONDS // 2  # minimum time without hands between two utterances
 PAUSE = 2 * NANOSECONDS  # between two recordings; longer than the delay of final results
 TICK = NANOSECONDS // 20
@@ -56,7 +63,8 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
     Every label counts as recognized with full confidence. An utterance's glosses arrive when the
     hands leave the view. A stop takes effect at the end of its sign.
     """
-    machine = CommandMachine(commands, {})
+    machine = CommandMachine(commands, Evidence(PAUSE, live=False), max_age=0.0)
+    machine.on_vocabulary("", (), "", Now(0, 0))
     events: list[Event] = []
     last = machine.state
 
@@ -70,13 +78,22 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
         begin, shift = now, now - int(recording.stamps[0])
         for moment, sign, final in _arrivals(commands, recording, shift):
             for tick in range(begin, moment, TICK):
-                machine.tick(tick)
+                _live(machine, tick)
                 collect()
             begin = moment
-            (machine.on_final if final else machine.on_partial)(sign, moment)
+            _live(machine, moment)
+            (machine.on_final if final else machine.on_partial)(sign, Now(moment, moment))
             collect()
         now = max(begin, int(recording.stamps[-1]) + shift) + PAUSE
     return events
+
+
+def _live(machine: CommandMachine, moment: int) -> None:
+    """Let the machine see that everything up to this moment is recognized."""
+    now = Now(moment, moment)
+    machine.on_features(moment, now)
+    machine.on_report(RecognizerReport(recognized_until=moment), now)
+    machine.tick(now)
 
 
 def _arrivals(
@@ -113,12 +130,12 @@ def _utterances(recording: Recording) -> list[list[RecognizedSign]]:
 
 def drives(command: Command) -> Publish | None:
     """Return a command's first message that moves a base, or None."""
-    moving = [each for each in command.publish or () if each.type in TYPES]
+    moving = [each for each in command.publish or () if each.type in VELOCITY_TYPES]
     return moving[0] if moving else None
 
 
 def speeds(publish: Publish) -> tuple[float, float]:
     """Return a message's linear and angular velocity, m/s and rad/s."""
-    twist = publish.message.get("twist", {}) if publish.type == TYPES[1] else publish.message
+    twist = publish.message.get("twist", {}) if publish.type == TWIST_STAMPED else publish.message
     linear, angular = twist.get("linear", {}), twist.get("angular", {})
     return float(linear.get("x", 0.0)), float(angular.get("z", 0.0))

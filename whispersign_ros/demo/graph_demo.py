@@ -15,7 +15,7 @@ from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFrame
 from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.graph.monitor import MONITOR, START_LIMIT, GraphMonitor, monitored
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 from whispersign_ros.node.stream_monitor import SequenceTracker
 from whispersign_ros.nodes.replay_node import read_hands
 
@@ -102,7 +102,7 @@ def _play(
     """Play the recordings; return the recognized glosses of each."""
     results = _Results(monitor, recordings)
     for executable in GRAPH:
-        monitor.children.start(executable, {"model": str(model)})
+        monitor.children.start(executable, {"model": str(model), **PLAYBACK})
     waits = {"wait_for": [*GRAPH, MONITOR], "wait_timeout": START_LIMIT}
     monitor.children.start("replay_node", {"bag": [str(bag) for bag in bags], **waits})
     expected = sum(len(recording.glosses) for recording in recordings)

@@ -23,7 +23,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.node.discovery import RANGES, range_variables
-from whispersign_ros.node.entry_points import GRAPH, RESPAWN_DELAY
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK, RESPAWN_DELAY
 
 PACKAGE = "whispersign_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))
@@ -68,7 +68,7 @@ COMMON = (
     argument(
         "discovery",
         "",
-        "machines that may discover the nodes; empty uses ROS_AUTOMATIC_DISCOVERY_RANGE, or "
+        "machines that may reach the nodes; empty uses ROS_AUTOMATIC_DISCOVERY_RANGE, or "
         "localhost if it is not set",
         (*RANGES, ""),
     ),
@@ -116,7 +116,7 @@ def describe(
 
 
 def discovery(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """Return the actions that set the discovery range of the nodes after them."""
+    """Return the actions that set which machines reach the nodes after them."""
     chosen = range_variables(os.environ, value(context, "discovery"))
     return [SetEnvironmentVariable(name, setting) for name, setting in chosen.items()]
 
@@ -174,10 +174,15 @@ def _ros_arguments(context: LaunchContext, executable: str) -> list[str]:
     return [*level, "--enclave", f"{enclaves}/{executable}"] if enclaves else level
 
 
-def graph(context: LaunchContext) -> list[Node]:
-    """Return the nodes of smoothing, preprocessing and recognition, with the same model."""
-    model = given(context, {"model": str})
-    return [node(context, executable, model) for executable in GRAPH]
+def graph(context: LaunchContext, recorded: bool) -> list[Node]:
+    """Return the nodes of smoothing, preprocessing and recognition, with the same model.
+
+    Args:
+        context: launch context.
+        recorded: whether the source is a recording, of which no frame may be lost.
+    """
+    parameters = given(context, {"model": str}) | (PLAYBACK if recorded else {})
+    return [node(context, executable, parameters) for executable in GRAPH]
 
 
 def source(context: LaunchContext, wait_for: Sequence[str] = GRAPH) -> Node:

@@ -12,7 +12,7 @@ from rclpy.signals import SignalHandlerOptions
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_ros.graph.child_processes import Children
-from whispersign_ros.node.discovery import isolate
+from whispersign_ros.node.discovery import isolate, range_variables
 from whispersign_ros.node.runner import translate_ros_errors
 from whispersign_ros.nodes.annotation_node import AnnotationNode
 from whispersign_ros.recording.prompt_plan import glosses_of
@@ -56,6 +56,7 @@ def record(
         )
     if source != "none" or domain is not None:
         isolate(os.environ, domain)
+    os.environ.update(range_variables(os.environ))
     with Children(verbose) as children:
         if source != "none":
             children.start(f"{source}_node", sensor)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for these
+PLAYBACK = {"max_age": 0.0}  # parameters of these nodes when the source is a recording
 RESPAWN_DELAY = 2.0  # seconds until the launch files restart a node that has died
 
 

@@ -21,7 +21,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from whispersign_model.bundled import DEMO
-from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.errors import ConfigError
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import parameters_of, shared_parameters
 
@@ -112,9 +112,9 @@ def declare(
     Args:
         node: the node that owns the parameters.
         table: its parameters.
-        also_known: names of parameters that other nodes in the process declare.
-        changes: by parameter name, functions that apply a new value at runtime. If one raises a
-            WhisperSignError, the old value stays and the reply contains the error.
+        also_known: names set for the whole process that other nodes in it read.
+        changes: handlers of new values by the name of a parameter that may change at runtime; an
+            exception keeps the old value and becomes the reply.
 
     Raises:
         ConfigError: a value is not allowed or a name is unknown; the message lists what is allowed.
@@ -142,7 +142,7 @@ def declare(
         for parameter in parameters:
             try:
                 changes[parameter.name](parameter.value)
-            except WhisperSignError as error:
+            except Exception as error:  # without an answer, the client of the service would hang
                 allowed = settings[parameter.name].allowed
                 return SetParametersResult(successful=False, reason=f"{error}; allowed: {allowed}")
             values[parameter.name] = parameter.value

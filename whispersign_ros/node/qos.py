@@ -33,15 +33,18 @@ def _profile(
     )
 
 
-# A writer keeps 1 s of hands at 120 Hz. On a busy machine, a queue of 10 frames overflowed while a
-# process waited for the CPU, and one frame in five was lost. A reader keeps 20 s, like
-# recognition_node's own queue. With 5 s, a pipeline on a quarter of a core lost one frame in five.
-# A queue uses memory only while frames wait.
+# A writer keeps 1 s of hands at 120 Hz. With 10 frames, which a busy machine fills while a process
+# waits for the CPU, one frame in five was lost. A reader of a recording keeps 20 s, like
+# recognition_node's own queue: with queues of 5 s, a pipeline on a quarter of a core lost one frame
+# in five. The queue takes memory only while frames wait. A reader of a live sensor keeps 0.5 s,
+# because older frames are worthless.
 HANDS = _profile(120)  # hands/raw, hands/filtered
 HANDS_INPUT = _profile(2400)
+HANDS_INPUT_LIVE = _profile(60)
 FEATURES = _profile(120)  # hands/features: 2 s at 60 Hz; a lost step costs recognition
 FEATURES_INPUT = _profile(1200)
-HEARTBEAT = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # hands/features: only arrival matters
+FEATURES_INPUT_LIVE = _profile(30)
+HEARTBEAT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # of features; shows every publisher
 GLOSS = _profile(50)  # gloss: final results
 GLOSS_PARTIAL = _profile(50, ReliabilityPolicy.BEST_EFFORT)
 VOCABULARY = _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -70,12 +73,13 @@ def subscribe(
     message_type: type,
     topic: str,
     profile: QoSProfile,
-    callback: Callable[[Any], None],
+    callback: Callable[..., None],
     raw: bool = False,
 ) -> Subscription:
     """Create a subscription; ``qos_overrides.TOPIC.subscription.*`` override its profile.
 
-    With ``raw``, the callback receives the serialized bytes.
+    With ``raw`` the callback receives the serialised bytes. A callback that requires two
+    arguments also receives the message's info.
     """
     overriding = QoSOverridingOptions.with_default_policies()
     return node.create_subscription(
@@ -89,15 +93,22 @@ class HandsInput:
     Args:
         node: owns the subscription.
         topic: ``hands/raw`` or ``hands/filtered``.
-        callback: receives each message.
+        callback: receives each message, and its info if it requires two arguments.
+        profile: of the queue; the reliability may become less.
     """
 
-    def __init__(self, node: Node, topic: str, callback: Callable[[HandFrame], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        callback: Callable[..., None],
+        profile: QoSProfile = HANDS_INPUT,
+    ) -> None:
         self._node = node
         self._topic = topic
         self._callback = callback
         overriding = QoSOverridingOptions.with_default_policies()
-        self._subscription = self._subscribe(copy(HANDS_INPUT), overriding)
+        self._subscription = self._subscribe(copy(profile), overriding)
 
     def destroy(self) -> None:
         """Unsubscribe."""

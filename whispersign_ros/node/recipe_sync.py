@@ -30,6 +30,10 @@ class GracePeriod:
         """Start the grace period of a value that has just been replaced."""
         self._previous, self._changed = previous, time.monotonic()
 
+    def extend(self) -> None:
+        """Start the period again for the same value."""
+        self._changed = time.monotonic()
+
     def accepts(self, value: str) -> bool:
         """Return whether a value is still in its grace period."""
         return value == self._previous and time.monotonic() - self._changed < GRACE_TIME

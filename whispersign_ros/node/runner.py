@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Run the nodes of an executable until a signal arrives or their work is done."""
 
+import os
 import signal
 import sys
 import threading
@@ -20,11 +21,13 @@ from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.diagnostics import LogThrottle
+from whispersign_ros.node.discovery import range_variables
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import ParameterSpec, table_text
 
 EXIT_FAULT = 2
+LONGEST = 100  # characters of a path in an error
 SIGNAL_POLL = 0.1  # seconds; maximum delay of the reaction to a signal
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
@@ -93,6 +96,7 @@ def _other_arguments() -> list[str]:
 
 
 def _spin(create: Create, stop: threading.Event) -> None:
+    os.environ.update(range_variables(os.environ))
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
@@ -162,13 +166,17 @@ def serve(node: Node, stop: threading.Event) -> None:
 
 @contextmanager
 def translate_ros_errors() -> Iterator[None]:
-    """Translate ROS errors, such as an invalid name or enclave, into one line.
+    """Translate errors of ROS or of a path, such as an invalid name or enclave, into one line.
 
     Raises:
-        WhisperSignError: ROS raised an error.
+        WhisperSignError: ROS or the file system raised an error.
     """
     try:
         yield
+    except OSError as error:
+        path = str(error.filename or "file system")
+        short = path if len(path) <= LONGEST else f"{path[:LONGEST]}..."
+        raise WhisperSignError(short, error.strerror or str(error), "check the path") from error
     except (RuntimeError, ValueError, NameValidationException) as error:  # RCLError is the first
         raise WhisperSignError("ROS", " ".join(str(error).split()), _remedy(error)) from error
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from whispersign_ros.node.live_gate import playback
 from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.nodes import camera_node, leap_node, replay_node, synthetic_node
 from whispersign_ros.nodes import preprocessing_node as preprocessing
@@ -21,7 +22,8 @@ SOURCES = {
     "synthetic": (synthetic_node.SyntheticNode, synthetic_node.PARAMETERS),
 }
 PARAMETERS = (ParameterSpec("source", "replay", "source of hand frames", choices=tuple(SOURCES)),)
-DRAIN_CHECK = 0.2  # seconds between two checks for unpublished results
+Table = Sequence[ParameterSpec]
+DRAIN_CHECK = 0.2  # seconds between two checks that every stage is drained
 
 
 class Stage(Protocol):
@@ -65,6 +67,8 @@ class Pipeline(Node):
 def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
     """Create all nodes, the source last so that the others receive its first frame.
 
+    With ``source: replay`` the stages lose nothing unless ``max_age`` says otherwise.
+
     Args:
         end: ends the process.
         arguments: passed to every node.
@@ -72,14 +76,16 @@ def create(end: Callable[[], None], **arguments: Any) -> list[Node]:
     Raises:
         WhisperSignError: a file or parameter is invalid.
     """
-    stages = (recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS)
+    stages: list[Table] = [recognition.PARAMETERS, preprocessing.PARAMETERS, smoothing.PARAMETERS]
     tables = [PARAMETERS, *stages, *(table for _, table in SOURCES.values())]
     # ROS passes a parameter without a node name to every node.
     shared = {"also_known": [spec.name for table in tables for spec in table], **arguments}
     pipeline = Pipeline(**shared)
-    recogniser = recognition.RecognitionNode(**shared)
-    preprocessor = preprocessing.PreprocessingNode(**shared)
-    smoother = smoothing.SmoothingNode(**shared)
+    if pipeline.source == "replay":
+        stages = [playback(table) for table in stages]
+    recogniser = recognition.RecognitionNode(table=stages[0], **shared)
+    preprocessor = preprocessing.PreprocessingNode(table=stages[1], **shared)
+    smoother = smoothing.SmoothingNode(table=stages[2], **shared)
     pipeline.end_when_drained((preprocessor, recogniser), end)
     source = SOURCES[pipeline.source][0](pipeline.source_ended.set, **shared)
     return [pipeline, recogniser, preprocessor, smoother, source]

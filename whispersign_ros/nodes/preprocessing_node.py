@@ -2,7 +2,7 @@
 """Node ``preprocessing_node``: turns ``hands/filtered`` into ``hands/features``."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rclpy.node import Node
@@ -14,9 +14,10 @@ from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_msgs.msg import HandFeatures, HandFrame
-from whispersign_ros.conversions.messages import features_message, read_frame
+from whispersign_ros.conversions.messages import Frame, features_message, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.live_gate import MAX_AGE, Admission, LiveInput
 from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
 from whispersign_ros.node.recipe_sync import FOLLOW, GracePeriod, follow
 from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
@@ -24,6 +25,7 @@ from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 PARAMETERS = (
     MODEL,
     FOLLOW,
+    MAX_AGE,
     ParameterSpec(
         "idle_timeout",
         1.0,
@@ -37,17 +39,27 @@ class PreprocessingNode(Node):
     """Resamples, normalizes and scales hands as the model's recipe specifies.
 
     Smooths frames that are not smoothed yet. Refuses frames whose coordinates or filter differ from
-    the recipe's.
+    the recipe's. A new stream starts after skipped frames.
+
+    Args:
+        also_known: parameter names of other nodes in the process.
+        table: the parameters.
+        arguments: for ``rclpy.node.Node``.
 
     Raises:
         CheckpointError, ConfigError: the model or a parameter is invalid.
     """
 
-    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+    def __init__(
+        self,
+        also_known: Sequence[str] = (),
+        table: Sequence[ParameterSpec] = PARAMETERS,
+        **arguments: Any,
+    ) -> None:
         super().__init__(
             "preprocessing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, PARAMETERS, also_known, {"model": self._change_model})
+        values = declare(self, table, also_known, {"model": self._change_model})
         metadata = read_metadata(find_checkpoint(values["model"]))
         self._input_sequence = SequenceTracker()
         self._grace_period = GracePeriod()  # for filters
@@ -58,7 +70,10 @@ class PreprocessingNode(Node):
         self._publisher = qos.publish(self, HandFeatures, "hands/features", qos.FEATURES)
         self._use(metadata.recipe, metadata.model_id)
         self._watchdog = InputWatchdog(self, values["idle_timeout"], self.flush)
-        self._input = qos.HandsInput(self, "hands/filtered", self._process)
+        max_age = values["max_age"]
+        self._live = LiveInput(self, "hands/filtered", self.diagnostics, max_age, "frames")
+        profile = qos.HANDS_INPUT_LIVE if max_age else qos.HANDS_INPUT
+        self._input = qos.HandsInput(self, "hands/filtered", self._process, profile)
         if values["follow"]:
             follow(self, self.diagnostics, self._adopt)
 
@@ -89,17 +104,28 @@ class PreprocessingNode(Node):
         """Publish pending features; the next frame starts a new stream."""
         self._publish(self._preprocessor.flush())
 
-    def _process(self, message: HandFrame) -> None:
+    def _process(self, message: HandFrame, info: Mapping[str, Any]) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
-        self._watchdog.feed()
-        restart = self._input_sequence.update(frame.sequence)
-        if self._input_sequence.missed:
-            self.diagnostics.dropped("frames_missed", count=self._input_sequence.missed)
-        if restart:
-            self.flush()
-        if not self._accepts(message):
+        admission = self._live.admit(info, frame.sequence, frame.stamp)
+        if not admission.admitted:
+            self._preprocessor.reset()  # pending features are too old or of two sources
             return
+        self._watchdog.feed()
+        self._follow(frame.sequence, admission is Admission.FIRST)
+        if self._accepts(message):
+            self._preprocess(message, frame)
+
+    def _follow(self, sequence: int, first: bool) -> None:
+        """Count missed frames; flush pending features at the start of a stream."""
+        restart = self._input_sequence.update(sequence)
+        if first or restart:
+            self.flush()
+        elif self._input_sequence.missed:
+            self.diagnostics.dropped("frames_missed", count=self._input_sequence.missed)
+
+    def _preprocess(self, message: HandFrame, frame: Frame) -> None:
+        """Process an accepted frame and publish the features that became final."""
         if frame.untrackable:
             self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
         begin = time.perf_counter()

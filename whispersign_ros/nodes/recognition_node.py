@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Node ``recognition_node``: turns ``hands/features`` into glosses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
 from whispersign_ros.conversions import messages
 from whispersign_ros.node import qos
-from whispersign_ros.node.diagnostics import Condition, Diagnostics
+from whispersign_ros.node.diagnostics import FAST_PERIOD, Condition, Diagnostics
+from whispersign_ros.node.live_gate import MAX_AGE, Admission, LiveInput
 from whispersign_ros.node.managed_node import ACTIVE, AUTOSTART, ManagedNode
 from whispersign_ros.node.parameters import MODEL, Change, ParameterSpec
 from whispersign_ros.node.recipe_sync import GracePeriod
 from whispersign_ros.node.stream_monitor import InputWatchdog, SequenceTracker
 from whispersign_ros.recognition.action_server import RecognizeServer
-from whispersign_ros.recognition.worker import Recognition, RecognitionWorker, Step
+from whispersign_ros.recognition.worker import LiveClock, Recognition, RecognitionWorker, Step
 
 
 def _option(name: str, description: str, limits: tuple[float, float]) -> ParameterSpec:
@@ -68,6 +69,7 @@ PARAMETERS = (
         choices=("auto", "cpu", "cuda"),
     ),
     ParameterSpec("threads", 1, "number of CPU threads for the network", (1, 64)),
+    MAX_AGE,
     *ENDPOINTS,
     ParameterSpec(
         "idle_timeout",
@@ -89,19 +91,29 @@ class RecognitionNode(ManagedNode):
     Configuring the node reads the model's metadata and publishes the vocabulary and the recipe.
     Activating it loads the network and starts recognition and the action ``recognize``.
 
+    Args:
+        also_known: parameter names of other nodes in the process.
+        table: the parameters.
+        arguments: for ``rclpy.node.Node``.
+
     Raises:
         WhisperSignError: a parameter is invalid, or ``autostart`` is set and the model is unusable.
     """
 
-    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+    def __init__(
+        self,
+        also_known: Sequence[str] = (),
+        table: Sequence[ParameterSpec] = PARAMETERS,
+        **arguments: Any,
+    ) -> None:
         self._worker: RecognitionWorker | None = None
         self._subscription: Subscription | None = None
         self._watchdog: InputWatchdog | None = None
         self._server: RecognizeServer | None = None
-        super().__init__("recognition_node", PARAMETERS, also_known, **arguments)
+        super().__init__("recognition_node", table, also_known, **arguments)
         self._topic = self.resolve_topic_name("hands/features")
         self.diagnostics = Diagnostics(
-            self, "hands/features", "whispersign_msgs/msg/HandFeatures", self.condition
+            self, "hands/features", "whispersign_msgs/msg/HandFeatures", self.condition, FAST_PERIOD
         )
         self._gloss = qos.publish(self, Gloss, "gloss", qos.GLOSS)
         self._partial = qos.publish(self, Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
@@ -111,8 +123,11 @@ class RecognitionNode(ManagedNode):
         self._grace_period = GracePeriod()  # for recipes
         self._frame_id = ""
         self._sequence = SequenceTracker()
-        self._restart_pending = False  # whether a stream began with refused features
-        self._utterances = 0  # number of utterances in previous activations
+        self._restart_pending = False  # rejected features began a stream
+        self._live: LiveInput | None = None
+        self._refusing = False  # several sources send features
+        self._announced: CheckpointMetadata | None = None
+        self._utterances = self._streams = 0  # in earlier activations
         self._server = RecognizeServer(self, self._recognisable)
         self.begin()
 
@@ -142,16 +157,21 @@ class RecognitionNode(ManagedNode):
     def _change_model(self, value: str) -> None:
         """Switch to another model after the current one has finished the utterance.
 
+        The worker announces the new model after the last gloss of the previous one.
+
         Raises:
             CheckpointError: the new model is unusable; the current one stays in use.
         """
         path = find_checkpoint(value)
         metadata = read_metadata(path)
-        if self._worker is not None:
-            self._worker.switch(self._load(path, metadata))
-        if self._metadata is not None:
-            self._grace_period.start(self._metadata.recipe.id)
-            self._metadata = metadata
+        recognition = self._load(path, metadata) if self._worker is not None else None
+        if self._metadata is None:
+            return
+        self._grace_period.start(self._metadata.recipe.id)
+        self._metadata = metadata
+        if self._worker is not None and recognition is not None:
+            self._worker.switch(recognition)
+        else:
             self._announce(metadata)
 
     def _recognisable(self) -> Collection[str] | None:
@@ -162,7 +182,12 @@ class RecognitionNode(ManagedNode):
         self._announce(self._metadata)
 
     def _announce(self, metadata: CheckpointMetadata) -> None:
-        """Publish the model's vocabulary, and its recipe for the nodes upstream."""
+        """Publish the model's vocabulary, and its recipe for the upstream nodes.
+
+        The worker calls it after a change, and the executor otherwise.
+        """
+        self._announced = metadata
+        self._grace_period.extend()
         now = self.get_clock().now().to_msg()
         self._vocabulary.publish(
             messages.vocabulary_message(now, metadata.glosses, metadata.language, metadata.model_id)
@@ -178,12 +203,20 @@ class RecognitionNode(ManagedNode):
         if read_metadata(path) != metadata:
             raise CheckpointError(path, "has changed since it was read", "configure again")
         recognition = self._load(path, metadata)
+        if self._announced != metadata:  # deactivation came before the end of a change
+            self._announce(metadata)
         recognition.recognizer.utterance_id = self._utterances
-        self._worker = RecognitionWorker(recognition, self.diagnostics, self.values["queue_size"])
+        max_age, capacity = self.values["max_age"], self.values["queue_size"]
+        self._live = LiveInput(self, "hands/features", self.diagnostics, max_age, "steps")
+        clock = LiveClock(lambda: int(self.get_clock().now().nanoseconds), max_age)
+        self._worker = RecognitionWorker(
+            recognition, self.diagnostics, capacity, clock, self._streams
+        )
         self._sequence, self._restart_pending = SequenceTracker(), True
         self._watchdog = InputWatchdog(self, self.values["idle_timeout"], self._worker.finish)
+        profile = qos.FEATURES_INPUT_LIVE if max_age else qos.FEATURES_INPUT
         self._subscription = qos.subscribe(
-            self, HandFeatures, "hands/features", qos.FEATURES_INPUT, self._on_features
+            self, HandFeatures, "hands/features", profile, self._on_features
         )
 
     def _load(self, path: Path, metadata: CheckpointMetadata) -> Recognition:
@@ -202,7 +235,9 @@ class RecognitionNode(ManagedNode):
         recognizer = StreamingRecognizer(
             backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
         )
-        return Recognition(recognizer, partial(self._publish, metadata))
+        return Recognition(
+            recognizer, partial(self._publish, metadata), partial(self._announce, metadata)
+        )
 
     def _release(self) -> None:
         if self._subscription is not None:
@@ -211,6 +246,7 @@ class RecognitionNode(ManagedNode):
             self._watchdog.destroy()
         if self._worker is not None:
             self._utterances = self._worker.stop()
+            self._streams = self._worker.stream
         if self._server is not None:
             self._server.stop(f"{self.get_name()} has been deactivated")
         self._subscription = self._watchdog = self._worker = None
@@ -218,14 +254,16 @@ class RecognitionNode(ManagedNode):
     def _forget(self) -> None:
         self._metadata = None
 
-    def _on_features(self, message: HandFeatures) -> None:
+    def _on_features(self, message: HandFeatures, info: Mapping[str, Any]) -> None:
         worker, watchdog, server = self._worker, self._watchdog, self._server
         if worker is None or watchdog is None or server is None:
             return
         stamp, features = messages.read_features(message)
         self.diagnostics.arrived(stamp)
+        if not self._admits(worker, message, stamp, info):
+            return
         restart = self._sequence.update(message.sequence)
-        if self._sequence.missed:
+        if self._sequence.missed and not self._restart_pending:
             self.diagnostics.dropped("steps_missed", count=self._sequence.missed)
         if not self._accepts(message):
             self._restart_pending |= restart
@@ -236,6 +274,21 @@ class RecognitionNode(ManagedNode):
         self.diagnostics.show("hands_tracked", message.left_tracked + message.right_tracked)
         server.heard(stamp, restart)
         worker.push(Step(stamp, features, restart))
+
+    def _admits(
+        self, worker: RecognitionWorker, message: HandFeatures, stamp: int, info: Mapping[str, Any]
+    ) -> bool:
+        """Return whether features are recent and of the only source.
+
+        Once several sources send, the open utterance is discarded.
+        """
+        assert self._live is not None
+        admission = self._live.admit(info, message.sequence, stamp)
+        if admission is Admission.REFUSED and not self._refusing:
+            worker.discard()
+        self._refusing = admission is Admission.REFUSED
+        self._restart_pending |= admission is Admission.FIRST
+        return admission.admitted
 
     def _accepts(self, message: HandFeatures) -> bool:
         """Return whether features match the model; count those that do not."""

@@ -15,7 +15,12 @@ from whispersign_ros.node.parameters import ParameterSpec, declare
 from whispersign_ros.simulation.unicycle import Pose, Unicycle
 
 PARAMETERS = (
-    ParameterSpec("stamped", False, "type of cmd_vel: TwistStamped if true, Twist if false"),
+    ParameterSpec(
+        "stamped",
+        False,
+        "type of cmd_vel: TwistStamped if true, Twist if false; command_node uses the same type if"
+        " its velocity_type is auto",
+    ),
     ParameterSpec(
         "command_timeout",
         0.5,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Node ``smoothing_node``: filters ``hands/raw`` and publishes ``hands/filtered``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from whispersign_model.features.recipe import Smoothing
 from whispersign_model.features.smoothing import Smoother
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_msgs.msg import HandFrame
-from whispersign_ros.conversions.messages import read_frame, set_hands
+from whispersign_ros.conversions.messages import Frame, read_frame, set_hands
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
+from whispersign_ros.node.live_gate import MAX_AGE, Admission, LiveInput
 from whispersign_ros.node.parameters import MODEL, ParameterSpec, declare
 from whispersign_ros.node.recipe_sync import FOLLOW, follow
 from whispersign_ros.node.stream_monitor import SequenceTracker
@@ -30,6 +31,7 @@ def _field(name: str, description: str, limits: tuple[float, float]) -> Paramete
 PARAMETERS = (
     MODEL,
     FOLLOW,
+    MAX_AGE,
     ParameterSpec(
         "kind",
         "model",
@@ -50,27 +52,42 @@ PARAMETERS = (
 class SmoothingNode(Node):
     """Filters positions, and leaves header, sequence and confidence unchanged.
 
-    Frames that are already smoothed (``HandFrame.smoothing`` is not empty) pass unchanged.
+    Frames that are already smoothed (``HandFrame.smoothing`` is not empty) pass unchanged. After
+    skipped frames, the sequence starts again from 0.
+
+    Args:
+        also_known: parameter names of other nodes in the process.
+        table: the parameters.
+        arguments: for ``rclpy.node.Node``.
 
     Raises:
         CheckpointError, ConfigError: the model or a parameter is invalid.
     """
 
-    def __init__(self, also_known: Sequence[str] = (), **arguments: Any) -> None:
+    def __init__(
+        self,
+        also_known: Sequence[str] = (),
+        table: Sequence[ParameterSpec] = PARAMETERS,
+        **arguments: Any,
+    ) -> None:
         super().__init__(
             "smoothing_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
-        values = declare(self, PARAMETERS, also_known, {"model": self._change_model})
+        values = declare(self, table, also_known, {"model": self._change_model})
         self._as_model = values["kind"] == "model"
         if self._as_model:
             smoothing = read_metadata(find_checkpoint(values["model"])).recipe.smoothing
         else:
             smoothing = Smoothing(kind=values["kind"], **{field: values[field] for field in FIELDS})
         self._sequence = SequenceTracker()
+        self._first_sequence = 0  # becomes 0 in the output
         self.diagnostics = Diagnostics(self, "hands/raw", "whispersign_msgs/msg/HandFrame")
         self._use(smoothing)
         self._publisher = qos.publish(self, HandFrame, "hands/filtered", qos.HANDS)
-        self._input = qos.HandsInput(self, "hands/raw", self._filter)
+        max_age = values["max_age"]
+        self._live = LiveInput(self, "hands/raw", self.diagnostics, max_age, "frames")
+        profile = qos.HANDS_INPUT_LIVE if max_age else qos.HANDS_INPUT
+        self._input = qos.HandsInput(self, "hands/raw", self._filter, profile)
         if self._as_model and values["follow"]:
             follow(self, self.diagnostics, lambda recipe, _: self._adopt(recipe.smoothing))
 
@@ -90,15 +107,28 @@ class SmoothingNode(Node):
         if smoothing.name != self._filter_name:
             self._use(smoothing)
 
-    def _filter(self, message: HandFrame) -> None:
+    def _filter(self, message: HandFrame, info: Mapping[str, Any]) -> None:
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
+        admission = self._live.admit(info, frame.sequence, frame.stamp)
+        if admission.admitted:
+            self._follow(frame.sequence, admission is Admission.FIRST)
+            self._pass_on(message, frame)
+
+    def _follow(self, sequence: int, first: bool) -> None:
+        """Count missed frames; reset the filter at the start of a stream."""
+        restart = self._sequence.update(sequence)
+        if first or (restart and self._first_sequence):
+            self._first_sequence = sequence
+        if first or restart:
+            self._smoother.reset()
+        elif self._sequence.missed:
+            self.diagnostics.dropped("frames_missed", count=self._sequence.missed)
+
+    def _pass_on(self, message: HandFrame, frame: Frame) -> None:
+        """Filter an admitted frame and publish it."""
         if frame.untrackable:
             self.diagnostics.dropped("joints_not_finite", count=frame.untrackable)
-        if self._sequence.update(frame.sequence):
-            self._smoother.reset()
-        if self._sequence.missed:
-            self.diagnostics.dropped("frames_missed", count=self._sequence.missed)
         positions: NDArray[np.float32] | None = frame.positions
         if not message.smoothing:
             positions = self._smoother.push(frame.stamp, frame.positions, frame.confidence)
@@ -107,5 +137,6 @@ class SmoothingNode(Node):
             self.diagnostics.dropped("frames_out_of_order")
             return
         set_hands(message, positions, frame.confidence)
+        message.sequence = frame.sequence - self._first_sequence
         self.diagnostics.show("hands_tracked", frame.hands_tracked)
         self._publisher.publish(message)

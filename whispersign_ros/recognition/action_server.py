@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
@@ -60,9 +61,9 @@ class RecognizeServer:
         self._node = node
         self._vocabulary = vocabulary
         self._waiting: list[_Waiting] = []
-        self._results: deque[tuple[bool, Sequence[Gloss]]] = deque()
+        self._events: deque[Callable[[], None]] = deque()  # results and changes, in order
         self._newest = 0
-        self._arrival = node.create_guard_condition(self._hand_out)
+        self._arrival = node.create_guard_condition(self._on_events)
         self._timer = node.create_timer(
             LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -85,7 +86,7 @@ class RecognizeServer:
     def give(self, final: bool, glosses: Sequence[Gloss]) -> None:
         """Pass a result to the waiting goals; any thread may call this."""
         if self._waiting:
-            self._results.append((final, glosses))
+            self._events.append(partial(self._hand_out, final, glosses))
             self._arrival.trigger()
 
     def stop(self, why: str) -> None:
@@ -94,7 +95,11 @@ class RecognizeServer:
             self._answer(waiting, Result(outcome=Result.STOPPED, message=why))
 
     def changed(self, vocabulary: Collection[str]) -> None:
-        """Abort the goals that name a gloss unknown to the new model."""
+        """Abort goals for glosses that a new model does not know; may be called from any thread."""
+        self._events.append(partial(self._abort_unknown, vocabulary))
+        self._arrival.trigger()
+
+    def _abort_unknown(self, vocabulary: Collection[str]) -> None:
         for waiting in list(self._waiting):
             lacking = sorted(set(waiting.goal.request.glosses) - set(vocabulary))
             if lacking:
@@ -149,15 +154,18 @@ class RecognizeServer:
         if not self._waiting:
             self._timer.cancel()
 
-    def _hand_out(self) -> None:
-        while self._results:
-            final, glosses = self._results.popleft()
-            for waiting in list(self._waiting):
-                counted = [gloss for gloss in glosses if waiting.counts(gloss)]
-                if counted and final:
-                    self._answer(waiting, Result(outcome=Result.RECOGNISED, glosses=counted))
-                elif counted:
-                    waiting.goal.publish_feedback(Recognize.Feedback(glosses=counted))
+    def _on_events(self) -> None:
+        while self._events:
+            self._events.popleft()()
+
+    def _hand_out(self, final: bool, glosses: Sequence[Gloss]) -> None:
+        """Answer the goals that a result counts for."""
+        for waiting in list(self._waiting):
+            counted = [gloss for gloss in glosses if waiting.counts(gloss)]
+            if counted and final:
+                self._answer(waiting, Result(outcome=Result.RECOGNISED, glosses=counted))
+            elif counted:
+                waiting.goal.publish_feedback(Recognize.Feedback(glosses=counted))
 
     def _answer(self, waiting: _Waiting, result: Recognize.Result) -> None:
         self._waiting.remove(waiting)

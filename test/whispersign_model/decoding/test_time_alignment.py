@@ -74,3 +74,22 @@ def test_only_joints_tracked_on_both_sides_of_a_short_gap_are_interpolated():
     assert not filled[:21].any()
     assert interpolate_gap(before, after, 4, PERIOD)[:, 21:, 6].all()
     assert not interpolate_gap(before, after, 5, PERIOD).any(), "the gap is longer than 0.1 s"
+
+
+def test_breaks_between_usable_frames_are_counted(aligner):
+    assert aligner.newest == 0
+    aligner.push(frame(1.0), 250_000_000, fill=True)
+    assert (aligner.breaks, aligner.newest) == (0, 250_000_000)
+    aligner.push(frame(np.nan), 400_000_000, fill=True)  # no use: the gap goes on
+    assert aligner.newest == 250_000_000
+    aligner.push(frame(1.0), 501_000_000, fill=True)
+    assert aligner.breaks == 1
+    aligner.push(frame(1.0), 400_000_000, fill=True)  # late: dropped
+    assert (aligner.breaks, aligner.newest) == (1, 501_000_000)
+    aligner.push(frame(1.0), 10 * 10**9, fill=True)
+    aligner.push(frame(1.0), 0, fill=True)  # clock jumps, ahead and back
+    assert (aligner.breaks, aligner.newest) == (3, 0)
+    aligner.reset()
+    assert aligner.newest is None
+    aligner.push(frame(1.0), 5 * 10**9, fill=True)
+    assert aligner.breaks == 3

@@ -7,16 +7,20 @@ import math
 
 import pytest
 
+from whispersign_ros.commands.evidence import Evidence, Now, RecognizerReport
 from whispersign_ros.commands.schema import Commands
-from whispersign_ros.commands.state_machine import CommandMachine, RecognizedSign
+from whispersign_ros.commands.sign_order import RecognizedSign
+from whispersign_ros.commands.state_machine import STOP_DURATION, CommandMachine
 
 SECOND = 1_000_000_000
 TWIST = "geometry_msgs/msg/Twist"
-HANDS, RECOGNIZER = "/hands/features", "/recognition_node"
+EPOCH = 1_700_000_000.0  # seconds by which the clock leads the monotonic one
+LIMIT = 0.5  # seconds
+GLOSSES = ("HELLO", "STOP", "GO", "LEFT", "ON", "TURN", "COME", "THANKS")
 
 
-def publish(topic="cmd_vel"):
-    return {"topic": topic, "type": TWIST}
+def publish(topic="cmd_vel", kind=TWIST):
+    return {"topic": topic, "type": kind}
 
 
 def command(gloss, **more):
@@ -25,77 +29,97 @@ def command(gloss, **more):
 
 GO = command("GO", mode="hold", publish_rate=10.0)
 LEFT = command("LEFT", mode="repeat", duration=1.0, publish_rate=5.0)
-LAMP = command("ON", publish=publish("lamp"))
-TWICE = {"sequence": ["TURN", "TURN"], "within": 4.0, "publish": publish()}
+LAMP = command("ON", publish=publish("lamp", "std_msgs/msg/Bool"))
+TWICE = {"sequence": ["TURN", "TURN"], "within": 4.0, "call": {"service": "a", "type": "b/srv/C"}}
 ARMING = {"gloss": "HELLO", "timeout": 20.0}
 DOCK = {"service": "dock", "type": "std_srvs/srv/Trigger"}
 
 
 class Bench:
-    """A machine, and signs that follow one another once a second."""
+    """A machine before a live graph, and signs that follow one another once a second."""
 
-    def __init__(self, *commands, arming=None, max_age=0.0, inputs=None, **stop):
+    def __init__(self, *commands, arming=None, max_age=5.0, live=True, **stop):
         content = {
             "stop": {"gloss": "STOP", "publish": publish(), **stop},
             "arming": arming,
             "commands": list(commands),
         }
         self.commands = Commands.model_validate(content)
-        watched = {HANDS: 1.0, RECOGNIZER: 3.0} if inputs is None else inputs
-        self.machine = CommandMachine(self.commands, watched, max_age)
+        evidence = Evidence(round(LIMIT * SECOND), live)
+        self.machine = CommandMachine(self.commands, evidence, max_age)
         self.names = {id(a): "stop" for a in self.commands.stop.actions}
         for each in self.commands.commands:
             self.names |= {id(action): each.name for action in each.actions}
-        self.time = 100.0
-        self.stamp = 5000.0  # of another clock altogether
+        self.time = 100.0  # seconds, monotonic
+        self.offset = EPOCH  # of the clock from it
+        self.shift = 0.0  # of all stamps from the clock
+        self.features = self.reports = self.recognized = True
+        self.report = {"model_id": "m", "stream": 0}
+        self.vocabulary("m")
+        self.beat()
 
     def named(self, actions):
         return [self.names[id(action)] for action in actions]
 
+    def stamp(self, seconds=0.0):
+        return round((self.time + self.offset + self.shift - seconds) * SECOND)
+
+    @property
     def now(self):
-        return round(self.time * SECOND)
+        return Now(round((self.time + self.offset) * SECOND), round(self.time * SECOND))
 
-    def beat(self, *names):
-        for name in names or (HANDS, RECOGNIZER):
-            self.machine.feed(name, self.now())
+    def vocabulary(self, model_id, glosses=GLOSSES, lacking=""):
+        return self.named(self.machine.on_vocabulary(model_id, glosses, lacking, self.now))
 
-    def sign(self, gloss, confidence=0.9, after=1.0, length=0.5):
-        self.stamp += after
-        start, end = self.stamp - length, self.stamp
-        return RecognizedSign(gloss, confidence, round(start * SECOND), round(end * SECOND))
+    def beat(self):
+        """Be a graph that recognizes 0.1 s behind the sensor."""
+        done = []
+        if self.features:
+            done += self.machine.on_features(self.stamp(0.05), self.now)
+        if self.reports:
+            until = self.stamp(0.1) if self.recognized else None
+            report = RecognizerReport(recognized_until=until, **self.report)
+            done += self.machine.on_report(report, self.now)
+        return self.named(done)
 
-    def final(self, gloss, confidence=0.9, after=1.0, age=0.0, beat=True, **more):
-        self.time += after
-        if beat:
-            self.beat()
-        sign = self.sign(gloss, confidence, after, **more)
-        return self.named(self.machine.on_final(sign, self.now(), age))
+    def sign(self, gloss, confidence=0.9, age=0.0, length=0.5, model_id="m"):
+        end = self.stamp(age)
+        return RecognizedSign(gloss, confidence, end - round(length * SECOND), end, model_id)
 
-    def partial(self, gloss, confidence=0.9, after=0.2):
-        self.time += after
-        self.beat()
-        sign = self.sign(gloss, confidence, after)
-        return self.named(self.machine.on_partial(sign, self.now()))
-
-    def tick(self, seconds, beat=(HANDS, RECOGNIZER)):
+    def wait(self, seconds):
         """Let time pass, 20 ms at a time; return what was done."""
         done = []
         for _ in range(round(seconds / 0.02)):
             self.time += 0.02
-            if beat:
-                self.beat(*beat)
-            done += self.named(self.machine.tick(self.now()))
+            done += self.beat()
+            done += self.named(self.machine.tick(self.now))
         return done
+
+    def moves(self, seconds):
+        """Let time pass; return what was done apart from stops."""
+        return [name for name in self.wait(seconds) if name != "stop"]
+
+    def final(self, gloss, confidence=0.9, after=1.0, **more):
+        """Sign; return what the final gloss does."""
+        self.wait(after)
+        return self.deliver(self.sign(gloss, confidence, **more))
+
+    def deliver(self, sign):
+        return self.named(self.machine.on_final(sign, self.now))
+
+    def partial(self, gloss, confidence=0.9, after=0.2, **more):
+        self.wait(after)
+        return self.named(self.machine.on_partial(self.sign(gloss, confidence, **more), self.now))
 
     @property
     def state(self):
         return self.machine.state
 
 
-def test_a_one_shot_is_done_once():
+def test_what_moves_nothing_is_done_once():
     bench = Bench(LAMP)
     assert bench.final("ON") == ["ON"]
-    assert bench.tick(2.0) == []
+    assert bench.wait(2.0) == []
     assert (bench.state.last_command, bench.state.active) == ("ON", "")
 
 
@@ -103,40 +127,84 @@ def test_a_hold_goes_on_at_its_rate_until_a_stop():
     bench = Bench(GO)
     assert bench.final("GO") == ["GO"]
     assert bench.state.active == "GO"
-    assert bench.tick(10.0) == ["GO"] * 100
-    assert bench.final("STOP") == ["stop"]
-    assert bench.tick(2.0) == []
+    assert bench.wait(10.0) == ["GO"] * 100
+    assert bench.final("STOP", after=0.02) == ["stop"]
+    assert bench.moves(2.0) == []
     assert (bench.state.active, bench.state.stopped) == ("", "STOP")
+
+
+def test_a_stop_is_repeated_for_a_while():
+    bench = Bench(GO, publish=[publish(), publish("speech", "std_msgs/msg/String")], call=DOCK)
+    bench.final("GO")
+    assert bench.final("STOP") == ["stop"] * 3
+    assert bench.wait(2.0) == ["stop"] * 20  # what moves nothing is not repeated
+    assert bench.wait(STOP_DURATION) == ["stop"] * 10
+
+
+def test_a_motion_ends_the_repetition_of_a_stop_on_its_topics_only():
+    bench = Bench(
+        GO,
+        command("TURN", mode="hold", publish=publish("arm")),
+        publish=[publish(), publish("arm")],
+    )
+    bench.final("STOP")
+    assert bench.wait(1.0) == ["stop"] * 20
+    assert bench.final("GO", after=0.02) == ["GO"]
+    assert sorted(bench.wait(1.0)) == ["GO"] * 10 + ["stop"] * 10
 
 
 def test_a_hold_that_was_held_up_does_not_catch_up():
     bench = Bench(GO)
     bench.final("GO")
-    bench.time += 0.9
-    assert bench.tick(0.2) == ["GO"] * 2
+    bench.time += 0.4
+    assert bench.wait(0.2) == ["GO"] * 2
 
 
 def test_a_repetition_ends_with_the_stop_action_and_stays_armed():
     bench = Bench(LEFT, arming=ARMING)
     bench.final("HELLO")
     assert bench.final("LEFT") == ["LEFT"]
-    assert bench.tick(3.0) == ["LEFT"] * 4 + ["stop"]
+    done = bench.wait(3.0)
+    assert done[:5] == ["LEFT"] * 4 + ["stop"]
+    assert set(done[5:]) == {"stop"}
     assert bench.state.armed
     assert bench.final("LEFT") == ["LEFT"]
+
+
+def test_a_one_time_motion_ends_in_a_stop_when_the_base_would_stop():
+    bench = Bench(command("GO"), base_timeout=0.3)
+    assert bench.final("GO") == ["GO"]
+    assert bench.state.active == "GO"
+    assert bench.wait(0.28) == []
+    assert bench.wait(0.02) == ["stop"]
+    assert (bench.state.active, bench.state.stopped) == ("", "the end of GO")
+
+
+def test_a_one_time_motion_in_the_place_of_a_held_one_ends_in_a_stop():
+    bench = Bench(GO, command("LEFT"))
+    bench.final("GO")
+    assert bench.final("LEFT") == ["LEFT"]
+    assert bench.wait(0.6)[0] == "stop"
+
+
+def test_no_stop_follows_a_motion_that_the_robot_ends_itself():
+    bench = Bench(command("GO", stops_itself=True))
+    assert bench.final("GO") == ["GO"]
+    assert bench.wait(2.0) == []
 
 
 def test_a_command_takes_the_place_of_another_on_the_same_topic():
     bench = Bench(GO, LEFT)
     bench.final("GO")
     assert bench.final("LEFT") == ["LEFT"]
-    assert bench.tick(0.9) == ["LEFT"] * 4
+    assert bench.wait(0.9) == ["LEFT"] * 4
 
 
 def test_a_command_elsewhere_stops_what_is_held_first():
     bench = Bench(GO, LAMP)
     bench.final("GO")
     assert bench.final("ON") == ["stop", "ON"]
-    assert bench.tick(1.0) == []
+    assert bench.moves(1.0) == []
     assert bench.state.stopped == "ON instead of GO"
 
 
@@ -165,6 +233,13 @@ def test_a_stop_works_at_the_lowest_confidence_and_disarmed(way):
     assert not bench.state.armed
 
 
+@pytest.mark.parametrize("way", ["final", "partial"])
+def test_a_stop_whose_confidence_is_no_number_stops(way):
+    bench = Bench(GO)
+    bench.final("GO")
+    assert getattr(bench, way)("STOP", math.nan) == ["stop"]
+
+
 def test_a_stop_is_carried_out_while_it_is_still_signed_and_only_once():
     bench = Bench(GO, call=DOCK)
     bench.final("GO")
@@ -178,17 +253,30 @@ def test_a_stop_that_is_seen_again_ends_what_has_begun_since():
     bench = Bench(GO)
     bench.partial("STOP")
     bench.final("GO")
-    bench.stamp -= 1.0
-    assert bench.partial("STOP") == ["stop"]
+    assert bench.partial("STOP", age=1.0) == ["stop"]
+
+
+def test_a_stop_stamped_an_hour_ahead_blocks_nothing():
+    bench = Bench(GO)
+    assert bench.partial("STOP", age=-3600.0) == ["stop"]
+    assert bench.final("GO") == ["GO"]
+    assert bench.final("STOP") == ["stop"]
 
 
 def test_what_was_signed_before_a_stop_is_not_done_after_it():
     bench = Bench(GO)
     bench.partial("STOP", after=2.0)
-    bench.stamp -= 1.5
-    assert bench.final("GO", after=0.0) == []
+    assert bench.final("GO", after=0.0, age=1.5) == []
     assert bench.state.ignored == "GO was signed before the stop"
     assert bench.final("GO", after=3.0) == ["GO"]
+
+
+def test_what_is_signed_right_after_a_stop_is_done():
+    bench = Bench(GO)
+    bench.wait(2.0)
+    stop, go = bench.sign("STOP", age=0.6), bench.sign("GO")
+    assert bench.deliver(stop) == ["stop"]
+    assert bench.deliver(go) == ["GO"]
 
 
 @pytest.mark.parametrize("disarms", [True, False])
@@ -221,10 +309,10 @@ def test_signs_before_the_arming_sign_are_no_part_of_a_sequence():
 def test_arming_times_out_and_ends_what_is_held():
     bench = Bench(GO, LAMP, arming=ARMING)
     bench.final("HELLO")
-    bench.tick(15.0)
+    bench.wait(15.0)
     assert bench.final("GO") == ["GO"]  # and restarts the timer
-    assert bench.tick(19.9) == ["GO"] * 199
-    assert bench.tick(1.0)[-1] == "stop"
+    assert bench.wait(19.9) == ["GO"] * 199
+    assert bench.wait(0.2)[-1] == "stop"
     assert not bench.state.armed
     assert bench.state.stopped == "nothing signed for too long"
     bench.final("HELLO")
@@ -236,9 +324,9 @@ def test_the_arming_sign_prolongs_what_is_held():
     bench = Bench(GO, arming=ARMING)
     bench.final("HELLO")
     bench.final("GO")
-    bench.tick(15.0)
+    bench.wait(15.0)
     assert bench.final("HELLO") == []
-    assert "stop" not in bench.tick(15.0)
+    assert "stop" not in bench.wait(15.0)
 
 
 def test_repeats_must_follow_one_another():
@@ -252,21 +340,29 @@ def test_repeats_must_follow_one_another():
     assert bench.final("COME") == ["COME COME"]
 
 
-def test_the_same_sign_told_twice_is_no_repeat():
+@pytest.mark.parametrize("later", [0.0, 0.016, 0.3])
+def test_the_same_sign_told_twice_is_no_repeat(later):
     bench = Bench(command("COME", repeats=2))
     bench.final("COME")
-    assert bench.final("COME", after=0.0) == []
-    assert "were not in order" in bench.state.ignored
+    assert bench.final("COME", after=0.0, age=-later if later < 0.1 else 0.0) == []
+    assert bench.state.ignored == "COME was counted before"
+
+
+def test_two_signs_that_touch_are_two():
+    bench = Bench(command("COME", repeats=2))
+    bench.final("COME")
+    assert bench.final("COME", after=0.5) == ["COME COME"]
 
 
 def test_every_sign_of_a_sequence_needs_the_confidence():
     bench = Bench(TWICE)
+    bench.commands.commands[0].__dict__["confidence"] = 0.8
     bench.final("TURN", 0.5)
     assert bench.final("TURN") == []
     assert bench.final("TURN") == ["TURN TURN"]
 
 
-@pytest.mark.parametrize(("after", "done"), [(3.5, ["TURN TURN"]), (3.51, [])])
+@pytest.mark.parametrize(("after", "done"), [(3.5, ["TURN TURN"]), (3.52, [])])
 def test_a_sequence_must_be_signed_within_its_time(after, done):
     bench = Bench(TWICE)
     bench.final("TURN")
@@ -285,37 +381,104 @@ def test_the_longest_command_counts_and_a_shorter_one_where_it_fails():
 def test_a_cooldown_is_counted_between_the_ends_of_signs():
     bench = Bench(command("THANKS", cooldown=3.0))
     assert bench.final("THANKS") == ["THANKS"]
-    bench.time += 100.0
     assert bench.final("THANKS", after=2.9) == []
     assert "3 s" in bench.state.ignored
-    assert bench.final("THANKS", after=0.1) == ["THANKS"]
+    assert bench.final("THANKS", after=3.0, age=2.9) == []
+    assert bench.final("THANKS", after=0.6) == ["THANKS"]
 
 
-@pytest.mark.parametrize(
-    ("heard", "silent", "patience"), [((RECOGNIZER,), HANDS, 1.0), ((HANDS,), RECOGNIZER, 3.0)]
-)
-def test_what_is_held_stops_when_an_input_falls_silent(heard, silent, patience):
+def _starve(bench, part):
+    setattr(bench, part, False)
+
+
+def _delay(bench):
+    bench.shift = -0.6
+
+
+LOSSES = {
+    "hands/features have stopped": lambda bench: _starve(bench, "features"),
+    "recognized frames have stopped": lambda bench: _starve(bench, "reports"),
+    "recognized frames are missing": lambda bench: _starve(bench, "recognized"),
+    "hands/features are more than 0.5 s old": _delay,
+    "hands/features are ahead of the clock": lambda bench: setattr(bench, "shift", 0.5),
+    "the recognizer reports: too slow": lambda bench: bench.report.update(fault="too slow"),
+    "the recognizer and its vocabulary name different models": lambda bench: bench.report.update(
+        model_id="other"
+    ),
+    "the stream of hands was interrupted": lambda bench: bench.report.update(stream=1),
+    "two nodes send": lambda bench: bench.machine.on_conflict("two nodes send", bench.now),
+}
+
+
+@pytest.mark.parametrize("cause", LOSSES)
+def test_what_is_held_stops_when_evidence_is_lost(cause):
     bench = Bench(GO, arming=ARMING)
     bench.final("HELLO")
     bench.final("GO")
-    assert "stop" not in bench.tick(patience, beat=heard)
-    assert bench.tick(0.02, beat=heard) == ["stop"]
-    assert bench.tick(2.0, beat=heard) == []
-    assert bench.state.stopped == f"{silent} is silent"
+    bench.wait(0.5)
+    LOSSES[cause](bench)
+    bench.wait(LIMIT + 0.1)
+    assert bench.state.stopped == cause or bench.state.stopped.endswith("more than 0.5 s old")
+    assert bench.moves(1.0) == []
     assert not bench.state.armed
 
 
-def test_nothing_that_goes_on_begins_without_input():
+@pytest.mark.parametrize("cause", [cause for cause in LOSSES if "interrupted" not in cause])
+def test_nothing_begins_without_evidence(cause):
     bench = Bench(GO, LAMP)
-    assert bench.final("GO", beat=False) == []
-    assert bench.state.ignored == f"{HANDS} is silent, so GO cannot run"
-    assert bench.final("ON", beat=False) == ["ON"]
+    LOSSES[cause](bench)
+    bench.wait(LIMIT + 0.1)
+    bench.shift = 0.0
+    assert bench.final("GO", after=0.0) == []
+    assert bench.state.ignored == f"GO is ignored: {cause}"
+    assert bench.final("ON", after=0.0, age=-0.6) == []
+    assert bench.moves(1.0) == []
 
 
-def test_silence_is_allowed_where_the_time_is_zero():
-    bench = Bench(GO, inputs={HANDS: 0.0})
-    assert bench.final("GO", beat=False) == ["GO"]
-    assert bench.tick(50.0, beat=()) == ["GO"] * 500
+def test_recognized_frames_that_stand_still_are_no_evidence():
+    bench = Bench(GO)
+    bench.final("GO")
+    bench.beat = lambda: bench.named(  # all is well, and nothing is recognized
+        [
+            *bench.machine.on_features(bench.stamp(), bench.now),
+            *bench.machine.on_report(RecognizerReport("", "m", 5, 0), bench.now),
+        ]
+    )
+    assert "stop" in bench.wait(0.1)
+    assert bench.state.stopped == "recognized frames are more than 0.5 s old"
+
+
+def test_what_was_being_signed_when_evidence_was_lost_is_not_done():
+    bench = Bench(GO)
+    bench.final("GO")
+    bench.features = False
+    bench.wait(0.7)
+    bench.features = True
+    assert bench.final("GO", after=0.2, age=0.0) == []
+    assert bench.state.ignored == "GO was signed before the stop"
+    assert bench.final("GO") == ["GO"]
+
+
+def test_a_clock_that_stands_still_stops_what_is_held():
+    bench = Bench(GO)
+    bench.final("GO")
+    stands = bench.now.clock
+    bench.beat = lambda: []
+    done = []
+    for _ in range(40):
+        bench.time += 0.02
+        now = Now(stands, bench.now.steady)
+        done += bench.named(bench.machine.on_features(stands, now))
+        done += bench.named(bench.machine.tick(now))
+    assert done.count("stop") >= 1
+    assert bench.state.stopped.endswith("have stopped")
+
+
+def test_no_command_without_a_clock():
+    bench = Bench(GO)
+    sign = bench.sign("GO")
+    assert bench.named(bench.machine.on_final(sign, Now(None, bench.now.steady))) == []
+    assert bench.state.ignored.startswith("the time is unknown")
 
 
 def test_a_sign_can_be_too_old_but_a_stop_cannot():
@@ -326,31 +489,97 @@ def test_a_sign_can_be_too_old_but_a_stop_cannot():
     assert bench.final("STOP", age=50.0) == ["stop"]
 
 
-def test_stamps_that_jump_back_stop_disarm_and_forget():
-    bench = Bench(GO, TWICE, command("THANKS", cooldown=9.0), arming=ARMING)
+def test_a_sign_from_the_future_is_ignored_and_blocks_nothing():
+    bench = Bench(GO)
+    assert bench.final("GO", age=-3600.0) == []
+    assert bench.state.ignored == "GO has a stamp in the future"
+    assert bench.final("GO") == ["GO"]
+
+
+@pytest.mark.parametrize("later", [0.0, 1.5, 4.0, 20.0])
+def test_a_sign_that_is_delivered_again_does_nothing(later):
+    bench = Bench(GO, arming=ARMING, max_age=60.0)
+    hello, go = bench.sign("HELLO", age=1.0), bench.sign("GO")
+    bench.deliver(hello)
+    assert bench.deliver(go) == ["GO"]
+    bench.final("STOP")
+    bench.wait(later)
+    assert bench.deliver(hello) == []
+    assert bench.deliver(go) == []
+    assert not bench.state.armed
+    assert bench.moves(1.0) == []
+
+
+@pytest.mark.parametrize("step", [-3600.0, -1.5, 5.5, 3600.0])
+def test_a_clock_that_is_set_stops_disarms_and_forgets(step):
+    bench = Bench(GO, command("THANKS", cooldown=9.0), arming=ARMING, max_age=60.0)
     for gloss in ("HELLO", "THANKS", "GO"):
         bench.final(gloss)
-    bench.stamp -= 3.0
-    assert bench.final("TURN") == ["stop"]
-    assert bench.state.ignored == "not armed when TURN was signed"
+    go = bench.sign("GO", age=-0.1)
+    bench.offset += step
+    assert bench.wait(0.02)[0] == "stop"
+    assert bench.state.stopped == "the clock was set"
+    assert bench.deliver(go) == []
+    assert not bench.state.armed
     bench.final("HELLO")
     assert bench.final("THANKS") == ["THANKS"]  # the cool-down is forgotten
+    assert bench.final("GO") == ["GO"]
 
 
 def test_a_late_gloss_is_no_jump_in_time():
     bench = Bench(GO, LAMP)
-    bench.final("GO")
-    bench.stamp -= 1.0
-    assert bench.final("TURN", after=0.0) == []
+    bench.final("GO", after=2.0)
+    assert bench.final("TURN", after=0.0, age=1.5) == []
     assert bench.state.active == "GO"
 
 
-def test_a_stop_before_a_jump_hinders_nothing_after_it():
+def test_a_vocabulary_that_changes_stops_what_is_held():
+    bench = Bench(GO, arming=ARMING)
+    bench.final("HELLO")
+    bench.final("GO")
+    assert bench.vocabulary("m") == []  # the same one again
+    assert bench.vocabulary("other") == ["stop"]
+    assert not bench.state.armed
+
+
+def test_a_vocabulary_under_the_same_name_that_lacks_the_held_gloss_stops_it():
     bench = Bench(GO)
-    bench.final("STOP")
-    assert bench.named(bench.machine.reset("a jump in time")) == []
-    bench.stamp -= 0.8
-    assert bench.final("GO", after=0.0) == ["GO"]
+    bench.final("GO")
+    assert bench.vocabulary("m", ("STOP",), "the model lacks GO") == ["stop"]
+    assert bench.final("GO") == []
+    assert bench.state.ignored == "GO is ignored: the model lacks GO"
+    assert bench.final("STOP") == ["stop"]
+
+
+def test_the_last_word_of_the_old_model_is_ignored():
+    bench = Bench(GO)
+    bench.wait(1.0)
+    bench.vocabulary("other", (*GLOSSES, "NEW"))
+    bench.report["model_id"] = "other"
+    assert bench.final("GO") == []
+    assert bench.state.ignored == "GO was recognized by another model, m"
+    assert bench.final("GO", model_id="other") == ["GO"]
+
+
+def test_recordings_are_not_judged_by_age_but_must_go_on():
+    bench = Bench(GO, live=False, max_age=5.0)
+    bench.shift = -1e6
+    bench.wait(40.0)
+    assert bench.final("GO", age=30.0) == ["GO"]
+    bench.features = False
+    assert "stop" in bench.wait(0.6)
+    assert bench.state.stopped == "hands/features have stopped"
+
+
+def test_a_recording_that_starts_again_is_new():
+    bench = Bench(GO, live=False)
+    go = bench.sign("GO", age=-1.0)
+    bench.wait(1.0)
+    assert bench.deliver(go) == ["GO"]
+    bench.shift -= 2.0
+    assert bench.wait(0.02) == ["stop"]
+    assert bench.state.stopped == "the recording starts again"
+    assert bench.final("GO") == ["GO"]
 
 
 def test_unknown_signs_do_nothing():
@@ -363,4 +592,4 @@ def test_unknown_signs_do_nothing():
 
 def test_leaving_stops_whatever_the_state():
     bench = Bench(GO)
-    assert bench.named(bench.machine.stop("the node ends")) == ["stop"]
+    assert bench.named(bench.machine.stop("the node ends", bench.now)) == ["stop"]

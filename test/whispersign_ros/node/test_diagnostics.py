@@ -113,6 +113,52 @@ def test_two_publishers_that_interleave(graph, reports):
     assert "2 publishers interleave" in status.message
 
 
+def test_losses_do_not_hide_two_publishers(graph, reports):
+    subject = Diagnostics(graph.probe, "hands/raw", TYPE)
+    for _ in range(2):
+        graph.probe.create_publisher(HandFrame, "hands/raw", 1)
+    graph.until(lambda: graph.probe.count_publishers("hands/raw") == 2)
+    subject.dropped("frames_missed", count=3)
+    status = _next(graph, reports, subject)
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message == ("2 publishers interleave on /hands/raw; 3 dropped in the last period")
+
+
+def test_a_fault_that_is_watched_comes_before_all_else(graph, reports):
+    said = ["two sources"]
+    subject = Diagnostics(graph.probe, condition=lambda: (DiagnosticStatus.OK, "inactive"))
+    subject.watch(lambda: said[0])
+    subject.fail("unplugged")
+    subject.dropped("frames_missed")
+    status = _next(graph, reports, subject)
+    assert (status.level, status.message) == (DiagnosticStatus.ERROR, "two sources")
+    said[0] = ""
+    assert _next(graph, reports, subject).message == "unplugged"
+
+
+def test_input_that_is_too_old_is_a_warning(graph, reports):
+    subject = Diagnostics(graph.probe)
+    subject.dropped("frames_too_old", lambda: "3 s old", count=7)
+    status = _next(graph, reports, subject)
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message == ("input too old, skipping to the newest: 7 dropped in the last period")
+
+
+def test_frequent_reports_cover_a_whole_second(graph, reports):
+    subject = Diagnostics(graph.probe, period=0.1)
+    graph.probe.destroy_timer(subject._timer)  # the test reports
+    subject.arrived(0)
+    subject.dropped("frames_missed")
+    subject.timed(0.002)
+    levels = []
+    for _ in range(11):
+        status = _next(graph, reports, subject)
+        levels.append(status.level)
+        assert ("inference_ms_mean" in _values(status)) == (status.level == DiagnosticStatus.WARN)
+    assert levels == [DiagnosticStatus.WARN] * 10 + [DiagnosticStatus.OK]
+    assert _values(status)["input_hz"] == "0.0"
+
+
 def test_drops_are_counted_and_logged_once_in_a_while(graph, reports, capfd):
     subject = Diagnostics(graph.probe)
     for _ in range(5):

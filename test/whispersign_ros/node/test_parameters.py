@@ -257,3 +257,17 @@ def test_a_parameter_that_changes_is_handed_on_and_others_stay_fixed(graph):
     both = [Parameter("name", value="a"), Parameter("other", value=2)]
     assert node.set_parameters_atomically(both).reason == "set name and other one after the other"
     assert taken == ["b"]
+
+
+def test_a_handler_that_breaks_answers_too(graph):
+    """Without an answer, the client of the service waits forever."""
+
+    def fail(value):
+        raise OSError(36, "File name too long", value)
+
+    node = _node(graph)
+    values = declare(node, CHANGING, changes={"name": fail})
+    answer = graph.set_parameter(node, "name", "b")
+    assert not answer.successful
+    assert "File name too long" in answer.reason
+    assert values["name"] == "a"

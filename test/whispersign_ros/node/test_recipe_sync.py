@@ -45,7 +45,7 @@ def told(graph):
 def test_preprocessing_goes_on_with_the_recipe_that_is_told(
     graph, model, told, messages, recording, recipe, other
 ):
-    node = graph.start(PreprocessingNode, model=str(model), idle_timeout=NEVER)
+    node = graph.start(PreprocessingNode, model=str(model), idle_timeout=NEVER, max_age=0.0)
     heard = graph.listen(HandFeatures, "hands/features")
     publisher = graph.speak(HandFrame, "hands/filtered")
     graph.heard_from("hands/features")
@@ -76,7 +76,7 @@ def test_preprocessing_goes_on_with_the_recipe_that_is_told(
 def test_smoothing_goes_on_with_the_filter_that_is_told(
     graph, model, told, messages, recording, other
 ):
-    node = graph.start(SmoothingNode, model=str(model))
+    node = graph.start(SmoothingNode, model=str(model), max_age=0.0)
     heard = graph.listen(HandFrame, "hands/filtered")
     publisher = graph.speak(HandFrame, "hands/raw")
     graph.heard_from("hands/filtered")
@@ -131,9 +131,10 @@ def test_what_was_right_is_remembered_for_a_moment(monkeypatch):
 def test_one_parameter_changes_the_model_of_the_whole_graph(
     graph, model, other_kind, other, messages, recording
 ):
-    smoothing = graph.start(SmoothingNode, model=str(model))
-    preprocessing = graph.start(PreprocessingNode, model=str(model), idle_timeout=0.3)
-    recognition = graph.start(RecognitionNode, model=str(model), device="cpu", idle_timeout=0.6)
+    recorded = {"model": str(model), "max_age": 0.0}
+    smoothing = graph.start(SmoothingNode, **recorded)
+    preprocessing = graph.start(PreprocessingNode, **recorded, idle_timeout=0.3)
+    recognition = graph.start(RecognitionNode, **recorded, device="cpu", idle_timeout=0.6)
     glosses = graph.listen(Gloss, "gloss")
     publisher = graph.speak(HandFrame, "hands/raw")
     graph.heard_from("gloss")

@@ -98,6 +98,22 @@ def test_a_missing_model_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("executable", "name"),
+    [
+        ("command_node", "commands_file"),
+        pytest.param("recognition_node", "model", marks=SLOW),
+        pytest.param("replay_node", "bag", marks=SLOW),
+        pytest.param("camera_node", "input", marks=SLOW),
+        pytest.param("annotation_node", "out", marks=SLOW),
+    ],
+)
+def test_a_path_that_is_too_long_is_one_line(executable, name):
+    values = {name: "x" * 5000} | ({"glosses": "A"} if executable == "annotation_node" else {})
+    line = _fault(executable, *_parameters(values))
+    assert "name too long" in line
+
+
+@pytest.mark.parametrize(
     ("executable", "name", "value", "says"),
     [
         ("replay_node", "wait_for", "[]", 'write [""] for an empty list'),

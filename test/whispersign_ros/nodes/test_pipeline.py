@@ -70,3 +70,16 @@ def test_a_leap_may_be_the_source(graph, start):
     nodes, ends = start(source="leap", transport="websocket", url=url, device="cpu")
     graph.until(lambda: "no Leap service answers" in nodes[-1].diagnostics.refusal)
     assert not ends
+
+
+@pytest.mark.parametrize("given", [{}, {"max_age": 0.2}])
+def test_a_recording_loses_nothing_unless_max_age_is_given(start, bag, given):
+    nodes, _ = start(source="replay", bag=str(bag), device="cpu", **given)
+    ages = [node.get_parameter("max_age").value for node in nodes if node.has_parameter("max_age")]
+    assert ages == [given.get("max_age", 0.0)] * 3
+
+
+def test_a_live_source_is_judged_by_its_age(start):
+    nodes, _ = start(source="synthetic", device="cpu")
+    ages = [node.get_parameter("max_age").value for node in nodes if node.has_parameter("max_age")]
+    assert ages == [0.4] * 3

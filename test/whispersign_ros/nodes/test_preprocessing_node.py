@@ -10,7 +10,7 @@ from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.smoothing import Smoother
 from whispersign_msgs.msg import HandFeatures, HandFrame
-from whispersign_ros.conversions.messages import read_features
+from whispersign_ros.conversions.messages import read_features, time_message
 from whispersign_ros.nodes.preprocessing_node import PreprocessingNode
 
 NEVER = 60.0  # seconds of idle_timeout that do not pass during a test
@@ -21,6 +21,7 @@ class Bench:
 
     def __init__(self, graph, model, **parameters):
         self.graph = graph
+        parameters = {"max_age": 0.0, **parameters}  # the stamps are recorded
         self.node = graph.start(PreprocessingNode, model=str(model), **parameters)
         self.heard = graph.listen(HandFeatures, "hands/features")
         self.publisher = graph.speak(HandFrame, "hands/filtered")
@@ -162,6 +163,43 @@ def test_frames_of_another_recipe_are_refused(bench, messages, smooth, change, r
     bench.send(messages(smooth)[30:60])
     assert bench.node.diagnostics.refusal == ""
     assert len(bench.heard) > 10
+
+
+def _live(messages, node, ages):
+    """Return messages as if they were captured so many seconds ago."""
+    now = node.get_clock().now().nanoseconds
+    for message, age in zip(messages, ages):
+        message.header.stamp = time_message(now - round(age * 1e9))
+    return messages
+
+
+def test_old_frames_are_skipped_and_a_new_stream_begins(graph, model, messages, smooth):
+    bench = Bench(graph, model, idle_timeout=NEVER, max_age=30.0)
+    ages = [*(1 - n / 60 for n in range(30)), *(50 - n / 60 for n in range(30))]
+    sent = messages(smooth)[-90:]  # a hand is tracked
+    bench.send(_live(sent[:60], bench.node, ages))
+    assert bench.node.diagnostics.drops == {"frames_too_old": 30}
+    before = bench.node._sequence  # published so far
+    ages = [0.61, 0.62, *(0.6 - n / 60 for n in range(29))]  # the first came with older ones
+    bench.send(_live(sent[59:], bench.node, ages))
+    bench.flush()
+    assert 20 <= before <= 30
+    sequences = [message.sequence for message in bench.heard]
+    assert sequences == [*range(before), *range(len(sequences) - before)]
+    assert len(sequences) - before >= 28
+
+
+def test_frames_of_two_sources_are_refused(bench, graph, messages, smooth):
+    sent = messages(smooth)[-25:]  # a hand is tracked
+    other = graph.probe.create_publisher(HandFrame, "hands/filtered", 10)
+    graph.until(lambda: other.get_subscription_count() > 0)
+    bench.send(sent[:20])
+    before = bench.node._sequence  # published so far; some features wait for later frames
+    graph.send(other, sent[20:21], bench.node)
+    bench.send(sent[21:25])
+    bench.flush()
+    assert len(bench.heard) == before  # not even the features that waited
+    assert bench.node.diagnostics.drops == {"of_two_sources": 5}
 
 
 def test_faults_at_the_start(graph, tmp_path):

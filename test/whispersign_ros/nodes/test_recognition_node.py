@@ -7,10 +7,11 @@ import copy
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
@@ -20,7 +21,7 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.runtime.loading import load_backend
 from whispersign_msgs.msg import Gloss, HandFeatures, Recipe, Vocabulary
-from whispersign_ros.conversions.messages import features_message, nanoseconds
+from whispersign_ros.conversions.messages import features_message, nanoseconds, time_message
 from whispersign_ros.node import qos
 from whispersign_ros.nodes.recognition_node import RecognitionNode
 
@@ -62,6 +63,7 @@ class Bench:
 
     def __init__(self, graph, model, **parameters):
         self.graph = graph
+        parameters = {"max_age": 0.0, **parameters}  # the stamps are recorded
         self.node = graph.start(RecognitionNode, model=str(model), device="cpu", **parameters)
         self.glosses = graph.listen(Gloss, "gloss")
         self.partials = graph.listen(Gloss, "gloss_partial", qos.GLOSS_PARTIAL)
@@ -241,7 +243,12 @@ def _change_state(graph, label):
 
 def test_a_manager_can_start_and_stop_it(graph, model, steps, offline):
     node = graph.start(
-        RecognitionNode, model=str(model), device="cpu", autostart=False, idle_timeout=0.3
+        RecognitionNode,
+        model=str(model),
+        device="cpu",
+        autostart=False,
+        idle_timeout=0.3,
+        max_age=0.0,
     )
     glosses = graph.listen(Gloss, "gloss")
     assert node.count_subscribers("hands/features") == 0
@@ -280,6 +287,150 @@ def test_a_transition_that_fails_can_be_tried_again(graph, model, tmp_path):
     path.symlink_to(model)
     assert _change_state(graph, "activate")
     assert node._worker is not None
+
+
+def _shown(node):
+    return node.diagnostics._values
+
+
+def _live(message, node, age=0.0, sequence=None):
+    """Return features as if they were captured so many seconds ago."""
+    made = copy.deepcopy(message)
+    made.header.stamp = time_message(node.get_clock().now().nanoseconds - round(age * 1e9))
+    if sequence is not None:
+        made.sequence = sequence
+    return made
+
+
+def test_old_features_are_skipped_and_a_new_stream_begins(graph, model, steps):
+    bench = Bench(graph, model, idle_timeout=NEVER, max_age=30.0)
+    bench.send([_live(steps[0], bench.node, 0.1)])
+    stream = int(_shown(bench.node)["stream"])
+    until = _shown(bench.node)["recognized_until"]
+    bench.send([_live(step, bench.node, 40.0 - n / 60) for n, step in enumerate(steps[1:5])])
+    assert _shown(bench.node)["recognized_until"] == until
+    newest = _live(steps[7], bench.node)
+    bench.send([_live(steps[6], bench.node), newest])  # the first of them came with older ones
+    assert bench.node.diagnostics.drops == {"steps_too_old": 5}
+    assert int(_shown(bench.node)["stream"]) == stream + 1
+    assert int(_shown(bench.node)["recognized_until"]) == nanoseconds(newest.header.stamp)
+
+
+def test_only_usable_steps_are_recognized(graph, model, steps):
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    sent = copy.deepcopy(steps[:20])
+    for step in sent[10:]:
+        step.features = np.full(42 * 7, np.nan, np.float32)
+    sent[18] = copy.deepcopy(steps[3])  # late
+    sent[18].sequence = 18
+    sent[19] = copy.deepcopy(steps[19])
+    sent[19].recipe_id = "another"
+    bench.send(sent)
+    assert int(_shown(bench.node)["recognized_until"]) == nanoseconds(steps[9].header.stamp)
+    assert set(bench.node.diagnostics.drops) == {
+        "steps_not_finite",
+        "steps_out_of_order",
+        "refused",
+    }
+
+
+def test_a_gap_in_the_stamps_counts_as_another_stream(graph, model, steps):
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    bench.send(steps[:10])
+    stream = int(_shown(bench.node)["stream"])
+    bench.send(steps[20:30])  # 10 lost: 0.17 s
+    assert int(_shown(bench.node)["stream"]) == stream
+    bench.send(steps[50:60])  # 20 lost: 0.33 s
+    assert int(_shown(bench.node)["stream"]) == stream + 1
+
+
+def test_features_of_two_sources_are_refused_and_the_utterance_is_discarded(graph, model, steps):
+    bench = Bench(graph, model, idle_timeout=2.0)
+    other = graph.probe.create_publisher(HandFeatures, "hands/features", 10)
+    graph.until(lambda: other.get_subscription_count() > 0)
+    tracked = [m for m in steps if m.left_tracked or m.right_tracked]
+    middle = len(tracked) // 2
+    bench.send(tracked[:middle])
+    partials = len(bench.partials)
+    assert partials
+    until = _shown(bench.node)["recognized_until"]
+    graph.send(other, tracked[middle : middle + 1], bench.node)
+    bench.send(tracked[middle + 1 : middle + 20])
+    graph.until(lambda: bench.node.at_rest)  # silence would close an utterance
+    assert bench.glosses == []
+    assert bench.node.diagnostics.drops == {"of_two_sources": 20}
+    assert _shown(bench.node)["recognized_until"] == until
+
+
+def test_diagnostics_are_frequent_and_name_the_model(graph, model, steps):
+    bench = Bench(graph, model)
+    bench.send(steps[:5])
+    reports = graph.listen(DiagnosticArray, "/diagnostics")
+    begin = time.monotonic()
+    graph.until(lambda: len(reports) >= 10)
+    assert time.monotonic() - begin < 5.0  # ten a second, but for a busy machine
+    values = {pair.key: pair.value for pair in reports[-1].status[0].values}
+    assert values["model"] == read_metadata(model).model_id
+    assert int(values["recognized_until"]) == nanoseconds(steps[4].header.stamp)
+    assert int(values["stream"]) == 1
+
+
+def test_a_new_model_is_announced_after_the_last_gloss_of_the_old(graph, model, other_model, steps):
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    order = []
+    for name in ("_gloss", "_vocabulary", "_recipe"):
+        publisher = getattr(bench.node, name)
+        setattr(bench.node, name, _Recorder(publisher, name, order))
+    tracked = [m for m in steps if m.left_tracked or m.right_tracked]
+    bench.send(tracked[: len(tracked) // 2])
+    open_gate = threading.Event()
+    recognizer = bench.node._worker._recognition.recognizer
+    finish = recognizer.finish
+    recognizer.finish = lambda: open_gate.wait() and finish()
+    assert graph.set_parameter(bench.node, "model", str(other_model)).successful
+    this, other = read_metadata(model).model_id, read_metadata(other_model).model_id
+    assert order == []  # the old utterance is not closed yet
+    assert _shown(bench.node)["model"] == this
+    open_gate.set()
+    graph.until(lambda: len(order) >= 3 and order[-1] == ("_recipe", other))
+    assert order[-2:] == [("_vocabulary", other), ("_recipe", other)]
+    assert set(order[:-2]) == {("_gloss", this)}
+    assert _shown(bench.node)["model"] == other
+
+
+class _Recorder:
+    """Passes messages on to a publisher and notes their order."""
+
+    def __init__(self, publisher, name, order):
+        self._publisher, self._name, self._order = publisher, name, order
+
+    def publish(self, message):
+        self._order.append((self._name, message.model_id))
+        self._publisher.publish(message)
+
+
+def test_a_change_cut_short_is_announced_with_the_next_activation(graph, model, other_model, steps):
+    bench = Bench(graph, model, idle_timeout=NEVER)
+    vocabularies = graph.listen(Vocabulary, "vocabulary", LATCHED)
+    other = read_metadata(other_model).model_id
+    recognizer = bench.node._worker._recognition.recognizer
+    stopping = threading.Event()
+    recognizer.finish = lambda: stopping.wait() and []
+    bench.publisher.publish(steps[0])
+    graph.until(lambda: bench.node._worker._busy)
+    assert graph.set_parameter(bench.node, "model", str(other_model)).successful
+    threading.Timer(0.3, stopping.set).start()
+    assert _change_state(graph, "deactivate")
+    assert _change_state(graph, "activate")
+    graph.until(lambda: vocabularies and vocabularies[-1].model_id == other)
+
+
+def test_a_name_of_5000_characters_is_answered(graph, model):
+    bench = Bench(graph, model)
+    answer = graph.set_parameter(bench.node, "model", "x" * 5000)
+    assert not answer.successful
+    assert "File name too long" in answer.reason
+    assert len(answer.reason) < 500
 
 
 def test_faults_at_the_start(graph, tmp_path, model, monkeypatch):

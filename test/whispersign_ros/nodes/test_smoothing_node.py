@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.recipe import Smoothing
 from whispersign_model.features.smoothing import Smoother
 from whispersign_msgs.msg import HandFrame
-from whispersign_ros.conversions.messages import read_frame
+from whispersign_ros.conversions.messages import read_frame, time_message
 from whispersign_ros.nodes.smoothing_node import SmoothingNode
 
 
@@ -19,6 +21,7 @@ def filtered(graph):
     """Return a function that sends messages through a node and returns what comes out."""
 
     def through(sent, expected, **parameters):
+        parameters = {"max_age": 0.0, **parameters}  # the stamps are recorded
         node = graph.start(SmoothingNode, **parameters)
         heard = graph.listen(HandFrame, "hands/filtered")
         publisher = graph.speak(HandFrame, "hands/raw")
@@ -112,6 +115,54 @@ def test_a_storm_of_nan_does_no_harm(filtered, messages, recording):
     assert not any(frame.confidence.any() for frame in frames[10:40])
     assert all(frame.confidence.any() for frame in frames[41:])
     assert node.diagnostics.drops == {"joints_not_finite": 420}
+
+
+def _aged(message, seconds, node):
+    """Return a message as if it were captured so many seconds ago."""
+    aged = copy.deepcopy(message)
+    aged.header.stamp = time_message(node.get_clock().now().nanoseconds - round(seconds * 1e9))
+    return aged
+
+
+def test_old_frames_are_skipped_and_a_new_stream_begins(graph, messages, recording):
+    node = graph.start(SmoothingNode, kind="one_euro", max_age=30.0)
+    heard = graph.listen(HandFrame, "hands/filtered")
+    publisher = graph.speak(HandFrame, "hands/raw")
+    graph.heard_from("hands/filtered")
+    first = first_tracked(recording) + 5
+    sent = messages(recording)[first : first + 7]
+    ages = (1.0, 0.98, 40.0, 39.98, 0.1, 0.1, 0.08)  # the fifth came with older ones
+    graph.send(publisher, [_aged(m, age, node) for m, age in zip(sent, ages)], node)
+    graph.until(lambda: len(heard) >= 4)
+    assert [message.sequence for message in heard] == [first, first + 1, 0, 1]
+    np.testing.assert_array_equal(  # the filter has forgotten the frames before
+        read_frame(heard[2]).positions, recording.positions[first + 5]
+    )
+    assert node.diagnostics.drops == {"frames_too_old": 3}
+    restarted = _aged(messages(recording)[0], -0.02, node)
+    graph.send(publisher, [restarted, _aged(sent[1], -0.04, node)], node)
+    graph.until(lambda: len(heard) >= 6)
+    assert [message.sequence for message in heard[4:]] == [0, first + 1]
+
+
+def test_frames_of_two_sources_are_refused(graph, messages, recording):
+    node = graph.start(SmoothingNode, kind="none", max_age=0.0)
+    heard = graph.listen(HandFrame, "hands/filtered")
+    one = graph.speak(HandFrame, "hands/raw")
+    other = graph.probe.create_publisher(HandFrame, "hands/raw", 10)
+    graph.until(lambda: other.get_subscription_count() > 0)
+    graph.heard_from("hands/filtered")
+    sent = messages(recording)
+    graph.send(one, sent[:3], node)
+    for n in range(3):
+        graph.send(other, sent[100 + n : 101 + n], node)
+        graph.send(one, sent[3 + n : 4 + n], node)
+    graph.until(lambda: len(heard) >= 3)
+    for _ in range(5):
+        graph.executor.spin_once(timeout_sec=0.05)
+    assert [message.sequence for message in heard] == [0, 1, 2]
+    assert node.diagnostics.drops == {"of_two_sources": 6}
+    assert "several sources send on /hands/raw: /probe and /probe" in node._live._sources.fault()
 
 
 def test_faults_at_the_start(graph, tmp_path):

@@ -195,7 +195,7 @@ def test_a_change_of_the_model_ends_goals_that_it_cannot_meet(rig):
 
 def test_a_client_that_waits_for_nothing_costs_nothing(rig):
     rig.give("YES")
-    assert not rig.server._results
+    assert not rig.server._events
 
 
 def _change(graph, transition):
@@ -205,7 +205,12 @@ def _change(graph, transition):
 
 def test_the_recogniser_serves_it_while_it_is_active(graph, model, feature_messages):
     node = graph.start(
-        RecognitionNode, model=str(model), device="cpu", autostart=False, idle_timeout=0.3
+        RecognitionNode,
+        model=str(model),
+        device="cpu",
+        autostart=False,
+        idle_timeout=0.3,
+        max_age=0.0,
     )
     client = Client(graph)
     status, result = client.ask().result()

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""Drawn sequences of events against one rule, which is written here without the machine's code.
+
+The robot moves only while fresh evidence of one known sensor says so; every other state is a stop.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from whispersign_ros.commands.evidence import Evidence, Now, RecognizerReport
+from whispersign_ros.commands.schema import Commands
+from whispersign_ros.commands.sign_order import RecognizedSign
+from whispersign_ros.commands.state_machine import CommandMachine
+
+SECOND = 1_000_000_000
+TICK = 0.05  # seconds
+LIMIT, MAX_AGE, BASE = 0.5, 5.0, 0.5  # seconds
+RATE = 10.0  # messages per second
+GLOSSES = ("HELLO", "STOP", "GO", "LEFT", "COME", "THANKS")
+CMD_VEL = {"topic": "cmd_vel", "type": "geometry_msgs/msg/Twist"}
+MOVES = {
+    "gloss": "GO", "mode": "hold", "publish_rate": RATE, "publish": CMD_VEL
+}, {"gloss": "LEFT", "publish": CMD_VEL}, {
+    "gloss": "COME", "repeats": 2, "mode": "repeat", "duration": 1.0, "publish": CMD_VEL
+}  # fmt: skip
+THANKS = {"gloss": "THANKS", "publish": {"topic": "speech", "type": "std_msgs/msg/String"}}
+
+
+def nanoseconds(seconds: float) -> int:
+    """Convert a time to a stamp of whole milliseconds, which rounding cannot make advance."""
+    return round(seconds * 1000) * (SECOND // 1000)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A gloss message that may be delivered any number of times, and what the rule needs of it."""
+
+    sign: RecognizedSign
+    made: float  # true time of its end, seconds
+    steps: int  # clock steps before it was made
+
+
+class World:
+    """A robot, its person, and all that can go wrong between them; judges each message sent."""
+
+    def __init__(self, arming: bool) -> None:
+        content = {
+            "stop": {"gloss": "STOP", "publish": CMD_VEL},
+            "arming": {"gloss": "HELLO", "timeout": 20.0} if arming else None,
+            "commands": [*MOVES, THANKS],
+        }
+        self.commands = Commands.model_validate(content)
+        self.stops = {id(action) for action in self.commands.stop.actions}
+        self.speech = {id(action) for action in self.commands.commands[-1].actions}
+        self.machine = CommandMachine(self.commands, Evidence(round(LIMIT * SECOND)), MAX_AGE)
+        self.arming = arming
+        self.time, self.offset, self.steps = 50.0, 1e6, 0
+        self.faults: set[str] = set()
+        self.model, self.known, self.stream = "m", GLOSSES, 0
+        self.told: list[Told] = []
+        self.last_good = -math.inf  # when evidence was last whole
+        self.last_move = -math.inf  # when the last motion was sent
+        self.moving = False  # whether the last message on cmd_vel was a motion
+        self.started: set[RecognizedSign] = set()  # signs that have begun a motion or armed
+        self.barrier = -math.inf  # signs must be made after it
+        self.armed = not arming
+        self.announce("m", GLOSSES)
+        self.beat()
+
+    @property
+    def now(self) -> Now:
+        clock = nanoseconds(self.time + self.offset)
+        return Now(None if "unknown" in self.faults else clock, round(self.time * SECOND))
+
+    def stamp(self, behind: float) -> int:
+        late = 0.8 * ("late" in self.faults) - 0.8 * ("early" in self.faults)
+        return nanoseconds(self.time + self.offset - behind - late)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all evidence is there at this moment."""
+        return not self.faults and set(self.known) >= set(GLOSSES)
+
+    # What happens.
+
+    def beat(self) -> None:
+        faults, now = self.faults, self.now
+        self.judge(self.machine.on_conflict("two" if "two" in faults else "", now))
+        if "features" not in faults:
+            self.judge(self.machine.on_features(self.stamp(0.05), now))
+        if "reports" not in faults:
+            until = None if "recognized" in faults else self.stamp(0.1)
+            report = RecognizerReport(
+                "slow" if "slow" in faults else "",
+                "else" if "model" in faults else self.model,
+                until,
+                self.stream,
+            )
+            self.judge(self.machine.on_report(report, now))
+        if self.whole:
+            self.last_good = self.time
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(round(seconds / TICK)):
+            self.time += TICK
+            self.offset -= TICK * ("frozen" in self.faults)
+            self.beat()
+            self.judge(self.machine.tick(self.now))
+            quiet = self.time - self.last_move
+            assert not (self.moving and quiet > max(BASE, 1 / RATE) + 2 * TICK), "no stop was sent"
+
+    def sign(self, gloss: str, behind: float, confidence: float, deliver: bool) -> None:
+        """Make a sign of 0.5 s, or of a frame; its final gloss comes ``behind`` seconds later."""
+        self.wait(0.5)
+        end = nanoseconds(self.time + self.offset)
+        sign = RecognizedSign(gloss, confidence, end - SECOND // 2, end, self.model)
+        self.told.append(Told(sign, self.time, self.steps))
+        self.wait(behind)
+        if deliver:
+            self.deliver(self.told[-1], final=True)
+
+    def deliver(self, told: Told, final: bool, ahead: float = 0.0, shifted: float = 0.0) -> None:
+        """Deliver a gloss, perhaps with a stamp of the future, or told anew a moment later."""
+        sign, moved = told.sign, round((ahead + shifted) * SECOND)
+        if moved:
+            sign = RecognizedSign(
+                sign.gloss, sign.confidence, sign.start + moved, sign.end + moved, sign.model_id
+            )
+        stops = sign.gloss == "STOP" and not sign.confidence < 0.3
+        act = self.machine.on_final if final else self.machine.on_partial
+        actions = act(sign, self.now)
+        if stops:
+            assert not self.moving or any(id(action) in self.stops for action in actions)
+            self.barrier = max(self.barrier, min(told.made + ahead, self.time))
+            self.armed = not self.arming
+        self.judge(actions, told if final and not ahead else None)
+
+    def announce(self, model: str, known: tuple[str, ...]) -> None:
+        if (model, known) != (self.model, self.known):
+            self.barrier, self.armed = max(self.barrier, self.time), not self.arming
+        changed = (model, known) != (self.model, self.known)
+        self.model, self.known = model, known
+        lacking = "" if set(known) >= set(GLOSSES) else "a gloss is missing"
+        self.judge(self.machine.on_vocabulary(model, known, lacking, self.now))
+        assert not (changed and self.moving), "a motion goes on under another vocabulary"
+
+    def step(self, seconds: float) -> None:
+        self.offset += seconds
+        self.steps += 1
+        self.armed = not self.arming
+        self.judge(self.machine.tick(self.now))
+
+    def interrupt(self) -> None:
+        self.stream += 1
+        moved = self.moving
+        self.beat()
+        assert "reports" in self.faults or not (moved and self.moving), "moves on another stream"
+
+    def recover(self) -> None:
+        """Whatever happened: when all is well again, a new sign drives."""
+        self.faults.clear()
+        self.announce("m", GLOSSES)
+        self.wait(1.0)
+        if self.arming:
+            self.sign("HELLO", 0.1, 0.9, True)
+        self.sign("GO", 0.1, 0.9, True)
+        assert self.moving, self.machine.state
+        self.sign("STOP", 0.1, 0.9, True)
+        assert not self.moving, self.machine.state
+
+    # The rule.
+
+    def judge(self, actions: list, told: Told | None = None) -> None:
+        begun = False
+        for action in actions:
+            if id(action) in self.stops:
+                self.moving = False
+            elif id(action) not in self.speech:
+                begun = begun or told is not None
+                self.move(told)
+        if told is not None and told.sign.gloss == "HELLO" and self.arming:
+            self.armed = self.armed or self.machine.state.armed
+            if self.machine.state.armed and not begun:
+                self.admissible(told, arms=True)
+
+    def move(self, told: Told | None) -> None:
+        assert self.time - self.last_good <= LIMIT + TICK, "a motion without fresh evidence"
+        assert self.faults.isdisjoint({"two", "slow", "model"}), f"in spite of {self.faults}"
+        assert set(self.known) >= set(GLOSSES), "a motion with a vocabulary that lacks a gloss"
+        if told is None:
+            assert self.moving, "a motion that no sign began"
+        else:
+            self.admissible(told)
+        self.moving, self.last_move = True, self.time
+
+    def admissible(self, told: Told, arms: bool = False) -> None:
+        """A sign that has an effect is new, of now, and of the model in use."""
+        if arms and told.sign in self.started:
+            return  # it armed before, and nothing has disarmed since
+        assert told.sign not in self.started, "one sign has counted twice"
+        self.started.add(told.sign)
+        assert told.made - 0.5 >= self.barrier - 1e-6, "a sign from before the stop"
+        assert told.steps == self.steps, "a sign from before the clock was set"
+        assert self.time - told.made <= MAX_AGE + TICK, "an old sign"
+        assert told.sign.model_id == self.model, "a sign of another model"
+        assert self.armed or arms, "a motion without the arming sign"
+
+
+FAULTS = (
+    "features", "reports", "recognized", "late", "early", "slow", "model", "two", "frozen",
+    "unknown",
+)  # fmt: skip
+SIGNS = st.sampled_from(("GO", "GO", "GO", "LEFT", "STOP", "STOP", "HELLO", "HELLO", "THANKS"))
+CONFIDENCES = st.sampled_from((0.9, 0.9, 0.9, 0.5, math.nan))
+INDEX = st.integers(0, 30)
+EVENTS = st.one_of(
+    st.tuples(
+        st.just("sign"), SIGNS, st.sampled_from((0.1, 0.1, 1.0, 6.0)), CONFIDENCES,
+        st.sampled_from((True, True, True, False)),
+    ),
+    *(
+        st.tuples(st.just("signs"), st.just(words), st.sampled_from((0.1, 0.7)))
+        for words in (("HELLO", "GO"), ("HELLO", "COME", "COME"), ("GO", "THANKS"), ("GO", "STOP"))
+    ),
+    st.tuples(st.just("again"), INDEX, st.sampled_from((0.0, 0.0, 0.016))),
+    st.tuples(st.just("again"), INDEX, st.just(0.0)),
+    st.tuples(st.just("partial"), INDEX, st.sampled_from((0.0, 3600.0))),
+    st.tuples(st.just("fault"), st.sampled_from(FAULTS), st.sampled_from((0.2, 0.8, 2.0))),
+    st.tuples(st.just("step"), st.sampled_from((-3600.0, -2.0, 6.0, 3600.0))),
+    st.tuples(st.just("model"), st.sampled_from("mn"), st.sampled_from((GLOSSES, GLOSSES[:-1]))),
+    st.tuples(st.just("model"), st.sampled_from("mn"), st.just(GLOSSES)),
+    st.tuples(st.just("interrupt")),
+    st.tuples(st.just("wait"), st.sampled_from((0.2, 0.7, 1.5))),
+)  # fmt: skip
+
+
+def play(arming: bool, events: list[tuple]) -> None:
+    """Let the events happen in a world that judges them."""
+    world = World(arming)
+    for kind, *given_ in events:
+        if kind == "sign":
+            world.sign(*given_)
+        elif kind == "again" and world.told:
+            world.deliver(world.told[given_[0] % len(world.told)], True, shifted=given_[1])
+        elif kind == "partial" and world.told:
+            world.deliver(world.told[given_[0] % len(world.told)], False, ahead=given_[1])
+        elif kind == "signs":
+            for gloss in given_[0]:
+                world.sign(gloss, given_[1], 0.9, True)
+        elif kind == "fault":
+            world.faults.add(given_[0])
+            world.wait(given_[1])
+            world.faults.clear()
+        elif kind == "step":
+            world.step(*given_)
+        elif kind == "model":
+            world.announce(*given_)
+        elif kind == "interrupt":
+            world.interrupt()
+        elif kind == "wait":
+            world.wait(*given_)
+    world.wait(1.0)
+    world.recover()
+
+
+def draw(examples: int) -> None:
+    """Play as many drawn sequences."""
+
+    @settings(
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck),
+        derandomize=True, database=None,
+    )  # fmt: skip
+    @given(arming=st.booleans(), events=st.lists(EVENTS, min_size=1, max_size=25))
+    def drawn(arming: bool, events: list[tuple]) -> None:
+        play(arming, events)
+
+    drawn()
+
+
+def test_500_drawn_sequences_break_no_rule():
+    draw(500)
+
+
+@pytest.mark.slow
+def test_10000_drawn_sequences_break_no_rule():
+    draw(10_000)
