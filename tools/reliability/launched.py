@@ -18,7 +18,7 @@ def description() -> LaunchDescription:
 
 
 def _nodes(context: LaunchContext) -> list[object]:
-    return [*utils.commands(context), *utils.graph(context)]
+    return [*utils.commands(context), *utils.graph(context, recorded=False)]
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from whispersign_ros.graph.monitor import (
     TimedGloss,
     monitored,
 )
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 DRAIN_TIME = 5.0  # seconds until the queues are empty
 NEAR = NANOSECONDS // 2  # tolerance between the times of a sign and its gloss
@@ -192,7 +192,7 @@ def nodes(model: Path, playback: bool = False, **everywhere: Any) -> dict[str, d
         playback: the source is a recording, of which nothing may be skipped.
         everywhere: parameters of all nodes.
     """
-    shared = {**everywhere, **({"max_age": 0.0} if playback else {})}
+    shared = {**everywhere, **(PLAYBACK if playback else {})}
     with_model = {name: {"model": str(model), **shared} for name in GRAPH}
     return {**with_model, "command_node": dict(shared)}
 

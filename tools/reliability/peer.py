@@ -4,7 +4,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from time import monotonic
 
 from reliability.driving import STILL, driving_graph, stages
 from reliability.trials import DrivingScenario, Trials
+from whispersign_ros.node.discovery import PROFILE_VARIABLES
 
 NAMESPACE = f"whispersign{os.getpid()}"
 HOST, PEER = "10.78.0.1", "10.78.0.2"
@@ -74,6 +75,12 @@ def namespace() -> Iterator[None]:
         _ip("netns", "del", NAMESPACE)
 
 
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which nodes reach other machines, without our wall."""
+    wall = (*PROFILE_VARIABLES, "CYCLONEDDS_URI", "ZENOH_CONFIG_OVERRIDE")
+    return {**{name: value for name, value in ours.items() if name not in wall}, **LAN}
+
+
 def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
@@ -85,7 +92,7 @@ def _outside(module: str, *arguments: str) -> Iterator[None]:
     command = ["ip", "netns", "exec", NAMESPACE, "unshare", "-m", "sh", "-c", OWN_MEMORY, "sh"]
     process = subprocess.Popen(
         [*command, *python],
-        env={**os.environ, **LAN},
+        env=environment(os.environ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -23,7 +23,7 @@ from whispersign_model.recordings.takes import LOCK, find_takes
 from whispersign_msgs.msg import Prompt
 from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.graph.monitor import START_LIMIT
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 CLOCK_PERIOD = 0.02  # seconds between two messages on /clock
 ROUNDS = 3  # times a bag is played
@@ -43,7 +43,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
     for number, take in enumerate(takes):
         write_bag(bag / f"take{number}", take)
     replay = {"bag": str(bag), "loop": True}
-    whole = {**replay, "source": "replay", "model": str(model), "max_age": 0.0}
+    whole = {**replay, "source": "replay", "model": str(model), **PLAYBACK}
     glosses = [take.glosses[0] for take in takes]
     synthetic = {"glosses": glosses[:1], "seed": SEED, "frame_rate": RATE}
     return [
@@ -154,7 +154,7 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
 def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     """Give ``pipeline`` a quarter of the CPU time for a while."""
     waits = {"wait_timeout": START_LIMIT, "source": "replay"}
-    whole = replay | waits | {"model": str(model), "max_age": 0.0}
+    whole = replay | waits | {"model": str(model), **PLAYBACK}
     with live_graph({"pipeline": whole}) as graph:
         monitor = graph.monitor
         graph.until(lambda: monitor.finals, "the first gloss", START_LIMIT)
