@@ -187,7 +187,7 @@ def _forged(
     graph.halt()
     with _commands(graph, parameters):
         for number in range(effort.evidence):
-            graph.watch(STILL)
+            graph.watch(2 * STILL)  # until command_node has seen the recognizer's diagnostics
             begin = glosses.publish(*forge(glosses.last("GO"), number))
             _must_not_move(trials, graph, begin)
     return trials
