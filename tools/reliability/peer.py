@@ -16,7 +16,7 @@ from whispersign_ros.node.discovery import PROFILE_VARIABLES
 
 NAMESPACE = f"whispersign{os.getpid()}"
 HOST, PEER = "10.78.0.1", "10.78.0.2"
-SEARCH = 8.0  # seconds; a peer that is let in drives within two
+SEARCH = 12.0  # seconds; a peer that is let in drives within a few
 LAN = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET", "ROS_STATIC_PEERS": HOST}
 # A namespace shares this host's memory; a peer on another machine does not.
 OWN_MEMORY = 'mount -t tmpfs tmpfs /dev/shm && ip link set lo up && exec "$@"'
