@@ -5,32 +5,24 @@ import sys
 from pathlib import Path
 
 import yaml
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import LaunchDescriptionSource
+from launch.actions import SetLaunchConfiguration
 
 from launch import LaunchContext, LaunchDescription, LaunchService
 from whispersign_ros.graph import launch_utils as utils
 
 
-def description() -> LaunchDescription:
-    """Return the nodes of ``whispersign.launch.py`` but for the source."""
-    return utils.describe((utils.MODEL, utils.COMMANDS, *utils.COMMON), _nodes)
-
-
 def _nodes(context: LaunchContext) -> list[object]:
+    """Return the nodes of ``whispersign.launch.py`` but for the source."""
     return [*utils.commands(context), *utils.graph(context, recorded=False)]
 
 
 def main() -> int:
-    """Run the launch until a signal; the arguments are in the file of ROS parameters."""
+    """Run the launch until a signal; the file of ROS parameters holds the launch arguments."""
     arguments = yaml.safe_load(Path(sys.argv[-1]).read_text())["/**"]["ros__parameters"]
-    source = LaunchDescriptionSource(description())
-    service = LaunchService(argv=sys.argv[1:])
-    service.include_launch_description(
-        LaunchDescription(
-            [IncludeLaunchDescription(source, launch_arguments=list(arguments.items()))]
-        )
-    )
+    values = [SetLaunchConfiguration(name, value) for name, value in arguments.items()]
+    description = utils.describe((utils.MODEL, utils.COMMANDS, *utils.COMMON), _nodes)
+    service = LaunchService()
+    service.include_launch_description(LaunchDescription([*values, description]))
     return int(service.run())
 
 
