@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Inject faults into the live graph and check that it recovers from each: ``make faults``.
+"""Inject faults into the live graph: it must recover, and the robot must stop: ``make faults``.
 
 ``python -m reliability.faults [WORD...]`` runs the scenarios whose names contain a word.
 """
@@ -9,20 +9,26 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reliability import node_failures, sources, streams
+from reliability import driving_table, node_failures, sources, streams
 from reliability.document import lines_between, write_between
+from reliability.driving_table import DrivingRow
 from reliability.feed import choose_takes
 from reliability.live import BrokenError, LiveGraph, live_graph, nodes
 from reliability.scenario import Outcome, Scenario
+from reliability.trials import Effort
 from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.assets import DEMO_MODEL
 
 EXIT_BROKEN = 1
+# What `--quick` runs of the faults that a graph must recover from.
+QUICK_WORDS = ("silent", "kill -9 of `smoothing_node`", "`recognition_node` gets no CPU time for 3")
+QUICK = Effort(stops=3, evidence=1, quick=True)
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,12 @@ class Row:
     broken: str = ""
 
 
-def play(words: Sequence[str]) -> Iterator[Row]:
-    """Run the scenarios whose names contain one of the words; without words, run all."""
+def play(words: Sequence[str], quick: bool = False) -> Iterator[Row]:
+    """Run the scenarios whose names contain one of the words; without words, run all.
+
+    With ``quick`` scenarios that take long are left out unless a word names them.
+    """
+    words = words or (QUICK_WORDS if quick else ())
     takes = choose_takes(DEMO_MODEL)
     with TemporaryDirectory(prefix="whispersign-") as folder:
         model = Path(folder) / "model"
@@ -87,33 +97,61 @@ def line(row: Row) -> str:
     return f"| {row.scenario.name} | {row.scenario.promise} | {found} |"
 
 
+def play_driving(words: Sequence[str], effort: Effort) -> Iterator[DrivingRow]:
+    """Run the scenarios about driving; ``words`` as for ``play``."""
+    with TemporaryDirectory(prefix="whispersign-") as folder:
+        model = Path(folder) / "model"
+        shutil.copytree(DEMO_MODEL, model)
+        yield from driving_table.play(model, Path(folder), words, effort)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run scenarios; return 0 if every promise holds, else 1."""
     parser = argparse.ArgumentParser(prog="faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", help="only scenarios with one of these in their names")
+    parser.add_argument("--quick", action="store_true", help="fewer faults and trials")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE.md", help="write the table into this document"
+        "--write", type=Path, metavar="FILE.md", help="write the tables into this document"
     )
     arguments = parser.parse_args(words)
+    if arguments.quick and arguments.write:
+        parser.error("--quick leaves rows out: a document needs all of them")
     begin = time.monotonic()
-    rows = []
+    rows: list[Row] = []
+    driving: list[DrivingRow] = []
     try:
-        for row in play(arguments.words):
+        for row in play(arguments.words, arguments.quick):
             rows.append(row)
             print(line(row), flush=True)
+        for each in play_driving(arguments.words, QUICK if arguments.quick else Effort()):
+            driving.append(each)
+            print(driving_table.line(each), flush=True)
         minutes = (time.monotonic() - begin) / 60
         load = f"Load average at the end {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
-        if arguments.write:
-            before = lines_between(arguments.write, "faults") if arguments.words else ()
-            write_between(arguments.write, "faults", [*table(rows, before), "", load])
+        if arguments.write and rows:
+            _write(arguments.write, "faults", partial(table, rows), arguments.words, load)
+        if arguments.write and driving:
+            create = partial(driving_table.table, driving)
+            _write(arguments.write, "driving", create, arguments.words, load)
     except WhisperSignError as error:
         print(f"faults: error: {error}", file=sys.stderr)
         return 2
-    broken = [row for row in rows if row.outcome is None]
-    print(
-        f"{len(rows) - len(broken)} of {len(rows)} guarantees hold, {minutes:.1f} minutes. {load}"
-    )
+    broken = sum(bool(row.broken) for row in rows) + sum(row.broken for row in driving)
+    total = len(rows) + len(driving)
+    print(f"{total - broken} of {total} guarantees hold, {minutes:.1f} minutes. {load}")
     return EXIT_BROKEN if broken else 0
+
+
+def _write(
+    document: Path,
+    name: str,
+    create: Callable[[Sequence[str]], list[str]],
+    words: Sequence[str],
+    load: str,
+) -> None:
+    """Put a table into a document; after a run with words, the other rows stay."""
+    before = lines_between(document, name) if words else ()
+    write_between(document, name, [*create(before), "", load])
 
 
 if __name__ == "__main__":

@@ -34,10 +34,18 @@ LEAD = TAIL = 6 * NANOSECONDS // 10
 Spoil = Callable[[HandFrame], Iterable[HandFrame]]
 
 
-def choose_takes(model: Path, rate: float = RATE, count: int = TAKES) -> list[Recording]:
+def choose_takes(
+    model: Path, rate: float = RATE, count: int = TAKES, glosses: Sequence[str] = ()
+) -> list[Recording]:
     """Return takes of one sign each, with a margin before the hands enter and after they leave.
 
     The network recognizes each one with high confidence when nothing goes wrong.
+
+    Args:
+        model: checkpoint.
+        rate: frames a second.
+        count: number of takes.
+        glosses: signs to try in turn; without glosses, the whole lexicon.
 
     Raises:
         WhisperSignError: the network recognizes too few.
@@ -46,7 +54,7 @@ def choose_takes(model: Path, rate: float = RATE, count: int = TAKES) -> list[Re
     backend = load_backend(model, "cpu", 1)
     signer = Signer(SEED, sensor=SensorModel.named("leap", rate))
     takes: list[Recording] = []
-    for gloss in signer.lexicon.glosses:
+    for gloss in glosses or signer.lexicon.glosses:
         if gloss not in metadata.glosses:
             continue
         take = _trimmed(signer.sign_sentence([gloss], tail=1.0))

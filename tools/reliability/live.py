@@ -19,7 +19,7 @@ from whispersign_ros.graph.monitor import (
     TimedGloss,
     monitored,
 )
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 DRAIN_TIME = 5.0  # seconds until the queues are empty
 NEAR = NANOSECONDS // 2  # tolerance between the times of a sign and its gloss
@@ -30,6 +30,13 @@ READY = {
     "smoothing_node": "smoothing:",
     "command_node": "commands from",
     "synthetic_node": "",
+    "reliability.robot": "listens",
+    "reliability.signer": "sends",
+    "reliability.intruder": "ready",
+    "reliability.launched": "commands from",
+    "reliability.relay": "ready",
+    "reliability.hidden_recognition": "recognizing",
+    "reliability.hidden_preprocessing": "preprocessing for",
 }
 
 
@@ -177,10 +184,17 @@ class LiveGraph:
         return {node: report.drops for node, report in self.monitor.reports.items()}
 
 
-def nodes(model: Path, **everywhere: Any) -> dict[str, dict[str, Any]]:
-    """Return the graph's nodes with their parameters, including ``command_node``."""
-    with_model = {name: {"model": str(model), **everywhere} for name in GRAPH}
-    return {**with_model, "command_node": dict(everywhere)}
+def nodes(model: Path, playback: bool = False, **everywhere: Any) -> dict[str, dict[str, Any]]:
+    """Return the graph's nodes with their parameters, including ``command_node``.
+
+    Args:
+        model: the network.
+        playback: the source is a recording, of which nothing may be skipped.
+        everywhere: parameters of all nodes.
+    """
+    shared = {**everywhere, **(PLAYBACK if playback else {})}
+    with_model = {name: {"model": str(model), **shared} for name in GRAPH}
+    return {**with_model, "command_node": dict(shared)}
 
 
 @contextmanager

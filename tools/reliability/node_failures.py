@@ -12,11 +12,19 @@ from whispersign_model.errors import WhisperSignError
 from whispersign_ros.node.entry_points import GRAPH, RESPAWN_DELAY
 
 HELD_UP = 3.0  # seconds
-OVERFLOW = 12.0  # seconds; longer than all queues can cover
+LONG = 12.0  # seconds
+MAX_AGE = 0.4  # seconds; the default of the stages
 STALLED = "reliability.stalled"
 
 # Downstream node: its report shows that frames pass through a node again.
 LISTENERS = {"smoothing_node": "preprocessing_node", "preprocessing_node": "recognition_node"}
+
+# What a node that was held up skips, and the causes under which it counts that.
+LOSSES = {
+    "smoothing_node": ("frames", "frames_missed", "frames_too_old"),
+    "preprocessing_node": ("frames", "frames_missed", "frames_too_old"),
+    "recognition_node": ("steps", "steps_missed", "steps_too_old"),
+}
 
 
 def scenarios(model: Path) -> list[Scenario]:
@@ -34,16 +42,12 @@ def scenarios(model: Path) -> list[Scenario]:
         ),
         *(
             Scenario(
-                f"`{node}` gets no CPU time for {HELD_UP:g} s (SIGSTOP, SIGCONT)",
-                "nothing is lost",
-                partial(_held_up, node),
+                f"`{node}` gets no CPU time for {seconds:g} s (SIGSTOP, SIGCONT)",
+                f"{LOSSES[node][0]} older than {MAX_AGE:g} s are skipped and counted; a new stream "
+                "begins",
+                partial(_held_up, node, seconds),
             )
-            for node in GRAPH
-        ),
-        Scenario(
-            f"`recognition_node` gets no CPU time for {OVERFLOW:g} s: queues overflow",
-            "steps beyond the queue depth are lost and counted",
-            _overflown,
+            for node, seconds in (*((node, HELD_UP) for node in GRAPH), (GRAPH[0], LONG))
         ),
         Scenario(
             "a subscriber to all topics that never reads (SIGSTOP)", "nothing is lost", _stalled
@@ -76,29 +80,21 @@ def _killed(node: str, graph: LiveGraph) -> Outcome:
     return survive(graph, fault, all_kept=node == "command_node")
 
 
-def _held_up(node: str, graph: LiveGraph) -> Outcome:
-    def fault() -> str:
-        with graph.stopped(node):
-            graph.spin(HELD_UP)
-        return "the queues held all frames"
-
-    return survive(graph, fault, all_kept=True)
-
-
-def _overflown(graph: LiveGraph) -> Outcome:
+def _held_up(node: str, seconds: float, graph: LiveGraph) -> Outcome:
     before = graph.drops()
 
     def fault() -> str:
-        with graph.stopped("recognition_node"):
-            graph.spin(OVERFLOW)
-        return "the queues dropped the oldest steps"
+        with graph.stopped(node):
+            graph.spin(seconds)
+        return "skipped to the newest"
 
     outcome = survive(graph, fault)
     graph.spin(1.0)  # until it has reported
-    lost = new_drops(graph, before, "recognition_node", "steps_missed")
+    kind, *causes = LOSSES[node]
+    lost = sum(new_drops(graph, before, node, cause) for cause in causes)
     if not lost:
-        raise BrokenError("queues overflowed and nothing was counted")
-    return Outcome(f"{outcome.happened}: {lost} counted", outcome.again, outcome.lost)
+        raise BrokenError(f"{node} skipped {kind} and counted none")
+    return Outcome(f"{outcome.happened}: {lost} {kind} counted", outcome.again, outcome.lost)
 
 
 def _stalled(graph: LiveGraph) -> Outcome:

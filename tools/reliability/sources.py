@@ -23,7 +23,7 @@ from whispersign_model.recordings.takes import LOCK, find_takes
 from whispersign_msgs.msg import Prompt
 from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.graph.monitor import START_LIMIT
-from whispersign_ros.node.entry_points import GRAPH
+from whispersign_ros.node.entry_points import GRAPH, PLAYBACK
 
 CLOCK_PERIOD = 0.02  # seconds between two messages on /clock
 ROUNDS = 3  # times a bag is played
@@ -43,7 +43,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
     for number, take in enumerate(takes):
         write_bag(bag / f"take{number}", take)
     replay = {"bag": str(bag), "loop": True}
-    whole = {**replay, "source": "replay", "model": str(model)}
+    whole = {**replay, "source": "replay", "model": str(model), **PLAYBACK}
     glosses = [take.glosses[0] for take in takes]
     synthetic = {"glosses": glosses[:1], "seed": SEED, "frame_rate": RATE}
     return [
@@ -59,7 +59,7 @@ def scenarios(model: Path, takes: Sequence[Recording], folder: Path) -> list[Sce
                 partial(source_killed, others, executable, parameters),
             )
             for executable, parameters, others in (
-                ("replay_node", replay, nodes(model)),
+                ("replay_node", replay, nodes(model, playback=True)),
                 ("synthetic_node", synthetic, nodes(model)),
                 ("pipeline", whole, {}),
             )
@@ -94,7 +94,7 @@ def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
     with live_graph(nodes(model, use_sim_time=True), takes) as graph:
         ticking = threading.Event()
         node = Node("clock")
-        thread = threading.Thread(target=_tick, args=(node, graph, ticking), daemon=True)
+        thread = threading.Thread(target=tick, args=(node, graph, ticking), daemon=True)
         thread.start()
         try:
             graph.begin()
@@ -105,7 +105,8 @@ def clock_jumps(model: Path, takes: Sequence[Recording]) -> Outcome:
             node.destroy_node()
 
 
-def _tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
+def tick(node: Node, graph: LiveGraph, end: threading.Event) -> None:
+    """Publish the graph's time on ``/clock`` until ``end``."""
     publisher = node.create_publisher(Clock, "/clock", 10)
     while not end.wait(CLOCK_PERIOD):
         publisher.publish(Clock(clock=time_message(graph.now())))
@@ -138,7 +139,7 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
     """Play bags in a loop with their own stamps, which step back each round."""
     waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
     player = replay | waits | {"restamp": False}
-    with live_graph(nodes(model) | {"replay_node": player}) as graph:
+    with live_graph(nodes(model, playback=True) | {"replay_node": player}) as graph:
         monitor = graph.monitor
         graph.until(lambda: len(monitor.annotated) >= wanted, "all rounds", START_LIMIT)
         graph.children.end("replay_node")
@@ -153,7 +154,8 @@ def looped(model: Path, replay: dict[str, Any], wanted: int) -> Outcome:
 def starved(model: Path, replay: dict[str, Any]) -> Outcome:
     """Give ``pipeline`` a quarter of the CPU time for a while."""
     waits = {"wait_timeout": START_LIMIT, "source": "replay"}
-    with live_graph({"pipeline": replay | waits | {"model": str(model)}}) as graph:
+    whole = replay | waits | {"model": str(model), **PLAYBACK}
+    with live_graph({"pipeline": whole}) as graph:
         monitor = graph.monitor
         graph.until(lambda: monitor.finals, "the first gloss", START_LIMIT)
         end = time.monotonic() + STARVING

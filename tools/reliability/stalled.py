@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A process that subscribes reliably to every topic of the graph and never reads."""
+"""A process that subscribes reliably to every topic of the graph and never reads.
+
+Parameter ``topics`` names topics of type std_msgs/String instead.
+"""
 
 import time
 
 import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import String
 
 from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
 from whispersign_ros.node import qos
@@ -21,8 +25,10 @@ TOPICS = (
 def main() -> None:
     """Subscribe, announce it on stdout, and read nothing until the process ends."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = Node("stalled")
-    for kind, topic, profile in TOPICS:
+    node = Node("stalled", automatically_declare_parameters_from_overrides=True)
+    named = node.get_parameter_or("topics", None)
+    strings = [(String, topic, qos.GLOSS) for topic in named.value] if named else ()
+    for kind, topic, profile in strings or TOPICS:
         qos.subscribe(node, kind, topic, profile, lambda message: None)
     print("listens", flush=True)
     while True:

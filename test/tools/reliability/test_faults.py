@@ -104,7 +104,8 @@ def test_a_few_rows_played_again_leave_the_others_as_they_are(monkeypatch, tmp_p
     document = tmp_path / "R.md"
     others = ["| first | a | b | c | d |", "| a fault | a promise | old | | |", "| last | | | | |"]
     document.write_text("\n".join(["<!-- faults -->", "", *others, "", "<!-- /faults -->"]))
-    monkeypatch.setattr(faults, "play", lambda words: iter([_row()]))
+    monkeypatch.setattr(faults, "play", lambda *_: iter([_row()]))
+    monkeypatch.setattr(faults, "play_driving", lambda *_: iter(()))
     assert main(["fault", "--write", str(document)]) == 0
     rows = [each for each in document.read_text().splitlines() if each.startswith("| ")]
     assert rows[1:] == [others[0], line(_row()), others[2]]
@@ -112,7 +113,8 @@ def test_a_few_rows_played_again_leave_the_others_as_they_are(monkeypatch, tmp_p
 
 @pytest.mark.parametrize(("broken", "code"), [("", 0), ("it fell", 1)])
 def test_the_exit_code_says_whether_all_is_as_promised(monkeypatch, tmp_path, broken, code):
-    monkeypatch.setattr(faults, "play", lambda words: iter([_row(), _row(broken)]))
+    monkeypatch.setattr(faults, "play", lambda *_: iter([_row(), _row(broken)]))
+    monkeypatch.setattr(faults, "play_driving", lambda *_: iter(()))
     document = tmp_path / "R.md"
     document.write_text("<!-- faults -->\n<!-- /faults -->\n")
     assert main(["--write", str(document)]) == code
