@@ -257,6 +257,7 @@ def in_copy(
 ) -> subprocess.CompletedProcess[str]:
     """Run this Python in a copy, so that imports resolve there."""
     environ = {**os.environ, "PYTHONPATH": str(copy), "PYTEST_ADDOPTS": ""}
+    environ.setdefault("WHISPERSIGN_TEST_BOUND", "30")  # a condition that a mutant makes impossible
     environ["PYTHONDONTWRITEBYTECODE"] = "1"  # the cache would miss changes within a second
     return subprocess.run(
         [sys.executable, *words],

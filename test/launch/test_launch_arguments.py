@@ -66,10 +66,18 @@ def test_every_argument_is_read(module, monkeypatch, source):
 
 
 def test_arguments_that_are_not_given_leave_the_parameter_file_alone(module):
-    nodes = _nodes(module)
+    nodes = _nodes(module, source="synthetic")
     assert set(nodes["smoothing_node"]) == set()
-    assert set(nodes["replay_node"]) == {"wait_for"}
-    assert _nodes(module, use_sim_time="true")["smoothing_node"] == {"use_sim_time": True}
+    assert set(_nodes(module)["replay_node"]) == {"wait_for"}
+    nodes = _nodes(module, source="synthetic", use_sim_time="true")
+    assert nodes["smoothing_node"] == {"use_sim_time": True}
+
+
+def test_no_frame_of_a_recording_is_too_old(module):
+    stages = ("smoothing_node", "preprocessing_node", "recognition_node")
+    recorded, live = _nodes(module, source="replay"), _nodes(module, source="leap")
+    assert [recorded[stage].get("max_age") for stage in stages] == [0.0] * 3
+    assert [live[stage].get("max_age") for stage in stages] == [None] * 3
 
 
 def test_given_arguments_reach_their_nodes(module):

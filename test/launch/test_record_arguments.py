@@ -103,4 +103,5 @@ def test_all_but_the_player_take_the_time_from_it():
     assert nodes["replay_node"]["restamp"] is False
     others = {name: node["use_sim_time"] for name, node in nodes.items() if name != "replay_node"}
     assert others == dict.fromkeys((*GRAPH, "command_node"), True)
+    assert {name: nodes[name]["max_age"] for name in GRAPH} == dict.fromkeys(GRAPH, 0.0)
     assert set(_nodes("replay", graph="false")) == {"replay_node"}

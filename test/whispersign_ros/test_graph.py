@@ -20,6 +20,7 @@ from whispersign_model.runtime.loading import load_backend
 from whispersign_model.synthesis.signer import Signer
 from whispersign_msgs.msg import Gloss, HandFeatures, HandFrame
 from whispersign_ros.conversions.messages import nanoseconds, read_features
+from whispersign_ros.node.entry_points import PLAYBACK
 
 SLOW = pytest.mark.slow
 GRAPH = ["smoothing_node", "preprocessing_node", "recognition_node"]
@@ -62,9 +63,9 @@ def _parameters(bags, model):
             "wait_for": [*GRAPH, READY],
             "wait_timeout": 600.0,
         },
-        "smoothing_node": {"model": str(model)},
-        "preprocessing_node": {"model": str(model)},
-        "recognition_node": {"model": str(model), "device": "cpu"},
+        "smoothing_node": {"model": str(model), **PLAYBACK},
+        "preprocessing_node": {"model": str(model), **PLAYBACK},
+        "recognition_node": {"model": str(model), "device": "cpu", **PLAYBACK},
     }
 
 

@@ -3,7 +3,6 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
@@ -14,6 +13,7 @@ from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
+from whispersign_model.temporary import temporary_folder
 from whispersign_model.training.config import TrainingConfig
 from whispersign_model.training.module import TrainingModule
 from whispersign_model.training.throughput import measure_loading, training_step
@@ -37,8 +37,8 @@ def measure(folder: Path | None, threads: int) -> dict[str, float]:
     Raises:
         DatasetError: the training split is empty.
     """
-    with TemporaryDirectory(prefix="whispersign-") as scratch:
-        data = Dataset.open(folder or made_up_dataset(Path(scratch) / "dataset", MADE_UP))
+    with temporary_folder() as scratch:
+        data = Dataset.open(folder or made_up_dataset(scratch / "dataset", MADE_UP))
         config = load_yaml(TrainingConfig, config_file("train.yaml"))
         training = data.split("train")
         recipe = data.recipe.changed(**config.features.model_dump())

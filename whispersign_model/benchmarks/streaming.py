@@ -4,7 +4,6 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from whispersign_model.arrays import Doubles, Floats
 from whispersign_model.benchmarks.fresh_process import in_fresh_process, resident_mb
 from whispersign_model.decoding.backend import Backend
 from whispersign_model.runtime.loading import load_backend
+from whispersign_model.temporary import temporary_folder
 
 RATE = 60  # frames per second
 CHUNK = 2  # patches per chunk: 133 ms
@@ -41,11 +41,11 @@ def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dic
     """
     figures = {}
     for size in sizes:
-        with TemporaryDirectory() as folder:
-            exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
+        with temporary_folder() as folder:
+            exact, small = folder / "exact.onnx", folder / "small.onnx"
             in_fresh_process(_export, size, exact, small)
             costs = in_fresh_process(_costs, exact, threads)
-            costs["torch_ms_per_s"] = in_fresh_process(_costs, Path(folder), threads)["ms_per_s"]
+            costs["torch_ms_per_s"] = in_fresh_process(_costs, folder, threads)["ms_per_s"]
             costs["int8"] = in_fresh_process(_costs, small, threads)
         figures[size] = costs
         done()
@@ -53,9 +53,9 @@ def measure(sizes: Sequence[str], threads: int, done: Callable[[], None]) -> dic
 
 
 def measure_memory() -> dict[str, float]:
-    """Return the resident memory in megabytes after one minute and one hour of a stream."""
-    with TemporaryDirectory() as folder:
-        exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
+    """Return the resident memory in megabytes after a minute and after an hour of one stream."""
+    with temporary_folder() as folder:
+        exact, small = folder / "exact.onnx", folder / "small.onnx"
         in_fresh_process(_export, MEMORY_SIZE, exact, small)
         after: list[float] = in_fresh_process(memory_after, exact, (MINUTE, HOUR))
     return {"1 min": after[0], "1 h": after[1]}

@@ -21,22 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the page and print the name of the clip it shows."""
-    import tempfile
-
     from whispersign_model.benchmarks.loading import made_up_dataset
     from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import FrontendConfig
     from whispersign_model.synthesis.corpus import CorpusOptions
+    from whispersign_model.temporary import temporary_folder
     from whispersign_model.training_data.clip_store import ClipStore
     from whispersign_model.visualization.augmentation_page import write_page
 
     with ExitStack() as stack:
         folder: Path | None = arguments.data
         if folder is None:
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="whispersign-"))
+            scratch = stack.enter_context(temporary_folder())
             corpus = CorpusOptions(glosses=MADE_UP, takes=2, left_handed=0.0)
-            folder = made_up_dataset(Path(scratch) / "dataset", corpus)
+            folder = made_up_dataset(scratch / "dataset", corpus)
         data = Dataset.open(folder)
         examples = data.split("train")
         names = [example.name for example in examples]

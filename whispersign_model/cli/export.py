@@ -42,12 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export the network, compare the export with it, and install the files."""
-    from tempfile import TemporaryDirectory
-
+    """Export the network, check the export against it, and install the files."""
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.model import WhisperSignModel
     from whispersign_model.runtime.export import check_name, export, install, quantise
+    from whispersign_model.temporary import temporary_folder
 
     path: Path = arguments.checkpoint
     out: Path = arguments.out
@@ -57,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.max_wer_loss is not None and not arguments.data:
         raise ConfigError("--max-wer-loss", "is measured on --data", "give both, or neither")
     model, metadata = WhisperSignModel.load_checkpoint(path)
-    with TemporaryDirectory() as folder:
-        exact = Path(folder) / "exact.onnx"
+    with temporary_folder() as folder:
+        exact = folder / "exact.onnx"
         parity = export(model, metadata, exact)
         print(
             f"differs from the network by at most {parity.whole:.1e} in whole clips, "
@@ -66,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         written = exact
         if arguments.int8:
-            written = Path(folder) / "small.onnx"
+            written = folder / "small.onnx"
             quantise(exact, written, metadata)
             print(f"8-bit weights: {_megabytes(exact)} become {_megabytes(written)}")
             if arguments.data:

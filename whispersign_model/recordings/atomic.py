@@ -3,13 +3,12 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.temporary import PARTIAL, temporary_folder
 
 NAME_LENGTH = 100  # characters; leaves room for suffixes within the 255 bytes of a file name
 
@@ -32,9 +31,10 @@ def whole_folder(
     """
     _refuse_existing(out, error, replace)
     made = [parent for parent in out.parents if not parent.exists()]
+    stack = ExitStack()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(mkdtemp(prefix=f".{out.name[:40]}.partial-", dir=out.parent))
+        beside = stack.enter_context(_folder_beside(out))
     except OSError as fault:
         raise error(out, f"cannot be written ({fault.strerror})", "choose another place") from fault
     done = False
@@ -52,7 +52,7 @@ def whole_folder(
             out, f"cannot be written ({fault.strerror or fault})", "no partial output was left"
         ) from fault
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        stack.close()
         for parent in () if done else made:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
@@ -67,8 +67,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the file system refuses the operation.
     """
-    with TemporaryDirectory(prefix=f".{path.name[:40]}.partial-", dir=path.parent) as scratch:
-        beside = Path(scratch) / path.name
+    with _folder_beside(path) as scratch:
+        beside = scratch / path.name
         yield beside
         with beside.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -96,12 +96,17 @@ def added_files(out: Path, names: Iterable[str], error: type[WhisperSignError]) 
         if (out / name).exists():
             raise error(out / name, "exists already", "choose another folder")
     try:
-        with TemporaryDirectory(prefix=f".{out.name[:40]}.partial-", dir=out.parent) as beside:
-            yield Path(beside)
-            for entry in sorted(Path(beside).iterdir()):
+        with _folder_beside(out) as beside:
+            yield beside
+            for entry in sorted(beside.iterdir()):
                 os.replace(entry, out / entry.name)
     except OSError as fault:
         raise error(out, f"cannot be written ({fault.strerror or fault})") from fault
+
+
+def _folder_beside(path: Path) -> AbstractContextManager[Path]:
+    """Return a temporary folder on the same disk as ``path``."""
+    return temporary_folder(f".{path.name[:40]}{PARTIAL}", path.parent)
 
 
 def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -58,6 +57,7 @@ from whispersign_model.runtime.onnx_backend import (
 )
 from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
+from whispersign_model.temporary import temporary_folder
 
 OPSET = 20  # the first opset with a GELU operator; ONNX Runtime supports it since 1.17
 MAX_DIFFERENCE = 1e-3  # largest acceptable difference between log-probabilities
@@ -96,8 +96,8 @@ def export(model: WhisperSignModel, metadata: CheckpointMetadata, out: Path) -> 
     Raises:
         CheckpointError: the files cannot be written, or differ too much from the network.
     """
-    with TemporaryDirectory() as folder:
-        trial = Path(folder) / out.name
+    with temporary_folder() as folder:
+        trial = folder / out.name
         save(encoder_graph(model), second_graph(model), metadata, trial)
         parity = compare(TorchBackend(model, "cpu"), OnnxBackend(trial, "cpu"))
         worst = max(parity.whole, parity.streams, parity.second)
@@ -116,8 +116,8 @@ def quantise(path: Path, out: Path, metadata: CheckpointMetadata) -> None:
     VNNI.
     """
     graphs = []
-    with TemporaryDirectory() as folder, _only_errors_logged():
-        small = Path(folder) / "small.onnx"
+    with temporary_folder() as folder, _only_errors_logged():
+        small = folder / "small.onnx"
         for source in (path, rescore_file(path)):
             quantize_dynamic(
                 source,

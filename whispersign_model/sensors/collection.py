@@ -87,7 +87,11 @@ def _videos(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise SensorError(source, "does not exist", "check the path")
-    found = [path for path in source.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES]
+    found = [
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in VIDEO_SUFFIXES and not _hidden(path.relative_to(source))
+    ]
     images = images_in(source)
     if found and images:
         raise SensorError(
@@ -100,6 +104,11 @@ def _videos(source: Path) -> list[Path]:
             source, "contains neither videos nor images", f"known: {' '.join(VIDEO_SUFFIXES)}"
         )
     return sorted(found, key=natural_order)
+
+
+def _hidden(path: Path) -> bool:
+    """Return whether a file or a folder above it is hidden, such as the output of a killed verb."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _bare(path: Path) -> Path:

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
+from whispersign_model.temporary import temporary_folder
 from whispersign_ros.benchmarks.trace import GraphTrace, ResultKey, recognize_again, trace
 from whispersign_ros.graph.monitor import MONITOR
 from whispersign_ros.node.assets import DEMO_MODEL
@@ -67,10 +67,10 @@ def measure(
     read_metadata(model)
     figures: dict[str, Any] = {}
     for rate in rates:
-        with TemporaryDirectory(prefix="whispersign-") as folder:
+        with temporary_folder() as folder:
             recording = _signing(rate, sentences)
-            write_bag(Path(folder) / "signing", recording)
-            source = {"bag": str(Path(folder) / "signing")}
+            write_bag(folder / "signing", recording)
+            source = {"bag": str(folder / "signing")}
             apart: dict[str, dict[str, Any]] = {
                 **{executable: {"model": str(model), **PLAYBACK} for executable in GRAPH},
                 "replay_node": {**source, "wait_for": [*GRAPH, MONITOR]},

@@ -8,7 +8,6 @@ monitor takes the robot's place and records when the stop messages arrive.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
+from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import GlossAnnotation
 from whispersign_ros.benchmarks.graph import MS, TAIL, quantiles
@@ -121,16 +121,16 @@ def measure(
         if gloss not in glosses:
             raise WhisperSignError(model, f"does not know {gloss}", "choose a model that does")
     recorder = _StopRecorder()
-    with TemporaryDirectory(prefix="whispersign-") as folder:
+    with temporary_folder() as folder:
         recording = _signing(signers, stops, [each for each in glosses if each not in (GO, STOP)])
-        write_bag(Path(folder) / "signing", recording)
-        commands = Path(folder) / "commands.yaml"
+        write_bag(folder / "signing", recording)
+        commands = folder / "commands.yaml"
         commands.write_text(COMMANDS)
         executables: dict[str, dict[str, Any]] = {
             **{executable: {"model": str(model), **PLAYBACK} for executable in GRAPH},
             "command_node": {"commands_file": str(commands), **TIMEOUTS},
             "replay_node": {
-                "bag": str(Path(folder) / "signing"),
+                "bag": str(folder / "signing"),
                 "wait_for": [*GRAPH, "command_node", MONITOR],
             },
         }

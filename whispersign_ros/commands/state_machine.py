@@ -91,7 +91,7 @@ class CommandMachine:
         self._armed_until = 0
         self._offset: int | None = None  # of the clock from the monotonic one
         self._glosses: Sequence[str] | None = None
-        self.state = State(armed=self._arming is None)
+        self.state = State(armed=self._arming is None, lost=evidence.lost(Now(None, 0)))
         self._forget_signs()
 
     def _forget_signs(self) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
@@ -22,6 +21,7 @@ from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.bags.files import find_bags
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.synthesis.signer import Signer
+from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros.commands.message_builder import build_messages
@@ -166,9 +166,9 @@ def _recordings(options: DriveOptions) -> Iterator[tuple[list[Path], list[Record
         return
     signer = Signer(options.signer)
     recording = signer.sign_sentences([[gloss] for gloss in options.glosses], tail=TAIL)
-    with TemporaryDirectory(prefix="whispersign-") as folder:
-        write_bag(Path(folder) / "signing", recording)
-        yield [Path(folder) / "signing"], [recording]
+    with temporary_folder() as folder:
+        write_bag(folder / "signing", recording)
+        yield [folder / "signing"], [recording]
 
 
 def _play(

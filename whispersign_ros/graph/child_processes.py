@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.temporary import temporary_folder
 
 TERMINATION_TIMEOUT = 3.0  # seconds from SIGTERM to SIGKILL
 PR_SET_PDEATHSIG = 1  # option of prctl on Linux
@@ -34,9 +36,10 @@ class Children:
         self._verbose = verbose
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, IO[bytes]] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="whispersign-")
+        self._stack = ExitStack()
 
     def __enter__(self) -> Children:
+        self._folder = self._stack.enter_context(temporary_folder())
         self._previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
         return self
 
@@ -52,7 +55,7 @@ class Children:
                 process.wait()
         for log in self._logs.values():
             log.close()
-        self._folder.cleanup()
+        self._stack.close()
         signal.signal(signal.SIGTERM, self._previous)
 
     def start(self, executable: str, parameters: Mapping[str, Any]) -> None:
@@ -64,16 +67,15 @@ class Children:
         """
         self._forget(executable)
         module = [executable] if "." in executable else ["whispersign_ros.nodes", executable]
-        folder = Path(self._folder.name)
-        file = folder / f"{executable}.yaml"
+        file = self._folder / f"{executable}.yaml"
         file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
-        log = self._logs[executable] = (folder / f"{executable}.log").open("w+b")
+        log = self._logs[executable] = (self._folder / f"{executable}.log").open("w+b")
         self._processes[executable] = subprocess.Popen(
             [sys.executable, "-m", *module, "--ros-args", "--params-file", str(file)],
             stdin=subprocess.DEVNULL,
             stdout=None if self._verbose else log,
             stderr=None if self._verbose else log,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=partial(end_with_parent, os.getpid()) if sys.platform == "linux" else None,
         )
 
     def end(self, executable: str, number: int = signal.SIGTERM) -> None:
@@ -138,6 +140,15 @@ class Children:
         return lines[-1] if lines else ""
 
 
-def _end_with_parent() -> None:
-    """Ask the kernel to end this child when its parent dies."""
+def end_with_parent(parent: int) -> None:
+    """Let the kernel end this child when its parent dies for any reason.
+
+    The kernel sends SIGTERM when the thread dies that started the child. So start children in a
+    thread that lives as long as they do.
+
+    Args:
+        parent: process id of the parent, which may have died already.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(0)

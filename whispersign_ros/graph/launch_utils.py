@@ -5,6 +5,7 @@ Only launch files may import this module, because it needs ``launch`` and ``laun
 """
 
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from typing import Any
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import (
     DeclareLaunchArgument,
+    EmitEvent,
     ExecuteProcess,
     OpaqueFunction,
+    RegisterEventHandler,
     SetEnvironmentVariable,
     Shutdown,
 )
+from launch.event_handlers import OnShutdown
+from launch.events.process import SignalProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -24,6 +29,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch import LaunchContext, LaunchDescription
 from whispersign_ros.node.discovery import RANGES, range_variables
 from whispersign_ros.node.entry_points import GRAPH, PLAYBACK, RESPAWN_DELAY
+from whispersign_ros.node.shutdown import LAUNCH_PID
 
 PACKAGE = "whispersign_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))
@@ -110,8 +116,26 @@ def describe(
     return LaunchDescription(
         [
             *arguments,
+            SetEnvironmentVariable(LAUNCH_PID, str(os.getpid())),  # a node ends with its launch
+            RegisterEventHandler(OnShutdown(on_shutdown=[_end_nodes()])),
             OpaqueFunction(function=lambda context: [*discovery(context), *nodes(context)]),
         ]
+    )
+
+
+def _end_nodes() -> EmitEvent:
+    """Return the action that ends all nodes of this package at once.
+
+    Without it launch waits five seconds after a SIGINT for nodes that the terminal is to end.
+    """
+    return EmitEvent(
+        event=SignalProcess(
+            signal_number=signal.SIGTERM,
+            process_matcher=lambda action: (
+                getattr(action, "node_package", "") == PACKAGE
+                and "pid" in (action.process_details or {})
+            ),
+        )
     )
 
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Entry points of the executables.
+"""Entry points of the executables; they handle signals before any heavy import.
 
 Importing a node takes about a second. Until then, SIGINT and SIGTERM end the process quietly.
 Afterwards, :mod:`whispersign_ros.node.runner` handles signals.
 """
 
 import os
-import signal
 from collections.abc import Callable
 from importlib import import_module
+
+from whispersign_ros.node.signals import handle_signals
 
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for these
 PLAYBACK = {"max_age": 0.0}  # parameters of these nodes when the source is a recording
@@ -17,8 +18,7 @@ RESPAWN_DELAY = 2.0  # seconds until the launch files restart a node that has di
 
 def _entry(module: str) -> Callable[[], int]:
     def main() -> int:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: os._exit(0))
+        handle_signals(lambda *_: os._exit(0))
         code: int = import_module("whispersign_ros.node.runner").main(module)
         return code
 

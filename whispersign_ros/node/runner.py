@@ -2,12 +2,13 @@
 """Run the nodes of an executable until a signal arrives or their work is done."""
 
 import os
-import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -25,10 +26,12 @@ from whispersign_ros.node.discovery import range_variables
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import ParameterSpec, table_text
+from whispersign_ros.node.shutdown import Shutdown
 
 EXIT_FAULT = 2
 LONGEST = 100  # characters of a path in an error
-SIGNAL_POLL = 0.1  # seconds; maximum delay of the reaction to a signal
+SPIN_POLL = 0.1  # seconds; a thread of a node notices the end within this time
+CALLBACK_TIMEOUT = 1.0  # seconds that callbacks have to return when the process ends
 
 Create = Callable[[Callable[[], None]], Sequence[Node]]
 
@@ -58,8 +61,8 @@ def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
 def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:
     """Run the nodes of one executable and return its exit code.
 
-    The code is 0 after SIGINT, SIGTERM or a node's request to end. It is 2, with one line on
-    stderr, if a file or parameter is invalid.
+    Returns 0 after a signal, the end of the launch or a node's request, and 2 with one line on
+    stderr if a file or parameter is invalid. If a callback never returns, the process ends here.
 
     Args:
         name: name of the executable.
@@ -67,24 +70,31 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
         summary: text for ``--help``.
         table: parameters for ``--help``.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        words = _other_arguments()
-        if {"-h", "--help"} & set(words):
-            print(f"{name}: {summary}\n\n{table_text(table)}")
-            return 0
-        if words:
-            raise WhisperSignError(
-                f"argument '{words[0]}'", "is not known", "use --ros-args -p NAME:=VALUE"
-            )
-        check_files(sys.argv, NODES)
-        _spin(create, stop)
-    except WhisperSignError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        return EXIT_FAULT
-    return 0
+    hanging: list[str] = []
+    with Shutdown(name) as shutdown:
+        try:
+            words = _other_arguments()
+            if {"-h", "--help"} & set(words):
+                print(f"{name}: {summary}\n\n{table_text(table)}")
+                return 0
+            if words:
+                raise WhisperSignError(
+                    f"argument '{words[0]}'", "is not known", "use --ros-args -p NAME:=VALUE"
+                )
+            check_files(sys.argv, NODES)
+            hanging = _spin(create, shutdown)
+        except WhisperSignError as error:
+            shutdown.exit_code = EXIT_FAULT
+            _tell(f"{name}: error: {error}")
+        if hanging:  # the interpreter cannot be torn down beside a running callback
+            _tell(f"{name}: a callback of {', '.join(hanging)} did not return")
+            os._exit(shutdown.exit_code)
+        return shutdown.exit_code
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # a launch that has ended reads no more
+        print(text, file=sys.stderr, flush=True)
 
 
 def _other_arguments() -> list[str]:
@@ -95,7 +105,12 @@ def _other_arguments() -> list[str]:
         raise WhisperSignError("--ros-args", str(error), "correct the arguments") from error
 
 
-def _spin(create: Create, stop: threading.Event) -> None:
+def _spin(create: Create, shutdown: Shutdown) -> list[str]:
+    """Run the nodes until the shutdown; return the names of those whose callbacks hang.
+
+    Raises:
+        WhisperSignError: ROS or a node found an invalid file or parameter.
+    """
     os.environ.update(range_variables(os.environ))
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
@@ -103,39 +118,79 @@ def _spin(create: Create, stop: threading.Event) -> None:
         raise WhisperSignError("--ros-args", str(error), "correct the argument or file") from error
     nodes: Sequence[Node] = ()
     threads: list[threading.Thread] = []
-    faults: list[WhisperSignError] = []
+    faults: list[BaseException] = []
     try:
         with translate_ros_errors():
-            nodes = create(stop.set)
+            nodes = create(lambda: shutdown.request("the work is done"))
         threads = [
-            threading.Thread(target=_serve, args=(node, stop, faults), name=node.get_name())
+            threading.Thread(
+                target=_serve, args=(node, shutdown, faults), name=node.get_name(), daemon=True
+            )
             for node in nodes
         ]
         for thread in threads:
             thread.start()
-        while not stop.is_set():
-            stop.wait(SIGNAL_POLL)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        for node in nodes:
-            node.destroy_node()
-        if rclpy.ok():
-            rclpy.shutdown()
-    if faults:
-        raise faults[0]
-
-
-def _serve(node: Node, stop: threading.Event, faults: list[WhisperSignError]) -> None:
-    try:
-        serve(node, stop)
-    except WhisperSignError as error:
+        shutdown.wait()
+    except BaseException as error:
         faults.append(error)
+        shutdown.request(f"an error: {error}")
+    shutdown.exit_code = EXIT_FAULT if faults else 0
+    hanging = end_nodes(nodes, threads, shutdown.cause)
+    if faults and hanging:
+        _tell(f"error: {faults[0]}")
+    elif faults:
+        raise faults[0]
+    return hanging
 
 
-def serve(node: Node, stop: threading.Event) -> None:
-    """Spin one node until ``stop``; log exceptions of callbacks and continue.
+def end_nodes(nodes: Sequence[Node], threads: Sequence[threading.Thread], cause: str) -> list[str]:
+    """Halt all nodes, wait for their threads for a limited time, and destroy the nodes.
+
+    A node that can move something has a method ``halt(cause)``, which stops that at once. It is
+    called before anything that may wait for a callback.
+
+    Args:
+        nodes: the nodes.
+        threads: their threads, in the same order, or none if they have not started.
+        cause: a sentence that says why the process ends.
+
+    Returns:
+        the names of the nodes whose callbacks have not returned; they are not destroyed.
+    """
+    for node in nodes:
+        halt = getattr(node, "halt", None)
+        if halt is not None:
+            _guarded(node, partial(halt, cause))
+    deadline = time.monotonic() + CALLBACK_TIMEOUT
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    hanging = [index for index, thread in enumerate(threads) if thread.is_alive()]
+    for index, node in enumerate(nodes):
+        if index not in hanging:
+            _guarded(node, node.destroy_node)
+    if rclpy.ok():
+        rclpy.shutdown()
+    return [threads[index].name for index in hanging]
+
+
+def _guarded(node: Node, action: Callable[[], None]) -> None:
+    """Call an action of an ending node; a failure is logged and ends no other node's ending."""
+    try:
+        action()
+    except Exception:
+        node.get_logger().error(f"the ending failed: {traceback.format_exc()}")
+
+
+def _serve(node: Node, shutdown: Shutdown, faults: list[BaseException]) -> None:
+    try:
+        serve(node, shutdown)
+    except BaseException as error:  # a node without a thread would never stop anything
+        faults.append(error)
+        shutdown.request(f"an error: {error}")
+
+
+def serve(node: Node, shutdown: Shutdown) -> None:
+    """Spin one node until the shutdown; log exceptions of callbacks and continue.
 
     Each node has its own executor. A shared executor would check all 150 entities of a pipeline for
     every message.
@@ -147,17 +202,16 @@ def serve(node: Node, stop: threading.Event) -> None:
     executor.add_node(node)
     throttle = LogThrottle()
     try:
-        while not stop.is_set():
+        while not shutdown.requested:
             try:
-                executor.spin_once(timeout_sec=SIGNAL_POLL)
-            except ExternalShutdownException:
-                stop.set()  # the context was shut down elsewhere
+                executor.spin_once(timeout_sec=SPIN_POLL)
+            except ExternalShutdownException:  # another owner shut the context down
+                shutdown.request("the ROS context has ended")
             except WhisperSignError:
-                stop.set()
                 raise
             except Exception as error:  # the next message may succeed
                 if not rclpy.ok():
-                    stop.set()
+                    shutdown.request("the ROS context has ended")
                 elif throttle.allows(f"{type(error).__name__}: {error}"):
                     node.get_logger().error(f"a callback failed: {traceback.format_exc()}")
     finally:

@@ -31,6 +31,14 @@ def test_videos_come_in_natural_order_under_names_of_their_own(videos):
     assert {clip.gloss for clip in clips(videos)} == {""}
 
 
+def test_what_a_killed_verb_left_is_no_video(videos):
+    before = clips(videos)
+    left = videos / ".signs.partial-x1" / "content"
+    left.mkdir(parents=True)
+    (left / "half.mp4").touch()
+    assert clips(videos) == before
+
+
 def test_labels_from_folders_names_and_patterns(videos):
     assert [clip.gloss for clip in clips(videos, rule="folder")] == ["HELLO", "HELLO", "STOP"]
     assert [clip.gloss for clip in clips(videos, rule="name")] == ["take", "take", "x"]

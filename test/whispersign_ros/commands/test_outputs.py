@@ -385,7 +385,8 @@ def test_who_is_known_to_stop(node, others, warns):
 def test_ten_topics_with_a_stopped_process_end_within_the_budget(desk, graph, listener):
     topics = [f"stop{number}" for number in range(10)]
     entries = ", ".join(f"{{topic: {topic}, type: std_msgs/msg/Bool}}" for topic in topics)
-    text = TWIST.replace("{topic: cmd_vel, type: geometry_msgs/msg/Twist}", f"[{entries}]")
+    own = "{topic: cmd_vel, type: geometry_msgs/msg/Twist}"
+    text = TWIST.replace(own, f"[{own}, {entries}]", 1)
     desk = desk(text)
     heard = graph.listen(Bool, "stop9")
     child = listener(*(f"{topic}:Bool" for topic in topics))

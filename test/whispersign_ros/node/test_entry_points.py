@@ -37,12 +37,12 @@ def test_each_runs_its_module(monkeypatch, name):
             return 7
 
     monkeypatch.setattr(entry_points, "import_module", lambda path: Runner)
-    monkeypatch.setattr(entry_points.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(entry_points, "handle_signals", lambda handler: None)
     assert getattr(entry_points, name)() == 7
     assert called == [name]
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGRTMIN"])
 def test_a_signal_during_the_imports_ends_it_quietly(number):
     script = (
         "import os, signal, time\n"

@@ -124,7 +124,11 @@ def test_what_was_right_is_remembered_for_a_moment(monkeypatch):
     period.start("a")
     assert period.accepts("a")
     assert not period.accepts("b")
-    now[0] += 2.0
+    now[0] += 1.5
+    period.extend()  # the change is announced only now
+    now[0] += 1.5
+    assert period.accepts("a")
+    now[0] += 0.5
     assert not period.accepts("a")
 
 

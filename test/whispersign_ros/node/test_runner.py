@@ -15,6 +15,7 @@ from rclpy.node import Node
 from whispersign_msgs.msg import HandFrame, Vocabulary
 from whispersign_ros.node import qos
 from whispersign_ros.node.runner import run, serve
+from whispersign_ros.node.shutdown import Shutdown
 
 pytestmark = pytest.mark.graph
 SLOW = pytest.mark.slow  # starting them all takes half a minute; one node and the pipeline do not
@@ -261,14 +262,14 @@ def test_a_callback_that_fails_is_told_once_and_the_node_goes_on(graph, capfd):
 
     node = Node("weak")
     node.create_subscription(HandFrame, "hands/raw", fail, 10)
-    stop = threading.Event()
-    thread = threading.Thread(target=serve, args=(node, stop))
+    shutdown = Shutdown("weak")
+    thread = threading.Thread(target=serve, args=(node, shutdown))
     thread.start()
     publisher = graph.speak(HandFrame, "hands/raw", 10)
     for sequence in range(5):
         publisher.publish(HandFrame(sequence=sequence))
     graph.until(lambda: len(heard) == 5)
-    stop.set()
+    shutdown.request("the test has ended")
     thread.join()
     node.destroy_node()
     said = capfd.readouterr().err

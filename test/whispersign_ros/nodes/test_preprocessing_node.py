@@ -193,10 +193,10 @@ def test_frames_of_two_sources_are_refused(bench, graph, messages, smooth):
     sent = messages(smooth)[-25:]  # a hand is tracked
     other = graph.probe.create_publisher(HandFrame, "hands/filtered", 10)
     graph.until(lambda: other.get_subscription_count() > 0)
-    bench.send(sent[:20])
-    before = bench.node._sequence  # published so far; some features wait for later frames
-    graph.send(other, sent[20:21], bench.node)
-    bench.send(sent[21:25])
+    bench.send(sent[:19])
+    before = bench.node._sequence  # published so far; two features wait for later frames
+    graph.send(other, sent[19:20], bench.node)
+    bench.send(sent[20:24])
     bench.flush()
     assert len(bench.heard) == before  # not even the features that waited
     assert bench.node.diagnostics.drops == {"of_two_sources": 5}

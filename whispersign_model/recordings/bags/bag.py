@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -49,6 +48,7 @@ from whispersign_model.recordings.bags.topics import (
 )
 from whispersign_model.recordings.frame_buffer import Frames, gather_frames
 from whispersign_model.recordings.recording import Coordinates, Recording
+from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
@@ -99,8 +99,8 @@ def read_bag(
     annotations: list[Any] = []
     with ExitStack() as stack:
         with damage_told(path):
-            copies = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
-            readers = _open(path, files, metadata, recover, Path(copies), stack)
+            copies = stack.enter_context(temporary_folder(parent=scratch))
+            readers = _open(path, files, metadata, recover, copies, stack)
         connections = [connection for reader in readers for connection in reader.connections]
         hands = choose_hands(path, connections, (topic,) if topic else prefer)
         labels = choose_annotation(path, connections, hands)
