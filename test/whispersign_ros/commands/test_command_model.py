@@ -37,6 +37,9 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * 1000) * (SECOND // 1000)
 
 
+TIMES = {"late", "early", "frozen", "unknown"}  # faults of all stamps, or of the clock
+
+
 @dataclass(frozen=True)
 class Told:
     """A gloss message that may be delivered any number of times, and what the rule needs of it."""
@@ -64,7 +67,7 @@ class World:
         self.faults: set[str] = set()
         self.model, self.known, self.stream = "m", GLOSSES, 0
         self.told: list[Told] = []
-        self.last_good = -math.inf  # when evidence was last whole
+        self.last_seen = self.last_recognized = -math.inf  # good features, good reports
         self.last_move = -math.inf  # when the last motion was sent
         self.moving = False  # whether the last message on cmd_vel was a motion
         self.started: set[Told] = set()  # those that have begun a motion or armed
@@ -82,11 +85,6 @@ class World:
         late = 0.8 * ("late" in self.faults) - 0.8 * ("early" in self.faults)
         return nanoseconds(self.time + self.offset - behind - late)
 
-    @property
-    def whole(self) -> bool:
-        """Whether all evidence is there at this moment."""
-        return not self.faults and set(self.known) >= set(GLOSSES)
-
     # What happens.
 
     def beat(self) -> None:
@@ -103,8 +101,10 @@ class World:
                 self.stream,
             )
             self.judge(self.machine.on_report(report, now))
-        if self.whole:
-            self.last_good = self.time
+        if faults.isdisjoint({"features", "two"} | TIMES):
+            self.last_seen = self.time
+        if faults.isdisjoint({"reports", "recognized", "slow", "model"} | TIMES):
+            self.last_recognized = self.time
 
     def wait(self, seconds: float) -> None:
         for _ in range(round(seconds / TICK)):
@@ -220,7 +220,8 @@ class World:
             self.armed = True
 
     def move(self, told: Told | None) -> None:
-        assert self.time - self.last_good <= LIMIT + TICK, "a motion without fresh evidence"
+        oldest = min(self.last_seen, self.last_recognized)
+        assert self.time - oldest <= LIMIT + TICK, "a motion without fresh evidence"
         assert self.faults.isdisjoint({"two", "slow", "model"}), f"in spite of {self.faults}"
         assert set(self.known) >= set(GLOSSES), "a motion with a vocabulary that lacks a gloss"
         if told is None:
@@ -253,6 +254,7 @@ DRIVES = (
     ("HELLO", "GO"), ("HELLO", "LEFT"), ("HELLO", "COME", "COME"), ("HELLO", "GO", "THANKS"),
     ("GO", "LEFT"), ("GO", "STOP"),
 )  # fmt: skip
+LATER = ("STOP", "model", "old model", "another process", "features")
 DRIVE = st.tuples(st.just("signs"), st.sampled_from(DRIVES), st.sampled_from((0.1, 0.1, 0.7)))
 EVENTS = st.one_of(
     DRIVE, DRIVE, FAULT, FAULT,
@@ -260,7 +262,7 @@ EVENTS = st.one_of(
         st.just("sign"), SIGNS, st.sampled_from((0.1, 0.1, 1.0, 6.0)), CONFIDENCES,
         st.sampled_from((True, True, True, False)),
     ),
-    st.tuples(st.just("late"), st.sampled_from(("STOP", "model", "old model", "another process", "features"))),
+    st.tuples(st.just("late"), st.sampled_from(LATER)),
     st.tuples(st.just("again"), INDEX, st.sampled_from((0.0, 0.0, 0.016))),
     st.tuples(st.just("partial"), INDEX, st.sampled_from((0.0, 3600.0))),
     st.tuples(st.just("step"), st.sampled_from((-3600.0, -2.0, 6.0, 3600.0))),
