@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Twist
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSPresetProfiles
 from std_msgs.msg import Bool
 
-from whispersign_msgs.msg import Gloss, HandFeatures
+from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.node import qos
 from whispersign_ros.nodes.command_node import CommandNode
@@ -34,6 +35,7 @@ commands:
     publish: {topic: cmd_vel, type: geometry_msgs/msg/Twist, message: {linear: {x: 0.2}}}
   - sequence: [OPEN, AGAIN]
     publish: {topic: signed_stop, type: std_msgs/msg/Bool, message: {data: false}}
+    stops_itself: true
 """
 
 
@@ -92,7 +94,7 @@ def robot(graph, parameters, tmp_path):
             cli_args=remap,
             parameter_overrides=[
                 Parameter("commands_file", value=str(file)),
-                Parameter("recognizer", value=""),
+                Parameter("input_timeout", value=10.0),
             ],
         )
     )
@@ -107,26 +109,50 @@ class Robot:
         self.joystick = graph.speak(Twist, parameters["topics"]["joystick"]["topic"])
         self._glosses = graph.speak(Gloss, "gloss", qos.GLOSS)
         self._features = graph.speak(HandFeatures, "hands/features", qos.FEATURES)
+        self._diagnostics = graph.speak(DiagnosticArray, "/diagnostics")
+        known = graph.probe.create_publisher(Vocabulary, "vocabulary", qos.VOCABULARY)
+        known.publish(Vocabulary(glosses=["STOP", "GO", "OPEN", "AGAIN"], model_id="m"))
         for name in ("signs",):
             graph.heard_from(f"/{parameters['topics'][name]['topic']}")
-        self._stamp = graph.probe.get_clock().now().nanoseconds
+        self._sequence, self._last = 0, 0.0
+        state = graph.listen(DiagnosticStatus, "command_state", qos.COMMAND_STATE)
+        self.until(lambda: state and {v.key: v.value for v in state[-1].values}["lost"] == "")
 
     @property
     def speed(self):
         return self.heard[-1].linear.x if self.heard else None
 
+    @property
+    def _now(self):
+        return self.graph.probe.get_clock().now().nanoseconds
+
     def sign(self, gloss):
-        self._stamp = max(self._stamp + 10**9, self.graph.probe.get_clock().now().nanoseconds)
-        message = Gloss(gloss=gloss, confidence=0.9, final=True)
-        message.start_time = time_message(self._stamp - 10**9 // 2)
-        message.end_time = time_message(self._stamp)
+        """Sign for 0.2 s, after the last sign and the last stop."""
+        begin = time.monotonic()
+        self.until(lambda: time.monotonic() > begin + 0.3)
+        message = Gloss(gloss=gloss, confidence=0.9, final=True, model_id="m")
+        message.start_time = time_message(self._now - 10**9 // 5)
+        message.end_time = time_message(self._now)
         self._glosses.publish(message)
+
+    def _recognize(self):
+        """Be a sensor and a recognizer, 20 times a second."""
+        if time.monotonic() - self._last < 0.05:
+            return
+        self._last, self._sequence = time.monotonic(), self._sequence + 1
+        features = HandFeatures(sequence=self._sequence)
+        features.header.stamp = time_message(self._now)
+        self._features.publish(features)
+        values = {"model": "m", "stream": "0", "recognized_until": str(self._now)}
+        status = DiagnosticStatus(level=DiagnosticStatus.OK, name="/recognition_node")
+        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+        self._diagnostics.publish(DiagnosticArray(status=[status]))
 
     def until(self, condition, steering=None):
         """Wait, with a live sensor, and perhaps somebody at the joystick."""
 
         def live():
-            self._features.publish(HandFeatures())
+            self._recognize()
             if steering is not None:
                 twist = Twist()
                 twist.linear.x = steering

@@ -12,6 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from whispersign_model.configuration import find_config
+from whispersign_model.errors import ConfigError
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros.commands.evidence import Evidence, Now, RecognizerReport
@@ -76,6 +77,10 @@ class CommandNode(Node):
             "command_node", automatically_declare_parameters_from_overrides=True, **arguments
         )
         values = declare(self, PARAMETERS, also_known)
+        if not values["recognizer"]:
+            raise ConfigError(
+                "parameter 'recognizer'", "is empty", "name the node that publishes the glosses"
+            )
         path = find_config(values["commands_file"])
         self._file = read_commands(path)
         self._recognizer = self._full_name(values["recognizer"])

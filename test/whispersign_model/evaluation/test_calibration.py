@@ -75,7 +75,7 @@ def test_few_data_change_little_and_none_are_refused() -> None:
     assert 0.9 < always("A", 0.9) < 0.999
     never = fit_confidence([Emission("A", 0.1, True), Emission("A", 0.99, False)] * 50)
     assert never.slope > 0
-    with pytest.raises(DatasetError, match="no gloss was recognised"):
+    with pytest.raises(DatasetError, match="no gloss was recognized"):
         fit_confidence([])
 
 

@@ -334,6 +334,11 @@ def test_a_file_at_fault_is_refused(graph, file, old, new, says):
         graph.start(CommandNode, commands_file=str(file))
 
 
+def test_a_command_node_without_a_recognizer_is_refused(graph, file):
+    with pytest.raises(ConfigError, match="parameter 'recognizer': is empty"):
+        graph.start(CommandNode, commands_file=str(file), recognizer="")
+
+
 def test_a_jump_of_the_clock_stops_what_is_held(graph, file):
     clock = graph.probe.create_publisher(Clock, "/clock", 10)
     bench = Bench(graph, file, use_sim_time=True)
