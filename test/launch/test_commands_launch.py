@@ -36,7 +36,7 @@ commands:
 
 PATIENT = """\
 /**/command_node:
-  ros__parameters: {input_timeout: 5.0, recognizer_timeout: 10.0, max_age: 60.0}
+  ros__parameters: {input_timeout: 5.0, max_age: 60.0}
 """
 
 

@@ -2,6 +2,7 @@
 """The graph without a source, started by a launch as users start it."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,8 @@ def _nodes(context: LaunchContext) -> list[object]:
 
 def main() -> int:
     """Run the launch until a signal; the file of ROS parameters holds the launch arguments."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # the log is read while the launch runs
     arguments = yaml.safe_load(Path(sys.argv[-1]).read_text())["/**"]["ros__parameters"]
     values = [SetLaunchConfiguration(name, value) for name, value in arguments.items()]
     description = utils.describe((utils.MODEL, utils.COMMANDS, *utils.COMMON), _nodes)

@@ -34,12 +34,14 @@ class RecognizerReport:
         model_id: its model.
         recognized_until: capture time of the newest frame that it has recognized, nanoseconds.
         stream: number of the stream of frames; each interruption begins another one.
+        source: the process that reports; None where the middleware does not tell.
     """
 
     fault: str = ""
     model_id: str = ""
     recognized_until: int | None = None
     stream: int | None = None
+    source: bytes | None = None
 
 
 class _Progress:
@@ -85,6 +87,7 @@ class Evidence:
         self._recognized = _Progress("recognized frames")
         self._conflict = ""
         self._report: RecognizerReport | None = None
+        self._rivals_until = 0  # monotonic time
         self._model_id: str | None = None
         self._lacking = ""
 
@@ -92,6 +95,11 @@ class Evidence:
     def newest(self) -> int | None:
         """Capture time of the newest frame, nanoseconds."""
         return self._features.stamp
+
+    @property
+    def source(self) -> bytes | None:
+        """The process of the recognizer; None where it is unknown."""
+        return self._report.source if self._report else None
 
     @property
     def model_id(self) -> str | None:
@@ -109,6 +117,8 @@ class Evidence:
     def on_report(self, report: RecognizerReport, now: Now) -> bool:
         """Record a report; return whether the stream of frames was interrupted before it."""
         last, self._report = self._report, report
+        if last is not None and last.source != report.source:
+            self._rivals_until = now.steady + self._limit
         self._recognized.update(report.recognized_until, now)
         return last is not None and last.stream != report.stream
 
@@ -124,6 +134,8 @@ class Evidence:
             return "no vocabulary has arrived"
         if self._lacking:
             return self._lacking
+        if now.steady < self._rivals_until:
+            return "two processes report as the recognizer"
         report = self._report
         if report is not None and report.fault:
             return f"the recognizer reports: {report.fault}"

@@ -18,6 +18,7 @@ class RecognizedSign:
         confidence: in [0, 1].
         start, end: capture times, nanoseconds.
         model_id: the model that recognized it.
+        source: the process that sent it; None where the middleware does not tell.
     """
 
     gloss: str
@@ -25,6 +26,7 @@ class RecognizedSign:
     start: int
     end: int
     model_id: str = ""
+    source: bytes | None = None
 
 
 class SignOrder:

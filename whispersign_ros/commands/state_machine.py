@@ -243,6 +243,8 @@ class CommandMachine:
             return f"{sign.gloss} is ignored: {lost}"
         if sign.model_id != self._evidence.model_id:
             return f"{sign.gloss} was recognized by another model, {sign.model_id or 'unnamed'}"
+        if sign.source != self._evidence.source:
+            return f"{sign.gloss} was sent by another process than the recognizer's"
         if self._arming and sign.gloss == self._arming.gloss:
             sure = sign.confidence >= self._arming.confidence
             return "" if sure else _too_unsure(sign, self._arming.confidence)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 
-from whispersign_ros.node.signals import handle_signals
+from whispersign_ros.node.signals import handle_signals, ignore_signals
 
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for these
 PLAYBACK = {"max_age": 0.0}  # parameters of these nodes when the source is a recording
@@ -20,6 +20,7 @@ def _entry(module: str) -> Callable[[], int]:
     def main() -> int:
         handle_signals(lambda *_: os._exit(0))
         code: int = import_module("whispersign_ros.node.runner").main(module)
+        ignore_signals()
         return code
 
     main.__doc__ = f"Run the executable ``{module}`` and return its exit code."

@@ -43,6 +43,16 @@ def handle_signals(handler: Handler) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
+def ignore_signals() -> None:
+    """Ignore every signal that ends a process, once it ends anyway; main thread only.
+
+    Python restores the default handlers while it is torn down, and a second SIGTERM would then
+    change the exit code.
+    """
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def signal_name(number: int) -> str:
     """Return the name of a signal, such as ``SIGTERM``; real-time signals have numbers only."""
     try:

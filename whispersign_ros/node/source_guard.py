@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.utilities import get_rmw_implementation_identifier
 
 from whispersign_ros.node.diagnostics import Diagnostics
 
+DDS = ("fastrtps", "cyclonedds", "connextdds")  # in the names of ROS middlewares over DDS
+PARTICIPANT = 12  # bytes of a DDS participant's prefix
 SOURCE_AGE = 0.5  # seconds without a message after which a source no longer counts
 MAX_CHAINS = 8  # sequences to follow where messages do not name their publisher
 
@@ -149,6 +152,17 @@ def publisher_gid(info: Mapping[str, Any] | None) -> bytes | None:
     gid = (info or {}).get("publisher_gid")
     data = gid.get("data") if isinstance(gid, Mapping) else gid
     return bytes(data) if data else None
+
+
+def publisher_process(info: Mapping[str, Any]) -> bytes | None:
+    """Return what the gids of all publishers of one process share, None where that is unknown.
+
+    With DDS, a gid begins with the 12 bytes of its participant, and a process has one participant
+    per ROS context.
+    """
+    gid = publisher_gid(info)
+    dds = any(name in get_rmw_implementation_identifier() for name in DDS)
+    return gid[:PARTICIPANT] if gid and dds else None
 
 
 def source_names(node: Node, topic: str, gids: Sequence[bytes]) -> list[str]:

@@ -26,7 +26,7 @@ from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Condition, Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.node.source_guard import SourceMonitor
+from whispersign_ros.node.source_guard import SourceMonitor, publisher_process
 
 LONGEST_TICK = 0.05  # maximum seconds between two checks for due actions
 LOOK_PERIOD = 1.0  # seconds between two looks at subscribers and services
@@ -178,10 +178,10 @@ class CommandNode(Node):
         if self._sources.admit(info, message.sequence, stamp):
             self._do(lambda machine, now: machine.on_features(stamp, now))
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+    def _on_diagnostics(self, message: DiagnosticArray, info: Mapping[str, Any]) -> None:
         for status in message.status:
             if status.name == self._recognizer:
-                self._report(_read_report(status))
+                self._report(_read_report(status, publisher_process(info)))
 
     def _report(self, report: RecognizerReport) -> None:
         self._do(lambda machine, now: machine.on_report(report, now))
@@ -207,16 +207,16 @@ class CommandNode(Node):
         glosses = tuple(message.glosses)
         self._do(lambda m, now: m.on_vocabulary(message.model_id, glosses, lacking, now))
 
-    def _on_gloss(self, message: Gloss) -> None:
+    def _on_gloss(self, message: Gloss, info: Mapping[str, Any]) -> None:
         """Process a gloss as final or partial."""
-        sign = _sign(message)
+        sign = _read_sign(message, publisher_process(info))
         if message.final:
             self._do(lambda machine, now: machine.on_final(sign, now))
         else:
-            self._on_partial(message)
+            self._do(lambda machine, now: machine.on_partial(sign, now))
 
     def _on_partial(self, message: Gloss) -> None:
-        sign = _sign(message)
+        sign = _read_sign(message, None)
         self._do(lambda machine, now: machine.on_partial(sign, now))
 
     def _tick(self) -> None:
@@ -259,7 +259,7 @@ def _sentence(state: State) -> str:
     return f"{armed}; the last stop: {state.stopped}" if state.stopped else armed
 
 
-def _read_report(status: DiagnosticStatus) -> RecognizerReport:
+def _read_report(status: DiagnosticStatus, source: bytes | None) -> RecognizerReport:
     """Read a report of the recognizer; what is missing or no number is unknown."""
     values = {pair.key: pair.value for pair in status.values}
     well = status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
@@ -268,6 +268,7 @@ def _read_report(status: DiagnosticStatus) -> RecognizerReport:
         model_id=values.get("model", ""),
         recognized_until=_whole(values.get("recognized_until", "")),
         stream=_whole(values.get("stream", "")),
+        source=source,
     )
 
 
@@ -275,6 +276,6 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _sign(message: Gloss) -> RecognizedSign:
+def _read_sign(message: Gloss, source: bytes | None) -> RecognizedSign:
     start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
-    return RecognizedSign(message.gloss, message.confidence, start, end, message.model_id)
+    return RecognizedSign(message.gloss, message.confidence, start, end, message.model_id, source)

@@ -137,7 +137,9 @@ class World:
         else:
             self.sign("GO", 0.0, 0.9, deliver=False)
         told = self.told[-1]
-        if event == "STOP":
+        if event == "another process":
+            told = self.told[-1] = replace(told, sign=replace(told.sign, source=b"other"))
+        elif event == "STOP":
             self.sign("STOP", 0.1, 0.9, deliver=True)
         elif event == "model":
             self.announce(other, GLOSSES)
@@ -153,16 +155,15 @@ class World:
         """Deliver a gloss, perhaps with a stamp of the future, or told anew a moment later."""
         sign, moved = told.sign, round((ahead + shifted) * SECOND)
         if moved:
-            sign = RecognizedSign(
-                sign.gloss, sign.confidence, sign.start + moved, sign.end + moved, sign.model_id
-            )
+            sign = replace(sign, start=sign.start + moved, end=sign.end + moved)
         stops = sign.gloss == "STOP" and not sign.confidence < 0.3
         act = self.machine.on_final if final else self.machine.on_partial
         actions = act(sign, self.now)
         if stops:
-            assert not self.moving or any(id(action) in self.stops for action in actions)
+            stopped = any(id(action) in self.stops for action in actions)
+            assert stopped or not self.moving
             self.barrier = max(self.barrier, min(told.made + ahead, self.time))
-            self.armed = not self.arming
+            self.armed = not self.arming or (self.armed and not stopped)
         self.judge(actions, told if final and not ahead else None)
 
     def announce(self, model: str, known: tuple[str, ...]) -> None:
@@ -207,17 +208,16 @@ class World:
     # The rule.
 
     def judge(self, actions: list, told: Told | None = None) -> None:
-        begun = False
         for action in actions:
             if id(action) in self.stops:
                 self.moving = False
             elif id(action) not in self.speech:
-                begun = begun or told is not None
                 self.move(told)
-        if told is not None and told.sign.gloss == "HELLO" and self.arming:
-            self.armed = self.armed or self.machine.state.armed
-            if self.machine.state.armed and not begun:
-                self.admissible(told, arms=True)
+        if self.machine.state.armed and not self.armed:
+            assert told is not None, "armed without a sign"
+            assert told.sign.gloss == "HELLO", "armed by another sign"
+            self.admissible(told, arms=True)
+            self.armed = True
 
     def move(self, told: Told | None) -> None:
         assert self.time - self.last_good <= LIMIT + TICK, "a motion without fresh evidence"
@@ -231,14 +231,13 @@ class World:
 
     def admissible(self, told: Told, arms: bool = False) -> None:
         """A sign that has an effect is new, of now, and of the model in use."""
-        if arms and told in self.started:
-            return  # it armed before, and nothing has disarmed since
         assert told not in self.started, "one sign has counted twice"
         self.started.add(told)
         assert told.made - 0.5 >= self.barrier - 1e-6, "a sign from before the stop"
         assert told.steps == self.steps, "a sign from before the clock was set"
         assert self.time - told.made <= MAX_AGE + TICK, "an old sign"
         assert told.sign.model_id == self.model, "a sign of another model"
+        assert told.sign.source is None, "a sign of another process"
         assert self.armed or arms, "a motion without the arming sign"
 
 
@@ -261,7 +260,7 @@ EVENTS = st.one_of(
         st.just("sign"), SIGNS, st.sampled_from((0.1, 0.1, 1.0, 6.0)), CONFIDENCES,
         st.sampled_from((True, True, True, False)),
     ),
-    st.tuples(st.just("late"), st.sampled_from(("STOP", "model", "old model", "features"))),
+    st.tuples(st.just("late"), st.sampled_from(("STOP", "model", "old model", "another process", "features"))),
     st.tuples(st.just("again"), INDEX, st.sampled_from((0.0, 0.0, 0.016))),
     st.tuples(st.just("partial"), INDEX, st.sampled_from((0.0, 3600.0))),
     st.tuples(st.just("step"), st.sampled_from((-3600.0, -2.0, 6.0, 3600.0))),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -559,6 +560,26 @@ def test_the_last_word_of_the_old_model_is_ignored():
     assert bench.final("GO") == []
     assert bench.state.ignored == "GO was recognized by another model, m"
     assert bench.final("GO", model_id="other") == ["GO"]
+
+
+def test_a_gloss_of_another_process_is_ignored_unless_it_stops():
+    bench = Bench(GO)
+    bench.wait(1.0)
+    sign = replace(bench.sign("GO"), source=b"another")
+    assert bench.deliver(sign) == []
+    assert bench.state.ignored == "GO was sent by another process than the recognizer's"
+    assert bench.final("GO") == ["GO"]
+    assert bench.deliver(replace(bench.sign("STOP"), source=b"another")) == ["stop"]
+
+
+def test_two_processes_that_report_as_the_recognizer_stop_what_is_held():
+    bench = Bench(GO)
+    bench.final("GO")
+    other = RecognizerReport("", "m", bench.stamp(), 0, source=b"another")
+    assert bench.named(bench.machine.on_report(other, bench.now)) == ["stop"]
+    assert bench.state.stopped == "two processes report as the recognizer"
+    bench.wait(LIMIT + 0.1)
+    assert bench.final("GO", after=0.6) == ["GO"]
 
 
 def test_recordings_are_not_judged_by_age_but_must_go_on():

@@ -38,6 +38,7 @@ def test_each_runs_its_module(monkeypatch, name):
 
     monkeypatch.setattr(entry_points, "import_module", lambda path: Runner)
     monkeypatch.setattr(entry_points, "handle_signals", lambda handler: None)
+    monkeypatch.setattr(entry_points, "ignore_signals", lambda: None)
     assert getattr(entry_points, name)() == 7
     assert called == [name]
 
@@ -52,6 +53,22 @@ def test_a_signal_during_the_imports_ends_it_quietly(number):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_second_signal_does_not_change_the_exit_code():
+    script = (
+        "import os, signal\n"
+        "from types import SimpleNamespace\n"
+        "from whispersign_ros.node import entry_points\n"
+        "class Last:\n"  # gone when Python has restored the default handlers
+        "    def __del__(self, kill=os.kill, pid=os.getpid()): kill(pid, 15)\n"
+        "entry_points.import_module = lambda path: SimpleNamespace(main=lambda name: 0)\n"
+        "code = entry_points.smoothing_node()\n"
+        "os.last = Last()\n"
+        "raise SystemExit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nothing_heavy_is_imported_before_signals_are_answered():

@@ -242,6 +242,24 @@ def test_two_nodes_that_send_features_stop_what_is_held(graph, file):
     bench.go()  # when one of the two has been silent
 
 
+def test_a_gloss_of_another_process_moves_nothing(graph, file):
+    bench = Bench(graph, file)
+    bench.until_state(lost="")
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    try:
+        stranger = rclpy.create_node("stranger", context=context)
+        own, bench.glosses = bench.glosses, stranger.create_publisher(Gloss, "gloss", qos.GLOSS)
+        graph.until(lambda: bench.beat() or bench.glosses.get_subscription_count())
+        bench.sign("GO")
+        bench.until_state(ignored="GO was sent by another process than the recognizer's")
+        bench.glosses = own
+        bench.go()
+    finally:
+        stranger.destroy_node()
+        rclpy.shutdown(context=context)
+
+
 def test_old_signs_are_told_and_ignored(graph, file):
     bench = Bench(graph, file)
     bench.sign("GO", age=8.0)
