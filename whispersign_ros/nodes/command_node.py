@@ -278,4 +278,7 @@ def _whole(text: str) -> int | None:
 
 def _read_sign(message: Gloss, source: bytes | None) -> RecognizedSign:
     start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
-    return RecognizedSign(message.gloss, message.confidence, start, end, message.model_id, source)
+    number = message.utterance_id, message.position
+    return RecognizedSign(
+        message.gloss, message.confidence, start, end, message.model_id, source, number
+    )

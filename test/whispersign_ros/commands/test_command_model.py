@@ -29,6 +29,7 @@ MOVES = {
 }, {"gloss": "LEFT", "publish": CMD_VEL}, {
     "gloss": "COME", "repeats": 2, "mode": "repeat", "duration": 1.0, "publish": CMD_VEL
 }  # fmt: skip
+SOURCE = b"recognizer"
 THANKS = {"gloss": "THANKS", "publish": {"topic": "speech", "type": "std_msgs/msg/String"}}
 
 
@@ -37,7 +38,7 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * 1000) * (SECOND // 1000)
 
 
-TIMES = {"late", "early", "frozen", "unknown"}  # faults of all stamps, or of the clock
+TIMES = {"late", "early", "unknown"}  # faults of all stamps, or of the clock
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class World:
         self.faults: set[str] = set()
         self.model, self.known, self.stream = "m", GLOSSES, 0
         self.told: list[Told] = []
-        self.last_seen = self.last_recognized = -math.inf  # good features, good reports
+        self.last_seen = self.last_recognized = -math.inf  # when evidence last advanced
+        self.seen = self.recognized = 0  # its stamps
         self.last_move = -math.inf  # when the last motion was sent
         self.moving = False  # whether the last message on cmd_vel was a motion
         self.started: set[Told] = set()  # those that have begun a motion or armed
@@ -99,12 +101,15 @@ class World:
                 "else" if "model" in faults else self.model,
                 until,
                 self.stream,
+                SOURCE,
             )
             self.judge(self.machine.on_report(report, now))
-        if faults.isdisjoint({"features", "two"} | TIMES):
-            self.last_seen = self.time
-        if faults.isdisjoint({"reports", "recognized", "slow", "model"} | TIMES):
-            self.last_recognized = self.time
+        newest = self.stamp(0.05)  # of a clock that may stand still
+        if faults.isdisjoint({"features", "two"} | TIMES) and newest != self.seen:
+            self.seen, self.last_seen = newest, self.time
+        reports = faults.isdisjoint({"reports", "recognized", "slow", "model"} | TIMES)
+        if reports and newest != self.recognized:
+            self.recognized, self.last_recognized = newest, self.time
 
     def wait(self, seconds: float) -> None:
         for _ in range(round(seconds / TICK)):
@@ -119,7 +124,9 @@ class World:
         """Make a sign of 0.5 s, or of a frame; its final gloss comes ``behind`` seconds later."""
         self.wait(0.5)
         end = nanoseconds(self.time + self.offset)
-        sign = RecognizedSign(gloss, confidence, end - SECOND // 2, end, self.model)
+        number = len(self.told) + 1, 0
+        start = end - SECOND // 2
+        sign = RecognizedSign(gloss, confidence, start, end, self.model, SOURCE, number)
         self.told.append(Told(sign, self.time, self.steps))
         self.wait(behind)
         if deliver:
@@ -238,7 +245,7 @@ class World:
         assert told.steps == self.steps, "a sign from before the clock was set"
         assert self.time - told.made <= MAX_AGE + TICK, "an old sign"
         assert told.sign.model_id == self.model, "a sign of another model"
-        assert told.sign.source is None, "a sign of another process"
+        assert told.sign.source == SOURCE, "a sign of another process"
         assert self.armed or arms, "a motion without the arming sign"
 
 

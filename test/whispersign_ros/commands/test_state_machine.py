@@ -511,6 +511,23 @@ def test_a_sign_that_is_delivered_again_does_nothing(later):
     assert bench.moves(1.0) == []
 
 
+def test_a_sign_from_before_the_clock_was_set_does_not_count_when_its_time_comes_again():
+    bench = Bench(GO)
+    bench.report["source"] = b"recognizer"
+    bench.wait(1.0)
+    first = replace(bench.sign("GO"), source=b"recognizer", number=(1, 0))
+    second = replace(bench.sign("GO"), source=b"recognizer", number=(2, 0))
+    bench.deliver(second)
+    bench.offset -= 2.0
+    bench.wait(2.3)
+    assert bench.state.lost == ""
+    for sign in (first, second):
+        assert bench.deliver(sign) == []
+        assert bench.state.ignored == "GO was counted before"
+    new = replace(bench.sign("GO"), source=b"recognizer", number=(3, 0))
+    assert bench.deliver(new) == ["GO"]
+
+
 @pytest.mark.parametrize("step", [-3600.0, -1.5, 5.5, 3600.0])
 def test_a_clock_that_is_set_stops_disarms_and_forgets(step):
     bench = Bench(GO, command("THANKS", cooldown=9.0), arming=ARMING, max_age=60.0)
