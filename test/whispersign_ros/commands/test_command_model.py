@@ -230,7 +230,9 @@ class World:
     def move(self, told: Told | None) -> None:
         oldest = min(self.last_seen, self.last_recognized)
         assert self.time - oldest <= LIMIT + TICK, "a motion without fresh evidence"
-        assert self.faults.isdisjoint({"two", "slow", "model", "unknown"}), f"in spite of {self.faults}"
+        assert self.faults.isdisjoint({"two", "slow", "model", "unknown"}), (
+            f"in spite of {self.faults}"
+        )
         assert set(self.known) >= set(GLOSSES), "a motion with a vocabulary that lacks a gloss"
         if told is None:
             assert self.moving, "a motion that no sign began"
