@@ -171,6 +171,8 @@ class LiveGraph:
     def recover(self) -> None:
         """Restore the graph after a failed scenario."""
         feed = self.source()
+        for executable in self.children.pids.keys() - self._nodes.keys():  # a scenario's own
+            self.children.end(executable)
         feed.corrupt = as_it_is
         for executable in self._nodes:
             if not self.children.running(executable):

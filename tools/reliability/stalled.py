@@ -26,8 +26,8 @@ def main() -> None:
     """Subscribe, announce it on stdout, and read nothing until the process ends."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node("stalled", automatically_declare_parameters_from_overrides=True)
-    named = node.get_parameter_or("topics", None)
-    strings = [(String, topic, qos.GLOSS) for topic in named.value] if named else ()
+    named = node.get_parameter("topics").value if node.has_parameter("topics") else ()
+    strings = [(String, topic, qos.GLOSS) for topic in named]
     for kind, topic, profile in strings or TOPICS:
         qos.subscribe(node, kind, topic, profile, lambda message: None)
     print("listens", flush=True)

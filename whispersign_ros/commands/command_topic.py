@@ -36,6 +36,7 @@ class CommandTopic:
         velocity_type: value of the parameter; ignored on other topics.
 
     Attributes:
+        name: name in the commands file.
         type: name of the type that it publishes now.
 
     Raises:
@@ -54,7 +55,7 @@ class CommandTopic:
     ) -> None:
         self._node = node
         self._source_map = source_map
-        self._name = name
+        self.name = name
         self._full_name = node.resolve_topic_name(name)
         self._place = place
         self._setting = velocity_type
@@ -99,7 +100,7 @@ class CommandTopic:
 
     def look(self) -> None:
         """Look at the subscribers, and change a velocity topic to the type that they expect."""
-        self._subscribers = find_subscribers(self._node, self._name)
+        self._subscribers = find_subscribers(self._node, self.name)
         if self.is_velocity:
             types = {each.type for each in self._subscribers}
             self._use(velocity.choose_type(self._setting, self.type, types))
@@ -156,7 +157,7 @@ class CommandTopic:
             return
 
     def _create(self, type_name: str) -> Publisher:
-        return qos.publish(self._node, interface(type_name), self._name, qos.COMMAND)
+        return qos.publish(self._node, interface(type_name), self.name, qos.COMMAND)
 
     def _failure_remedy(self) -> str:
         if self._setting == velocity.AUTO:

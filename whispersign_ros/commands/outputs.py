@@ -153,6 +153,8 @@ class CommandOutputs:
             self._topics[full] = topic
         if topic.file_type != action.type:
             raise ValueError(f"'{full}' has type {topic.file_type} elsewhere in this file")
+        if topic.name != action.topic:
+            raise ValueError(f"'{full}' is also named '{topic.name}' in this file; write one name")
         messages = velocity.convert(message) if topic.is_velocity else {action.type: message}
         return partial(topic.send, messages)
 

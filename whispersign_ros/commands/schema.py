@@ -90,6 +90,11 @@ class _Actions(_Section):
         """The topics to publish on."""
         return {publish.topic for publish in self.publish or ()}
 
+    @property
+    def services(self) -> set[str]:
+        """The services to call."""
+        return {call.service for call in self.call or ()}
+
 
 class Stop(_Actions):
     """The stop entry, which ends any command.
@@ -161,8 +166,8 @@ class Command(_Actions):
             raise ValueError("'publish_rate' applies only to mode hold or repeat")
         if (self.duration is not None) != (self.mode == "repeat"):
             raise ValueError("'duration' is required in mode repeat and applies only to it")
-        if self.stops_itself and (self.mode != "once" or not self.publish):
-            raise ValueError("'stops_itself' is for mode once with 'publish'")
+        if self.stops_itself and self.mode != "once":
+            raise ValueError("'stops_itself' is for mode once")
         if self.mode != "once" and not self.publish:
             raise ValueError(f"mode {self.mode} needs 'publish': a service is called only once")
         return self
@@ -187,22 +192,23 @@ class Commands(_Section):
     commands: Annotated[list[Command], Field(min_length=1)]
 
     @property
-    def motion_topics(self) -> set[str]:
-        """The topics on which a stop must follow a command."""
-        return {topic for command in self.commands for topic in self.moved_by(command)}
+    def moved(self) -> set[str]:
+        """The topics and services on which a stop must follow a command."""
+        return {name for command in self.commands for name in self.moved_by(command)}
 
     def moved_by(self, command: Command) -> set[str]:
-        """Return the topics of a command on which the robot moves until it receives a stop.
+        """Return the topics and services by which a command moves the robot until a stop.
 
-        These are all topics of hold and repeat, and topics of a one-time message that the stop
-        entry also uses or that carry velocities.
+        These are all topics of hold and repeat, and of a one-time command those that the stop entry
+        also uses or that carry velocities.
         """
         if command.stops_itself:
             return set()
         if command.mode != "once":
             return command.topics
         velocities = {each.topic for each in command.publish or () if each.type in VELOCITY_TYPES}
-        return velocities | (command.topics & self.stop.topics)
+        ended = self.stop.topics | self.stop.services
+        return velocities | ((command.topics | command.services) & ended)
 
     def placed_glosses(self) -> Iterator[tuple[Place, str]]:
         """Yield every gloss with its place in the file."""
@@ -299,8 +305,9 @@ def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
         seen.setdefault(command.pattern, index)
         if command.confidence < commands.stop.confidence:
             yield (*place, "confidence"), "is lower than the confidence of the stop entry"
-        for topic in sorted(commands.moved_by(command) - commands.stop.topics):
-            yield place, f"uses {command.mode} on '{topic}', but stop does not publish on it"
+        ended = commands.stop.topics | commands.stop.services
+        for name in sorted(commands.moved_by(command) - ended):
+            yield place, f"uses {command.mode} on '{name}', but stop does not publish on it"
     yield from _types(commands)
     yield from _contradictory_stops(commands.stop)
 

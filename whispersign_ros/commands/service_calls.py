@@ -31,6 +31,7 @@ class ServiceCalls:
         self._diagnostics = diagnostics
         self._start = time.monotonic()
         self._clients: dict[str, Client] = {}
+        self._names: dict[str, str] = {}  # in the commands file, by full name
         self._services: dict[str, tuple[Place, str]] = {}  # place and type of each service
         self._unanswered: dict[Future, tuple[Client, float]] = {}
         self._warnings: list[str] = []
@@ -41,10 +42,13 @@ class ServiceCalls:
 
         Raises:
             NameValidationException: the name is invalid.
-            ValueError: the service already has another type.
+            ValueError: the service already has another type or name in the commands file.
         """
         full = self._node.resolve_service_name(name)
         _, known = self._services.setdefault(full, (place, type_name))
+        other = self._names.setdefault(full, name)
+        if other != name:
+            raise ValueError(f"'{full}' is also named '{other}' in this file; write one name")
         if known != type_name:
             raise ValueError(f"'{full}' has type {known} elsewhere in this file")
         if full not in self._clients:

@@ -19,6 +19,7 @@ class RecognizedSign:
         start, end: capture times, nanoseconds.
         model_id: the model that recognized it.
         source: the process that sent it; None where the middleware does not tell.
+        number: utterance and position in it, which increase from sign to sign of a source.
     """
 
     gloss: str
@@ -27,6 +28,7 @@ class RecognizedSign:
     end: int
     model_id: str = ""
     source: bytes | None = None
+    number: tuple[int, int] = (0, 0)
 
 
 class SignOrder:
@@ -39,7 +41,8 @@ class SignOrder:
 
     def __init__(self, max_age: int | None) -> None:
         self._max_age = max_age
-        self._last: RecognizedSign | None = None
+        self._last: RecognizedSign | None = None  # on this time scale
+        self._newest: RecognizedSign | None = None  # on any
         self._barrier: int | None = None
 
     def ignore_until(self, stamp: int | None) -> None:
@@ -64,14 +67,23 @@ class SignOrder:
             return f"{sign.gloss} has a stamp in the future"
         if sign.start > sign.end:
             return f"{sign.gloss} starts after its end"
+        if self._is_repeated(sign):
+            return f"{sign.gloss} was counted before"
         last = self._last
         if last is not None:
             overlap = min(OVERLAP, (last.end - last.start) // 2)
             if sign.end <= last.end or sign.start <= last.start or sign.start < last.end - overlap:
                 return f"{sign.gloss} was counted before"
-        self._last = sign
+        self._last = self._newest = sign
         if self._barrier is not None and sign.start < self._barrier:
             return f"{sign.gloss} was signed before the stop"
         if self._max_age is not None and present - sign.end > self._max_age:
             return f"{sign.gloss} is {(present - sign.end) / NANOSECONDS:.1f} s old"
         return ""
+
+    def _is_repeated(self, sign: RecognizedSign) -> bool:
+        """Return whether a sign's number shows that it was counted, whatever a clock did since."""
+        newest = self._newest
+        if newest is None or sign.source is None or sign.source != newest.source:
+            return newest == sign
+        return sign.number <= newest.number if any(sign.number) else newest == sign

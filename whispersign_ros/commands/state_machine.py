@@ -84,7 +84,7 @@ class CommandMachine:
         self._evidence = evidence
         self._order = SignOrder(_nanoseconds(max_age) if evidence.live else None)
         self._longest = max(len(command.pattern) for command in commands.commands)
-        moving = commands.motion_topics
+        moving = commands.moved
         self._stop_messages = [each for each in self._stop.publish or () if each.topic in moving]
         self._active: _Active | None = None
         self._stopping: _Repetition | None = None
@@ -167,7 +167,7 @@ class CommandMachine:
 
     def tick(self, now: Now) -> list[Action]:
         """Carry out due actions; call it more often than the highest publish rate."""
-        actions = [*self._observe(now), *self._check_evidence(now)]
+        actions = self._observe(now)
         if self._stopping:
             actions += self._stopping.take(now.steady)
             if self._stopping.until is not None and now.steady >= self._stopping.until:
@@ -178,8 +178,6 @@ class CommandMachine:
         if active.until is not None and now.steady >= active.until:
             self._end_active()
             self._show(stopped=f"the end of {active.command.name}")
-            if active.command.mode == "repeat":
-                self._arm(now)
             return actions + self._begin_stop(now)
         return actions + list(active.take(now.steady))
 
@@ -195,24 +193,26 @@ class CommandMachine:
         self._show(armed=self._arming is None)
         return actions
 
-    def _stop_at(self, stamp: int | None, cause: str, now: Now) -> list[Action]:
+    def _stop_at(
+        self, stamp: int | None, cause: str, now: Now, disarms: bool = True
+    ) -> list[Action]:
         """Stop, and ignore signs that begin before a capture time."""
         self._end_active()
         self._signs.clear()
         self._order.ignore_until(stamp)
-        armed = self.state.armed and not (self._arming and self._stop.disarms)
+        armed = self.state.armed and not (self._arming and disarms)
         self._show(armed=armed, stopped=cause)
         return self._begin_stop(now)
 
     def _observe(self, now: Now) -> list[Action]:
-        """Note the time, which every event does first: a clock jump, or the end of arming."""
+        """End what time alone has ended before an event: evidence, arming, a clock that was set."""
         if now.clock is not None:
             last, self._offset = self._offset, now.clock - now.steady
             if last is not None and is_clock_jump(self._offset - last):
                 actions = self.reset("the clock was set", now)
                 self._order.restart(self._present(now))
                 return actions
-        return self._expire_arming(now)
+        return [*self._expire_arming(now), *self._check_evidence(now)]
 
     def _check_evidence(self, now: Now) -> list[Action]:
         """Stop the active command if there is no evidence for it."""
@@ -231,9 +231,10 @@ class CommandMachine:
             return []
         until, present = self._stop_sign_until, self._present(now)
         known = until is not None and sign.start < until and not self._active
-        end = sign.end if present is None else min(sign.end, present)
-        self._stop_sign_until = max(end, end if until is None else until)
-        return [] if known else self._stop_at(end, sign.gloss, now)
+        end = None if present is None else min(sign.end, present)
+        if end is not None:
+            self._stop_sign_until = max(end, end if until is None else until)
+        return [] if known else self._stop_at(end, sign.gloss, now, self._stop.disarms)
 
     def _rejection(self, sign: RecognizedSign, now: Now) -> str:
         """Return why a sign other than a stop is ignored, "" if it is accepted."""
@@ -299,9 +300,10 @@ class CommandMachine:
         return actions + command.actions
 
     def _activate(self, command: Command, now: int) -> _Active:
-        if command.mode == "once":
-            lasts = self._stop.base_timeout or BASE_TIMEOUT
-            return _Active([], _nanoseconds(lasts), now, now + _nanoseconds(lasts), command)
+        if command.mode == "once":  # a motion that a service began lasts until a stop
+            lasts = _nanoseconds(self._stop.base_timeout or BASE_TIMEOUT)
+            until = now + lasts if self._commands.moved_by(command) & command.topics else None
+            return _Active([], lasts, now, until, command)
         period = _nanoseconds(1 / command.publish_rate)
         until = now + _nanoseconds(command.duration) if command.duration else None
         return _Active(command.publish or [], period, now + period, until, command)

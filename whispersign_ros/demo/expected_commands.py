@@ -22,6 +22,7 @@ from whispersign_ros.commands.state_machine import CommandMachine, State
 APART = NANOSECONDS // 2  # minimum time without hands between two utterances
 PAUSE = 2 * NANOSECONDS  # between two recordings; longer than the delay of final results
 TICK = NANOSECONDS // 20
+FOREVER = 10**6 * NANOSECONDS  # labels are evidence that is never lost
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def expected(commands: Commands, recordings: Sequence[Recording]) -> list[Event]
     Every label counts as recognized with full confidence. An utterance's glosses arrive when the
     hands leave the view. A stop takes effect at the end of its sign.
     """
-    machine = CommandMachine(commands, Evidence(PAUSE, live=False), max_age=0.0)
+    machine = CommandMachine(commands, Evidence(FOREVER, live=False), max_age=0.0)
     machine.on_vocabulary("", (), "", Now(0, 0))
     events: list[Event] = []
     last = machine.state

@@ -20,6 +20,7 @@ MAX_AGE = ParameterSpec(
     " the newest frame and begins a new stream; 0.0 processes every frame, as a recording needs",
     (0.0, 60.0),
 )
+BURST = NANOSECONDS // 4  # between two frames of the slowest camera, with a margin
 DRAINING = 0.5  # share of a stamp step by which the age falls per message while a backlog drains
 
 
@@ -45,6 +46,10 @@ class LiveGate:
     whatever its latency. A skip therefore ends at a message that is young enough and whose age no
     longer falls by most of a stamp step. Stamps in the future pass.
 
+    The steps of one frame of a slow camera arrive as a burst, whose first ones are older than the
+    frame by its period. While a message of the last ``BURST`` was young enough, others may
+    therefore be older by as much.
+
     Args:
         max_age: seconds; 0 admits everything.
 
@@ -58,6 +63,7 @@ class LiveGate:
         self.skipping = False
         self._limit = round(max_age * NANOSECONDS)
         self._last: tuple[int, int] | None = None  # stamp and age of the last message
+        self._young: int | None = None  # when the last message that was young enough arrived
 
     def admit(self, stamp: int, now: int) -> Admission:
         """Judge a message.
@@ -70,11 +76,18 @@ class LiveGate:
             return Admission.ADMITTED
         age = now - stamp
         last, self._last = self._last, (stamp, age)
-        if age > self._limit or (self.skipping and _is_draining(last, stamp, age)):
+        old = age > self._limit + (BURST if self._was_young(now) else 0)
+        if age <= self._limit:
+            self._young = now
+        if old or (self.skipping and _is_draining(last, stamp, age)):
             self.skipping = True
             return Admission.SKIPPED
         first, self.skipping = self.skipping, False
         return Admission.FIRST if first else Admission.ADMITTED
+
+    def _was_young(self, now: int) -> bool:
+        """Return whether a message was young enough within the time of a burst."""
+        return self._young is not None and 0 <= now - self._young <= BURST
 
 
 def _is_draining(last: tuple[int, int] | None, stamp: int, age: int) -> bool:

@@ -90,8 +90,8 @@ class CommandNode(Node):
         self._vocabulary_known = False
         self._conflict = ""
         self._sources = SourceMonitor(self, "hands/features", self.diagnostics)
-        self._outputs = CommandOutputs(self, self._file, self.diagnostics, values["velocity_type"])
         self._state = qos.publish(self, DiagnosticStatus, "command_state", qos.COMMAND_STATE)
+        self._outputs = CommandOutputs(self, self._file, self.diagnostics, values["velocity_type"])
         evidence = Evidence(round(values["input_timeout"] * NANOSECONDS), values["max_age"] > 0.0)
         self._machine = CommandMachine(self._file.commands, evidence, values["max_age"])
         self._shown = self._machine.state
@@ -278,4 +278,7 @@ def _whole(text: str) -> int | None:
 
 def _read_sign(message: Gloss, source: bytes | None) -> RecognizedSign:
     start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
-    return RecognizedSign(message.gloss, message.confidence, start, end, message.model_id, source)
+    number = message.utterance_id, message.position
+    return RecognizedSign(
+        message.gloss, message.confidence, start, end, message.model_id, source, number
+    )

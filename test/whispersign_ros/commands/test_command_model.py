@@ -29,12 +29,16 @@ MOVES = {
 }, {"gloss": "LEFT", "publish": CMD_VEL}, {
     "gloss": "COME", "repeats": 2, "mode": "repeat", "duration": 1.0, "publish": CMD_VEL
 }  # fmt: skip
+SOURCE = b"recognizer"
 THANKS = {"gloss": "THANKS", "publish": {"topic": "speech", "type": "std_msgs/msg/String"}}
 
 
 def nanoseconds(seconds: float) -> int:
     """Convert a time to a stamp of whole milliseconds, which rounding cannot make advance."""
     return round(seconds * 1000) * (SECOND // 1000)
+
+
+TIMES = {"late", "early"}  # faults of all stamps
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Told:
 class World:
     """A robot, its person, and all that can go wrong between them; judges each message sent."""
 
-    def __init__(self, arming: bool) -> None:
+    def __init__(self, arming: bool, numbered: bool) -> None:
         content = {
             "stop": {"gloss": "STOP", "publish": CMD_VEL},
             "arming": {"gloss": "HELLO", "timeout": 20.0} if arming else None,
@@ -60,11 +64,13 @@ class World:
         self.speech = {id(action) for action in self.commands.commands[-1].actions}
         self.machine = CommandMachine(self.commands, Evidence(round(LIMIT * SECOND)), MAX_AGE)
         self.arming = arming
+        self.source = SOURCE if numbered else None
         self.time, self.offset, self.steps = 50.0, 1e6, 0
         self.faults: set[str] = set()
         self.model, self.known, self.stream = "m", GLOSSES, 0
         self.told: list[Told] = []
-        self.last_good = -math.inf  # when evidence was last whole
+        self.last_seen = self.last_recognized = -math.inf  # when evidence last advanced
+        self.seen = self.recognized = 0  # its stamps
         self.last_move = -math.inf  # when the last motion was sent
         self.moving = False  # whether the last message on cmd_vel was a motion
         self.started: set[Told] = set()  # those that have begun a motion or armed
@@ -82,11 +88,6 @@ class World:
         late = 0.8 * ("late" in self.faults) - 0.8 * ("early" in self.faults)
         return nanoseconds(self.time + self.offset - behind - late)
 
-    @property
-    def whole(self) -> bool:
-        """Whether all evidence is there at this moment."""
-        return not self.faults and set(self.known) >= set(GLOSSES)
-
     # What happens.
 
     def beat(self) -> None:
@@ -101,10 +102,15 @@ class World:
                 "else" if "model" in faults else self.model,
                 until,
                 self.stream,
+                self.source,
             )
             self.judge(self.machine.on_report(report, now))
-        if self.whole:
-            self.last_good = self.time
+        newest = self.stamp(0.05)  # of a clock that may stand still
+        if faults.isdisjoint({"features", "two"} | TIMES) and newest != self.seen:
+            self.seen, self.last_seen = newest, self.time
+        reports = faults.isdisjoint({"reports", "recognized", "slow", "model"} | TIMES)
+        if reports and newest != self.recognized:
+            self.recognized, self.last_recognized = newest, self.time
 
     def wait(self, seconds: float) -> None:
         for _ in range(round(seconds / TICK)):
@@ -119,7 +125,9 @@ class World:
         """Make a sign of 0.5 s, or of a frame; its final gloss comes ``behind`` seconds later."""
         self.wait(0.5)
         end = nanoseconds(self.time + self.offset)
-        sign = RecognizedSign(gloss, confidence, end - SECOND // 2, end, self.model)
+        number = (len(self.told) + 1, 0) if self.source else (0, 0)
+        start = end - SECOND // 2
+        sign = RecognizedSign(gloss, confidence, start, end, self.model, self.source, number)
         self.told.append(Told(sign, self.time, self.steps))
         self.wait(behind)
         if deliver:
@@ -220,8 +228,11 @@ class World:
             self.armed = True
 
     def move(self, told: Told | None) -> None:
-        assert self.time - self.last_good <= LIMIT + TICK, "a motion without fresh evidence"
-        assert self.faults.isdisjoint({"two", "slow", "model"}), f"in spite of {self.faults}"
+        oldest = min(self.last_seen, self.last_recognized)
+        assert self.time - oldest <= LIMIT + TICK, "a motion without fresh evidence"
+        assert self.faults.isdisjoint({"two", "slow", "model", "unknown"}), (
+            f"in spite of {self.faults}"
+        )
         assert set(self.known) >= set(GLOSSES), "a motion with a vocabulary that lacks a gloss"
         if told is None:
             assert self.moving, "a motion that no sign began"
@@ -237,7 +248,7 @@ class World:
         assert told.steps == self.steps, "a sign from before the clock was set"
         assert self.time - told.made <= MAX_AGE + TICK, "an old sign"
         assert told.sign.model_id == self.model, "a sign of another model"
-        assert told.sign.source is None, "a sign of another process"
+        assert told.sign.source == self.source, "a sign of another process"
         assert self.armed or arms, "a motion without the arming sign"
 
 
@@ -248,11 +259,14 @@ FAULTS = (
 SIGNS = st.sampled_from(("GO", "GO", "GO", "LEFT", "STOP", "STOP", "HELLO", "HELLO", "THANKS"))
 CONFIDENCES = st.sampled_from((0.9, 0.9, 0.9, 0.5, math.nan))
 INDEX = st.integers(0, 30)
-FAULT = st.tuples(st.just("fault"), st.sampled_from(FAULTS), st.sampled_from((0.2, 0.8, 2.0)))
+FAULT = st.tuples(
+    st.just("fault"), st.sampled_from(FAULTS), st.sampled_from((0.2, 0.8, 2.0)), st.booleans()
+)
 DRIVES = (
     ("HELLO", "GO"), ("HELLO", "LEFT"), ("HELLO", "COME", "COME"), ("HELLO", "GO", "THANKS"),
     ("GO", "LEFT"), ("GO", "STOP"),
 )  # fmt: skip
+LATER = ("STOP", "model", "old model", "another process", "features")
 DRIVE = st.tuples(st.just("signs"), st.sampled_from(DRIVES), st.sampled_from((0.1, 0.1, 0.7)))
 EVENTS = st.one_of(
     DRIVE, DRIVE, FAULT, FAULT,
@@ -260,8 +274,9 @@ EVENTS = st.one_of(
         st.just("sign"), SIGNS, st.sampled_from((0.1, 0.1, 1.0, 6.0)), CONFIDENCES,
         st.sampled_from((True, True, True, False)),
     ),
-    st.tuples(st.just("late"), st.sampled_from(("STOP", "model", "old model", "another process", "features"))),
-    st.tuples(st.just("again"), INDEX, st.sampled_from((0.0, 0.0, 0.016))),
+    st.tuples(st.just("late"), st.sampled_from(LATER)),
+    st.tuples(st.just("again"), INDEX, st.sampled_from((0.0, 0.016)), st.sampled_from((0.0, 60.0))),
+    st.tuples(st.just("stop"), CONFIDENCES),
     st.tuples(st.just("partial"), INDEX, st.sampled_from((0.0, 3600.0))),
     st.tuples(st.just("step"), st.sampled_from((-3600.0, -2.0, 6.0, 3600.0))),
     st.tuples(st.just("model"), st.sampled_from("mn"), st.sampled_from((GLOSSES, GLOSSES[:-1]))),
@@ -270,16 +285,17 @@ EVENTS = st.one_of(
 )  # fmt: skip
 
 
-def play(arming: bool, events: list[tuple]) -> None:
+def play(arming: bool, numbered: bool, events: list[tuple]) -> None:
     """Let the events happen in a world that judges them."""
-    world = World(arming)
+    world = World(arming, numbered)
     for kind, *given_ in events:
-        if kind in ("fault", "step", "model", "interrupt"):
+        if kind in ("fault", "step", "model", "interrupt", "stop"):
             world.drive()
         if kind == "sign":
             world.sign(*given_)
         elif kind == "again" and world.told:
-            world.deliver(world.told[given_[0] % len(world.told)], True, shifted=given_[1])
+            index, later, ahead = given_
+            world.deliver(world.told[index % len(world.told)], True, ahead, later)
         elif kind == "partial" and world.told:
             world.deliver(world.told[given_[0] % len(world.told)], False, ahead=given_[1])
         elif kind == "signs":
@@ -288,14 +304,18 @@ def play(arming: bool, events: list[tuple]) -> None:
         elif kind == "fault":
             world.faults.add(given_[0])
             world.wait(given_[1])
+            if given_[2]:
+                world.sign("GO", 0.1, 0.9, deliver=True)
             world.faults.clear()
+        elif kind == "stop":
+            world.sign("STOP", 0.1, given_[0], deliver=True)
         elif kind == "late":
             world.late(*given_)
-        elif kind == "step":
+        elif kind == "step" and numbered:  # stamps alone cannot tell two time scales apart
             world.step(*given_)
         elif kind == "model":
             world.announce(*given_)
-            world.wait(0.6)
+            world.sign("GO", 0.1, 0.9, deliver=True)
             world.announce(given_[0], GLOSSES)
         elif kind == "interrupt":
             world.interrupt()
@@ -312,9 +332,9 @@ def draw(examples: int) -> None:
         max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck),
         derandomize=True, database=None,
     )  # fmt: skip
-    @given(arming=st.booleans(), events=st.lists(EVENTS, min_size=1, max_size=12))
-    def drawn(arming: bool, events: list[tuple]) -> None:
-        play(arming, events)
+    @given(st.booleans(), st.booleans(), st.lists(EVENTS, min_size=1, max_size=12))
+    def drawn(arming: bool, numbered: bool, events: list[tuple]) -> None:
+        play(arming, numbered, events)
 
     drawn()
 

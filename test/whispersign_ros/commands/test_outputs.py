@@ -382,6 +382,19 @@ def test_who_is_known_to_stop(node, others, warns):
     assert bool(warning) == warns
 
 
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("publish: {topic: /cmd_vel, type: geometry_msgs/msg/Twist}", "is also named 'cmd_vel'"),
+        ("call: {service: /dock, type: std_srvs/srv/Trigger}", "is also named 'dock'"),
+        ("publish: {topic: /diagnostics, type: std_msgs/msg/String}", "yaml:13: "),
+    ],
+)
+def test_one_name_has_one_spelling_and_one_type(desk, entry, says):
+    with pytest.raises(CommandsError, match=says):
+        desk(TWIST + f"  - gloss: AGAIN\n    stops_itself: true\n    {entry}\n")
+
+
 def test_ten_topics_with_a_stopped_process_end_within_the_budget(desk, graph, listener):
     topics = [f"stop{number}" for number in range(10)]
     entries = ", ".join(f"{{topic: {topic}, type: std_msgs/msg/Bool}}" for topic in topics)

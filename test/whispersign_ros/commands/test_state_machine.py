@@ -157,7 +157,7 @@ def test_a_motion_ends_the_repetition_of_a_stop_on_its_topics_only():
 def test_a_hold_that_was_held_up_does_not_catch_up():
     bench = Bench(GO)
     bench.final("GO")
-    bench.time += 0.4
+    bench.time += 0.35
     assert bench.wait(0.2) == ["GO"] * 2
 
 
@@ -436,6 +436,65 @@ def test_nothing_begins_without_evidence(cause):
     assert bench.moves(1.0) == []
 
 
+def test_a_pause_does_not_hide_that_evidence_was_missing():
+    bench = Bench(GO)
+    bench.final("GO")
+    bench.time += 30.0
+    done = bench.beat() + bench.named(bench.machine.tick(bench.now))
+    assert done[0] == "stop"
+    assert bench.moves(1.0) == []
+
+
+def test_a_motion_that_a_service_began_stops_without_evidence_and_not_before():
+    motor = {"service": "motor", "type": "std_srvs/srv/SetBool"}
+    bench = Bench({"gloss": "GO", "call": {**motor, "request": {"data": True}}}, call=motor)
+    assert bench.final("GO") == ["GO"]
+    assert bench.wait(5.0) == []
+    bench.features = False
+    assert bench.wait(1.0)[:2] == ["stop", "stop"]
+
+
+def test_a_stop_before_the_clock_has_a_time_blocks_nothing():
+    bench = Bench(GO)
+    bench.machine = CommandMachine(bench.commands, Evidence(SECOND // 2), 5.0)
+    unknown = Now(None, round(bench.time * SECOND))
+    bench.machine.on_vocabulary("m", GLOSSES, "", unknown)
+    bench.machine.on_final(bench.sign("STOP"), unknown)
+    bench.offset = 0.0  # the clock begins, long before that stamp
+    bench.wait(1.0)
+    assert bench.final("GO") == ["GO"]
+
+
+def test_a_stop_before_the_first_frame_of_a_bag_blocks_nothing():
+    bench = Bench(GO, live=False)
+    bench.machine = CommandMachine(bench.commands, Evidence(SECOND // 2, live=False), 0.0)
+    bench.machine.on_vocabulary("m", GLOSSES, "", bench.now)
+    bench.machine.on_final(bench.sign("STOP"), bench.now)
+    bench.shift = -1000.0
+    bench.wait(1.0)
+    assert bench.final("GO") == ["GO"]
+
+
+def test_arming_ends_its_time_after_the_last_sign_even_if_a_repetition_ended_later():
+    come = {"gloss": "COME", "mode": "repeat", "duration": 15.0, "publish": publish()}
+    bench = Bench(come, arming=ARMING)
+    bench.final("HELLO")
+    assert bench.final("COME") == ["COME"]
+    bench.wait(19.9)
+    assert bench.state.armed
+    bench.wait(0.2)
+    assert not bench.state.armed
+
+
+def test_without_evidence_the_arming_sign_is_required_again():
+    bench = Bench(GO, arming=ARMING, disarms=False)
+    bench.final("HELLO")
+    bench.final("GO")
+    bench.features = False
+    bench.wait(1.0)
+    assert not bench.state.armed
+
+
 def test_recognized_frames_that_stand_still_are_no_evidence():
     bench = Bench(GO)
     bench.final("GO")
@@ -509,6 +568,23 @@ def test_a_sign_that_is_delivered_again_does_nothing(later):
     assert bench.deliver(go) == []
     assert not bench.state.armed
     assert bench.moves(1.0) == []
+
+
+def test_a_sign_from_before_the_clock_was_set_does_not_count_when_its_time_comes_again():
+    bench = Bench(GO)
+    bench.report["source"] = b"recognizer"
+    bench.wait(1.0)
+    first = replace(bench.sign("GO"), source=b"recognizer", number=(1, 0))
+    second = replace(bench.sign("GO"), source=b"recognizer", number=(2, 0))
+    bench.deliver(second)
+    bench.offset -= 2.0
+    bench.wait(2.3)
+    assert bench.state.lost == ""
+    for sign in (first, second):
+        assert bench.deliver(sign) == []
+        assert bench.state.ignored == "GO was counted before"
+    new = replace(bench.sign("GO"), source=b"recognizer", number=(3, 0))
+    assert bench.deliver(new) == ["GO"]
 
 
 @pytest.mark.parametrize("step", [-3600.0, -1.5, 5.5, 3600.0])

@@ -42,9 +42,21 @@ def test_a_backlog_is_skipped_to_the_newest_message():
 def test_a_slow_sensor_passes_again_after_a_hiccup():
     """Its ages stay near the limit; a gate that waits for young messages would shut it out."""
     gate = LiveGate(0.4)
-    arrivals = [*_live(3, 350), (450, 1100), *_live(5, 350, begin=1116)]
+    arrivals = [*_live(3, 350), (700, 1100), *_live(5, 350, begin=1116)]
     said = _judge(gate, arrivals)
     assert said == [*["admitted"] * 3, "skipped", "skipped", "first", *["admitted"] * 3]
+
+
+@pytest.mark.parametrize(("rate", "latency"), [(8.0, 0.3), (10.0, 0.32), (15.0, 0.35)])
+def test_the_steps_of_a_slow_camera_are_one_stream(rate, latency):
+    """Steps at 60 Hz come in bursts; only the last one of each is as young as the frame."""
+    gate, admissions = LiveGate(0.4), []
+    count = round(60 / rate)
+    for frame in range(40):
+        now = round((100 + frame / rate + latency) * 1000)
+        ages = [latency * 1000 + (count - 1 - n) * 1000 / rate / count for n in range(count)]
+        admissions += _judge(gate, [(round(age), now) for age in ages])
+    assert set(admissions[3 * count :]) == {"admitted"}
 
 
 def test_a_sensor_that_is_always_too_late_is_never_obeyed():
