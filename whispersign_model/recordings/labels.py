@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from whispersign_model.errors import LabelError
-from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.recordings.atomic import bag_name, replace_file
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -198,7 +198,7 @@ def find_labels(
     warnings: list[str] = []
     shared: dict[Path, list[Path]] = {} if table is None else {table: list(bags)}
     for bag in bags:
-        own = bag.parent / f"{_stem(bag)}.csv"
+        own = bag.parent / f"{bag_name(bag)}.csv"
         if own.is_file() and own.name != FOLDER_TABLE:
             found[bag] = read_table(own)
             for row in found[bag]:
@@ -237,15 +237,10 @@ def _distribute(
     return named, [name for name, owner in owners.items() if owner is None]
 
 
-def _stem(bag: Path) -> str:
-    """Return the name of a bag, as in its recording."""
-    return bag.stem if bag.is_file() else bag.resolve().name
-
-
 def _fits(name: str, bag: Path) -> bool:
     """Return whether a name or partial path matches a bag, with or without suffix."""
     wanted, path = PurePath(name).parts, bag.resolve()
-    ends = ((*path.parent.parts, own) for own in (path.name, _stem(bag)))
+    ends = ((*path.parent.parts, own) for own in (path.name, bag_name(bag)))
     return any(parts[-len(wanted) :] == wanted for parts in ends)
 
 

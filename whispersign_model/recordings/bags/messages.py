@@ -88,12 +88,13 @@ def definition_difference(
 
 
 def _parse(definition: MessageDefinition, message_type: str) -> Mapping[str, Any]:
+    text = "\n".join(line.rstrip() for line in definition.data.lstrip("\ufeff").splitlines()) + "\n"
     if definition.format == MessageDefinitionFormat.MSG:
-        return get_types_from_msg(definition.data, message_type)
-    if not definition.data.startswith(f"{_SEPARATOR}IDL: "):
-        return get_types_from_idl(definition.data)
+        return get_types_from_msg(text, message_type)
+    if not text.startswith(f"{_SEPARATOR}IDL: "):
+        return get_types_from_idl(text)
     types: dict[str, Any] = {}
-    for part in definition.data.split(_SEPARATOR)[1:]:
+    for part in text.split(_SEPARATOR)[1:]:
         types.update(get_types_from_idl(part.split("\n", 1)[1]))
     return types
 
