@@ -142,6 +142,8 @@ class _Collector:
         """Return the parts of a recording that become examples, or the reason why none do."""
         if not len(recording):
             return [], "it has no frame"
+        if len(recording) > 2 and not recording.frame_rate:
+            return [], "the stamps of its frames never rise"
         keep, cut = self._options.keep_unlabelled, self._options.cut
         if not recording.segments and (recording.discarded or not keep):
             return [], "discarded by its annotation" if recording.discarded else "no annotation"

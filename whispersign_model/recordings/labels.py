@@ -172,7 +172,10 @@ def _span(where: str, start: str, end: str, decimal: str) -> tuple[float, float]
             raise LabelError(where, fault, "leave both times empty for all of it") from None
         if not 0 <= values[-1] < float("inf"):
             raise LabelError(where, f"{name} is {text}", "count from the recording's first frame")
-    if values[1] <= values[0]:
+    if values[1] == values[0]:
+        fault = f"starts and ends at {end} s"
+        raise LabelError(where, fault, "leave both times empty for the whole recording")
+    if values[1] < values[0]:
         raise LabelError(where, f"ends at {end} s, but starts at {start} s", "swap them")
     return values[0], values[1]
 
@@ -275,13 +278,32 @@ def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Ann
         start, end = row.span or (0.0, seconds)
         if start > seconds or end > seconds + OVERRUN:
             fault = f"ends at {end:g} s, but {recording.name} lasts {seconds:.2f} s"
-            raise LabelError(row.where, fault, "count seconds from the first frame")
+            raise LabelError(row.where, fault + _unit(recording, rows), _COUNTED)
         yield Annotation(
             first + round(start * NANOSECONDS),
             min(first + round(end * NANOSECONDS), last),
             row.glosses,
             row.discard,
         )
+
+
+_COUNTED = "count seconds from the first frame"
+
+
+def _unit(recording: Recording, rows: Sequence[LabelRow]) -> str:
+    """Return the unit in which times seem to be that exceed their recording, or ""."""
+    times = [time for row in rows for time in row.span or ()]
+    latest, longest = max(times), recording.duration + OVERRUN
+    first, last = (int(each) / NANOSECONDS for each in recording.stamps[[0, -1]])
+    if first - OVERRUN <= min(times) and latest <= last + OVERRUN:
+        return ": the times seem to be stamps"
+    if latest <= len(recording) + 1 and all(time == int(time) for time in times):
+        return ": the times seem to be frame numbers"
+    units = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+    for unit, factor in units.items():
+        if latest / factor <= longest:
+            return f": the times seem to be in {unit}"
+    return ""
 
 
 def _one(rows: Sequence[LabelRow], column: str) -> str:
