@@ -115,7 +115,9 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    from whispersign_model.recordings.spelling import normalized
+
+    return tuple(normalized(name) for name in text.split(",") if name.strip())
 
 
 def options_from(arguments: argparse.Namespace) -> ConversionOptions:

@@ -14,6 +14,7 @@ from whispersign_model.datasets.units import UnitFault, position_fault, time_fau
 from whispersign_model.errors import ArchiveError
 from whispersign_model.recordings.atomic import safe_name
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment, tracked_frames
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -75,7 +76,7 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
                 confidence=confidence,
                 segments=_segments(labels.of(index), stamps[start:end], spans.get(index, [])),
                 name=safe_name(f"{index:0{width}d}_{arrays['sid'][index]}"),
-                signer=str(arrays["subject"][index]),
+                signer=normalized(str(arrays["subject"][index])),
                 source=path.stem,
                 split=str(arrays["split"][index]),
                 coordinates=_coordinates(path, meta),
@@ -198,7 +199,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
             path, f"key '{key}' is {value} in sequence {sequence}", f"it must be in 0..{count - 1}"
         )
     if classes is not None:
-        names = {value: str(name) for value, name in enumerate(classes.tolist())}
+        names = {value: normalized(str(name)) for value, name in enumerate(classes.tolist())}
     else:
         names = _split_names(values, main.astype(np.int64), arrays["classes"])
     return _Labels(values, ptr, names)
@@ -209,7 +210,8 @@ def _split_names(values: Ints, main: Ints, classes: NDArray[Any]) -> dict[int, s
     found = np.unique(values).tolist()
     parts = -(-(max(found, default=0) + 1) // max(len(classes), 1))
     if len(values) == len(main) and np.array_equal(values // parts, main):
-        return {value: f"{classes[value // parts]} {value % parts + 1}" for value in found}
+        names = [normalized(str(name)) for name in classes.tolist()]
+        return {value: f"{names[value // parts]} {value % parts + 1}" for value in found}
     return {value: str(value) for value in found}
 
 

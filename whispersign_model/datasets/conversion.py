@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from whispersign_model.datasets.dataset import RecordingEntry
+from whispersign_model.datasets.duplicates import Fingerprint, fingerprint, shared_recordings
 from whispersign_model.datasets.report import ConversionReport, ReportedExample
 from whispersign_model.datasets.selection import cut_segments, idle_parts, labelled_parts
 from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
@@ -109,6 +110,7 @@ class _Collector:
         self._report = report
         self._writer: DatasetWriter | None = None
         self._items: dict[int, SplitItem] = {}
+        self._prints: dict[int, Fingerprint] = {}
         self._examples: list[_Example] = []
         self._untrackable = 0
 
@@ -130,6 +132,8 @@ class _Collector:
             self._items[number] = SplitItem(
                 number, recording.name, recording.signer, recording.split, glosses
             )
+        if number in self._items:
+            self._prints[number] = fingerprint(source.name, recording)
         self._untrackable += recording.untrackable
 
     def _new_writer(self, first: Recording) -> DatasetWriter:
@@ -169,7 +173,7 @@ class _Collector:
         splits, warnings = assign_splits(options.splits, list(self._items.values()))
         split_of = dict(zip(self._items, splits))
         self._writer.finish([split_of[each.number] for each in self._examples], options.language)
-        report.warnings += warnings
+        report.warnings += warnings + shared_recordings([*self._prints.values()], splits)
         report.coordinates = self._writer.recipe.coordinates
         report.examples += [
             ReportedExample(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from whispersign_model.errors import LabelError
 from whispersign_model.recordings.atomic import bag_name, replace_file
 from whispersign_model.recordings.recording import Recording, Segment
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.timestamps import NANOSECONDS
 
 FOLDER_TABLE = "labels.csv"  # table for all bags in the same folder
@@ -143,7 +144,7 @@ def _columns(path: Path, header: Sequence[str]) -> list[str]:
 
 def _row(where: str, row: dict[str, str], decimal: str) -> LabelRow:
     text = row["glosses"]
-    glosses = tuple(gloss.strip() for gloss in text.split(BETWEEN)) if text else ()
+    glosses = tuple(normalized(gloss) for gloss in text.split(BETWEEN)) if text else ()
     if not all(glosses):
         raise LabelError(where, f"glosses are '{text}'", "a gloss between two | needs a name")
     status = row.get("status", "").lower() or KEEP
@@ -154,7 +155,7 @@ def _row(where: str, row: dict[str, str], decimal: str) -> LabelRow:
         recording=row.get("recording", ""),
         glosses=glosses,
         span=_span(where, row.get("start", ""), row.get("end", ""), decimal),
-        signer=row.get("signer", ""),
+        signer=normalized(row.get("signer", "")),
         split=row.get("split", ""),
         discard=status == DISCARD,
     )
@@ -242,8 +243,9 @@ def _distribute(
 
 def _fits(name: str, bag: Path) -> bool:
     """Return whether a name or partial path matches a bag, with or without suffix."""
-    wanted, path = PurePath(name).parts, bag.resolve()
-    ends = ((*path.parent.parts, own) for own in (path.name, bag_name(bag)))
+    wanted, path = PurePath(normalized(name)).parts, bag.resolve()
+    folders = tuple(map(normalized, path.parent.parts))
+    ends = ((*folders, normalized(own)) for own in (path.name, bag_name(bag)))
     return any(parts[-len(wanted) :] == wanted for parts in ends)
 
 

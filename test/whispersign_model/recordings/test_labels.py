@@ -194,3 +194,14 @@ def test_times_in_another_unit_are_named(table, make_recording, rows, unit):
 def test_times_that_are_all_zero(table):
     with pytest.raises(LabelError, match=r":2: starts and ends at 0 s; leave both times empty"):
         read_table(table("recording,glosses,start,end\ntake,A,0,0\n"))
+
+
+def test_names_of_files_may_be_spelled_in_either_form(tmp_path, table):
+    given = bags(tmp_path, "gru\u0308n/take", "gr\u00dcn.mcap")  # as macOS and Linux write
+    path = table(
+        "recording,glosses,signer\ngr\u00fcn/take,GRU\u0308N ,Bjo\u0308rn\ngrU\u0308n,B,\n"
+    )
+    rows, warnings = find_labels(given, path)
+    assert warnings == []
+    assert [row.glosses for each in given for row in rows[each]] == [("GR\u00dcN",), ("B",)]
+    assert rows[given[0]][0].signer == "Bj\u00f6rn"

@@ -50,6 +50,7 @@ from whispersign_model.recordings.bags.topics import (
 )
 from whispersign_model.recordings.frame_buffer import Frames, gather_frames
 from whispersign_model.recordings.recording import Coordinates, Recording
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -177,7 +178,7 @@ def _assemble(
         confidence=frames.confidence,
         segments=segments,
         name=safe_name(bag_name(path)),
-        signer="+".join(sorted({str(label.signer) for label in annotations if label.signer})),
+        signer="+".join(sorted({normalized(str(label.signer)) for label in annotations} - {""})),
         source=first.source if first else "",
         coordinates=_coordinates(path, first),
         smoothing=first.smoothing if first else "",
@@ -218,7 +219,7 @@ def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording
     return replace(
         recording,
         split=custom.get(SPLIT, ""),
-        signer=recording.signer or custom.get(SIGNER, ""),
+        signer=recording.signer or normalized(custom.get(SIGNER, "")),
         meta=recording.meta | meta,
     )
 

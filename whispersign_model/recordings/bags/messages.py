@@ -15,6 +15,7 @@ from rosbags.typesys.store import Typestore
 from whispersign_model.recordings.frame_buffer import Frames
 from whispersign_model.recordings.labels import Annotation, resolve_annotations
 from whispersign_model.recordings.recording import Recording, Segment, tracked_frames
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -182,7 +183,7 @@ def read_annotations(
         start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
         if start == end:
             start, end = first, last
-        glosses = tuple(str(gloss) for gloss in message.glosses)
+        glosses = tuple(normalized(str(gloss)) for gloss in message.glosses)
         return Annotation(start, end, glosses, message.status == DISCARD)
 
     return resolve_annotations(map(annotation, messages))
