@@ -28,7 +28,7 @@ def copies(recording):
     return {
         "name": replace(recording, name="copy"),
         "times": replace(recording, name="copy", stamps=recording.stamps - first),
-        "beginning": replace(recording.between(first, first + 6 * 10**8), name="copy"),
+        "beginning": replace(recording.between(first, first + 3 * 10**8), name="copy"),
         "end": replace(recording.between(first + 4 * 10**8, first + 10**10), name="copy"),
         "signer": replace(recording, name="copy", signer="bea", segments=()),
         "order": replace(recording, name="copy", positions=recording.positions[::-1]),

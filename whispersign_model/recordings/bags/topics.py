@@ -12,6 +12,7 @@ from whispersign_model.recordings.bags.files import METADATA, BagMetadata
 from whispersign_model.recordings.bags.recovery import RECOVER_HINT
 from whispersign_model.recordings.bags.storage import CDR, Channel
 
+LONGEST_REASON = 200  # characters of a parser's own words; some quote the whole file
 RAW, FILTERED, ANNOTATION = "hands/raw", "hands/filtered", "annotation"  # match in any namespace
 
 
@@ -176,7 +177,7 @@ def damage_told(path: Path) -> Iterator[None]:
     except OSError as error:
         raise BagError(path, f"cannot be read ({error.strerror or error})") from error
     except Exception as error:  # on malformed bytes, the parsers raise almost any type
-        reason = str(error) or type(error).__name__
+        reason = (str(error) or type(error).__name__)[:LONGEST_REASON]
         raise BagError(
             path, f"is damaged ({reason.rstrip('.')})", "record or copy it again"
         ) from error
