@@ -189,8 +189,23 @@ _PART = re.compile(r"_\d+$")  # number of a part, counted from 0
 
 def _one_recording(folder: Path, files: Sequence[Path]) -> bool:
     """Return whether storage files without metadata are parts of one recording."""
-    name = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
-    return len(files) == 1 or all(name.fullmatch(bag_name(file)) for file in files)
+    return len(files) == 1 or bool(_recording_name(folder, files))
+
+
+def _recording_name(folder: Path, files: Sequence[Path]) -> str:
+    """Return the name that all parts of a recording share, or "".
+
+    It is the folder's, unless somebody has renamed the folder. Then only files that a recorder has
+    compressed are known as parts: others may as well be numbered recordings.
+    """
+    names = [bag_name(file) for file in files]
+    own = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
+    if all(map(own.fullmatch, names)):
+        return folder.name
+    shared = {_PART.sub("", name) for name in names}
+    compressed = any(file.suffix in COMPRESSED for file in files)
+    numbered = all(map(_PART.search, names))
+    return shared.pop() if len(shared) == 1 and numbered and compressed else ""
 
 
 def _check_parts(folder: Path, files: Sequence[Path]) -> None:
@@ -199,15 +214,15 @@ def _check_parts(folder: Path, files: Sequence[Path]) -> None:
     Raises:
         BagError: a part is missing; the message names it.
     """
-    name = re.compile(rf"{re.escape(folder.name)}_(\d+)")
-    numbers = [match for match in (name.fullmatch(bag_name(file)) for file in files) if match]
-    held = {int(match[1]) for match in numbers}
-    if not held or len(numbers) < len(files):
+    recording = _recording_name(folder, files)
+    numbers = [bag_name(file).removeprefix(f"{recording}_") for file in files]
+    if not recording or not all(map(str.isdecimal, numbers)):
         return
+    held = {int(number) for number in numbers}
     missing = [number for number in range(min(max(held), LARGEST_PART)) if number not in held]
     if missing:
         suffix = PurePath(_unpacked(files[0])).suffix
-        names = ", ".join(f"{folder.name}_{number}{suffix}" for number in missing[:3])
+        names = ", ".join(f"{recording}_{number}{suffix}" for number in missing[:3])
         more = f" and {len(missing) - 3} more parts" if len(missing) > 3 else ""
         raise BagError(
             folder,

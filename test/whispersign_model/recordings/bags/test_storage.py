@@ -192,6 +192,19 @@ class TestParts:
         assert len(read_bag(folder, recover=True)) == sum(range(3, 3 + len(names)))
         assert len(read_bag(folder / names[0])) == 3
 
+    def test_folder_that_was_renamed(self, killed):
+        folder = killed(["k_0.mcap.zstd", "k_1.mcap.zstd", "k_2.mcap"])
+        folder = folder.rename(folder.parent / "anna")
+        assert find_bags([folder]) == [folder]
+        assert len(read_bag(folder)) == 12
+        (folder / "k_1.mcap.zstd").unlink()
+        with pytest.raises(BagError, match=r"anna: lacks k_1\.mcap of its recording"):
+            read_bag(folder)
+
+    def test_numbered_recordings_are_no_parts(self, killed):
+        folder = killed(["hello_0.mcap", "hello_1.mcap"])
+        assert [len(read_bag(bag)) for bag in find_bags([folder])] == [3, 4]
+
     def test_part_that_was_being_compressed(self, killed):
         folder = killed(["k_0.mcap.zstd", "k_1.mcap"])
         (folder / "k_1.mcap.zstd").write_bytes((folder / "k_0.mcap.zstd").read_bytes()[:100])
