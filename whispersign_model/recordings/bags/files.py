@@ -208,6 +208,21 @@ def _recording_name(folder: Path, files: Sequence[Path]) -> str:
     return shared.pop() if len(shared) == 1 and numbered and compressed else ""
 
 
+def possible_parts(bags: Iterable[Path]) -> list[str]:
+    """Warn about numbered files that are read one by one and may be parts of one recording."""
+    numbered: dict[Path, list[Path]] = {}
+    for bag in bags:
+        if bag.is_file() and _PART.search(bag_name(bag)):
+            recording = bag.parent / _PART.sub("", bag_name(bag))
+            numbered.setdefault(recording, []).append(bag)
+    return [
+        f"{parts[0]} and {parts[1].name} are read as separate recordings; if they are parts of "
+        f"one, move its parts into a folder named {recording.name}"
+        for recording, parts in numbered.items()
+        if len(parts) > 1
+    ]
+
+
 def _check_parts(folder: Path, files: Sequence[Path]) -> None:
     """Reject parts whose numbers have a gap.
 

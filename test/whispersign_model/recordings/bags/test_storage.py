@@ -16,7 +16,7 @@ from whispersign_model.errors import BagError
 from whispersign_model.recordings.bags import messages
 from whispersign_model.recordings.bags.bag import read_bag, write_bag
 from whispersign_model.recordings.bags.compression import zstd
-from whispersign_model.recordings.bags.files import find_bags
+from whispersign_model.recordings.bags.files import find_bags, possible_parts
 from whispersign_model.recordings.recording import Recording, Segment
 
 BOTH = pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
@@ -203,7 +203,14 @@ class TestParts:
 
     def test_numbered_recordings_are_no_parts(self, killed):
         folder = killed(["hello_0.mcap", "hello_1.mcap"])
-        assert [len(read_bag(bag)) for bag in find_bags([folder])] == [3, 4]
+        found = find_bags([folder])
+        assert [len(read_bag(bag)) for bag in found] == [3, 4]
+        (warning,) = possible_parts(found)
+        assert warning.startswith(
+            f"{folder / 'hello_0.mcap'} and hello_1.mcap are read as separate"
+        )
+        assert warning.endswith("into a folder named hello")
+        assert possible_parts([*found[:1], folder, folder / "other_1.mcap"]) == []
 
     def test_part_that_was_being_compressed(self, killed):
         folder = killed(["k_0.mcap.zstd", "k_1.mcap"])
