@@ -13,6 +13,7 @@ from whispersign_model.datasets.duplicates import Fingerprint, fingerprint, shar
 from whispersign_model.datasets.report import ConversionReport, ReportedExample
 from whispersign_model.datasets.selection import cut_segments, idle_parts, labelled_parts
 from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
+from whispersign_model.datasets.units import recording_fault
 from whispersign_model.datasets.writer import DatasetWriter, check_target
 from whispersign_model.errors import DatasetError, WhisperSignError
 from whispersign_model.features.recipe import Recipe
@@ -151,8 +152,8 @@ class _Collector:
         keep, cut = self._options.keep_unlabelled, self._options.cut
         if not recording.segments and (recording.discarded or not keep):
             return [], "discarded by its annotation" if recording.discarded else "no annotation"
-        if not recording.confidence.any():
-            return [], "no hand is tracked in any frame"
+        if fault := recording_fault(recording):
+            return [], fault
         if not recording.segments:
             return [recording], ""
         parts = labelled_parts(recording) if cut is None else cut_segments(recording, cut)

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.arrays import AnyFloats
+from whispersign_model.recordings.recording import FARTHEST, Recording
 from whispersign_model.skeleton import JOINTS, LEFT, MIDDLE_MCP, RIGHT, WRIST
 
 FASTEST = 1000.0  # frames per second; higher rates mean another unit
 SLOWEST = 1.0
 LARGEST_HAND = 2.0  # meters or image heights from the wrist to the middle-finger MCP joint
 LARGEST_IN_CENTIMETERS = 20.0
-SAMPLE = 20_000  # frames that are looked at
+SAMPLE, FEW = 20_000, 500  # frames of an archive and of a recording that are looked at
 _FRAMES, _STEPS = 3, 10  # least frames, and steps forward, to judge a single sequence
 _TIMES = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}  # per second
 _SECONDS = "give seconds"
@@ -124,6 +125,10 @@ def position_fault(xyz: AnyFloats) -> UnitFault | None:
         if len(empty):
             fault = f"holds a hand whose joints are all at 0, in frame {rows[empty[0]]}"
             return UnitFault(fault, "write NaN for a hand that is absent")
+    return _size_fault(hands)
+
+
+def _size_fault(hands: AnyFloats) -> UnitFault | None:
     roots = hands[:, [WRIST, WRIST + JOINTS // 2]]
     knuckles = hands[:, [MIDDLE_MCP, MIDDLE_MCP + JOINTS // 2]]
     sizes = np.linalg.norm(knuckles - roots, axis=-1)
@@ -137,6 +142,19 @@ def position_fault(xyz: AnyFloats) -> UnitFault | None:
         remedy = "divide by the image height, and set coordinates in 'meta' to image_normalised"
         return UnitFault(what, remedy)
     return UnitFault(what, f"give meters: divide by {100 if unit == 'centimeters' else 1000}")
+
+
+def recording_fault(recording: Recording) -> str:
+    """Return the fault of a recording without hands, or whose positions are in another unit."""
+    if not recording.confidence.any():
+        if recording.untrackable:
+            return f"every joint is NaN or beyond {FARTHEST:g} m: are the positions in pixels?"
+        return "no hand is tracked in any frame"
+    rows = np.linspace(0, len(recording) - 1, min(len(recording), FEW)).astype(np.intp)
+    positions = recording.positions[rows]
+    positions[recording.confidence[rows] == 0] = np.nan
+    fault = _size_fault(positions)
+    return f"its unit is wrong: a hand {fault.fault}" if fault else ""
 
 
 def _large_unit(wrists: AnyFloats, size: float) -> str:

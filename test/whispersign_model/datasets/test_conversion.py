@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from whispersign_model.datasets.splits import SplitPolicy
 from whispersign_model.errors import BagError, DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe, Smoothing
 from whispersign_model.recordings.bags.bag import read_bag, write_bag
-from whispersign_model.recordings.recording import Coordinates, Segment
+from whispersign_model.recordings.recording import Coordinates, Segment, tracked_frames
 
 ALL = SplitPolicy(test_every=1)
 
@@ -314,6 +315,20 @@ def test_dataset_with_glosses_that_look_alike_warns(dataset):
     assert Dataset.open(dataset).warnings() == [
         "glosses 'HELLO' and 'Hello' differ only in case or spaces, but are separate classes"
     ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "fault"),
+    [(1e3, "seems to be in (pixels|millimeters)"), (1e9, "beyond 1000 m: are the positions in")],
+)
+def test_positions_of_bags_in_another_unit(tmp_path, make_recording, factor, fault):
+    good, large = make_recording(90, name="good"), make_recording(80, name="large")
+    positions, confidence, lost = tracked_frames(large.positions * factor, large.confidence)
+    large = replace(large, positions=positions, confidence=confidence, untrackable=lost)
+    report = convert(tmp_path / "out", sources(good, large), ConversionOptions(splits=ALL))
+    ((name, reason),) = report.left_out
+    assert name == "large"
+    assert re.search(fault, reason)
 
 
 def test_stamps_that_never_rise(tmp_path, make_recording):
