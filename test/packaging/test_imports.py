@@ -44,6 +44,7 @@ ON_A_ROBOT = (
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "catkin_pkg": "catkin-pkg",
+    "compression": "backports",  # backports.zstd, in the standard library since Python 3.14
     "cv2": "opencv-contrib-python",
     "google": "protobuf",
     "yaml": "pyyaml",

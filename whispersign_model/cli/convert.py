@@ -115,7 +115,9 @@ def _add_split_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    from whispersign_model.recordings.spelling import normalized
+
+    return tuple(normalized(name) for name in text.split(",") if name.strip())
 
 
 def options_from(arguments: argparse.Namespace) -> ConversionOptions:
@@ -149,12 +151,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert the bags and print the report."""
     from whispersign_model.datasets.conversion import Source
     from whispersign_model.recordings.bags.bag import read_bag
-    from whispersign_model.recordings.bags.files import find_bags
+    from whispersign_model.recordings.bags.files import find_bags, possible_parts
     from whispersign_model.recordings.bags.topics import FILTERED, RAW
     from whispersign_model.recordings.labels import find_labels, labelled
 
     bags = find_bags(arguments.bags)
     rows, warnings = find_labels(bags, arguments.labels)
+    warnings += possible_parts(bags)
     read = partial(
         read_bag,
         topic=arguments.topic,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from whispersign_model import __version__
+from whispersign_model.cli.glyphs import missing_glyphs_told
 from whispersign_model.errors import WhisperSignError
 
 VERBS = "whispersign.verbs"  # entry point group
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             verb_parser = subparsers.add_parser(name, help=summary, description=module.__doc__)
             module.add_arguments(verb_parser)
         arguments = parser.parse_args(argv)
-        code = int(modules[arguments.verb].run(arguments))
+        with missing_glyphs_told():
+            code = int(modules[arguments.verb].run(arguments))
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of the pipe, such as head, has closed it

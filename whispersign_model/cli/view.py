@@ -144,6 +144,7 @@ def _chosen(arguments: argparse.Namespace) -> Recording:
     """
     from whispersign_model.datasets.archive import read_archive
     from whispersign_model.errors import ConfigError
+    from whispersign_model.recordings.atomic import bag_name
     from whispersign_model.recordings.bags.bag import read_bag
     from whispersign_model.recordings.bags.files import find_bags
 
@@ -152,7 +153,7 @@ def _chosen(arguments: argparse.Namespace) -> Recording:
         named = {recording.name: recording for recording in read_archive(path)}
         names = list(named)
     else:
-        bags = {bag.stem if bag.is_file() else bag.name: bag for bag in find_bags([path])}
+        bags = {bag_name(bag): bag for bag in find_bags([path])}
         names = list(bags)
     if wanted and wanted not in names:
         raise ConfigError(f"--recording {wanted}", f"is not in {path}", f"there is {names[0]}")

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.arrays import Ints
+from whispersign_model.datasets.units import UnitFault, position_fault, time_fault
 from whispersign_model.errors import ArchiveError
 from whispersign_model.recordings.atomic import safe_name
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment, tracked_frames
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -37,7 +39,8 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
     """Read all recordings of an archive in order; their names are ``INDEX_SID``.
 
     NaN in ``xyz`` marks an absent joint. An infinite coordinate also marks one, and is counted.
-    Times are converted to nanoseconds but not repaired, even if they repeat or jump. Each row of
+    Times are converted to nanoseconds but not repaired, even if they repeat or jump. Times that
+    cannot be seconds and positions that cannot be meters or image heights are refused. Each row of
     ``seg`` becomes a segment with one gloss. If a sequence has a different number of rows than of
     labels, a single segment spans the sequence and holds all its labels. Positions are in meters in
     the sensor frame, unless ``meta`` has the key ``coordinates`` (a name of ``Coordinates``) or
@@ -60,6 +63,8 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
     meta = _meta(path, arrays)
     spans = _spans(path, arrays)
     ptr, stamps = arrays["ptr"], _stamps(path, arrays)
+    if fault := position_fault(arrays["xyz"]):
+        raise _unit_error(path, "xyz", fault)
     width = len(str(len(ptr) - 2))
     recordings = []
     for index, (start, end) in enumerate(zip(ptr[:-1].tolist(), ptr[1:].tolist())):
@@ -71,7 +76,7 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
                 confidence=confidence,
                 segments=_segments(labels.of(index), stamps[start:end], spans.get(index, [])),
                 name=safe_name(f"{index:0{width}d}_{arrays['sid'][index]}"),
-                signer=str(arrays["subject"][index]),
+                signer=normalized(str(arrays["subject"][index])),
                 source=path.stem,
                 split=str(arrays["split"][index]),
                 coordinates=_coordinates(path, meta),
@@ -129,9 +134,17 @@ def _check_frames(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     for key, shape in shapes.items():
         if arrays[key].shape != shape:
             raise ArchiveError(path, f"key '{key}' is {arrays[key].shape}, not {shape}", _FORMAT)
+    if np.issubdtype(arrays["t"].dtype, np.integer) and (
+        fault := time_fault(arrays["t"], arrays["ptr"])
+    ):
+        raise _unit_error(path, "t", fault)
     for key in ("xyz", "t"):
         if not np.issubdtype(arrays[key].dtype, np.floating):
             raise ArchiveError(path, f"key '{key}' is {arrays[key].dtype}, not float", _FORMAT)
+
+
+def _unit_error(path: Path, key: str, fault: UnitFault) -> ArchiveError:
+    return ArchiveError(path, f"key '{key}' {fault.fault}", fault.remedy)
 
 
 def _require_pointers(
@@ -151,6 +164,8 @@ def _require_pointers(
 
 def _stamps(path: Path, arrays: dict[str, NDArray[Any]]) -> Ints:
     seconds = arrays["t"].astype(np.float64)
+    if np.isfinite(seconds).all() and (fault := time_fault(arrays["t"], arrays["ptr"])):
+        raise _unit_error(path, "t", fault)
     faults = np.flatnonzero(~(np.abs(seconds) < 2**31))  # False for NaN, too
     if len(faults):
         sequence = int(np.searchsorted(arrays["ptr"], faults[0], side="right")) - 1
@@ -184,7 +199,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]], label: str) -> _Labels:
             path, f"key '{key}' is {value} in sequence {sequence}", f"it must be in 0..{count - 1}"
         )
     if classes is not None:
-        names = {value: str(name) for value, name in enumerate(classes.tolist())}
+        names = {value: normalized(str(name)) for value, name in enumerate(classes.tolist())}
     else:
         names = _split_names(values, main.astype(np.int64), arrays["classes"])
     return _Labels(values, ptr, names)
@@ -195,7 +210,8 @@ def _split_names(values: Ints, main: Ints, classes: NDArray[Any]) -> dict[int, s
     found = np.unique(values).tolist()
     parts = -(-(max(found, default=0) + 1) // max(len(classes), 1))
     if len(values) == len(main) and np.array_equal(values // parts, main):
-        return {value: f"{classes[value // parts]} {value % parts + 1}" for value in found}
+        names = [normalized(str(name)) for name in classes.tolist()]
+        return {value: f"{names[value // parts]} {value % parts + 1}" for value in found}
     return {value: str(value) for value in found}
 
 

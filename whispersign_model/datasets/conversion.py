@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from whispersign_model.datasets.dataset import RecordingEntry
+from whispersign_model.datasets.duplicates import Fingerprint, fingerprint, shared_recordings
 from whispersign_model.datasets.report import ConversionReport, ReportedExample
 from whispersign_model.datasets.selection import cut_segments, idle_parts, labelled_parts
 from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
+from whispersign_model.datasets.units import recording_fault
 from whispersign_model.datasets.writer import DatasetWriter, check_target
 from whispersign_model.errors import DatasetError, WhisperSignError
 from whispersign_model.features.recipe import Recipe
@@ -109,6 +111,7 @@ class _Collector:
         self._report = report
         self._writer: DatasetWriter | None = None
         self._items: dict[int, SplitItem] = {}
+        self._prints: dict[int, Fingerprint] = {}
         self._examples: list[_Example] = []
         self._untrackable = 0
 
@@ -130,6 +133,8 @@ class _Collector:
             self._items[number] = SplitItem(
                 number, recording.name, recording.signer, recording.split, glosses
             )
+        if number in self._items:
+            self._prints[number] = fingerprint(source.name, recording)
         self._untrackable += recording.untrackable
 
     def _new_writer(self, first: Recording) -> DatasetWriter:
@@ -142,11 +147,13 @@ class _Collector:
         """Return the parts of a recording that become examples, or the reason why none do."""
         if not len(recording):
             return [], "it has no frame"
+        if len(recording) > 2 and not recording.frame_rate:
+            return [], "the stamps of its frames never rise"
         keep, cut = self._options.keep_unlabelled, self._options.cut
         if not recording.segments and (recording.discarded or not keep):
             return [], "discarded by its annotation" if recording.discarded else "no annotation"
-        if not recording.confidence.any():
-            return [], "no hand is tracked in any frame"
+        if fault := recording_fault(recording):
+            return [], fault
         if not recording.segments:
             return [recording], ""
         parts = labelled_parts(recording) if cut is None else cut_segments(recording, cut)
@@ -167,7 +174,7 @@ class _Collector:
         splits, warnings = assign_splits(options.splits, list(self._items.values()))
         split_of = dict(zip(self._items, splits))
         self._writer.finish([split_of[each.number] for each in self._examples], options.language)
-        report.warnings += warnings
+        report.warnings += warnings + shared_recordings([*self._prints.values()], splits)
         report.coordinates = self._writer.recipe.coordinates
         report.examples += [
             ReportedExample(

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
 from whispersign_model.configuration import StrictModel, describe
-from whispersign_model.datasets.splits import SPLITS, shared_signers
+from whispersign_model.datasets.splits import SPLITS, shared_signers, similar_glosses
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import Segment
@@ -169,10 +169,9 @@ class Dataset:
         )
 
     def warnings(self) -> list[str]:
-        """Return warnings about signers in several splits, which affect all results."""
-        return shared_signers(
-            (split, example.signer) for split, own in self.splits.items() for example in own
-        )
+        """Return warnings about signers in several splits and about similar glosses."""
+        signers = ((split, each.signer) for split, own in self.splits.items() for each in own)
+        return shared_signers(signers) + similar_glosses(self.glosses)
 
     def split(self, name: str) -> list[Example]:
         """Return the examples of a split, in order of their names.

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import combinations
 
 from whispersign_model.errors import DatasetError
+from whispersign_model.recordings.spelling import look_alikes, quoted
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 PERCENT = 15  # share of signers (or recordings) for each of test and val
@@ -68,7 +69,7 @@ def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list
     splits = [
         named.get(item.index)
         or _by_turn(policy, item.index)
-        or _SYNONYMS.get(item.split.lower(), "")
+        or _SYNONYMS.get(item.split.strip().lower(), "")
         for item in items
     ]
     undecided = [item for item, split in zip(items, splits) if not split]
@@ -80,6 +81,7 @@ def assign_splits(policy: SplitPolicy, items: Sequence[SplitItem]) -> tuple[list
     chosen = _draw_splits(undecided, drawn, policy.seed, warnings)
     splits = [split or chosen[item.index] for item, split in zip(items, splits)]
     warnings += shared_signers((split, item.signer) for item, split in zip(items, splits))
+    warnings += similar_glosses(gloss for item in items for gloss in item.glosses)
     return splits, warnings + _untrained(items, splits)
 
 
@@ -149,19 +151,32 @@ def _lot(seed: int, word: str) -> str:
 def shared_signers(owners: Iterable[tuple[str, str]]) -> list[str]:
     """Warn about signers in several splits: error rates then do not apply to new signers.
 
+    Names that differ only in case or spaces are most likely the same signer's.
+
     Args:
-        owners: ``(split, signer)`` of each recording; "" stands for an unknown signer.
+        owners: ``(split, signer)`` of each recording; "" stands for an unknown signer, and
+            "anna+bea" for two.
     """
     signers: dict[str, set[str]] = {split: set() for split in SPLITS}
-    for split, signer in owners:
-        if signer:
-            signers[split].add(signer)
+    for split, several in owners:
+        signers[split].update(signer for signer in several.split("+") if signer)
     warnings = []
+    for alike in look_alikes(set().union(*signers.values())):
+        held = " and ".join(split for split in SPLITS if signers[split] & {*alike})
+        warnings.append(f"signers {quoted(alike)} ({held}) differ only in case or spaces")
     for one, other in combinations(SPLITS, 2):
         if shared := sorted(signers[one] & signers[other]):
             names = ", ".join(shared)
             warnings.append(f"{one} and {other} share {len(shared)} signers ({names[:120]})")
     return warnings
+
+
+def similar_glosses(glosses: Iterable[str]) -> list[str]:
+    """Warn about glosses that differ only in case or spaces: each is a class of its own."""
+    return [
+        f"glosses {quoted(alike)} differ only in case or spaces, but are separate classes"
+        for alike in look_alikes(glosses)
+    ]
 
 
 def _untrained(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.temporary import PARTIAL, temporary_folder
 
+COMPRESSED = (".zstd", ".zst")  # suffixes that rosbag2 and the program zstd append
 NAME_LENGTH = 100  # characters; leaves room for suffixes within the 255 bytes of a file name
 
 
@@ -119,6 +120,13 @@ def _refuse_existing(out: Path, error: type[WhisperSignError], replace: bool) ->
 def safe_name(text: str) -> str:
     """Convert any text to a file name of letters, digits, ``.``, ``-`` and ``_``."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:NAME_LENGTH] or "recording"
+
+
+def bag_name(path: Path) -> str:
+    """Return the name of a bag or another file, without its suffixes."""
+    if not path.is_file():
+        return path.resolve().name
+    return Path(path.stem).stem if path.suffix in COMPRESSED else path.stem
 
 
 def unique_name(name: str, taken: set[str]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from whispersign_model.errors import LabelError
-from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.recordings.atomic import bag_name, replace_file
 from whispersign_model.recordings.recording import Recording, Segment
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.timestamps import NANOSECONDS
 
 FOLDER_TABLE = "labels.csv"  # table for all bags in the same folder
@@ -143,7 +144,7 @@ def _columns(path: Path, header: Sequence[str]) -> list[str]:
 
 def _row(where: str, row: dict[str, str], decimal: str) -> LabelRow:
     text = row["glosses"]
-    glosses = tuple(gloss.strip() for gloss in text.split(BETWEEN)) if text else ()
+    glosses = tuple(normalized(gloss) for gloss in text.split(BETWEEN)) if text else ()
     if not all(glosses):
         raise LabelError(where, f"glosses are '{text}'", "a gloss between two | needs a name")
     status = row.get("status", "").lower() or KEEP
@@ -154,7 +155,7 @@ def _row(where: str, row: dict[str, str], decimal: str) -> LabelRow:
         recording=row.get("recording", ""),
         glosses=glosses,
         span=_span(where, row.get("start", ""), row.get("end", ""), decimal),
-        signer=row.get("signer", ""),
+        signer=normalized(row.get("signer", "")),
         split=row.get("split", ""),
         discard=status == DISCARD,
     )
@@ -172,7 +173,10 @@ def _span(where: str, start: str, end: str, decimal: str) -> tuple[float, float]
             raise LabelError(where, fault, "leave both times empty for all of it") from None
         if not 0 <= values[-1] < float("inf"):
             raise LabelError(where, f"{name} is {text}", "count from the recording's first frame")
-    if values[1] <= values[0]:
+    if values[1] == values[0]:
+        fault = f"starts and ends at {end} s"
+        raise LabelError(where, fault, "leave both times empty for the whole recording")
+    if values[1] < values[0]:
         raise LabelError(where, f"ends at {end} s, but starts at {start} s", "swap them")
     return values[0], values[1]
 
@@ -198,7 +202,7 @@ def find_labels(
     warnings: list[str] = []
     shared: dict[Path, list[Path]] = {} if table is None else {table: list(bags)}
     for bag in bags:
-        own = bag.parent / f"{_stem(bag)}.csv"
+        own = bag.parent / f"{bag_name(bag)}.csv"
         if own.is_file() and own.name != FOLDER_TABLE:
             found[bag] = read_table(own)
             for row in found[bag]:
@@ -237,15 +241,11 @@ def _distribute(
     return named, [name for name, owner in owners.items() if owner is None]
 
 
-def _stem(bag: Path) -> str:
-    """Return the name of a bag, as in its recording."""
-    return bag.stem if bag.is_file() else bag.resolve().name
-
-
 def _fits(name: str, bag: Path) -> bool:
     """Return whether a name or partial path matches a bag, with or without suffix."""
-    wanted, path = PurePath(name).parts, bag.resolve()
-    ends = ((*path.parent.parts, own) for own in (path.name, _stem(bag)))
+    wanted, path = PurePath(normalized(name)).parts, bag.resolve()
+    folders = tuple(map(normalized, path.parent.parts))
+    ends = ((*folders, normalized(own)) for own in (path.name, bag_name(bag)))
     return any(parts[-len(wanted) :] == wanted for parts in ends)
 
 
@@ -280,13 +280,32 @@ def _annotations(recording: Recording, rows: Sequence[LabelRow]) -> Iterator[Ann
         start, end = row.span or (0.0, seconds)
         if start > seconds or end > seconds + OVERRUN:
             fault = f"ends at {end:g} s, but {recording.name} lasts {seconds:.2f} s"
-            raise LabelError(row.where, fault, "count seconds from the first frame")
+            raise LabelError(row.where, fault + _unit(recording, rows), _COUNTED)
         yield Annotation(
             first + round(start * NANOSECONDS),
             min(first + round(end * NANOSECONDS), last),
             row.glosses,
             row.discard,
         )
+
+
+_COUNTED = "count seconds from the first frame"
+
+
+def _unit(recording: Recording, rows: Sequence[LabelRow]) -> str:
+    """Return the unit in which times seem to be that exceed their recording, or ""."""
+    times = [time for row in rows for time in row.span or ()]
+    latest, longest = max(times), recording.duration + OVERRUN
+    first, last = (int(each) / NANOSECONDS for each in recording.stamps[[0, -1]])
+    if first - OVERRUN <= min(times) and latest <= last + OVERRUN:
+        return ": the times seem to be stamps"
+    if latest <= len(recording) + 1 and all(time == int(time) for time in times):
+        return ": the times seem to be frame numbers"
+    units = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+    for unit, factor in units.items():
+        if latest / factor <= longest:
+            return f": the times seem to be in {unit}"
+    return ""
 
 
 def _one(rows: Sequence[LabelRow], column: str) -> str:

@@ -162,10 +162,13 @@ def discard_take(out: Path, take: Take, topic: str, message_type: str, data: byt
         copies = {c.topic: add_connection(writer, c.topic, c.msgtype) for c in reader.connections}
         if topic not in copies:
             copies[topic] = add_connection(writer, topic, message_type)
-        last = 0
+        last, count = 0, 0
         for connection, time, content in reader.messages():
             writer.write(copies[connection.topic], time, content)
-            last = time
+            last, count = time, count + 1
+        if count != reader.message_count:
+            fault = f"holds {count} messages where its {METADATA} says {reader.message_count}"
+            raise BagError(path, fault, "record the take again")
         writer.write(copies[topic], last, data)
 
 

@@ -216,3 +216,48 @@ def test_frames_that_rate_and_margin_refuse(bags, tmp_path, capsys):
             main(["convert", str(bags), "--out", str(tmp_path / "d"), *option])
         assert caught.value.code == EXIT_USAGE
         assert option[0] in capsys.readouterr().err
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Return a folder of a killed recorder without metadata: the parts 0 and 2 of a recording."""
+    folder = tmp_path / "day" / "k"
+    folder.mkdir(parents=True)
+    for number in (0, 2):
+        write_bag(tmp_path / f"part{number}", make_recording(number))
+        (tmp_path / f"part{number}" / f"part{number}.mcap").rename(folder / f"k_{number}.mcap")
+    return folder
+
+
+@pytest.mark.parametrize("given", ["day", "day/k"])
+def test_missing_part_ends_with_one_line(parts, tmp_path, capfd, given):
+    words = ["convert", str(tmp_path / given), "--out", str(tmp_path / "dataset")]
+    assert main(words) == EXIT_USAGE
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == (
+        f"whispersign: error: {parts}: lacks k_1.mcap of its recording; copy them there; "
+        "`whispersign convert --recover` reads the other parts\n"
+    )
+    assert main([*words, "--recover"]) == 0
+
+
+def test_numbered_files_and_copies_are_warned_of(parts, tmp_path, capsys):
+    folder = parts.rename(parts.parent / "loose")
+    (folder / "copy.mcap").write_bytes((folder / "k_0.mcap").read_bytes())
+    out = tmp_path / "dataset"
+    words = ["convert", str(folder), "--out", str(out), "--test", "copy", "--val", "k_2"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert f"warning: {folder / 'k_0.mcap'} and k_2.mcap are read as separate" in printed
+    same = f"'{folder / 'k_0.mcap'}' and '{folder / 'copy.mcap'}'"
+    assert f"warning: train and test hold the same recording: {same}" in printed
+    assert same in (out / "report.txt").read_text()
+
+
+def test_names_of_splits_may_be_spelled_in_either_form(tmp_path):
+    for number, signer in enumerate(("Bj\u00f6rn", "anna")):
+        write_bag(tmp_path / "bags" / f"b{number}", make_recording(number, signer=signer))
+    words = ["convert", str(tmp_path / "bags"), "--out", str(tmp_path / "dataset")]
+    assert main([*words, "--test", "Bjo\u0308rn "]) == 0
+    assert names(Dataset.open(tmp_path / "dataset"), "test") == ["b0"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from whispersign_model.datasets.splits import SplitPolicy
 from whispersign_model.errors import BagError, DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe, Smoothing
 from whispersign_model.recordings.bags.bag import read_bag, write_bag
-from whispersign_model.recordings.recording import Coordinates, Segment
+from whispersign_model.recordings.recording import Coordinates, Segment, tracked_frames
 
 ALL = SplitPolicy(test_every=1)
 
@@ -32,7 +33,7 @@ def unreadable():
 
 
 def test_recordings_become_examples_in_their_splits(tmp_path, make_recording):
-    given = [make_recording(90, name=f"r{i}", signer=f"s{i}") for i in range(6)]
+    given = [make_recording(90 + i, name=f"r{i}", signer=f"s{i}") for i in range(6)]
     policy = SplitPolicy(test=("s1",), val=("s2",))
     report = convert(tmp_path / "out", sources(*given), ConversionOptions(splits=policy))
     data = Dataset.open(tmp_path / "out")
@@ -41,7 +42,7 @@ def test_recordings_become_examples_in_their_splits(tmp_path, make_recording):
     assert [example.name for example in data.split("val")] == ["r2"]
     assert report.splits["train"].recordings == 4
     assert report.splits["train"].signers == {"s0": 1, "s3": 1, "s4": 1, "s5": 1}
-    assert report.splits["train"].seconds == pytest.approx(4 * given[0].duration, rel=0.05)
+    assert report.splits["train"].seconds == pytest.approx(4 * given[3].duration, rel=0.05)
     assert report.left_out == []
     assert report.warnings == []
 
@@ -269,3 +270,69 @@ def test_archive_to_bag_to_dataset_is_archive_to_dataset(
     assert through == direct
     example = Dataset.open(tmp_path / "direct").split("test")[0]
     assert np.isfinite(example.features()).all()
+
+
+SPELLINGS = ("GR\u00dcN", "GRU\u0308N", "GR\u00dcN ")
+
+
+def test_spellings_of_one_gloss_and_signer_are_one(tmp_path, make_recording):
+    """Bags and tables spell glosses as their keyboards do; the vocabulary has each once."""
+    given = []
+    for number, gloss in enumerate(SPELLINGS):
+        recording = make_recording(90 + number, signer=("anna", "anna ", " anna")[number])
+        span = (int(recording.stamps[0]), int(recording.stamps[-1]))
+        signed = replace(recording, segments=(Segment((gloss,), *span),))
+        write_bag(tmp_path / f"b{number}", signed)
+        given.append(Source(f"b{number}", partial(read_bag, tmp_path / f"b{number}")))
+    report = convert(tmp_path / "out", given, ConversionOptions(splits=ALL))
+    assert Dataset.open(tmp_path / "out").glosses == ("GR\u00dcN",)
+    assert report.splits["test"].signers == {"anna": 3}
+
+
+def test_spellings_of_one_class_of_an_archive_are_one(archive):
+    path = archive(classes=np.array(["GR\u00dcN", "GRU\u0308N ", "BYE"]))
+    assert [each.glosses for each in read_archive(path)] == [
+        ("GR\u00dcN",),
+        ("GR\u00dcN", "BYE"),
+        (),
+    ]
+
+
+def test_recording_in_two_splits_is_named_with_both_paths(tmp_path, make_recording):
+    write_bag(tmp_path / "a", make_recording(90))
+    write_bag(tmp_path / "b", make_recording(90), "sqlite3")
+    write_bag(tmp_path / "c", make_recording(70))
+    given = [Source(name, partial(read_bag, tmp_path / name)) for name in "abc"]
+    options = ConversionOptions(splits=SplitPolicy(test=("b",), val=("c",)))
+    report = convert(tmp_path / "out", given, options)
+    assert "train and test hold the same recording: 'a' and 'b'" in report.warnings
+    assert "warning: train and test hold the same" in (tmp_path / "out" / "report.txt").read_text()
+
+
+def test_dataset_with_glosses_that_look_alike_warns(dataset):
+    text = '{"glosses": ["Hello", "HELLO", "BYE"]}'
+    (dataset / "vocabulary.json").write_text(text)
+    assert Dataset.open(dataset).warnings() == [
+        "glosses 'HELLO' and 'Hello' differ only in case or spaces, but are separate classes"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "fault"),
+    [(1e3, "seems to be in (pixels|millimeters)"), (1e9, "beyond 1000 m: are the positions in")],
+)
+def test_positions_of_bags_in_another_unit(tmp_path, make_recording, factor, fault):
+    good, large = make_recording(90, name="good"), make_recording(80, name="large")
+    positions, confidence, lost = tracked_frames(large.positions * factor, large.confidence)
+    large = replace(large, positions=positions, confidence=confidence, untrackable=lost)
+    report = convert(tmp_path / "out", sources(good, large), ConversionOptions(splits=ALL))
+    ((name, reason),) = report.left_out
+    assert name == "large"
+    assert re.search(fault, reason)
+
+
+def test_stamps_that_never_rise(tmp_path, make_recording):
+    good, still = make_recording(90, name="good"), make_recording(90, name="still")
+    still = replace(still, stamps=still.stamps * 0)
+    report = convert(tmp_path / "out", sources(good, still), ConversionOptions(splits=ALL))
+    assert report.left_out == [("still", "the stamps of its frames never rise")]

@@ -157,3 +157,29 @@ def test_empty_splits_and_unseen_glosses_warn():
     _, warnings = assign_splits(SplitPolicy(), given)
     assert "no recording is for val: give --val or --val-every" in warnings
     assert "test has 1 glosses that train lacks (B)" in warnings
+
+
+def test_spellings_of_one_signer_warn():
+    names = ["anna", "Anna", "bea", "carl", "dora"]
+    given = items(5, lambda i: names[i], lambda i: ["train", "test", "train", "val", "train"][i])
+    _, warnings = assign_splits(SplitPolicy(), given)
+    assert "signers 'Anna' and 'anna' (train and test) differ only in case or spaces" in warnings
+    assert not any("share" in warning for warning in warnings)
+
+
+def test_signer_of_a_bag_with_two_signers_is_shared():
+    names = ["anna", "anna+bea", "carl"]
+    given = items(3, lambda i: names[i], lambda i: ["train", "test", "val"][i])
+    assert "train and test share 1 signers (anna)" in assign_splits(SplitPolicy(), given)[1]
+
+
+def test_glosses_that_look_alike_warn():
+    given = items(30, gloss=lambda i: ["HELLO", "Hello", "BYE"][i % 3])
+    _, warnings = assign_splits(SplitPolicy(), given)
+    expected = "glosses 'HELLO' and 'Hello' differ only in case or spaces, but are separate classes"
+    assert expected in warnings
+
+
+def test_own_word_with_spaces():
+    given = items(3, split=lambda i: [" train", "Test ", "VAL"][i])
+    assert assign_splits(SplitPolicy(), given)[0] == ["train", "test", "val"]

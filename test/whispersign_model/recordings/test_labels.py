@@ -172,3 +172,36 @@ def test_folder_s_table_must_name_recordings(tmp_path, table):
     table("glosses\nA\n")
     with pytest.raises(LabelError, match=r"labels.csv:2: names no recording"):
         find_labels(given, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "unit"),
+    [
+        ("take,A,100,300\ntake,B,400,650\n", "milliseconds"),
+        ("take,A,100000,300000\n", "microseconds"),
+        ("take,A,100000000,300000000\n", "nanoseconds"),
+        ("take,A,10,30\ntake,B,40,65\n", "frame numbers"),
+        ("take,A,1700000000.2,1700000000.4\n", "stamps"),
+        ("take,A,10.5,30.25\n", "milliseconds"),
+    ],
+)
+def test_times_in_another_unit_are_named(table, make_recording, rows, unit):
+    path = table(f"recording,glosses,start,end\n{rows}")
+    with pytest.raises(LabelError, match=rf"labels.csv:2: .* the times seem to be .*{unit}; count"):
+        labelled(make_recording(90), read_table(path))
+
+
+def test_times_that_are_all_zero(table):
+    with pytest.raises(LabelError, match=r":2: starts and ends at 0 s; leave both times empty"):
+        read_table(table("recording,glosses,start,end\ntake,A,0,0\n"))
+
+
+def test_names_of_files_may_be_spelled_in_either_form(tmp_path, table):
+    given = bags(tmp_path, "gru\u0308n/take", "gr\u00dcn.mcap")  # as macOS and Linux write
+    path = table(
+        "recording,glosses,signer\ngr\u00fcn/take,GRU\u0308N ,Bjo\u0308rn\ngrU\u0308n,B,\n"
+    )
+    rows, warnings = find_labels(given, path)
+    assert warnings == []
+    assert [row.glosses for each in given for row in rows[each]] == [("GR\u00dcN",), ("B",)]
+    assert rows[given[0]][0].signer == "Bj\u00f6rn"

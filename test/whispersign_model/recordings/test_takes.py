@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import resource
 from dataclasses import replace
 
@@ -71,6 +72,16 @@ def test_a_discarded_take_stays_with_all_it_held_and_says_so(tmp_path):
     assert recording.discarded == ((SIGNED.segments[0].start, SIGNED.segments[0].end),)
     assert len(recording) == len(SIGNED)
     assert find_takes(tmp_path) == [replace(TAKE, kept=False)]
+
+
+def test_take_that_lacks_messages_is_not_rewritten(tmp_path):
+    write(tmp_path, TAKE, frames=5).keep("synthetic")
+    metadata = tmp_path / TAKE.folder / "metadata.yaml"
+    text = metadata.read_text()
+    metadata.write_text(re.sub(r"(?m)^  message_count: \d+", "  message_count: 99", text))
+    with pytest.raises(BagError, match=r"holds \d messages where its metadata.yaml says 99"):
+        discard_take(tmp_path, TAKE, "/annotation", ros.GLOSS_ANNOTATION, annotation(keep=False))
+    assert find_takes(tmp_path) == [TAKE]
 
 
 def test_takes_of_all_signers_are_found_and_other_bags_are_none(tmp_path):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,32 +23,34 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
-from rosbags.rosbag2.storage_mcap import McapReader
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from whispersign_model.errors import BagError
-from whispersign_model.recordings.atomic import safe_name, whole_folder
+from whispersign_model.recordings.atomic import bag_name, safe_name, whole_folder
 from whispersign_model.recordings.bags import messages as ros
+from whispersign_model.recordings.bags.compression import decompress_message
 from whispersign_model.recordings.bags.files import (
-    METADATA,
-    RECOVER_HINT,
-    BagMetadata,
     check_sqlite_path,
+    open_storage,
     read_metadata,
     readable_file,
     storage_files,
 )
+from whispersign_model.recordings.bags.recovery import RECOVER_HINT
+from whispersign_model.recordings.bags.storage import StorageFile
 from whispersign_model.recordings.bags.topics import (
     ANNOTATION,
     FILTERED,
     RAW,
-    check_definition,
+    channels_to_read,
+    check_counts,
     choose_annotation,
     choose_hands,
     damage_told,
 )
 from whispersign_model.recordings.frame_buffer import Frames, gather_frames
 from whispersign_model.recordings.recording import Coordinates, Recording
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -85,8 +88,9 @@ def read_bag(
             and memory-mapped, so that memory use does not grow with the bag.
 
     Raises:
-        BagError: a file or topic is missing, damaged, truncated or ambiguous, or its message
-            definition differs from ours. The message names it.
+        BagError: a file or topic is missing, damaged, truncated or ambiguous, its message
+            definition differs from ours, or it holds fewer or more messages than the bag states.
+            The message names it.
     """
     path = Path(path)
     try:
@@ -95,73 +99,63 @@ def read_bag(
         if not recover:
             raise
         metadata = None
-    files = storage_files(path, metadata)
+    files = storage_files(path, metadata, recover)
     annotations: list[Any] = []
     with ExitStack() as stack:
         with damage_told(path):
             copies = stack.enter_context(temporary_folder(parent=scratch))
-            readers = _open(path, files, metadata, recover, copies, stack)
-        connections = [connection for reader in readers for connection in reader.connections]
-        hands = choose_hands(path, connections, (topic,) if topic else prefer)
-        labels = choose_annotation(path, connections, hands)
-        frames = _messages(path, readers, hands, labels, annotations)
+            opened = _open(path, files, recover, copies, stack)
+        channels = [channel for storage in opened.values() for channel in storage.channels]
+        hands = choose_hands(path, channels, (topic,) if topic else prefer)
+        labels = choose_annotation(path, channels, hands)
+        frames = _messages(path, opened, hands, labels, annotations, recover)
         recording = _assemble(path, hands, frames, annotations, scratch)
-    promised = metadata.counts.get(hands) if metadata and path.is_dir() else None
-    if promised is not None and promised != len(recording) and not recover:
-        raise BagError(
-            path,
-            f"holds {len(recording)} frames where its {METADATA} says {promised}",
-            RECOVER_HINT,
-        )
-    return recording if metadata is None else _with_custom_data(recording, metadata.custom)
+    if metadata is None:
+        return recording
+    if not recover and (path.is_dir() or len(metadata.files) == 1):
+        check_counts(path, metadata, (hands, len(recording)), (labels, len(annotations)))
+    return _with_custom_data(recording, metadata.custom)
 
 
 def _open(
-    path: Path,
-    files: list[Path],
-    metadata: BagMetadata | None,
-    recover: bool,
-    copies: Path,
-    stack: ExitStack,
-) -> list[Reader]:
-    """Open the bag as a whole, or its files one after the other."""
-    if metadata and metadata.compressed:
-        return [stack.enter_context(Reader(path))]
-    # The folder reader silently drops messages of a topic whose QoS differs between metadata and
-    # storage, so read each storage file directly.
-    return [stack.enter_context(Reader(readable_file(file, copies, recover))) for file in files]
+    path: Path, files: list[Path], recover: bool, copies: Path, stack: ExitStack
+) -> dict[Path, StorageFile]:
+    """Open the storage files of a bag in order."""
+    opened = {}
+    for file in files:
+        storage = open_storage(readable_file(file, copies, recover))
+        stack.callback(storage.close)
+        if storage.fault and not recover:
+            raise BagError(file, storage.fault, RECOVER_HINT)
+        opened[file] = storage
+    return opened
 
 
 def _messages(
-    path: Path, readers: list[Reader], hands: str, labels: str | None, annotations: list[Any]
+    path: Path,
+    opened: dict[Path, StorageFile],
+    hands: str,
+    labels: str | None,
+    annotations: list[Any],
+    recover: bool,
 ) -> Iterator[Any]:
-    """Yield the HandFrame objects of all readers; append their annotations to the list."""
+    """Yield the HandFrame objects of all files; append their annotations to the list."""
     store = ros.typestore()
-    for reader in readers:
-        wanted = [c for c in reader.connections if c.topic in (hands, labels)]
-        for connection in wanted:
-            check_definition(path, connection)
-        if not wanted:
-            continue  # an empty selection would read every topic
+    for file, storage in opened.items():
+        wanted = channels_to_read(path, storage.channels, hands, labels)
+        read: Counter[int] = Counter()
         with damage_told(path):
-            for connection, _, data in _in_order(reader, wanted):
-                message = store.deserialize_cdr(data, connection.msgtype)
-                if connection.topic == hands:
+            for channel, data in storage.messages(wanted) if wanted else ():
+                message = store.deserialize_cdr(decompress_message(data), channel.msgtype)
+                read[channel.id] += 1
+                if channel.topic == hands:
                     yield message
                 else:
                     annotations.append(message)
-
-
-def _in_order(reader: Reader, wanted: list[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
-    """Yield messages in log-time order, or in file order without an index.
-
-    Without an index (after a killed recorder or with the preset "fastwrite"), rosbags rejects log
-    times that step back, which the threads of a recorder can produce.
-    """
-    storage = reader.storage
-    if isinstance(storage, McapReader) and not storage.chunks:
-        return storage.messages_scan(wanted)
-    return reader.messages(wanted)
+        for channel in wanted:
+            if read[channel.id] != channel.stated and not recover:
+                found = f"holds {read[channel.id]} messages of {channel.topic}"
+                raise BagError(file, f"{found} where it states {channel.stated}", RECOVER_HINT)
 
 
 def _assemble(
@@ -183,8 +177,8 @@ def _assemble(
         positions=frames.positions,
         confidence=frames.confidence,
         segments=segments,
-        name=safe_name(path.stem if path.is_file() else path.resolve().name),
-        signer="+".join(sorted({str(label.signer) for label in annotations if label.signer})),
+        name=safe_name(bag_name(path)),
+        signer="+".join(sorted({normalized(str(label.signer)) for label in annotations} - {""})),
         source=first.source if first else "",
         coordinates=_coordinates(path, first),
         smoothing=first.smoothing if first else "",
@@ -225,7 +219,7 @@ def _with_custom_data(recording: Recording, custom: dict[str, str]) -> Recording
     return replace(
         recording,
         split=custom.get(SPLIT, ""),
-        signer=recording.signer or custom.get(SIGNER, ""),
+        signer=recording.signer or normalized(custom.get(SIGNER, "")),
         meta=recording.meta | meta,
     )
 

@@ -4,7 +4,8 @@
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,18 +13,23 @@ from typing import Any
 import yaml
 
 from whispersign_model.errors import BagError
-from whispersign_model.recordings.atomic import natural_order
+from whispersign_model.recordings.atomic import COMPRESSED, bag_name, natural_order
+from whispersign_model.recordings.bags.compression import decompress_file
+from whispersign_model.recordings.bags.mcap import McapFile
 from whispersign_model.recordings.bags.recovery import (
+    CUT,
+    RECOVER_HINT,
     apply_journal,
     close_mcap,
     has_journal,
     is_closed_mcap,
     is_whole_sqlite,
 )
+from whispersign_model.recordings.bags.sqlite import SqliteFile
+from whispersign_model.recordings.bags.storage import StorageFile
 
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
-RECOVER_HINT = "`whispersign convert --recover` reads the complete part"
 # Keep every scalar as text: a signer "007" is not a number. Use libyaml's C loader if present.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
@@ -35,14 +41,16 @@ class BagMetadata:
 
     Attributes:
         files: names of the storage files in order.
-        compressed: whether files or messages are compressed, which only the folder reader handles.
+        compression: compression format of files or messages, or "".
         counts: number of messages by topic.
+        types: message type by topic.
         custom: the writer's ``custom_data``.
     """
 
     files: tuple[str, ...]
-    compressed: bool = False
+    compression: str = ""
     counts: dict[str, int] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)
 
 
@@ -70,13 +78,16 @@ def read_metadata(path: Path) -> BagMetadata | None:
 
 def _parse(content: dict[str, Any]) -> BagMetadata:
     custom = content.get("custom_data")  # a mapping, or one of YAML's empty values
+    compressed = content.get("compression_mode", "").lower() in ("file", "message")
+    counts: Counter[str] = Counter()
+    topics = content["topics_with_message_count"]
+    for topic in topics:  # a topic appears once for each type
+        counts[topic["topic_metadata"]["name"]] += int(topic["message_count"])
     return BagMetadata(
         files=tuple(PurePath(name).name for name in content["relative_file_paths"]),
-        compressed=content.get("compression_mode", "").lower() in ("file", "message"),
-        counts={
-            topic["topic_metadata"]["name"]: int(topic["message_count"])
-            for topic in content["topics_with_message_count"]
-        },
+        compression=content.get("compression_format", "") if compressed else "",
+        counts=dict(counts),
+        types={each["topic_metadata"]["name"]: each["topic_metadata"]["type"] for each in topics},
         custom={k: str(v) for k, v in custom.items()} if isinstance(custom, dict) else {},
     )
 
@@ -85,72 +96,201 @@ def _reindex(folder: Path) -> str:
     return f"remove it, or rewrite it with `ros2 bag reindex {folder}`"
 
 
-def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
+def storage_files(path: Path, metadata: BagMetadata | None, recover: bool = False) -> list[Path]:
     """Return a bag's storage files in order.
 
+    Args:
+        path: a bag's folder, or a single storage file.
+        metadata: the bag's metadata, if there is one.
+        recover: accept missing parts, and parts that the metadata does not list.
+
     Raises:
-        BagError: ``path`` is not a bag, or lacks a file that its metadata lists.
+        BagError: ``path`` is not a bag, or lacks a part of the recording.
     """
     if not path.exists():
         raise BagError(path, "does not exist", "check the path")
     if path.is_file():
-        if path.suffix in SUFFIXES:
+        if _is_storage(path):
             return [path]
         hint = "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
         raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", hint)
-    if metadata is None:
-        files = [
-            file for file in sorted(path.iterdir(), key=natural_order) if file.suffix in SUFFIXES
-        ]
-        if not files:
-            raise BagError(path, "is not a rosbag2", _WANTED)
-        if not _one_recording(path, files):
-            raise BagError(path, f"holds {len(files)} bags", "give one of them")
-        return files
-    files = [path / name for name in metadata.files]
-    for file in files:
-        if not file.is_file():
-            raise BagError(file, f"is missing, but {METADATA} names it", _reindex(path))
-    if not files:
-        raise BagError(path, f"is empty: its {METADATA} names no storage file", "record it again")
-    return files
+    found = _storage_in(path)
+    if metadata is not None:
+        return _listed_files(path, metadata, found, recover)
+    if not found:
+        raise BagError(path, "is not a rosbag2", _WANTED)
+    if not _one_recording(path, found):
+        raise BagError(path, f"holds {len(found)} bags", "give one of them")
+    if not recover:
+        _check_parts(path, found)
+    return found
 
 
 _WANTED = "give a folder with metadata.yaml, or a .mcap or .db3 file"
 
 
-def _one_recording(folder: Path, files: list[Path]) -> bool:
+def _is_storage(path: PurePath) -> bool:
+    return PurePath(_unpacked(path)).suffix in SUFFIXES
+
+
+def _unpacked(path: PurePath) -> str:
+    """Return a file's name without the suffix of a compression."""
+    return path.stem if path.suffix in COMPRESSED else path.name
+
+
+def _storage_in(folder: Path) -> list[Path]:
+    """Return the storage files in a folder, each part once.
+
+    A recorder compresses a part beside the original, which it then removes. If it is killed
+    meanwhile, only the original is complete.
+    """
+    parts: dict[str, Path] = {}
+    for file in folder.iterdir():
+        kept = file.suffix in SUFFIXES or _unpacked(file) not in parts
+        if kept and _is_storage(file) and file.is_file():
+            parts[_unpacked(file)] = file
+    return [parts[name] for name in sorted(parts, key=lambda name: natural_order(Path(name)))]
+
+
+def _listed_files(
+    folder: Path, metadata: BagMetadata, found: Sequence[Path], recover: bool
+) -> list[Path]:
+    """Return the files that the metadata lists, compressed or not."""
+    if not metadata.files:
+        raise BagError(folder, f"is empty: its {METADATA} names no storage file", "record it again")
+    if metadata.compression not in ("", "zstd"):
+        fault = f"states the compression '{metadata.compression[:20]}'"
+        raise BagError(folder / METADATA, fault, "convert it with `ros2 bag convert`")
+    present = {_unpacked(file): file for file in found}
+    files = []
+    for name in metadata.files:
+        file = folder / name
+        if not file.is_file():
+            file = present.get(_unpacked(file), file)
+        if not file.is_file():
+            raise BagError(file, f"is missing, but {METADATA} names it", _reindex(folder))
+        files.append(file)
+    listed = {_unpacked(PurePath(name)) for name in metadata.files}
+    stems = {_PART.sub("", PurePath(name).stem) for name in listed}
+    unlisted = [
+        file
+        for name, file in present.items()
+        if name not in listed
+        and _PART.search(PurePath(name).stem)
+        and _PART.sub("", PurePath(name).stem) in stems
+    ]
+    if unlisted and not recover:
+        raise BagError(unlisted[0], f"is not named in {METADATA}", _reindex(folder))
+    return files + unlisted
+
+
+_PART = re.compile(r"_\d+$")  # number of a part, counted from 0
+
+
+def _one_recording(folder: Path, files: Sequence[Path]) -> bool:
     """Return whether storage files without metadata are parts of one recording."""
-    name = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
-    return len(files) == 1 or all(name.fullmatch(file.stem) for file in files)
+    return len(files) == 1 or bool(_recording_name(folder, files))
+
+
+def _recording_name(folder: Path, files: Sequence[Path]) -> str:
+    """Return the name that all parts of a recording share, or "".
+
+    It is the folder's, unless somebody has renamed the folder. Then only files that a recorder has
+    compressed are known as parts: others may as well be numbered recordings.
+    """
+    names = [bag_name(file) for file in files]
+    own = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
+    if all(map(own.fullmatch, names)):
+        return folder.name
+    shared = {_PART.sub("", name) for name in names}
+    compressed = any(file.suffix in COMPRESSED for file in files)
+    numbered = all(map(_PART.search, names))
+    return shared.pop() if len(shared) == 1 and numbered and compressed else ""
+
+
+def possible_parts(bags: Iterable[Path]) -> list[str]:
+    """Warn about numbered files that are read one by one and may be parts of one recording."""
+    numbered: dict[Path, list[Path]] = {}
+    for bag in bags:
+        if bag.is_file() and _PART.search(bag_name(bag)):
+            recording = bag.parent / _PART.sub("", bag_name(bag))
+            numbered.setdefault(recording, []).append(bag)
+    return [
+        f"{parts[0]} and {parts[1].name} are read as separate recordings; if they are parts of "
+        f"one, move its parts into a folder named {recording.name}"
+        for recording, parts in numbered.items()
+        if len(parts) > 1
+    ]
+
+
+def _check_parts(folder: Path, files: Sequence[Path]) -> None:
+    """Reject parts whose numbers have a gap.
+
+    Raises:
+        BagError: a part is missing; the message names it.
+    """
+    recording = _recording_name(folder, files)
+    numbers = [bag_name(file).removeprefix(f"{recording}_") for file in files]
+    if not recording or not all(map(str.isdecimal, numbers)):
+        return
+    held = {int(number) for number in numbers}
+    missing = [number for number in range(min(max(held), LARGEST_PART)) if number not in held]
+    if missing:
+        suffix = PurePath(_unpacked(files[0])).suffix
+        names = ", ".join(f"{recording}_{number}{suffix}" for number in missing[:3])
+        more = f" and {len(missing) - 3} more parts" if len(missing) > 3 else ""
+        raise BagError(
+            folder,
+            f"lacks {names}{more} of its recording",
+            "copy them there; `whispersign convert --recover` reads the other parts",
+        )
+
+
+LARGEST_PART = 100_000  # parts of a recording that are looked for
 
 
 def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
-    """Return ``file``, or a closed copy of it in ``scratch`` with the journal applied.
+    """Return ``file``, or a copy in ``scratch``: decompressed, closed, with the journal applied.
 
     Raises:
         BagError: the file is empty, or it is truncated and ``recover`` is False.
     """
     if not file.stat().st_size:
         raise BagError(file, "is empty", "record it again")
-    copy = scratch / file.name
+    if file.suffix not in COMPRESSED:
+        return _complete_file(file, scratch, recover)
+    unpacked = scratch / file.stem
+    decompress_file(file, unpacked, recover)
+    try:
+        return _complete_file(unpacked, scratch, recover)
+    except BagError as error:
+        raise BagError(file, error.fault, error.remedy) from error
+
+
+def _complete_file(file: Path, scratch: Path, recover: bool) -> Path:
+    copy = scratch / f"complete_{file.name}"
     if file.suffix == ".mcap":
         if is_closed_mcap(file):
             return file
         if not recover:
-            raise BagError(file, _CUT, RECOVER_HINT)
+            raise BagError(file, CUT, RECOVER_HINT)
         close_mcap(file, copy)
         return copy
-    check_sqlite_path(file)
     if has_journal(file):
         apply_journal(file, copy)
         return copy
     if not is_whole_sqlite(file):
-        raise BagError(file, _CUT, "copy it again, or try the sqlite3 shell's .recover")
+        raise BagError(file, CUT, "copy it again, or try the sqlite3 shell's .recover")
     return file
 
 
-_CUT = "ends too early: the recorder was killed, or the copy is incomplete"
+def open_storage(path: Path) -> StorageFile:
+    """Open an mcap or sqlite3 file.
+
+    Raises:
+        OSError, ValueError, struct.error, sqlite3.Error, and others: the file is damaged.
+    """
+    return McapFile(path) if path.suffix == ".mcap" else SqliteFile(path)
 
 
 def check_sqlite_path(path: Path) -> None:
@@ -192,7 +332,7 @@ def _bags_in(path: Path) -> list[Path]:
         return [path] if path.exists() else []
     bags: list[Path] = []
     for folder, folders, names in os.walk(path):
-        files = [Path(folder, name) for name in names if Path(name).suffix in SUFFIXES]
+        files = _storage_in(Path(folder)) if any(_is_storage(PurePath(n)) for n in names) else []
         if METADATA in names or (files and _one_recording(Path(folder), files)):
             bags.append(Path(folder))
             folders.clear()

@@ -15,6 +15,7 @@ from rosbags.typesys.store import Typestore
 from whispersign_model.recordings.frame_buffer import Frames
 from whispersign_model.recordings.labels import Annotation, resolve_annotations
 from whispersign_model.recordings.recording import Recording, Segment, tracked_frames
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -88,12 +89,13 @@ def definition_difference(
 
 
 def _parse(definition: MessageDefinition, message_type: str) -> Mapping[str, Any]:
+    text = "\n".join(line.rstrip() for line in definition.data.lstrip("\ufeff").splitlines()) + "\n"
     if definition.format == MessageDefinitionFormat.MSG:
-        return get_types_from_msg(definition.data, message_type)
-    if not definition.data.startswith(f"{_SEPARATOR}IDL: "):
-        return get_types_from_idl(definition.data)
+        return get_types_from_msg(text, message_type)
+    if not text.startswith(f"{_SEPARATOR}IDL: "):
+        return get_types_from_idl(text)
     types: dict[str, Any] = {}
-    for part in definition.data.split(_SEPARATOR)[1:]:
+    for part in text.split(_SEPARATOR)[1:]:
         types.update(get_types_from_idl(part.split("\n", 1)[1]))
     return types
 
@@ -181,7 +183,7 @@ def read_annotations(
         start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
         if start == end:
             start, end = first, last
-        glosses = tuple(str(gloss) for gloss in message.glosses)
+        glosses = tuple(normalized(str(gloss)) for gloss in message.glosses)
         return Annotation(start, end, glosses, message.status == DISCARD)
 
     return resolve_annotations(map(annotation, messages))

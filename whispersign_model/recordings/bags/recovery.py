@@ -23,6 +23,8 @@ _CHUNK = struct.Struct("<QQQI")  # start time, end time, uncompressed size, chec
 _BLOCK = 1 << 20
 _SQLITE = b"SQLite format 3\0"
 SQLITE_JOURNALS = ("-wal", "-journal")
+CUT = "ends too early: the recorder was killed, or the copy is incomplete"
+RECOVER_HINT = "`whispersign convert --recover` reads the complete part"
 
 
 def is_closed_mcap(path: Path) -> bool:

@@ -285,6 +285,16 @@ class TestDefinitions:
         with pytest.raises(BagError, match="take: is damaged"):
             read_bag(path)
 
+    def test_parser_s_words_are_cut(self, tmp_path, make_recording):
+        path = raw_bag(
+            tmp_path / "take",
+            {"/hands/raw": frames_of(make_recording(2))},
+            definition=lambda _: "float32[[ left " * 1000,
+        )
+        with pytest.raises(BagError, match="take: is damaged") as caught:
+            read_bag(path)
+        assert len(str(caught.value)) < 300 + len(str(path))
+
     def test_absent_definition_falls_back_on_ours(self, tmp_path, make_recording):
         # As rosbag2 of Humble writes: no definitions in sqlite3 files.
         recording = make_recording()
