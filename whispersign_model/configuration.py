@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from whispersign_model.errors import ConfigError
+from whispersign_model.files import read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -59,12 +59,7 @@ def load_yaml(model: type[Model], path: Path) -> Model:
     Raises:
         ConfigError: the file is missing or is not YAML, or a key is unknown or out of range.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(path, f"is not valid YAML ({error})", "correct the file") from error
+    content = read_yaml(path, ConfigError)
     return validate(model, content if content is not None else {}, path)
 
 

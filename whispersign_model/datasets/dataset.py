@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,15 @@ from whispersign_model.configuration import StrictModel, describe
 from whispersign_model.datasets.splits import SPLITS, shared_signers
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
+from whispersign_model.files import read_json, require_file
+from whispersign_model.npy import load_npy
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
 FORMAT = 1  # version of the manifest
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
+LARGEST = 1e9  # meters or m/s; larger values overflow when squared
 BLOCK = 4096  # number of frames checked for NaN at a time
 
 
@@ -189,12 +192,11 @@ class Dataset:
 
 def _read_json(path: Path, model: type[Any]) -> Any:
     """Read and validate a JSON file; return None if it is missing."""
-    if not path.is_file():
+    if not path.exists():
         return None
+    content = read_json(path, DatasetError, "convert it again")
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(path, f"cannot be read ({error})") from error
+        return model.model_validate(content)
     except ValidationError as error:
         raise DatasetError(path, describe(error)) from error
 
@@ -257,8 +259,11 @@ def _example(
 ) -> Example:
     features = _map_features(features_path)
     for first in range(0, len(features), BLOCK):
-        if not np.isfinite(features[first : first + BLOCK]).all():
+        block = features[first : first + BLOCK]
+        if not np.isfinite(block).all():
             raise DatasetError(features_path, "holds NaN or infinity", "convert it again")
+        if (largest := float(np.abs(block).max())) > LARGEST:
+            raise DatasetError(features_path, f"holds the value {largest:g}", "convert it again")
     if entry is not None and entry.frames != len(features):
         raise DatasetError(
             features_path, f"has {len(features)} frames, {MANIFEST} says {entry.frames}"
@@ -310,17 +315,11 @@ def _load_labels(path: Path, glosses: int | None) -> Ints:
 
 
 def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
-    mode: Literal["r"] | None = "r" if mapped else None
+    require_file(path, DatasetError)
     try:
-        try:
-            array = np.load(path, mmap_mode=mode, allow_pickle=False)
-        except SystemError:  # Python 3.11's parser occasionally fails once after a fork
-            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        return load_npy(path, "r" if mapped else None)
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(path, f"is empty, truncated or not an .npy file ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise DatasetError(path, "is not an .npy file")
-    return array
 
 
 def _glosses(

@@ -159,7 +159,7 @@ def manifest_with(**changes):
             manifest_with(recordings=[{"name": "a", "split": "train", "frames": 1}] * 2),
             "manifest.json: names train/a twice",
         ),
-        (lambda root: (root / "manifest.json").write_text("{"), "manifest.json: Invalid JSON"),
+        (lambda root: (root / "manifest.json").write_text("{"), "manifest.json: is not valid JSON"),
         (
             lambda root: edit_json(root / "vocabulary.json", glosses=["HELLO", "HELLO"]),
             "vocabulary.json: names a gloss twice",

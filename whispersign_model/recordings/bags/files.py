@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
 from whispersign_model.errors import BagError
+from whispersign_model.files import MEGABYTE, parse_yaml, read_text, require_file
 from whispersign_model.recordings.atomic import natural_order
 from whispersign_model.recordings.bags.recovery import (
     apply_journal,
@@ -22,10 +21,10 @@ from whispersign_model.recordings.bags.recovery import (
 )
 
 METADATA = "metadata.yaml"
+METADATA_BYTES = 8 * MEGABYTE
+METADATA_VALUES = 100_000  # a bag of 5000 parts or 3000 topics
 SUFFIXES = (".mcap", ".db3")
 RECOVER_HINT = "`whispersign convert --recover` reads the complete part"
-# Keep every scalar as text: a signer "007" is not a number. Use libyaml's C loader if present.
-_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
 
@@ -56,12 +55,14 @@ def read_metadata(path: Path) -> BagMetadata | None:
         BagError: ``metadata.yaml`` is not in rosbag2's format.
     """
     file = (path if path.is_dir() else path.parent) / METADATA
-    if not file.is_file():
+    if not file.exists():
         return None
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+        text = read_text(file, BagError, METADATA_BYTES)
+        # Every scalar stays text: a signer "007" is not a number.
+        content = parse_yaml(text, plain=True, values=METADATA_VALUES)
         metadata = _parse(content["rosbag2_bagfile_information"])
-    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as fault:
+    except (LookupError, AttributeError, TypeError, ValueError) as fault:
         raise BagError(file, "is not the metadata of a rosbag2", _reindex(file.parent)) from fault
     if path.is_dir() or path.name in metadata.files:
         return metadata
@@ -98,6 +99,8 @@ def storage_files(path: Path, metadata: BagMetadata | None) -> list[Path]:
             return [path]
         hint = "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
         raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", hint)
+    if not path.is_dir():
+        require_file(path, BagError)
     if metadata is None:
         files = [
             file for file in sorted(path.iterdir(), key=natural_order) if file.suffix in SUFFIXES
@@ -131,6 +134,7 @@ def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
     Raises:
         BagError: the file is empty, or it is truncated and ``recover`` is False.
     """
+    require_file(file, BagError)
     if not file.stat().st_size:
         raise BagError(file, "is empty", "record it again")
     copy = scratch / file.name

@@ -5,8 +5,10 @@ A killed ``ros2 bag record`` leaves an mcap file without an end and possibly wit
 A sqlite3 file may have a journal beside it that holds the last messages.
 """
 
+import os
 import shutil
 import sqlite3
+import stat
 import struct
 from contextlib import closing
 from pathlib import Path
@@ -119,25 +121,34 @@ def is_whole_sqlite(path: Path) -> bool:
 
 def has_journal(path: Path) -> bool:
     """Return whether a sqlite3 file has a journal that must be applied before reading."""
-    return any(_journal(path, suffix).exists() for suffix in SQLITE_JOURNALS)
+    return any(_is_there(_journal(path, suffix)) for suffix in SQLITE_JOURNALS)
 
 
 def apply_journal(source: Path, target: Path) -> None:
     """Copy a sqlite3 file and its journal; SQLite makes the copy consistent.
 
     Raises:
-        BagError: SQLite cannot recover it.
+        BagError: a journal is a link or not a regular file, or SQLite cannot recover it.
     """
+    journals = [suffix for suffix in SQLITE_JOURNALS if _is_there(_journal(source, suffix))]
+    for suffix in journals:
+        if not stat.S_ISREG(_journal(source, suffix).lstat().st_mode):
+            fault = "is a link or not a regular file"
+            raise BagError(_journal(source, suffix), fault, "remove it, or copy the bag again")
     shutil.copyfile(source, target)
-    for suffix in SQLITE_JOURNALS:
-        if _journal(source, suffix).exists():
-            shutil.copyfile(_journal(source, suffix), _journal(target, suffix))
+    for suffix in journals:
+        shutil.copyfile(_journal(source, suffix), _journal(target, suffix))
     try:
         with closing(sqlite3.connect(target)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         raise BagError(source, f"its journal cannot be applied ({error})") from error
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a path exists, even as a link to nothing."""
+    return os.path.lexists(path)
 
 
 def _journal(path: Path, suffix: str) -> Path:
