@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
-from whispersign_model.configuration import StrictModel, describe
+from whispersign_model.configuration import Glosses, Name, StrictModel, describe
 from whispersign_model.datasets.splits import SPLITS, shared_signers
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
@@ -26,6 +26,7 @@ from whispersign_model.timestamps import NANOSECONDS
 
 FORMAT = 1  # version of the manifest
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
+MOST_GLOSSES = 99_999  # of a dataset without a vocabulary; also the largest network's
 LARGEST = 1e9  # meters or m/s; larger values overflow when squared
 BLOCK = 4096  # number of frames checked for NaN at a time
 
@@ -33,16 +34,19 @@ BLOCK = 4096  # number of frames checked for NaN at a time
 class VocabularyFile(StrictModel):
     """Content of ``vocabulary.json``: ``glosses[i]`` has id ``i + 1``; id 0 is the CTC blank."""
 
-    glosses: list[str]
+    glosses: Glosses
     language: str = ""
+
+
+Seconds = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 
 class SegmentEntry(StrictModel):
     """A gloss with its time span in seconds from the first frame; glosses can share a span."""
 
-    gloss: str
-    start: float
-    end: float
+    gloss: Name
+    start: Seconds
+    end: Seconds
 
 
 class RecordingEntry(StrictModel):
@@ -50,8 +54,8 @@ class RecordingEntry(StrictModel):
 
     name: str
     split: str
-    signer: str = ""
-    source: str = ""
+    signer: Name = ""
+    source: Name = ""
     frames: int = Field(ge=1)
     seconds: float = 0
     frame_rate: float = Field(default=0, description="as recorded, the median; 0 = unknown")
@@ -156,8 +160,6 @@ class Dataset:
             raise DatasetError(
                 path / MANIFEST, f"is of format {manifest.format}, not {FORMAT}", "convert again"
             )
-        if vocabulary is not None and len(set(vocabulary.glosses)) < len(vocabulary.glosses):
-            raise DatasetError(path / VOCABULARY, "names a gloss twice", "name each once")
         entries = _entries(path, manifest)
         splits = {
             split: tuple(_examples(path / split, entries.get(split), vocabulary))
@@ -307,9 +309,10 @@ def _load_labels(path: Path, glosses: int | None) -> Ints:
     labels = _open_npy(path, mapped=False)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DatasetError(path, f"is {labels.dtype} {labels.shape}, not integers (L,)")
-    outside = labels[(labels < 1) | (labels > (np.inf if glosses is None else glosses))]
+    most = MOST_GLOSSES if glosses is None else glosses
+    outside = labels[(labels < 1) | (labels > most)]
     if len(outside):
-        allowed = "1 or more" if glosses is None else f"1 to {glosses}"
+        allowed = f"1 to {most}"
         raise DatasetError(path, f"label {outside[0]} is outside the vocabulary ({allowed})")
     return labels.astype(np.int64)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from whispersign_model import bundled
-from whispersign_model.configuration import StrictModel, describe
+from whispersign_model.configuration import Glosses, Name, StrictModel, describe
 from whispersign_model.decoding.confidence import ConfidenceScale
-from whispersign_model.errors import CheckpointError, printable
+from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.files import MEGABYTE, parse_json, read_bytes, require_file
 from whispersign_model.network.config import ModelConfig
@@ -31,30 +31,6 @@ WEIGHTS = "model.safetensors"
 METADATA = "model.json"
 METADATA_BYTES = 16 * MEGABYTE
 WEIGHTS_BYTES = 1024 * MEGABYTE  # five times the largest network of config/model
-LONGEST_NAME = 200  # characters of a gloss or a name
-
-
-def _distinct_glosses(glosses: tuple[str, ...]) -> tuple[str, ...]:
-    seen: set[str] = set()
-    for number, gloss in enumerate(glosses, 1):
-        if not gloss.strip():
-            raise ValueError(f"gloss {number} is empty")
-        if gloss in seen:
-            raise ValueError(f"the gloss {gloss} is named twice")
-        seen.add(_readable(gloss))
-    return glosses
-
-
-def _readable(name: str) -> str:
-    """Reject names that are long or contain control characters, which terminals obey."""
-    if len(name) > LONGEST_NAME:
-        raise ValueError(f"a name of {len(name)} characters, more than {LONGEST_NAME}")
-    if printable(name) != name:
-        raise ValueError(f"the name {printable(name)} contains a control character")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_readable)]
 
 
 class CheckpointMetadata(StrictModel):
@@ -76,7 +52,7 @@ class CheckpointMetadata(StrictModel):
     format_version: int = FORMAT_VERSION
     name: Name = "whispersign"
     config: ModelConfig
-    glosses: Annotated[tuple[str, ...], AfterValidator(_distinct_glosses)] = Field(min_length=1)
+    glosses: Glosses = Field(min_length=1)
     language: Name = ""
     recipe: Recipe
     epoch: int = 0
