@@ -14,6 +14,7 @@ from whispersign_model.files import MEGABYTE, parse_yaml, read_text, require_fil
 from whispersign_model.recordings.atomic import natural_order
 from whispersign_model.recordings.bags.recovery import (
     apply_journal,
+    check_chunks,
     close_mcap,
     has_journal,
     is_closed_mcap,
@@ -140,10 +141,12 @@ def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
     copy = scratch / file.name
     if file.suffix == ".mcap":
         if is_closed_mcap(file):
+            check_chunks(file)
             return file
         if not recover:
             raise BagError(file, _CUT, RECOVER_HINT)
         close_mcap(file, copy)
+        check_chunks(copy)
         return copy
     check_sqlite_path(file)
     if has_journal(file):

@@ -23,6 +23,9 @@ SUMMARY = frozenset({0x02, 0x0D, 0x0E, 0x0B, DATA_END})  # records after the dat
 _RECORD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQI")  # start time, end time, uncompressed size, checksum
 _BLOCK = 1 << 20
+_END = 1 << 62  # a position beyond any file
+SMALL_CHUNK = 64 << 20  # bytes; may be compressed to any degree
+MOST_COMPRESSED = 100  # times
 _SQLITE = b"SQLite format 3\0"
 SQLITE_JOURNALS = ("-wal", "-journal")
 
@@ -43,6 +46,26 @@ def is_closed_mcap(path: Path) -> bool:
         file.seek(-len(MAGIC), 2)
         end: bytes = file.read()
     return end == MAGIC
+
+
+def check_chunks(path: Path) -> None:
+    """Reject an mcap file with a chunk that expands to a degree that no recording reaches.
+
+    Raises:
+        BagError: a chunk states such a size.
+    """
+    with path.open("rb") as file:
+        file.seek(len(MAGIC))
+        opcode, length = _next(file)
+        while opcode is not None and opcode != DATA_END:
+            start = file.tell()
+            if opcode == CHUNK:
+                head = file.read(_CHUNK.size)
+                size = _CHUNK.unpack(head)[2] if len(head) == _CHUNK.size else 0
+                if size > max(SMALL_CHUNK, MOST_COMPRESSED * length):
+                    raise BagError(path, f"a chunk expands from {length} to {size} bytes")
+            file.seek(min(start + length, _END))
+            opcode, length = _next(file)
 
 
 def close_mcap(source: Path, target: Path) -> None:

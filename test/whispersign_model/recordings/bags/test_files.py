@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 
 import pytest
@@ -163,3 +164,16 @@ def test_a_journal_that_is_a_link_is_not_copied(tmp_path, make_recording, target
     (tmp_path / "take" / f"take.db3{suffix}").symlink_to(target)
     with pytest.raises(BagError, match=f"take.db3{suffix}: is a link or not a regular file"):
         read_bag(tmp_path / "take")
+
+
+@pytest.mark.parametrize("recover", [False, True])
+def test_a_chunk_that_expands_beyond_measure_is_not_read(tmp_path, make_recording, recover):
+    write_bag(tmp_path / "take", make_recording(3))
+    file = tmp_path / "take" / "take.mcap"
+    content = file.read_bytes()
+    body = struct.pack("<QQQI", 0, 1, 3 << 30, 0) + struct.pack("<I", 4) + b"zstd" + bytes(8)
+    header = 8 + 9 + int.from_bytes(content[9:17], "little")
+    chunk = struct.pack("<BQ", 6, len(body)) + body
+    file.write_bytes(content[:header] + chunk + (b"" if recover else content[header:]))
+    with pytest.raises(BagError, match="a chunk expands from 44 to 3221225472 bytes"):
+        read_bag(file, recover=recover)
