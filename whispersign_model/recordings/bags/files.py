@@ -32,6 +32,7 @@ METADATA = "metadata.yaml"
 METADATA_BYTES = 8 * MEGABYTE
 METADATA_VALUES = 100_000  # a bag of 5000 parts or 3000 topics
 SUFFIXES = (".mcap", ".db3")
+_URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
 
 @dataclass(frozen=True)
