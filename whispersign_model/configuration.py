@@ -4,20 +4,45 @@
 import os
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from whispersign_model.errors import ConfigError
+from whispersign_model.errors import ConfigError, printable
+from whispersign_model.files import read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
+LONGEST_NAME = 200  # characters of a gloss or a name
 
 
 class StrictModel(BaseModel):
     """Immutable, validated values; unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _distinct_glosses(glosses: tuple[str, ...]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    for number, gloss in enumerate(glosses, 1):
+        if not gloss.strip():
+            raise ValueError(f"gloss {number} is empty")
+        if gloss in seen:
+            raise ValueError(f"the gloss {gloss} is named twice")
+        seen.add(_readable(gloss))
+    return glosses
+
+
+def _readable(name: str) -> str:
+    """Reject names that are long or contain control characters, which terminals obey."""
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"a name of {len(name)} characters, more than {LONGEST_NAME}")
+    if printable(name) != name:
+        raise ValueError(f"the name {printable(name)} contains a control character")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_readable)]
+Glosses = Annotated[tuple[str, ...], AfterValidator(_distinct_glosses)]
 
 
 def config_file(name: str) -> Path:
@@ -59,12 +84,7 @@ def load_yaml(model: type[Model], path: Path) -> Model:
     Raises:
         ConfigError: the file is missing or is not YAML, or a key is unknown or out of range.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(path, f"cannot be read ({error.strerror})", "check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(path, f"is not valid YAML ({error})", "correct the file") from error
+    content = read_yaml(path, ConfigError)
     return validate(model, content if content is not None else {}, path)
 
 

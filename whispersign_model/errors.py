@@ -3,11 +3,31 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+SUBJECT, FAULT, REMEDY = 400, 600, 600  # longest parts of a message, in characters
+# Control characters, line separators, marks that change the direction of text, and surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    """Escape characters that could control a terminal, and cut the middle out of long text.
+
+    Args:
+        text: from a file, such as a gloss or the name of a topic.
+        longest: number of characters to keep; None keeps all.
+    """
+    text = _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    if longest is None or len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]} ... {text[-longest // 2 :]}"
 
 
 class WhisperSignError(Exception):
     """An error in the user's input. The command line prints it on one line and exits with code 2.
+
+    The message escapes control characters and cuts long parts; the attributes keep them.
 
     Args:
         subject: the file, topic, option or gloss that is at fault.
@@ -19,8 +39,11 @@ class WhisperSignError(Exception):
         self.subject = str(subject)
         self.fault = fault
         self.remedy = remedy
-        message = f"{subject}: {fault}" + (f"; {remedy}" if remedy else "")
-        super().__init__(" ".join(message.split()))
+        parts = ((self.subject, SUBJECT), (fault, FAULT), (remedy, REMEDY))
+        subject, fault, remedy = (
+            printable(" ".join(part.split()), longest) for part, longest in parts
+        )
+        super().__init__(f"{subject}: {fault}" + (f"; {remedy}" if remedy else ""))
 
     def __reduce__(self) -> tuple[type[WhisperSignError], tuple[str, str, str]]:
         """Pickle the three parts, so that another process can rebuild the error."""

@@ -7,7 +7,15 @@ import ast
 
 FOLDERS = ("whispersign_model", "whispersign_ros", "launch", "tools")
 RUNS_CODE = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle")
-SAFE_LOADERS = ("_LOADER", "_Loader", "SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader")
+SAFE_LOADERS = (
+    "_LOADER",
+    "_TEXT_LOADER",
+    "_Loader",
+    "SafeLoader",
+    "CSafeLoader",
+    "BaseLoader",
+    "CBaseLoader",
+)
 
 
 def _calls(sources):

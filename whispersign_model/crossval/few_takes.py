@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Measure how many takes a new sign needs, with fine-tuning and with training from scratch."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from whispersign_model.crossval.protocol import (
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.datasets.splits import TEST, TRAIN, VAL, SplitPolicy
 from whispersign_model.errors import ConfigError
+from whispersign_model.files import read_json
 from whispersign_model.recordings.recording import Recording
 
 NEW = 3  # every third gloss, in alphabetical order, is new
@@ -75,7 +75,7 @@ def summary(out: Path) -> list[dict[str, Any]]:
     found: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(out.glob(f"takes*/*/seed*/{RESULT}")):
         way, count = file.parents[1].name.replace("_", " "), int(file.parents[2].name[5:])
-        found[count][way].append(json.loads(file.read_text(encoding="utf-8"))["accuracy"])
+        found[count][way].append(read_json(file, ConfigError)["accuracy"])
     if not found:
         raise ConfigError(out, "holds no result", "run one")
     return [{"takes": count, **found[count]} for count in sorted(found)]

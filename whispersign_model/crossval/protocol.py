@@ -28,6 +28,7 @@ from whispersign_model.evaluation.evaluate import (
     without_nan,
 )
 from whispersign_model.features.recipe import Recipe, Smoothing, SmoothingKind
+from whispersign_model.files import read_json
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.atomic import replace_file
@@ -192,9 +193,9 @@ def lock_output_dir(plan: CrossvalRun) -> None:
         replace_file(file, json.dumps(about, indent=1).encode())
         return
     try:
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = read_json(file, ConfigError, "choose another --out")
         other = [part for part, now in about.items() if before.get(part) != now]
-    except (ValueError, AttributeError):
+    except AttributeError:
         raise ConfigError(file, "is damaged", "choose another --out") from None
     if other:
         what = f"holds results of another {', '.join(other)}"
@@ -242,7 +243,7 @@ def run_fold(plan: CrossvalRun, data: Dataset, folder: Path) -> dict[str, Any]:
     """Train on a dataset (or resume training), test, then write and return the result."""
     recipe = plan.recipe.model_copy(update={"seed": plan.seed})
     if (folder / METRICS).exists():  # an earlier run stopped after training
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        metrics = read_json(folder / METRICS, ConfigError)
     else:
         resume = folder / RESUME if (folder / RESUME).exists() else None
         where = RunOptions(data, folder, plan.device, progress=plan.progress)
@@ -290,8 +291,7 @@ def summary(out: Path) -> dict[str, Any]:
     if not files:
         raise ConfigError(out, "holds no result of a fold", "run one")
     results = [
-        {"fold": int(file.parents[1].name[4:]), **json.loads(file.read_text(encoding="utf-8"))}
-        for file in files
+        {"fold": int(file.parents[1].name[4:]), **read_json(file, ConfigError)} for file in files
     ]
     figures: dict[str, Any] = {"results": results}
     for key in ("accuracy", "live", "beam", "greedy"):

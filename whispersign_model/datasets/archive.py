@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from whispersign_model.arrays import Ints
 from whispersign_model.datasets.units import UnitFault, position_fault, time_fault
 from whispersign_model.errors import ArchiveError
+from whispersign_model.files import damage_told, parse_json
+from whispersign_model.npy import NpzFile
 from whispersign_model.recordings.atomic import safe_name
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment, tracked_frames
 from whispersign_model.recordings.spelling import normalized
@@ -19,6 +21,9 @@ from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
 KEYS = ("xyz", "t", "ptr", "lab", "lptr", "classes", "subject", "split", "sid", "seg", "meta")
+NAMES = ("classes", "subject", "split", "sid", "meta")  # keys of text
+SPARE = 1000  # sequences or labels that an archive may have beyond what its frames suggest
+FRAMES_EACH = 4  # frames of a sequence, on average, at the least
 LABEL = "lab"  # the label array that `classes` gives names for
 IMAGE_UNITS = "units of image height"  # text in `meta` that marks positions as not in meters
 
@@ -57,6 +62,11 @@ def read_archive(path: Path | str, label: str = LABEL) -> list[Recording]:
         ArchiveError: the archive is invalid; the message names the file and the key.
     """
     path = Path(path)
+    with damage_told(path, ArchiveError, _FORMAT):
+        return _read(path, label)
+
+
+def _read(path: Path, label: str) -> list[Recording]:
     arrays = _load(path, label)
     _check_frames(path, arrays)
     labels = _labels(path, arrays, label)
@@ -93,21 +103,24 @@ def _load(path: Path, label: str) -> dict[str, NDArray[Any]]:
         raise ArchiveError(path, "is not a file" if path.exists() else "does not exist")
     if not zipfile.is_zipfile(path):
         raise ArchiveError(path, "is truncated or not an .npz archive", _FORMAT)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [key for key in dict.fromkeys((*KEYS, label)) if key not in archive.files]
-            if missing:
-                held = ", ".join(sorted(archive.files))
-                raise ArchiveError(path, f"key '{missing[0]}' is missing", f"it holds {held}")
-            extra = [name for name in (_class_key(label),) if name in archive.files]
-            return {key: _text(archive[key]) for key in dict.fromkeys((*KEYS, label, *extra))}
-    except ArchiveError:
-        raise
-    except Exception as error:  # on malformed bytes, the parsers raise almost any type
-        raise ArchiveError(path, f"is damaged ({error})", _FORMAT) from error
+    with zipfile.ZipFile(path) as archive:
+        held = NpzFile(archive)
+        missing = [key for key in dict.fromkeys((*KEYS, label)) if key not in held.names]
+        if missing:
+            names = ", ".join(sorted(held.names))
+            raise ArchiveError(path, f"key '{missing[0]}' is missing", f"it holds {names}")
+        extra = [name for name in (_class_key(label),) if name in held.names]
+        return {
+            key: _text(path, key, held.read(key)) for key in dict.fromkeys((*KEYS, label, *extra))
+        }
 
 
-def _text(array: NDArray[Any]) -> NDArray[Any]:
+def _text(path: Path, key: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with bytes decoded, after checking that names are text or numbers."""
+    dimensions = 0 if key == "meta" else 1
+    if key.startswith(NAMES) and (array.ndim != dimensions or array.dtype.kind not in "USiu"):
+        fault = f"key '{key}' is {array.dtype} {array.shape}, not text"
+        raise ArchiveError(path, fault, _FORMAT)
     return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
 
 
@@ -123,6 +136,7 @@ def _check_frames(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     frames = len(arrays["xyz"]) if arrays["xyz"].ndim else 0
     _require_pointers(path, arrays, "ptr", frames, "frames")
     sequences = len(arrays["ptr"]) - 1
+    _check_counts(path, arrays, sequences, frames)
     shapes = {
         "xyz": (frames, JOINTS, 3),
         "t": (frames,),
@@ -145,6 +159,16 @@ def _check_frames(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 def _unit_error(path: Path, key: str, fault: UnitFault) -> ArchiveError:
     return ArchiveError(path, f"key '{key}' {fault.fault}", fault.remedy)
+
+
+def _check_counts(path: Path, arrays: dict[str, NDArray[Any]], sequences: int, frames: int) -> None:
+    """Reject a small file that would take minutes: countless sequences or labels without frames."""
+    if sequences > SPARE + frames // FRAMES_EACH:
+        raise ArchiveError(path, f"has {sequences} sequences but only {frames} frames", _FORMAT)
+    for key in (LABEL, "seg", "classes"):
+        if arrays[key].ndim and len(arrays[key]) > SPARE + frames:
+            fault = f"key '{key}' has {len(arrays[key])} rows, but there are {frames} frames"
+            raise ArchiveError(path, fault, _FORMAT)
 
 
 def _require_pointers(
@@ -264,7 +288,7 @@ def _segments(
 def _meta(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[str, str]:
     """Return the archive's metadata; values that are not text are stored as JSON."""
     try:
-        content = json.loads(str(arrays["meta"]) or "{}")
+        content = parse_json(str(arrays["meta"]) or "{}")
     except ValueError as error:
         raise ArchiveError(path, f"key 'meta' is not JSON ({error})", _FORMAT) from error
     if not isinstance(content, dict):

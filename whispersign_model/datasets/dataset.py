@@ -7,39 +7,46 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
-from whispersign_model.configuration import StrictModel, describe
+from whispersign_model.configuration import Glosses, Name, StrictModel, describe
 from whispersign_model.datasets.splits import SPLITS, shared_signers, similar_glosses
 from whispersign_model.errors import DatasetError, RecipeError
 from whispersign_model.features.recipe import Recipe
+from whispersign_model.files import read_json, require_file
+from whispersign_model.npy import load_npy
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
 FORMAT = 1  # version of the manifest
 MANIFEST, VOCABULARY = "manifest.json", "vocabulary.json"
+MOST_GLOSSES = 99_999  # of a dataset without a vocabulary; also the largest network's
+LARGEST = 1e9  # meters or m/s; larger values overflow when squared
 BLOCK = 4096  # number of frames checked for NaN at a time
 
 
 class VocabularyFile(StrictModel):
     """Content of ``vocabulary.json``: ``glosses[i]`` has id ``i + 1``; id 0 is the CTC blank."""
 
-    glosses: list[str]
+    glosses: Glosses
     language: str = ""
+
+
+Seconds = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 
 class SegmentEntry(StrictModel):
     """A gloss with its time span in seconds from the first frame; glosses can share a span."""
 
-    gloss: str
-    start: float
-    end: float
+    gloss: Name
+    start: Seconds
+    end: Seconds
 
 
 class RecordingEntry(StrictModel):
@@ -47,8 +54,8 @@ class RecordingEntry(StrictModel):
 
     name: str
     split: str
-    signer: str = ""
-    source: str = ""
+    signer: Name = ""
+    source: Name = ""
     frames: int = Field(ge=1)
     seconds: float = 0
     frame_rate: float = Field(default=0, description="as recorded, the median; 0 = unknown")
@@ -153,8 +160,6 @@ class Dataset:
             raise DatasetError(
                 path / MANIFEST, f"is of format {manifest.format}, not {FORMAT}", "convert again"
             )
-        if vocabulary is not None and len(set(vocabulary.glosses)) < len(vocabulary.glosses):
-            raise DatasetError(path / VOCABULARY, "names a gloss twice", "name each once")
         entries = _entries(path, manifest)
         splits = {
             split: tuple(_examples(path / split, entries.get(split), vocabulary))
@@ -188,12 +193,11 @@ class Dataset:
 
 def _read_json(path: Path, model: type[Any]) -> Any:
     """Read and validate a JSON file; return None if it is missing."""
-    if not path.is_file():
+    if not path.exists():
         return None
+    content = read_json(path, DatasetError, "convert it again")
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(path, f"cannot be read ({error})") from error
+        return model.model_validate(content)
     except ValidationError as error:
         raise DatasetError(path, describe(error)) from error
 
@@ -256,8 +260,11 @@ def _example(
 ) -> Example:
     features = _map_features(features_path)
     for first in range(0, len(features), BLOCK):
-        if not np.isfinite(features[first : first + BLOCK]).all():
+        block = features[first : first + BLOCK]
+        if not np.isfinite(block).all():
             raise DatasetError(features_path, "holds NaN or infinity", "convert it again")
+        if (largest := float(np.abs(block).max())) > LARGEST:
+            raise DatasetError(features_path, f"holds the value {largest:g}", "convert it again")
     if entry is not None and entry.frames != len(features):
         raise DatasetError(
             features_path, f"has {len(features)} frames, {MANIFEST} says {entry.frames}"
@@ -301,25 +308,20 @@ def _load_labels(path: Path, glosses: int | None) -> Ints:
     labels = _open_npy(path, mapped=False)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DatasetError(path, f"is {labels.dtype} {labels.shape}, not integers (L,)")
-    outside = labels[(labels < 1) | (labels > (np.inf if glosses is None else glosses))]
+    most = MOST_GLOSSES if glosses is None else glosses
+    outside = labels[(labels < 1) | (labels > most)]
     if len(outside):
-        allowed = "1 or more" if glosses is None else f"1 to {glosses}"
+        allowed = f"1 to {most}"
         raise DatasetError(path, f"label {outside[0]} is outside the vocabulary ({allowed})")
     return labels.astype(np.int64)
 
 
 def _open_npy(path: Path, mapped: bool) -> NDArray[Any]:
-    mode: Literal["r"] | None = "r" if mapped else None
+    require_file(path, DatasetError)
     try:
-        try:
-            array = np.load(path, mmap_mode=mode, allow_pickle=False)
-        except SystemError:  # Python 3.11's parser occasionally fails once after a fork
-            array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        return load_npy(path, "r" if mapped else None)
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(path, f"is empty, truncated or not an .npy file ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise DatasetError(path, "is not an .npy file")
-    return array
 
 
 def _glosses(

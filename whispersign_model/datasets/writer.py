@@ -138,7 +138,9 @@ class DatasetWriter:
             recipe=self.recipe.sensor_half().model_dump(mode="json"),
             recordings=self._entries,
         )
-        _write(self._folder / VOCABULARY, VocabularyFile(glosses=vocabulary, language=language))
+        _write(
+            self._folder / VOCABULARY, VocabularyFile(glosses=tuple(vocabulary), language=language)
+        )
         _write(self._folder / MANIFEST, manifest)
         return vocabulary
 

@@ -2,6 +2,7 @@
 """Confidence calibration: scale confidences to match the share of glosses that are right."""
 
 import math
+from typing import Annotated
 
 from pydantic import Field
 
@@ -24,7 +25,7 @@ class ConfidenceScale(StrictModel):
 
     slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     offset: float = Field(default=0.0, allow_inf_nan=False)
-    glosses: dict[str, float] = Field(default={})
+    glosses: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default={})
 
     def __call__(self, gloss: str, confidence: float) -> float:
         """Return the scaled confidence of a gloss, in [0, 1]."""

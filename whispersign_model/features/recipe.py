@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from whispersign_model.configuration import StrictModel
 from whispersign_model.errors import RecipeError
+from whispersign_model.files import parse_json
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 
@@ -155,7 +156,7 @@ class Recipe(SensorRecipe):
             RecipeError: the JSON is invalid, a field is unknown, or a value is out of range.
         """
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
         except ValueError as error:
             raise RecipeError(subject, f"the recipe is not JSON ({error})") from None
         return parse(cls, fields, subject)

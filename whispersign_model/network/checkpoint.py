@@ -8,17 +8,17 @@ This module reads the *metadata* of a checkpoint, which does not need torch.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
 from whispersign_model import bundled
-from whispersign_model.configuration import StrictModel, describe
+from whispersign_model.configuration import Glosses, Name, StrictModel, describe
 from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
+from whispersign_model.files import MEGABYTE, parse_json, read_bytes, require_file
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.onnx_file import RESCORE_SUFFIX, SUFFIX, read_onnx_file
 from whispersign_model.recordings.atomic import replace_file
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
 METADATA = "model.json"
+METADATA_BYTES = 16 * MEGABYTE
+WEIGHTS_BYTES = 1024 * MEGABYTE  # five times the largest network of config/model
 
 
 class CheckpointMetadata(StrictModel):
@@ -48,10 +50,10 @@ class CheckpointMetadata(StrictModel):
     """
 
     format_version: int = FORMAT_VERSION
-    name: str = "whispersign"
+    name: Name = "whispersign"
     config: ModelConfig
-    glosses: tuple[str, ...] = Field(min_length=1)
-    language: str = ""
+    glosses: Glosses = Field(min_length=1)
+    language: Name = ""
     recipe: Recipe
     epoch: int = 0
     losses: dict[str, float] = Field(default={})
@@ -100,8 +102,8 @@ def read_metadata(path: Path) -> CheckpointMetadata:
         return _metadata(path, about)
     weights, file = checkpoint_files(path)
     try:
-        metadata = _metadata(file, file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError) as error:
+        metadata = _metadata(file, read_bytes(file, CheckpointError, METADATA_BYTES).decode())
+    except UnicodeError as error:
         raise CheckpointError(file, f"is damaged ({error})", "train or export it again") from error
     if sha256(weights) != metadata.weights_sha256:
         raise CheckpointError(
@@ -115,7 +117,7 @@ def read_metadata(path: Path) -> CheckpointMetadata:
 def _metadata(file: Path, text: str) -> CheckpointMetadata:
     """Parse and check the text of a ``model.json``; ``file`` names its source in errors."""
     try:
-        content: Any = json.loads(text)
+        content: Any = parse_json(text)
     except ValueError as error:
         raise CheckpointError(file, f"is damaged ({error})", "train or export it again") from error
     version = content.get("format_version") if isinstance(content, dict) else None
@@ -147,7 +149,11 @@ def sha256(path: Path) -> str:
         CheckpointError: the file cannot be read.
     """
     digest = hashlib.sha256()
+    require_file(path, CheckpointError)
     try:
+        if path.stat().st_size > WEIGHTS_BYTES:
+            fault = f"is larger than {WEIGHTS_BYTES // MEGABYTE} MB"
+            raise CheckpointError(path, fault, "check that it is a network of WhisperSign")
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)

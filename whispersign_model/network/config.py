@@ -18,7 +18,15 @@ PARTS = 2 * PARTS_PER_HAND
 UTTERANCE_STEP = 8  # number of frames of a resampled utterance per token
 GROUPS = 2  # number of groups of encoder channels, each with a share of every part
 
-Positive = Annotated[int, Field(gt=0)]
+# Bounds far above every size in config/model, so that a checkpoint cannot ask for endless memory.
+Patch = Annotated[int, Field(ge=1, le=64)]
+Channels = Annotated[int, Field(ge=1, le=4096)]
+Hidden = Annotated[int, Field(ge=1, le=16384)]
+Layers = Annotated[int, Field(ge=1, le=48)]
+Heads = Annotated[int, Field(ge=1, le=64)]
+Patches = Annotated[int, Field(ge=1, le=1024)]
+Segment = Annotated[int, Field(ge=1, le=256)]
+MOST_SEGMENTS = 16  # lengths of candidate segments
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -38,9 +46,9 @@ class FrontendConfig(StrictModel):
 
     num_joints: Literal[42] = 42
     num_features: Literal[7] = 7
-    patch_size: Positive = 4
-    d_model: Positive = 128
-    kernel_size: Positive = 5
+    patch_size: Patch = 4
+    d_model: Channels = 128
+    kernel_size: Patch = 5
     dropout: Rate = 0.1
 
 
@@ -57,12 +65,12 @@ class EncoderConfig(StrictModel):
             embedding.
     """
 
-    num_heads: Positive = 4
-    num_layers: Positive = 2
-    d_ff: Positive = 512
+    num_heads: Heads = 4
+    num_layers: Layers = 2
+    d_ff: Hidden = 512
     dropout: Rate = 0.1
-    left_context: Positive = 64
-    max_distance: Positive = 32
+    left_context: Patches = 64
+    max_distance: Patches = 32
 
 
 class DecoderConfig(StrictModel):
@@ -82,13 +90,13 @@ class DecoderConfig(StrictModel):
         score_threshold: lowest probability that counts as a detected sign.
     """
 
-    vocab_size: Annotated[int, Field(ge=2)] = 1296
+    vocab_size: Annotated[int, Field(ge=2, le=100_000)] = 1296
     blank_id: Literal[0] = 0
-    num_layers: Positive = 1
+    num_layers: Layers = 1
     dropout: Rate = 0.1
     utterance_frames: Annotated[int, Field(ge=0, le=256, multiple_of=UTTERANCE_STEP)] = 0
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.8
-    candidate_segments: tuple[Positive, ...] = ()
+    candidate_segments: Annotated[tuple[Segment, ...], Field(max_length=MOST_SEGMENTS)] = ()
     score_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     @property

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -32,6 +31,7 @@ from whispersign_model.network.encoder import Encoder
 from whispersign_model.network.frontend import Frontend
 from whispersign_model.network.masking import FULL
 from whispersign_model.network.onnx_file import SUFFIX
+from whispersign_model.network.weights import read_weights
 
 Scores = NDArray[np.floating[Any]]
 Component = Literal["frontend", "encoder", "ctc", "decoder"]
@@ -219,20 +219,11 @@ class WhisperSignModel(nn.Module):
             raise CheckpointError(path, "has been exported already", "give the checkpoint")
         metadata = read_metadata(path)
         weights = checkpoint_files(path)[0]
+        with torch.device("meta"):  # takes no memory, whatever the sizes
+            outline = cls(metadata.config)
+        state = read_weights(weights, outline.state_dict())
         model = cls(metadata.config)
-        try:
-            state = load_file(str(weights))
-        except Exception as error:  # safetensors does not document its error types
-            raise CheckpointError(
-                weights, f"contains no readable weights ({error})", "train or export it again"
-            ) from error
-        try:
-            model.load_state_dict(state)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-            raise CheckpointError(
-                weights, f"does not fit the config beside it: {reason}", "keep both files together"
-            ) from error
+        model.load_state_dict(state)
         return model.eval(), metadata
 
     def _component(self, name: Component) -> nn.Module:

@@ -9,15 +9,18 @@ Runtime for that would cost each node 30 MB and a tenth of a second.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from whispersign_model.errors import CheckpointError
+from whispersign_model.files import MEGABYTE, read_bytes
 
 SUFFIX = ".onnx"
 RESCORE_SUFFIX = ".rescore.onnx"
+ONNX_BYTES = 1024 * MEGABYTE
 GRAPH_VERSION = 1  # version of the inputs and outputs of the graphs
 
 # Properties that the export writes. Only the first pass's file has "about", the model.json.
@@ -28,6 +31,8 @@ RESCORE_DIGEST = "whispersign_rescore_graph_sha256"
 
 GRAPH, PROPERTIES = 7, 14  # fields of ModelProto, in onnx.proto
 KEY, VALUE = 1, 2  # fields of StringStringEntryProto
+
+Fields = dict[int, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,11 @@ def read_onnx_file(path: Path) -> OnnxFile:
         CheckpointError: the file is missing, damaged, not from this package, or from a newer
             version.
     """
+    if not path.exists():
+        raise CheckpointError(path, "does not exist", "give a file that was exported")
     try:
-        digest, properties = _parse(path.read_bytes())
-    except FileNotFoundError as error:
-        raise CheckpointError(path, "does not exist", "give a file that was exported") from error
-    except OSError as error:
-        raise CheckpointError(path, f"cannot be read ({error.strerror})") from error
-    except (DecodeError, ValueError) as error:
+        digest, properties = _parse(read_bytes(path, CheckpointError, ONNX_BYTES))
+    except (DecodeError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(
             path, f"is not an ONNX file, or is damaged ({error})", "export or copy it again"
         ) from error
@@ -94,21 +97,29 @@ def _parse(model: bytes) -> tuple[str, dict[str, str]]:
 
     Raises:
         DecodeError: the bytes are not a protocol buffer.
-        ValueError: there is no graph, or a property is not text.
+        ValueError: there is not exactly one graph, or a property is not text.
     """
-    graph, properties = b"", {}
-    for number, content in _byte_fields(model):
-        if number == GRAPH:
-            graph = content
-        elif number == PROPERTIES:
-            entry = {field: text.decode() for field, text in _byte_fields(content)}
-            properties[entry.get(KEY, "")] = entry.get(VALUE, "")
-    if not graph:
-        raise ValueError("it holds no graph")
-    return hashlib.sha256(graph).hexdigest(), properties
+    fields = fields_of(model)
+    graphs = fields.get(GRAPH, [])
+    if len(graphs) != 1:
+        raise ValueError("it holds no graph" if not graphs else "it holds several graphs")
+    properties = {}
+    for content in fields.get(PROPERTIES, ()):
+        entry = {field: texts[-1].decode() for field, texts in fields_of(content).items()}
+        properties[entry.get(KEY, "")] = entry.get(VALUE, "")
+    return hashlib.sha256(graphs[0]).hexdigest(), properties
 
 
-def _byte_fields(message: bytes) -> list[tuple[int, bytes]]:
-    """Return the number and content of each field that holds bytes, text or a message."""
-    fields = UnknownFieldSet(Empty.FromString(message))
-    return [(each.field_number, each.data) for each in fields if isinstance(each.data, bytes)]
+def fields_of(message: bytes) -> Fields:
+    """Return the values of a serialized message by field number, in order.
+
+    A value is an integer, or bytes for text, messages, packed numbers and floating-point numbers.
+
+    Raises:
+        DecodeError: the bytes are not a protocol buffer.
+        TypeError: ``message`` is not of bytes.
+    """
+    found: Fields = {}
+    for each in UnknownFieldSet(Empty.FromString(message)):
+        found.setdefault(each.field_number, []).append(each.data)
+    return found

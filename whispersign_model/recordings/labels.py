@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from whispersign_model.errors import LabelError
+from whispersign_model.files import read_text
 from whispersign_model.recordings.atomic import bag_name, replace_file
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.recordings.spelling import normalized
@@ -79,9 +80,7 @@ def read_table(path: Path) -> list[LabelRow]:
         LabelError: the table is invalid; the message names the file, the line and the fault.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise LabelError(path, f"cannot be read ({error.strerror})") from error
+        text = read_text(path, LabelError).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise LabelError(f"{path}:{line}", "is not UTF-8", "save it as UTF-8") from error

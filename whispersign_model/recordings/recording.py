@@ -9,10 +9,11 @@ from enum import IntEnum
 import numpy as np
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
-from whispersign_model.errors import RecordingError
+from whispersign_model.errors import RecordingError, printable
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
 
+LONGEST_NAME = 200  # characters of a gloss, signer, source or split
 FARTHEST = 1000.0  # meters or image heights from the sensor; larger values overflow when squared
 BLOCK = 4096  # number of frames read at once, so that mapped arrays stay on disk
 
@@ -73,12 +74,19 @@ class Recording:
     meta: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Reject inconsistent arrays, NaN and infinity.
+        """Reject inconsistent arrays, NaN, infinity, and names that could control a terminal.
 
         Raises:
-            RecordingError: the arrays are invalid; the message names the recording and the first
-                fault.
+            RecordingError: an array or a name is invalid; the message names the recording and the
+                first fault.
         """
+        for text in (*self.glosses, self.signer, self.source, self.split):
+            if len(text) > LONGEST_NAME or printable(text) != text:
+                raise RecordingError(
+                    self.name or "recording",
+                    f"the name {printable(text, LONGEST_NAME)} is longer than {LONGEST_NAME} "
+                    "characters or contains a control character",
+                )
         if self.stamps.ndim != 1 or self.stamps.dtype != np.int64:
             raise RecordingError(
                 self.name or "recording",

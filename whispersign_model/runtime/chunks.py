@@ -7,10 +7,12 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from whispersign_model.arrays import Floats
+from whispersign_model.errors import CheckpointError
 from whispersign_model.skeleton import FEATURES, JOINTS
 
 State = TypeVar("State")
 Frames = Floats
+NETWORK = "network"  # the subject of errors: a stream knows no file
 
 
 class ChunkStream(Generic[State]):
@@ -65,8 +67,23 @@ class ChunkStream(Generic[State]):
         for first in range(0, len(frames), self._frames_per_chunk):
             chunk = frames[first : first + self._frames_per_chunk]
             log_probs, state = self._step(as_patches(chunk, self._patch_size), state)
-            rows.append(log_probs)
+            rows.append(checked(log_probs, self._labels))
         return np.concatenate(rows), state
+
+
+def checked(log_probs: Floats, labels: int) -> Floats:
+    """Return a network's output ``(K, V)`` if it can be decoded.
+
+    Raises:
+        CheckpointError: a row contains NaN or only infinities, or does not have ``labels`` columns.
+    """
+    if log_probs.ndim != 2 or log_probs.shape[1] != labels:
+        shape = log_probs.shape
+        raise CheckpointError(NETWORK, f"its output is {shape}, not (K, {labels})", "replace it")
+    if not np.isfinite(log_probs.max(axis=1)).all():
+        fault = "its output is not a number"
+        raise CheckpointError(NETWORK, fault, "its weights or the features are damaged")
+    return log_probs
 
 
 def whole_patches(frames: Frames, patch_size: int) -> Frames:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The ONNX Runtime backend, for recognition without PyTorch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,7 +16,8 @@ from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
-from whispersign_model.runtime.chunks import ChunkStream, as_patches, whole_patches
+from whispersign_model.network.onnx_graph import check_graph
+from whispersign_model.runtime.chunks import ChunkStream, as_patches, checked, whole_patches
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 ERRORS_ONLY = 3  # log severity of ONNX Runtime
@@ -44,12 +47,15 @@ class OnnxBackend:
     """
 
     def __init__(self, path: Path, device: str = "auto", threads: int = 1) -> None:
+        self._path = path
         metadata = read_metadata(path)
         second = rescore_file(path)
         if read_onnx_file(path).rescore_digest != read_onnx_file(second).digest:
             raise CheckpointError(
                 second, f"does not belong to {path.name}", "export again, and keep both together"
             )
+        check_graph(path, metadata.config, second=False)
+        check_graph(second, metadata.config, second=True)
         gpu = CUDA in onnxruntime.get_available_providers()
         wanted, _ = choose_device(device, gpu)
         self._encoder = _session(path, wanted, threads)
@@ -75,13 +81,14 @@ class OnnxBackend:
     def encode(self, features: Floats) -> EncodedClip:
         """Encode one clip of normalized features ``(T, 42, 7)``, with T >= 1."""
         patches = as_patches(whole_patches(features, self.frames_per_step), self.frames_per_step)
-        log_probs, states = self._run([LOG_PROBS, STATES], patches, self._initial)
+        values, states = self._run([LOG_PROBS, STATES], patches, self._initial)
+        log_probs = checked(values.numpy(), self._labels)
         if self.candidate_segments:
-            return EncodedClip(log_probs.numpy(), self.segment_scorer(features))
+            return EncodedClip(log_probs, self.segment_scorer(features))
         memory = {STATES: states.numpy()}
         if self._config.decoder.utterance_frames:
             memory[UTTERANCE] = features
-        return EncodedClip(log_probs.numpy(), partial(self._rescore, memory))
+        return EncodedClip(log_probs, partial(self._rescore, memory))
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""
@@ -94,14 +101,18 @@ class OnnxBackend:
         for row, ids in zip(sequences, hypotheses):
             row[: len(ids)] = ids
         feed = {**memory, SEQUENCES: sequences, LENGTHS: lengths}
-        scores: Floats = self._second.run([SCORES], feed)[0]
+        scores: Floats = self._run_second(SCORES, feed)
         return scores
 
     def _score_segments(self, features: Floats, segments: Ints) -> Floats:
         """Return log-probabilities ``(N, V)`` of the glosses in each segment of a clip."""
         feed = {UTTERANCE: features, SEGMENTS: segments}
-        scores: Floats = self._second.run([SEGMENT_SCORES], feed)[0]
+        scores: Floats = self._run_second(SEGMENT_SCORES, feed)
         return scores
+
+    def _run_second(self, output: str, feed: dict[str, Any]) -> Any:
+        with _failures_told(self._path):
+            return self._second.run([output], feed)[0]
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Start a clip that is encoded in chunks of ``chunk`` steps."""
@@ -117,8 +128,18 @@ class OnnxBackend:
         """Run the graph; the tensors of the state stay on the device."""
         feed = dict(zip(self._before, state))
         feed[PATCHES] = onnxruntime.OrtValue.ortvalue_from_numpy(patches)
-        values: list[onnxruntime.OrtValue] = self._encoder.run_with_ort_values(outputs, feed)
-        return values
+        with _failures_told(self._path):
+            values: list[onnxruntime.OrtValue] = self._encoder.run_with_ort_values(outputs, feed)
+            return values
+
+
+@contextmanager
+def _failures_told(path: Path) -> Iterator[None]:
+    """Turn any error from running a graph into a CheckpointError."""
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime does not document its error types
+        raise CheckpointError(path, f"fails while it runs ({error})", "export it again") from error
 
 
 def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:

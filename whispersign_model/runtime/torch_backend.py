@@ -11,7 +11,7 @@ from whispersign_model.decoding import backend
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.network.streaming import EncoderStep, StreamState, initial_state
-from whispersign_model.runtime.chunks import ChunkStream
+from whispersign_model.runtime.chunks import ChunkStream, checked
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
@@ -43,7 +43,9 @@ class TorchBackend:
         lengths = torch.tensor([len(features)], device=self.device)
         encoded = self.model(data, lengths)
         second_pass = self.model.second_passes(data, lengths, encoded)[0]
-        return backend.EncodedClip(encoded.log_probs[0].cpu().numpy(), second_pass)
+        labels = self.model.config.decoder.vocab_size
+        log_probs = checked(encoded.log_probs[0].cpu().numpy(), labels)
+        return backend.EncodedClip(log_probs, second_pass)
 
     def segment_scorer(self, features: Floats) -> SegmentScorer:
         """Return a detection network's scorer for segments of a clip ``(T, 42, 7)``."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whispersign_model.errors import ConfigError, SensorError
+from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order, safe_name, unique_name
 from whispersign_model.recordings.labels import LabelRow, find_labels
 from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in
@@ -86,6 +87,8 @@ def _videos(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
+        if source.exists():
+            require_file(source, SensorError)
         raise SensorError(source, "does not exist", "check the path")
     found = [
         path

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from whispersign_model.errors import SensorError
+from whispersign_model.files import parse_json
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.clock import DeviceClock
 from whispersign_model.sensors.leap_hands import LeapHand, observe
@@ -63,7 +64,7 @@ class WebSocketLeap:
         try:
             connection = connect(self._url, open_timeout=OPEN_TIMEOUT, max_queue=4, proxy=None)
             self._socket = self._stack.enter_context(connection)
-            header = json.loads(self._socket.recv(OPEN_TIMEOUT))
+            header = parse_json(self._socket.recv(OPEN_TIMEOUT))
         except InvalidURI as error:
             raise SensorError(
                 self._url, "is not an address", "such as ws://HOST:PORT/v6.json"
@@ -97,7 +98,7 @@ class WebSocketLeap:
             raise SensorError(self._url, "the Leap service has closed", "is it running?") from error
         arrival = time.monotonic_ns()
         try:
-            message = json.loads(text)
+            message = parse_json(text)
             if "event" in message:
                 self._take_event(message["event"])
                 return None

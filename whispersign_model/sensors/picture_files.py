@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from whispersign_model.errors import SensorError
+from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order
 from whispersign_model.sensors.frame_source import Picture, in_colour
 from whispersign_model.sensors.sensor import SensorEndError
@@ -52,8 +53,9 @@ class VideoFile:
         Raises:
             SensorError: the file is missing or OpenCV cannot read it.
         """
-        if not self.path.is_file():
+        if not self.path.exists():
             raise SensorError(self.path, "there is no such file", "check the path")
+        require_file(self.path, SensorError)
         self._capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise SensorError(self.path, "is not a video that can be read", "convert it to MP4")
@@ -225,7 +227,8 @@ def images_in(folder: Path) -> list[Path]:
         SensorError: the folder does not exist.
     """
     try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        named = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        files = [path for path in named if path.is_file()]  # opening a FIFO would block
     except OSError as error:
         raise SensorError(folder, f"cannot be read ({error.strerror})", "check the path") from error
     return sorted(files, key=natural_order)

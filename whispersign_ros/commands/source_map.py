@@ -2,6 +2,7 @@
 """Read YAML and keep the line number of each value."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
+from yaml import YAMLError as PlainYAMLError
 
 from whispersign_model.errors import ConfigError
+from whispersign_model.files import YAML_BYTES, check_yaml, read_text
 
 Place = tuple[str | int, ...]  # keys and indices from the root to a value
 
@@ -71,9 +74,9 @@ def read_source_map(path: Path) -> SourceMap:
         CommandsError: the file is unreadable, is not YAML, or has an alias or a duplicate key.
     """
     try:
-        return SourceMap(path, _read(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        fault = ConfigError(path, f"cannot be read ({error.strerror})", "check the path")
+        return SourceMap(path, _read(read_text(path, ConfigError, YAML_BYTES)))
+    except ConfigError as error:
+        fault = error
     except UnicodeDecodeError:
         fault = ConfigError(path, "is not UTF-8 text", "correct it")
     except MarkedYAMLError as error:
@@ -82,12 +85,14 @@ def read_source_map(path: Path) -> SourceMap:
             fault = ConfigError(where, str(error.problem).partition(" with value")[0])
         else:
             fault = ConfigError(where, f"is not valid YAML here: {error.problem}", "correct it")
-    except (YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # on odd scalars, ruamel.yaml raises almost any type
         fault = ConfigError(path, f"is not valid YAML ({error})")
     raise CommandsError([fault])
 
 
 def _read(text: str) -> Any:
+    with suppress(PlainYAMLError):  # ruamel.yaml names the line
+        check_yaml(text)
     for event in YAML().parse(text):
         if isinstance(event, AliasEvent):
             raise MarkedYAMLError(problem="an alias (*name)", problem_mark=event.start_mark)

@@ -7,9 +7,8 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
 from whispersign_model.errors import ConfigError
+from whispersign_model.files import read_yaml
 
 FLAGS = ("--params-file",)
 LIKENESS = 0.8  # minimum similarity to a node's name that counts as a misspelling of it
@@ -62,8 +61,8 @@ def _sections(arguments: Sequence[str]) -> Iterator[tuple[Path, str, set[str]]]:
 
 def _sections_of(path: Path) -> Iterator[tuple[str, set[str]]]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError):
+        content = read_yaml(path, ConfigError)
+    except ConfigError:
         return
     waiting = [("", content)]
     while waiting:

@@ -3,10 +3,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from whispersign_model.cli.main import main
+from whispersign_model.cli.main import ISSUES, main
+from whispersign_model.errors import ConfigError
 
 
 def test_every_verb_has_help(capsys):
@@ -54,3 +57,62 @@ def test_reader_that_goes_away_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """Return a function that makes ``whispersign demo`` raise an error, and take one file."""
+
+    def make(error):
+        def run(arguments):
+            raise error
+
+        def add_arguments(parser):
+            parser.add_argument("file", type=Path)
+
+        module = SimpleNamespace(__doc__="A verb.", add_arguments=add_arguments, run=run)
+        entry = SimpleNamespace(name="demo", load=lambda: module)
+        monkeypatch.setattr("whispersign_model.cli.main.entry_points", lambda group: [entry])
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (IndexError("list index out of range"), "unexpected error (IndexError: list index"),
+        (RuntimeError("two\nlines\x1b[31m"), "unexpected error (RuntimeError: two lines\\x1b[31m)"),
+        (KeyError("x" * 100_000), "unexpected error (KeyError: 'xxx"),
+        (RecursionError("deep"), "unexpected error (RecursionError: deep)"),
+        (MemoryError(), "needs more memory than there is"),
+    ],
+)
+def test_an_unforeseen_error_is_one_line_that_names_the_file(verb, tmp_path, capsys, error, says):
+    verb(error)
+    path = tmp_path / "a.npz"
+    path.touch()
+    assert main(["demo", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"whispersign: error: {path}: {says}")
+    assert message.endswith(f"; repeat with --debug and report it at {ISSUES}\n")
+    assert message.count("\n") == 1
+    assert len(message) < 1500
+    assert "\x1b" not in message
+
+
+def test_a_file_name_that_the_system_refuses_is_one_line(capsys):
+    assert main(["recognize", "demo", "x" * 5000]) == 2
+    message = capsys.readouterr().err
+    assert "File name too long" in message
+    assert len(message) < 1000
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--debug", "demo", "a"], ["demo", "a", "--debug"]])
+@pytest.mark.parametrize("error", [IndexError("odd"), ConfigError("a", "is wrong")])
+def test_debug_shows_the_traceback(verb, capsys, words, error):
+    verb(error)
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback (most recent call last):")
+    assert shown.splitlines()[-1].startswith("whispersign: error: ")

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 
 import numpy as np
 import pytest
 
 from whispersign_model.datasets.archive import KEYS, read_archive
-from whispersign_model.errors import ArchiveError
+from whispersign_model.errors import ArchiveError, RecordingError
 from whispersign_model.recordings.recording import Coordinates, Segment
 
 NANOSECONDS = 1_000_000_000
@@ -229,3 +230,33 @@ def test_real_archives(shared_data, name, label, recordings, glosses, coordinate
     for recording in found:
         for segment in recording.segments:
             assert recording.stamps[0] <= segment.start < segment.end <= recording.stamps[-1]
+
+
+@pytest.mark.parametrize(
+    ("key", "array", "fault"),
+    [
+        ("sid", np.zeros(3, [("a", "U3"), ("b", "i8")]), "not numbers or text"),
+        ("classes", np.array("HELLO"), r"key 'classes' is <U5 \(\), not text"),
+        ("subject", np.zeros(3), "key 'subject' is float64"),
+        ("meta", np.array(["{}"]), "key 'meta' is"),
+        ("meta", np.array("[" * 1_000_000), "recursion limit"),
+        ("subject", np.array([b"\xff", b"a", b"b"]), "is damaged"),
+        ("split", np.array(["\x1b]0;x\x07", "", ""]), r"the name \\x1b\]0;x\\x07 is longer"),
+        ("ptr", np.r_[np.zeros(10**5, np.int64), 60], "100000 sequences but only 60 frames"),
+        ("seg", np.zeros((10**5, 4), np.int64), "key 'seg' has 100000 rows"),
+        ("lab", np.zeros(10**5, np.int64), "key 'lab' has 100000 rows"),
+        ("xyz", np.zeros((80_000, 42, 3)), "key 'xyz' expands from"),
+    ],
+    ids=[str(number) for number in range(11)],
+)
+def test_archives_that_would_take_long_or_are_odd(archive, key, array, fault):
+    path = archive(**{key: array})
+    if key == "xyz":
+        with np.load(path) as arrays:
+            content = dict(arrays)
+        np.savez_compressed(path, **content)
+    start = time.process_time()
+    with pytest.raises((ArchiveError, RecordingError), match=fault) as caught:
+        read_archive(path)
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - start < 3

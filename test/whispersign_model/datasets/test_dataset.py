@@ -159,10 +159,10 @@ def manifest_with(**changes):
             manifest_with(recordings=[{"name": "a", "split": "train", "frames": 1}] * 2),
             "manifest.json: names train/a twice",
         ),
-        (lambda root: (root / "manifest.json").write_text("{"), "manifest.json: Invalid JSON"),
+        (lambda root: (root / "manifest.json").write_text("{"), "manifest.json: is not valid JSON"),
         (
             lambda root: edit_json(root / "vocabulary.json", glosses=["HELLO", "HELLO"]),
-            "vocabulary.json: names a gloss twice",
+            "vocabulary.json: glosses: .* is named twice",
         ),
     ],
 )
@@ -185,4 +185,12 @@ def test_restarts_beyond_the_frames(dataset):
     manifest["recordings"][1]["restarts"] = [0, 10**6]
     edit_json(dataset / "manifest.json", recordings=manifest["recordings"])
     with pytest.raises(DatasetError, match="has restarts beyond its frames"):
+        Dataset.open(dataset)
+
+
+def test_labels_without_a_vocabulary_cannot_ask_for_endless_glosses(dataset):
+    (dataset / "vocabulary.json").unlink()
+    for file in (dataset / "train" / "labels").glob("*.npy"):
+        np.save(file, np.array([1 << 62]))
+    with pytest.raises(DatasetError, match=r"label 4611686018427387904 .* \(1 to 99999\)"):
         Dataset.open(dataset)

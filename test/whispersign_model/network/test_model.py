@@ -3,15 +3,18 @@
 
 import copy
 import json
+import os
+import time
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from whispersign_model.errors import CheckpointError
 from whispersign_model.features.recipe import Recipe
-from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
+from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata, sha256
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.losses import ctc_loss, decoder_loss, hybrid_loss
@@ -210,6 +213,33 @@ def test_checkpoint_round_trip_is_exact(model, batch, tmp_path):
         (lambda p: edit(p, format_version=99), "update whispersign"),
         (lambda p: edit(p, glosses=["A"]), "names 1 glosses"),
         (lambda p: edit(p, surprise=1), "surprise"),
+        (lambda p: (p / "model.json").write_text("[" * 1_000_000), "recursion limit"),
+        (lambda p: (p / "model.json").write_text("9" * 5000), "number out of range"),
+        (lambda p: os.truncate(p / "model.json", 1 << 40), "larger than 16 MB"),
+        (lambda p: os.truncate(p / "model.safetensors", 1 << 40), "larger than 1024 MB"),
+        (lambda p: edit(p, glosses=["A", "B", "", "D", "E"]), "gloss 3 is empty"),
+        (lambda p: edit(p, glosses=["A", "B", "A", "D", "E"]), "the gloss A is named twice"),
+        (lambda p: edit(p, glosses=["A", "\x1b[2J", "C", "D", "E"]), r"\\x1b\[2J contains"),
+        (lambda p: edit(p, glosses=["x" * 201, "B", "C", "D", "E"]), "name of 201 characters"),
+        (lambda p: edit(p, name="\x07"), r"name: the name \\x07"),
+        (lambda p: resize(p, "encoder", num_layers=10_000), "num_layers: .* less than or equal"),
+        (lambda p: resize(p, "encoder", left_context=10**9), "left_context: .* less than"),
+        (lambda p: resize(p, "encoder", max_distance=10**9), "max_distance: .* less than"),
+        (lambda p: resize(p, "encoder", d_ff=10**9), "d_ff: .* less than or equal"),
+        (lambda p: resize(p, "encoder", num_heads=10**9), "num_heads: .* less than or equal"),
+        (lambda p: resize(p, "frontend", d_model=10**9), "d_model: .* less than or equal"),
+        (lambda p: resize(p, "frontend", kernel_size=10**9), "kernel_size: .* less than"),
+        (lambda p: resize(p, "frontend", patch_size=10**9), "patch_size: .* less than"),
+        (lambda p: resize(p, "decoder", num_layers=10**9), "num_layers: .* less than"),
+        (lambda p: resize(p, "decoder", vocab_size=10**9), "vocab_size: .* less than"),
+        (
+            lambda p: resize(p, "decoder", utterance_frames=64, candidate_segments=[1] * 99),
+            "candidate_segments: .* at most 16",
+        ),
+        (
+            lambda p: resize(p, "decoder", utterance_frames=64, candidate_segments=[10**9]),
+            "candidate_segments.0: .* less than",
+        ),
     ],
 )
 def test_damaged_checkpoint_says_what_is_wrong(model, tmp_path, breakage, says):
@@ -223,3 +253,61 @@ def test_damaged_checkpoint_says_what_is_wrong(model, tmp_path, breakage, says):
 def edit(path, **changes):
     file = path / "model.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def resize(path, section, **sizes):
+    config = json.loads((path / "model.json").read_text())["config"]
+    edit(path, config={**config, section: {**config[section], **sizes}})
+
+
+def rewrite(path, change):
+    """Change the weights, and the fingerprint beside them."""
+    state = load_file(path / "model.safetensors")
+    change(state)
+    save_file(state, path / "model.safetensors")
+    edit(path, weights_sha256=sha256(path / "model.safetensors"))
+
+
+def fill(value):
+    return lambda state: state["ctc.project.bias"][:1].fill_(value)
+
+
+def grow(state):
+    state["ctc.project.bias"] = torch.zeros(99)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "says"),
+    [
+        (lambda p: rewrite(p, fill(torch.nan)), "contains NaN, infinity or a value above 1e"),
+        (lambda p: rewrite(p, fill(-torch.inf)), "contains NaN, infinity or a value above"),
+        (lambda p: rewrite(p, fill(1e30)), "contains NaN, infinity or a value above"),
+        (lambda p: rewrite(p, dict.popitem), "is missing"),
+        (lambda p: rewrite(p, lambda s: s.update(more=torch.zeros(1))), "more is not part of"),
+        (lambda p: rewrite(p, grow), r"ctc.project.bias is \[99\], not \[6\]"),
+        (lambda p: resize(p, "encoder", num_layers=48, d_ff=16384), "encoder.* is .*, not|missing"),
+        (lambda p: resize(p, "frontend", d_model=4096), "is .*, not"),
+        (lambda p: resize(p, "encoder", max_distance=1024), "is .*, not"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_before_a_network_is_built(
+    model, tmp_path, breakage, says
+):
+    model.save_checkpoint(tmp_path, metadata(model))
+    breakage(tmp_path)
+    start = time.process_time()
+    with pytest.raises(CheckpointError, match=says) as raised:
+        WhisperSignModel.load_checkpoint(tmp_path)
+    assert "\n" not in str(raised.value)
+    assert time.process_time() - start < 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 100, (1 << 30).to_bytes(8, "little"), b"\x02" + bytes(7) + b"[]"]
+)
+def test_a_damaged_header_of_weights_is_refused(model, tmp_path, content):
+    model.save_checkpoint(tmp_path, metadata(model))
+    (tmp_path / "model.safetensors").write_bytes(content)
+    edit(tmp_path, weights_sha256=sha256(tmp_path / "model.safetensors"))
+    with pytest.raises(CheckpointError, match="contains no readable weights"):
+        WhisperSignModel.load_checkpoint(tmp_path)

@@ -165,6 +165,9 @@ def test_bytes_that_are_no_text(tmp_path):
         read_table(tmp_path / "labels.csv")
     with pytest.raises(LabelError, match=r"nowhere.csv: cannot be read \(No such file"):
         read_table(tmp_path / "nowhere.csv")
+    (tmp_path / "endless.csv").symlink_to("/dev/zero")
+    with pytest.raises(LabelError, match=r"endless.csv: cannot be read \(it is a FIFO"):
+        read_table(tmp_path / "endless.csv")
 
 
 def test_folder_s_table_must_name_recordings(tmp_path, table):

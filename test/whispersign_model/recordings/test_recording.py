@@ -36,6 +36,23 @@ def test_between_keeps_frames_and_segments_wholly_inside(make_recording):
     np.testing.assert_array_equal(part.positions, whole.positions[2:6])
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segments": (Segment(("A", "\x1b[2J"), 0, 1),)},
+        {"signer": "anna\x07"},
+        {"source": "\u202eleap"},
+        {"split": "train\n"},
+        {"signer": "x" * 201},
+        {"signer": "\ud800"},
+    ],
+)
+def test_names_that_control_a_terminal_are_refused(make_recording, changes):
+    with pytest.raises(RecordingError, match="contains a control character") as caught:
+        make_recording(3, **changes)
+    assert str(caught.value).isprintable()
+
+
 def test_out_of_order_counts_repeats_and_steps_back(make_recording):
     whole = make_recording(5)
     stamps = whole.stamps[[0, 1, 1, 0, 2]]

@@ -92,13 +92,24 @@ def test_garbage_is_counted_and_nothing_is_invented(serve, truth):
     fingerless = frame(3000, both(truth.positions[20]))
     fingerless["pointables"] = fingerless["pointables"][:9]
     nan = frame(4000, [(7, "left", np.full((21, 3), np.nan))])
-    sent = ["no json", "[]", "3", headless, good, good, fingerless, nan, frame(5000, [])]
+    sent = [
+        "no json",
+        "[" * 100_000,
+        "[]",
+        "3",
+        headless,
+        good,
+        good,
+        fingerless,
+        nan,
+        frame(5000, []),
+    ]
     sensor = WebSocketLeap(serve(sent).url, "desktop")
     sensor.open()
     seen = read(sensor, 4)
     sensor.close()
     assert [observation.hands_tracked for observation in seen] == [2, 1, 0, 0]
-    assert sensor.drops() == {"unreadable_messages": 4, "frames_repeated": 1}
+    assert sensor.drops() == {"unreadable_messages": 5, "frames_repeated": 1}
 
 
 def event(attached, streaming):

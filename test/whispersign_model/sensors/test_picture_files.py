@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import cv2
@@ -169,3 +170,12 @@ def test_a_video_without_a_picture(tmp_path, monkeypatch):
     empty.touch()
     with pytest.raises(SensorError, match=r"empty.mp4: is not a video that can be read"):
         VideoFile(empty).open()
+
+
+def test_fifos_are_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.mp4")
+    with pytest.raises(SensorError, match="holds no image"):
+        ImageFolder(tmp_path).open()
+    with pytest.raises(SensorError, match=r"b\.mp4: cannot be read \(it is a FIFO"):
+        VideoFile(tmp_path / "b.mp4").open()

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
 from whispersign_model.errors import BagError
+from whispersign_model.files import MEGABYTE, parse_yaml, read_text, require_file
 from whispersign_model.recordings.atomic import COMPRESSED, bag_name, natural_order
 from whispersign_model.recordings.bags.compression import decompress_file
 from whispersign_model.recordings.bags.mcap import McapFile
@@ -20,6 +19,7 @@ from whispersign_model.recordings.bags.recovery import (
     CUT,
     RECOVER_HINT,
     apply_journal,
+    check_chunks,
     close_mcap,
     has_journal,
     is_closed_mcap,
@@ -29,9 +29,9 @@ from whispersign_model.recordings.bags.sqlite import SqliteFile
 from whispersign_model.recordings.bags.storage import StorageFile
 
 METADATA = "metadata.yaml"
+METADATA_BYTES = 8 * MEGABYTE
+METADATA_VALUES = 100_000  # a bag of 5000 parts or 3000 topics
 SUFFIXES = (".mcap", ".db3")
-# Keep every scalar as text: a signer "007" is not a number. Use libyaml's C loader if present.
-_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _URI_CHARACTERS = "?#%"  # rosbags opens sqlite3 files through unquoted URIs
 
 
@@ -64,12 +64,14 @@ def read_metadata(path: Path) -> BagMetadata | None:
         BagError: ``metadata.yaml`` is not in rosbag2's format.
     """
     file = (path if path.is_dir() else path.parent) / METADATA
-    if not file.is_file():
+    if not file.exists():
         return None
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+        text = read_text(file, BagError, METADATA_BYTES)
+        # Every scalar stays text: a signer "007" is not a number.
+        content = parse_yaml(text, plain=True, values=METADATA_VALUES)
         metadata = _parse(content["rosbag2_bagfile_information"])
-    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as fault:
+    except (LookupError, AttributeError, TypeError, ValueError) as fault:
         raise BagError(file, "is not the metadata of a rosbag2", _reindex(file.parent)) from fault
     if path.is_dir() or path.name in metadata.files:
         return metadata
@@ -114,6 +116,8 @@ def storage_files(path: Path, metadata: BagMetadata | None, recover: bool = Fals
             return [path]
         hint = "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
         raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", hint)
+    if not path.is_dir():
+        require_file(path, BagError)
     found = _storage_in(path)
     if metadata is not None:
         return _listed_files(path, metadata, found, recover)
@@ -255,6 +259,7 @@ def readable_file(file: Path, scratch: Path, recover: bool) -> Path:
     Raises:
         BagError: the file is empty, or it is truncated and ``recover`` is False.
     """
+    require_file(file, BagError)
     if not file.stat().st_size:
         raise BagError(file, "is empty", "record it again")
     if file.suffix not in COMPRESSED:
@@ -271,10 +276,12 @@ def _complete_file(file: Path, scratch: Path, recover: bool) -> Path:
     copy = scratch / f"complete_{file.name}"
     if file.suffix == ".mcap":
         if is_closed_mcap(file):
+            check_chunks(file)
             return file
         if not recover:
             raise BagError(file, CUT, RECOVER_HINT)
         close_mcap(file, copy)
+        check_chunks(copy)
         return copy
     if has_journal(file):
         apply_journal(file, copy)

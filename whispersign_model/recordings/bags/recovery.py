@@ -5,8 +5,10 @@ A killed ``ros2 bag record`` leaves an mcap file without an end and possibly wit
 A sqlite3 file may have a journal beside it that holds the last messages.
 """
 
+import os
 import shutil
 import sqlite3
+import stat
 import struct
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +23,9 @@ SUMMARY = frozenset({0x02, 0x0D, 0x0E, 0x0B, DATA_END})  # records after the dat
 _RECORD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQI")  # start time, end time, uncompressed size, checksum
 _BLOCK = 1 << 20
+_END = 1 << 62  # a position beyond any file
+SMALL_CHUNK = 64 << 20  # bytes; may be compressed to any degree
+MOST_COMPRESSED = 100  # times
 _SQLITE = b"SQLite format 3\0"
 SQLITE_JOURNALS = ("-wal", "-journal")
 CUT = "ends too early: the recorder was killed, or the copy is incomplete"
@@ -43,6 +48,26 @@ def is_closed_mcap(path: Path) -> bool:
         file.seek(-len(MAGIC), 2)
         end: bytes = file.read()
     return end == MAGIC
+
+
+def check_chunks(path: Path) -> None:
+    """Reject an mcap file with a chunk that expands to a degree that no recording reaches.
+
+    Raises:
+        BagError: a chunk states such a size.
+    """
+    with path.open("rb") as file:
+        file.seek(len(MAGIC))
+        opcode, length = _next(file)
+        while opcode is not None and opcode != DATA_END:
+            start = file.tell()
+            if opcode == CHUNK:
+                head = file.read(_CHUNK.size)
+                size = _CHUNK.unpack(head)[2] if len(head) == _CHUNK.size else 0
+                if size > max(SMALL_CHUNK, MOST_COMPRESSED * length):
+                    raise BagError(path, f"a chunk expands from {length} to {size} bytes")
+            file.seek(min(start + length, _END))
+            opcode, length = _next(file)
 
 
 def close_mcap(source: Path, target: Path) -> None:
@@ -121,25 +146,34 @@ def is_whole_sqlite(path: Path) -> bool:
 
 def has_journal(path: Path) -> bool:
     """Return whether a sqlite3 file has a journal that must be applied before reading."""
-    return any(_journal(path, suffix).exists() for suffix in SQLITE_JOURNALS)
+    return any(_is_there(_journal(path, suffix)) for suffix in SQLITE_JOURNALS)
 
 
 def apply_journal(source: Path, target: Path) -> None:
     """Copy a sqlite3 file and its journal; SQLite makes the copy consistent.
 
     Raises:
-        BagError: SQLite cannot recover it.
+        BagError: a journal is a link or not a regular file, or SQLite cannot recover it.
     """
+    journals = [suffix for suffix in SQLITE_JOURNALS if _is_there(_journal(source, suffix))]
+    for suffix in journals:
+        if not stat.S_ISREG(_journal(source, suffix).lstat().st_mode):
+            fault = "is a link or not a regular file"
+            raise BagError(_journal(source, suffix), fault, "remove it, or copy the bag again")
     shutil.copyfile(source, target)
-    for suffix in SQLITE_JOURNALS:
-        if _journal(source, suffix).exists():
-            shutil.copyfile(_journal(source, suffix), _journal(target, suffix))
+    for suffix in journals:
+        shutil.copyfile(_journal(source, suffix), _journal(target, suffix))
     try:
         with closing(sqlite3.connect(target)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         raise BagError(source, f"its journal cannot be applied ({error})") from error
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a path exists, even as a link to nothing."""
+    return os.path.lexists(path)
 
 
 def _journal(path: Path, suffix: str) -> Path:

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import time
+
 import pytest
 
 from whispersign_model.errors import BagError
@@ -110,3 +114,66 @@ def test_parts_of_one_recording_without_metadata(tmp_path, make_recording):
         file.rename(folder / file.name)
     assert find_bags([folder]) == [folder]
     assert len(read_bag(folder)) == 7
+
+
+HEAD = "rosbag2_bagfile_information:\n  relative_file_paths: [take_2.mcap]\n"
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 1_000_000,
+        BOMB,
+        f"{HEAD}  custom_data: {{x: *i}}\n",
+        f"{HEAD}  topics_with_message_count: [{{topic_metadata: {{name: a}}, message_count: "
+        + "9" * 5000
+        + "}]\n",
+        "- 1\n" * 1_000_000,
+        "\0",
+        "x" * (9 << 20),
+    ],
+    ids=["brackets", "bomb", "alias", "digits", "list", "NUL", "large"],
+)
+def test_metadata_from_strangers(bags, text):
+    file = bags / "day" / "take_2" / "metadata.yaml"
+    file.write_text(text)
+    start = time.process_time()
+    with pytest.raises(BagError, match=r"metadata\.yaml: is (not the metadata|larger)") as caught:
+        read_bag(file.parent)
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize("name", ["take.mcap", "take.db3", "take", "metadata.yaml"])
+def test_a_fifo_is_not_opened(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    path = tmp_path if name == "metadata.yaml" else tmp_path / name
+    with pytest.raises(BagError, match=f"{name}: cannot be read .it is a FIFO"):
+        read_bag(path)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "nowhere", "other"])
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_a_journal_that_is_a_link_is_not_copied(tmp_path, make_recording, target, suffix):
+    write_bag(tmp_path / "take", make_recording(3), "sqlite3")
+    (tmp_path / "take" / "other").touch()
+    (tmp_path / "take" / f"take.db3{suffix}").symlink_to(target)
+    with pytest.raises(BagError, match=f"take.db3{suffix}: is a link or not a regular file"):
+        read_bag(tmp_path / "take")
+
+
+@pytest.mark.parametrize("recover", [False, True])
+def test_a_chunk_that_expands_beyond_measure_is_not_read(tmp_path, make_recording, recover):
+    write_bag(tmp_path / "take", make_recording(3))
+    file = tmp_path / "take" / "take.mcap"
+    content = file.read_bytes()
+    body = struct.pack("<QQQI", 0, 1, 3 << 30, 0) + struct.pack("<I", 4) + b"zstd" + bytes(8)
+    header = 8 + 9 + int.from_bytes(content[9:17], "little")
+    chunk = struct.pack("<BQ", 6, len(body)) + body
+    file.write_bytes(content[:header] + chunk + (b"" if recover else content[header:]))
+    with pytest.raises(BagError, match="a chunk expands from 44 to 3221225472 bytes"):
+        read_bag(file, recover=recover)
