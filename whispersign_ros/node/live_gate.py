@@ -16,8 +16,8 @@ from whispersign_ros.node.source_guard import SourceMonitor
 MAX_AGE = ParameterSpec(
     "max_age",
     0.4,
-    "longest time in seconds since the capture of a frame; a node that is further behind skips to"
-    " the newest frame and begins a new stream; 0.0 processes every frame, as a recording needs",
+    "maximum age of a frame in seconds since its capture; a node that is further behind skips to"
+    " the newest frame and begins a new stream; 0.0 processes every frame, as recordings need",
     (0.0, 60.0),
 )
 DRAINING = 0.5  # share of a stamp step by which the age falls per message while a backlog drains
