@@ -17,7 +17,7 @@ MAX_AGE = ParameterSpec(
     "max_age",
     0.4,
     "maximum age of a frame in seconds since its capture; a node that is further behind skips to"
-    " the newest frame and begins a new stream; 0.0 processes every frame, as recordings need",
+    " the newest frame and begins a new stream; 0.0 processes every frame; use it for recordings",
     (0.0, 60.0),
 )
 DRAINING = 0.5  # share of a stamp step by which the age falls per message while a backlog drains
@@ -110,12 +110,12 @@ class LiveInput:
         self._refused = False
 
     def admit(self, info: Mapping[str, Any] | None, sequence: int, stamp: int) -> Admission:
-        """Judge a message.
+        """Decide whether the stage processes a message.
 
         Args:
             info: second argument of the subscription's callback.
-            sequence: of the message.
-            stamp: its capture time, nanoseconds.
+            sequence: the message's sequence number.
+            stamp: the message's capture time, nanoseconds.
         """
         now = int(self._clock.now().nanoseconds)
         admission = self._gate.admit(stamp, now)

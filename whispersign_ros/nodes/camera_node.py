@@ -59,7 +59,7 @@ PARAMETERS = (
         "coordinates",
         "model",
         "metric_sensor: meters in the camera frame; image_normalised: units of image height; "
-        "model: those that the model was trained on",
+        "model: the coordinates that the model was trained on",
         choices=("model", "metric_sensor", "image_normalised"),
     ),
     ParameterSpec(

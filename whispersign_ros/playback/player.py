@@ -27,7 +27,9 @@ SHARED_PARAMETERS = (
         "playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", (0.01, 100.0)
     ),
     ParameterSpec(
-        "frame_id", "", "frame_id of the headers; if empty, that of the recording, or else 'hands'"
+        "frame_id",
+        "",
+        "frame_id of the headers; empty uses the recording's frame_id, or 'hands' if it has none",
     ),
     ParameterSpec(
         "wait_for",
