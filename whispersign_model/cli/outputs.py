@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Output paths of commands, which are checked before the work starts."""
+"""Check the output paths of a command before its work starts, and write its output files."""
 
 import json
 import os

@@ -22,7 +22,7 @@ Resampled = tuple[Stamps, Floats, Floats]
 
 
 class Grid:
-    """Grid times: the nanoseconds after the origin nearest to ``k / rate`` s, k = 0, 1, 2, ...
+    """Grid times in ns after the origin: ``k / rate`` s, rounded, for k = 0, 1, 2, ...
 
     Integer arithmetic keeps even a long grid from drifting.
     """

@@ -62,7 +62,10 @@ def resolve_annotations(
 
 
 class LabelRow(NamedTuple):
-    """One row of a table. Times are in seconds from the first frame; None: the whole recording."""
+    """One row of a table.
+
+    Times are in seconds from the first frame; None means the whole recording.
+    """
 
     where: str  # FILE:LINE
     recording: str

@@ -200,7 +200,7 @@ class Played:
         self._begin, self._waiting = 0, None
 
     def read(self, timeout: float) -> Picture | None:
-        """Return the next picture at its time, or None on timeout."""
+        """Wait until the next picture is due and return it, or None on timeout."""
         picture = self._waiting or self._source.read(timeout)
         if picture is None:
             return None

@@ -55,7 +55,7 @@ class ResumeState:
     spans: list[Spans] | None = None
 
     def require_same(self, identity: dict[str, str]) -> None:
-        """Refuse to resume a run with other settings.
+        """Refuse to resume a run whose settings have changed.
 
         Args:
             identity: settings of the run that is starting.

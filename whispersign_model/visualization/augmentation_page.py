@@ -70,7 +70,7 @@ class _Example(NamedTuple):
 def write_page(
     path: Path, store: ClipStore, take: int, glosses: Sequence[str], rate: float, seed: int = 0
 ) -> None:
-    """Draw the page into a picture file, atomically.
+    """Draw the page and write it to a picture file atomically.
 
     Args:
         path: path of the picture; its suffix sets the format.

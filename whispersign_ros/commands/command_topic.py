@@ -80,7 +80,7 @@ class CommandTopic:
         return self._publisher
 
     def send(self, messages: Mapping[str, Any]) -> None:
-        """Publish one of the messages, which are given by type; stamp it if it has a header.
+        """Publish the message in ``messages`` for the topic's type; stamp it if it has a header.
 
         Raises:
             RuntimeError: there is no publisher.

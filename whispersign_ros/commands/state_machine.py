@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """State machine that turns signs into commands: events in, actions out.
 
-The robot moves only while fresh evidence of one known sensor says so; every other state is a stop.
-The machine has no clock and sends nothing. The caller passes the time with each event and carries
-out the returned actions in order.
+The robot moves only while fresh evidence from one known sensor allows it. In every other state, it
+stops. The machine has no clock and sends nothing. The caller passes the time with each event and
+carries out the returned actions in order.
 """
 
 from collections.abc import Sequence

@@ -220,7 +220,7 @@ class GraphMonitor(Node):
 
 @contextmanager
 def monitored(domain: int | None = None, verbose: bool = False) -> Iterator[GraphMonitor]:
-    """Yield a monitor of an isolated graph, whose processes end with the block.
+    """Yield a monitor of an isolated graph; its processes stop when the ``with`` block exits.
 
     Args:
         domain: ROS domain id; None chooses a free one.

@@ -16,8 +16,8 @@ from whispersign_ros.node.source_guard import SourceMonitor
 MAX_AGE = ParameterSpec(
     "max_age",
     0.4,
-    "longest time in seconds since the capture of a frame; a node that is further behind skips to"
-    " the newest frame and begins a new stream; 0.0 processes every frame, as a recording needs",
+    "maximum age of a frame in seconds since its capture; a node that is further behind skips to"
+    " the newest frame and begins a new stream; 0.0 processes every frame; use it for recordings",
     (0.0, 60.0),
 )
 BURST = NANOSECONDS // 4  # between two frames of the slowest camera, with a margin
@@ -123,12 +123,12 @@ class LiveInput:
         self._refused = False
 
     def admit(self, info: Mapping[str, Any] | None, sequence: int, stamp: int) -> Admission:
-        """Judge a message.
+        """Decide whether the stage processes a message.
 
         Args:
             info: second argument of the subscription's callback.
-            sequence: of the message.
-            stamp: its capture time, nanoseconds.
+            sequence: the message's sequence number.
+            stamp: the message's capture time, nanoseconds.
         """
         now = int(self._clock.now().nanoseconds)
         admission = self._gate.admit(stamp, now)

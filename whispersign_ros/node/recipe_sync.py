@@ -15,7 +15,7 @@ from whispersign_ros.node.parameters import ParameterSpec
 
 GRACE_TIME = 2.0  # seconds for the other nodes to adopt a new model's recipe
 FOLLOW = ParameterSpec(
-    "follow", True, "adopt the recipe of the recognizer, also when its model changes"
+    "follow", True, "adopt the recognizer's recipe, including when its model changes"
 )
 
 

@@ -38,9 +38,9 @@ class _Chain:
 class SourceGuard:
     """Admits messages while one source sends; refuses all while two or more do.
 
-    A source counts until it has sent nothing for ``age`` seconds. Sources are told apart by the gid
-    of their publisher. Where messages carry none, by their sequences: a single source may restart
-    its sequence, but two sources continue two sequences in turn.
+    A source is active until it has sent nothing for ``age`` seconds. Sources are told apart by the
+    gid of their publisher or, if messages carry none, by their sequences: a single source may
+    restart its sequence, but two sources alternate between two sequences.
 
     Args:
         age: seconds.
@@ -68,11 +68,11 @@ class SourceGuard:
         return not self.in_conflict(now)
 
     def in_conflict(self, now: float) -> bool:
-        """Return whether more than one source counts at ``now``, seconds on a steady clock."""
+        """Return whether several sources are active at ``now``, in seconds on a steady clock."""
         return len(self.sources(now)) > 1 or now < self._interleaved_until
 
     def sources(self, now: float) -> tuple[bytes, ...]:
-        """Return the gids of the sources that count at ``now``; none where messages carry none."""
+        """Return the gids of the sources active at ``now``; none where messages carry none."""
         if any(now - seen >= self._age for seen in self._seen.values()):
             self._seen = {gid: seen for gid, seen in self._seen.items() if now - seen < self._age}
         return tuple(self._seen)

@@ -41,7 +41,9 @@ PARAMETERS = (
     ParameterSpec("takes", 6, "number of takes of each gloss by this signer", (1, 1000)),
     ParameterSpec("signer", "", "name of the signer, used for splits by signer"),
     ParameterSpec(
-        "out", "recordings", "output folder for the bags; a new session resumes from its takes"
+        "out",
+        "recordings",
+        "output folder for the bags; a new session counts the takes already there",
     ),
     ParameterSpec(
         "shuffle", True, "shuffle the glosses in each round; false keeps the given order"

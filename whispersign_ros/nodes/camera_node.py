@@ -59,7 +59,7 @@ PARAMETERS = (
         "coordinates",
         "model",
         "metric_sensor: meters in the camera frame; image_normalised: units of image height; "
-        "model: those that the model was trained on",
+        "model: the coordinates that the model was trained on",
         choices=("model", "metric_sensor", "image_normalised"),
     ),
     ParameterSpec(
@@ -94,7 +94,7 @@ PARAMETERS = (
     ParameterSpec(
         "search",
         0.1,
-        "seconds between searches for a hand that is absent for long; 0.0 searches every image",
+        "seconds between searches for a hand that has long been absent; 0.0 searches every image",
         (0.0, 10.0),
     ),
     ParameterSpec(

@@ -42,8 +42,8 @@ PARAMETERS = (
     ParameterSpec(
         "input_timeout",
         0.5,
-        "longest age in seconds of the newest recognized frame while a command is carried out;"
-        " without newer ones, the robot stops",
+        "maximum age in seconds of the newest recognized frame while a command is being carried"
+        " out; beyond it, the robot stops",
         (0.1, 60.0),
     ),
     ParameterSpec(
@@ -54,8 +54,8 @@ PARAMETERS = (
     ParameterSpec(
         "max_age",
         5.0,
-        "longest time in seconds since the end of a sign; an older sign is ignored; 0.0 is for"
-        " recordings with their own stamps, which are not compared with the clock",
+        "maximum age of a sign in seconds since its end; older signs are ignored; 0.0 is for"
+        " recordings that keep their own stamps, and disables the comparison with the clock",
         (0.0, 60.0),
     ),
     VELOCITY_TYPE,

@@ -38,7 +38,8 @@ class LeapNode(SensorNode):
         arguments: passed to ``rclpy.node.Node``.
 
     Raises:
-        WhisperSignError: a parameter is invalid, or ``autostart`` is set without the bindings.
+        WhisperSignError: a parameter is invalid, or ``autostart`` is set and the bindings are not
+            installed.
     """
 
     def __init__(

@@ -97,7 +97,7 @@ class PreprocessingNode(Node):
 
     @property
     def at_rest(self) -> bool:
-        """Whether ``idle_timeout`` has passed since the last frame and all features are out."""
+        """Whether ``idle_timeout`` has passed since the last frame and all features are sent."""
         return not self._watchdog.armed
 
     def flush(self) -> None:

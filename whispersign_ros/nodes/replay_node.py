@@ -20,7 +20,7 @@ from whispersign_ros.playback.player import SHARED_PARAMETERS, Player
 
 PARAMETERS = (
     ParameterSpec(
-        "bag", "", "bag, folder of bags (played by name), or list of these", one_or_many=True
+        "bag", "", "bag, folder of bags (played in name order), or list of these", one_or_many=True
     ),
     ParameterSpec("loop", False, "start again after the last bag"),
     ParameterSpec(

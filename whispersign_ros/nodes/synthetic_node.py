@@ -43,7 +43,7 @@ PARAMETERS = (
     ParameterSpec(
         "noise",
         -1.0,
-        "standard deviation of joint positions in meters; a negative value uses the sensor's own",
+        "standard deviation of the position noise in meters; if negative, the sensor's usual noise",
         (-1.0, 0.1),
     ),
     ParameterSpec(

@@ -27,12 +27,14 @@ SHARED_PARAMETERS = (
         "playback_speed", 1.0, "playback speed; 1.0 is the recorded speed", (0.01, 100.0)
     ),
     ParameterSpec(
-        "frame_id", "", "frame_id of the headers; empty uses the recording's, or 'hands'"
+        "frame_id",
+        "",
+        "frame_id of the headers; empty uses the recording's frame_id, or 'hands' if it has none",
     ),
     ParameterSpec(
         "wait_for",
         [""],
-        "nodes to wait for before the first frame, until each subscribes to hands/*, e.g. "
+        "nodes that must subscribe to hands/* before the first frame is sent, e.g. "
         "recognition_node; hands/raw always needs a subscriber",
     ),
     ParameterSpec(

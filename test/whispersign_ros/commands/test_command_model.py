@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Drawn sequences of events against one rule, which is written here without the machine's code.
 
-The robot moves only while fresh evidence of one known sensor says so; every other state is a stop.
+The robot moves only while fresh evidence from one known sensor allows it. In every other state, it
+stops.
 """
 
 from __future__ import annotations
