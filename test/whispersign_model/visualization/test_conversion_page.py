@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import base64
 import re
-from html import escape
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
 from whispersign_model.datasets.splits import SplitPolicy
