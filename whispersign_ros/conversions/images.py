@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Convert ``sensor_msgs`` images to and from arrays, without cv_bridge."""
 
+import time
 from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -40,6 +42,7 @@ ENCODINGS = {
     "bayer_grbg8": (1, "COLOR_BayerGB2BGR"),
 }
 SIXTEEN_BITS = ("mono16", "16UC1")
+FAULT_PERIOD = 2.0  # seconds for which an unreadable image explains a silence
 
 
 def read_image(message: Image) -> Pixels:
@@ -124,10 +127,12 @@ class TopicPictures:
 
         self._node = node
         self._compressed = compressed
+        self._topic = "image/compressed" if compressed else "image"
         self._latest: LatestValue[Any] = LatestValue()
         self._intrinsics: Intrinsics | None = None
         self._unreadable: Counter[str] = Counter()
-        self._subscriptions: list[Any] = []
+        self._subscriptions: list[qos.AdaptiveSubscription] = []
+        self._last_fault, self._last_fault_at = "", -FAULT_PERIOD
 
     @property
     def drops(self) -> Counter[str]:
@@ -136,14 +141,13 @@ class TopicPictures:
 
     def open(self) -> None:
         """Subscribe."""
-        kind, topic = (
-            (CompressedImage, "image/compressed") if self._compressed else (Image, "image")
+        topics = (
+            (CompressedImage if self._compressed else Image, self._topic, self._latest.put),
+            (CameraInfo, "camera_info", self._on_camera_info),
         )
         self._subscriptions = [
-            qos.subscribe(self._node, kind, topic, qos.IMAGES_INPUT, self._latest.put),
-            qos.subscribe(
-                self._node, CameraInfo, "camera_info", qos.IMAGES_INPUT, self._on_camera_info
-            ),
+            qos.AdaptiveSubscription(self._node, kind, topic, callback, qos.IMAGES_INPUT)
+            for kind, topic, callback in topics
         ]
 
     def read(self, timeout: float) -> Any:
@@ -157,6 +161,7 @@ class TopicPictures:
             pixels = read_compressed(message) if self._compressed else read_image(message)
         except SensorError as error:
             self._unreadable["unreadable_pictures"] += 1
+            self._last_fault, self._last_fault_at = str(error), time.monotonic()
             self._node.get_logger().warning(str(error), throttle_duration_sec=10.0)
             return None
         return Picture(nanoseconds(message.header.stamp), pixels, self._intrinsics)
@@ -164,8 +169,29 @@ class TopicPictures:
     def close(self) -> None:
         """Unsubscribe."""
         for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+            subscription.destroy()
         self._subscriptions = []
+
+    def explain_silence(self) -> SensorError:
+        """Return why no image has come for some time. This method is thread-safe."""
+        topic = self._node.resolve_topic_name(self._topic)
+        if time.monotonic() - self._last_fault_at < FAULT_PERIOD:
+            return SensorError(topic, f"images arrive but cannot be read: {self._last_fault}")
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        wanted = f"sensor_msgs/msg/{'CompressedImage' if self._compressed else 'Image'}"
+        others = sorted({each.topic_type for each in publishers} - {wanted})
+        if not publishers:
+            fault, remedy = "has no publisher", "start the node of the camera, or remap the topic"
+        elif all(each.topic_type != wanted for each in publishers):
+            fault, remedy = f"is of type {others[0]}, not {wanted}", "check parameter 'input'"
+        elif any(
+            each.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for each in publishers
+        ):
+            fault = "no image arrives, and a publisher is best effort, which loses large images"
+            remedy = "make the publisher reliable, or use input:=compressed_topic"
+        else:
+            fault, remedy = "has a publisher that sends no images", "check the node of the camera"
+        return SensorError(topic, fault, remedy)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
