@@ -3,13 +3,17 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from whispersign_model.errors import SensorError
 from whispersign_model.sensors.detector import Image
 from whispersign_model.sensors.intrinsics import Intrinsics
+
+MAX_SIDE = 32766  # pixels
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,21 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Release what ``open`` acquired."""
+
+
+def require_usable(pixels: Image, source: str | Path) -> None:
+    """Check the shape of a picture before detection.
+
+    Raises:
+        SensorError: the picture is empty, not in color, or too large for MediaPipe, which would end
+            the process.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise SensorError(source, f"a picture of shape {pixels.shape} cannot be used")
+    if max(pixels.shape) > MAX_SIDE:
+        height, width = pixels.shape[:2]
+        fault = f"a picture of {width}x{height} pixels cannot be used"
+        raise SensorError(source, fault, f"no side may exceed {MAX_SIDE} pixels")
 
 
 def in_colour(pixels: np.ndarray) -> Image:

@@ -12,7 +12,8 @@ import cv2
 from whispersign_model.errors import SensorError
 from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order
-from whispersign_model.sensors.frame_source import Picture, in_colour
+from whispersign_model.sensors.detector import Image
+from whispersign_model.sensors.frame_source import Picture, in_colour, require_usable
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -129,11 +130,23 @@ class ImageFolder:
         """
         while self._next < len(self._files):
             index, self._next = self._next, self._next + 1
-            pixels = cv2.imread(str(self._files[index]), cv2.IMREAD_COLOR)
+            pixels = self._load(self._files[index])
             if pixels is not None:
-                return Picture(round(index * NANOSECONDS / self._rate), in_colour(pixels))
+                return Picture(round(index * NANOSECONDS / self._rate), pixels)
             self.drops["unreadable_pictures"] += 1
         raise SensorEndError
+
+    def _load(self, path: Path) -> Image | None:
+        """Return an image, or None if it is unreadable."""
+        try:
+            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if pixels is None:
+                return None
+            pixels = in_colour(pixels)
+            require_usable(pixels, path)
+        except Exception:  # a decoder may raise anything, and one odd file must not end the folder
+            return None
+        return pixels
 
     def close(self) -> None:
         """Do nothing, because no file stays open."""

@@ -49,7 +49,8 @@ def read_image(message: Image) -> Pixels:
     """Convert an Image to an array.
 
     Raises:
-        SensorError: the encoding is unknown, or the data does not match the size.
+        SensorError: the encoding is unknown, the data does not match the size, or OpenCV cannot
+            convert it.
     """
     import cv2
 
@@ -58,20 +59,27 @@ def read_image(message: Image) -> Pixels:
         raise SensorError("image", f"encoding '{message.encoding}' is unknown", f"known: {known}")
     depth, conversion = ENCODINGS[message.encoding]
     data = np.frombuffer(message.data, dtype=np.uint8)
-    row = message.width * depth
-    if not row or message.step < row or len(data) < message.step * message.height:
+    row, size = message.width * depth, message.step * message.height
+    if not row or not size or message.step < row or len(data) < size:
         raise SensorError(
             "image",
             f"{len(data)} bytes are not {message.width}x{message.height} {message.encoding}"
             f" with {message.step} bytes per row",
         )
-    rows = data[: message.step * message.height].reshape(message.height, message.step)[:, :row]
+    rows = data[:size].reshape(message.height, message.step)[:, :row]
     if message.encoding in SIXTEEN_BITS:
         rows = rows.reshape(message.height, message.width, 2)[..., 0 if message.is_bigendian else 1]
         depth = 1
     shape = (message.height, message.width, depth)[: 2 if depth == 1 else 3]
     pixels = np.ascontiguousarray(rows.reshape(shape))
-    return np.asarray(cv2.cvtColor(pixels, getattr(cv2, conversion)) if conversion else pixels)
+    if not conversion:
+        return pixels
+    try:
+        return np.asarray(cv2.cvtColor(pixels, getattr(cv2, conversion)), dtype=np.uint8)
+    except Exception as error:  # for example, yuv422 needs an even width
+        kind = f"{message.width}x{message.height} {message.encoding}"
+        fault = f"{kind} cannot be converted to color"
+        raise SensorError("image", f"{fault} ({type(error).__name__}: {error})") from error
 
 
 def read_compressed(message: CompressedImage) -> Pixels:
@@ -83,7 +91,11 @@ def read_compressed(message: CompressedImage) -> Pixels:
     import cv2
 
     data = np.frombuffer(message.data, dtype=np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except Exception as error:  # for example, of a header that asks for 60000x60000 pixels
+        fault = f"{len(data)} bytes cannot be decoded ({type(error).__name__}: {error})"
+        raise SensorError("image/compressed", fault) from error
     if pixels is None:
         raise SensorError("image/compressed", f"{len(data)} bytes are not a JPEG or PNG image")
     return np.asarray(pixels, dtype=np.uint8)
@@ -152,17 +164,20 @@ class TopicPictures:
 
     def read(self, timeout: float) -> Any:
         """Return the newest image; count an unreadable one as dropped."""
-        from whispersign_model.sensors.frame_source import Picture
+        from whispersign_model.sensors.frame_source import Picture, require_usable
 
         message = self._latest.take(timeout)
         if message is None:
             return None
         try:
             pixels = read_compressed(message) if self._compressed else read_image(message)
-        except SensorError as error:
+            require_usable(pixels, self._topic)
+        except Exception as error:  # one odd image must not end the stream
             self._unreadable["unreadable_pictures"] += 1
-            self._last_fault, self._last_fault_at = str(error), time.monotonic()
-            self._node.get_logger().warning(str(error), throttle_duration_sec=10.0)
+            known = isinstance(error, SensorError)
+            fault = str(error) if known else f"{type(error).__name__}: {error}"
+            self._last_fault, self._last_fault_at = fault, time.monotonic()
+            self._node.get_logger().warning(fault, throttle_duration_sec=10.0)
             return None
         return Picture(nanoseconds(message.header.stamp), pixels, self._intrinsics)
 

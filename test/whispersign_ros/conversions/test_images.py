@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import suppress
+
 import cv2
 import numpy as np
 import pytest
@@ -102,6 +105,28 @@ def test_faults_of_an_image():
     with pytest.raises(SensorError, match=r"144 bytes are not 8x7 bgr8 with 24 bytes per row"):
         read_image(short)
     assert set(ENCODINGS) >= {"bgr8", "rgb8", "mono8", "bayer_rggb8", "yuv422_yuy2"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (3, 1), (1, 3), (0, 5), (5, 0), (2**32 - 1, 1)])
+def test_odd_sizes_are_read_or_refused(encoding, size):
+    width, height = size
+    step = min(width * ENCODINGS[encoding][0], 2**32 - 1)
+    odd = Image(width=width, height=height, encoding=encoding, step=step)
+    odd.data = bytes(min(step * height, 100))
+    with suppress(SensorError):
+        assert read_image(odd).shape == (height, width, 3)
+
+
+def test_odd_yuv_and_huge_png_say_why():
+    odd = message("yuv422", np.zeros((5, 7, 2), np.uint8))
+    with pytest.raises(SensorError, match=r"7x5 yuv422 cannot be converted to color \(error: "):
+        read_image(odd)
+    png = bytearray(cv2.imencode(".png", PLAIN)[1].tobytes())
+    png[16:24] = 2 * (60000).to_bytes(4, "big")
+    png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
+    with pytest.raises(SensorError, match=r"bytes cannot be decoded \(error: "):
+        read_compressed(CompressedImage(data=bytes(png)))
 
 
 def test_camera_info():

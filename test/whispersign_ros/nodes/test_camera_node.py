@@ -20,6 +20,7 @@ from whispersign_model.sensors import picture_device
 from whispersign_model.sensors.detector import find_bundle
 from whispersign_msgs.msg import HandFrame
 from whispersign_msgs.msg import Recipe as RecipeMessage
+from whispersign_ros.conversions import images as module_of_images
 from whispersign_ros.conversions.images import image_message, read_image
 from whispersign_ros.conversions.messages import nanoseconds, read_frame
 from whispersign_ros.node import qos
@@ -132,6 +133,44 @@ def test_large_pictures_of_a_topic_arrive(graph):
     node = start(graph, input="topic", coordinates="metric_sensor")
     with large_images("image"):  # best effort delivers less than a quarter of them
         graph.until(lambda: len(frames) + sum(node.sensor.drops().values()) >= 0.8 * NUMBER)
+
+
+def test_odd_pictures_are_lost_and_the_stream_goes_on(graph, monkeypatch):
+    frames = graph.listen(HandFrame, "hands/raw")
+    node = start(graph, input="topic", coordinates="metric_sensor")
+    images, seconds = graph.speak(Image, "image"), iter(range(1, 100))
+
+    def send(odd):
+        odd.header.stamp.sec = next(seconds)
+        images.publish(odd)
+
+    def whole():
+        done = len(frames)
+        send(image_message(PICTURE, Header()))
+        graph.until(lambda: len(frames) > done)
+
+    whole()
+    read, failures = module_of_images.read_image, iter((ValueError("odd"), MemoryError()))
+    odd = (
+        Image(width=7, height=5, encoding="yuv422", step=14, data=bytes(70)),
+        Image(width=5, height=0, encoding="rgb8", step=15),
+        image_message(np.zeros((1, 32767, 3), np.uint8), Header()),
+        Image(encoding="raises"),
+        Image(encoding="raises"),
+    )
+
+    def raising(message):
+        if message.encoding == "raises":
+            raise next(failures)
+        return read(message)
+
+    monkeypatch.setattr(module_of_images, "read_image", raising)
+    for number, each in enumerate(odd, 1):
+        send(each)
+        graph.until(lambda number=number: node.sensor.drops().get("unreadable_pictures") == number)
+        whole()
+    assert [frame.sequence for frame in frames] == list(range(1 + len(odd)))
+    assert node.diagnostics.refusal == ""
 
 
 def test_why_no_pictures_come_from_a_topic_is_told(graph):
