@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,13 @@ from whispersign_model.errors import SensorError
 from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order
 from whispersign_model.sensors.detector import Image
-from whispersign_model.sensors.frame_source import Picture, in_colour, require_usable
+from whispersign_model.sensors.frame_source import (
+    DepthScale,
+    Picture,
+    decode,
+    in_colour,
+    require_usable,
+)
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -108,6 +115,7 @@ class ImageFolder:
         self.drops: Counter[str] = Counter()
         self.number = 0
         self._rate = rate
+        self._scale = DepthScale()
         self._next = 0
 
     def open(self) -> None:
@@ -120,6 +128,7 @@ class ImageFolder:
         if not self._files:
             raise SensorError(self.path, "holds no image", f"known: {', '.join(IMAGE_SUFFIXES)}")
         self.number = len(self._files)
+        self._scale = DepthScale()
         self._next = 0
 
     def read(self, timeout: float) -> Picture | None:
@@ -139,10 +148,9 @@ class ImageFolder:
     def _load(self, path: Path) -> Image | None:
         """Return an image, or None if it is unreadable."""
         try:
-            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            pixels = decode(partial(cv2.imread, str(path)), self._scale)
             if pixels is None:
                 return None
-            pixels = in_colour(pixels)
             require_usable(pixels, path)
         except Exception:  # a decoder may raise anything, and one odd file must not end the folder
             return None

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Convert ``sensor_msgs`` images to and from arrays, without cv_bridge."""
 
+from __future__ import annotations
+
 import time
 from collections import Counter
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,9 @@ from whispersign_model.errors import ConfigError, SensorError
 from whispersign_model.sensors.intrinsics import Intrinsics
 from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.node import qos
+
+if TYPE_CHECKING:
+    from whispersign_model.sensors.frame_source import DepthScale
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), blue green red
 
@@ -45,8 +51,12 @@ SIXTEEN_BITS = ("mono16", "16UC1")
 FAULT_PERIOD = 2.0  # seconds for which an unreadable image explains a silence
 
 
-def read_image(message: Image) -> Pixels:
+def read_image(message: Image, scale: DepthScale | None = None) -> Pixels:
     """Convert an Image to an array.
+
+    Args:
+        message: in one of ``ENCODINGS``.
+        scale: of the camera, for 16-bit images; None judges by this image alone.
 
     Raises:
         SensorError: the encoding is unknown, the data does not match the size, or OpenCV cannot
@@ -68,8 +78,11 @@ def read_image(message: Image) -> Pixels:
         )
     rows = data[:size].reshape(message.height, message.step)[:, :row]
     if message.encoding in SIXTEEN_BITS:
-        rows = rows.reshape(message.height, message.width, 2)[..., 0 if message.is_bigendian else 1]
-        depth = 1
+        from whispersign_model.sensors.frame_source import DepthScale
+
+        order = ">u2" if message.is_bigendian else "<u2"
+        wide = np.ascontiguousarray(rows).view(order).astype(np.uint16)
+        rows, depth = (scale or DepthScale()).reduce(wide), 1
     shape = (message.height, message.width, depth)[: 2 if depth == 1 else 3]
     pixels = np.ascontiguousarray(rows.reshape(shape))
     if not conversion:
@@ -82,17 +95,24 @@ def read_image(message: Image) -> Pixels:
         raise SensorError("image", f"{fault} ({type(error).__name__}: {error})") from error
 
 
-def read_compressed(message: CompressedImage) -> Pixels:
+def read_compressed(message: CompressedImage, scale: DepthScale | None = None) -> Pixels:
     """Convert a CompressedImage (JPEG, PNG) to an array.
+
+    Args:
+        message: the encoded image.
+        scale: of the camera, for 16-bit images; None judges by this image alone.
 
     Raises:
         SensorError: the image cannot be decoded.
     """
     import cv2
 
+    from whispersign_model.sensors.frame_source import DepthScale, decode
+
     data = np.frombuffer(message.data, dtype=np.uint8)
     try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        load = partial(cv2.imdecode, data)
+        pixels = decode(load, scale or DepthScale()) if len(data) else None
     except Exception as error:  # for example, of a header that asks for 60000x60000 pixels
         fault = f"{len(data)} bytes cannot be decoded ({type(error).__name__}: {error})"
         raise SensorError("image/compressed", fault) from error
@@ -142,6 +162,7 @@ class TopicPictures:
         self._topic = "image/compressed" if compressed else "image"
         self._latest: LatestValue[Any] = LatestValue()
         self._intrinsics: Intrinsics | None = None
+        self._scale: DepthScale | None = None
         self._unreadable: Counter[str] = Counter()
         self._subscriptions: list[qos.AdaptiveSubscription] = []
         self._last_fault, self._last_fault_at = "", -FAULT_PERIOD
@@ -153,6 +174,9 @@ class TopicPictures:
 
     def open(self) -> None:
         """Subscribe."""
+        from whispersign_model.sensors.frame_source import DepthScale
+
+        self._scale = DepthScale()
         topics = (
             (CompressedImage if self._compressed else Image, self._topic, self._latest.put),
             (CameraInfo, "camera_info", self._on_camera_info),
@@ -170,7 +194,7 @@ class TopicPictures:
         if message is None:
             return None
         try:
-            pixels = read_compressed(message) if self._compressed else read_image(message)
+            pixels = self._decode(message)
             require_usable(pixels, self._topic)
         except Exception as error:  # one odd image must not end the stream
             self._unreadable["unreadable_pictures"] += 1
@@ -180,6 +204,16 @@ class TopicPictures:
             self._node.get_logger().warning(fault, throttle_duration_sec=10.0)
             return None
         return Picture(nanoseconds(message.header.stamp), pixels, self._intrinsics)
+
+    def _decode(self, message: Any) -> Pixels:
+        assert self._scale is not None
+        before = self._scale.bits
+        read = read_compressed if self._compressed else read_image
+        pixels = read(message, self._scale)
+        if self._scale.bits != before:
+            text = f"the 16-bit images use {self._scale.bits} significant bits"
+            self._node.get_logger().info(text)
+        return pixels
 
     def close(self) -> None:
         """Unsubscribe."""

@@ -95,6 +95,13 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
         ImageFolder(tmp_path / "empty").open()
 
 
+def test_a_folder_of_12_bit_images_is_as_bright(tmp_path):
+    for number, value in enumerate((4000, 500)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((21, 33), value, np.uint16))
+    values = [int(picture.pixels[0, 0, 0]) for picture in read_all(ImageFolder(tmp_path))]
+    assert values == [4000 >> 4, 500 >> 4]
+
+
 def png(width, height):
     """Return a PNG file whose header promises more than its data holds."""
 

@@ -159,10 +159,10 @@ def test_odd_pictures_are_lost_and_the_stream_goes_on(graph, monkeypatch):
         Image(encoding="raises"),
     )
 
-    def raising(message):
+    def raising(message, scale):
         if message.encoding == "raises":
             raise next(failures)
-        return read(message)
+        return read(message, scale)
 
     monkeypatch.setattr(module_of_images, "read_image", raising)
     for number, each in enumerate(odd, 1):
