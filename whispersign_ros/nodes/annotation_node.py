@@ -146,7 +146,9 @@ class AnnotationNode(Node):
                 else (Image, "sensor_msgs/msg/Image")
             )
             take = partial(self._on_image, self.resolve_topic_name(images), name)
-            qos.subscribe(self, kind, images, qos.IMAGES_INPUT, take, raw=True)
+            self._images = qos.AdaptiveSubscription(
+                self, kind, images, take, qos.IMAGES_RECORDED, raw=True
+            )
         self._ticks = self.create_timer(
             TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )

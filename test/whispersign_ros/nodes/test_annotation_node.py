@@ -20,6 +20,8 @@ from whispersign_ros.node import qos
 from whispersign_ros.nodes.annotation_node import AnnotationNode
 from whispersign_ros.nodes.synthetic_node import SyntheticNode
 
+from ..large_images import NUMBER, large_images
+
 QUICK = {"countdown": 0.2, "rest": 0.1, "shuffle": False, "signer": "anna"}
 SLOW = {**QUICK, "silence": 60.0, "signing": 60.0}  # only what the test does ends a take
 
@@ -197,6 +199,17 @@ def test_pictures_are_recorded_beside_the_hands(graph, tmp_path, signed):
         found = [reader.deserialize(data, c.msgtype) for c, _, data in reader.messages(wanted)]
     assert [picture.data.tolist() for picture in found] == [[7, 9]]
     assert len(read_bag(tmp_path / "HELLO_anna_take0"))  # reads as ever
+
+
+def test_large_pictures_are_all_recorded(graph, tmp_path, signed):
+    session = Session(graph, tmp_path, glosses="HELLO", takes=1, images="hands/image", **SLOW)
+    session.send(signed[0])
+    session.wait_for_phase(Prompt.SIGNING)
+    written = []
+    take = session.node._recorder.take_bytes
+    session.node._recorder.take_bytes = lambda *word: (written.append(word[0]), take(*word))
+    with large_images("hands/image"):
+        graph.until(lambda: len(written) == NUMBER)
 
 
 def test_a_disk_that_gets_full_pauses_and_nothing_kept_is_lost(
