@@ -96,7 +96,7 @@ def _drive(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             commands=arguments.commands or config_file("commands.yaml"),
             bags=tuple(arguments.bag or ()),
-            glosses=tuple(gloss for gloss in glosses if gloss),
+            glosses=tuple(gloss.strip() for gloss in glosses if gloss.strip()),
             signer=SIGNER if arguments.signer is None else arguments.signer,
             picture=arguments.picture,
             domain=arguments.domain_id,
