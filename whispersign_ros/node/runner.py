@@ -22,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.streams import escape_unencodable
 from whispersign_ros.node.diagnostics import LogThrottle
 from whispersign_ros.node.discovery import range_variables
 from whispersign_ros.node.entry_points import NODES
@@ -72,6 +73,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
         table: parameters for ``--help``.
     """
     hanging: list[str] = []
+    escape_unencodable()
     with Shutdown(name) as shutdown:
         try:
             words = _other_arguments()
