@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from whispersign_model.bundled import find_checkpoint
-from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.errors import ConfigError, WhisperSignError, install_extra
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.sensors.detector import DetectorOptions, find_bundle
 from whispersign_model.sensors.intrinsics import read_calibration
@@ -156,12 +157,14 @@ class CameraNode(SensorNode):
             raise ConfigError("parameter 'pixel_format'", "must have four letters", "such as MJPG")
         calibration = Path(values["calibration"]).expanduser() if values["calibration"] else None
         try:
+            if find_spec("mediapipe") is None:  # waiting for the sensor would not help
+                raise ModuleNotFoundError(name="mediapipe")
             from whispersign_model.sensors.camera import CameraOptions, CameraSensor, to_measure_in
         except ModuleNotFoundError as error:
             raise WhisperSignError(
                 self.get_name(),
                 f"the Python package '{error.name}' is missing",
-                "install the extra 'camera' of whispersign_ros",
+                install_extra("camera"),
             ) from error
         if not self._coordinates:
             self._coordinates = _wanted_by(values["model"])

@@ -252,3 +252,8 @@ def test_faults_at_the_start(graph, tmp_path):
     graph.start(AnnotationNode, lambda: None, out=str(tmp_path / "out"), glosses="A")
     with pytest.raises(BagError, match="in use by another session"):
         graph.start(AnnotationNode, lambda: None, out=str(tmp_path / "out"), glosses="A")
+
+
+def test_commas_in_a_list_of_glosses(graph, tmp_path):
+    session = Session(graph, tmp_path, glosses=["HELLO,NO", "STOP"], **QUICK)
+    assert session.node.plan.glosses == ("HELLO", "NO", "STOP")
