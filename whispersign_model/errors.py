@@ -24,6 +24,14 @@ def printable(text: str, longest: int | None = None) -> str:
     return f"{text[: longest // 2]} ... {text[-longest // 2 :]}"
 
 
+def install_extra(extra: str) -> str:
+    """Return the commands that install an extra: in a copy of the sources, and with pip."""
+    return (
+        "run `make setup` in the project's folder, or "
+        f"`pip install --constraint requirements/lock.txt '.[{extra}]'` there"
+    )
+
+
 class WhisperSignError(Exception):
     """An error in the user's input. The command line prints it on one line and exits with code 2.
 

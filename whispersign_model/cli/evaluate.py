@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from whispersign_model.cli.progress import progress_bars
 from whispersign_model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from whispersign_model.datasets.dataset import Dataset
+    from whispersign_model.datasets.dataset import Dataset, Example
     from whispersign_model.evaluation.report import Evaluation
     from whispersign_model.network.checkpoint import CheckpointMetadata
     from whispersign_model.network.model import WhisperSignModel
@@ -86,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in data.warnings():
         print(f"warning: {warning}")
     check_fit(data, metadata)
-    data.split(arguments.split)  # raises early if the split is missing
+    for warning in _gaps(arguments.split, data.split(arguments.split), metadata.glosses):
+        print(f"warning: {warning}")
     if arguments.calibrate:
         fitted = data.split(arguments.calibrate)
         scale = calibrate(arguments.checkpoint, fitted, data.glosses, device)
@@ -101,6 +103,16 @@ def run(arguments: argparse.Namespace) -> int:
         evaluation.write_figures(arguments.figures)
     write_json(arguments.json, evaluation.report())
     return 0
+
+
+def _gaps(split: str, examples: Sequence[Example], vocabulary: Sequence[str]) -> list[str]:
+    """Return warnings about what the figures of a split cannot show."""
+    if len(vocabulary) == 1:
+        return ["the vocabulary has one gloss, so no gloss can be taken for another"]
+    signed = {label for example in examples for label in example.labels.tolist()}
+    lacks = len(vocabulary) - len(signed)
+    text = f"{split} lacks {lacks} of the network's {len(vocabulary)} glosses"
+    return [f"{text}; the figures say nothing of them"] if lacks > 0 else []
 
 
 def _check_options(arguments: argparse.Namespace) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import checkpoint, not_negative
+from whispersign_model.cli.outputs import check_file
 
 if TYPE_CHECKING:
-    from whispersign_model.datasets.dataset import Example
+    from whispersign_model.datasets.dataset import Dataset, Example
     from whispersign_model.decoding.backend import Backend
     from whispersign_model.evaluation.metrics import GlossErrors
     from whispersign_model.network.checkpoint import CheckpointMetadata
@@ -43,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export the network, check the export against it, and install the files."""
+    from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import ConfigError
-    from whispersign_model.network.model import WhisperSignModel
-    from whispersign_model.runtime.export import check_name, export, install, quantise
+    from whispersign_model.network.checkpoint import read_metadata
+    from whispersign_model.network.onnx_file import check_name
     from whispersign_model.temporary import temporary_folder
 
     path: Path = arguments.checkpoint
@@ -55,6 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("--data", "is for --int8 only", "leave it out")
     if arguments.max_wer_loss is not None and not arguments.data:
         raise ConfigError("--max-wer-loss", "is measured on --data", "give both, or neither")
+    metadata = read_metadata(path)
+    data = Dataset.open(arguments.data) if arguments.data else None
+    check_file(out)
+    check_file(_second(out))
+
+    # These import PyTorch and its exporter, which takes seconds.
+    from whispersign_model.evaluation.evaluate import check_fit
+    from whispersign_model.network.model import WhisperSignModel
+    from whispersign_model.runtime.export import export, install, quantise
+
+    if data is not None:
+        check_fit(data, metadata)
     model, metadata = WhisperSignModel.load_checkpoint(path)
     with temporary_folder() as folder:
         exact = folder / "exact.onnx"
@@ -68,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
             written = folder / "small.onnx"
             quantise(exact, written, metadata)
             print(f"8-bit weights: {_megabytes(exact)} become {_megabytes(written)}")
-            if arguments.data:
-                _measure(arguments, exact, written, metadata)
+            if data is not None:
+                _measure(arguments, data, exact, written, metadata)
             else:
                 print("their effect on recognition was not measured; --data DATASET measures it")
         install(written, out)
@@ -78,7 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(
-    arguments: argparse.Namespace, exact: Path, small: Path, metadata: CheckpointMetadata
+    arguments: argparse.Namespace,
+    data: Dataset,
+    exact: Path,
+    small: Path,
+    metadata: CheckpointMetadata,
 ) -> None:
     """Print the word error rates of both networks.
 
@@ -86,13 +104,9 @@ def _measure(
         CheckpointError: 8-bit weights raise the word error rate by more than the limit.
         DatasetError: neither val nor test has recordings.
     """
-    from whispersign_model.datasets.dataset import Dataset
     from whispersign_model.errors import CheckpointError
-    from whispersign_model.evaluation.evaluate import check_fit
     from whispersign_model.runtime.onnx_backend import OnnxBackend
 
-    data = Dataset.open(arguments.data)
-    check_fit(data, metadata)
     split = "val" if data.splits.get("val") else "test"
     examples = data.split(split)
     before, after = (

@@ -18,6 +18,7 @@ from typing import cast
 from whispersign_model import __version__
 from whispersign_model.cli.glyphs import missing_glyphs_told
 from whispersign_model.errors import FAULT, SUBJECT, WhisperSignError, printable
+from whispersign_model.streams import escape_unencodable
 
 VERBS = "whispersign.verbs"  # entry point group
 ISSUES = "https://github.com/whispersign/whispersign/issues"
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; an error prints one line and returns 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = argparse.Namespace()
+    escape_unencodable()
     try:
         run = _parse(argv, arguments)
         with missing_glyphs_told():

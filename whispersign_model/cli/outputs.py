@@ -2,7 +2,7 @@
 """Check the output paths of a command before its work starts, and write its output files."""
 
 import json
-import os
+import tempfile
 from pathlib import Path
 
 from whispersign_model.errors import ConfigError
@@ -32,10 +32,10 @@ def check_folder(folder: Path | None) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone do not tell for /proc and root
+            pass
     except OSError as error:
         raise _unwritable(folder, error) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(folder, "cannot be written (Permission denied)")
 
 
 def write_json(path: Path | None, content: object) -> None:

@@ -48,44 +48,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, then print the output folder and the network's error rate."""
     from whispersign_model.cli.main import EXIT_USAGE
-    from whispersign_model.configuration import config_file, load_yaml
+    from whispersign_model.configuration import load_yaml
     from whispersign_model.datasets.dataset import Dataset
-    from whispersign_model.errors import ConfigError, WhisperSignError
-    from whispersign_model.network.config import SIZES, load_model_config
+    from whispersign_model.errors import WhisperSignError
+    from whispersign_model.network.config import load_model_config
     from whispersign_model.training.config import TrainingConfig
-    from whispersign_model.training.distributed import distributed_info
-    from whispersign_model.training.resume import RESUME, how_to_resume
-    from whispersign_model.training.trainer import train
-    from whispersign_model.training.training_run import RunOptions
+    from whispersign_model.training.role import distributed_info
+    from whispersign_model.training.run_folder import check_folder, how_to_resume
 
     recipe = load_yaml(TrainingConfig, arguments.config)
     if arguments.seed is not None:
         recipe = recipe.model_copy(update={"seed": arguments.seed})
-    init, resume = arguments.init, arguments.resume
-    if resume is not None and resume.suffix != Path(RESUME).suffix:
-        init, resume = find_checkpoint(str(resume)), None  # a checkpoint has no training state
-    if init is not None and arguments.model:
-        raise ConfigError("--model", f"the size is that of {init}", "omit --model")
-    wanted = arguments.model or recipe.size
-    file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
-    if not file.is_file():
-        choices = f"choose {', '.join(SIZES)} or a YAML file"
-        raise ConfigError(f"--model {wanted}", "is neither a size nor a file", choices)
+    init, resume = _start(arguments)
+    config = load_model_config(_model_file(arguments.model or recipe.size))
     first = distributed_info().rank == 0  # only the first process of torchrun prints
+    out, quiet = arguments.out, arguments.quiet
     try:
+        check_folder(out, resume)
         data = Dataset.open(arguments.data)
-        out, quiet = arguments.out, arguments.quiet
+
+        # These import PyTorch and Lightning, which takes seconds.
+        from whispersign_model.training.resume import read_resume
+        from whispersign_model.training.trainer import train
+        from whispersign_model.training.training_run import RunOptions
+
+        if resume is not None and arguments.model:
+            read_resume(resume, out).require_network(config.changed(recipe.network))
         metrics = train(
             RunOptions(data, out, arguments.device, arguments.devices, progress=not quiet),
             recipe,
-            load_model_config(file),
+            config,
             arguments.stage,
             resume,
             init,
         )
     except KeyboardInterrupt:
         if first:
-            print(f"stopped; {how_to_resume(arguments.out)}")
+            print(f"stopped; {how_to_resume(out, init)}")
         raise
     except WhisperSignError:
         if first:
@@ -93,7 +92,45 @@ def run(arguments: argparse.Namespace) -> int:
         return EXIT_USAGE
     if first:
         print(
-            f"{arguments.out}: validation WER {metrics['val_wer']:.3f}, "
+            f"{out}: validation WER {metrics['val_wer']:.3f}, "
             f"exact sequences {metrics['val_accuracy']:.3f} (epoch {metrics['epoch']})"
         )
     return 0
+
+
+def _start(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Return the network to start from and the training state to resume from; at most one is set.
+
+    Raises:
+        CheckpointError: the network to start from is missing or damaged.
+        ConfigError: ``--model`` is set beside a network to start from.
+    """
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.network.checkpoint import read_metadata
+    from whispersign_model.training.run_folder import RESUME
+
+    init, resume = arguments.init, arguments.resume
+    if resume is not None and resume.suffix != Path(RESUME).suffix:
+        init, resume = find_checkpoint(str(resume)), None  # a checkpoint has no training state
+    if init is not None:
+        if arguments.model:
+            raise ConfigError("--model", f"the size is that of {init}", "omit --model")
+        read_metadata(init)
+    return init, resume
+
+
+def _model_file(wanted: str) -> Path:
+    """Return the configuration file of a network's size, or ``wanted`` as a path.
+
+    Raises:
+        ConfigError: it is neither a size nor a file.
+    """
+    from whispersign_model.configuration import config_file
+    from whispersign_model.errors import ConfigError
+    from whispersign_model.network.config import SIZES
+
+    file = config_file(f"model/{wanted}.yaml") if wanted in SIZES else Path(wanted)
+    if not file.is_file():
+        choices = f"choose {', '.join(SIZES)} or a YAML file"
+        raise ConfigError(f"--model {wanted}", "is neither a size nor a file", choices)
+    return file

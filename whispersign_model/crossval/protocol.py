@@ -35,7 +35,7 @@ from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.resume import RESUME
+from whispersign_model.training.run_folder import RESUME
 from whispersign_model.training.run_logger import METRICS
 from whispersign_model.training.trainer import train
 from whispersign_model.training.training_run import RunOptions

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Error rates of recognized gloss sequences, with substitutions, deletions and insertions."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from whispersign_model.decoding.edit_distance import edits
 
 RESAMPLES = 2000  # number of bootstrap resamples
 LEVEL = 0.95  # confidence level of an interval
+FEW = 10  # units; resamples of fewer spread too little
+QUANTILE = 1.959964  # of the normal distribution at (1 + LEVEL) / 2
 MISSED, NOT_SIGNED = "(missed)", "(not signed)"  # placeholders for a missing gloss in a pair
 
 
@@ -27,6 +30,7 @@ class Interval:
         level: share of resamples within the bounds.
         resamples: number of resamples.
         seed: seed of the resampling.
+        wilson: whether Wilson's interval widens the bounds, because the units are few or alike.
     """
 
     wer: tuple[float, float]
@@ -36,10 +40,14 @@ class Interval:
     level: float = LEVEL
     resamples: int = RESAMPLES
     seed: int = 0
+    wilson: bool = False
 
 
 def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int = 0) -> Interval:
     """Compute an interval by resampling sequences or whole signers (Bisani and Ney 2004).
+
+    Resamples of one unit, or of units that are all right, do not spread. Wilson's interval (1927)
+    with each unit as one trial then widens the bounds, as it does below ``FEW`` units.
 
     Args:
         counts: for each unit, its errors, reference glosses, correct sequences and sequences.
@@ -55,9 +63,24 @@ def bootstrap(counts: Sequence[tuple[int, int, int, int]], over: str, seed: int 
     sums = np.stack(
         [table[generator.integers(units, size=units)].sum(axis=0) for _ in range(RESAMPLES)]
     )
-    return Interval(
-        _bounds(sums[:, 0], sums[:, 1]), _bounds(sums[:, 2], sums[:, 3]), over, units, seed=seed
-    )
+    bounds, widened = [], False
+    for part, whole in ((0, 1), (2, 3)):
+        low, high = _bounds(sums[:, part], sums[:, whole])
+        trials = int((table[:, whole] > 0).sum())
+        if trials and (trials < FEW or low == high):
+            least, most = _wilson(table[:, part].sum() / table[:, whole].sum(), trials)
+            low, high, widened = min(low, least), max(high, most), True
+        bounds.append((low, high))
+    return Interval(bounds[0], bounds[1], over, units, seed=seed, wilson=widened)
+
+
+def _wilson(share: float, trials: int) -> tuple[float, float]:
+    """Return Wilson's interval of a share over independent trials (1927); at most 1 counts."""
+    share = min(float(share), 1.0)
+    square = QUANTILE**2 / trials
+    middle = share + square / 2
+    half = QUANTILE * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
+    return max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))
 
 
 def _bounds(parts: Doubles, wholes: Doubles) -> tuple[float, float]:

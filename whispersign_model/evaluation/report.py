@@ -139,6 +139,7 @@ class Evaluation:
             console,
             f"{interval.level:.0%} interval: WER {_range(interval.wer)}, exact "
             f"{_range(interval.accuracy)} (bootstrap over {interval.units} {interval.over}, "
+            f"{'widened by Wilson, ' if interval.wilson else ''}"
             f"{interval.resamples} resamples, seed {interval.seed})",
         )
         _table(console, ("method", *_SUMMARY), ((name, *_row(e)) for name, e in errors.items()))

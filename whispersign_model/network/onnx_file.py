@@ -55,6 +55,18 @@ def rescore_file(path: Path) -> Path:
     return path.with_suffix(RESCORE_SUFFIX)
 
 
+def check_name(out: Path) -> None:
+    """Reject a file name that could not be loaded as an exported network.
+
+    Raises:
+        CheckpointError: the name does not end in .onnx, or it is the name of a second pass.
+    """
+    if out.suffix != SUFFIX or out.name.endswith(RESCORE_SUFFIX):
+        raise CheckpointError(
+            out, "is not a valid name for an exported network", f"use a name that ends in {SUFFIX}"
+        )
+
+
 def read_onnx_file(path: Path) -> OnnxFile:
     """Read the properties of a file and check its graph against the stored digest.
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from typing import IO
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
@@ -67,24 +68,43 @@ def find_takes(out: Path) -> list[Take]:
 def session_folder(out: Path) -> Iterator[int]:
     """Lock a folder of takes for one session; remove unfinished takes of a killed session.
 
+    If the session leaves no take, the lock file is removed, and the folder if it is new.
+
     Yields:
         the number of unfinished takes that were removed.
 
     Raises:
         BagError: the folder cannot be written, or another session has locked it.
     """
+    new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with (out / LOCK).open("w") as lock:
             flock(lock, LOCK_EX | LOCK_NB)
+            if not _is_at(lock, out / LOCK):  # an ending session has just removed it
+                raise BlockingIOError
             unfinished = list(out.glob(UNFINISHED))
             for folder in unfinished:
                 shutil.rmtree(folder)
-            yield len(unfinished)
+            try:
+                yield len(unfinished)
+            finally:
+                if [entry.name for entry in out.iterdir()] == [LOCK]:
+                    (out / LOCK).unlink()
+                    if new:
+                        out.rmdir()
     except BlockingIOError as error:
         raise BagError(out, "is in use by another session", "end it, or choose another") from error
     except OSError as error:
         raise _unwritable(out, error) from error
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Return whether an open file is still the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 class TakeWriter:

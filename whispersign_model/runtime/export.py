@@ -28,8 +28,6 @@ from whispersign_model.network.onnx_file import (
     DIGEST,
     GRAPH_VERSION,
     RESCORE_DIGEST,
-    RESCORE_SUFFIX,
-    SUFFIX,
     VERSION,
     graph_digest,
     rescore_file,
@@ -304,15 +302,3 @@ def made_up_features(generator: np.random.Generator, frames: int) -> Floats:
     hands[..., CONFIDENCE] = 1
     hands[generator.random((frames, 2)) < 0.1] = 0
     return features
-
-
-def check_name(out: Path) -> None:
-    """Reject a file name that could not be loaded as an exported network.
-
-    Raises:
-        CheckpointError: the name does not end in .onnx, or it is the name of a second pass.
-    """
-    if out.suffix != SUFFIX or out.name.endswith(RESCORE_SUFFIX):
-        raise CheckpointError(
-            out, "is not a valid name for an exported network", f"use a name that ends in {SUFFIX}"
-        )

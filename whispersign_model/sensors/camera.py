@@ -12,7 +12,7 @@ from whispersign_model.arrays import Doubles
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors.detector import Detection, DetectorOptions, HandDetector, Image
-from whispersign_model.sensors.frame_source import FrameSource, Picture
+from whispersign_model.sensors.frame_source import FrameSource, Picture, require_usable
 from whispersign_model.sensors.hand_translation import HandTranslationEstimator
 from whispersign_model.sensors.handedness import HandednessTracker
 from whispersign_model.sensors.intrinsics import Intrinsics
@@ -104,8 +104,10 @@ class CameraHands:
 
         Raises:
             ConfigError: the calibration has a different aspect ratio.
+            SensorError: the picture is empty or too large.
         """
         pixels = picture.pixels
+        require_usable(pixels, SOURCE)
         if self._options.mirrored:
             pixels = turned_round(pixels)
         self.pixels = pixels

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles
-from whispersign_model.errors import SensorError
+from whispersign_model.errors import SensorError, install_extra
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
@@ -124,9 +124,7 @@ class HandDetector:
             from mediapipe.tasks.python import BaseOptions, vision
         except ModuleNotFoundError as error:
             raise SensorError(
-                "camera",
-                f"the Python package '{error.name}' is missing",
-                "install the extra 'camera' of whispersign_ros",
+                "camera", f"the Python package '{error.name}' is missing", install_extra("camera")
             ) from error
         base = BaseOptions(model_asset_path=str(bundle))
         try:

@@ -2,14 +2,21 @@
 """Pictures, and the interface of the sources that provide them."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from whispersign_model.errors import SensorError
 from whispersign_model.sensors.detector import Image
 from whispersign_model.sensors.intrinsics import Intrinsics
+
+MAX_SIDE = 32766  # pixels
+DEPTHS = (8, 10, 12, 14, 16)  # significant bits of 16-bit pictures
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,56 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Release what ``open`` acquired."""
+
+
+class DepthScale:
+    """Scales the 16-bit pictures of one camera to 8 bits.
+
+    A camera with 10 or 12 significant bits leaves the upper bits empty. The brightest pixel so far
+    shows how many bits it uses; the number only grows, so that the brightness stays steady.
+
+    Attributes:
+        bits: number of significant bits; 0 before the first 16-bit picture.
+    """
+
+    def __init__(self) -> None:
+        self.bits = 0
+
+    def reduce(self, pixels: NDArray[np.uint16]) -> Image:
+        """Return the eight upper significant bits of a picture of any shape."""
+        brightest = int(pixels.max(initial=0))
+        self.bits = max(self.bits, next(bits for bits in DEPTHS if brightest < 1 << bits))
+        return (pixels >> (self.bits - 8)).astype(np.uint8)
+
+
+def decode(load: Callable[[int], np.ndarray | None], scale: DepthScale) -> Image | None:
+    """Decode an image file in color, with its significant bits.
+
+    Args:
+        load: decodes the file with the given ``cv2.IMREAD_*`` flags, or returns None.
+        scale: of the camera that took the image.
+    """
+    pixels = load(cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if pixels is not None and pixels.dtype == np.uint16:
+        return scale.reduce(pixels)
+    if pixels is not None and pixels.dtype != np.uint8:
+        pixels = load(cv2.IMREAD_COLOR)
+    return None if pixels is None else np.asarray(pixels, dtype=np.uint8)
+
+
+def require_usable(pixels: Image, source: str | Path) -> None:
+    """Check the shape of a picture before detection.
+
+    Raises:
+        SensorError: the picture is empty, not in color, or too large for MediaPipe, which would end
+            the process.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise SensorError(source, f"a picture of shape {pixels.shape} cannot be used")
+    if max(pixels.shape) > MAX_SIDE:
+        height, width = pixels.shape[:2]
+        fault = f"a picture of {width}x{height} pixels cannot be used"
+        raise SensorError(source, fault, f"no side may exceed {MAX_SIDE} pixels")
 
 
 def in_colour(pixels: np.ndarray) -> Image:

@@ -90,7 +90,11 @@ class Device:
             self.drops["pictures_out_of_order"] += 1
             return None
         self._last = stamp
-        return Picture(stamp, in_colour(pixels))
+        try:
+            return Picture(stamp, in_colour(pixels))
+        except Exception:  # one odd picture must not end the stream
+            self.drops["unreadable_pictures"] += 1
+            return None
 
     def close(self) -> None:
         """Release the device."""

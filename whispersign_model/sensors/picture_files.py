@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,14 @@ import cv2
 from whispersign_model.errors import SensorError
 from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order
-from whispersign_model.sensors.frame_source import Picture, in_colour
+from whispersign_model.sensors.detector import Image
+from whispersign_model.sensors.frame_source import (
+    DepthScale,
+    Picture,
+    decode,
+    in_colour,
+    require_usable,
+)
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
 
@@ -107,6 +115,7 @@ class ImageFolder:
         self.drops: Counter[str] = Counter()
         self.number = 0
         self._rate = rate
+        self._scale = DepthScale()
         self._next = 0
 
     def open(self) -> None:
@@ -119,6 +128,7 @@ class ImageFolder:
         if not self._files:
             raise SensorError(self.path, "holds no image", f"known: {', '.join(IMAGE_SUFFIXES)}")
         self.number = len(self._files)
+        self._scale = DepthScale()
         self._next = 0
 
     def read(self, timeout: float) -> Picture | None:
@@ -129,11 +139,22 @@ class ImageFolder:
         """
         while self._next < len(self._files):
             index, self._next = self._next, self._next + 1
-            pixels = cv2.imread(str(self._files[index]), cv2.IMREAD_COLOR)
+            pixels = self._load(self._files[index])
             if pixels is not None:
-                return Picture(round(index * NANOSECONDS / self._rate), in_colour(pixels))
+                return Picture(round(index * NANOSECONDS / self._rate), pixels)
             self.drops["unreadable_pictures"] += 1
         raise SensorEndError
+
+    def _load(self, path: Path) -> Image | None:
+        """Return an image, or None if it is unreadable."""
+        try:
+            pixels = decode(partial(cv2.imread, str(path)), self._scale)
+            if pixels is None:
+                return None
+            require_usable(pixels, path)
+        except Exception:  # a decoder may raise anything, and one odd file must not end the folder
+            return None
+        return pixels
 
     def close(self) -> None:
         """Do nothing, because no file stays open."""

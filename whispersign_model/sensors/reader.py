@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from whispersign_model.errors import SensorError, WhisperSignError
-from whispersign_model.sensors.sensor import Observation, Sensor, SensorEndError
+from whispersign_model.sensors.sensor import Observation, Sensor, SensorEndError, SensorSilentError
 
 READ_TIMEOUT = 0.2  # seconds until a stop takes effect (1 with a stalled camera)
 
@@ -116,4 +116,4 @@ class Reader:
                 silent = True
                 fault = f"is connected but has sent nothing for {self._retry.silence:g} s"
                 remedy = "check that the device is plugged in and not in use elsewhere"
-                self._callbacks.lost(SensorError(self._sensor.source, fault, remedy))
+                self._callbacks.lost(SensorSilentError(self._sensor.source, fault, remedy))

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from whispersign_model.arrays import AnyFloats, Floats
+from whispersign_model.errors import SensorError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 
@@ -57,6 +58,10 @@ class Observation:
 
 class SensorEndError(Exception):
     """The sensor has ended for good, for example at the end of a file."""
+
+
+class SensorSilentError(SensorError):
+    """An open sensor has sent nothing for some time."""
 
 
 class Sensor(Protocol):

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
@@ -19,38 +19,13 @@ from torch.multiprocessing.spawn import (
 )
 
 from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.streams import escape_unencodable
+from whispersign_model.training.role import distributed_info, part_of_several
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 EXIT_FAILED = 2
 GRACE = 5.0  # seconds that the other processes have to end after one has failed
-
-
-class DistributedInfo(NamedTuple):
-    """The role of this process in distributed training.
-
-    Attributes:
-        rank: number of this process, from 0. Only process 0 writes files and prints.
-        processes: number of processes on all machines.
-        here: number of processes on this machine.
-    """
-
-    rank: int
-    processes: int
-    here: int
-
-
-def distributed_info() -> DistributedInfo:
-    """Return this process's role, as set by torchrun or :func:`launch_processes`."""
-    count = int(os.environ.get("WORLD_SIZE", 1)) if part_of_several() else 1
-    if count == 1:
-        return DistributedInfo(0, 1, 1)
-    return DistributedInfo(int(os.environ["RANK"]), count, int(os.environ["LOCAL_WORLD_SIZE"]))
-
-
-def part_of_several() -> bool:
-    """Return whether torchrun or :func:`launch_processes` started this process."""
-    return {"RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE"} <= os.environ.keys()
 
 
 def check_devices(devices: int, device: str) -> None:
@@ -151,6 +126,7 @@ def _run_process(
     # Otherwise, loader workers would be spawned, too: slowly, and with a traceback on Ctrl-C.
     multiprocessing.set_start_method(None, force=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    escape_unencodable()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(_threads(int(shared["LOCAL_WORLD_SIZE"])))
     if rank:

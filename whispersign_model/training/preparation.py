@@ -11,8 +11,8 @@ from whispersign_model.network.checkpoint import CheckpointMetadata
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.distributed import distributed_info
 from whispersign_model.training.resume import ResumeState, identity_of, initial_model
+from whispersign_model.training.role import distributed_info
 from whispersign_model.training.run_logger import RunLogger, about_run, write_recipe
 from whispersign_model.training.training_run import RunOptions, TrainingRun
 from whispersign_model.training_data.loader import Clips, training_splits

@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,13 @@ import torch
 from whispersign_model.datasets.dataset import Dataset, Example
 from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.recipe import Recipe, require_same
-from whispersign_model.network.checkpoint import METADATA, CheckpointMetadata
+from whispersign_model.network.checkpoint import CheckpointMetadata
+from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.training.config import TrainingConfig
+from whispersign_model.training.run_folder import RESUME, check_resume
 from whispersign_model.training_data.windows import Spans
 
-RESUME = "last.ckpt"
 PER_GLOSS = ("ctc.", "decoder.embedding.", "decoder.project.")  # weights with a row per gloss
 WHOSE = {  # user-facing names for the parts of an identity
     "recipe": "another recipe",
@@ -72,6 +72,16 @@ class ResumeState:
                     f"{self.path.parent}",
                 )
 
+    def require_network(self, config: ModelConfig) -> None:
+        """Refuse to resume with a network of another configuration; the vocabulary may differ.
+
+        Raises:
+            ConfigError: the saved network has another configuration.
+        """
+        own = self.metadata.config
+        if config.with_vocabulary(len(self.metadata.glosses)) != own:
+            raise ConfigError("--model", f"is not the network of {self.path}", "omit --model")
+
     def _difference(self, part: str, identity: dict[str, str]) -> str:
         """Describe the difference if a few words suffice."""
         before, now = json.loads(self.identity[part]), json.loads(identity[part])
@@ -120,8 +130,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
         CheckpointError: the file is missing, damaged, not a training state, or not in the folder
             ``out``.
     """
-    if not path.is_file():
-        raise CheckpointError(path, "is not a file", f"give a run's {RESUME}")
+    check_resume(path, out)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["callbacks"]["Stage"]
@@ -139,36 +148,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
         raise CheckpointError(
             path, "is damaged or not a training state of this program", f"give a run's {RESUME}"
         ) from error
-    if path.absolute().parent.resolve() != out.absolute().resolve():
-        raise CheckpointError(
-            path, f"is not in the run's folder {out}", f"give --out {path.parent}"
-        )
     return found
-
-
-def check_folder(out: Path, resume: Path | None) -> None:
-    """Reject a folder that holds another run or is not writable.
-
-    Raises:
-        ConfigError: the folder cannot be used; the message names it.
-    """
-    for name in (RESUME, METADATA):
-        if resume is None and (out / name).exists():
-            raise ConfigError(
-                out,
-                f"already holds a run ({name})",
-                f"choose another folder, or resume with --resume {out / RESUME}",
-            )
-    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(out, f"cannot be written: {existing} is not a writable folder")
-
-
-def how_to_resume(out: Path) -> str:
-    """Return a hint that tells the user how to resume a stopped run."""
-    if (out / RESUME).exists():
-        return f"resume with: --resume {out / RESUME}"
-    return "no epoch was completed, so there is nothing to resume"
 
 
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:

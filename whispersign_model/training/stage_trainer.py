@@ -14,7 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from whispersign_model.training.callbacks import AtomicCheckpointIO, StageBar, StopWhenStalled
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.distributed import distributed_info
+from whispersign_model.training.role import distributed_info
 
 
 def stage_trainer(

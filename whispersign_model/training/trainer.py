@@ -11,9 +11,11 @@ import torch
 from whispersign_model.errors import CheckpointError, ConfigError, WhisperSignError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.training.config import TrainingConfig
-from whispersign_model.training.distributed import check_devices, launch_processes, part_of_several
+from whispersign_model.training.distributed import check_devices, launch_processes
 from whispersign_model.training.preparation import chosen_stages, prepare
-from whispersign_model.training.resume import check_folder, how_to_resume, read_resume
+from whispersign_model.training.resume import read_resume
+from whispersign_model.training.role import part_of_several
+from whispersign_model.training.run_folder import check_folder, how_to_resume
 from whispersign_model.training.stage_trainer import quiet_libraries
 from whispersign_model.training.training_run import RunOptions
 
@@ -63,7 +65,7 @@ def train(
         run.run_stages()
         return run.finish()
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into SystemExit
-        run.logger.write(f"stopped; {how_to_resume(options.out)}")
+        run.logger.write(f"stopped; {how_to_resume(options.out, init)}")
         raise KeyboardInterrupt from None
     except WhisperSignError as error:
         run.logger.write(f"error: {error}")
@@ -73,7 +75,7 @@ def train(
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else options.out
         reason = f"cannot be written or read ({error.strerror or error})"
-        fault = CheckpointError(where, reason, how_to_resume(options.out))
+        fault = CheckpointError(where, reason, how_to_resume(options.out, init))
         with suppress(OSError):
             run.logger.write(f"error: {fault}")
         raise fault from error

@@ -13,9 +13,10 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.runtime.torch_backend import choose_device
 from whispersign_model.training.callbacks import KeepBest, LogHypotheses, StageState
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.distributed import distributed_info, gather, leave_group
+from whispersign_model.training.distributed import gather, leave_group
 from whispersign_model.training.module import SAMPLES, TrainingModule
 from whispersign_model.training.resume import ResumeState
+from whispersign_model.training.role import distributed_info
 from whispersign_model.training.run_logger import RunLogger, versions, write_metrics
 from whispersign_model.training.segmentation import aligned_spans
 from whispersign_model.training.stage_trainer import stage_trainer

@@ -11,11 +11,13 @@ import argparse
 from pathlib import Path
 
 from whispersign_model.cli.arguments import checkpoint, config
+from whispersign_model.cli.outputs import check_file
 from whispersign_model.errors import ConfigError
 from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL
 
 SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
 SIGNER = 86  # unknown to the bundled model, which recognizes all its signs
+PICTURES = (".png", ".svg", ".pdf")
 OF_DRIVING = ("commands", "sign", "signer", "picture")
 
 
@@ -70,6 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
     given = [name for name in OF_DRIVING if getattr(arguments, name) is not None]
     if given and not arguments.drive:
         raise ConfigError(f"--{given[0]}", "requires --drive", "add --drive")
+    check_file(arguments.json)
+    check_file(arguments.picture)
+    if arguments.picture is not None and arguments.picture.suffix.lower() not in PICTURES:
+        raise ConfigError(arguments.picture, "is not a name of a picture", "end it in .png")
     if arguments.drive:
         return _drive(arguments)
     from whispersign_ros.demo.graph_demo import demonstrate
@@ -96,7 +102,7 @@ def _drive(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             commands=arguments.commands or config_file("commands.yaml"),
             bags=tuple(arguments.bag or ()),
-            glosses=tuple(gloss for gloss in glosses if gloss),
+            glosses=tuple(gloss.strip() for gloss in glosses if gloss.strip()),
             signer=SIGNER if arguments.signer is None else arguments.signer,
             picture=arguments.picture,
             domain=arguments.domain_id,

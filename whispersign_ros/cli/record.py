@@ -16,7 +16,10 @@ from whispersign_model.cli.arguments import count, not_negative, positive, seed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument(
-        "glosses", nargs="+", metavar="GLOSS", help="gloss to record; 'A|B' is the sentence A B"
+        "glosses",
+        nargs="+",
+        metavar="GLOSS",
+        help="gloss to record, or several joined by commas; 'A|B' is the sentence A B",
     )
     parser.add_argument(
         "--source",

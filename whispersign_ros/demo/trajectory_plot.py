@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from whispersign_model.errors import WhisperSignError
+from whispersign_model.errors import WhisperSignError, install_extra
 from whispersign_ros.simulation.unicycle import Point, Pose
 
 COLUMNS, ROWS = 60, 20  # maximum size of the map
@@ -82,7 +82,7 @@ def draw(path: Path, trajectory: Sequence[Point], marks: Sequence[Mark], title: 
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise WhisperSignError(
-            "--picture", "the Python package 'matplotlib' is missing", "install the extra 'train'"
+            "--picture", "the Python package 'matplotlib' is missing", install_extra("train")
         ) from error
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.add_subplot()

@@ -15,7 +15,7 @@ from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.node.discovery import isolate, range_variables
 from whispersign_ros.node.runner import translate_ros_errors
 from whispersign_ros.nodes.annotation_node import AnnotationNode
-from whispersign_ros.recording.prompt_plan import glosses_of
+from whispersign_ros.recording.prompt_plan import glosses_of, split_glosses
 
 EXIT_MISSING = 1
 POLL_PERIOD = 0.1  # seconds between two checks of the sensor's process
@@ -44,10 +44,11 @@ def record(
     Raises:
         WhisperSignError: an option is invalid, or the sensor node failed.
     """
+    glosses = [gloss for word in session["glosses"] for gloss in split_glosses(word)]
     if source == "synthetic":
         signer = signer or f"synthetic{seed}"
         sensor = sensor | {"prompted": True, "seed": seed}
-        for prompt in session["glosses"]:
+        for prompt in glosses:
             for gloss in glosses_of(prompt):
                 default_lexicon().sign(gloss)
     elif not signer:
@@ -60,7 +61,7 @@ def record(
     with Children(verbose) as children:
         if source != "none":
             children.start(f"{source}_node", sensor)
-        return _run_session(children, session | {"signer": signer}, verbose)
+        return _run_session(children, session | {"signer": signer, "glosses": glosses}, verbose)
 
 
 def _run_session(children: Children, parameters: dict[str, Any], verbose: bool) -> int:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +31,8 @@ Value = bool | int | float | str | list[str]
 # Parameters that rclpy gives every node, depending on the distribution.
 BUILT_IN = ("use_sim_time", "start_type_description_service")
 QOS_OVERRIDES = "qos_overrides."
+PARAMETER_FLAGS = ("-p", "--param")
+YAML_RULE = "YAML reads unquoted words such as NO, 1 or 007 as other types"
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,14 @@ def declare(
     Raises:
         ConfigError: a value is not allowed or a name is unknown; the message lists what is allowed.
     """
-    given = [name for name in node.get_parameters_by_prefix("") if not _is_built_in(name)]
+    given = {
+        name: parameter.value
+        for name, parameter in node.get_parameters_by_prefix("").items()
+        if not _is_built_in(name)
+    }
     for name in given:
         node.undeclare_parameter(name)
-    _refuse_unknown(node, given, [setting.name for setting in table], also_known)
+    _refuse_unknown(node, list(given), [setting.name for setting in table], also_known)
     settings = {setting.name: setting for setting in table}
     values: dict[str, Any] = {}
 
@@ -149,7 +156,9 @@ def declare(
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)
-    values.update({setting.name: _declare_one(node, setting) for setting in table})
+    values.update(
+        {setting.name: _declare_one(node, setting, given.get(setting.name)) for setting in table}
+    )
     return values
 
 
@@ -186,13 +195,46 @@ def _is_choice(setting: ParameterSpec, value: object) -> bool:
     return not setting.choices or value in setting.choices
 
 
-def _declare_one(node: Node, setting: ParameterSpec) -> object:
+def _declare_one(node: Node, setting: ParameterSpec, given: object) -> object:
     try:
         value = node.declare_parameter(setting.name, setting.default, setting.descriptor()).value
     except ParameterException as error:
         subject = f"parameter '{setting.name}' of {node.get_name()}"
-        raise ConfigError(subject, str(error), f"allowed: {setting.allowed}") from error
+        remedy = f"{_type_hint(setting, given)}allowed: {setting.allowed}"
+        raise ConfigError(subject, str(error), remedy) from error
     return str(value) if setting.or_number else value
+
+
+def quote_hint(rule: str) -> str:
+    """Return advice for text that YAML reads as another type.
+
+    Args:
+        rule: the parameter as written on the command line, ``NAME:=VALUE``; the advice repeats it
+            with quotes.
+    """
+    name, _, text = rule.partition(":=")
+    if text.startswith("[") and text.endswith("]"):
+        items = ",".join(_quoted(item) for item in text[1:-1].split(","))
+        return f'{YAML_RULE}; write -p "{name}:=[{items}]"'
+    return f'{YAML_RULE}; write -p "{name}:={_quoted(text)}"'
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.strip().strip("'\"").replace("'", "''") + "'"
+
+
+def _type_hint(setting: ParameterSpec, given: object) -> str:
+    """Return advice if YAML read another type than the user meant, or ""."""
+    if isinstance(setting.default, float) and type(given) is int:
+        return f"write {given}.0; "
+    items = given if isinstance(given, (list, tuple)) else [given]
+    text = isinstance(setting.default, (str, list))
+    if not text or given is None or all(isinstance(item, str) for item in items):
+        return ""
+    for flag, rule in pairwise(sys.argv):
+        if flag in PARAMETER_FLAGS and rule.partition(":=")[0].split(":")[-1] == setting.name:
+            return f"{quote_hint(rule)}; "
+    return f"{YAML_RULE}; put the text of '{setting.name}' in quotes; "
 
 
 def _is_for_others(name: str) -> bool:

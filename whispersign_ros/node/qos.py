@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """QoS profiles of all topics, and endpoints that accept QoS overrides.
 
-Publishers and subscriptions of hands are reliable, so that no frame is lost. If a publisher is best
-effort, as sensor drivers often are, the subscription becomes best effort too.
+Publishers and subscriptions of hands and images are reliable, so that no frame is lost. If a
+publisher is best effort, as sensor drivers often are, the subscription becomes best effort too.
 """
 
+import threading
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -55,7 +56,10 @@ COMMAND_INPUT = _profile(10, ReliabilityPolicy.BEST_EFFORT)  # matches every pub
 ANNOTATION = _profile(50)
 DIAGNOSTICS = _profile(10)
 CLOCK = _profile(1, ReliabilityPolicy.BEST_EFFORT)  # as rclpy subscribes to /clock
-IMAGES_INPUT = _profile(5, ReliabilityPolicy.BEST_EFFORT)  # matches every publisher of a camera
+# An image is sent as many packets. Best effort loses the whole image with any one of them, so an
+# image of more than 0.5 MB hardly ever arrives.
+IMAGES_INPUT = _profile(5)
+IMAGES_RECORDED = _profile(30)  # 1 s at 30 Hz, while the recorder writes to a slow disk
 IMAGES = _profile(5)
 MARKERS = _profile(10)
 POSE = _profile(10)  # robot_pose
@@ -87,8 +91,76 @@ def subscribe(
     )
 
 
-class HandsInput:
-    """A subscription to HandFrame messages that is compatible with every publisher.
+class AdaptiveSubscription:
+    """A reliable subscription that becomes best effort if a publisher is best effort.
+
+    Any thread may create and destroy it.
+
+    Args:
+        node: owns the subscription.
+        message_type: type of the messages.
+        topic: topic name.
+        callback: receives each message, and its info if it requires two arguments.
+        profile: of the queue; the reliability may become less.
+        raw: pass the serialised bytes to the callback.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        message_type: type,
+        topic: str,
+        callback: Callable[..., None],
+        profile: QoSProfile,
+        raw: bool = False,
+    ) -> None:
+        self._node = node
+        self._type = message_type
+        self._topic = topic
+        self._callback = callback
+        self._raw = raw
+        self._lock = threading.Lock()  # the executor's thread may call _meet at any time
+        self._destroyed = False
+        overriding = QoSOverridingOptions.with_default_policies()
+        with self._lock:
+            self._subscription = self._subscribe(copy(profile), overriding)
+
+    def destroy(self) -> None:
+        """Unsubscribe."""
+        with self._lock:
+            self._destroyed = True
+            self._node.destroy_subscription(self._subscription)
+
+    def _subscribe(
+        self, profile: QoSProfile, overriding: QoSOverridingOptions | None = None
+    ) -> Subscription:
+        return self._node.create_subscription(
+            self._type,
+            self._topic,
+            self._callback,
+            profile,
+            raw=self._raw,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._meet),
+            qos_overriding_options=overriding,
+        )
+
+    def _meet(self, _: Any) -> None:
+        """Switch to best effort, because a publisher does not offer reliable delivery."""
+        with self._lock:
+            profile = copy(self._subscription.qos_profile)
+            if self._destroyed or profile.reliability == ReliabilityPolicy.BEST_EFFORT:
+                return  # already requests the minimum
+            profile.reliability = ReliabilityPolicy.BEST_EFFORT
+            topic = self._subscription.topic_name
+            self._node.get_logger().info(
+                f"a publisher of {topic} is best effort; using best effort too"
+            )
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = self._subscribe(profile)
+
+
+class HandsInput(AdaptiveSubscription):
+    """An adaptive subscription to HandFrame messages.
 
     Args:
         node: owns the subscription.
@@ -104,36 +176,4 @@ class HandsInput:
         callback: Callable[..., None],
         profile: QoSProfile = HANDS_INPUT,
     ) -> None:
-        self._node = node
-        self._topic = topic
-        self._callback = callback
-        overriding = QoSOverridingOptions.with_default_policies()
-        self._subscription = self._subscribe(copy(profile), overriding)
-
-    def destroy(self) -> None:
-        """Unsubscribe."""
-        self._node.destroy_subscription(self._subscription)
-
-    def _subscribe(
-        self, profile: QoSProfile, overriding: QoSOverridingOptions | None = None
-    ) -> Subscription:
-        return self._node.create_subscription(
-            HandFrame,
-            self._topic,
-            self._callback,
-            profile,
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._meet),
-            qos_overriding_options=overriding,
-        )
-
-    def _meet(self, _: Any) -> None:
-        """Switch to best effort, because a publisher does not offer reliable delivery."""
-        profile = copy(self._subscription.qos_profile)
-        if profile.reliability == ReliabilityPolicy.BEST_EFFORT:
-            return  # already requests the minimum
-        profile.reliability = ReliabilityPolicy.BEST_EFFORT
-        self._node.get_logger().info(
-            f"a publisher of {self._subscription.topic_name} is best effort; using best effort too"
-        )
-        self._node.destroy_subscription(self._subscription)
-        self._subscription = self._subscribe(profile)
+        super().__init__(node, HandFrame, topic, callback, profile)

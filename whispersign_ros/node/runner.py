@@ -2,6 +2,7 @@
 """Run the nodes of an executable until a signal arrives or their work is done."""
 
 import os
+import re
 import sys
 import threading
 import time
@@ -21,11 +22,12 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.streams import escape_unencodable
 from whispersign_ros.node.diagnostics import LogThrottle
 from whispersign_ros.node.discovery import range_variables
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import check_files
-from whispersign_ros.node.parameters import ParameterSpec, table_text
+from whispersign_ros.node.parameters import YAML_RULE, ParameterSpec, quote_hint, table_text
 from whispersign_ros.node.shutdown import Shutdown
 
 EXIT_FAULT = 2
@@ -71,6 +73,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
         table: parameters for ``--help``.
     """
     hanging: list[str] = []
+    escape_unencodable()
     with Shutdown(name) as shutdown:
         try:
             words = _other_arguments()
@@ -102,7 +105,18 @@ def _other_arguments() -> list[str]:
     try:
         return remove_ros_args(sys.argv)[1:]
     except RuntimeError as error:  # base class of rclpy's own errors
-        raise WhisperSignError("--ros-args", str(error), "correct the arguments") from error
+        raise WhisperSignError("--ros-args", str(error), _ros_remedy(error)) from error
+
+
+def _ros_remedy(error: Exception) -> str:
+    """Return what to do about arguments or parameter files that ROS cannot parse."""
+    text = str(error)
+    if "Sequence should be of same type" in text:  # YAML read some words of a list as other types
+        rule = re.search(r"override rule: '-p (.*?)'\. Error", text)
+        return quote_hint(rule[1]) if rule else f"{YAML_RULE}; put them in quotes"
+    if re.search(r"override rule: '-p [^ ]*:='\. Error: error not set", text):
+        return "an empty value is written \"NAME:=''\""
+    return "correct the argument or file"
 
 
 def _spin(create: Create, shutdown: Shutdown) -> list[str]:
@@ -115,7 +129,7 @@ def _spin(create: Create, shutdown: Shutdown) -> list[str]:
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
-        raise WhisperSignError("--ros-args", str(error), "correct the argument or file") from error
+        raise WhisperSignError("--ros-args", str(error), _ros_remedy(error)) from error
     nodes: Sequence[Node] = ()
     threads: list[threading.Thread] = []
     faults: list[BaseException] = []

@@ -22,7 +22,7 @@ from whispersign_ros.conversions.messages import nanoseconds, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.parameters import ParameterSpec, declare
-from whispersign_ros.recording.prompt_plan import PromptPlan
+from whispersign_ros.recording.prompt_plan import PromptPlan, split_glosses
 from whispersign_ros.recording.session import ENDED, PromptState, RecordingSession, Timing
 from whispersign_ros.recording.take_recorder import TakeRecorder
 from whispersign_ros.recording.terminal import Terminal
@@ -146,7 +146,9 @@ class AnnotationNode(Node):
                 else (Image, "sensor_msgs/msg/Image")
             )
             take = partial(self._on_image, self.resolve_topic_name(images), name)
-            qos.subscribe(self, kind, images, qos.IMAGES_INPUT, take, raw=True)
+            self._images = qos.AdaptiveSubscription(
+                self, kind, images, take, qos.IMAGES_RECORDED, raw=True
+            )
         self._ticks = self.create_timer(
             TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -245,4 +247,5 @@ class AnnotationNode(Node):
 
 
 def _names(given: str | Sequence[str]) -> list[str]:
-    return given.split(",") if isinstance(given, str) else list(given)
+    words = [given] if isinstance(given, str) else given
+    return [gloss for word in words for gloss in split_glosses(word)]

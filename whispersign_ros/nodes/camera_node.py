@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,11 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from whispersign_model.bundled import find_checkpoint
-from whispersign_model.errors import ConfigError, WhisperSignError
+from whispersign_model.errors import ConfigError, WhisperSignError, install_extra
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.sensors.detector import DetectorOptions, find_bundle
 from whispersign_model.sensors.intrinsics import read_calibration
-from whispersign_model.sensors.sensor import Observation, Sensor
+from whispersign_model.sensors.sensor import Observation, Sensor, SensorSilentError
 from whispersign_ros.conversions.images import TopicPictures, image_message
 from whispersign_ros.conversions.messages import time_message
 from whispersign_ros.node import qos
@@ -132,6 +133,8 @@ class CameraNode(SensorNode):
         self, on_end: Callable[[], None], also_known: Sequence[str] = (), **arguments: Any
     ) -> None:
         self._camera: CameraSensor | None = None
+        self._topic_pictures: TopicPictures | None = None
+        self._is_silent = False
         self._is_file = False
         super().__init__("camera_node", PARAMETERS, on_end, also_known, **arguments)
         self._as_model = self.values["coordinates"] == "model"
@@ -140,6 +143,7 @@ class CameraNode(SensorNode):
             follow(
                 self, self.diagnostics, lambda recipe, _: self._on_coordinates(recipe.coordinates)
             )
+        self.diagnostics.watch(self._silence)
         self._pictures = qos.publish(self, Image, "hands/image", qos.IMAGES)
         if not self.values["exit_at_end"]:
             self.on_end = lambda: None
@@ -153,12 +157,14 @@ class CameraNode(SensorNode):
             raise ConfigError("parameter 'pixel_format'", "must have four letters", "such as MJPG")
         calibration = Path(values["calibration"]).expanduser() if values["calibration"] else None
         try:
+            if find_spec("mediapipe") is None:  # waiting for the sensor would not help
+                raise ModuleNotFoundError(name="mediapipe")
             from whispersign_model.sensors.camera import CameraOptions, CameraSensor, to_measure_in
         except ModuleNotFoundError as error:
             raise WhisperSignError(
                 self.get_name(),
                 f"the Python package '{error.name}' is missing",
-                "install the extra 'camera' of whispersign_ros",
+                install_extra("camera"),
             ) from error
         if not self._coordinates:
             self._coordinates = _wanted_by(values["model"])
@@ -204,8 +210,26 @@ class CameraNode(SensorNode):
             names = set(filter(None, self.values["wait_for"]))
             wait_for_listeners(self, names, self.values["wait_timeout"], self.stopping)
 
+    def lost(self, error: WhisperSignError) -> None:
+        """Report a missing, disconnected or silent camera; explain why a topic is silent."""
+        self._is_silent = isinstance(error, SensorSilentError)
+        if self._is_silent and self._topic_pictures is not None:
+            error = self._topic_pictures.explain_silence()
+        super().lost(error)
+
+    def _release(self) -> None:
+        super()._release()
+        self._is_silent = False
+
+    def _silence(self) -> str:
+        """Return why the image topic is silent now, because its publishers may change, or ""."""
+        if not self._is_silent or self._topic_pictures is None:
+            return ""
+        return str(self._topic_pictures.explain_silence())
+
     def observed(self, observation: Observation) -> None:
         """Publish the hands, and draw them on ``hands/image`` if it has subscribers."""
+        self._is_silent = False
         super().observed(observation)
         assert self._camera is not None
         self.diagnostics.timed(self._camera.seconds)
@@ -221,9 +245,10 @@ class CameraNode(SensorNode):
         values = self.values
         given = values["input"]
         path = Path(given).expanduser()
-        self._is_file = False
+        self._is_file, self._topic_pictures = False, None
         if given in TOPICS:
-            return TopicPictures(self, compressed=given == "compressed_topic")
+            self._topic_pictures = TopicPictures(self, compressed=given == "compressed_topic")
+            return self._topic_pictures
         if path.is_file() or path.is_dir():
             self._is_file = True
             file = open_file(path, values["frame_rate"])

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from whispersign_model.errors import SensorError, WhisperSignError
+from whispersign_model.errors import SensorError, WhisperSignError, install_extra
 from whispersign_model.sensors.leap_hands import MODES
 from whispersign_model.sensors.sensor import Sensor
 from whispersign_ros.node.parameters import ParameterSpec
@@ -65,6 +65,6 @@ class LeapNode(SensorNode):
             raise WhisperSignError(
                 self.get_name(),
                 f"the Python package '{error.name}' is missing",
-                "install the extra 'leap' of whispersign_ros",
+                install_extra("leap"),
             ) from error
         return WebSocketLeap(self.values["url"], mode)

@@ -129,6 +129,11 @@ def glosses_of(prompt: str) -> list[str]:
     return prompt.split(BETWEEN)
 
 
+def split_glosses(text: str) -> list[str]:
+    """Return the prompts of a comma-separated list, without empty ones; [""] if all are empty."""
+    return [part.strip() for part in text.split(",") if part.strip()] or [""]
+
+
 def _check(glosses: Sequence[str]) -> None:
     if not any(glosses):
         raise ConfigError("glosses", "no gloss is given", "name glosses, e.g. HELLO STOP")

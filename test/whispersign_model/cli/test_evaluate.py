@@ -64,6 +64,31 @@ def test_figures_go_into_files_and_confidences_into_the_checkpoint(
     assert 0 <= found["agreement"] <= 1
 
 
+def test_glosses_that_the_split_lacks_are_counted(
+    run: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (data / "test/labels").iterdir():
+        np.save(file, np.array([1, 2]))
+    assert evaluate(run, data) == 0
+    assert "warning" not in capsys.readouterr().out
+    for file in (data / "test/labels").iterdir():
+        np.save(file, np.array([1]))
+    assert evaluate(run, data) == 0
+    assert "warning: test lacks 1 of the network's 2 glosses" in capsys.readouterr().out
+
+
+def test_a_vocabulary_of_one_gloss_is_told(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in data.glob("*/labels/*.npy"):
+        np.save(file, np.array([1]))
+    model = WhisperSignModel(ModelConfig().with_vocabulary(1)).eval()
+    metadata = CheckpointMetadata(config=model.config, glosses=("1",), recipe=Recipe())
+    model.save_checkpoint(tmp_path / "one", metadata)
+    assert evaluate(tmp_path / "one", data) == 0
+    assert "warning: the vocabulary has one gloss" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

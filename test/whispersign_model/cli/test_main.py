@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from whispersign_model.cli.main import ISSUES, main
+from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.errors import ConfigError
 
 
@@ -31,6 +32,7 @@ def test_missing_extra_is_one_line(monkeypatch, capsys, tmp_path):
     (tmp_path / "recipe.yaml").write_text(
         "stages: [{name: joint, epochs: 1, learning_rate: 0.001}]"
     )
+    monkeypatch.setattr(Dataset, "open", lambda path: None)
     words = ["train", "--config", str(tmp_path / "recipe.yaml"), "--data", "x", "--out", "y"]
     assert main(words) == 2
     message = capsys.readouterr().err

@@ -72,11 +72,43 @@ def test_an_interval_is_that_of_the_binomial_where_sequences_are_single_glosses(
 def test_a_long_sequence_counts_by_its_glosses() -> None:
     interval = bootstrap([(0, 99, 1, 1), (1, 1, 0, 1)], "sequences")
     assert interval.wer == pytest.approx((0, 1))
-    low, high = bootstrap([(10, 100, 0, 1)] * 3, "sequences").wer
-    assert low == high == pytest.approx(0.1)
 
 
 def test_of_nothing_there_is_no_interval() -> None:
     assert all(math.isnan(bound) for bound in bootstrap([], "signers").wer)
     assert all(math.isnan(bound) for bound in bootstrap([(1, 0, 0, 1)], "sequences").wer)
-    assert bootstrap([(1, 0, 0, 1)], "sequences").accuracy == (0, 0)
+    assert bootstrap([(1, 0, 0, 1)], "sequences").accuracy == pytest.approx((0, 0.7935), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "low", "high"),
+    [
+        (1, 0, 0.2065, 1),
+        (0, 1, 0, 0.7935),
+        (4, 0, 0.5101, 1),
+        (20, 0, 0.8389, 1),
+        (0, 400, 0, 0.0095),
+        (2, 1, 0, 1),  # the bootstrap is wider than (0.2077, 0.9385)
+    ],
+)
+@pytest.mark.parametrize("over", ["sequences", "signers"])
+def test_few_or_like_sequences_are_not_certain(over, right, wrong, low, high) -> None:
+    interval = bootstrap([(0, 1, 1, 1)] * right + [(1, 1, 0, 1)] * wrong, over)
+    assert interval.accuracy == pytest.approx((low, high), abs=1e-4)
+    assert interval.wer == pytest.approx((1 - high, 1 - low), abs=1e-4)
+    assert interval.wilson
+
+
+def test_a_sequence_is_one_trial_however_long_it_is() -> None:
+    interval = bootstrap([(10, 100, 0, 1)] * 20, "sequences")
+    assert interval.wer == pytest.approx((0.0279, 0.3010), abs=1e-4)
+
+
+def test_an_error_rate_above_1_stays_within_its_interval() -> None:
+    low, high = bootstrap([(3, 1, 0, 1)], "sequences").wer
+    assert low == pytest.approx(0.2065, abs=1e-4)
+    assert high == 3
+
+
+def test_many_unlike_sequences_need_no_wilson() -> None:
+    assert not bootstrap([(0, 1, 1, 1)] * 9 + [(1, 1, 0, 1)], "sequences").wilson

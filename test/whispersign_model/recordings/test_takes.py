@@ -146,6 +146,32 @@ def test_a_folder_is_held_by_one_session_at_a_time(tmp_path):
         assert unfinished == 0
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_session_without_takes_leaves_nothing(tmp_path, exists):
+    out = tmp_path / "out"
+    if exists:
+        out.mkdir()
+    with pytest.raises(KeyError), session_folder(out):
+        raise KeyError  # as when a sensor is missing
+    assert out.exists() == exists
+    assert not exists or not list(out.iterdir())
+    with session_folder(out):
+        pass
+    assert out.exists() == exists
+
+
+def test_a_lock_that_an_ending_session_removes_is_not_taken(tmp_path, monkeypatch):
+    take = takes.flock
+
+    def late(lock, how):
+        (tmp_path / ".session.lock").unlink()
+        take(lock, how)
+
+    monkeypatch.setattr(takes, "flock", late)
+    with pytest.raises(BagError, match="in use by another session"), session_folder(tmp_path):
+        pass
+
+
 def test_what_a_killed_session_left_is_removed_and_nothing_else(tmp_path):
     write(tmp_path).keep("leap")
     killed = write(tmp_path, replace(TAKE, number=1))  # and never again a word of it

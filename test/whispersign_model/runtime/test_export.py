@@ -12,9 +12,9 @@ import torch
 
 from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.network.onnx_file import rescore_file
+from whispersign_model.network.onnx_file import check_name, rescore_file
 from whispersign_model.runtime import export as exporting
-from whispersign_model.runtime.export import check_name, compare, export, quantise, save
+from whispersign_model.runtime.export import compare, export, quantise, save
 from whispersign_model.runtime.onnx_backend import OnnxBackend
 from whispersign_model.runtime.torch_backend import TorchBackend
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
+import zlib
 
 import cv2
 import numpy as np
@@ -91,6 +93,37 @@ def test_a_folder_is_read_in_natural_order(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SensorError, match=r"holds no image"):
         ImageFolder(tmp_path / "empty").open()
+
+
+def test_a_folder_of_12_bit_images_is_as_bright(tmp_path):
+    for number, value in enumerate((4000, 500)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((21, 33), value, np.uint16))
+    values = [int(picture.pixels[0, 0, 0]) for picture in read_all(ImageFolder(tmp_path))]
+    assert values == [4000 >> 4, 500 >> 4]
+
+
+def png(width, height):
+    """Return a PNG file whose header promises more than its data holds."""
+
+    def chunk(name, data):
+        checksum = zlib.crc32(name + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + name + data + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(9))), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_odd_images_of_a_folder_are_lost_one_by_one(tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), np.full((21, 33, 3), 20, np.uint8))
+    sizes = ((60000, 60000), (2**31 - 1, 1), (0, 0))
+    for number, size in enumerate(sizes):
+        (tmp_path / f"1{number}.png").write_bytes(png(*size))
+    cv2.imwrite(str(tmp_path / "20.png"), np.zeros((1, 32767, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "30.png"), np.full((21, 33, 3), 30, np.uint8))
+    folder = ImageFolder(tmp_path)
+    assert [int(picture.pixels[0, 0, 0]) for picture in read_all(folder)] == [20, 30]
+    assert folder.drops == {"unreadable_pictures": 4}
 
 
 def test_a_played_file_has_the_times_of_now(tmp_path):

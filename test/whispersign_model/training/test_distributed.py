@@ -21,12 +21,8 @@ from whispersign_model.errors import ConfigError, DatasetError, WhisperSignError
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.training import distributed
 from whispersign_model.training.config import StageConfig, TrainingConfig
-from whispersign_model.training.distributed import (
-    check_devices,
-    distributed_info,
-    gather,
-    launch_processes,
-)
+from whispersign_model.training.distributed import check_devices, gather, launch_processes
+from whispersign_model.training.role import distributed_info
 from whispersign_model.training.training_run import RunOptions
 
 # What each process runs; it must be importable where it starts.
@@ -42,7 +38,7 @@ import torch
 
 from whispersign_model.errors import DatasetError
 from whispersign_model.training import trainer
-from whispersign_model.training.distributed import distributed_info
+from whispersign_model.training.role import distributed_info
 
 
 def work(run, config, model_config):

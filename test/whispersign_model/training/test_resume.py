@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from whispersign_model.cli.main import main
+from whispersign_model.training.run_folder import how_to_resume
 
 Text = str | Path
 
@@ -78,6 +79,21 @@ def test_another_stage_or_folder_is_refused(stopped, capsys) -> None:
     shutil.move(stopped / "run/last.ckpt", stopped / "elsewhere/last.ckpt")
     assert go_on(stopped, resume="elsewhere/last.ckpt") == 2
     assert f"give --out {stopped / 'elsewhere'}" in capsys.readouterr().err
+
+
+def test_another_network_is_refused_and_the_same_is_not(stopped, capsys) -> None:
+    assert go_on(stopped, "--model", "base") == 2
+    told = capsys.readouterr().err
+    assert f"--model: is not the network of {stopped / 'run/last.ckpt'}; omit --model" in told
+    assert go_on(stopped, "--model", "tiny") == 0
+
+
+@pytest.mark.parametrize("init", [None, Path("demo")])
+def test_the_hint_can_be_followed(tmp_path, init) -> None:
+    assert "nothing to resume" in how_to_resume(tmp_path, init)
+    (tmp_path / "last.ckpt").touch()
+    hint = f"resume with: --resume {tmp_path / 'last.ckpt'}"
+    assert how_to_resume(tmp_path, init) == (hint if init is None else f"{hint} in place of --init")
 
 
 def test_a_training_of_one_stage_goes_on_with_that_one(stopped) -> None:

@@ -76,6 +76,12 @@ def test_what_is_missing_is_one_line_and_2(tmp_path, bag, model, recording, caps
     write_bag(tmp_path / "unlabelled", replace(recording, segments=()))
     for arguments, text in (
         (("--model", tmp_path / "none", "--bag", bag), "none: does not exist"),
+        (("--model", "none"), "none: does not exist; give a folder with model.safetensors, or "),
+        (("--bag", "none"), "none: does not exist"),
+        (("--json", bag / "metadata.yaml/out.json"), "metadata.yaml: cannot be written"),
+        (("--drive", "--picture", tmp_path), f"{tmp_path}: is a folder"),
+        (("--drive", "--picture", tmp_path / "x.xyz"), "x.xyz: is not a name of a picture"),
+        (("--drive", "--picture", bag / "metadata.yaml/x.png"), "metadata.yaml: cannot be written"),
         (("--model", "german"), "demo_bag: coordinates are metric_sensor"),
         (("--model", "thai"), "demo_bag: has no sign that thai@"),
         (("--model", model, "--bag", tmp_path / "none"), "none: does not exist"),

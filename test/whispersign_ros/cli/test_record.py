@@ -22,6 +22,14 @@ from whispersign_model.recordings.takes import find_takes
 COMMAND = (sys.executable, "-m", "whispersign_model.cli.main")
 pytestmark = pytest.mark.graph
 QUICK = ("--countdown", "0.3", "--rest", "0.1", "--in-order")
+HIDES = """
+import sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == {0!r}:
+            raise ModuleNotFoundError("No module", name=name)
+sys.meta_path.insert(0, Finder)
+"""  # a module that Python runs at its start, which hides a package
 BOUND = 300.0  # seconds: only how long a failing test waits
 
 
@@ -125,6 +133,22 @@ def test_a_sensor_that_is_not_there_is_told_and_waited_for(tmp_path, begin):
     process.send_signal(signal.SIGINT)
     assert process.wait(BOUND) == 1
     assert "Traceback" not in process.said()
+
+
+@pytest.mark.parametrize(
+    ("source", "package"), [("leap", "websockets"), ("camera", "mediapipe"), ("camera", "cv2")]
+)
+def test_a_missing_extra_is_named_by_its_command(tmp_path, monkeypatch, source, package):
+    """README's next command, ``synthesize --out bags``, finds no leftovers of the session."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path/sitecustomize.py").write_text(HIDES.format(package))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'path'}:{os.environ.get('PYTHONPATH', '')}")
+    done = ran(tmp_path, "HELLO", source=source, signer="anna", out="bags")
+    assert done.returncode == 2, done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    assert f"the Python package '{package}' is missing; run `make setup`" in line
+    assert f"`pip install --constraint requirements/lock.txt '.[{source}]'`" in line
+    assert not (tmp_path / "bags").exists()
 
 
 @pytest.mark.parametrize(

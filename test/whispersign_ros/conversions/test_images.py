@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import suppress
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from whispersign_model.errors import ConfigError, SensorError
+from whispersign_model.sensors.frame_source import DepthScale
 from whispersign_ros.conversions.images import (
     ENCODINGS,
     image_message,
@@ -52,10 +56,31 @@ def test_grey_pictures(encoding):
 
 @pytest.mark.parametrize("big", [0, 1])
 def test_grey_pictures_of_16_bits_keep_the_upper_ones(big):
-    grey = (np.arange(48, dtype=np.uint16) << 8).reshape(6, 8) + 7
+    grey = ((np.arange(48, dtype=np.uint16) + 208) << 8).reshape(6, 8) + 7
     sent = message("mono16", grey.byteswap() if big else grey)
     sent.is_bigendian = big
     np.testing.assert_array_equal(read_image(sent)[..., 0], grey >> 8)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("encoding", ["mono16", "16UC1", "png"])
+def test_grey_pictures_of_fewer_significant_bits_are_as_bright(encoding, bits):
+    grey = np.linspace(0, 255, 48).astype(np.uint16).reshape(6, 8)
+    wide = grey << (bits - 8)
+    if encoding == "png":
+        data = cv2.imencode(".png", wide)[1].tobytes()
+        read = read_compressed(CompressedImage(format="mono16; png compressed", data=data))
+    else:
+        read = read_image(message(encoding, wide))
+    np.testing.assert_array_equal(read, np.dstack([grey] * 3))
+
+
+def test_the_brightness_of_a_16_bit_camera_stays_steady():
+    scale = DepthScale()
+    light, dark = (np.full((6, 8), value, np.uint16) for value in (4000, 500))
+    read = [read_image(message("mono16", each), scale)[0, 0, 0] for each in (light, dark, light)]
+    assert read == [4000 >> 4, 500 >> 4, 4000 >> 4]
+    assert scale.bits == 12
 
 
 @pytest.mark.parametrize(("encoding", "luma"), [("yuv422", 1), ("yuv422_yuy2", 0)])
@@ -102,6 +127,28 @@ def test_faults_of_an_image():
     with pytest.raises(SensorError, match=r"144 bytes are not 8x7 bgr8 with 24 bytes per row"):
         read_image(short)
     assert set(ENCODINGS) >= {"bgr8", "rgb8", "mono8", "bayer_rggb8", "yuv422_yuy2"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (3, 1), (1, 3), (0, 5), (5, 0), (2**32 - 1, 1)])
+def test_odd_sizes_are_read_or_refused(encoding, size):
+    width, height = size
+    step = min(width * ENCODINGS[encoding][0], 2**32 - 1)
+    odd = Image(width=width, height=height, encoding=encoding, step=step)
+    odd.data = bytes(min(step * height, 100))
+    with suppress(SensorError):
+        assert read_image(odd).shape == (height, width, 3)
+
+
+def test_odd_yuv_and_huge_png_say_why():
+    odd = message("yuv422", np.zeros((5, 7, 2), np.uint8))
+    with pytest.raises(SensorError, match=r"7x5 yuv422 cannot be converted to color \(error: "):
+        read_image(odd)
+    png = bytearray(cv2.imencode(".png", PLAIN)[1].tobytes())
+    png[16:24] = 2 * (60000).to_bytes(4, "big")
+    png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
+    with pytest.raises(SensorError, match=r"bytes cannot be decoded \(error: "):
+        read_compressed(CompressedImage(data=bytes(png)))
 
 
 def test_camera_info():

@@ -41,3 +41,10 @@ def test_nodes_that_run_already_are_recorded_in_their_domain(started, monkeypatc
     assert record("none", "anna", {"glosses": ["HELLO"]}, {}) == 0
     assert started == {"session": {"glosses": ["HELLO"], "signer": "anna"}}
     assert os.environ["ROS_DOMAIN_ID"] == "7"
+
+
+@pytest.mark.parametrize("source", ["leap", "camera", "synthetic", "none"])
+def test_glosses_joined_by_commas_are_separate(started, source):
+    given = ["HELLO,NO", "YES, HELLO|HOME,", "STOP"]
+    assert record(source, "anna", {"glosses": given}, {}) == 0
+    assert started["session"]["glosses"] == ["HELLO", "NO", "YES", "HELLO|HOME", "STOP"]

@@ -113,6 +113,32 @@ def test_a_rejection_says_what_is_allowed(graph, name, value, allowed):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "rule", "advice"),
+    [
+        ("paths", False, "paths:=NO", "write -p \"paths:='NO'\""),
+        ("paths", [True, False], "paths:=[YES, NO]", "write -p \"paths:=['YES','NO']\""),
+        ("kind", 7, "tested:kind:=007", "write -p \"tested:kind:='007'\""),
+        ("paths", 1.5, "", "put the text of 'paths' in quotes"),
+        ("words", [1, 2], "words:=[1,2]", "write -p \"words:=['1','2']\""),
+        ("speed", 1, "speed:=1", "write 1.0"),
+    ],
+)
+def test_values_of_another_type_by_yaml_rules(graph, monkeypatch, name, value, rule, advice):
+    monkeypatch.setattr(sys, "argv", ["node", "--ros-args", *(["-p", rule] if rule else [])])
+    with pytest.raises(ConfigError) as caught:
+        declare(_node(graph, **{name: value}), PARAMETERS)
+    assert f"; {advice}; allowed: " in str(caught.value)
+    assert ("YAML reads" in str(caught.value)) == (name != "speed")
+
+
+def test_no_advice_on_quotes_where_they_do_not_help(graph):
+    for name, value in (("kind", "c"), ("kind", ["c"]), ("count", True)):
+        with pytest.raises(ConfigError) as caught:
+            declare(_node(graph, **{name: value}), PARAMETERS)
+        assert "YAML" not in str(caught.value)
+
+
 def test_names_that_nothing_reads_are_refused(graph):
     with pytest.raises(ConfigError, match=r"'sped' of tested: is not known; did you mean 'speed'"):
         declare(_node(graph, sped=1.0), PARAMETERS)

@@ -6,9 +6,12 @@ from __future__ import annotations
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import Image
 
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros.node import qos
+
+from ..large_images import NUMBER, large_images
 
 
 def _reliability(graph, node_name):
@@ -43,6 +46,34 @@ def test_a_best_effort_sensor_is_heard_once_and_so_is_a_reliable_one(graph, capf
         graph.until(lambda source=source: source in [message.source for message in heard])
     assert sorted(message.source for message in heard) == ["a", "b", "c"]
     assert "is best effort; using best effort too" in capfd.readouterr().err
+
+
+def test_large_images_arrive(graph):
+    """Raw images of 640x480 need many packets; best effort lost most of them."""
+    heard = []
+    listener = graph.add(Node("listener"))
+    qos.AdaptiveSubscription(listener, Image, "image", heard.append, qos.IMAGES_INPUT)
+    with large_images("image"):
+        graph.until(lambda: len(heard) >= 0.8 * NUMBER)
+    infos = graph.probe.get_subscriptions_info_by_topic("/image")
+    assert [info.qos_profile.reliability for info in infos] == [ReliabilityPolicy.RELIABLE]
+
+
+def test_a_best_effort_camera_is_heard_and_a_destroyed_subscription_stays_away(graph):
+    heard = []
+    listener = graph.add(Node("listener"))
+    kept, ended = (
+        qos.AdaptiveSubscription(listener, Image, topic, heard.append, qos.IMAGES_INPUT, raw=True)
+        for topic in ("image", "other")
+    )
+    camera = graph.speak(Image, "image", qos_profile_sensor_data)
+    graph.until(lambda: camera.publish(Image(encoding="mono8")) or heard)
+    assert isinstance(heard[0], bytes)
+    kept.destroy()
+    ended.destroy()
+    ended._meet(None)  # an event that was under way when the subscription was destroyed
+    graph.until(lambda: not graph.probe.count_subscribers("/image"))
+    graph.until(lambda: not graph.probe.count_subscribers("/other"))
 
 
 def test_a_reliable_listener_hears_our_hands(graph):

@@ -275,3 +275,19 @@ def test_a_callback_that_fails_is_told_once_and_the_node_goes_on(graph, capfd):
     said = capfd.readouterr().err
     assert said.count("a callback failed") == 1
     assert "RuntimeError: nobody expected this" in said
+
+
+@pytest.mark.parametrize(
+    ("rule", "advice"),
+    [
+        ("glosses:=[HELLO,NO]", "write -p \"glosses:=['HELLO','NO']\""),
+        ("glosses:=[A, 2]", "write -p \"glosses:=['A','2']\""),
+        ("signer:=", "an empty value is written \"NAME:=''\""),
+        ("glosses:={", "correct the argument or file"),
+    ],
+)
+def test_arguments_that_ros_cannot_parse(monkeypatch, capfd, rule, advice):
+    monkeypatch.setattr(sys, "argv", ["tested", "--ros-args", "-p", rule])
+    assert run("tested", lambda end: [], "", ()) == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line.endswith(f"; {advice}")

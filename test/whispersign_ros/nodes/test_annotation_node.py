@@ -20,6 +20,8 @@ from whispersign_ros.node import qos
 from whispersign_ros.nodes.annotation_node import AnnotationNode
 from whispersign_ros.nodes.synthetic_node import SyntheticNode
 
+from ..large_images import NUMBER, large_images
+
 QUICK = {"countdown": 0.2, "rest": 0.1, "shuffle": False, "signer": "anna"}
 SLOW = {**QUICK, "silence": 60.0, "signing": 60.0}  # only what the test does ends a take
 
@@ -199,6 +201,17 @@ def test_pictures_are_recorded_beside_the_hands(graph, tmp_path, signed):
     assert len(read_bag(tmp_path / "HELLO_anna_take0"))  # reads as ever
 
 
+def test_large_pictures_are_all_recorded(graph, tmp_path, signed):
+    session = Session(graph, tmp_path, glosses="HELLO", takes=1, images="hands/image", **SLOW)
+    session.send(signed[0])
+    session.wait_for_phase(Prompt.SIGNING)
+    written = []
+    take = session.node._recorder.take_bytes
+    session.node._recorder.take_bytes = lambda *word: (written.append(word[0]), take(*word))
+    with large_images("hands/image"):
+        graph.until(lambda: len(written) == NUMBER)
+
+
 def test_a_disk_that_gets_full_pauses_and_nothing_kept_is_lost(
     graph, tmp_path, signed, monkeypatch
 ):
@@ -239,3 +252,8 @@ def test_faults_at_the_start(graph, tmp_path):
     graph.start(AnnotationNode, lambda: None, out=str(tmp_path / "out"), glosses="A")
     with pytest.raises(BagError, match="in use by another session"):
         graph.start(AnnotationNode, lambda: None, out=str(tmp_path / "out"), glosses="A")
+
+
+def test_commas_in_a_list_of_glosses(graph, tmp_path):
+    session = Session(graph, tmp_path, glosses=["HELLO,NO", "STOP"], **QUICK)
+    assert session.node.plan.glosses == ("HELLO", "NO", "STOP")

@@ -6,8 +6,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import rclpy
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo, Image
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from whispersign_model.errors import ConfigError, SensorError
@@ -16,11 +20,14 @@ from whispersign_model.sensors import picture_device
 from whispersign_model.sensors.detector import find_bundle
 from whispersign_msgs.msg import HandFrame
 from whispersign_msgs.msg import Recipe as RecipeMessage
+from whispersign_ros.conversions import images as module_of_images
 from whispersign_ros.conversions.images import image_message, read_image
 from whispersign_ros.conversions.messages import nanoseconds, read_frame
 from whispersign_ros.node import qos
 from whispersign_ros.nodes import camera_node as module
 from whispersign_ros.nodes.camera_node import CameraNode
+
+from ..large_images import NUMBER, large_images
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 
@@ -119,6 +126,82 @@ def test_pictures_of_a_topic_keep_their_stamps_and_camera_info(graph):
     images.publish(Image(encoding="32FC1"))
     graph.until(lambda: node.diagnostics.received >= 3 and node.sensor.drops())
     assert node.sensor.drops() == {"unreadable_pictures": 1}
+
+
+def test_large_pictures_of_a_topic_arrive(graph):
+    frames = graph.listen(HandFrame, "hands/raw")
+    node = start(graph, input="topic", coordinates="metric_sensor")
+    with large_images("image"):  # best effort delivers less than a quarter of them
+        graph.until(lambda: len(frames) + sum(node.sensor.drops().values()) >= 0.8 * NUMBER)
+
+
+def test_odd_pictures_are_lost_and_the_stream_goes_on(graph, monkeypatch):
+    frames = graph.listen(HandFrame, "hands/raw")
+    node = start(graph, input="topic", coordinates="metric_sensor")
+    images, seconds = graph.speak(Image, "image"), iter(range(1, 100))
+
+    def send(odd):
+        odd.header.stamp.sec = next(seconds)
+        images.publish(odd)
+
+    def whole():
+        done = len(frames)
+        send(image_message(PICTURE, Header()))
+        graph.until(lambda: len(frames) > done)
+
+    whole()
+    read, failures = module_of_images.read_image, iter((ValueError("odd"), MemoryError()))
+    odd = (
+        Image(width=7, height=5, encoding="yuv422", step=14, data=bytes(70)),
+        Image(width=5, height=0, encoding="rgb8", step=15),
+        image_message(np.zeros((1, 32767, 3), np.uint8), Header()),
+        Image(encoding="raises"),
+        Image(encoding="raises"),
+    )
+
+    def raising(message, scale):
+        if message.encoding == "raises":
+            raise next(failures)
+        return read(message, scale)
+
+    monkeypatch.setattr(module_of_images, "read_image", raising)
+    for number, each in enumerate(odd, 1):
+        send(each)
+        graph.until(lambda number=number: node.sensor.drops().get("unreadable_pictures") == number)
+        whole()
+    assert [frame.sequence for frame in frames] == list(range(1 + len(odd)))
+    assert node.diagnostics.refusal == ""
+
+
+def test_why_no_pictures_come_from_a_topic_is_told(graph):
+    node = start(graph, input="topic", coordinates="metric_sensor", silence=0.2)
+
+    def told(text):
+        graph.until(lambda: text in node._silence())
+
+    graph.until(lambda: "/image: has no publisher" in node.diagnostics.refusal)
+    context = rclpy.Context()  # a participant cannot publish two types on one topic
+    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+    other = Node("other", context=context)
+    other.create_publisher(CompressedImage, "image", 5)
+    told("/image: is of type sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image")
+    other.destroy_node()
+    rclpy.shutdown(context=context)
+    images = graph.probe.create_publisher(Image, "image", 5)
+    told("/image: has a publisher that sends no images")
+    images.publish(Image(encoding="32FC1"))
+    told("/image: images arrive but cannot be read: image: encoding '32FC1' is unknown")
+    graph.probe.create_publisher(Image, "image", qos_profile_sensor_data)
+    told("no image arrives, and a publisher is best effort, which loses large images")
+    frames, seconds = graph.listen(HandFrame, "hands/raw"), iter(range(1, 1000))
+
+    def send():
+        images.publish(image_message(PICTURE, Header(stamp=Time(sec=next(seconds)))))
+        return frames
+
+    graph.until(send)
+    node._release()
+    assert node._silence() == ""
 
 
 def test_the_drawn_picture_comes_only_where_somebody_looks(graph, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.takes import Take
-from whispersign_ros.recording.prompt_plan import PromptPlan
+from whispersign_ros.recording.prompt_plan import PromptPlan, split_glosses
 
 GLOSSES = ("A", "B", "C")
 
@@ -86,3 +86,18 @@ def test_left_out_is_missing_and_later_is_not():
 def test_faults_of_the_list(glosses, fault):
     with pytest.raises(ConfigError, match=fault.replace("|", r"\|")):
         PromptPlan(glosses, 1, "", [], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "glosses"),
+    [
+        ("A", ["A"]),
+        ("A,B|C", ["A", "B|C"]),
+        (" A , B,", ["A", "B"]),
+        ("A,,B", ["A", "B"]),
+        ("", [""]),
+        (",", [""]),
+    ],
+)
+def test_a_list_with_commas(text, glosses):
+    assert split_glosses(text) == glosses
