@@ -24,9 +24,12 @@ FRAMES = 12  # number of frames in a random recording
 EXPENSIVE = ("exports", "trained")  # fixtures that only one worker should create
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-# A background job of a shell ignores Ctrl-C, and so would every process that a test starts.
+# A background job of a shell ignores Ctrl-C, one of nohup ignores SIGHUP, and so would every process
+# that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # For small networks on a shared machine, synchronizing threads costs more time than it saves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Otherwise, ROS writes its logs to the home folder. This must be set before any test starts ROS.
