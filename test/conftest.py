@@ -24,8 +24,8 @@ FRAMES = 12  # number of frames in a random recording
 EXPENSIVE = ("exports", "trained")  # fixtures that only one worker should create
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-# A background job of a shell ignores Ctrl-C, one of nohup ignores SIGHUP, and so would every process
-# that a test starts.
+# A background job of a shell ignores Ctrl-C, and one of nohup SIGHUP. So would every process that a
+# test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
