@@ -6,7 +6,7 @@ import sys
 from reliability.relay import HIDDEN
 from whispersign_ros.node.runner import main
 
-TOPICS = ("gloss", "gloss_partial")
+TOPICS = ("gloss", "gloss_partial", "/diagnostics")
 
 if __name__ == "__main__":
     for topic in TOPICS:

@@ -5,6 +5,7 @@ The stages run as ``hidden_preprocessing`` and ``hidden_recognition``, whose top
 knows. So each spoiled message comes from the one known publisher of its topic.
 """
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from std_msgs.msg import String
 
@@ -19,7 +20,7 @@ NAN, RECIPE, SHIFT = "nan", "recipe", "shift"  # "shift N": stamps are N nanosec
 
 
 class Relay(Node):
-    """Passes features, glosses and partial glosses on, as ``tamper`` says."""
+    """Passes features, glosses and reports on, as ``tamper`` says."""
 
     def __init__(self) -> None:
         super().__init__("relay")
@@ -31,6 +32,10 @@ class Relay(Node):
         qos.subscribe(self, HandFeatures, hidden, qos.FEATURES_INPUT, self._on_features)
         qos.subscribe(self, Gloss, f"gloss{HIDDEN}", qos.GLOSS, gloss.publish)
         qos.subscribe(self, Gloss, f"gloss_partial{HIDDEN}", qos.GLOSS_PARTIAL, partial.publish)
+        # Glosses count only from the process that reports as the recognizer.
+        reports = qos.publish(self, DiagnosticArray, "/diagnostics", qos.DIAGNOSTICS)
+        hidden = f"/diagnostics{HIDDEN}"
+        qos.subscribe(self, DiagnosticArray, hidden, qos.DIAGNOSTICS, reports.publish)
         self.create_subscription(Gloss, "inject", gloss.publish, 50)
         self.create_subscription(Gloss, "inject_partial", partial.publish, 50)
         self.create_subscription(String, "tamper", self._on_tamper, 10)

@@ -39,14 +39,14 @@ class SplitPolicy:
     """Rules that split recordings. The first rule that matches a recording applies.
 
     1. ``test`` and ``val`` name signers, recordings, or splits that recordings name themselves
-    (such as "continuous"); ``*`` is a wildcard.
+       (such as "continuous"); ``*`` is a wildcard.
     2. ``test_every`` N selects recordings whose index modulo N is ``test_offset``; ``val_every``
-    works the same way.
+       works the same way.
     3. The recording itself names the split "train", "val" or "test" (or a synonym).
     4. Signers are drawn at random: about 15 % for each of "test" and "val", the others for "train".
-        With too few signers, recordings are drawn instead. If rule 1 or 2 sets "test", only "val"
-        is drawn; if it sets "val", nothing is drawn. The draw depends only on ``seed`` and the
-        names, so adding a recording changes little.
+       With too few signers, recordings are drawn instead. If rule 1 or 2 sets "test", only "val"
+       is drawn; if it sets "val", nothing is drawn. The draw depends only on ``seed`` and the
+       names, so adding a recording changes little.
     """
 
     val: tuple[str, ...] = ()
