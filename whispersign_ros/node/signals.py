@@ -11,11 +11,12 @@ from typing import Any
 
 _NAMES = (
     *("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGABRT"),
-    *("SIGTRAP", "SIGSYS", "SIGXCPU", "SIGXFSZ", "SIGIO", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
+    *("SIGTRAP", "SIGSYS", "SIGXCPU", "SIGIO", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
 )
 _REAL_TIME = range(getattr(signal, "SIGRTMIN", 0), getattr(signal, "SIGRTMAX", -1) + 1)
 
-# Signals whose default action ends a process and that Python can handle. A handler cannot end a
+# Signals whose default action ends a process and that Python can handle. Python ignores SIGXFSZ, so
+# that a file over its limit is an OSError, like a full disk. A handler cannot end a
 # process in order after a fault of its memory or arithmetic (SIGSEGV, SIGBUS, SIGFPE, SIGILL).
 ENDING = frozenset(
     [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)] + list(_REAL_TIME)

@@ -11,9 +11,9 @@ from whispersign_ros.node.signals import ENDING, IGNORED, signal_name
 
 UNCATCHABLE = {signal.SIGKILL, signal.SIGSTOP}
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
-HARMLESS = {  # by default, or as Python sets it (SIGPIPE)
+HARMLESS = {  # by default, or as Python sets them (SIGPIPE, SIGXFSZ)
     *(signal.SIGCHLD, signal.SIGCONT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
-    *(signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE),
+    *(signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE, signal.SIGXFSZ),
 }
 
 
@@ -49,6 +49,10 @@ def test_timers_of_profilers_are_ignored():
 def test_a_signal_that_the_parent_blocked_is_received():
     block = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
     assert _run(block, signal.SIGTERM) == (f"ends {int(signal.SIGTERM)}\ngoes on\n", 0)
+
+
+def test_a_file_over_its_limit_ends_no_process():
+    assert _run("", signal.SIGXFSZ) == ("goes on\n", 0)
 
 
 def test_nohup_stays_in_force():
