@@ -238,14 +238,14 @@ class CommandMachine:
 
     def _rejection(self, sign: RecognizedSign, now: Now) -> str:
         """Return why a sign other than a stop is ignored, "" if it is accepted."""
+        if sign.source != self._evidence.source:
+            return f"{sign.gloss} was sent by another process than the recognizer's"
+        if sign.model_id != self._evidence.model_id:
+            return f"{sign.gloss} was recognized by another model, {sign.model_id or 'unnamed'}"
         if fault := self._order.admit(sign, self._present(now)):
             return fault
         if lost := self._evidence.lost(now):
             return f"{sign.gloss} is ignored: {lost}"
-        if sign.model_id != self._evidence.model_id:
-            return f"{sign.gloss} was recognized by another model, {sign.model_id or 'unnamed'}"
-        if sign.source != self._evidence.source:
-            return f"{sign.gloss} was sent by another process than the recognizer's"
         if self._arming and sign.gloss == self._arming.gloss:
             sure = sign.confidence >= self._arming.confidence
             return "" if sure else _too_unsure(sign, self._arming.confidence)

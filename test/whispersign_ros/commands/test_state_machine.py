@@ -648,6 +648,17 @@ def test_a_gloss_of_another_process_is_ignored_unless_it_stops():
     assert bench.deliver(replace(bench.sign("STOP"), source=b"another")) == ["stop"]
 
 
+@pytest.mark.parametrize("other", [{"source": b"another"}, {"model_id": "other"}])
+def test_a_gloss_of_another_process_or_model_does_not_number_the_signs(other):
+    bench = Bench(GO)
+    bench.report["source"] = b"recognizer"
+    bench.wait(1.0)
+    own = {"source": b"recognizer", "number": (1, 0)}
+    stray = replace(bench.sign("GO"), **{**own, "number": (9, 0), **other})
+    assert bench.deliver(stray) == []
+    assert bench.deliver(replace(bench.sign("GO"), **own)) == ["GO"]
+
+
 def test_two_processes_that_report_as_the_recognizer_stop_what_is_held():
     bench = Bench(GO)
     bench.final("GO")
