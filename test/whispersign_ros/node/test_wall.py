@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: MIT
+# SPD-License-Identifier: MIT
 """The middleware listens on this machine only: seen by its sockets, and by a real peer outside."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,9 @@ def _addresses(process):
     first = 7400 + 250 * int(os.environ["ROS_DOMAIN_ID"])
     end = time.monotonic() + BOUND
     while time.monotonic() < end:
-        found = _listening(process.pid)
+        found = set()
+        with suppress(FileNotFoundError):  # a file that the process has just closed
+            found = _listening(process.pid)
         if sum(first <= port < first + 250 for _, port in found) >= 2:
             return {address for address, _ in found}
         time.sleep(0.1)

@@ -262,6 +262,7 @@ def test_a_gloss_of_another_process_moves_nothing(graph, file):
 
 def test_old_signs_are_told_and_ignored(graph, file):
     bench = Bench(graph, file)
+    bench.until_state(lost="")
     bench.sign("GO", age=8.0)
     graph.until(lambda: "s old" in bench.state["ignored"])
     assert bench.twists == []
