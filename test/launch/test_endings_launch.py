@@ -128,4 +128,4 @@ def test_a_signal_to_the_launch_stops_the_robot_and_ends_the_nodes(start, name):
         wait(lambda: not _nodes(namespace), lambda: time.sleep(0.05))
         assert time.monotonic() - sent < END_TIMEOUT
         process.wait(timeout=END_TIMEOUT)
-    assert not _nodes(namespace)  # nor has the launch started any anew
+    assert not _nodes(namespace)  # and the launch has restarted none

@@ -161,7 +161,7 @@ class World:
         self.deliver(told, final=True)
 
     def deliver(self, told: Told, final: bool, ahead: float = 0.0, shifted: float = 0.0) -> None:
-        """Deliver a gloss, perhaps with a stamp of the future, or told anew a moment later."""
+        """Deliver a gloss, perhaps with a stamp of the future, or shifted by a moment."""
         sign, moved = told.sign, round((ahead + shifted) * SECOND)
         if moved:
             sign = replace(sign, start=sign.start + moved, end=sign.end + moved)
