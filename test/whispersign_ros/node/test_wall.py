@@ -1,4 +1,4 @@
-# SPD-License-Identifier: MIT
+# SPDX-License-Identifier: MIT
 """The middleware listens on this machine only: seen by its sockets, and by a real peer outside."""
 
 from __future__ import annotations
