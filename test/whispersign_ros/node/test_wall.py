@@ -156,9 +156,20 @@ def machines(start):
         for place, address in zip(places, (ADDRESS, OTHER_ADDRESS)):
             add = f"ip address add {address}/24 dev cable && ip link set cable up"
             subprocess.run([*place, "sh", "-c", add], check=True)
+        for place in places:
+            _wait_for_cable(place)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"network namespaces are not permitted here: {error}")
     return places
+
+
+def _wait_for_cable(place):
+    """Wait until the kernel reports the cable as running: the middleware ignores it until then."""
+    end = time.monotonic() + BOUND
+    show = [*place, "ip", "link", "show", "cable"]
+    while "state UP" not in subprocess.run(show, stdout=subprocess.PIPE, text=True).stdout:
+        assert time.monotonic() < end, "the cable did not come up"
+        time.sleep(0.1)
 
 
 def _machine(start, command):
@@ -187,8 +198,6 @@ def test_a_peer_on_another_machine_is_kept_out(start, machines, tmp_path, walled
     assert inside["reports"]
     received = inside["frames"], outside["frames"], outside["reports"]
     if not walled:
-        if not any(received):
-            pytest.skip("two network namespaces do not reach each other here, walled or not")
         assert all(received)
         return
     assert received == (0, 0, 0)
