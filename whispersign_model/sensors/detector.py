@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles
 from whispersign_model.errors import SensorError, install_extra
+from whispersign_model.sensors.no_network import run_without_network
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
@@ -127,20 +128,23 @@ class HandDetector:
                 "camera", f"the Python package '{error.name}' is missing", install_extra("camera")
             ) from error
         base = BaseOptions(model_asset_path=str(bundle))
-        try:
-            self._one, self._both = (
-                vision.HandLandmarker.create_from_options(
-                    vision.HandLandmarkerOptions(
-                        base_options=base,
-                        running_mode=vision.RunningMode.VIDEO,
-                        num_hands=hands,
-                        min_hand_detection_confidence=options.detection,
-                        min_hand_presence_confidence=options.presence,
-                        min_tracking_confidence=options.tracking,
-                    )
+
+        def landmarker(hands: int) -> Any:
+            return vision.HandLandmarker.create_from_options(
+                vision.HandLandmarkerOptions(
+                    base_options=base,
+                    running_mode=vision.RunningMode.VIDEO,
+                    num_hands=hands,
+                    min_hand_detection_confidence=options.detection,
+                    min_hand_presence_confidence=options.presence,
+                    min_tracking_confidence=options.tracking,
                 )
-                for hands in (1, HANDS)
             )
+
+        try:
+            # MediaPipe reports every use to Google and has no switch for it. A landmarker works in
+            # threads of its own, which it starts when it is created.
+            self._one, self._both = run_without_network(lambda: [landmarker(1), landmarker(HANDS)])
         except (RuntimeError, ValueError, OSError) as error:
             raise SensorError(
                 bundle, "is not a model of MediaPipe's hand detector", "create it again"

@@ -4,13 +4,13 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from torch import distributed, multiprocessing
 from torch.multiprocessing.spawn import (
     ProcessExitedException,
@@ -80,11 +80,13 @@ def launch_processes(count: int, function: Callable[..., Result], *arguments: An
     """
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     results = multiprocessing.get_context("spawn").SimpleQueue()
+    store = _local_store()
     shared = {
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(find_free_network_port()),
+        "MASTER_ADDR": store.host,
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # all processes are clients of our store
     }
     with _interrupts_blocked():
         context = start_processes(
@@ -138,6 +140,15 @@ def _run_process(
         sys.exit(EXIT_FAILED)
     if not rank:
         results.put(result)
+
+
+def _local_store() -> Any:
+    """Start the server through which the processes meet; PyTorch's listens on all addresses."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    host, port = listener.getsockname()
+    return distributed.TCPStore(  # type: ignore[attr-defined]
+        host, port, is_master=True, wait_for_workers=False, master_listen_fd=listener.detach()
+    )
 
 
 @contextmanager

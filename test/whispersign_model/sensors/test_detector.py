@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """When the detector looks through the whole picture for the other hand."""
 
+import re
 import signal
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,8 @@ vision = pytest.importorskip("mediapipe.tasks.python.vision")
 
 FRAME = 25_000_000  # nanoseconds
 PIXELS = np.zeros((480, 640, 3), np.uint8)
+PROCESS = Path("/proc/self")
+SHOWN = PROCESS.exists() and "Seccomp_filters" in (PROCESS / "status").read_text()
 
 
 class Landmarker:
@@ -155,3 +159,20 @@ def test_both_landmarkers_are_closed(detector, looks):
 def test_a_profiling_timer_of_mediapipe_cannot_end_the_process(detector):
     assert signal.SIGPROF in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     signal.pthread_kill(threading.get_ident(), signal.SIGPROF)  # its default action is to end us
+
+
+def _filters(thread):
+    """Return the number of filters that the kernel puts between a thread and the system."""
+    status = (thread / "status").read_text()
+    return int(re.search(r"^Seccomp_filters:\s+(\d+)$", status, re.MULTILINE)[1])
+
+
+@pytest.mark.skipif(not SHOWN, reason="needs Linux 5.9 or later")
+def test_no_thread_of_mediapipe_has_the_network(bundle):
+    before = set((PROCESS / "task").iterdir())
+    detector = HandDetector(DetectorOptions(model_file=str(bundle)))
+    detector.detect(PIXELS, 0)
+    started = set((PROCESS / "task").iterdir()) - before
+    assert started
+    assert {_filters(thread) for thread in started} == {_filters(PROCESS) + 1}
+    detector.close()

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from whispersign_model.sensors.no_network import run_without_network
 from whispersign_model.skeleton import HANDS, LEFT, RIGHT
 from whispersign_model.synthesis.render import Renderer
 from whispersign_model.synthesis.sensor import SensorModel
@@ -38,7 +39,8 @@ def test_mediapipe_finds_the_rendered_hands(record_property) -> None:
     renderer = Renderer()
     width, height = renderer.camera.width, renderer.camera.height
     expected, named, errors = 0, 0, []
-    with vision.HandLandmarker.create_from_options(options) as detector:
+    create = vision.HandLandmarker.create_from_options
+    with run_without_network(lambda: create(options)) as detector:
         for number, positions in enumerate(recording.positions):
             picture = cv2.cvtColor(renderer.draw(positions, (True, True)), cv2.COLOR_BGR2RGB)
             image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)

@@ -7,6 +7,7 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -37,7 +38,7 @@ import lightning
 import torch
 
 from whispersign_model.errors import DatasetError
-from whispersign_model.training import trainer
+from whispersign_model.training import distributed, trainer
 from whispersign_model.training.role import distributed_info
 
 
@@ -82,6 +83,25 @@ def die(rank):
         os.kill(os.getpid(), signal.SIGKILL)
     torch.distributed.init_process_group("gloo")
     torch.distributed.barrier()
+
+
+def listening():
+    torch.distributed.init_process_group("gloo")
+    sockets = {
+        os.readlink(entry.path)
+        for process in (os.getpid(), os.getppid())
+        for entry in os.scandir(f"/proc/{process}/fd")
+        if entry.is_symlink() and os.path.lexists(entry.path)
+    }
+    found = set()
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/self/net/{table}") as lines:
+            for words in map(str.split, list(lines)[1:]):
+                if words[3] == "0A" and f"socket:[{words[9]}]" in sockets:
+                    found.add(words[1].partition(":")[0])
+    found = set.union(*distributed.gather(found))
+    distributed.leave_group()
+    return found
 
 
 def start_method():
@@ -170,6 +190,12 @@ def test_ctrl_c_ends_all_processes(tmp_path: Path) -> None:
     assert errors.count("Traceback") == 1, "of this process alone"
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert not any(process.exists() for process in processes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_process_listens_for_other_machines(work: ModuleType) -> None:
+    local = int.from_bytes(socket.inet_aton("127.0.0.1"), sys.byteorder)
+    assert launch_processes(2, work.listening) == {f"{local:08X}"}
 
 
 def test_loader_workers_start_as_in_one_process(work: ModuleType) -> None:
