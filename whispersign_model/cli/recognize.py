@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from whispersign_model.decoding.result import Result
 
 
+# Of the times in the JSON file, which are capture times as in the recording.
+UNITS = {"first_frame": "ns", "start": "ns", "end": "ns"}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign recognize``."""
     add = parser.add_argument
@@ -39,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="omit glosses with a lower confidence, 0 to 1 (default: %(default)s)",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--json", type=Path, metavar="OUT.json", help="write the results")
+    add("--json", type=Path, metavar="OUT.json", help="write the results; times in nanoseconds")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -82,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
         found.append(
             {
                 "recording": recording.name,
+                "units": UNITS,
+                "first_frame": origin,
                 "glosses": [asdict(gloss) for result in finals for gloss in result.glosses],
             }
         )
