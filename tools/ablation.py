@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from whispersign_model.configuration import config_file, load_yaml
 from whispersign_model.crossval import protocol as folds
-from whispersign_model.crossval.protocol import RESULT, CrossvalRun, Protocol
+from whispersign_model.crossval.protocol import RESULT, CrossvalRun
+from whispersign_model.crossval.settings import Protocol
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.network.attention import SpatialAttention, TemporalAttention
 from whispersign_model.network.config import load_model_config

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from whispersign_model.crossval.protocol import CrossvalRun, Folds, Protocol, chosen_folds
+from whispersign_model.crossval.protocol import CrossvalRun, chosen_folds
+from whispersign_model.crossval.settings import Folds, Protocol
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel

@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw the page and print the name of the clip it shows."""
     from whispersign_model.benchmarks.loading import made_up_dataset
     from whispersign_model.datasets.dataset import Dataset
+    from whispersign_model.datasets.short_clips import split_short
     from whispersign_model.errors import ConfigError
     from whispersign_model.network.config import FrontendConfig
     from whispersign_model.synthesis.corpus import CorpusOptions
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             corpus = CorpusOptions(glosses=MADE_UP, takes=2, left_handed=0.0)
             folder = made_up_dataset(scratch / "dataset", corpus)
         data = Dataset.open(folder)
-        examples = data.split("train")
+        examples, _ = split_short(data.split("train"), FrontendConfig().patch_size)
         names = [example.name for example in examples]
         isolated = [example.name for example in examples if len(example.labels) == 1]
         shown = [name for name in isolated if arguments.data is None and MADE_UP[0] in name]

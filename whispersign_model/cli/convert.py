@@ -151,7 +151,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert the bags and print the report."""
     from whispersign_model.datasets.conversion import Source
     from whispersign_model.recordings.bags.bag import read_bag
-    from whispersign_model.recordings.bags.files import find_bags, possible_parts
+    from whispersign_model.recordings.bags.files import find_bags
+    from whispersign_model.recordings.bags.parts import possible_parts
     from whispersign_model.recordings.bags.topics import FILTERED, RAW
     from whispersign_model.recordings.labels import find_labels, labelled
 

@@ -59,8 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the folds and print a table of all completed folds."""
     from whispersign_model.cli.outputs import check_file, write_json
     from whispersign_model.configuration import config_file, load_yaml
-    from whispersign_model.crossval import protocol as crossval
+    from whispersign_model.crossval.settings import Protocol
     from whispersign_model.errors import ConfigError
+    from whispersign_model.network.checkpoint import read_trainable_metadata
     from whispersign_model.network.config import SIZES, load_model_config
     from whispersign_model.training.config import TrainingConfig
 
@@ -69,14 +70,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("--model", f"the size is that of {arguments.init}", "omit --model")
     given = Path(arguments.protocol)
     file = given if given.is_file() else config_file(f"crossval/{given}.yaml")
-    protocol = load_yaml(crossval.Protocol, file)
+    protocol = load_yaml(Protocol, file)
     recipe = load_yaml(TrainingConfig, arguments.config or config_file(protocol.train))
     size = arguments.model or recipe.size
     if size not in SIZES:
         raise ConfigError(f"--model {size}", "is not a size", f"choose {', '.join(SIZES)}")
+    if arguments.init is not None:
+        read_trainable_metadata(arguments.init)
+    archive = arguments.archives / protocol.archive
+    if not archive.is_file():
+        raise ConfigError(archive, "does not exist", "give the folder of the archive to --archives")
+
+    # This imports PyTorch and Lightning, which takes seconds.
+    from whispersign_model.crossval import protocol as crossval
+
     plan = crossval.CrossvalRun(
         protocol=protocol,
-        archive=arguments.archives / protocol.archive,
+        archive=archive,
         out=arguments.out,
         folds=arguments.folds,
         seed=arguments.seed,

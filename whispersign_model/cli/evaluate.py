@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in data.warnings():
         print(f"warning: {warning}")
     check_fit(data, metadata)
-    for warning in _gaps(arguments.split, data.split(arguments.split), metadata.glosses):
+    for warning in _gaps(arguments.split, data.split(arguments.split), metadata):
         print(f"warning: {warning}")
     if arguments.calibrate:
         fitted = data.split(arguments.calibrate)
@@ -105,14 +105,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _gaps(split: str, examples: Sequence[Example], vocabulary: Sequence[str]) -> list[str]:
+def _gaps(split: str, examples: Sequence[Example], metadata: CheckpointMetadata) -> list[str]:
     """Return warnings about what the figures of a split cannot show."""
-    if len(vocabulary) == 1:
-        return ["the vocabulary has one gloss, so no gloss can be taken for another"]
+    from whispersign_model.datasets.short_clips import describe_short, split_short
+    from whispersign_model.datasets.splits import few_clips
+
+    warnings = few_clips(split, len(examples))
     signed = {label for example in examples for label in example.labels.tolist()}
-    lacks = len(vocabulary) - len(signed)
-    text = f"{split} lacks {lacks} of the network's {len(vocabulary)} glosses"
-    return [f"{text}; the figures say nothing of them"] if lacks > 0 else []
+    lacks, vocabulary = len(metadata.glosses) - len(signed), len(metadata.glosses)
+    if vocabulary == 1:
+        warnings.append("the vocabulary has one gloss, so no gloss can be taken for another")
+    elif lacks > 0:
+        text = f"{split} lacks {lacks} of the network's {vocabulary} glosses"
+        warnings.append(f"{text}; the figures say nothing of them")
+    _, short = split_short(examples, metadata.config.frontend.patch_size)
+    if short:
+        text = f"{len(short)} of {len(examples)} clips of {split} are too short for their glosses"
+        warnings.append(f"{text} and count as wrong: {describe_short(short)}")
+    return warnings
 
 
 def _check_options(arguments: argparse.Namespace) -> None:

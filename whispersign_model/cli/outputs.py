@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Check the output paths of a command before its work starts, and write its output files."""
+"""Check the output paths of a command before its work starts, and write its output."""
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def write_json(path: Path | None, content: object) -> None:
         replace_file(path, json.dumps(content, indent=1).encode())
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.bags import find_bags_in, read_checked_bag
 from whispersign_model.cli.outputs import check_file, write_json
 from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.errors import ConfigError
@@ -20,6 +21,10 @@ from whispersign_model.timestamps import NANOSECONDS
 
 if TYPE_CHECKING:
     from whispersign_model.decoding.result import Result
+
+
+# Of the times in the JSON file, which are capture times as in the recording.
+UNITS = {"first_frame": "ns", "start": "ns", "end": "ns"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="omit glosses with a lower confidence, 0 to 1 (default: %(default)s)",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--json", type=Path, metavar="OUT.json", help="write the results")
+    add("--json", type=Path, metavar="OUT.json", help="write the results; times in nanoseconds")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
         found.append(
             {
                 "recording": recording.name,
+                "units": UNITS,
+                "first_frame": origin,
                 "glosses": [asdict(gloss) for result in finals for gloss in result.glosses],
             }
         )
@@ -91,8 +98,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
     """Yield the recordings of archives, bags and videos one by one."""
     from whispersign_model.datasets.archive import read_archive
-    from whispersign_model.recordings.bags.bag import read_bag
-    from whispersign_model.recordings.bags.files import find_bags
 
     for path in inputs:
         if path.suffix == ".npz":
@@ -100,7 +105,7 @@ def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
         elif is_video(path):
             yield read_hands(path, coordinates)
         else:
-            yield from map(read_bag, find_bags([path]))
+            yield from map(read_checked_bag, find_bags_in(path))
 
 
 def _table(recording: Recording, finals: Sequence[Result], origin: int) -> Table:

@@ -102,11 +102,11 @@ def _start(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
     """Return the network to start from and the training state to resume from; at most one is set.
 
     Raises:
-        CheckpointError: the network to start from is missing or damaged.
+        CheckpointError: the network to start from is missing, damaged or exported.
         ConfigError: ``--model`` is set beside a network to start from.
     """
     from whispersign_model.errors import ConfigError
-    from whispersign_model.network.checkpoint import read_metadata
+    from whispersign_model.network.checkpoint import read_trainable_metadata
     from whispersign_model.training.run_folder import RESUME
 
     init, resume = arguments.init, arguments.resume
@@ -115,7 +115,7 @@ def _start(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
     if init is not None:
         if arguments.model:
             raise ConfigError("--model", f"the size is that of {init}", "omit --model")
-        read_metadata(init)
+        read_trainable_metadata(init)
     return init, resume
 
 

@@ -3,26 +3,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whispersign_model.cli.outputs import warn
 from whispersign_model.cli.progress import picture_progress
+from whispersign_model.errors import SUBJECT, printable
+from whispersign_model.recordings.media import is_pictures
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a path is a video file or a folder of images; False without OpenCV."""
-    try:
-        from whispersign_model.sensors.picture_files import is_pictures
-    except ModuleNotFoundError:  # the optional extra `camera` is not installed
-        return False
+    """Return whether a path is a video file or a folder of images."""
     return path.exists() and is_pictures(path)
 
 
+def print_defects(path: Path, notes: Sequence[str]) -> None:
+    """Warn about the defects of a video in one line."""
+    if notes:
+        warn(f"{printable(str(path), SUBJECT)}: {'; '.join(notes)}")
+
+
 def read_hands(path: Path, coordinates: str) -> Recording:
-    """Extract the hands from a video in a network's coordinates, with a progress bar.
+    """Extract the hands from a video in a network's coordinates; warn about its defects.
 
     Raises:
         ConfigError: a camera cannot measure in these coordinates.
@@ -36,4 +42,6 @@ def read_hands(path: Path, coordinates: str) -> Recording:
     to_measure_in(coordinates, str(path))
     options = ExtractionOptions(camera=CameraOptions(coordinates=coordinates))
     with picture_progress(f"Looking at {escape(path.name)}") as advance:
-        return read_video(path, options, advance)
+        recording, notes = read_video(path, options, advance)
+    print_defects(path, notes)
+    return recording

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import count, defaults_of, not_negative, positive, refuse_idle
+from whispersign_model.cli.bags import find_bags_in, read_checked_bag
 from whispersign_model.cli.extract import add_camera_arguments
 from whispersign_model.cli.progress import picture_progress
-from whispersign_model.cli.video import is_video
+from whispersign_model.cli.video import is_video, print_defects
 
 if TYPE_CHECKING:
     from whispersign_model.recordings.recording import Recording
@@ -133,7 +134,9 @@ def _overlay(arguments: argparse.Namespace) -> Overlay:
 
     options = options_from(arguments)
     with picture_progress("Looking") as advance:
-        return Overlay(arguments.input, options, arguments.start, arguments.duration, advance)
+        overlay = Overlay(arguments.input, options, arguments.start, arguments.duration, advance)
+    print_defects(arguments.input, overlay.notes)
+    return overlay
 
 
 def _chosen(arguments: argparse.Namespace) -> Recording:
@@ -145,19 +148,17 @@ def _chosen(arguments: argparse.Namespace) -> Recording:
     from whispersign_model.datasets.archive import read_archive
     from whispersign_model.errors import ConfigError
     from whispersign_model.recordings.atomic import bag_name
-    from whispersign_model.recordings.bags.bag import read_bag
-    from whispersign_model.recordings.bags.files import find_bags
 
     path, wanted = arguments.input, arguments.recording
     if path.suffix == ".npz":
         named = {recording.name: recording for recording in read_archive(path)}
         names = list(named)
     else:
-        bags = {bag_name(bag): bag for bag in find_bags([path])}
+        bags = {bag_name(bag): bag for bag in find_bags_in(path)}
         names = list(bags)
     if wanted and wanted not in names:
         raise ConfigError(f"--recording {wanted}", f"is not in {path}", f"there is {names[0]}")
     name = wanted or names[0]
     if len(names) > 1 and not wanted:
         print(f"{path} holds {len(names)} recordings; this is {name}")
-    return named[name] if path.suffix == ".npz" else read_bag(bags[name])
+    return named[name] if path.suffix == ".npz" else read_checked_bag(bags[name])

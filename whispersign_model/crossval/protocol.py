@@ -8,16 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from whispersign_model.configuration import StrictModel
+from whispersign_model.crossval.settings import Protocol
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
-from whispersign_model.decoding.streaming import RecognizerOptions
 from whispersign_model.errors import ConfigError
 from whispersign_model.evaluation.evaluate import (
     agreement,
@@ -27,7 +24,7 @@ from whispersign_model.evaluation.evaluate import (
     read_offline,
     without_nan,
 )
-from whispersign_model.features.recipe import Recipe, Smoothing, SmoothingKind
+from whispersign_model.features.recipe import Recipe, Smoothing
 from whispersign_model.files import read_json
 from whispersign_model.network.config import ModelConfig
 from whispersign_model.network.model import WhisperSignModel
@@ -42,82 +39,6 @@ from whispersign_model.training.training_run import RunOptions
 
 RESULT = "result.json"  # file in the folder of each completed fold
 PLAN = "plan.json"  # file with the settings that all folds of a folder share
-
-
-class Folds(StrictModel):
-    """How the folds split the recordings; exactly one field is set.
-
-    Attributes:
-        signers: number of test signers in each fold, in alphabetical order.
-        every: recording ``i`` belongs to the test set of fold ``i % every + 1``.
-        test: names that form the test set of a single fold (see :class:`SplitPolicy`).
-        given: a single fold uses the recordings' own splits, as in WLASL.
-    """
-
-    signers: Annotated[int, Field(ge=0)] = 0
-    every: Annotated[int, Field(ge=0)] = 0
-    test: tuple[str, ...] = ()
-    given: bool = False
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Folds:
-        if sum(map(bool, (self.signers, self.every, self.test, self.given))) != 1:
-            raise ValueError("give one of signers, every, test, given")
-        return self
-
-    def policies(self, recordings: Sequence[Recording], val_every: int | None) -> list[SplitPolicy]:
-        """Return the split of each fold, in order."""
-        if val_every is None:
-            return [SplitPolicy()]
-        if self.every:
-            return [
-                SplitPolicy(
-                    test_every=self.every,
-                    test_offset=fold,
-                    val_every=val_every,
-                    val_offset=fold + 1,
-                )
-                for fold in range(self.every)
-            ]
-        if self.test:
-            return [SplitPolicy(test=self.test, val_every=val_every)]
-        names = sorted({recording.signer for recording in recordings})
-        starts = range(0, len(names), self.signers)
-        groups = [tuple(names[first : first + self.signers]) for first in starts]
-        return [SplitPolicy(test=group, val_every=val_every) for group in groups]
-
-
-class Protocol(StrictModel):
-    """The content of a file in ``config/crossval``.
-
-    Attributes:
-        title: title of the table.
-        archive: file name of the recording archive.
-        label: label array of the archive.
-        smoothing: filter for the raw frames: none, one_euro or moving_average.
-        folds: how the folds split the recordings.
-        val_every: every ``val_every``-th recording outside the test set goes to the validation set;
-            None with given splits.
-        train: name of the training recipe in the config folder.
-        live: options of the live recognizer.
-        published: published results on these recordings, by name.
-    """
-
-    title: str
-    archive: str
-    label: str = "lab"
-    smoothing: SmoothingKind = "none"
-    folds: Folds
-    val_every: Annotated[int, Field(ge=2)] | None = None
-    train: str = "train.yaml"
-    live: RecognizerOptions = RecognizerOptions()
-    published: dict[str, str] = Field(default={})
-
-    @model_validator(mode="after")
-    def _validates(self) -> Protocol:
-        if (self.val_every is None) != self.folds.given:
-            raise ValueError("give val_every, unless folds are given: those name who validates")
-        return self
 
 
 @dataclass(frozen=True)

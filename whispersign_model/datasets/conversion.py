@@ -12,6 +12,7 @@ from whispersign_model.datasets.dataset import RecordingEntry
 from whispersign_model.datasets.duplicates import Fingerprint, fingerprint, shared_recordings
 from whispersign_model.datasets.report import ConversionReport, ReportedExample
 from whispersign_model.datasets.selection import cut_segments, idle_parts, labelled_parts
+from whispersign_model.datasets.short_clips import describe_short, find_short
 from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
 from whispersign_model.datasets.units import recording_fault
 from whispersign_model.datasets.writer import DatasetWriter, check_target
@@ -175,6 +176,7 @@ class _Collector:
         split_of = dict(zip(self._items, splits))
         self._writer.finish([split_of[each.number] for each in self._examples], options.language)
         report.warnings += warnings + shared_recordings([*self._prints.values()], splits)
+        self._report_short(split_of)
         report.coordinates = self._writer.recipe.coordinates
         report.examples += [
             ReportedExample(
@@ -199,3 +201,17 @@ class _Collector:
                 "clock jumps, each of which started a new stream": preprocessor.jumps,
             }
         )
+
+    def _report_short(self, split_of: dict[int, str]) -> None:
+        """Warn of the examples that are too short for their glosses."""
+        assert self._writer is not None
+        for (number, _, entry), frames in zip(self._examples, self._writer.spans, strict=True):
+            glosses = [segment.gloss for segment in entry.segments]
+            short = find_short(f"{split_of[number]}/{entry.name}", frames, glosses)
+            if short is not None:
+                self._report.short.append(short)
+        if short_clips := self._report.short:
+            self._report.warnings.append(
+                f"{len(short_clips)} examples are too short for their glosses, and `train` leaves "
+                f"them out: {describe_short(short_clips)}"
+            )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+from whispersign_model.datasets.short_clips import ShortClip
 from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.recordings.atomic import replace_file
 
@@ -66,6 +67,7 @@ class ConversionReport:
         examples: the examples of the dataset.
         left_out: ``(recording, reason)`` for each recording or part without an example.
         warnings: warnings for the user.
+        short: the examples that are too short for their glosses.
         counts: number of repaired frames, joints and clock jumps, by kind of repair.
         coordinates: coordinates of the features, as in the recipe.
     """
@@ -73,6 +75,7 @@ class ConversionReport:
     examples: list[ReportedExample] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    short: list[ShortClip] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     coordinates: str = ""
 
@@ -124,6 +127,7 @@ class ConversionReport:
             "recordings": [asdict(example) for example in self.examples],
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
             "warnings": self.warnings,
+            "too_short": [clip._asdict() for clip in self.short],
             "repairs": self.counts,
             "coordinates": self.coordinates,
         }

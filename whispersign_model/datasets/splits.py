@@ -12,6 +12,7 @@ from whispersign_model.errors import DatasetError
 from whispersign_model.recordings.spelling import look_alikes, quoted
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
+FEW = 10  # clips of a split
 PERCENT = 15  # share of signers (or recordings) for each of test and val
 _SYNONYMS = {
     "training": TRAIN,
@@ -177,6 +178,14 @@ def similar_glosses(glosses: Iterable[str]) -> list[str]:
         f"glosses {quoted(alike)} differ only in case or spaces, but are separate classes"
         for alike in look_alikes(glosses)
     ]
+
+
+def few_clips(split: str, clips: int) -> list[str]:
+    """Warn about a split whose figures one clip changes by more than ten points."""
+    if not 0 < clips < FEW:
+        return []
+    points = round(100 / clips)
+    return [f"{split} has {clips} clips, so one clip changes its figures by {points} points"]
 
 
 def _untrained(items: Sequence[SplitItem], splits: Sequence[str]) -> list[str]:

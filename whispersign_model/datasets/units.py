@@ -86,7 +86,7 @@ def _coarse(times: AnyFloats, step: float) -> str:
     return f"is too large for {times.dtype}, whose steps are {spacing:g} there"
 
 
-def _time_unit(step: float) -> UnitFault | None:
+def _time_unit(step: float) -> UnitFault:
     """Return the fault of a median step from frame to frame that is not in seconds."""
     what = f"rises by {step:.4g} from frame to frame: it seems to be in"
     if step < 1 / FASTEST:
@@ -145,11 +145,20 @@ def _size_fault(hands: AnyFloats) -> UnitFault | None:
 
 
 def recording_fault(recording: Recording) -> str:
-    """Return the fault of a recording without hands, or whose positions are in another unit."""
+    """Return the fault of a recording without hands or in other units, or ""."""
+    hands = recording.confidence[:, [WRIST, WRIST + JOINTS // 2]]
+    if recording.untrackable and not hands.any():
+        return f"every wrist is NaN or beyond {FARTHEST:g} m: are the positions in pixels?"
     if not recording.confidence.any():
-        if recording.untrackable:
-            return f"every joint is NaN or beyond {FARTHEST:g} m: are the positions in pixels?"
         return "no hand is tracked in any frame"
+    return unit_fault(recording)
+
+
+def unit_fault(recording: Recording) -> str:
+    """Return the fault of a recording whose stamps or positions are in another unit, or ""."""
+    step = 1 / recording.frame_rate if recording.frame_rate else 0.0
+    if len(recording) > _STEPS and step and not 1 / FASTEST <= step < 1 / SLOWEST:
+        return f"its unit is wrong: its time {_time_unit(step).fault}"
     rows = np.linspace(0, len(recording) - 1, min(len(recording), FEW)).astype(np.intp)
     positions = recording.positions[rows]
     positions[recording.confidence[rows] == 0] = np.nan

@@ -54,11 +54,13 @@ class DatasetWriter:
     Attributes:
         recipe: the feature recipe; training later fits its scaling.
         preprocessor: object that applies the recipe and counts dropped data.
+        spans: for each recording, the number of frames from its first tracked hand to its last.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.recipe = recipe
         self.preprocessor = Preprocessor(recipe)
+        self.spans: list[int] = []
         self._folder = folder
         self._entries: list[RecordingEntry] = []
         self._glosses: list[tuple[str, ...]] = []
@@ -90,6 +92,7 @@ class DatasetWriter:
         finally:
             beside.unlink(missing_ok=True)
         self._entries.append(entry)
+        self.spans.append(grid.last - grid.first + 1)
         self._glosses.append(recording.glosses)
         return entry
 
@@ -166,12 +169,14 @@ class _Grid:
     Attributes:
         frames: number of frames so far.
         tracked: number of frames with a tracked hand.
+        first, last: the first and the last of them.
         streams: the runs of frames between clock jumps.
     """
 
     def __init__(self, rate: float) -> None:
         self.frames = 0
         self.tracked = 0
+        self.first = self.last = 0
         self.streams: list[_Stream] = []
         self._rate = rate
 
@@ -186,8 +191,12 @@ class _Grid:
             if first not in starts:
                 stream = self.streams.pop()._replace(end=stream.end)
             self.streams.append(stream)
+        tracked = np.flatnonzero((block.frames[..., CONFIDENCE] > 0).any(axis=1)) + self.frames
+        if len(tracked):
+            self.first = self.first if self.tracked else int(tracked[0])
+            self.last = int(tracked[-1])
         self.frames += len(block)
-        self.tracked += int((block.frames[..., CONFIDENCE] > 0).any(axis=1).sum())
+        self.tracked += len(tracked)
         return block.frames
 
     def seconds(self, stamp: int) -> float:

@@ -2,7 +2,6 @@
 """Forced alignment: locate each gloss of a sequence in time, from CTC log-probabilities."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
@@ -52,11 +51,6 @@ def align(log_probs: AnyFloats, ids: Sequence[int]) -> list[tuple[int, int]]:
         state -= int(came_from[step, state])
     spans = (np.flatnonzero(path == 2 * index + 1) for index in range(len(ids)))
     return [(int(steps_in[0]), int(steps_in[-1]) + 1) for steps_in in spans]
-
-
-def required_steps(ids: Sequence[int]) -> int:
-    """Return the fewest CTC steps for a sequence: one per gloss, plus a blank between equals."""
-    return len(ids) + sum(first == second for first, second in pairwise(ids))
 
 
 def extents(peaks: Sequence[tuple[int, int]], speeds: AnyFloats) -> list[tuple[int, int]]:

@@ -53,6 +53,7 @@ class Detections:
             "false_positives": self.false / signed,
             "delay_median": float(np.median(delays)),
             "delay_p95": float(np.quantile(delays, 0.95)),
+            "units": {"delay_median": "s", "delay_p95": "s"},
         }
 
 

@@ -114,6 +114,17 @@ def read_metadata(path: Path) -> CheckpointMetadata:
     return metadata
 
 
+def read_trainable_metadata(path: Path) -> CheckpointMetadata:
+    """Read and check the metadata of a checkpoint whose weights can be loaded.
+
+    Raises:
+        CheckpointError: as in ``read_metadata``, or the network has been exported.
+    """
+    if path.suffix == SUFFIX:
+        raise CheckpointError(path, "has been exported already", "give the checkpoint")
+    return read_metadata(path)
+
+
 def _metadata(file: Path, text: str) -> CheckpointMetadata:
     """Parse and check the text of a ``model.json``; ``file`` names its source in errors."""
     try:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from whispersign_model.configuration import StrictModel, load_yaml, validate
+from whispersign_model.datasets.short_clips import PATCH_SIZE
 from whispersign_model.decoding.detection import ScoreSegments, SegmentScorer
 
 SIZES = ("tiny", "base", "default", "large")
@@ -46,7 +47,7 @@ class FrontendConfig(StrictModel):
 
     num_joints: Literal[42] = 42
     num_features: Literal[7] = 7
-    patch_size: Patch = 4
+    patch_size: Patch = PATCH_SIZE
     d_model: Channels = 128
     kernel_size: Patch = 5
     dropout: Rate = 0.1

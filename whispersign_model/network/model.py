@@ -18,11 +18,10 @@ from whispersign_model.arrays import Ints
 from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, Method, SecondPassScorer, decode
-from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import (
     CheckpointMetadata,
     checkpoint_files,
-    read_metadata,
+    read_trainable_metadata,
     write_checkpoint,
 )
 from whispersign_model.network.config import ModelConfig
@@ -30,7 +29,6 @@ from whispersign_model.network.decoder import AttentionDecoder, CTCHead
 from whispersign_model.network.encoder import Encoder
 from whispersign_model.network.frontend import Frontend
 from whispersign_model.network.masking import FULL
-from whispersign_model.network.onnx_file import SUFFIX
 from whispersign_model.network.weights import read_weights
 
 Scores = NDArray[np.floating[Any]]
@@ -215,9 +213,7 @@ class WhisperSignModel(nn.Module):
             CheckpointError: the checkpoint is damaged, has another version, or does not match its
                 own configuration.
         """
-        if path.suffix == SUFFIX:
-            raise CheckpointError(path, "has been exported already", "give the checkpoint")
-        metadata = read_metadata(path)
+        metadata = read_trainable_metadata(path)
         weights = checkpoint_files(path)[0]
         with torch.device("meta"):  # takes no memory, whatever the sizes
             outline = cls(metadata.config)

@@ -3,6 +3,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 def normalized(name: str) -> str:
@@ -19,6 +20,19 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
     for name in names:
         groups.setdefault(_letters(name), set()).add(name)
     return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+
+
+def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+    """Return a question after the most similar name, apart from case and spaces.
+
+    Args:
+        name: an unknown name.
+        names: the known names.
+        otherwise: text to return if no name is similar.
+    """
+    by_letters = {_letters(each): each for each in sorted(names, reverse=True)}
+    near = get_close_matches(_letters(name), by_letters, n=1)
+    return f"did you mean '{by_letters[near[0]]}'?" if near else otherwise
 
 
 def _letters(name: str) -> str:

@@ -22,6 +22,7 @@ from whispersign_model.recordings.labels import DISCARD, KEEP
 
 GLOSS, TAKE, SENSOR, STATUS = "gloss", "take", "sensor", "status"  # keys in custom_data
 LOCK = ".session.lock"
+MADE = "made the folder\n"  # content of the lock file
 UNFINISHED = ".*_take[0-9]*.partial-*"  # prefix of folders that a killed session leaves behind
 
 
@@ -68,7 +69,8 @@ def find_takes(out: Path) -> list[Take]:
 def session_folder(out: Path) -> Iterator[int]:
     """Lock a folder of takes for one session; remove unfinished takes of a killed session.
 
-    If the session leaves no take, the lock file is removed, and the folder if it is new.
+    If the session leaves no take, the lock file is removed, and the folder if a session made it.
+    The lock of a killed session is free; the lock file says whether that session made the folder.
 
     Yields:
         the number of unfinished takes that were removed.
@@ -79,10 +81,16 @@ def session_folder(out: Path) -> Iterator[int]:
     new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with (out / LOCK).open("w") as lock:
+        with (out / LOCK).open("a+") as lock:
             flock(lock, LOCK_EX | LOCK_NB)
             if not _is_at(lock, out / LOCK):  # an ending session has just removed it
                 raise BlockingIOError
+            lock.seek(0)
+            if new:
+                lock.write(MADE)
+                lock.flush()
+            else:
+                new = lock.read(len(MADE)) == MADE
             unfinished = list(out.glob(UNFINISHED))
             for folder in unfinished:
                 shutil.rmtree(folder)

@@ -9,7 +9,7 @@ from whispersign_model.errors import ConfigError, SensorError
 from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order, safe_name, unique_name
 from whispersign_model.recordings.labels import LabelRow, find_labels
-from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in
+from whispersign_model.recordings.media import VIDEO_SUFFIXES, images_in, is_video_file
 
 RULES = ("none", "folder", "name")
 TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file name
@@ -93,7 +93,7 @@ def _videos(source: Path) -> list[Path]:
     found = [
         path
         for path in source.rglob("*")
-        if path.suffix.lower() in VIDEO_SUFFIXES and not _hidden(path.relative_to(source))
+        if is_video_file(path) and not _hidden(path.relative_to(source))
     ]
     images = images_in(source)
     if found and images:
@@ -116,7 +116,7 @@ def _hidden(path: Path) -> bool:
 
 def _bare(path: Path) -> Path:
     """Return the path of a video without its suffix; a folder's name stays unchanged."""
-    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
+    return path.with_suffix("") if is_video_file(path) else path
 
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:

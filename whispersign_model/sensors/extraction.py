@@ -100,7 +100,7 @@ def extract(
     recording = record(
         source, options, clip.name, lambda done, _: advance and advance(done, source.number)
     )
-    return labelled_as(clip, recording), tuple(_notes(source))
+    return labelled_as(clip, recording), defects(source)
 
 
 def record(
@@ -163,8 +163,11 @@ def labelled_as(clip: Clip, recording: Recording) -> Recording:
 
 def read_video(
     path: Path, options: ExtractionOptions | None = None, advance: Advance | None = None
-) -> Recording:
+) -> tuple[Recording, tuple[str, ...]]:
     """Extract a recording from a video or folder of images, with labels from a table beside it.
+
+    Returns:
+        the recording, and notes about defects of the file.
 
     Raises:
         SensorError: the file cannot be read, or the detector fails.
@@ -173,7 +176,7 @@ def read_video(
     clips, _ = find_clips(path, Labelling())
     if len(clips) > 1:
         raise SensorError(path, "is a folder of several videos", "name one of them")
-    return extract(clips[0], options, advance)[0]
+    return extract(clips[0], options, advance)
 
 
 def extract_all(
@@ -272,8 +275,11 @@ def _all(sensor: CameraSensor) -> Iterator[Observation]:
             yield observation
 
 
-def _notes(source: VideoFile | ImageFolder) -> Iterator[str]:
-    if unreadable := source.drops["unreadable_pictures"]:
-        yield f"{unreadable} pictures cannot be read"
-    if isinstance(source, VideoFile) and source.invented_stamps:
-        yield f"{source.invented_stamps} pictures without a time stamp"
+def defects(source: VideoFile | ImageFolder) -> tuple[str, ...]:
+    """Return notes for the user about pictures that are missing or have no time stamp."""
+    if isinstance(source, ImageFolder):
+        unreadable = source.drops["unreadable_pictures"]
+        return (f"{unreadable} of {source.number} pictures cannot be read",) if unreadable else ()
+    loss, invented = source.loss(), source.invented_stamps
+    notes = [str(loss)] if loss else []
+    return (*notes, f"{invented} pictures without a time stamp") if invented else tuple(notes)

@@ -101,8 +101,16 @@ def require_usable(pixels: Image, source: str | Path) -> None:
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise SensorError(source, f"a picture of shape {pixels.shape} cannot be used")
-    if max(pixels.shape) > MAX_SIDE:
-        height, width = pixels.shape[:2]
+    require_size(pixels.shape[1], pixels.shape[0], source)
+
+
+def require_size(width: int, height: int, source: str | Path) -> None:
+    """Check the size of a picture in pixels.
+
+    Raises:
+        SensorError: it is too large for MediaPipe, which would end the process.
+    """
+    if max(width, height) > MAX_SIDE:
         fault = f"a picture of {width}x{height} pixels cannot be used"
         raise SensorError(source, fault, f"no side may exceed {MAX_SIDE} pixels")
 

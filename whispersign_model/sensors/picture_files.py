@@ -3,6 +3,7 @@
 
 import os
 import time
+from array import array
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -12,36 +13,40 @@ import cv2
 
 from whispersign_model.errors import SensorError
 from whispersign_model.files import require_file
-from whispersign_model.recordings.atomic import natural_order
+from whispersign_model.recordings.media import IMAGE_SUFFIXES, images_in
 from whispersign_model.sensors.detector import Image
 from whispersign_model.sensors.frame_source import (
     DepthScale,
     Picture,
     decode,
     in_colour,
+    require_size,
     require_usable,
 )
+from whispersign_model.sensors.lost_pictures import Loss, find_loss, is_damaged
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
-                  ".webm", ".wmv")  # fmt: skip
 ASSUMED_RATE = 30.0  # pictures per second for files that do not state a rate
+HELD_BACK = 16  # most pictures that a decoder holds back
+MOST_FAILURES = 100_000  # damaged pictures of a file that are read over
+FROM_ZERO = (".mkv", ".webm")  # the duration counts from 0, not from the first picture
 MILLISECONDS = NANOSECONDS // 1000
+CONVERT = "convert it to H.264, such as with `ffmpeg -i FILE NEW.mp4`"
 # Our SensorError reports file errors in one line, so silence the library's messages.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
 
 
 class VideoFile:
     """The pictures of a video file, with stamps that count from its start.
 
     A stamp that is missing, repeats or goes back is counted and replaced by the previous stamp plus
-    the frame interval.
+    the frame interval. Reading goes on behind damaged pictures.
 
     Attributes:
-        number: number of pictures according to the header; 0 if unknown.
+        number: number of pictures according to the header; 0 if unknown. Some formats only state
+            the duration, and a file with fewer pictures can then be whole.
     """
 
     host_clock = False
@@ -52,25 +57,34 @@ class VideoFile:
         self.number = 0
         self.invented_stamps = 0
         self._capture: cv2.VideoCapture | None = None
-        self._last = -1
-        self._delivered = 0
+        self._stamps = array("q")
+        self._failures = 0  # reads
+        self._unstamped = 0  # number of last pictures without a stamp
+        self._ended = False
+        self._damaged: bool | None = None  # None: not known yet
 
     def open(self) -> None:
         """Open the file.
 
         Raises:
-            SensorError: the file is missing or OpenCV cannot read it.
+            SensorError: the file is missing, OpenCV cannot read it, or its pictures are too large.
         """
         if not self.path.exists():
             raise SensorError(self.path, "there is no such file", "check the path")
         require_file(self.path, SensorError)
-        self._capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        self._capture = _opened(self.path)
         if not self._capture.isOpened():
-            raise SensorError(self.path, "is not a video that can be read", "convert it to MP4")
+            raise _unreadable(self.path)
+        width, height = (
+            int(self._capture.get(side))
+            for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        require_size(width, height, self.path)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._interval = round(NANOSECONDS / (rate if 1 <= rate <= 1000 else ASSUMED_RATE))
         self.number = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        self._last, self._delivered = -1, 0
+        self._stamps = array("q")
+        self._failures, self._unstamped, self._ended = 0, 0, False
 
     def read(self, timeout: float) -> Picture | None:
         """Return the next picture.
@@ -81,24 +95,81 @@ class VideoFile:
         """
         assert self._capture is not None
         there, pixels = self._capture.read()
+        most = min(self.number - len(self._stamps), MOST_FAILURES)
+        while not there and self._failures < most:
+            self._failures += 1  # one damaged picture, or the end
+            there, pixels = self._capture.read()
         if not there:
-            if not self._delivered:
-                raise SensorError(self.path, "holds no picture that can be read", "replace it")
-            self.drops["unreadable_pictures"] = max(0, self.number - self._delivered)
+            if not self._stamps:
+                fault = f"holds no picture that can be read{_codec(self._capture)}"
+                raise SensorError(self.path, fault, f"replace it, or {CONVERT}")
+            self._ended = True
+            if self._unstamped <= HELD_BACK:
+                self.invented_stamps -= self._unstamped
+            if loss := self.loss():
+                self.drops["unreadable_pictures"] = loss.pictures
             raise SensorEndError
+        return Picture(self._stamp(), in_colour(pixels))
+
+    def loss(self) -> Loss | None:
+        """Return the pictures that are missing among those read so far, or None."""
+        if not self._stamps:
+            return None
+        number, end = (self.number, self.number * self._interval) if self._ended else (0, 0)
+        loss = find_loss(self._stamps, self._interval, number, end)
+        if loss is None:
+            return None
+        if self._damaged is None:
+            # The index of an AVI file counts the pictures.
+            indexed = loss.at_end and self.path.suffix.lower() == ".avi"
+            self._damaged = indexed or is_damaged(self.path, self._failures + 1)
+        return loss if self._damaged else None
+
+    def _stamp(self) -> int:
+        """Return the stamp of the picture just read."""
+        assert self._capture is not None
         stamp = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * MILLISECONDS)
-        if stamp <= self._last:
-            stamp = self._last + self._interval
+        if not self._stamps:
+            late = self._capture.get(cv2.CAP_PROP_PTS)
+            if self.path.suffix.lower() in FROM_ZERO and 0 < late < self.number:
+                self.number -= int(late)
+        elif stamp <= self._stamps[-1]:
+            # FFmpeg's last pictures, which it held back to sort them, may have no stamp.
+            self._unstamped = self._unstamped + 1 if stamp == 0 else 0
+            stamp = self._stamps[-1] + self._interval
             self.invented_stamps += 1
-        self._last = stamp
-        self._delivered += 1
-        return Picture(stamp, in_colour(pixels))
+        else:
+            self._unstamped = 0
+        self._stamps.append(stamp)
+        return stamp
 
     def close(self) -> None:
         """Close the file."""
         if self._capture is not None:
             self._capture.release()
         self._capture = None
+
+
+def _opened(path: Path, *settings: int) -> cv2.VideoCapture:
+    """Open a video; FFmpeg takes the start of a relative name such as "10:30.mp4" as a protocol."""
+    return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, settings)
+
+
+def _unreadable(path: Path) -> SensorError:
+    """Return the error of a file that cannot be opened; it names a codec without a decoder."""
+    packets = _opened(path, cv2.CAP_PROP_FORMAT, -1)  # opens without a decoder
+    if not packets.isOpened():
+        return SensorError(path, "is not a video that can be read", "convert it to MP4")
+    codec = _codec(packets)
+    packets.release()
+    return SensorError(path, f"cannot be decoded here{codec}", CONVERT)
+
+
+def _codec(capture: cv2.VideoCapture) -> str:
+    """Return the codec of a video in parentheses, or "" if it is unknown."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    letters = code.to_bytes(4, "little").decode("latin-1").strip()
+    return f" (codec {letters})" if letters.isascii() and letters.isprintable() else ""
 
 
 class ImageFolder:
@@ -241,25 +312,6 @@ class Played:
         self._source.close()
 
 
-def images_in(folder: Path) -> list[Path]:
-    """List the images directly in a folder, in natural order of their names.
-
-    Raises:
-        SensorError: the folder does not exist.
-    """
-    try:
-        named = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-        files = [path for path in named if path.is_file()]  # opening a FIFO would block
-    except OSError as error:
-        raise SensorError(folder, f"cannot be read ({error.strerror})", "check the path") from error
-    return sorted(files, key=natural_order)
-
-
 def open_file(path: Path, rate: float = ASSUMED_RATE) -> VideoFile | ImageFolder:
     """Return a video file, or an image folder at ``rate`` pictures per second."""
     return ImageFolder(path, rate) if path.is_dir() else VideoFile(path)
-
-
-def is_pictures(path: Path) -> bool:
-    """Return whether a path is a video file or a folder that contains images."""
-    return bool(images_in(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES

@@ -4,6 +4,8 @@
 from pathlib import Path
 
 from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.datasets.short_clips import describe_short, split_short
+from whispersign_model.datasets.splits import few_clips
 from whispersign_model.errors import ConfigError, DatasetError
 from whispersign_model.features.normalisation import fit_scaling
 from whispersign_model.features.recipe import Recipe
@@ -61,9 +63,12 @@ def prepare(
     """
     data = options.data
     training, validation, note = training_splits(data)
+    model, recipe = _initial(data, training, config, model_config, resume, init)
+    patch = model.config.frontend.patch_size
+    training, short = _long_enough(training, patch, "training")
+    validation, short_too = _long_enough(validation, patch, "validation")
     processes = distributed_info().processes
     _check_validation(validation, processes)
-    model, recipe = _initial(data, training, config, model_config, resume, init)
     metadata = CheckpointMetadata(
         name=options.out.name or "whispersign",
         config=model.config,
@@ -75,14 +80,16 @@ def prepare(
     identity = identity_of(data, [*training, *validation], config, metadata, processes, numbers)
     if resume is not None:
         resume.require_same(identity)
-    patch, segments = model.config.frontend.patch_size, model.config.decoder.candidate_segments
+    segments = model.config.decoder.candidate_segments
     varied = config.augmentation
     clips = Clips(training, recipe, patch, config.seed, varied, data.glosses, segments)
     fixed = Clips(validation, recipe, patch, config.seed)
     logger = _open_folder(options.out, config, resume)
     for line in about_run(data, training, validation, config, model, processes):
         logger.write(line)
-    for warning in filter(None, [note, label_warning(model, clips), *data.warnings()]):
+    few = few_clips("validation", len(validation))
+    told = [note, short, short_too, *few, label_warning(model, clips), *data.warnings()]
+    for warning in filter(None, told):
         logger.warn(warning)
     return TrainingRun(
         options,
@@ -97,6 +104,30 @@ def prepare(
         logger,
         history=[] if resume is None else list(resume.history),
         pretrained=init is not None,
+    )
+
+
+def _long_enough(
+    examples: list[Example], patch_size: int, purpose: str
+) -> tuple[list[Example], str]:
+    """Return the examples that are long enough for their glosses, and a warning about the others.
+
+    Raises:
+        DatasetError: no example is long enough.
+    """
+    kept, short = split_short(examples, patch_size)
+    if not short:
+        return kept, ""
+    clips = describe_short(short)
+    if not kept:
+        raise DatasetError(
+            examples[0].features_path.parents[1],
+            f"holds only {purpose} clips that are too short for their glosses: {clips}",
+            "record longer clips, or correct their labels",
+        )
+    return kept, (
+        f"{len(short)} of {len(examples)} {purpose} clips are too short for their glosses and are "
+        f"left out: {clips}"
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.arrays import Floats
 from whispersign_model.datasets.dataset import Example
-from whispersign_model.decoding.forced_alignment import required_steps
+from whispersign_model.datasets.short_clips import find_short, required_steps, tracked_span
 from whispersign_model.errors import DatasetError
 from whispersign_model.features.planes import frames_of, planes
 from whispersign_model.skeleton import CONFIDENCE, POSITION
@@ -19,12 +19,6 @@ from whispersign_model.training_data.windows import Span, known_spans
 KEPT = 1 << 30  # bytes of cached takes over all workers; further takes are read each time
 
 
-def tracked_span(frames: Floats) -> slice:
-    """Return the range from the first to the last frame with a tracked hand."""
-    tracked = np.flatnonzero((frames[..., CONFIDENCE] > 0).any(axis=1))
-    return slice(int(tracked[0]), int(tracked[-1]) + 1) if len(tracked) else slice(0, len(frames))
-
-
 class ClipStore:
     """Stores trimmed examples ("takes"); all times count from the first frame of a take.
 
@@ -32,8 +26,8 @@ class ClipStore:
         examples: examples of one split.
         rate: frames per second.
         patch_size: number of frames in a CTC step.
-        keep: whether to cache positions in memory while there is room; only augmentation reads them
-            again.
+        keep: whether the takes are varied to train on them. Their positions are then cached in
+            memory while there is room, and each must be long enough for its glosses.
 
     Attributes:
         spans: gloss spans of each take in frames; None if unknown.
@@ -42,7 +36,7 @@ class ClipStore:
         by_signer, by_gloss: isolated signs by signer, and by signer and gloss id.
 
     Raises:
-        DatasetError: an example is too short for its glosses.
+        DatasetError: an example to train on is too short for its glosses.
     """
 
     def __init__(
@@ -60,7 +54,10 @@ class ClipStore:
             frames = example.features()
             extent = tracked_span(frames)
             self.extents.append(extent)
-            self.least_frames.append(_least_frames(example, extent, patch_size))
+            if keep:
+                _check_length(example, extent, patch_size)
+            steps = required_steps(example.labels.tolist())
+            self.least_frames.append(max(1, steps * patch_size))
             self.spans.append(_spans(example, extent, rate))
             if len(example.labels) == 1:
                 self.by_signer[example.signer].append(number)
@@ -93,17 +90,15 @@ def _motion(frames: Floats) -> Motion:
     return positions, np.ascontiguousarray(plain[..., CONFIDENCE])
 
 
-def _least_frames(example: Example, extent: slice, patch_size: int) -> int:
-    """Return the minimum number of frames for an example's glosses; reject a shorter example."""
-    least = max(1, required_steps(example.labels.tolist()) * patch_size)
-    length = extent.stop - extent.start
-    if length < least:
+def _check_length(example: Example, extent: slice, patch_size: int) -> None:
+    labels = example.labels.tolist()
+    if short := find_short(example.name, extent.stop - extent.start, labels, patch_size):
         raise DatasetError(
             example.features_path,
-            f"{length} frames are too few for {len(example.labels)} glosses: CTC needs {least}",
+            f"{short.frames} frames are too few for {short.glosses} glosses: CTC needs "
+            f"{short.needed}",
             "record it again or leave it out",
         )
-    return least
 
 
 def _spans(example: Example, extent: slice, rate: float) -> tuple[Span, ...] | None:

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles, Ints
-from whispersign_model.decoding.forced_alignment import required_steps
+from whispersign_model.datasets.short_clips import required_steps
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.training_data.augmentation import Augmentation, Pace
 from whispersign_model.training_data.clip_store import ClipStore

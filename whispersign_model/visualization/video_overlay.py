@@ -13,7 +13,13 @@ from whispersign_model.errors import SensorError
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.sensors.camera import CameraSensor, turned_round
 from whispersign_model.sensors.collection import Clip, Labelling, find_clips
-from whispersign_model.sensors.extraction import Advance, ExtractionOptions, labelled_as, record
+from whispersign_model.sensors.extraction import (
+    Advance,
+    ExtractionOptions,
+    defects,
+    labelled_as,
+    record,
+)
 from whispersign_model.sensors.frame_source import Picture
 from whispersign_model.sensors.overlay import Landmarks, draw_hands
 from whispersign_model.sensors.picture_files import Excerpt, open_file
@@ -35,6 +41,9 @@ class Overlay:
         options: options for converting pictures to skeletons.
         start, duration: part of the video to show, in seconds.
         advance: function to call after each picture.
+
+    Attributes:
+        notes: notes for the user about defects of the file.
 
     Raises:
         SensorError: the file cannot be read or the detector fails.
@@ -64,6 +73,7 @@ class Overlay:
                 advance(done, file.number)
 
         self.recording = _labelled(clips[0], record(self._source, options, str(path), looked))
+        self.notes = defects(file)
         self._source.open()
         self._picture = self._read()
         height, width = self._picture.pixels.shape[:2]

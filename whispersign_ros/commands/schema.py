@@ -5,34 +5,40 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
+from whispersign_model.recordings.spelling import did_you_mean, normalized
 from whispersign_ros.commands.source_map import CommandsError, Place, SourceMap, read_source_map
 
 DEFAULT_RATE = 10.0  # Hz; most base drivers stop after 0.5 s without a command
-DEFAULT_WITHIN = 5.0  # seconds
-BASE_TIMEOUT = 0.5  # seconds; assumed where the file states none
+DEFAULT_WITHIN, BASE_TIMEOUT = 5.0, 0.5  # seconds; the latter assumed where the file states none
 MIN_RATE, MAX_RATE = 0.1, 100.0
 TWIST, TWIST_STAMPED = "geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped"
 VELOCITY_TYPES = (TWIST, TWIST_STAMPED)
 
 _IN_OUR_WORDS = {"missing": "is missing", "extra_forbidden": "is not a known key"}
-
 Item = TypeVar("Item")
 Word = Annotated[str, Field(min_length=1)]
+_FILLED = StringConstraints(strip_whitespace=True, min_length=1)
+Gloss = Annotated[str, _FILLED, AfterValidator(normalized)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
 
 
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-Some = Annotated[list[Item], Field(min_length=1), BeforeValidator(_listed)]  # or one item
+_LISTED = BeforeValidator(lambda value: value if isinstance(value, list) else [value])
+Some = Annotated[list[Item], Field(min_length=1), _LISTED]  # or one item
 
 
 class _Section(BaseModel):
@@ -107,7 +113,7 @@ class Stop(_Actions):
             file does not say. Only the base can stop a robot whose computer has failed.
     """
 
-    gloss: Some[Word]
+    gloss: Some[Gloss]
     confidence: Confidence = 0.3
     disarms: bool = True
     base_timeout: Annotated[float, Field(ge=0.05, le=10.0)] | None = None
@@ -122,7 +128,7 @@ class Arming(_Section):
         timeout: seconds without an accepted sign after which the node disarms.
     """
 
-    gloss: Word
+    gloss: Gloss
     confidence: Confidence = 0.8
     timeout: Seconds = 30.0
 
@@ -144,8 +150,8 @@ class Command(_Actions):
             stop follows.
     """
 
-    gloss: Word | None = None
-    sequence: Annotated[list[Word], Field(min_length=2, max_length=10)] | None = None
+    gloss: Gloss | None = None
+    sequence: Annotated[list[Gloss], Field(min_length=2, max_length=10)] | None = None
     repeats: Annotated[int, Field(ge=1, le=5)] = 1
     within: Seconds = DEFAULT_WITHIN
     confidence: Confidence = 0.8
@@ -251,13 +257,12 @@ class CommandsFile:
         Raises:
             CommandsError: a gloss is not in the vocabulary.
         """
-        faults = []
-        for place, gloss in self.commands.placed_glosses():
-            if gloss not in vocabulary:
-                near = get_close_matches(gloss.upper(), vocabulary, n=1)
-                remedy = f"did you mean '{near[0]}'?" if near else "use a gloss the model knows"
-                fault = f"gloss '{gloss}' is not in the vocabulary"
-                faults.append(self.source_map.fault(place, fault, remedy))
+        known, otherwise = set(map(normalized, vocabulary)), "use a gloss the model knows"
+        faults = [
+            self.source_map.fault(place, f"gloss '{gloss}' is not in the vocabulary", remedy)
+            for place, gloss in self.commands.placed_glosses()
+            if gloss not in known and (remedy := did_you_mean(gloss, known, otherwise))
+        ]
         if faults:
             raise CommandsError(faults)
 

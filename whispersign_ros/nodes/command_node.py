@@ -13,6 +13,7 @@ from rclpy.node import Node
 
 from whispersign_model.configuration import find_config
 from whispersign_model.errors import ConfigError
+from whispersign_model.recordings.spelling import normalized
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
 from whispersign_ros.commands.evidence import Evidence, Now, RecognizerReport
@@ -204,7 +205,7 @@ class CommandNode(Node):
             lacking = f"only stop signs are obeyed, as the new model lacks glosses: {faults}"
             self.diagnostics.fail(lacking)
         self.diagnostics.show("vocabulary", message.model_id)
-        glosses = tuple(message.glosses)
+        glosses = tuple(map(normalized, message.glosses))
         self._do(lambda m, now: m.on_vocabulary(message.model_id, glosses, lacking, now))
 
     def _on_gloss(self, message: Gloss, info: Mapping[str, Any]) -> None:
@@ -280,5 +281,5 @@ def _read_sign(message: Gloss, source: bytes | None) -> RecognizedSign:
     start, end = nanoseconds(message.start_time), nanoseconds(message.end_time)
     number = message.utterance_id, message.position
     return RecognizedSign(
-        message.gloss, message.confidence, start, end, message.model_id, source, number
+        normalized(message.gloss), message.confidence, start, end, message.model_id, source, number
     )

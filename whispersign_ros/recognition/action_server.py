@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 
 from rclpy.action import ActionServer, CancelResponse
@@ -15,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.task import Future
 
+from whispersign_model.recordings.spelling import did_you_mean, normalized
 from whispersign_msgs.action import Recognize
 from whispersign_msgs.msg import Gloss
 from whispersign_ros.conversions.messages import nanoseconds
@@ -43,8 +43,9 @@ class _Waiting:
     answer: Future
 
     def counts(self, gloss: Gloss) -> bool:
-        wanted = self.goal.request.glosses
-        return nanoseconds(gloss.end_time) > self.after and (not wanted or gloss.gloss in wanted)
+        wanted = set(map(normalized, self.goal.request.glosses))
+        name = normalized(gloss.gloss)
+        return nanoseconds(gloss.end_time) > self.after and (not wanted or name in wanted)
 
 
 class RecognizeServer:
@@ -135,9 +136,8 @@ class RecognizeServer:
         if not (math.isfinite(request.timeout) and SHORTEST <= request.timeout <= LONGEST):
             return f"timeout {request.timeout:g}; allowed: {SHORTEST:g} to {LONGEST:g} seconds"
         for gloss in request.glosses:
-            if gloss not in vocabulary:
-                near = get_close_matches(gloss, vocabulary, n=1, cutoff=0.5)
-                hint = f"did you mean '{near[0]}'?" if near else "see the topic vocabulary"
+            if normalized(gloss) not in map(normalized, vocabulary):
+                hint = did_you_mean(gloss, vocabulary, "see the topic vocabulary")
                 return f"gloss '{gloss}' is not in the vocabulary; {hint}"
         if len(self._waiting) >= MOST:
             return f"{MOST} goals are waiting already; cancel some"

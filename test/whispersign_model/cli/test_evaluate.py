@@ -70,11 +70,23 @@ def test_glosses_that_the_split_lacks_are_counted(
     for file in (data / "test/labels").iterdir():
         np.save(file, np.array([1, 2]))
     assert evaluate(run, data) == 0
-    assert "warning" not in capsys.readouterr().out
+    assert "lacks" not in capsys.readouterr().out
     for file in (data / "test/labels").iterdir():
         np.save(file, np.array([1]))
     assert evaluate(run, data) == 0
     assert "warning: test lacks 1 of the network's 2 glosses" in capsys.readouterr().out
+
+
+def test_a_split_of_few_clips_and_of_short_ones_is_told(
+    run: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(data / "test/labels/1.npy", np.array([1, 2] * 9))
+    assert evaluate(run, data) == 0
+    printed = capsys.readouterr().out
+    few = "warning: test has 2 clips, so one clip changes its figures by 50 points"
+    assert printed.count(few) == 1
+    short = "warning: 1 of 2 clips of test are too short for their glosses and count as wrong: 1 ("
+    assert printed.count(short) == 1
 
 
 def test_a_vocabulary_of_one_gloss_is_told(

@@ -22,7 +22,12 @@ def test_partials_and_finals_are_told_with_their_times(
     out = tmp_path / "found.json"
     assert main(["recognize", str(MODEL), str(BAG), "--partials", "--json", str(out)]) == 0
     printed = capsys.readouterr().out
-    glosses = [gloss for found in json.loads(out.read_text()) for gloss in found["glosses"]]
+    (found,) = json.loads(out.read_text())
+    glosses = found["glosses"]
+    assert found["units"] == {"first_frame": "ns", "start": "ns", "end": "ns"}
+    row = next(line for line in printed.splitlines() if line.count("\u2502") == 8)
+    start = (glosses[0]["start"] - found["first_frame"]) / 1e9
+    assert float(row.split("\u2502")[2]) == pytest.approx(start, abs=0.006)
     assert glosses
     assert all(gloss["stable"] and gloss["start"] < gloss["end"] for gloss in glosses)
     partials = [line for line in printed.splitlines() if " s  partial" in line]

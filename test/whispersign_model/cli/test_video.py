@@ -14,6 +14,8 @@ from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import Coordinates
 
+from ..sensors.videos import damage, lengthen_header, write_video
+
 
 @pytest.fixture
 def video(tmp_path, one_hand):
@@ -30,6 +32,9 @@ def test_what_is_a_video(video, tmp_path):
     assert is_video(video)
     assert not is_video(tmp_path)  # a folder without images
     assert not is_video(tmp_path / "nosuch.mp4")
+    for suffix in (".ts", ".MTS", ".flv", ".gif", ".m2ts", ".3gp", ".wmv", ".ogv"):
+        (tmp_path / f"a{suffix}").touch()
+        assert is_video(tmp_path / f"a{suffix}")
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 4, 3), np.uint8))
     assert is_video(tmp_path)
 
@@ -55,3 +60,55 @@ def test_recognize_takes_a_video(video, capsys):
 
     assert main(["recognize", str(DEMO_MODEL), str(video), "--device", "cpu"]) == 0
     assert "signed: HELLO" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("one_hand")
+@pytest.mark.parametrize("verb", ["recognize", "view", "extract"])
+@pytest.mark.parametrize("suffix", [".mp4", ".ts", ".flv"])
+def test_missing_pictures_are_told_once(tmp_path, capsys, verb, suffix):
+    path = damage(write_video(tmp_path / f"a{suffix}"))
+    assert main(words(verb, path, tmp_path)) == 0
+    captured = capsys.readouterr()
+    told = captured.out if verb == "extract" else captured.err
+    assert told.count("pictures cannot be read, from ") == 1
+    assert " of 100 pictures cannot be read" in told
+
+
+@pytest.mark.usefixtures("one_hand")
+@pytest.mark.parametrize("verb", ["recognize", "view", "extract"])
+def test_nothing_is_told_of_a_whole_file_with_fewer_pictures_than_its_header(
+    tmp_path, capsys, verb
+):
+    path = lengthen_header(write_video(tmp_path / "a.webm", 20), 9.0)
+    assert main(words(verb, path, tmp_path)) == 0
+    captured = capsys.readouterr()
+    assert "pictures cannot" not in captured.out + captured.err
+    assert "warning" not in captured.err
+
+
+@pytest.mark.usefixtures("one_hand")
+@pytest.mark.parametrize("verb", ["recognize", "view", "extract"])
+@pytest.mark.parametrize("content", [b"", b"no video"])
+def test_a_file_without_a_picture_is_refused(tmp_path, capsys, verb, content):
+    path = tmp_path / "a.flv"
+    path.write_bytes(content)
+    assert main(words(verb, path, tmp_path)) == 2
+    assert "a.flv: is not a video that can be read" in capsys.readouterr().err
+
+
+def words(verb, path, folder):
+    """Return a command line that reads a video."""
+    if verb == "recognize":
+        from whispersign_ros.node.assets import DEMO_MODEL
+
+        return [verb, str(DEMO_MODEL), str(path), "--device", "cpu"]
+    return [verb, str(path), "--out", str(folder / ("out.png" if verb == "view" else "bag"))]
+
+
+def test_a_video_is_no_bag(tmp_path, capsys):
+    for path in (tmp_path / "a.ts", tmp_path):
+        (tmp_path / "a.ts").touch()
+        assert main(["convert", str(path), "--out", str(tmp_path / "data")]) == 2
+        assert (
+            "find the hands in videos with `whispersign extract` first" in capsys.readouterr().err
+        )

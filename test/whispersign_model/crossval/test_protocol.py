@@ -11,7 +11,7 @@ import pytest
 from whispersign_model.cli.main import main
 from whispersign_model.configuration import load_yaml
 from whispersign_model.crossval import protocol as benchmark
-from whispersign_model.crossval.protocol import Folds, Protocol
+from whispersign_model.crossval.settings import Folds, Protocol
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.errors import ConfigError

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits
+from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_splits, few_clips
 from whispersign_model.errors import DatasetError
 
 
@@ -183,3 +183,14 @@ def test_glosses_that_look_alike_warn():
 def test_own_word_with_spaces():
     given = items(3, split=lambda i: [" train", "Test ", "VAL"][i])
     assert assign_splits(SplitPolicy(), given)[0] == ["train", "test", "val"]
+
+
+@pytest.mark.parametrize(("clips", "points"), [(1, 100), (4, 25), (9, 11)])
+def test_few_clips_are_told(clips, points):
+    expected = f"val has {clips} clips, so one clip changes its figures by {points} points"
+    assert few_clips("val", clips) == [expected]
+
+
+@pytest.mark.parametrize("clips", [0, 10, 100])
+def test_no_and_many_clips_are_not(clips):
+    assert few_clips("val", clips) == []

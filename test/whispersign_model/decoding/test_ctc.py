@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whispersign_model.datasets.short_clips import required_steps
 from whispersign_model.decoding.ctc import (
     PrefixBeam,
     collapse,
@@ -15,7 +16,7 @@ from whispersign_model.decoding.ctc import (
     greedy_search,
     prefix_beam_search,
 )
-from whispersign_model.decoding.forced_alignment import align, required_steps
+from whispersign_model.decoding.forced_alignment import align
 from whispersign_model.decoding.search import DecodingOptions, decode
 
 

@@ -12,13 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from whispersign_model.datasets.short_clips import required_steps
 from whispersign_model.decoding.ctc import collapse
-from whispersign_model.decoding.forced_alignment import (
-    SMOOTHING_WINDOW,
-    align,
-    extents,
-    required_steps,
-)
+from whispersign_model.decoding.forced_alignment import SMOOTHING_WINDOW, align, extents
 
 LABELS = 3
 sequences = st.lists(st.integers(1, LABELS - 1), max_size=4)

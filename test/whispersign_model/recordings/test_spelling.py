@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from whispersign_model.recordings.spelling import look_alikes, normalized
+from whispersign_model.recordings.spelling import did_you_mean, look_alikes, normalized
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,14 @@ def test_names_that_look_alike(names):
 
 def test_names_that_differ():
     assert look_alikes(["HELLO", "HALLO", "NO", "NÖ", "1-2", "12", "HELLO", "ÜBER", "UEBER"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("hello", "HELLO"), ("HELO", "HELLO"), ("good-day", "Good Day")]
+)
+def test_the_most_similar_name_is_asked_for(name, found):
+    assert did_you_mean(name, ["STOP", "HELLO", "Good Day"], "") == f"did you mean '{found}'?"
+
+
+def test_a_name_like_no_other_is_not():
+    assert did_you_mean("x", ["STOP", "HELLO"], "see the list") == "see the list"

@@ -6,6 +6,9 @@ from __future__ import annotations
 import errno
 import re
 import resource
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -158,6 +161,26 @@ def test_a_session_without_takes_leaves_nothing(tmp_path, exists):
     with session_folder(out):
         pass
     assert out.exists() == exists
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_session_killed_before_its_first_take_leaves_nothing_in_the_end(tmp_path, exists):
+    out = tmp_path / "out"
+    if exists:
+        out.mkdir()
+    killed = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from whispersign_model.recordings.takes import session_folder\n"
+        "with session_folder(Path(sys.argv[1])):\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", killed, str(out)], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert [path.name for path in out.iterdir()] == [".session.lock"]
+    with session_folder(out) as unfinished:
+        assert unfinished == 0
+    assert out.exists() == exists
+    assert not exists or not list(out.iterdir())
 
 
 def test_a_lock_that_an_ending_session_removes_is_not_taken(tmp_path, monkeypatch):

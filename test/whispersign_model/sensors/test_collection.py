@@ -78,5 +78,5 @@ def test_faults(videos, tmp_path):
         with pytest.raises(error, match=text):
             clips(source, **labelling)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SensorError, match=r"contains neither videos nor images; known: .avi"):
+    with pytest.raises(SensorError, match=r"contains neither videos nor images; known: .*.avi"):
         clips(tmp_path / "empty")

@@ -7,6 +7,7 @@ import os
 import struct
 import time
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,11 +15,12 @@ import pytest
 
 from whispersign_model.errors import SensorError
 from whispersign_model.sensors import picture_files as module
-from whispersign_model.sensors.picture_files import ImageFolder, Played, VideoFile
+from whispersign_model.sensors.picture_files import Excerpt, ImageFolder, Played, VideoFile
 from whispersign_model.sensors.sensor import SensorEndError
 
 from .capture import Capture
 from .mp4 import turned, uneven
+from .videos import cut_off, damage, lengthen_header, write_video
 
 
 def write(path, sizes=(64, 48), frames=10, rate=25.0):
@@ -70,14 +72,84 @@ def test_faults_of_a_video(tmp_path):
         VideoFile(tmp_path / "text.mp4").open()
 
 
-def test_a_video_that_ends_early_says_how_much_is_missing(monkeypatch, tmp_path):
-    path = write(tmp_path / "a.mp4", frames=1)
-    capture = Capture([0.0, 40.0, 80.0])
-    capture.get = lambda key: 10.0 if key == cv2.CAP_PROP_FRAME_COUNT else capture.now
-    monkeypatch.setattr(module.cv2, "VideoCapture", lambda *_: capture)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v", ".3gp", ".mkv", ".webm", ".flv",
+                                    ".avi", ".wmv", ".TS", ".mts"])  # fmt: skip
+def test_reading_goes_on_behind_damaged_pictures(tmp_path, suffix):
+    path = write_video(tmp_path / f"a{suffix}")
     video = VideoFile(path)
-    assert len(read_all(video)) == 3
-    assert video.drops == {"unreadable_pictures": 7}
+    assert len(read_all(video)) == 100
+    assert video.loss() is None
+    assert not video.drops
+    video = VideoFile(damage(path))
+    stamps = [picture.stamp / 1e9 for picture in read_all(video)]
+    loss = video.loss()
+    assert loss is not None
+    assert 60 < len(stamps) < 97
+    assert (loss.pictures, loss.total) == (100 - len(stamps), 100)
+    assert video.drops == {"unreadable_pictures": loss.pictures}
+    if suffix != ".avi":  # which has no stamps
+        assert stamps[-1] == pytest.approx(3.96, abs=0.25)
+        assert 0.6 < loss.start < loss.end < 3
+    assert f"{loss.pictures} of 100 pictures cannot be read, from {loss.start:.2f} s" in str(loss)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".flv", ".avi"])
+def test_a_cut_says_what_is_missing_up_to_the_end(tmp_path, suffix):
+    video = VideoFile(cut_off(write_video(tmp_path / f"a{suffix}")))
+    found = read_all(video)
+    loss = video.loss()
+    assert loss is not None
+    assert (loss.pictures, loss.total) == (100 - len(found), 100)
+    assert loss.end == pytest.approx(4.0, abs=0.05)
+
+
+def test_a_header_of_a_longer_file_is_no_loss(tmp_path):
+    video = VideoFile(lengthen_header(write_video(tmp_path / "a.webm"), 9.0))
+    assert len(read_all(video)) == 100
+    assert video.number == 225
+    assert video.loss() is None
+    assert not video.drops
+
+
+def test_an_excerpt_says_what_it_has_met(tmp_path):
+    video = VideoFile(damage(write_video(tmp_path / "a.mkv")))
+    read_all(Excerpt(video, duration=0.5))
+    assert video.loss() is None
+    read_all(Excerpt(video, duration=3.5))
+    assert video.loss() is not None
+
+
+@pytest.mark.parametrize("name", ["10:30:12.mp4", "a%03d.mp4", "-a.mp4", "ü [1] b.mp4", "a:%d.avi"])
+def test_odd_names(tmp_path, monkeypatch, name):
+    write_video(tmp_path / name, frames=3)
+    monkeypatch.chdir(tmp_path)
+    assert len(read_all(VideoFile(Path(name)))) == 3
+
+
+def test_a_codec_without_a_decoder_is_named(tmp_path):
+    path = write_video(tmp_path / "a.mov", frames=3)
+    content = path.read_bytes()
+    assert content.count(b"mp4v") == 1
+    path.write_bytes(content.replace(b"mp4v", b"XQ9z").replace(b"esds", b"free"))
+    with pytest.raises(SensorError, match=r"a.mov: cannot be decoded here \(codec XQ9z\); convert"):
+        VideoFile(path).open()
+
+
+def test_a_codec_of_which_no_picture_can_be_decoded_is_named(tmp_path):
+    path = write_video(tmp_path / "a.avi", frames=3)
+    path.write_bytes(path.read_bytes().replace(b"MJPG", b"MPNG"))
+    with pytest.raises(SensorError, match=r"holds no picture that can be read \(codec MPNG\)"):
+        read_all(VideoFile(path))
+
+
+@pytest.mark.parametrize("size", [(32768, 2), (2, 40000)])
+def test_a_picture_too_large_for_the_detector_is_refused_unread(tmp_path, size):
+    path = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, 0, 25.0, size)
+    writer.write(np.zeros((size[1], size[0], 3), np.uint8))
+    writer.release()
+    with pytest.raises(SensorError, match=rf"a.avi: a picture of {size[0]}x{size[1]} pixels"):
+        VideoFile(path).open()
 
 
 def test_a_folder_is_read_in_natural_order(tmp_path):

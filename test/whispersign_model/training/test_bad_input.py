@@ -80,7 +80,6 @@ def without_glosses(dataset: Path) -> None:
         (cut(9000), CLIP, "is empty, truncated"),
         (label(4), "train/labels/2-3.npy", "label 4 is outside the vocabulary (1 to 3)"),
         (label(0), "train/labels/2-3.npy", "label 0 is outside the vocabulary"),
-        (label(*[1, 2] * 6), CLIP, "too few for 12 glosses"),
         (named_twice, "manifest.json", "names train/2-3 twice"),
         (lambda dataset: (dataset / CLIP).unlink(), "train/labels/2-3.npy", "has no partner"),
         (lambda dataset: shutil.rmtree(dataset / "train"), "train", "holds no examples"),

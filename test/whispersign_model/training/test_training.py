@@ -208,14 +208,27 @@ def test_every_epoch_of_a_training_varies_anew(dataset, tmp_path, monkeypatch):
     assert len(set(seen)) == len(seen) == 2 * 24
 
 
+def test_short_clips_are_left_out_with_one_warning_each_split(dataset, tmp_path, capsys):
+    for file in ("train/labels/1-0.npy", "train/labels/2-1.npy", "val/labels/1-0.npy"):
+        np.save(dataset / file, np.array([1] * 12))
+    assert train(dataset, tmp_path / "run", "--stage", "1") == 0
+    printed = capsys.readouterr().out
+    assert printed.count("too short for their glosses and are left out") == 2
+    assert "warning: 2 of 24 training clips are" in printed
+    assert "warning: 1 of 6 validation clips are" in printed
+    assert "warning: validation has 5 clips, so one clip changes its figures by 20 p" in printed
+    assert "1-0 (36 frames for 12 glosses, which need 92), 2-1 (" in printed
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (figures["training_clips"], figures["validation_clips"]) == (22, 5)
+
+
 def test_data_that_cannot_be_trained_on_is_refused_before_the_first_step(dataset, tmp_path, capsys):
-    np.save(dataset / "train/labels/1-0.npy", np.array([1] * 12))
+    for file in (dataset / "train/labels").iterdir():
+        np.save(file, np.array([1] * 12))
     assert train(dataset, tmp_path / "run") == 2
     message = capsys.readouterr().err
-    assert "1-0.npy" in message
-    assert "too few for 12 glosses" in message
+    assert "train: holds only training clips that are too short for their glosses" in message
     assert message.count("\n") == 1
-    np.save(dataset / "train/labels/1-0.npy", np.array([1]))
     shutil.rmtree(dataset / "train")
     assert train(dataset, tmp_path / "run") == 2
     assert "train" in capsys.readouterr().err

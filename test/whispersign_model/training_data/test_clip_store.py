@@ -4,14 +4,7 @@
 import numpy as np
 
 from whispersign_model.datasets.dataset import Dataset
-from whispersign_model.training_data.clip_store import ClipStore, tracked_span
-
-
-def test_utterance_extends_from_first_to_last_tracked_frame():
-    frames = np.zeros((10, 42, 7), np.float32)
-    assert tracked_span(frames) == slice(0, 10)
-    frames[3, 5, 6] = frames[7, 30, 6] = 1
-    assert tracked_span(frames) == slice(3, 8)
+from whispersign_model.training_data.clip_store import ClipStore
 
 
 def test_only_clips_that_are_varied_are_kept(dataset):

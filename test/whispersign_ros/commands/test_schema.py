@@ -90,6 +90,39 @@ def test_the_files_of_the_package_fit_the_bundled_model(name):
     assert file.commands.arming.gloss == "HELLO"
 
 
+@pytest.mark.parametrize("spelled", ["GRU\u0308N", " GR\u00dcN ", "GR\u00dcN"])
+@pytest.mark.parametrize("known", ["GRU\u0308N", "GR\u00dcN"])
+def test_glosses_are_compared_in_composed_unicode(tmp_path, spelled, known):
+    path = tmp_path / "commands.yaml"
+    path.write_text(WHOLE.replace("gloss: YES", f'gloss: "{spelled}"'))
+    file = read_commands(path)
+    assert file.commands.commands[2].gloss == "GR\u00dcN"
+    file.check_glosses([*read_metadata(DEMO_MODEL).glosses, known])
+
+
+def test_one_sign_in_two_spellings_is_defined_twice(faults):
+    text = WHOLE.replace("gloss: YES", 'gloss: "GRU\u0308N"').replace(
+        "gloss: ON", 'gloss: "GR\u00dcN"'
+    )
+    assert any("is already defined in entry 0" in words for _, words in faults(text))
+
+
+@pytest.mark.parametrize(
+    ("spelled", "known"),
+    [("Yes", "YES"), ("YES", "Yes"), ("good_day", "GOOD DAY"), ("Good  Day", "GOODDAY"),
+     ("gr\u00fcn", "GR\u00dcN"), ("YESS", "yes")],
+)  # fmt: skip
+def test_a_near_miss_names_the_gloss(tmp_path, spelled, known):
+    path = tmp_path / "commands.yaml"
+    path.write_text(WHOLE.replace("gloss: YES", f'gloss: "{spelled}"'))
+    with pytest.raises(CommandsError, match=f"did you mean '{known}'\\?"):
+        read_commands(path).check_glosses({"HELLO", "ON", "NO", "OFF", "STOP", "WAIT", known})
+
+
+def test_a_gloss_of_spaces_is_refused(faults):
+    assert any("at least 1 character" in words for _, words in faults(WHOLE.replace("YES", '" "')))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [

@@ -166,6 +166,7 @@ def test_goals_wait_beside_each_other_and_one_may_be_cancelled(rig):
         ({"timeout": float("nan")}, "timeout nan; allowed"),
         ({"timeout": float("inf")}, "timeout inf; allowed"),
         ({"glosses": ["HELO"]}, "gloss 'HELO' is not in the vocabulary; did you mean 'HELLO'?"),
+        ({"glosses": ["hello"]}, "gloss 'hello' is not in the vocabulary; did you mean 'HELLO'?"),
         ({"glosses": ["YES", "x"]}, "gloss 'x' is not in the vocabulary; see the topic"),
     ],
 )

@@ -15,6 +15,7 @@ from whispersign_model.files import MEGABYTE, parse_yaml, read_text, require_fil
 from whispersign_model.recordings.atomic import COMPRESSED, bag_name, natural_order
 from whispersign_model.recordings.bags.compression import decompress_file
 from whispersign_model.recordings.bags.mcap import McapFile
+from whispersign_model.recordings.bags.parts import PART
 from whispersign_model.recordings.bags.recovery import (
     CUT,
     RECOVER_HINT,
@@ -27,6 +28,7 @@ from whispersign_model.recordings.bags.recovery import (
 )
 from whispersign_model.recordings.bags.sqlite import SqliteFile
 from whispersign_model.recordings.bags.storage import StorageFile
+from whispersign_model.recordings.media import is_video_file
 
 METADATA = "metadata.yaml"
 METADATA_BYTES = 8 * MEGABYTE
@@ -114,8 +116,7 @@ def storage_files(path: Path, metadata: BagMetadata | None, recover: bool = Fals
     if path.is_file():
         if _is_storage(path):
             return [path]
-        hint = "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
-        raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", hint)
+        raise BagError(path, f"is not a rosbag2 but a '{path.suffix}' file", _hint(path))
     if not path.is_dir():
         require_file(path, BagError)
     found = _storage_in(path)
@@ -131,6 +132,14 @@ def storage_files(path: Path, metadata: BagMetadata | None, recover: bool = Fals
 
 
 _WANTED = "give a folder with metadata.yaml, or a .mcap or .db3 file"
+
+
+def _hint(path: Path) -> str:
+    """Return what to do about a file, or the files of a folder, that are no bags."""
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    if any(map(is_video_file, files)):
+        return "find the hands in videos with `whispersign extract` first"
+    return "convert it with `rosbags-convert` first" if path.suffix == ".bag" else _WANTED
 
 
 def _is_storage(path: PurePath) -> bool:
@@ -175,20 +184,17 @@ def _listed_files(
             raise BagError(file, f"is missing, but {METADATA} names it", _reindex(folder))
         files.append(file)
     listed = {_unpacked(PurePath(name)) for name in metadata.files}
-    stems = {_PART.sub("", PurePath(name).stem) for name in listed}
+    stems = {PART.sub("", PurePath(name).stem) for name in listed}
     unlisted = [
         file
         for name, file in present.items()
         if name not in listed
-        and _PART.search(PurePath(name).stem)
-        and _PART.sub("", PurePath(name).stem) in stems
+        and PART.search(PurePath(name).stem)
+        and PART.sub("", PurePath(name).stem) in stems
     ]
     if unlisted and not recover:
         raise BagError(unlisted[0], f"is not named in {METADATA}", _reindex(folder))
     return files + unlisted
-
-
-_PART = re.compile(r"_\d+$")  # number of a part, counted from 0
 
 
 def _one_recording(folder: Path, files: Sequence[Path]) -> bool:
@@ -206,25 +212,10 @@ def _recording_name(folder: Path, files: Sequence[Path]) -> str:
     own = re.compile(rf"{re.escape(folder.name)}(_\d+)?")
     if all(map(own.fullmatch, names)):
         return folder.name
-    shared = {_PART.sub("", name) for name in names}
+    shared = {PART.sub("", name) for name in names}
     compressed = any(file.suffix in COMPRESSED for file in files)
-    numbered = all(map(_PART.search, names))
+    numbered = all(map(PART.search, names))
     return shared.pop() if len(shared) == 1 and numbered and compressed else ""
-
-
-def possible_parts(bags: Iterable[Path]) -> list[str]:
-    """Warn about numbered files that are read one by one and may be parts of one recording."""
-    numbered: dict[Path, list[Path]] = {}
-    for bag in bags:
-        if bag.is_file() and _PART.search(bag_name(bag)):
-            recording = bag.parent / _PART.sub("", bag_name(bag))
-            numbered.setdefault(recording, []).append(bag)
-    return [
-        f"{parts[0]} and {parts[1].name} are read as separate recordings; if they are parts of "
-        f"one, move its parts into a folder named {recording.name}"
-        for recording, parts in numbered.items()
-        if len(parts) > 1
-    ]
 
 
 def _check_parts(folder: Path, files: Sequence[Path]) -> None:
@@ -328,7 +319,9 @@ def find_bags(paths: Iterable[Path | str]) -> list[Path]:
             matches = sorted(map(Path, glob.glob(str(path), recursive=True)), key=natural_order)
         bags = [bag for match in matches for bag in _bags_in(match)]
         if not bags:
-            raise BagError(path, "holds no rosbag2" if Path(path).exists() else "does not exist")
+            if not Path(path).exists():
+                raise BagError(path, "does not exist")
+            raise BagError(path, "holds no rosbag2", _hint(Path(path)))
         for bag in bags:
             found.setdefault(bag.resolve(), bag)
     return list(found.values())

@@ -16,7 +16,8 @@ from whispersign_model.errors import BagError
 from whispersign_model.recordings.bags import messages
 from whispersign_model.recordings.bags.bag import read_bag, write_bag
 from whispersign_model.recordings.bags.compression import zstd
-from whispersign_model.recordings.bags.files import find_bags, possible_parts
+from whispersign_model.recordings.bags.files import find_bags
+from whispersign_model.recordings.bags.parts import possible_parts
 from whispersign_model.recordings.recording import Recording, Segment
 
 BOTH = pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
