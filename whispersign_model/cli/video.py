@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a path is a video file or a folder of images; False without OpenCV."""
-    try:
-        from whispersign_model.sensors.picture_files import is_pictures
-    except ModuleNotFoundError:  # the optional extra `camera` is not installed
-        return False
+    """Return whether a path is a video file or a folder of images."""
+    from whispersign_model.sensors.collection import is_pictures
+
     return path.exists() and is_pictures(path)
 
 

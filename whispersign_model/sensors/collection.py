@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Video collections: find the videos, with their glosses and signers."""
+"""Video collections: find the videos and images, with their glosses and signers.
+
+This module does without OpenCV, so that commands can tell a video from a bag where it is missing.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,8 +12,10 @@ from whispersign_model.errors import ConfigError, SensorError
 from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import natural_order, safe_name, unique_name
 from whispersign_model.recordings.labels import LabelRow, find_labels
-from whispersign_model.sensors.picture_files import VIDEO_SUFFIXES, images_in
 
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
+                  ".webm", ".wmv")  # fmt: skip
 RULES = ("none", "folder", "name")
 TAKE = re.compile(r"[\W_]*\d+$")  # the number at the end of a file name
 
@@ -142,3 +147,22 @@ def _matched(clip: Clip, inside: str, pattern: re.Pattern[str] | None) -> Clip:
     found = match.groupdict()
     gloss, signer = found.get("gloss") or clip.gloss, found.get("signer") or clip.signer
     return replace(clip, gloss=gloss, signer=signer)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """List the images directly in a folder, in natural order of their names.
+
+    Raises:
+        SensorError: the folder does not exist.
+    """
+    try:
+        named = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        files = [path for path in named if path.is_file()]  # opening a FIFO would block
+    except OSError as error:
+        raise SensorError(folder, f"cannot be read ({error.strerror})", "check the path") from error
+    return sorted(files, key=natural_order)
+
+
+def is_pictures(path: Path) -> bool:
+    """Return whether a path is a video file or a folder that contains images."""
+    return bool(images_in(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES

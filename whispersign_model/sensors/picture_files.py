@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Pictures from video files and image folders, at full speed or in real time."""
 
-import os
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +11,7 @@ import cv2
 
 from whispersign_model.errors import SensorError
 from whispersign_model.files import require_file
-from whispersign_model.recordings.atomic import natural_order
+from whispersign_model.sensors.collection import IMAGE_SUFFIXES, images_in
 from whispersign_model.sensors.detector import Image
 from whispersign_model.sensors.frame_source import (
     DepthScale,
@@ -24,14 +23,8 @@ from whispersign_model.sensors.frame_source import (
 from whispersign_model.sensors.sensor import SensorEndError
 from whispersign_model.timestamps import NANOSECONDS
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-VIDEO_SUFFIXES = (".avi", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
-                  ".webm", ".wmv")  # fmt: skip
 ASSUMED_RATE = 30.0  # pictures per second for files that do not state a rate
 MILLISECONDS = NANOSECONDS // 1000
-# Our SensorError reports file errors in one line, so silence the library's messages.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 class VideoFile:
@@ -241,25 +234,6 @@ class Played:
         self._source.close()
 
 
-def images_in(folder: Path) -> list[Path]:
-    """List the images directly in a folder, in natural order of their names.
-
-    Raises:
-        SensorError: the folder does not exist.
-    """
-    try:
-        named = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-        files = [path for path in named if path.is_file()]  # opening a FIFO would block
-    except OSError as error:
-        raise SensorError(folder, f"cannot be read ({error.strerror})", "check the path") from error
-    return sorted(files, key=natural_order)
-
-
 def open_file(path: Path, rate: float = ASSUMED_RATE) -> VideoFile | ImageFolder:
     """Return a video file, or an image folder at ``rate`` pictures per second."""
     return ImageFolder(path, rate) if path.is_dir() else VideoFile(path)
-
-
-def is_pictures(path: Path) -> bool:
-    """Return whether a path is a video file or a folder that contains images."""
-    return bool(images_in(path)) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
