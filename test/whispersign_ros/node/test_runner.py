@@ -84,6 +84,7 @@ def _fault(executable, *arguments, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
+        timeout=300,  # a node that starts all the same would run forever
     )
     assert done.returncode == 2
     lines = (done.stdout + done.stderr).strip().splitlines()
