@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import whispersign_model
+from whispersign_model.runtime.onnx_backend import OLDEST_RUNTIME
 
 DISTRIBUTION = distribution("whispersign_ros")
 SCRIPTS = {e.name: e for e in DISTRIBUTION.entry_points if e.group == "console_scripts"}
@@ -103,3 +104,8 @@ def test_every_data_file_of_the_packages_is_packaged(sources):
         data = {sources.root / name for name in kept if name and not name.endswith(".py")}
         data -= {folder / "recordings/bags/msg"}  # a link
         assert data - packaged == set()
+
+
+def test_the_package_requires_a_runtime_that_loads_its_networks(sources):
+    requirements = (sources.root / "setup.cfg").read_text()
+    assert f"onnxruntime >= {OLDEST_RUNTIME}\n" in requirements

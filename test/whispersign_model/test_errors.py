@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Errors: one line for the user, wherever they come from."""
 
+import errno
 import inspect
 import pickle
+import re
 
 import pytest
 
@@ -36,3 +38,52 @@ def test_a_message_is_short_and_cannot_control_a_terminal():
 def test_letters_of_all_scripts_stay_as_they_are():
     for name in ("ÄÖ ß", "สวัสดี", "手話", "क्‍ष"):
         assert errors.printable(name) == name
+
+
+ABSENT = "cannot open shared object file: No such file or directory"
+PACKAGES = "on Debian and Ubuntu: apt-get install libgl1 libegl1 libgles2 libglib2.0-0"
+
+
+@pytest.mark.parametrize("kind", [ImportError, OSError])  # the second comes from ctypes
+@pytest.mark.parametrize(
+    ("library", "remedy"),
+    [
+        ("libGL.so.1", PACKAGES),
+        ("libEGL.so.1", PACKAGES),
+        ("libGLESv2.so.2", PACKAGES),
+        ("libgthread-2.0.so.0", PACKAGES),
+        ("libodd.so", "install the package of your system that holds it"),
+    ],
+)
+def test_a_missing_system_library_is_named_with_its_package(kind, library, remedy):
+    line = errors.describe(kind(f"{library}: {ABSENT}"), [], "X")
+    assert line == f"the system library {library} is missing; {remedy}"
+
+
+UNEXPECTED = r"a.npy b: unexpected error \({}\); repeat with X and report it at https"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (errors.ConfigError("a", "is wrong", "mend it"), "a: is wrong; mend it"),
+        (ModuleNotFoundError(name="cv2.data"), "Python package 'cv2' is missing; run `make setup`"),
+        (ModuleNotFoundError(name="_sqlite3"), "built without its module '_sqlite3'; install a"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "a"), "a: No such file; check the path"),
+        (OSError(errno.ENOSPC, "No space"), r"output cannot be written \(No space\); free some"),
+        (MemoryError(), "a.npy b: needs more memory than there is; repeat with X and report it at"),
+        (KeyError("odd"), UNEXPECTED.format("KeyError: 'odd'")),
+        (ImportError("odd"), UNEXPECTED.format("ImportError: odd")),
+    ],
+)
+def test_every_error_is_one_line_that_says_what_to_do(error, line):
+    described = errors.describe(error, ["a.npy", "b"], "X")
+    assert re.search(line, described), described
+    assert "\n" not in described
+
+
+def test_a_missing_package_names_the_extra_that_has_it():
+    fault, remedy = errors.missing_dependency(ModuleNotFoundError(name="cv2"), "camera")
+    assert fault == "the Python package 'cv2' is missing"
+    assert remedy == errors.install_extra("camera")
+    assert errors.missing_dependency(KeyError("cv2")) is None

@@ -9,47 +9,67 @@ then stays fast and works with any subset of the extras.
 import argparse
 import os
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
 from whispersign_model import __version__
 from whispersign_model.cli.glyphs import missing_glyphs_told
-from whispersign_model.errors import FAULT, SUBJECT, WhisperSignError, printable
-from whispersign_model.streams import escape_unencodable
+from whispersign_model.streams import (
+    EXIT_FAULT,
+    EXIT_PIPE,
+    debugging,
+    finish_output,
+    prepare_output,
+    tell,
+    tell_error,
+)
 
+NAME = "whispersign"
 VERBS = "whispersign.verbs"  # entry point group
-ISSUES = "https://github.com/whispersign/whispersign/issues"
 DEBUG = "--debug"
-EXIT_USAGE = 2
+EXIT_USAGE = EXIT_FAULT
 EXIT_INTERRUPTED = 130
-EXIT_PIPE = 141  # a shell's exit code for SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; an error prints one line and returns 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    prepare_output()
+    with debugging(DEBUG in argv):
+        try:
+            return finish_output(NAME, _run(argv))
+        except SystemExit as end:  # argparse has printed the help or an error
+            raise SystemExit(finish_output(NAME, int(end.code or 0))) from None
+
+
+def _run(argv: Sequence[str]) -> int:
     arguments = argparse.Namespace()
-    escape_unencodable()
     try:
         run = _parse(argv, arguments)
-        with missing_glyphs_told():
-            code = int(run(arguments))
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # the reader of the pipe, such as head, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with missing_glyphs_told(), _broken_pipe_raised():
+            return int(run(arguments))
+    except BrokenPipeError:
         return EXIT_PIPE
     except KeyboardInterrupt:
-        print("whispersign: interrupted", file=sys.stderr)
+        tell(f"{NAME}: interrupted")
         return EXIT_INTERRUPTED
     except Exception as error:
-        if DEBUG in argv:
-            traceback.print_exc()
-        print(f"whispersign: error: {_reason(error, arguments)}", file=sys.stderr)
+        tell_error(NAME, error, _files(vars(arguments).values()), DEBUG)
         return EXIT_USAGE
+
+
+@contextmanager
+def _broken_pipe_raised() -> Iterator[None]:
+    """Undo what rich does when the reader of a pipe has closed it: it exits with code 1."""
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
 
 
 def _parse(
@@ -59,9 +79,9 @@ def _parse(
     verbs = {entry.name: entry for entry in entry_points(group=VERBS)}
     chosen = next((word for word in argv if not word.startswith("-")), None)
     parser = argparse.ArgumentParser(
-        prog="whispersign", description="Sign language recognition from 3D hand skeletons."
+        prog=NAME, description="Sign language recognition from 3D hand skeletons."
     )
-    parser.add_argument("--version", action="version", version=f"whispersign {__version__}")
+    parser.add_argument("--version", action="version", version=f"{NAME} {__version__}")
     _add_debug(parser)
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     modules = {
@@ -85,29 +105,6 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="also print the traceback of an error",
     )
-
-
-def _reason(error: Exception, arguments: argparse.Namespace) -> str:
-    """Describe an error on one line; an unforeseen one names the files on the command line."""
-    if isinstance(error, WhisperSignError):
-        return str(error)
-    if isinstance(error, ModuleNotFoundError):
-        package = str(error.name).partition(".")[0]
-        return (
-            f"the Python package '{package}' is missing; "
-            "run `make setup`, or install the extra that docs/how-to/install.md names"
-        )
-    if isinstance(error, OSError) and error.filename is not None:
-        name = printable(str(error.filename), SUBJECT)
-        return f"{name}: {error.strerror}; check the path"
-    if isinstance(error, MemoryError):
-        fault = "needs more memory than there is"
-    else:
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        fault = f"unexpected error ({printable(words, FAULT)})"
-    files = " ".join(_files(vars(arguments).values()))
-    subject = f"{printable(files, SUBJECT)}: " if files else ""
-    return f"{subject}{fault}; repeat with {DEBUG} and report it at {ISSUES}"
 
 
 def _files(values: Iterable[object]) -> list[str]:

@@ -57,7 +57,7 @@ from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
 from whispersign_model.temporary import temporary_folder
 
-OPSET = 20  # the first opset with a GELU operator; ONNX Runtime supports it since 1.17
+OPSET = 20  # the first opset with a GELU operator
 MAX_DIFFERENCE = 1e-3  # largest acceptable difference between log-probabilities
 CLIPS = (1, 6, 50, 333)  # lengths of the test clips in frames
 CHUNKS = (1, 2, 4, 8)  # chunk sizes of the test streams in patches

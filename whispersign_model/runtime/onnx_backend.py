@@ -21,6 +21,9 @@ from whispersign_model.runtime.chunks import ChunkStream, as_patches, checked, w
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 ERRORS_ONLY = 3  # log severity of ONNX Runtime
+OLDEST_RUNTIME = (
+    "1.19"  # the first that loads the exported graphs: IR version 10, Trilu of booleans
+)
 
 # Names of graph inputs and outputs. The tensors of the state follow, in the same order.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
@@ -159,8 +162,12 @@ def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSess
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime does not document its error types
         reason = str(error).splitlines()[0]
-        raise CheckpointError(
-            path,
-            f"cannot be loaded by ONNX Runtime {onnxruntime.__version__} ({reason})",
-            "update onnxruntime, or export the network again",
-        ) from error
+        fault = f"cannot be loaded by ONNX Runtime {onnxruntime.__version__} ({reason})"
+        raise CheckpointError(path, fault, _load_remedy(onnxruntime.__version__)) from error
+
+
+def _load_remedy(version: str) -> str:
+    """Return what to do about a graph that this version of ONNX Runtime cannot load."""
+    if tuple(map(int, version.split(".")[:2])) < tuple(map(int, OLDEST_RUNTIME.split("."))):
+        return f"it needs {OLDEST_RUNTIME} or newer: pip install 'onnxruntime>={OLDEST_RUNTIME}'"
+    return "update onnxruntime, or export the network again"

@@ -89,6 +89,10 @@ class CameraHands:
     def __init__(self, options: CameraOptions | None = None) -> None:
         self._options = options or CameraOptions()
         self._detector = HandDetector(self._options.detector)
+        self.restart()
+
+    def restart(self) -> None:
+        """Start a new stream of pictures; the detector stays loaded."""
         self._handedness = HandednessTracker()
         self._translation = HandTranslationEstimator(self._options.hand_length)
         self.pixels: Image | None = None
@@ -153,9 +157,14 @@ class CameraHands:
 class CameraSensor:
     """A ``Sensor`` that detects hands in pictures.
 
+    The detector is loaded once, however often the camera is reopened; ``release`` it at the end.
+
     Attributes:
         coordinates: coordinates of the last observation.
         seconds: processing time of the last picture.
+
+    Raises:
+        SensorError: the detector or its model is missing.
     """
 
     source = SOURCE
@@ -165,9 +174,8 @@ class CameraSensor:
         self.coordinates = self._wanted = COORDINATES[options.coordinates]
         self.host_clock = source.host_clock
         self.seconds = 0.0
-        self._options = options
         self._source = source
-        self._hands: CameraHands | None = None
+        self._hands = CameraHands(options)
         self._size = ""
 
     def measure_in(self, coordinates: Coordinates) -> None:
@@ -175,14 +183,12 @@ class CameraSensor:
         self._wanted = coordinates
 
     def open(self) -> None:
-        """Load the detector and open the camera."""
-        if self._hands is None:
-            self._hands = CameraHands(self._options)
+        """Open the camera, which starts a new stream."""
         self._source.open()
+        self._hands.restart()
 
     def read(self, timeout: float) -> Observation | None:
         """Detect the hands in the next picture."""
-        assert self._hands is not None
         picture = self._source.read(timeout)
         if picture is None:
             return None
@@ -196,22 +202,21 @@ class CameraSensor:
 
     def landmarks(self) -> Landmarks:
         """Return the hand landmarks in the last picture by side."""
-        assert self._hands is not None
         found = {"left": self._hands.left, "right": self._hands.right}
         return {side: None if hand is None else hand.pixels for side, hand in found.items()}
 
     def drawn(self) -> Image:
         """Return the last picture with its hands drawn in."""
-        assert self._hands is not None
         assert self._hands.pixels is not None
         return draw_hands(self._hands.pixels, self.landmarks())
 
     def close(self) -> None:
-        """Close the camera and release the detector; reopening starts a new stream."""
+        """Close the camera; the detector stays loaded."""
         self._source.close()
-        if self._hands is not None:
-            self._hands.close()
-        self._hands = None
+
+    def release(self) -> None:
+        """Release the detector, after which the sensor cannot be used."""
+        self._hands.close()
 
     def drops(self) -> Mapping[str, int]:
         """Return lost pictures by cause."""

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles
-from whispersign_model.errors import SensorError, install_extra
+from whispersign_model.errors import SensorError, install_extra, missing_dependency
 from whispersign_model.sensors.no_network import run_without_network
+from whispersign_model.streams import without_library_messages
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
 BUNDLE = "hand_landmarker.task"
-CACHES = (
-    Path(sys.prefix) / "share/whispersign" / BUNDLE,
-    Path.home() / ".cache/whispersign" / BUNDLE,
-)
+CACHES = (f"{sys.prefix}/share/whispersign/{BUNDLE}", f"~/.cache/whispersign/{BUNDLE}")
 MILLISECOND = NANOSECONDS // 1000
 HANDS = 2
 STILL_NEAR = NANOSECONDS // 2  # search every picture for a hand lost more recently
@@ -88,7 +88,8 @@ def find_bundle(given: str) -> Path:
     Raises:
         SensorError: the file is missing.
     """
-    candidates = (Path(given).expanduser(),) if given else CACHES
+    # A user of a container may have no home, for which Path.expanduser raises an error.
+    candidates = [Path(os.path.expanduser(name)) for name in ((given,) if given else CACHES)]
     for path in candidates:
         if path.is_file():
             return path
@@ -110,7 +111,7 @@ class HandDetector:
         options: see ``DetectorOptions``.
 
     Raises:
-        SensorError: MediaPipe or its model is missing or damaged.
+        SensorError: MediaPipe, a library that it needs, or its model is missing or damaged.
     """
 
     def __init__(self, options: DetectorOptions | None = None) -> None:
@@ -122,36 +123,25 @@ class HandDetector:
         try:
             import cv2
             import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
-        except ModuleNotFoundError as error:
-            raise SensorError(
-                "camera", f"the Python package '{error.name}' is missing", install_extra("camera")
-            ) from error
-        base = BaseOptions(model_asset_path=str(bundle))
-
-        def landmarker(hands: int) -> Any:
-            return vision.HandLandmarker.create_from_options(
-                vision.HandLandmarkerOptions(
-                    base_options=base,
-                    running_mode=vision.RunningMode.VIDEO,
-                    num_hands=hands,
-                    min_hand_detection_confidence=options.detection,
-                    min_hand_presence_confidence=options.presence,
-                    min_tracking_confidence=options.tracking,
-                )
-            )
-
+        except (ImportError, OSError) as error:
+            raise import_error("camera", error) from error
         try:
             # MediaPipe reports every use to Google and has no switch for it. A landmarker works in
             # threads of its own, which it starts when it is created.
-            self._one, self._both = run_without_network(lambda: [landmarker(1), landmarker(HANDS)])
+            with without_library_messages():
+                self._one, self._both = run_without_network(
+                    lambda: [_landmarker(bundle, options, count) for count in (1, HANDS)]
+                )
         except (RuntimeError, ValueError, OSError) as error:
-            raise SensorError(
-                bundle, "is not a model of MediaPipe's hand detector", "create it again"
-            ) from error
+            if missing_dependency(error):  # MediaPipe loads its library here
+                raise import_error("camera", error) from error
+            fault = f"is not a model of MediaPipe's hand detector ({error})"
+            raise SensorError(bundle, fault, "create it again") from error
         self._image: Callable[[Image], Any] = lambda pixels: mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         )
+        # MediaPipe writes warnings about the first picture.
+        self._quiet: Callable[[], AbstractContextManager[None]] = without_library_messages
         self._clock = -1  # milliseconds of the last picture; MediaPipe requires increasing stamps
         self._search = round(options.search * NANOSECONDS)
         self._alone: Detection | None = None  # the only hand in the last picture
@@ -177,7 +167,7 @@ class HandDetector:
         return [self._alone]
 
     def close(self) -> None:
-        """Release the landmarkers."""
+        """Release the landmarkers, which fail to release themselves when Python ends."""
         self._one.close()
         self._both.close()
 
@@ -190,13 +180,38 @@ class HandDetector:
         return found[0] if found and found[0].near(self._alone) else None
 
     def _look(self, landmarker: Any, image: Any) -> list[Detection]:
-        found = landmarker.detect_for_video(image, self._clock)
+        with self._quiet():
+            found = landmarker.detect_for_video(image, self._clock)
+        self._quiet = nullcontext
         return [
             _detection(side[0], landmarks, world, image.width, image.height)
             for side, landmarks, world in zip(
                 found.handedness, found.hand_landmarks, found.hand_world_landmarks
             )
         ]
+
+
+def import_error(subject: str, error: Exception) -> SensorError:
+    """Return the error about a package or library that cameras need and that cannot be loaded."""
+    fault = f"OpenCV or MediaPipe cannot be loaded ({type(error).__name__}: {error})"
+    missing = missing_dependency(error, "camera")
+    return SensorError(subject, *(missing or (fault, install_extra("camera"))))
+
+
+def _landmarker(bundle: Path, options: DetectorOptions, hands: int) -> Any:
+    """Create MediaPipe's landmarker for up to ``hands`` hands in successive pictures."""
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    return vision.HandLandmarker.create_from_options(
+        vision.HandLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(bundle)),
+            running_mode=vision.RunningMode.VIDEO,
+            num_hands=hands,
+            min_hand_detection_confidence=options.detection,
+            min_hand_presence_confidence=options.presence,
+            min_tracking_confidence=options.tracking,
+        )
+    )
 
 
 def _detection(side: Any, landmarks: Any, world: Any, width: int, height: int) -> Detection:

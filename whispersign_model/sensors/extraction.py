@@ -129,6 +129,7 @@ def record(
             looked(len(frames), sensor)
     finally:
         sensor.close()
+        sensor.release()
     if not frames and isinstance(source, Excerpt):
         raise SensorError(name, "has no picture there", "look earlier")
     if not frames:

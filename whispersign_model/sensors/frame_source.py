@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Pictures, and the interface of the sources that provide them."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from numpy.typing import NDArray
 from whispersign_model.errors import SensorError
 from whispersign_model.sensors.detector import Image
 from whispersign_model.sensors.intrinsics import Intrinsics
+from whispersign_model.streams import without_library_messages
 
 MAX_SIDE = 32766  # pixels
 DEPTHS = (8, 10, 12, 14, 16)  # significant bits of 16-bit pictures
+# Our SensorError reports errors in one line, so silence the messages of OpenCV and FFmpeg.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,12 @@ def decode(load: Callable[[int], np.ndarray | None], scale: DepthScale) -> Image
         load: decodes the file with the given ``cv2.IMREAD_*`` flags, or returns None.
         scale: of the camera that took the image.
     """
-    pixels = load(cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    with without_library_messages():  # of libjpeg and libpng, about damaged images
+        pixels = load(cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        if pixels is not None and pixels.dtype not in (np.uint8, np.uint16):
+            pixels = load(cv2.IMREAD_COLOR)
     if pixels is not None and pixels.dtype == np.uint16:
         return scale.reduce(pixels)
-    if pixels is not None and pixels.dtype != np.uint8:
-        pixels = load(cv2.IMREAD_COLOR)
     return None if pixels is None else np.asarray(pixels, dtype=np.uint8)
 
 

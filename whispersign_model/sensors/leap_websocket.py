@@ -9,6 +9,7 @@ disconnected.
 """
 
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -28,6 +29,15 @@ from whispersign_model.sensors.sensor import Observation
 
 VERSION = 6
 OPEN_TIMEOUT = 3.0  # seconds
+CLOSE_TIMEOUT = 1.0  # seconds that a service has to answer the end of the connection
+# Some services answer no WebSocket ping. The kernel asks the other machine whether it still runs:
+# after 10 s of silence, every 5 s, up to 4 times.
+KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
 MICROSECONDS = 1000  # nanoseconds
 JOINTS = ("mcpPosition", "pipPosition", "dipPosition", "btipPosition")
 MODE_MESSAGES = {
@@ -62,8 +72,18 @@ class WebSocketLeap:
     def open(self) -> None:
         """Connect and negotiate the version."""
         try:
-            connection = connect(self._url, open_timeout=OPEN_TIMEOUT, max_queue=4, proxy=None)
-            self._socket = self._stack.enter_context(connection)
+            self._socket = self._stack.enter_context(
+                connect(
+                    self._url,
+                    open_timeout=OPEN_TIMEOUT,
+                    ping_interval=None,
+                    close_timeout=CLOSE_TIMEOUT,
+                    max_queue=4,
+                    proxy=None,
+                )
+            )
+            for option in KEEPALIVE:
+                self._socket.socket.setsockopt(*option)
             header = parse_json(self._socket.recv(OPEN_TIMEOUT))
         except InvalidURI as error:
             raise SensorError(

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Pictures from video files and image folders, at full speed or in real time."""
 
-import os
 import time
 from array import array
 from collections import Counter
@@ -33,9 +32,6 @@ MOST_FAILURES = 100_000  # damaged pictures of a file that are read over
 FROM_ZERO = (".mkv", ".webm")  # the duration counts from 0, not from the first picture
 MILLISECONDS = NANOSECONDS // 1000
 CONVERT = "convert it to H.264, such as with `ffmpeg -i FILE NEW.mp4`"
-# Our SensorError reports file errors in one line, so silence the library's messages.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
 
 
 class VideoFile:

@@ -19,7 +19,7 @@ from torch.multiprocessing.spawn import (
 )
 
 from whispersign_model.errors import ConfigError, WhisperSignError
-from whispersign_model.streams import escape_unencodable
+from whispersign_model.streams import prepare_output
 from whispersign_model.training.role import distributed_info, part_of_several
 
 Result = TypeVar("Result")
@@ -128,7 +128,7 @@ def _run_process(
     # Otherwise, loader workers would be spawned, too: slowly, and with a traceback on Ctrl-C.
     multiprocessing.set_start_method(None, force=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    escape_unencodable()
+    prepare_output()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(_threads(int(shared["LOCAL_WORLD_SIZE"])))
     if rank:

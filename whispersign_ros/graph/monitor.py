@@ -15,7 +15,6 @@ from geometry_msgs.msg import Twist
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.recording import Recording
@@ -24,6 +23,7 @@ from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.node import qos
 from whispersign_ros.node.discovery import isolate
+from whispersign_ros.node.runner import initialize, translate_ros_errors
 
 MONITOR = "whispersign_monitor"
 POLL_PERIOD = 0.05  # seconds between two checks of the processes
@@ -225,13 +225,17 @@ def monitored(domain: int | None = None, verbose: bool = False) -> Iterator[Grap
     Args:
         domain: ROS domain id; None chooses a free one.
         verbose: show the nodes' logs.
+
+    Raises:
+        WhisperSignError: the domain id is out of range, or ROS cannot start.
     """
     isolate(os.environ, domain)
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    initialize([])
     executor = SingleThreadedExecutor()
     try:
         with Children(verbose) as children:
-            monitor = GraphMonitor(children)
+            with translate_ros_errors():
+                monitor = GraphMonitor(children)
             executor.add_node(monitor)
             yield monitor
     finally:

@@ -7,13 +7,12 @@ from typing import Any
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 
 from whispersign_model.errors import ConfigError
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_ros.graph.child_processes import Children
 from whispersign_ros.node.discovery import isolate, range_variables
-from whispersign_ros.node.runner import translate_ros_errors
+from whispersign_ros.node.runner import initialize, translate_ros_errors
 from whispersign_ros.nodes.annotation_node import AnnotationNode
 from whispersign_ros.recording.prompt_plan import glosses_of, split_glosses
 
@@ -67,7 +66,7 @@ def record(
 def _run_session(children: Children, parameters: dict[str, Any], verbose: bool) -> int:
     """Run the session in this process until it ends or is interrupted."""
     quiet = [] if verbose else ["--ros-args", "--disable-stdout-logs"]
-    rclpy.init(args=quiet, signal_handler_options=SignalHandlerOptions.NO)
+    initialize(quiet)
     ended: list[bool] = []
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     try:

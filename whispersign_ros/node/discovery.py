@@ -13,7 +13,11 @@ from collections.abc import Mapping, MutableMapping
 from importlib import metadata
 from pathlib import Path
 
+from whispersign_model.errors import ConfigError
+
+DOMAIN = "ROS_DOMAIN_ID"  # environment variable
 DOMAINS = range(1, 102)  # domain ids that are safe on every platform
+LARGEST_DOMAIN = 232  # the last whose ports exist
 RANGES = ("localhost", "subnet", "system_default")  # discovery ranges
 OPEN = ("subnet", "system_default")  # ranges that reach other machines
 VARIABLE, OLDER = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"  # Humble uses the older one
@@ -43,11 +47,30 @@ def isolate(environment: MutableMapping[str, str], domain: int | None = None) ->
     Args:
         environment: environment to change: ``os.environ`` before rclpy starts, or a child's.
         domain: domain id; None chooses one that is free on this machine.
+
+    Raises:
+        ConfigError: the domain id is out of range.
     """
     chosen = free_domain() if domain is None else domain
-    environment["ROS_DOMAIN_ID"] = str(chosen)
+    check_domain(str(chosen), "--domain-id")
+    environment[DOMAIN] = str(chosen)
     environment.update(range_variables(environment, "localhost"))
     return chosen
+
+
+def check_domain(text: str, subject: str) -> None:
+    """Check a domain id, before the middleware fails on it or ROS reads another from it.
+
+    Args:
+        text: the id; "" is ROS's default.
+        subject: the variable or option that sets it, for the error message.
+
+    Raises:
+        ConfigError: it is not a number from 0 to 232.
+    """
+    if text and text not in map(str, range(LARGEST_DOMAIN + 1)):
+        fault = f"'{text}' is not a ROS domain id"
+        raise ConfigError(subject, fault, f"give a whole number from 0 to {LARGEST_DOMAIN}")
 
 
 def range_variables(environment: Mapping[str, str], chosen: str = "") -> dict[str, str]:

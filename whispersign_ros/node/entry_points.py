@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 
+from whispersign_model.streams import EXIT_FAULT, finish_output, prepare_output, tell_error
 from whispersign_ros.node.signals import handle_signals, ignore_signals
 
 GRAPH = ("recognition_node", "preprocessing_node", "smoothing_node")  # a source waits for these
@@ -19,9 +20,14 @@ RESPAWN_DELAY = 2.0  # seconds until the launch files restart a node that has di
 def _entry(module: str) -> Callable[[], int]:
     def main() -> int:
         handle_signals(lambda *_: os._exit(0))
-        code: int = import_module("whispersign_ros.node.runner").main(module)
+        prepare_output()
+        try:
+            code = int(import_module("whispersign_ros.node.runner").main(module))
+        except Exception as error:  # an import failed: ROS 2 or a system library is missing
+            tell_error(module, error)
+            code = EXIT_FAULT
         ignore_signals()
-        return code
+        return finish_output(module, code)
 
     main.__doc__ = f"Run the executable ``{module}`` and return its exit code."
     return main

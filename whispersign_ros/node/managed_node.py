@@ -8,6 +8,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.streams import described
 from whispersign_ros.node.diagnostics import Condition
 from whispersign_ros.node.parameters import Change, ParameterSpec, declare
 
@@ -45,7 +46,7 @@ class ManagedNode(LifecycleNode):
         also_known: Sequence[str] = (),
         **arguments: Any,
     ) -> None:
-        self._fault: WhisperSignError | None = None
+        self._fault: Exception | None = None
         self._starting = False
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **arguments)
         self.values = declare(self, table, also_known, self._changes())
@@ -134,11 +135,14 @@ class ManagedNode(LifecycleNode):
             action()
         except WhisperSignError as error:
             self._fault = error
-        except Exception as error:  # rclpy would swallow it
+        except (OSError, RuntimeError, ValueError) as error:  # of ROS or the file system
             fault = f"{type(error).__name__}: {error}"
             self._fault = WhisperSignError(self.get_name(), fault, "correct what it names")
+            self._fault.__cause__ = error
+        except Exception as error:  # rclpy would swallow it
+            self._fault = error
         if self._fault is None:
             return TransitionCallbackReturn.SUCCESS
         if not self._starting:  # at startup, the caller of begin reports it
-            self.get_logger().error(str(self._fault))
+            self.get_logger().error(described(self._fault))
         return TransitionCallbackReturn.FAILURE

@@ -6,9 +6,8 @@ import re
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -22,15 +21,14 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from whispersign_model.errors import WhisperSignError
-from whispersign_model.streams import escape_unencodable
+from whispersign_model.streams import EXIT_FAULT, EXIT_PIPE, described, tell, tell_error
 from whispersign_ros.node.diagnostics import LogThrottle
-from whispersign_ros.node.discovery import range_variables
+from whispersign_ros.node.discovery import DOMAIN, check_domain, range_variables
 from whispersign_ros.node.entry_points import NODES
 from whispersign_ros.node.parameter_files import check_files
 from whispersign_ros.node.parameters import YAML_RULE, ParameterSpec, quote_hint, table_text
 from whispersign_ros.node.shutdown import Shutdown
 
-EXIT_FAULT = 2
 LONGEST = 100  # characters of a path in an error
 SPIN_POLL = 0.1  # seconds; a thread of a node notices the end within this time
 CALLBACK_TIMEOUT = 1.0  # seconds that callbacks have to return when the process ends
@@ -63,8 +61,8 @@ def create_node(name: str, end: Callable[[], None], **arguments: Any) -> Node:
 def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec]) -> int:
     """Run the nodes of one executable and return its exit code.
 
-    Returns 0 after a signal, the end of the launch or a node's request, and 2 with one line on
-    stderr if a file or parameter is invalid. If a callback never returns, the process ends here.
+    Returns 0 after a signal, the end of the launch or a node's request. Any error is one line on
+    stderr and returns 2. If a callback never returns, the process ends here.
 
     Args:
         name: name of the executable.
@@ -73,7 +71,6 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
         table: parameters for ``--help``.
     """
     hanging: list[str] = []
-    escape_unencodable()
     with Shutdown(name) as shutdown:
         try:
             words = _other_arguments()
@@ -85,19 +82,22 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
                     f"argument '{words[0]}'", "is not known", "use --ros-args -p NAME:=VALUE"
                 )
             check_files(sys.argv, NODES)
-            hanging = _spin(create, shutdown)
-        except WhisperSignError as error:
+            hanging = _spin(name, create, shutdown)
+        except BrokenPipeError:
+            shutdown.exit_code = EXIT_PIPE
+        except Exception as error:
             shutdown.exit_code = EXIT_FAULT
-            _tell(f"{name}: error: {error}")
+            tell_error(name, error, _files(sys.argv))
         if hanging:  # the interpreter cannot be torn down beside a running callback
-            _tell(f"{name}: a callback of {', '.join(hanging)} did not return")
+            tell(f"{name}: a callback of {', '.join(hanging)} did not return")
             os._exit(shutdown.exit_code)
         return shutdown.exit_code
 
 
-def _tell(text: str) -> None:
-    with suppress(OSError):  # a launch that has ended reads no more
-        print(text, file=sys.stderr, flush=True)
+def _files(arguments: Sequence[str]) -> list[str]:
+    """Return the names of existing files and folders among arguments and ``NAME:=VALUE``."""
+    values = [argument.rpartition(":=")[2] for argument in arguments[1:]]
+    return [value for value in values if "/" in value and os.path.exists(value)]
 
 
 def _other_arguments() -> list[str]:
@@ -119,17 +119,14 @@ def _ros_remedy(error: Exception) -> str:
     return "correct the argument or file"
 
 
-def _spin(create: Create, shutdown: Shutdown) -> list[str]:
+def _spin(name: str, create: Create, shutdown: Shutdown) -> list[str]:
     """Run the nodes until the shutdown; return the names of those whose callbacks hang.
 
     Raises:
         WhisperSignError: ROS or a node found an invalid file or parameter.
     """
     os.environ.update(range_variables(os.environ))
-    try:
-        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:
-        raise WhisperSignError("--ros-args", str(error), _ros_remedy(error)) from error
+    initialize(sys.argv)
     nodes: Sequence[Node] = ()
     threads: list[threading.Thread] = []
     faults: list[BaseException] = []
@@ -151,10 +148,29 @@ def _spin(create: Create, shutdown: Shutdown) -> list[str]:
     shutdown.exit_code = EXIT_FAULT if faults else 0
     hanging = end_nodes(nodes, threads, shutdown.cause)
     if faults and hanging:
-        _tell(f"error: {faults[0]}")
+        tell_error(name, faults[0], _files(sys.argv))
     elif faults:
         raise faults[0]
     return hanging
+
+
+def initialize(arguments: Sequence[str]) -> None:
+    """Initialize ROS in this process, which handles signals itself.
+
+    Args:
+        arguments: command line with ROS arguments; see :func:`rclpy.init`.
+
+    Raises:
+        WhisperSignError: an argument is invalid, or the environment does not let ROS start.
+    """
+    check_domain(os.environ.get(DOMAIN, ""), DOMAIN)
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        if re.search(r"initialize logging|Failed opening file .*\.log ", str(error)):
+            remedy = "set ROS_LOG_DIR, ROS_HOME or HOME to a folder that can be written"
+            raise WhisperSignError("ROS's log folder", str(error), remedy) from error
+        raise WhisperSignError("--ros-args", str(error), _ros_remedy(error)) from error
 
 
 def end_nodes(nodes: Sequence[Node], threads: Sequence[threading.Thread], cause: str) -> list[str]:
@@ -191,8 +207,8 @@ def _guarded(node: Node, action: Callable[[], None]) -> None:
     """Call an action of an ending node; a failure is logged and ends no other node's ending."""
     try:
         action()
-    except Exception:
-        node.get_logger().error(f"the ending failed: {traceback.format_exc()}")
+    except Exception as error:
+        node.get_logger().error(f"the ending failed: {described(error)}")
 
 
 def _serve(node: Node, shutdown: Shutdown, faults: list[BaseException]) -> None:
@@ -227,7 +243,7 @@ def serve(node: Node, shutdown: Shutdown) -> None:
                 if not rclpy.ok():
                     shutdown.request("the ROS context has ended")
                 elif throttle.allows(f"{type(error).__name__}: {error}"):
-                    node.get_logger().error(f"a callback failed: {traceback.format_exc()}")
+                    node.get_logger().error(f"a callback failed: {described(error)}")
     finally:
         executor.shutdown()
 

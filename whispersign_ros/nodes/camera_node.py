@@ -12,9 +12,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from whispersign_model.bundled import find_checkpoint
-from whispersign_model.errors import ConfigError, WhisperSignError, install_extra
+from whispersign_model.errors import ConfigError, WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
-from whispersign_model.sensors.detector import DetectorOptions, find_bundle
+from whispersign_model.sensors.detector import DetectorOptions, find_bundle, import_error
 from whispersign_model.sensors.intrinsics import read_calibration
 from whispersign_model.sensors.sensor import Observation, Sensor, SensorSilentError
 from whispersign_ros.conversions.images import TopicPictures, image_message
@@ -160,12 +160,8 @@ class CameraNode(SensorNode):
             if find_spec("mediapipe") is None:  # waiting for the sensor would not help
                 raise ModuleNotFoundError(name="mediapipe")
             from whispersign_model.sensors.camera import CameraOptions, CameraSensor, to_measure_in
-        except ModuleNotFoundError as error:
-            raise WhisperSignError(
-                self.get_name(),
-                f"the Python package '{error.name}' is missing",
-                install_extra("camera"),
-            ) from error
+        except (ImportError, OSError) as error:
+            raise import_error(self.get_name(), error) from error
         if not self._coordinates:
             self._coordinates = _wanted_by(values["model"])
         to_measure_in(self._coordinates, self.get_name())
@@ -220,6 +216,20 @@ class CameraNode(SensorNode):
     def _release(self) -> None:
         super()._release()
         self._is_silent = False
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._release_detector()
+
+    def destroy_node(self) -> None:
+        """Stop reading, release the detector and destroy the node."""
+        super().destroy_node()
+        self._release_detector()
+
+    def _release_detector(self) -> None:
+        if self._camera is not None:
+            self._camera.release()
+        self._camera = None
 
     def _silence(self) -> str:
         """Return why the image topic is silent now, because its publishers may change, or ""."""

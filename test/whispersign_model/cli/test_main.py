@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The dispatcher: what a user sees when something is missing or wrong."""
 
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from whispersign_model.cli.main import ISSUES, main
+from whispersign_model.cli.main import main
 from whispersign_model.datasets.dataset import Dataset
-from whispersign_model.errors import ConfigError
+from whispersign_model.errors import ISSUES, ConfigError
+from whispersign_model.streams import DEBUG
 
 
 def test_every_verb_has_help(capsys):
@@ -118,3 +121,20 @@ def test_debug_shows_the_traceback(verb, capsys, words, error):
     shown = capsys.readouterr().err
     assert shown.startswith("Traceback (most recent call last):")
     assert shown.splitlines()[-1].startswith("whispersign: error: ")
+
+
+def test_debug_is_passed_on_to_child_processes(verb, monkeypatch):
+    monkeypatch.delenv(DEBUG, raising=False)
+    script = f"import os; print(os.environ.get({DEBUG!r}))"
+
+    class Error(Exception):
+        def __str__(self):
+            return subprocess.check_output([sys.executable, "-c", script], text=True).strip()
+
+    verb(Error())
+    for words, shown in ((["demo", "a"], "None"), (["demo", "a", "--debug"], "1")):
+        told = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", told)
+        assert main(words) == 2
+        assert f"(Error: {shown})" in told.getvalue()
+    assert DEBUG not in os.environ

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
+from whispersign_model.bundled import ASSETS
 from whispersign_model.cli.main import main
 from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.errors import ConfigError, RecipeError
@@ -15,6 +20,8 @@ from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import Coordinates
 
 from ..sensors.videos import damage, lengthen_header, write_video
+
+COMMAND = (sys.executable, "-m", "whispersign_model.cli.main")
 
 
 @pytest.fixture
@@ -37,6 +44,41 @@ def test_what_is_a_video(video, tmp_path):
         assert is_video(tmp_path / f"a{suffix}")
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 4, 3), np.uint8))
     assert is_video(tmp_path)
+
+
+@pytest.fixture
+def without_opencv(tmp_path):
+    """Return the environment of a machine that lacks a system library of OpenCV."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "cv2.py").write_text(
+        "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')"
+    )
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def test_bags_need_no_opencv(without_opencv, tmp_path):
+    for words in (
+        ["recognize", "demo", str(ASSETS / "demo_bag")],
+        ["view", str(ASSETS / "demo_bag"), "--pictures", "1", "--out", str(tmp_path / "a.png")],
+    ):
+        done = subprocess.run([*COMMAND, *words], env=without_opencv, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [["recognize", "demo"], ["view"], ["extract", "--out", "bag"]])
+def test_a_missing_system_library_is_one_line(without_opencv, tmp_path, words, video):
+    done = subprocess.run(
+        [*COMMAND, *words, str(video)],
+        cwd=tmp_path,
+        env=without_opencv,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "the system library libGL.so.1 is missing; on Debian and Ubuntu: apt-get install" in line
 
 
 def test_a_model_of_image_heights_gets_them_and_no_metres(video):

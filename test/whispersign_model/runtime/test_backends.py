@@ -162,3 +162,20 @@ def test_files_that_do_not_belong_together(checkpoint, tmp_path):
     second.write_bytes(model.read_bytes())
     with pytest.raises(CheckpointError, match=r"does not belong to model\.onnx"):
         OnnxBackend(model)
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [
+        ("1.18.1", r"it needs 1\.19 or newer: pip install 'onnxruntime>=1\.19'$"),
+        ("1.9.0", r"it needs 1\.19 or newer"),
+        ("1.19.0", r"update onnxruntime, or export the network again$"),
+        ("1.20.0.dev20260101", r"update onnxruntime"),
+    ],
+)
+def test_a_graph_that_the_runtime_cannot_load(tmp_path, monkeypatch, version, advice):
+    monkeypatch.setattr(onnx_backend.onnxruntime, "__version__", version)
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(CheckpointError, match=advice) as caught:
+        onnx_backend._session(tmp_path / "model.onnx", "cpu", 1)
+    assert f"cannot be loaded by ONNX Runtime {version} (" in str(caught.value)

@@ -25,7 +25,7 @@ RATE = 15.0
 @pytest.fixture(scope="session")
 def bundle() -> Path:
     """Return the detector's model, or skip the test."""
-    path = CACHES[0]
+    path = Path(CACHES[0])
     assert path.is_relative_to(sys.prefix)
     if not path.is_file():
         pytest.skip("no detector model: run tools/hand_landmarker.py")

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import socket
 import threading
 
 import numpy as np
@@ -54,3 +57,44 @@ class Service:
     def close(self):
         self.release.set()
         self._server.shutdown()
+
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of the WebSocket handshake, RFC 6455
+
+
+class DeafService:
+    """Accepts one client and sends frames, but reads nothing: no ping, and no close."""
+
+    def __init__(self, period):
+        self._period = period
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ws://127.0.0.1:{self._listening.getsockname()[1]}/v6.json"
+        self._end = threading.Event()
+        threading.Thread(target=self._talk, daemon=True).start()
+
+    def _talk(self):
+        client, _ = self._listening.accept()
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += client.recv(4096)
+        lines = dict(line.split(b": ", 1) for line in request.split(b"\r\n")[1:] if line)
+        key = {name.lower(): value for name, value in lines.items()}[b"sec-websocket-key"]
+        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
+        client.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        messages = [{"version": 6, "serviceVersion": "2.3.1+33747"}]
+        number = 0
+        while not self._end.is_set():
+            messages.append(frame(number := number + 8000, []))
+            for text in map(json.dumps, messages):
+                head = bytes([0x81, 126]) + len(text).to_bytes(2, "big")
+                client.sendall(head + text.encode())
+            messages.clear()
+            self._end.wait(self._period)
+        client.close()
+
+    def close(self):
+        self._end.set()
+        self._listening.close()

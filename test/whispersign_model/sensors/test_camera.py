@@ -6,9 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from whispersign_model.errors import SensorError
 from whispersign_model.recordings.recording import Coordinates
 from whispersign_model.sensors import camera as module
-from whispersign_model.sensors.camera import CameraHands, CameraOptions
+from whispersign_model.sensors.camera import CameraHands, CameraOptions, CameraSensor
 from whispersign_model.sensors.frame_source import Picture
 from whispersign_model.skeleton import LEFT, RIGHT
 from whispersign_model.synthesis.render import Renderer
@@ -128,3 +129,46 @@ def test_a_real_detector_finds_rendered_hands(bundle, truth, mirrored, record_pr
     assert figures["pixels"] < 10
     assert figures["centimetres_across"] < 2.5
     assert figures["centimetres"] < 8
+
+
+def test_the_detector_is_loaded_once_and_each_opening_is_a_new_stream(monkeypatch, truth):
+    loaded, closed = [], []
+
+    class Detector(PerfectDetector):
+        def close(self):
+            closed.append(self)
+
+    def load(options):
+        loaded.append(Detector(truth))
+        return loaded[-1]
+
+    class Source:
+        host_clock, drops, away = True, {}, True
+
+        def open(self):
+            if self.away:
+                raise SensorError("camera 0", "cannot be opened")
+
+        def read(self, timeout):
+            return picture(20)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(module, "HandDetector", load)
+    source = Source()
+    sensor = CameraSensor(source)
+    for _ in range(3):
+        with pytest.raises(SensorError):
+            sensor.open()
+        sensor.close()
+    source.away = False
+    trackers = set()
+    for _ in range(2):
+        sensor.open()
+        assert sensor.read(0.0).hands_tracked == 2
+        trackers.add(sensor._hands._handedness)
+        sensor.close()
+    assert (len(loaded), len(trackers), closed) == (1, 2, [])
+    sensor.release()
+    assert closed == loaded

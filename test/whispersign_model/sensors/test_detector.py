@@ -3,6 +3,7 @@
 
 import re
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from whispersign_model.errors import SensorError
 from whispersign_model.sensors import detector as module
-from whispersign_model.sensors.detector import STILL_NEAR, DetectorOptions, HandDetector
+from whispersign_model.sensors.detector import (
+    STILL_NEAR,
+    DetectorOptions,
+    HandDetector,
+    find_bundle,
+)
 
 vision = pytest.importorskip("mediapipe.tasks.python.vision")
 
@@ -154,6 +161,67 @@ def test_time_that_steps_back_is_searched(detector, looks):
 def test_both_landmarkers_are_closed(detector, looks):
     detector.close()
     assert looks == ["closed", "closed"]
+
+
+ABSENT = "cannot open shared object file: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(f"libEGL.so.1: {ABSENT}"), r"^camera: the system library libEGL.so.1 is missing;"),
+        (RuntimeError("Unable to open zip archive."), r"hands.task: is not a .*zip archive.\); cr"),
+    ],
+)
+def test_what_mediapipe_cannot_load(monkeypatch, error, says):
+    def fail(options):
+        raise error
+
+    monkeypatch.setattr(module, "find_bundle", lambda given: "hands.task")
+    monkeypatch.setattr(vision.HandLandmarker, "create_from_options", fail)
+    with pytest.raises(SensorError, match=says):
+        HandDetector()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "says"),
+    [
+        ("cv2", ImportError(f"libGL.so.1: {ABSENT}"), "library libGL.so.1 is missing; .* libgl1 "),
+        ("mediapipe", OSError(f"libGLESv2.so.2: {ABSENT}"), "library libGLESv2.so.2 is missing; "),
+        ("cv2", ImportError("odd"), r"OpenCV or MediaPipe cannot be loaded \(ImportError: odd\);"),
+        ("mediapipe", ModuleNotFoundError(name="mediapipe"), "package 'mediapipe' is missing; run"),
+    ],
+)
+def test_an_import_that_fails(monkeypatch, name, error, says):
+    class Finder:
+        @staticmethod
+        def find_spec(wanted, path=None, target=None):
+            if wanted == name:
+                raise error
+
+    monkeypatch.setattr(module, "find_bundle", lambda given: "hands.task")
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    with pytest.raises(SensorError, match=f"^camera: .*{says}"):
+        HandDetector()
+
+
+def test_mediapipe_says_nothing(bundle, capfd):
+    detector = HandDetector(DetectorOptions(str(bundle)))
+    detector.detect(PIXELS, 0)
+    detector.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr(module, "CACHES", ("~/hands.task",))
+    with pytest.raises(SensorError, match=r"^~/hands.task: the hand detector's model is missing"):
+        find_bundle("")
 
 
 def test_a_profiling_timer_of_mediapipe_cannot_end_the_process(detector):

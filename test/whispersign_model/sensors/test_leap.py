@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import time
 import types
 
 import numpy as np
@@ -17,7 +19,7 @@ from whispersign_model.sensors.leap_leapc import LeapCLeap
 from whispersign_model.sensors.leap_websocket import WebSocketLeap
 from whispersign_model.skeleton import LEFT, RIGHT
 
-from .leap_service import Service, frame
+from .leap_service import DeafService, Service, frame
 
 MS = 1_000_000
 
@@ -138,6 +140,30 @@ def test_a_service_that_closes_is_opened_again(serve):
     assert read(sensor, 1)
     sensor.close()
     assert service.asked[2] == '{"optimizeScreentop":true}'
+
+
+@pytest.mark.parametrize("period", [0.01, 60.0])  # seconds from frame to frame
+def test_a_service_that_answers_nothing_is_left_at_once(period):
+    service = DeafService(period)
+    sensor = WebSocketLeap(service.url, "desktop")
+    sensor.open()
+    assert read(sensor, 1)
+    begin = time.monotonic()
+    sensor.close()
+    assert time.monotonic() - begin < 5  # 1 s; without a bound of ours, 10
+    service.close()
+
+
+def test_no_ping_ends_a_connection_but_the_kernel_notices_a_lost_machine(serve):
+    sensor = WebSocketLeap(serve([frame(1, [])]).url, "desktop")
+    sensor.open()
+    assert sensor._socket.ping_interval is None
+    level, keeps = socket.SOL_SOCKET, socket.SO_KEEPALIVE
+    assert sensor._socket.socket.getsockopt(level, keeps) == 1
+    tcp = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT]
+    limits = [sensor._socket.socket.getsockopt(socket.IPPROTO_TCP, option) for option in tcp]
+    assert limits[0] + limits[1] * limits[2] == 30  # seconds
+    sensor.close()
 
 
 def test_faults_of_a_service(serve):

@@ -284,3 +284,14 @@ def test_fifos_are_not_opened(tmp_path):
         ImageFolder(tmp_path).open()
     with pytest.raises(SensorError, match=r"b\.mp4: cannot be read \(it is a FIFO"):
         VideoFile(tmp_path / "b.mp4").open()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_decoder_says_nothing_of_a_damaged_image(tmp_path, capfd, suffix):
+    pixels = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    encoded = cv2.imencode(suffix, pixels)[1]
+    encoded[5000:5008] = 0
+    for number, content in enumerate((encoded, encoded[:6000])):
+        (tmp_path / f"{number}{suffix}").write_bytes(content.tobytes())
+    read_all(ImageFolder(tmp_path))
+    assert capfd.readouterr().err == ""

@@ -92,6 +92,14 @@ def test_what_is_missing_is_one_line_and_2(tmp_path, bag, model, recording, caps
         assert text in line
 
 
+@pytest.mark.parametrize("more", [(), ("--drive",)])
+def test_a_domain_that_does_not_exist_is_one_line(capsys, more):
+    assert main(["demo", "--domain-id", "400", *more]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("whispersign: error: --domain-id: '400' is not a ROS domain id; give a ")
+    assert said.count("\n") == 1
+
+
 def _children(parent):
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):

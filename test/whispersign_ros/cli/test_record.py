@@ -95,6 +95,24 @@ def test_a_session_from_an_empty_folder(tmp_path):
     assert read_bag(bag).segments[0].glosses == ("NO", "HOME")
 
 
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"ROS_DOMAIN_ID": "abc"}, "ROS_DOMAIN_ID: 'abc' is not a ROS domain id; give a whole"),
+        ({"ROS_LOG_DIR": "/proc"}, "ROS's log folder: .*; set ROS_LOG_DIR, ROS_HOME or HOME to a"),
+    ],
+)
+def test_an_environment_in_which_ros_cannot_start_is_one_line(
+    tmp_path, monkeypatch, environment, says
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = ran(tmp_path, "HELLO", source="none", signer="anna")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert re.match(f"whispersign: error: {says}", line)
+
+
 @pytest.mark.slow
 def test_a_session_that_is_cut_off_goes_on_where_it_was(tmp_path, begin):
     """It is killed during its second take; the next one is ended before its third."""

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from whispersign_model.errors import ConfigError
 from whispersign_ros.node import discovery
 from whispersign_ros.node.discovery import OLDER, PROFILE, VARIABLE, range_variables
 
@@ -39,6 +40,16 @@ def test_a_graph_of_its_own_is_in_one_domain_on_one_machine(monkeypatch):
     environment = {}
     discovery.isolate(environment, 7)
     assert environment == {"ROS_DOMAIN_ID": "7", OLDER: "1"}
+
+
+@pytest.mark.parametrize("domain", [-1, 233, 400])
+def test_a_domain_that_does_not_exist_is_refused(domain):
+    environment = {}
+    with pytest.raises(ConfigError, match=f"^--domain-id: '{domain}' is not a ROS domain id; give"):
+        discovery.isolate(environment, domain)
+    assert environment == {}
+    for known in ("", "0", "232"):
+        discovery.check_domain(known, "ROS_DOMAIN_ID")
 
 
 def test_a_domain_that_is_in_use_is_not_chosen(monkeypatch):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -84,3 +85,54 @@ def test_what_is_not_a_node_is_refused_in_one_line(arguments):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "is not one of annotation_node, camera_node" in line
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("ModuleNotFoundError('x', name='rclpy')", "the Python package 'rclpy' is missing; run `m"),
+        (
+            "ImportError('libodd.so.1: cannot open shared object file')",
+            "the system library libodd.so.1 is missing; install the package",
+        ),
+        (
+            "KeyError('odd')",
+            "unexpected error (KeyError: 'odd'); repeat with WHISPERSIGN_DEBUG=1 and report it at",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_is_one_line(error, says, debug):
+    script = (
+        "from whispersign_ros.node import entry_points\n"
+        "def fail(path):\n"
+        f"    raise {error}\n"
+        "entry_points.import_module = fail\n"
+        "raise SystemExit(entry_points.smoothing_node())\n"
+    )
+    environment = {**os.environ, "WHISPERSIGN_DEBUG": debug}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    *traceback, line = done.stderr.splitlines()
+    assert line.startswith(f"smoothing_node: error: {says}")
+    assert ("Traceback (most recent call last):" in traceback) == bool(debug)
+    assert debug or not traceback
+
+
+@pytest.mark.parametrize(
+    ("output", "code"), [("closed", 0), ("/dev/full", 2), ("pipe without a reader", 141)]
+)
+def test_an_output_that_cannot_be_written_is_no_traceback(output, code):
+    close = " >&-" if output == "closed" else ""
+    command = f'exec "$0" -m whispersign_ros.nodes robot_node --help{close}'
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open("/dev/full" if output == "/dev/full" else writing, "wb") as stream:
+        done = subprocess.run(
+            ["sh", "-c", command, sys.executable], stdout=stream, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == code, done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == (code == 2), said
+    assert all("robot_node: error: the output cannot be written" in line for line in said)

@@ -8,7 +8,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 
-from whispersign_model.errors import WhisperSignError
+from whispersign_model.errors import ISSUES, WhisperSignError
 from whispersign_ros.node.managed_node import AUTOSTART, ManagedNode
 
 UNPLUGGED = WhisperSignError("device", "is unplugged", "plug it in")
@@ -74,11 +74,21 @@ def test_a_fault_at_the_start_is_raised(graph):
         graph.start(Holder, UNPLUGGED)
 
 
+def test_an_unforeseen_fault_at_the_start_is_raised_as_it_is(graph):
+    with pytest.raises(KeyError, match="odd"):
+        graph.start(Holder, KeyError("odd"))
+
+
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
         (UNPLUGGED, "device: is unplugged; plug it in"),
-        (KeyError("qos"), "holder: KeyError: 'qos'; correct what it names"),
+        (RuntimeError("qos"), "holder: RuntimeError: qos; correct what it names"),
+        (
+            KeyError("odd"),
+            "unexpected error (KeyError: 'odd'); repeat with WHISPERSIGN_DEBUG=1 and report it at "
+            f"{ISSUES}",
+        ),
     ],
 )
 def test_a_fault_in_a_transition_is_logged_and_may_be_mended(

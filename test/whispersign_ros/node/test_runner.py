@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -76,9 +77,15 @@ def test_help_tells_the_parameters():
     assert done.stderr == ""
 
 
-def _fault(executable, *arguments):
+def _fault(executable, *arguments, **environment):
     """Run an executable that cannot start; return the one line that it says."""
-    done = subprocess.run(_command(executable, *arguments), capture_output=True, text=True)
+    done = subprocess.run(
+        _command(executable, *arguments),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,  # a node that starts all the same would run forever
+    )
     assert done.returncode == 2
     lines = (done.stdout + done.stderr).strip().splitlines()
     assert len(lines) == 1, lines
@@ -91,6 +98,47 @@ def test_unknown_parameters_are_refused(executable):
     line = _fault(executable, *_parameters({"sourcee": "replay"}))
     assert "parameter 'sourcee'" in line
     assert "is not known" in line
+
+
+@pytest.mark.parametrize("domain", ["300", "-1", "abc", "0x1"])
+def test_a_domain_that_does_not_exist_is_one_line(domain):
+    line = _fault("smoothing_node", ROS_DOMAIN_ID=domain)
+    assert f"ROS_DOMAIN_ID: '{domain}' is not a ROS domain id; give a whole number" in line
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"HOME": "/proc/nowhere"},
+        {"ROS_HOME": "/proc/nowhere"},
+        {"ROS_LOG_DIR": "/proc"},  # it exists, but no file can be made there
+    ],
+)
+def test_a_log_folder_that_cannot_be_written_is_one_line(environment, monkeypatch):
+    for name in ("ROS_HOME", "ROS_LOG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    line = _fault("smoothing_node", **environment)
+    assert line.startswith("smoothing_node: error: ROS's log folder: ")
+    assert line.endswith("; set ROS_LOG_DIR, ROS_HOME or HOME to a folder that can be written")
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_an_unforeseen_error_is_one_line_with_the_files_in_use(
+    monkeypatch, capsys, tmp_path, debug
+):
+    def create(end):
+        raise KeyError("odd")
+
+    words = ["node", "--ros-args", "-p", f"bag:={tmp_path}", "-r", "gloss:=/gloss"]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setenv("WHISPERSIGN_DEBUG", debug)
+    assert run("node", create, "", ()) == 2
+    *traceback, line = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"node: error: {tmp_path}: unexpected error (KeyError: 'odd'); repeat wi"
+    )
+    assert bool(traceback) == bool(debug)
 
 
 def test_a_missing_model_is_one_line(tmp_path):
@@ -252,7 +300,9 @@ def test_a_signal_ends_a_playing_node_with_0(graph, start, bag):
     assert "Traceback" not in _said(process)
 
 
-def test_a_callback_that_fails_is_told_once_and_the_node_goes_on(graph, capfd):
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_callback_that_fails_is_told_once_and_the_node_goes_on(graph, capfd, monkeypatch, debug):
+    monkeypatch.setenv("WHISPERSIGN_DEBUG", debug)
     heard = []
 
     def fail(message):
@@ -274,7 +324,8 @@ def test_a_callback_that_fails_is_told_once_and_the_node_goes_on(graph, capfd):
     node.destroy_node()
     said = capfd.readouterr().err
     assert said.count("a callback failed") == 1
-    assert "RuntimeError: nobody expected this" in said
+    assert "unexpected error (RuntimeError: nobody expected this); repeat with WHISPER" in said
+    assert ("Traceback" in said) == bool(debug)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -254,6 +256,51 @@ def test_faults_at_the_start(graph, tmp_path, monkeypatch):
         SensorError, match=r"nosuch.task: the hand detector's model is missing; run"
     ):
         start(graph, model_file=str(tmp_path / "nosuch.task"))
+
+
+def test_a_system_library_that_is_missing_ends_the_node(graph, monkeypatch):
+    def load(options):
+        raise SensorError("camera", "the system library libEGL.so.1 is missing")
+
+    monkeypatch.setattr(camera_module, "HandDetector", load)
+    with pytest.raises(SensorError, match=r"libEGL.so.1 is missing"):
+        start(graph, input="/dev/nosuch")
+    monkeypatch.delitem(sys.modules, "whispersign_model.sensors.camera")
+    absent = "cannot open shared object file: No such file or directory"
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "whispersign_model.sensors.camera":
+                raise ImportError(f"libGL.so.1: {absent}")
+
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    with pytest.raises(SensorError, match=r"camera_node: the system library libGL.so.1 is missing"):
+        start(graph, input="/dev/nosuch")
+
+
+def test_the_detector_is_loaded_once_and_released_with_the_node(graph, one_hand, monkeypatch):
+    loaded, closed = [], []
+
+    class Detector(one_hand):
+        def __init__(self, options):
+            loaded.append(self)
+
+        def close(self):
+            closed.append(self)
+
+    monkeypatch.setattr(camera_module, "HandDetector", Detector)
+    tried = []
+    exists = picture_device.Path.exists
+    monkeypatch.setattr(
+        picture_device.Path, "exists", lambda path: (tried.append(path), exists(path))[1]
+    )
+    node = start(graph, input="/dev/nosuch", retry=0.05, longest_retry=0.05)
+    graph.until(lambda: tried.count(picture_device.Path("/dev/nosuch")) > 3)
+    assert (len(loaded), closed) == (1, [])
+    graph.executor.remove_node(node)
+    node.destroy_node()
+    assert closed == loaded
 
 
 def test_a_camera_may_be_given_by_its_number(graph):
