@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from whispersign_model.network.onnx_shapes import Node, Shape, Tensor, derive
 
-STEPS = (1, 8, 64, 128)  # numbers of encoder steps; the limits hold for a clip of 8 seconds
+STEPS = (1, 8, 64, 128)  # numbers of encoder steps; 128 are a clip of 8 seconds
 STEPS_PER_SEQUENCE = 8  # steps for each hypothesis, gloss and segment
-ELEMENTS = 1 << 28  # of all tensors; the largest network of config/model makes 2^25
-PRODUCTS = 1 << 35  # multiplications; the largest network of config/model makes 2^32
+# Elements of all tensors and multiplications, at the least and for each step: over four times what
+# the largest network of config/model needs.
+ELEMENTS, ELEMENTS_PER_STEP = 1 << 24, 1 << 22
+PRODUCTS, PRODUCTS_PER_STEP = 1 << 30, 1 << 28
 RANK = 8
 
 
@@ -67,19 +69,20 @@ def _at_size(
         size = steps if name in by_step else max(1, steps // STEPS_PER_SEQUENCE)
         known[name] = Tensor(tuple(size if each is None else each for each in shape))
     sizes = Sizes({}, [])
-    elements = 0
+    most = ELEMENTS + steps * ELEMENTS_PER_STEP
+    elements = sum(math.prod(known[name].shape) for name in inputs)
     for node in nodes:
         outputs = derive(node, known)
         for name, tensor in zip(node.outputs, outputs):
             elements += math.prod(tensor.shape)
             negative = min(tensor.shape, default=0) < 0
-            if negative or len(tensor.shape) > RANK or elements > ELEMENTS:
+            if negative or len(tensor.shape) > RANK or elements > most:
                 raise ValueError(f"it makes a tensor of shape {[*tensor.shape]}")
             known[name] = tensor
             sizes.shapes[name] = tensor.shape
         named = [known[name].shape for name in node.inputs if name]
         sizes.products.append(_products(node, named, outputs))
-    if sum(sizes.products) > PRODUCTS:
+    if sum(sizes.products) > PRODUCTS + steps * PRODUCTS_PER_STEP:
         raise ValueError(f"it multiplies {sum(sizes.products)} times for {steps} steps")
     return sizes
 

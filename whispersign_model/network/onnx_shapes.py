@@ -202,9 +202,10 @@ def _expand(call: Call) -> list[Tensor]:
 def _gather(call: Call) -> list[Tensor]:
     axis, indices = call.axis(), call.tensor(1)
     shape = call.shape()
-    value = None
-    if call.tensor().value is not None and indices.value is not None and indices.constant:
-        value = np.asarray(np.take(call.tensor().value, indices.value.astype(int), axis), object)
+    value = call.tensor().value
+    if value is not None:
+        known = indices.constant and indices.value is not None
+        value = value.take(np.array(indices.value, int), axis) if known else None
     constant = call.tensor().constant
     return [Tensor((*shape[:axis], *indices.shape, *shape[axis + 1 :]), value, constant)]
 

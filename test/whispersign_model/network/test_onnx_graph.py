@@ -88,10 +88,11 @@ def chain(operator: str, first: str, count: int, **attributes) -> Callable[..., 
     """Combine a tensor with itself again and again."""
 
     def add(model):
-        names = [first, *(f"extra_{index}" for index in range(count))]
-        for index, (before, after) in reversed(list(enumerate(zip(names, names[1:])))):
-            extra = onnx.helper.make_node(operator, [before, before], [after], **attributes)
-            model.graph.node.insert(0, extra)
+        before = first
+        for place in range(count):
+            inputs, before = [before, before], f"extra_{place}"
+            extra = onnx.helper.make_node(operator, inputs, [before], **attributes)
+            model.graph.node.insert(place, extra)
 
     return add
 
@@ -111,8 +112,8 @@ def repeated_row(model):
 
 
 def products(model):
-    """Multiply matrices of 2^24 elements, which needs 2^36 multiplications each time."""
-    constant(model, [4096, 4096])
+    """Multiply matrices of 2^20 elements, which takes 2^30 multiplications each time."""
+    constant(model, [1024, 1024])
     constant(model, np.float32(1), "one")
     chain("MatMul", "matrix", 4)(model)
     repeat = onnx.helper.make_node("Expand", ["one", "size"], ["matrix"])
@@ -136,13 +137,13 @@ def with_steps(operator: str, inputs: list[str], **attributes) -> Callable[..., 
         constant(model, [100], "end")
         constant(model, [2], "last")
         constant(model, np.float32(0), "nought")
-        for kind, names, output in (
+        for kind, given, output in (
             ("Concat", ["steps", "steps", "steps"], "cube"),
             ("Add", ["steps", "less"], "fewer"),
             ("Shape", ["patches"], "steps"),
         ):
             more = {"Concat": {"axis": 0}, "Shape": {"start": 0, "end": 1}}.get(kind, {})
-            model.graph.node.insert(0, onnx.helper.make_node(kind, names, [output], **more))
+            model.graph.node.insert(0, onnx.helper.make_node(kind, given, [output], **more))
 
     return add
 

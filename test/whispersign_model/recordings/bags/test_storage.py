@@ -144,7 +144,7 @@ class TestChunks:
             path = mcap(topics).write(tmp_path / "a.mcap")
             content = path.read_bytes()
             end = content.index(struct.pack("<BQ", 0x0F, 4))
-            for number in range(chunks):
+            for _ in range(chunks):
                 stored = zstd.compress(records)
                 body = struct.pack("<QQQI", 0, 1, len(records), 0) + struct.pack("<I", 4)
                 body += b"zstd" + struct.pack("<Q", len(stored)) + stored
@@ -185,9 +185,60 @@ class TestChunks:
         body = struct.pack("<QQQI", 0, 1, len(self.EMPTY) + wrong, 0)
         body += struct.pack("<I", len(kind)) + kind.encode() + struct.pack("<Q", len(stored))
         start = content.index(struct.pack("<BQ", 0x0F, 4))
-        path.write_bytes(content[:start] + struct.pack("<BQ", 6, len(body + stored)) + body + stored)
+        path.write_bytes(
+            content[:start] + struct.pack("<BQ", 6, len(body + stored)) + body + stored
+        )
         with pytest.raises(BagError, match=r"a chunk holds \d+ bytes instead of|is damaged"):
             read_bag(path, recover=True)
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        ("table", "fault"),
+        [
+            ("CREATE VIEW messages AS SELECT 1 id, 1 topic_id, 1 timestamp, 1 data", "lacks"),
+            ("CREATE VIRTUAL TABLE messages USING fts5(id, topic_id, timestamp, data)", "lacks"),
+            (
+                "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, "
+                "data AS (zeroblob(1000000000)))",
+                "its table messages computes columns",
+            ),
+        ],
+    )
+    def test_that_are_computed(self, tmp_path, signed, table, fault):
+        write_bag(tmp_path / "take", signed, "sqlite3")
+        with sqlite3.connect(storage_of(tmp_path / "take")) as database:
+            database.execute("DROP TABLE messages")
+            database.execute(table)
+        with pytest.raises(BagError, match=f"is damaged .*{fault}"):
+            read_bag(storage_of(tmp_path / "take"))
+
+    def test_that_lead_through_the_same_pages_endlessly(self, tmp_path, signed):
+        write_bag(tmp_path / "take", signed, "sqlite3")
+        file = storage_of(tmp_path / "take")
+        with sqlite3.connect(file) as database:
+            database.executemany(
+                "INSERT INTO messages(topic_id, timestamp, data) VALUES (1, 1, ?)",
+                [(bytes(300),)] * 3000,
+            )
+            query = "SELECT rootpage FROM sqlite_master WHERE name = 'messages'"
+            (root,) = database.execute(query).fetchone()
+            (size,) = database.execute("PRAGMA page_size").fetchone()
+        content = bytearray(file.read_bytes())
+        page = content[(root - 1) * size : root * size]
+        assert page[0] == 5  # an inner page of the tree
+        cells = struct.unpack_from(f">{struct.unpack_from('>H', page, 3)[0]}H", page, 12)
+        children = [struct.unpack_from(">I", page, cell)[0] for cell in cells]
+        for number, child in zip([root, *children], children[:16]):
+            struct.pack_into(">I", page, 8, child)
+            for cell in cells:
+                struct.pack_into(">I", page, cell, child)
+            content[(number - 1) * size : number * size] = page
+        file.write_bytes(content)
+        start = time.process_time()
+        with pytest.raises(BagError, match=r"is damaged \(interrupted"):
+            read_bag(file)
+        assert time.process_time() - start < 60
 
 
 class TestParts:
@@ -501,7 +552,7 @@ class TestCompressedMessages:
         for size in (0, 0xFFFF):
             frame[5:7] = size.to_bytes(2, "little")
             path = mcap([replace(topics[0], sent=[(1, bytes(frame))])]).write(tmp_path / "a.mcap")
-            with pytest.raises(BagError, match="a.mcap: is damaged"):
+            with pytest.raises(BagError, match=r"a.mcap: is damaged"):
                 read_bag(path)
 
     def test_format_that_is_not_supported(self, compressed):
