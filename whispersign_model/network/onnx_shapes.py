@@ -112,7 +112,7 @@ def _broadcast(call: Call) -> list[Tensor]:
     shape = _joined(each.shape for each in tensors)
     operation = {"Add": np.add, "Mul": np.multiply}.get(call.node.operator)
     values = [each.value for each in tensors if each.value is not None]
-    if operation is None or len(values) < len(tensors) or math.prod(shape) > VALUES:
+    if operation is None or not len(values) == len(tensors) == 2 or math.prod(shape) > VALUES:
         return [Tensor(shape)]
     constant = all(each.constant for each in tensors)
     # A size never shrinks while the inputs grow: no differences.
@@ -205,7 +205,7 @@ def _gather(call: Call) -> list[Tensor]:
     value = call.tensor().value
     if value is not None:
         known = indices.constant and indices.value is not None
-        value = value.take(np.array(indices.value, int), axis) if known else None
+        value = np.array(value.take(np.array(indices.value, int), axis), object) if known else None
     constant = call.tensor().constant
     return [Tensor((*shape[:axis], *indices.shape, *shape[axis + 1 :]), value, constant)]
 
