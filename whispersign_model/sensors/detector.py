@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles
 from whispersign_model.errors import SensorError, install_extra
+from whispersign_model.files import require_file
 from whispersign_model.timestamps import NANOSECONDS
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
@@ -85,11 +86,12 @@ def find_bundle(given: str) -> Path:
     """Return the path to the detector's model file.
 
     Raises:
-        SensorError: the file is missing.
+        SensorError: the file is missing or not a regular file.
     """
     candidates = (Path(given).expanduser(),) if given else CACHES
     for path in candidates:
-        if path.is_file():
+        if path.exists():
+            require_file(path, SensorError)
             return path
     raise SensorError(
         candidates[0],
