@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reliability import driving_table, node_failures, sources, streams
+from reliability import driving_table, node_failures, pictures, sources, streams
 from reliability.document import lines_between, write_between
 from reliability.driving_table import DrivingRow
 from reliability.feed import choose_takes
@@ -55,7 +55,8 @@ def play(words: Sequence[str], quick: bool = False) -> Iterator[Row]:
             with live_graph(nodes(model), takes) as graph:
                 graph.begin()
                 yield from (_row(scenario, graph) for scenario in shared)
-        for scenario in _chosen(sources.scenarios(model, takes, Path(folder)), words):
+        own = [*sources.scenarios(model, takes, Path(folder)), *pictures.scenarios()]
+        for scenario in _chosen(own, words):
             yield _row(scenario)
 
 
