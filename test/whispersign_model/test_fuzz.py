@@ -207,15 +207,39 @@ def seal(network: Path) -> None:
         (network / name).write_bytes(model.SerializeToString())
 
 
+def grow(graph: Any, node: Any, chance: random.Random) -> None:
+    """Combine the result of a node with itself, again and again."""
+    onnx = pytest.importorskip("onnx")
+    output = before = node.output[0]
+    place = list(graph.node).index(node)
+    operator, count = chance.choice(("Add", "Concat", "MatMul", "Mul")), chance.choice((1, 5, 40))
+    node.output[0] = before = f"{output}_0"
+    attributes = {"axis": 0} if operator == "Concat" else {}
+    for number in range(1, count + 1):
+        after = f"{output}_{number}" if number < count else output
+        extra = onnx.helper.make_node(operator, [before, before], [after], **attributes)
+        graph.node.insert(place + number, extra)
+        before = after
+
+
 def rewire(model: Any, seed: int) -> None:
-    """Change operators, their inputs and attributes, and whole numbers of a graph."""
+    """Change operators, their inputs and attributes, and constants of a graph; make it grow."""
     onnx = pytest.importorskip("onnx")
     chance = random.Random(seed)
     graph = model.graph
     for _ in range(chance.choice((1, 1, 2, 5))):
         node = chance.choice(graph.node)
-        kind = chance.randrange(5)
-        if kind == 0:
+        kind = chance.randrange(7)
+        if kind == 5:
+            grow(graph, node, chance)
+        elif kind == 6:
+            tensor = chance.choice(graph.initializer)
+            values = onnx.numpy_helper.to_array(tensor)
+            if values.ndim and values.size < 1e5:
+                values = np.repeat(values, chance.choice((2, 50, 1000)), 0)
+            values = values.astype(chance.choice((values.dtype, np.int64, np.float32, np.float16)))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        elif kind == 0:
             node.op_type = chance.choice([*sorted(OPERATORS), "Loop", "Tile", "ConstantOfShape"])
         elif kind == 1 and node.input:
             place = chance.randrange(len(node.input))
@@ -239,13 +263,14 @@ def rewire(model: Any, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.rescore.onnx"])
-def test_graphs(network, name):
+def test_graphs(network, name, capfd):
     read = lambda: use(OnnxBackend(network / "model.onnx", "cpu"))  # noqa: E731
     fuzz(network / name, read, lambda: seal(network))
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.rescore.onnx"])
-def test_rewired_graphs(network, name):
+def test_rewired_graphs(network, name, capfd):
     onnx = pytest.importorskip("onnx")
     model = onnx.load(network / name)
     end = time.process_time() + BOX
@@ -255,6 +280,7 @@ def test_rewired_graphs(network, name):
         (network / name).write_bytes(changed.SerializeToString())
         seal(network)
         trial(lambda: use(OnnxBackend(network / "model.onnx", "cpu")), seed)
+        assert capfd.readouterr().err == "", seed
         if time.process_time() > end:
             break
 
