@@ -18,8 +18,8 @@ from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.live_gate import Admission, LiveGate
 
 BEHIND = 1.0  # seconds that a step of a recording may wait for its result
-# Seconds for which a failure is reported. The next steps may succeed only because the network has not
-# run: it runs once for a chunk of steps.
+# Seconds for which a failure is reported. The network runs once for a chunk of steps: a step may
+# succeed only because it has not run.
 FAULT_TIME = 1.0
 
 
