@@ -60,7 +60,7 @@ class SqliteFile:
             rows = self._database.execute(
                 "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
             )
-            definitions = {name: definition(encoding, text) for name, encoding, text in rows}
+            definitions = {name: definition(encoding, str(text)) for name, encoding, text in rows}
         counts = dict(
             self._database.execute(
                 "SELECT topic_id, count(*) FROM messages NOT INDEXED GROUP BY topic_id"
@@ -71,18 +71,23 @@ class SqliteFile:
         rows = self._database.execute(
             f"SELECT id, name, type, serialization_format, {digest} FROM topics ORDER BY id"
         )
-        return [
+        channels = [
             Channel(
                 number,
                 topic,
                 kind,
                 encoding,
                 definitions.get(kind, definition("", "")),
-                digest,
+                str(digest or ""),
                 counts.get(number, 0),
             )
             for number, topic, kind, encoding, digest in rows
         ]
+        for each in channels:  # SQLite does not enforce the types of columns
+            texts = (each.topic, each.msgtype, each.encoding)
+            if not (isinstance(each.id, int) and all(isinstance(text, str) for text in texts)):
+                raise ValueError(f"its topic {each.id} is not described in text")
+        return channels
 
     def _fault(self) -> str:
         (lost,) = self._database.execute(

@@ -213,6 +213,24 @@ class TestTables:
         with pytest.raises(BagError, match=f"is damaged .*{fault}"):
             read_bag(storage_of(tmp_path / "take"))
 
+    @pytest.mark.parametrize("column", ["name", "type", "serialization_format"])
+    @pytest.mark.parametrize("value", [5, None, b"x"])
+    def test_of_topics_that_are_not_text(self, tmp_path, signed, column, value):
+        write_bag(tmp_path / "take", signed, "sqlite3")
+        file = storage_of(tmp_path / "take")
+        with sqlite3.connect(file) as database:
+            rows = database.execute("SELECT id, name, type, serialization_format FROM topics")
+            topics = rows.fetchall()
+            database.execute("DROP TABLE topics")
+            database.execute("CREATE TABLE topics(id, name, type, serialization_format)")
+            database.executemany("INSERT INTO topics VALUES (?, ?, ?, ?)", topics)
+            database.execute(f"UPDATE topics SET {column} = ? WHERE id = 1", (value,))
+        for recover in (False, True):
+            with pytest.raises(
+                BagError, match=r"is damaged \(its topic 1 is not described in text"
+            ):
+                read_bag(file, recover=recover)
+
     def test_that_lead_through_the_same_pages_endlessly(self, tmp_path, signed):
         write_bag(tmp_path / "take", signed, "sqlite3")
         file = storage_of(tmp_path / "take")
