@@ -45,6 +45,7 @@ WORDS = (
     b"{" * 5000, b"&a [*a]", b"*a", b"0x" + b"f" * 999, b"2020-13-45", b"\\ud800", b"null", b'""',
     b"!!int ''", b"- " * 300, b"99999999999", b"true", b"\xed\xa0\x80", b"1:2:3", b"x" * 9999,
 )  # fmt: skip
+NUMBERS = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 
 
 def mutate(content: bytes, seed: int) -> bytes:
@@ -56,8 +57,12 @@ def mutate(content: bytes, seed: int) -> bytes:
         if chance.random() < 0.3:
             place = min(place, chance.randrange(400))  # headers
         size = min(len(data) - place, chance.choice((1, 4, 8, 100, 5000)))
-        kind = chance.randrange(7)
-        if kind == 0 and size:
+        kind = chance.randrange(8)
+        if kind == 7:
+            width, order = chance.choice((1, 2, 4, 8)), chance.choice(("little", "big"))
+            number = chance.choice(NUMBERS) % (1 << 8 * width)
+            data[place : place + width] = number.to_bytes(width, order)
+        elif kind == 0 and size:
             data[place] ^= 1 << chance.randrange(8)
         elif kind == 1:
             data[place : place + size] = chance.randbytes(size)
