@@ -240,9 +240,12 @@ def rewire(model: Any, seed: int) -> None:
         elif kind == 6:
             tensor = chance.choice(graph.initializer)
             values = onnx.numpy_helper.to_array(tensor)
-            if values.ndim and values.size < 1e5:
-                values = np.repeat(values, chance.choice((2, 50, 1000)), 0)
-            values = values.astype(chance.choice((values.dtype, np.int64, np.float32, np.float16)))
+            if values.ndim and values.size:
+                most = 1 + 10**6 // values.size  # the file must not grow without bound
+                values = np.repeat(values, min(most, chance.choice((2, 50, 1000))), 0)
+            kind = chance.choice((values.dtype, np.int64, np.float32, np.float16))
+            with np.errstate(over="ignore"):
+                values = values.astype(kind)
             tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
         elif kind == 0:
             node.op_type = chance.choice([*sorted(OPERATORS), "Loop", "Tile", "ConstantOfShape"])

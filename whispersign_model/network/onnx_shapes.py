@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 
+LARGEST = 1 << 63  # a number; a chain of products would take minutes for one
 VALUES = 64  # elements of a tensor from which an operator may make a shape
 RANK = 8
 
@@ -118,7 +119,10 @@ def _broadcast(call: Call) -> list[Tensor]:
     # A size never shrinks while the inputs grow: no differences.
     if not constant and any((value < 0).any() for value in values):
         return [Tensor(shape)]
-    return [Tensor(shape, np.asarray(operation(*values), object), constant)]
+    value = np.asarray(operation(*values), object)
+    if any(abs(number) > LARGEST for number in value.ravel()):
+        raise ValueError(f"the operator {call.node.operator} makes a number beyond 64 bits")
+    return [Tensor(shape, value, constant)]
 
 
 def _joined(shapes: Any) -> Shape:

@@ -148,7 +148,15 @@ def with_steps(operator: str, inputs: list[str], **attributes) -> Callable[..., 
     return add
 
 
+def squares(model):
+    """Square the number of patches again and again."""
+    chain("Mul", "steps", 60)(model)
+    steps = onnx.helper.make_node("Shape", ["patches"], ["steps"], start=0, end=1)
+    model.graph.node.insert(0, steps)
+
+
 FAULTS = {
+    "squares": (squares, "makes a number beyond 64 bits"),
     "broadcast": (outer_sum, r"a tensor of shape \[65536, 65536\]"),
     "gather": (repeated_row, r"a tensor of shape \[16384, 65536\]"),
     "concat": (chain("Concat", "patches", 40, axis=0), "a tensor of shape"),
