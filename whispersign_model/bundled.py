@@ -7,7 +7,6 @@ from whispersign_model.errors import CheckpointError
 
 ASSETS = Path(__file__).parent / "assets"
 SUFFIX = "_model"  # ends the name of a network's folder
-LONGEST = 100  # characters of an unusable name in an error
 DEMO = "demo"  # the default network
 
 
@@ -34,5 +33,4 @@ def find_checkpoint(name: str) -> Path:
         return bundled(name) if not path.exists() and name in names() else path
     except (OSError, RuntimeError, ValueError) as error:
         fault = getattr(error, "strerror", None) or str(error)
-        short = name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
-        raise CheckpointError(short, f"is not a usable path: {fault}", "correct it") from error
+        raise CheckpointError(name, f"is not a usable path: {fault}", "correct it") from error

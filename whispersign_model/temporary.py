@@ -74,7 +74,7 @@ def _remove_if_left(entry: "os.DirEntry[str]") -> None:
     """
     if not entry.is_dir(follow_symlinks=False) or entry.stat().st_uid != os.geteuid():
         return
-    file = os.open(Path(entry.path) / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    file = os.open(Path(entry.path) / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         flock(file, LOCK_EX | LOCK_NB)
         # Another host may share the disk but not its locks.

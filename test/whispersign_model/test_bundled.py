@@ -50,4 +50,11 @@ def test_a_name_that_is_none_is_refused_with_those_that_are(tmp_path, capsys):
 def test_a_name_that_is_no_path_is_refused(name):
     with pytest.raises(CheckpointError, match=r"is not a usable path|does not exist") as caught:
         read_metadata(find_checkpoint(name))
-    assert len(str(caught.value)) < 300
+    assert len(str(caught.value)) < 500
+
+
+def test_a_long_name_is_cut_once_and_keeps_its_end():
+    with pytest.raises(CheckpointError) as caught:
+        find_checkpoint("a" * 5000 + "z" * 10)
+    assert str(caught.value).startswith(f"{'a' * 200} ... {'a' * 190}{'z' * 10}: is not a usable")
+    assert caught.value.subject == "a" * 5000 + "z" * 10

@@ -45,6 +45,7 @@ WORDS = (
     b"{" * 5000, b"&a [*a]", b"*a", b"0x" + b"f" * 999, b"2020-13-45", b"\\ud800", b"null", b'""',
     b"!!int ''", b"- " * 300, b"99999999999", b"true", b"\xed\xa0\x80", b"1:2:3", b"x" * 9999,
 )  # fmt: skip
+NUMBERS = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 
 
 def mutate(content: bytes, seed: int) -> bytes:
@@ -56,8 +57,12 @@ def mutate(content: bytes, seed: int) -> bytes:
         if chance.random() < 0.3:
             place = min(place, chance.randrange(400))  # headers
         size = min(len(data) - place, chance.choice((1, 4, 8, 100, 5000)))
-        kind = chance.randrange(7)
-        if kind == 0 and size:
+        kind = chance.randrange(8)
+        if kind == 7:
+            width, order = chance.choice((1, 2, 4, 8)), chance.choice(("little", "big"))
+            number = chance.choice(NUMBERS) % (1 << 8 * width)
+            data[place : place + width] = number.to_bytes(width, order)
+        elif kind == 0 and size:
             data[place] ^= 1 << chance.randrange(8)
         elif kind == 1:
             data[place : place + size] = chance.randbytes(size)
@@ -207,15 +212,42 @@ def seal(network: Path) -> None:
         (network / name).write_bytes(model.SerializeToString())
 
 
+def grow(graph: Any, node: Any, chance: random.Random) -> None:
+    """Combine the result of a node with itself, again and again."""
+    onnx = pytest.importorskip("onnx")
+    output = before = node.output[0]
+    place = list(graph.node).index(node)
+    operator, count = chance.choice(("Add", "Concat", "MatMul", "Mul")), chance.choice((1, 5, 40))
+    node.output[0] = before = f"{output}_0"
+    attributes = {"axis": 0} if operator == "Concat" else {}
+    for number in range(1, count + 1):
+        after = f"{output}_{number}" if number < count else output
+        extra = onnx.helper.make_node(operator, [before, before], [after], **attributes)
+        graph.node.insert(place + number, extra)
+        before = after
+
+
 def rewire(model: Any, seed: int) -> None:
-    """Change operators, their inputs and attributes, and whole numbers of a graph."""
+    """Change operators, their inputs and attributes, and constants of a graph; make it grow."""
     onnx = pytest.importorskip("onnx")
     chance = random.Random(seed)
     graph = model.graph
     for _ in range(chance.choice((1, 1, 2, 5))):
         node = chance.choice(graph.node)
-        kind = chance.randrange(5)
-        if kind == 0:
+        kind = chance.randrange(7)
+        if kind == 5:
+            grow(graph, node, chance)
+        elif kind == 6:
+            tensor = chance.choice(graph.initializer)
+            values = onnx.numpy_helper.to_array(tensor)
+            if values.ndim and values.size:
+                most = 1 + 10**6 // values.size  # the file must not grow without bound
+                values = np.repeat(values, min(most, chance.choice((2, 50, 1000))), 0)
+            kind = chance.choice((values.dtype, np.int64, np.float32, np.float16))
+            with np.errstate(over="ignore"):
+                values = values.astype(kind)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        elif kind == 0:
             node.op_type = chance.choice([*sorted(OPERATORS), "Loop", "Tile", "ConstantOfShape"])
         elif kind == 1 and node.input:
             place = chance.randrange(len(node.input))
@@ -239,13 +271,14 @@ def rewire(model: Any, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.rescore.onnx"])
-def test_graphs(network, name):
+def test_graphs(network, name, capfd):
     read = lambda: use(OnnxBackend(network / "model.onnx", "cpu"))  # noqa: E731
     fuzz(network / name, read, lambda: seal(network))
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.rescore.onnx"])
-def test_rewired_graphs(network, name):
+def test_rewired_graphs(network, name, capfd):
     onnx = pytest.importorskip("onnx")
     model = onnx.load(network / name)
     end = time.process_time() + BOX
@@ -255,6 +288,7 @@ def test_rewired_graphs(network, name):
         (network / name).write_bytes(changed.SerializeToString())
         seal(network)
         trial(lambda: use(OnnxBackend(network / "model.onnx", "cpu")), seed)
+        assert capfd.readouterr().err == "", seed
         if time.process_time() > end:
             break
 

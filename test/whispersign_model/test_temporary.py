@@ -121,6 +121,13 @@ def test_what_is_not_ours_stays(tmp_path, hold, monkeypatch):
     assert (other / LOCK).exists()
 
 
+def test_a_lock_file_that_is_a_fifo_is_not_waited_for(tmp_path):
+    (tmp_path / f"{temporary.PREFIX}left").mkdir()
+    os.mkfifo(tmp_path / f"{temporary.PREFIX}left" / LOCK)
+    remove_leftovers(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_where_locks_do_not_work_nothing_is_removed(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("no locks on this disk")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reliability import command_rows, driving_rows, launching, peer, tampering
+from reliability import command_rows, driving_rows, failing_network, launching, peer, tampering
 from reliability.commands_files import write_commands
 from reliability.driving import DrivingGraph, driving_graph, stages
 from reliability.live import BrokenError
@@ -59,6 +59,7 @@ def play(model: Path, folder: Path, words: Sequence[str], effort: Effort) -> Ite
                 yield from (_row(scenario, graph, effort) for scenario in chosen)
     own = [
         command_rows.clock_jump(model, hold, folder / "clock"),
+        failing_network.scenario(model, hold, folder / "network"),
         peer.scenario(model, hold, folder / "peer"),
         *launching.scenarios(model, hold, folder / "launch", effort),
     ]

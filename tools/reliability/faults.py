@@ -7,6 +7,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reliability import driving_table, node_failures, sources, streams
+from reliability import driving_table, node_failures, pictures, sources, streams
 from reliability.document import lines_between, write_between
 from reliability.driving_table import DrivingRow
 from reliability.feed import choose_takes
@@ -55,7 +56,8 @@ def play(words: Sequence[str], quick: bool = False) -> Iterator[Row]:
             with live_graph(nodes(model), takes) as graph:
                 graph.begin()
                 yield from (_row(scenario, graph) for scenario in shared)
-        for scenario in _chosen(sources.scenarios(model, takes, Path(folder)), words):
+        own = [*sources.scenarios(model, takes, Path(folder)), *pictures.scenarios()]
+        for scenario in _chosen(own, words):
             yield _row(scenario)
 
 
@@ -105,6 +107,13 @@ def play_driving(words: Sequence[str], effort: Effort) -> Iterator[DrivingRow]:
         yield from driving_table.play(model, Path(folder), words, effort)
 
 
+def _heed_signals() -> None:
+    """Undo that nohup or a shell's background ignores signals: the launch would inherit it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run scenarios; return 0 if every promise holds, else 1."""
     parser = argparse.ArgumentParser(prog="faults", description=(__doc__ or "").splitlines()[0])
@@ -116,6 +125,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     if arguments.quick and arguments.write:
         parser.error("--quick leaves rows out: a document needs all of them")
+    _heed_signals()
     begin = time.monotonic()
     rows: list[Row] = []
     driving: list[DrivingRow] = []

@@ -35,6 +35,7 @@ READY = {
     "reliability.intruder": "ready",
     "reliability.launched": "commands from",
     "reliability.relay": "ready",
+    "reliability.failing_network": "recognizing",
     "reliability.hidden_recognition": "recognizing",
     "reliability.hidden_preprocessing": "preprocessing for",
 }

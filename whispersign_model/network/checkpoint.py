@@ -71,7 +71,7 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
     """Return the weights and metadata files of a checkpoint, given its folder or weights file.
 
     Raises:
-        CheckpointError: a file is missing.
+        CheckpointError: a file is missing or not a regular file.
     """
     folder = path if path.is_dir() else path.parent
     weights = folder / WEIGHTS if path.is_dir() else path
@@ -80,10 +80,11 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
         names = " or ".join(bundled.names())
         raise CheckpointError(path, "does not exist", f"give a folder with {WEIGHTS}, or {names}")
     for file in (weights, metadata):
-        if not file.is_file():
+        if not file.exists():
             raise CheckpointError(
                 path, f"is no checkpoint: {file.name} is missing", f"it needs {WEIGHTS}, {METADATA}"
             )
+        require_file(file, CheckpointError)
     return weights, metadata
 
 

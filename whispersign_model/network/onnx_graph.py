@@ -3,7 +3,7 @@
 
 A graph is a program. This module accepts only operators that the export writes: none repeats a part
 of the graph, reads another file, or runs code from elsewhere. It also compares the inputs and
-outputs with the network's configuration, and bounds the numbers from which operators make shapes.
+outputs with the network's configuration, and bounds what the operators compute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from google.protobuf.message import DecodeError
 from whispersign_model.errors import CheckpointError
 from whispersign_model.files import read_bytes
 from whispersign_model.network.config import PARTS_PER_HAND, ModelConfig
+from whispersign_model.network.onnx_cost import check_cost
 from whispersign_model.network.onnx_file import GRAPH, ONNX_BYTES, Fields, fields_of
+from whispersign_model.network.onnx_shapes import VALUES as SHAPE_VALUES
+from whispersign_model.network.onnx_shapes import Node, Tensor
 from whispersign_model.skeleton import FEATURES, HANDS, JOINTS
 
 OPERATORS = frozenset(
@@ -36,21 +39,25 @@ DOMAINS = ("", "ai.onnx")
 NODES, NODES_PER_LAYER = 1000, 500  # a block of the encoder has about 90 nodes
 LARGEST = 1 << 17  # of a number in the graph that is no index: sizes, strides, vocabularies
 UNBOUNDED = (2**63 - 1, -(2**63), 2**31 - 1, -(2**31))  # ends of slices
-EXPANDED = 1 << 24  # elements of a tensor that repeats another
 
 # Fields of the messages in onnx.proto.
 OPSETS, TRAINING, FUNCTIONS = 8, 20, 25  # of ModelProto
 NODE, INITIALIZER, INPUT, OUTPUT, SPARSE = 1, 5, 11, 12, 15  # of GraphProto
-OPERATOR, ATTRIBUTE, DOMAIN = 4, 5, 7  # of NodeProto
-INT, FLOATS, INTS = 3, 7, 8  # of AttributeProto
-ATTRIBUTE_FIELDS = frozenset({1, 2, INT, 4, FLOATS, INTS, 9, 13, 20})  # no tensor and no graph
+NODE_INPUT, NODE_OUTPUT, OPERATOR, ATTRIBUTE, DOMAIN = 1, 2, 4, 5, 7  # of NodeProto
+ATTRIBUTE_NAME, INT, STRING, FLOATS, INTS = 1, 3, 4, 7, 8  # of AttributeProto
+ATTRIBUTE_FIELDS = frozenset({1, 2, INT, STRING, FLOATS, INTS, 9, 13, 20})  # no tensor and no graph
 DIMS, TYPE, NAME, RAW, EXTERNAL, LOCATION = 1, 2, 8, 9, 13, 14  # of TensorProto
 VALUES = {1: 4, 2: 5, 3: 5, 6: 5, 7: 7, 9: 5}  # field of the values, by type of element
 BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1}  # of an element, by type
 FLOAT32, INT32, INT64 = 1, 6, 7
+NUMPY = {FLOAT32: "<f4", INT32: "<i4", INT64: "<i8"}
 
 Shape = tuple[int | None, ...]  # None: any size
 Values = dict[str, tuple[int, Shape]]  # type and shape by name
+
+BY_STEP = ("patches", "states", "utterance")  # inputs with a row for each step of a clip
+# Attention compares all steps with each other, and in the second pass for every hypothesis.
+FIRST_POWER, SECOND_POWER = 2, 3
 
 
 def check_graph(path: Path, config: ModelConfig, second: bool) -> None:
@@ -70,18 +77,14 @@ def check_graph(path: Path, config: ModelConfig, second: bool) -> None:
         _check_model(model)
         graph = fields_of(_message(model, GRAPH))
         most = NODES + NODES_PER_LAYER * (config.encoder.num_layers + config.decoder.num_layers)
-        _check_nodes(graph, most)
-        shapes = _expanded_shapes(graph)
-        for tensor in map(fields_of, graph.get(INITIALIZER, ())):
-            numbers = _constant(tensor)
-            # Indices into the channels of all joints are at most as large as the list is long.
-            _check_numbers(numbers, max(LARGEST, 8 * len(numbers)))
-            if not shapes.isdisjoint(tensor.get(NAME, ())) and math.prod(numbers) > EXPANDED:
-                raise ValueError(f"it makes a tensor of shape {numbers}")
+        nodes = _nodes(graph, most)
+        constants = dict(map(_constant, map(fields_of, graph.get(INITIALIZER, ()))))
         inputs, outputs = second_signature(config) if second else first_signature(config)
         _compare("input", _values(graph, INPUT), inputs)
         _compare("output", _values(graph, OUTPUT), outputs)
-    except (DecodeError, ValueError, TypeError, LookupError) as error:
+        shapes = {name: shape for name, (_, shape) in inputs.items()}
+        check_cost(nodes, constants, shapes, BY_STEP, SECOND_POWER if second else FIRST_POWER)
+    except (DecodeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise CheckpointError(
             path, f"is not a network that `whispersign export` writes: {error}", "export it again"
         ) from error
@@ -130,32 +133,39 @@ def _check_model(model: Fields) -> None:
                 raise ValueError(f"it uses operators of {domain.decode()}")
 
 
-def _check_nodes(graph: Fields, most: int) -> None:
-    nodes = graph.get(NODE, ())
-    if len(nodes) > most:
-        raise ValueError(f"it has {len(nodes)} nodes")
+def _nodes(graph: Fields, most: int) -> list[Node]:
+    """Return the nodes of a graph after checking their number, operators and attributes."""
+    contents = graph.get(NODE, ())
+    if len(contents) > most:
+        raise ValueError(f"it has {len(contents)} nodes")
     if graph.get(SPARSE):
         raise ValueError("it has sparse tensors")
-    for content in nodes:
-        node = fields_of(content)
-        names = [name.decode() for name in node.get(OPERATOR, ())]
-        domains = [name.decode() for name in node.get(DOMAIN, ())]
-        if not names or not OPERATORS.issuperset(names) or not set(domains) <= set(DOMAINS):
-            raise ValueError(f"it has the operator {' '.join(names + domains)}")
-        for attribute in map(fields_of, node.get(ATTRIBUTE, ())):
-            if not attribute.keys() <= ATTRIBUTE_FIELDS:
-                raise ValueError(f"the operator {names[0]} contains a graph or a tensor")
-            _check_numbers([*_integers(attribute, INT), *_integers(attribute, INTS)])
+    return [_node(fields_of(content)) for content in contents]
 
 
-def _expanded_shapes(graph: Fields) -> set[bytes]:
-    """Return the names of the tensors that give shapes to ``Expand``."""
-    nodes = [fields_of(content) for content in graph.get(NODE, ())]
-    return {node[1][1] for node in nodes if b"Expand" in node[OPERATOR] and len(node[1]) > 1}
+def _node(node: Fields) -> Node:
+    names = [name.decode() for name in node.get(OPERATOR, ())]
+    domains = [name.decode() for name in node.get(DOMAIN, ())]
+    if not names or not OPERATORS.issuperset(names) or not set(domains) <= set(DOMAINS):
+        raise ValueError(f"it has the operator {' '.join(names + domains)}")
+    attributes: dict[str, list[int]] = {}
+    for attribute in map(fields_of, node.get(ATTRIBUTE, ())):
+        if not attribute.keys() <= ATTRIBUTE_FIELDS:
+            raise ValueError(f"the operator {names[0]} contains a graph or a tensor")
+        name = attribute[ATTRIBUTE_NAME][-1].decode()
+        numbers = [*_integers(attribute, INT), *_integers(attribute, INTS)]
+        _check_numbers(numbers)
+        if name in attributes or (name == "auto_pad" and attribute.get(STRING) != [b"NOTSET"]):
+            raise ValueError(f"the operator {names[0]} has the wrong attribute {name}")
+        attributes[name] = numbers
+    inputs, outputs = (
+        [name.decode() for name in node.get(which, ())] for which in (NODE_INPUT, NODE_OUTPUT)
+    )
+    return Node(names[-1], inputs, outputs, attributes)
 
 
-def _constant(tensor: Fields) -> list[int]:
-    """Check that a constant has the size of its shape; return its integers, if it holds such."""
+def _constant(tensor: Fields) -> tuple[str, Tensor]:
+    """Check that a constant has the size of its shape; return its name, shape and numbers."""
     if tensor.get(EXTERNAL) or any(tensor.get(LOCATION, ())):
         raise ValueError("it stores constants in another file")
     kind = _integers(tensor, TYPE)[-1]
@@ -163,19 +173,19 @@ def _constant(tensor: Fields) -> list[int]:
     if min(dims, default=1) < 0 or kind not in BYTES:
         raise ValueError(f"it has a constant of shape {dims} and type {kind}")
     raw = _message(tensor, RAW)
-    if raw:
-        held = len(raw) // BYTES[kind]
-    elif kind == FLOAT32:
-        held = len(_message(tensor, VALUES[kind])) // BYTES[kind]
-    else:
-        held = len(_integers(tensor, VALUES[kind]))
+    packed = raw or (_message(tensor, VALUES[kind]) if kind == FLOAT32 else b"")
+    numbers = [] if packed or kind == FLOAT32 else _integers(tensor, VALUES[kind])
+    held = len(packed) // BYTES[kind] if packed else len(numbers)
     if held != size:
         raise ValueError(f"it has a constant of shape {dims} with {held} values")
-    if kind not in (INT32, INT64):
-        return []
-    if raw:
-        return list(np.frombuffer(raw, f"<i{BYTES[kind]}").tolist())
-    return _integers(tensor, VALUES[kind])
+    value = None
+    if kind in NUMPY and (kind != FLOAT32 or size <= SHAPE_VALUES):
+        numbers = np.frombuffer(packed, NUMPY[kind]).tolist() if packed else numbers
+        if kind != FLOAT32:
+            # Indices into the channels of all joints are at most as large as the list is long.
+            _check_numbers(numbers, max(LARGEST, 8 * len(numbers)))
+        value = np.array(numbers, object).reshape(dims) if size <= SHAPE_VALUES else None
+    return tensor[NAME][-1].decode(), Tensor(tuple(dims), value, constant=True)
 
 
 def _check_numbers(numbers: Sequence[int], largest: int = LARGEST) -> None:

@@ -205,13 +205,13 @@ def find_labels(
     shared: dict[Path, list[Path]] = {} if table is None else {table: list(bags)}
     for bag in bags:
         own = bag.parent / f"{bag_name(bag)}.csv"
-        if own.is_file() and own.name != FOLDER_TABLE:
+        if own.exists() and own.name != FOLDER_TABLE:
             found[bag] = read_table(own)
             for row in found[bag]:
                 if row.recording and not _fits(row.recording, bag):
                     raise LabelError(row.where, f"names '{row.recording}', not {bag.name}")
         beside = bag.parent / FOLDER_TABLE
-        if beside.is_file() and (table is None or beside.resolve() != table.resolve()):
+        if beside.exists() and (table is None or beside.resolve() != table.resolve()):
             shared.setdefault(beside, []).append(bag)
     for path, among in shared.items():
         named, strangers = _distribute(read_table(path), among)

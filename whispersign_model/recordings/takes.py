@@ -14,6 +14,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 
 from whispersign_model.errors import BagError
+from whispersign_model.files import require_file
 from whispersign_model.recordings.atomic import safe_name, whole_folder
 from whispersign_model.recordings.bags.bag import METADATA_VERSION, SIGNER, add_connection
 from whispersign_model.recordings.bags.files import METADATA, read_metadata
@@ -81,6 +82,8 @@ def session_folder(out: Path) -> Iterator[int]:
     new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
+        if (out / LOCK).exists():
+            require_file(out / LOCK, BagError)
         with (out / LOCK).open("a+") as lock:
             flock(lock, LOCK_EX | LOCK_NB)
             if not _is_at(lock, out / LOCK):  # an ending session has just removed it

@@ -80,10 +80,20 @@ def checked(log_probs: Floats, labels: int) -> Floats:
     if log_probs.ndim != 2 or log_probs.shape[1] != labels:
         shape = log_probs.shape
         raise CheckpointError(NETWORK, f"its output is {shape}, not (K, {labels})", "replace it")
-    if not np.isfinite(log_probs.max(axis=1)).all():
+    finite(log_probs.max(axis=1))
+    return log_probs
+
+
+def finite(output: Floats) -> Floats:
+    """Return a network's output if it is finite.
+
+    Raises:
+        CheckpointError: it contains NaN or infinity.
+    """
+    if not np.isfinite(output).all():
         fault = "its output is not a number"
         raise CheckpointError(NETWORK, fault, "its weights or the features are damaged")
-    return log_probs
+    return output
 
 
 def whole_patches(frames: Frames, patch_size: int) -> Frames:

@@ -53,7 +53,7 @@ def exported_beside(path: Path) -> Path | None:
         CheckpointError: the checkpoint or the exported network is damaged.
     """
     exported = checkpoint_files(path)[0].parent / EXPORTED
-    if not exported.is_file():
+    if not exported.exists():
         return None
     same = read_metadata(exported).weights_sha256 == read_metadata(path).weights_sha256
     return exported if same else None

@@ -17,13 +17,11 @@ from whispersign_model.errors import CheckpointError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.onnx_file import read_onnx_file, rescore_file
 from whispersign_model.network.onnx_graph import check_graph
-from whispersign_model.runtime.chunks import ChunkStream, as_patches, checked, whole_patches
+from whispersign_model.runtime.chunks import ChunkStream, as_patches, checked, finite, whole_patches
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-ERRORS_ONLY = 3  # log severity of ONNX Runtime
-OLDEST_RUNTIME = (
-    "1.19"  # the first that loads the exported graphs: IR version 10, Trilu of booleans
-)
+SILENT = 4  # log severity of ONNX Runtime; it raises what it would log, too
+OLDEST_RUNTIME = "1.19"  # the first that loads the graphs: IR version 10, Trilu of booleans
 
 # Names of graph inputs and outputs. The tensors of the state follow, in the same order.
 PATCHES, LOG_PROBS, STATES = "patches", "log_probs", "states"
@@ -115,7 +113,8 @@ class OnnxBackend:
 
     def _run_second(self, output: str, feed: dict[str, Any]) -> Any:
         with _failures_told(self._path):
-            return self._second.run([output], feed)[0]
+            scores = self._second.run([output], feed)[0]
+        return finite(scores)
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Start a clip that is encoded in chunks of ``chunk`` steps."""
@@ -155,7 +154,7 @@ def _session(path: Path, device: str, threads: int) -> onnxruntime.InferenceSess
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = SILENT
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = [CUDA, CPU] if device == "cuda" else [CPU]
     try:

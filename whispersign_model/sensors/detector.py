@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from whispersign_model.arrays import Doubles
 from whispersign_model.errors import SensorError, install_extra, missing_dependency
+from whispersign_model.files import require_file
 from whispersign_model.sensors.no_network import run_without_network
 from whispersign_model.streams import without_library_messages
 from whispersign_model.timestamps import NANOSECONDS
@@ -86,12 +87,13 @@ def find_bundle(given: str) -> Path:
     """Return the path to the detector's model file.
 
     Raises:
-        SensorError: the file is missing.
+        SensorError: the file is missing or not a regular file.
     """
     # A user of a container may have no home, for which Path.expanduser raises an error.
     candidates = [Path(os.path.expanduser(name)) for name in ((given,) if given else CACHES)]
     for path in candidates:
-        if path.is_file():
+        if path.exists():
+            require_file(path, SensorError)
             return path
     raise SensorError(
         candidates[0],

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,7 @@ def read_resume(path: Path, out: Path) -> ResumeState:
     """
     check_resume(path, out)
     try:
+        _check_container(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["callbacks"]["Stage"]
         found = ResumeState(
@@ -149,6 +151,18 @@ def read_resume(path: Path, out: Path) -> ResumeState:
             path, "is damaged or not a training state of this program", f"give a run's {RESUME}"
         ) from error
     return found
+
+
+def _check_container(path: Path) -> None:
+    """Reject a zip file that expands; PyTorch's files are not compressed.
+
+    Raises:
+        ValueError: the file expands.
+        zipfile.BadZipFile: it is not a zip file.
+    """
+    with zipfile.ZipFile(path) as container:
+        if sum(member.file_size for member in container.infolist()) > path.stat().st_size:
+            raise ValueError("it expands")
 
 
 def initial_model(path: Path, data: Dataset) -> tuple[WhisperSignModel, Recipe]:

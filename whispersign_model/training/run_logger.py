@@ -14,6 +14,8 @@ import yaml
 
 from whispersign_model import __version__
 from whispersign_model.datasets.dataset import Dataset, Example
+from whispersign_model.errors import CheckpointError
+from whispersign_model.files import require_file
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.atomic import replace_file
@@ -34,6 +36,8 @@ class RunLogger:
 
     def __init__(self, out: Path, writes: bool, append: bool) -> None:
         self._file = out / LOG if writes else None
+        if self._file is not None and self._file.exists():
+            require_file(self._file, CheckpointError)
         if self._file is not None and not append:
             self._file.write_text("")
 

@@ -271,7 +271,7 @@ def read_commands(path: Path) -> CommandsFile:
     """Read and check a commands file.
 
     Raises:
-        CommandsError: lists every fault with file and line.
+        CommandsError: lists the first faults with file and line.
     """
     source_map = read_source_map(path)
     try:

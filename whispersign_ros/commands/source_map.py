@@ -20,15 +20,26 @@ from whispersign_model.files import YAML_BYTES, check_yaml, read_text
 Place = tuple[str | int, ...]  # keys and indices from the root to a value
 
 
+MOST_FAULTS = 20  # lines of an error
+
+
 class CommandsError(ConfigError):
-    """The faults of a commands file; ``str`` gives one line per fault, with its line number."""
+    """The faults of a commands file; ``str`` gives a line for each of the first, with its number.
+
+    Attributes:
+        faults: all of them.
+    """
 
     def __init__(self, faults: Sequence[ConfigError]) -> None:
         self.faults = tuple(faults)
         super().__init__(faults[0].subject, faults[0].fault)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.faults))
+        lines = [str(fault) for fault in self.faults[:MOST_FAULTS]]
+        if len(self.faults) > MOST_FAULTS:
+            file, more = self.subject.rpartition(":")[0], len(self.faults) - MOST_FAULTS
+            lines.append(f"{file}: has {more} more faults")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

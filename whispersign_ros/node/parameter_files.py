@@ -8,12 +8,25 @@ from itertools import pairwise
 from pathlib import Path
 
 from whispersign_model.errors import ConfigError
-from whispersign_model.files import read_yaml
+from whispersign_model.files import YAML_BYTES, read_bytes, read_yaml
 
 FLAGS = ("--params-file",)
 LIKENESS = 0.8  # minimum similarity to a node's name that counts as a misspelling of it
 SECTION = "ros__parameters"
 EVERY_NODE = "/**"
+
+
+def require_files(arguments: Sequence[str]) -> None:
+    """Read all parameter files on a command line once, before ROS opens them.
+
+    ROS waits for the other end of a FIFO, and reads a file without a limit.
+
+    Raises:
+        ConfigError: a file is missing, not a regular file, or too large.
+    """
+    for flag, path in pairwise(arguments):
+        if flag in FLAGS:
+            read_bytes(Path(path), ConfigError, YAML_BYTES)
 
 
 def check_files(arguments: Sequence[str], names: Sequence[str]) -> None:

@@ -25,11 +25,10 @@ from whispersign_model.streams import EXIT_FAULT, EXIT_PIPE, described, tell, te
 from whispersign_ros.node.diagnostics import LogThrottle
 from whispersign_ros.node.discovery import DOMAIN, check_domain, range_variables
 from whispersign_ros.node.entry_points import NODES
-from whispersign_ros.node.parameter_files import check_files
+from whispersign_ros.node.parameter_files import check_files, require_files
 from whispersign_ros.node.parameters import YAML_RULE, ParameterSpec, quote_hint, table_text
 from whispersign_ros.node.shutdown import Shutdown
 
-LONGEST = 100  # characters of a path in an error
 SPIN_POLL = 0.1  # seconds; a thread of a node notices the end within this time
 CALLBACK_TIMEOUT = 1.0  # seconds that callbacks have to return when the process ends
 
@@ -73,6 +72,7 @@ def run(name: str, create: Create, summary: str, table: Sequence[ParameterSpec])
     hanging: list[str] = []
     with Shutdown(name) as shutdown:
         try:
+            require_files(sys.argv)
             words = _other_arguments()
             if {"-h", "--help"} & set(words):
                 print(f"{name}: {summary}\n\n{table_text(table)}")
@@ -259,8 +259,7 @@ def translate_ros_errors() -> Iterator[None]:
         yield
     except OSError as error:
         path = str(error.filename or "file system")
-        short = path if len(path) <= LONGEST else f"{path[:LONGEST]}..."
-        raise WhisperSignError(short, error.strerror or str(error), "check the path") from error
+        raise WhisperSignError(path, error.strerror or str(error), "check the path") from error
     except (RuntimeError, ValueError, NameValidationException) as error:  # RCLError is the first
         raise WhisperSignError("ROS", " ".join(str(error).split()), _remedy(error)) from error
 

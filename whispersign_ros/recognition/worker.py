@@ -18,6 +18,9 @@ from whispersign_ros.node.diagnostics import Diagnostics
 from whispersign_ros.node.live_gate import Admission, LiveGate
 
 BEHIND = 1.0  # seconds that a step of a recording may wait for its result
+# Seconds for which a failure is reported. The network runs once for a chunk of steps: a step may
+# succeed only because it has not run.
+FAULT_TIME = 1.0
 
 
 class Step(NamedTuple):
@@ -116,7 +119,8 @@ class RecognitionWorker:
         self._stopping = False
         self._busy = False
         self._oldest: _Waiting | None = None  # of the batch in progress
-        self._fault = ""  # fault of the last batch
+        self._fault = ""  # fault of the last batch that failed, for FAULT_TIME
+        self._failed_at = -FAULT_TIME
         self._seam_owed = False  # a dropped step started a stream
         diagnostics.show("stream", stream)
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
@@ -207,8 +211,12 @@ class RecognitionWorker:
                 self._begin_stream()
                 fault = f"{type(error).__name__}: {error}"
                 self._diagnostics.dropped("utterances_failed", fault)
+            now = time.monotonic()
             with self._changed:
-                self._fault = fault
+                if fault:
+                    self._fault, self._failed_at = fault, now
+                elif now - self._failed_at >= FAULT_TIME:
+                    self._fault = ""
 
     def _skip_old(self, queue: Iterable[_Waiting]) -> list[_Waiting]:
         """Return the items without steps that waited too long; a new stream begins after these."""

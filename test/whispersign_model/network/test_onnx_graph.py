@@ -84,7 +84,91 @@ def many_nodes(model):
         node("Identity", ["known"])(model)
 
 
+def chain(operator: str, first: str, count: int, **attributes) -> Callable[..., None]:
+    """Combine a tensor with itself again and again."""
+
+    def add(model):
+        before = first
+        for place in range(count):
+            inputs, before = [before, before], f"extra_{place}"
+            extra = onnx.helper.make_node(operator, inputs, [before], **attributes)
+            model.graph.node.insert(place, extra)
+
+    return add
+
+
+def outer_sum(model):
+    """Broadcast a column and a row of 2^16 elements."""
+    constant(model, np.zeros((1 << 16, 1), np.float32), "column")
+    constant(model, np.zeros((1, 1 << 16), np.float32), "row")
+    node("Add", ["column", "row"])(model)
+
+
+def repeated_row(model):
+    """Gather a row of 2^16 elements 2^14 times."""
+    constant(model, np.zeros((1, 1 << 16), np.float32), "table")
+    constant(model, np.zeros(1 << 14, np.int64), "rows")
+    node("Gather", ["table", "rows"], axis=0)(model)
+
+
+def products(model):
+    """Multiply matrices of 2^20 elements, which takes 2^30 multiplications each time."""
+    constant(model, [1024, 1024])
+    constant(model, np.float32(1), "one")
+    chain("MatMul", "matrix", 4)(model)
+    repeat = onnx.helper.make_node("Expand", ["one", "size"], ["matrix"])
+    model.graph.node.insert(0, repeat)
+
+
+def kernel(model):
+    """Slide a wide window over a wide row."""
+    constant(model, np.zeros((1, 1, 1 << 16), np.float32), "row")
+    constant(model, np.zeros((64, 1, 1 << 15), np.float32), "kernel")
+    node("Conv", ["row", "kernel"], kernel_shape=[1 << 15])(model)
+
+
+def with_steps(operator: str, inputs: list[str], **attributes) -> Callable[..., None]:
+    """Use the number of patches, and a column of as many zeros."""
+
+    def add(model):
+        node(operator, inputs, **attributes)(model)
+        constant(model, [0], "zero")
+        constant(model, [-40], "less")
+        constant(model, [100], "end")
+        constant(model, [2], "last")
+        constant(model, np.float32(0), "nought")
+        for kind, given, output in (
+            ("Concat", ["steps", "steps", "steps"], "cube"),
+            ("Add", ["steps", "less"], "fewer"),
+            ("Shape", ["patches"], "steps"),
+        ):
+            more = {"Concat": {"axis": 0}, "Shape": {"start": 0, "end": 1}}.get(kind, {})
+            model.graph.node.insert(0, onnx.helper.make_node(kind, given, [output], **more))
+
+    return add
+
+
+def squares(model):
+    """Square the number of patches again and again."""
+    chain("Mul", "steps", 60)(model)
+    steps = onnx.helper.make_node("Shape", ["patches"], ["steps"], start=0, end=1)
+    model.graph.node.insert(0, steps)
+
+
 FAULTS = {
+    "squares": (squares, "makes a number beyond 64 bits"),
+    "broadcast": (outer_sum, r"a tensor of shape \[65536, 65536\]"),
+    "gather": (repeated_row, r"a tensor of shape \[16384, 65536\]"),
+    "concat": (chain("Concat", "patches", 40, axis=0), "a tensor of shape"),
+    "products": (products, r"it multiplies \d+ times"),
+    "kernel": (kernel, r"it multiplies \d+ times"),
+    "data": (node("Expand", ["known", "known"]), "depends on the input's data"),
+    "cube": (with_steps("Expand", ["nought", "cube"]), "tensor extra grows from"),
+    "difference": (with_steps("Expand", ["nought", "fewer"]), "depends on the input's data"),
+    "shrinks": (with_steps("Slice", ["tokens", "steps", "end", "last"]), "for a longer clip"),
+    "padding": (node("Conv", ["patches", "size"], auto_pad="SAME_UPPER"), "attribute auto_pad"),
+    "shape": (node("MatMul", ["tokens", "patches"]), "multiplies matrices of the shapes"),
+    "loose end": (node("Add", ["known", "nothing"]), "nothing"),
     "loop": (loop, "the operator Loop"),
     "if": (node("If", ["known"]), "the operator If"),
     "scan": (node("Scan", ["known"]), "the operator Scan"),

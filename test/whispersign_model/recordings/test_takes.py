@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import resource
 import signal
@@ -18,6 +19,7 @@ from whispersign_model.recordings import takes
 from whispersign_model.recordings.bags import messages as ros
 from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.takes import (
+    LOCK,
     Take,
     TakeWriter,
     discard_take,
@@ -209,6 +211,12 @@ def test_what_a_killed_session_left_is_removed_and_nothing_else(tmp_path):
     }
     with pytest.raises(BagError):
         killed.keep("leap")
+
+
+def test_a_lock_that_is_a_fifo_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / LOCK)
+    with pytest.raises(BagError, match="it is a FIFO"), session_folder(tmp_path):
+        pass
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):

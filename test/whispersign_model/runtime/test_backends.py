@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Every runtime gives what the network gives: whole, as a stream, and rescored."""
 
+import shutil
+from types import SimpleNamespace
+
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from whispersign_model.decoding.backend import choose_device
+from whispersign_model.decoding.detection import SegmentScorer
 from whispersign_model.errors import CheckpointError, ConfigError
+from whispersign_model.network.onnx_file import DIGEST, graph_digest, rescore_file
 from whispersign_model.runtime import onnx_backend
 from whispersign_model.runtime.onnx_backend import OnnxBackend
 from whispersign_model.runtime.torch_backend import TorchBackend
@@ -179,3 +185,34 @@ def test_a_graph_that_the_runtime_cannot_load(tmp_path, monkeypatch, version, ad
     with pytest.raises(CheckpointError, match=advice) as caught:
         onnx_backend._session(tmp_path / "model.onnx", "cpu", 1)
     assert f"cannot be loaded by ONNX Runtime {version} (" in str(caught.value)
+
+
+def test_a_graph_that_fails_is_told_in_the_error_alone(checkpoint, clip, tmp_path, capfd):
+    shutil.copy(rescore_file(checkpoint / "model.onnx"), tmp_path)
+    model = onnx.load(checkpoint / "model.onnx")
+    node = next(each for each in model.graph.node if each.op_type == "LayerNormalization")
+    scale = next(each for each in model.graph.initializer if each.name == node.input[1])
+    scale.CopyFrom(onnx.numpy_helper.from_array(np.ones(3, np.float32), scale.name))
+    properties = {each.key: each.value for each in model.metadata_props}
+    properties[DIGEST] = graph_digest(model.SerializeToString())
+    onnx.helper.set_model_props(model, properties)
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(CheckpointError, match=r"model.onnx: fails while it runs \(.*Scale"):
+        OnnxBackend(tmp_path / "model.onnx", "cpu").encode(clip(6))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_second_pass_that_computes_no_numbers_is_refused(checkpoint, clip, value):
+    backend = OnnxBackend(checkpoint / "model.onnx", "cpu")
+    second = backend._second
+    backend._second = SimpleNamespace(
+        run=lambda outputs, feed: [np.full_like(second.run(outputs, feed)[0], value)]
+    )
+    second_pass = backend.encode(clip(32)).second_pass
+    detects = isinstance(second_pass, SegmentScorer)
+    score, items = (
+        (second_pass.score, np.array([[0, 32]])) if detects else (second_pass, [(1,), (1, 2)])
+    )
+    with pytest.raises(CheckpointError, match="its output is not a number"):
+        score(items)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,15 @@ from whispersign_model.cli.main import main
 from whispersign_model.training.run_folder import how_to_resume
 
 Text = str | Path
+
+
+def compress(file: Path) -> None:
+    """Compress the content of a training state."""
+    with zipfile.ZipFile(file) as source:
+        content = {name: source.read(name) for name in source.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, data in content.items():
+            target.writestr(name, data)
 
 
 def go_on(folder: Path, *options: Text, resume: Text = "run/last.ckpt") -> int:
@@ -58,6 +68,7 @@ def cut_off(folder: Path) -> None:
         (cut_off, "is damaged or not a training state"),
         (lambda folder: torch.save({"a": 1}, folder / "run/last.ckpt"), "not a training state"),
         (lambda folder: (folder / "run/last.ckpt").write_bytes(b""), "not a training state"),
+        (lambda folder: compress(folder / "run/last.ckpt"), "not a training state"),
         (lambda folder: (folder / "run/last.ckpt").unlink(), "is not a file"),
     ],
 )

@@ -205,3 +205,14 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CommandsError, match=r"binary\.yaml: is not UTF-8 text"):
         read_commands(tmp_path / "binary.yaml")
+
+
+def test_the_faults_that_are_told_are_limited(tmp_path):
+    path = tmp_path / "commands.yaml"
+    path.write_text(WHOLE + "".join(f"key{number}: 1\n" for number in range(5000)))
+    with pytest.raises(CommandsError) as caught:
+        read_commands(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == f"{path}: has 4980 more faults"
+    assert len(caught.value.faults) == 5000

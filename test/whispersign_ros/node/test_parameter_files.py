@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -53,6 +54,29 @@ def test_what_is_no_slip_passes(tmp_path, content):
 def test_a_slip_is_refused_with_what_was_meant(tmp_path, content, slip, meant):
     with pytest.raises(ConfigError, match=rf"no node '{slip}'; did you mean '{meant}'\?"):
         _check(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("make", "fault"),
+    [
+        (os.mkfifo, "it is a FIFO"),
+        (os.mkdir, "Is a directory"),
+        (lambda path: os.symlink("/dev/zero", path), "it is a FIFO, a device or a socket"),
+        (lambda path: path.write_text("#" * (1 << 20) + "#"), "is larger than 1 MB"),
+        (lambda path: None, "No such file"),
+    ],
+)
+def test_a_file_that_ros_could_not_read_is_refused_before_it_tries(tmp_path, make, fault):
+    file = tmp_path / "parameters.yaml"
+    make(file)
+    command = [sys.executable, "-c", "from whispersign_ros.node.runner import main; "
+               "raise SystemExit(main('smoothing_node'))"]  # fmt: skip
+    command += ["--ros-args", "--params-file", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"smoothing_node: error: {file}: ")
+    assert fault in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def test_what_is_for_all_nodes_is_refused_only_where_none_of_ours_reads_it(tmp_path):

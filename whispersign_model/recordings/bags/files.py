@@ -178,10 +178,11 @@ def _listed_files(
     files = []
     for name in metadata.files:
         file = folder / name
-        if not file.is_file():
+        if not file.exists():
             file = present.get(_unpacked(file), file)
-        if not file.is_file():
+        if not file.exists():
             raise BagError(file, f"is missing, but {METADATA} names it", _reindex(folder))
+        require_file(file, BagError)
         files.append(file)
     listed = {_unpacked(PurePath(name)) for name in metadata.files}
     stems = {PART.sub("", PurePath(name).stem) for name in listed}

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from whispersign_model.recordings.bags.compression import decompress_chunk
+from whispersign_model.recordings.bags.compression import Expansion, decompress_chunk
 from whispersign_model.recordings.bags.recovery import CHUNK, FOOTER, HEADER, MAGIC
 from whispersign_model.recordings.bags.storage import Channel, definition
 
@@ -106,6 +106,7 @@ class McapFile:
         self._channels: dict[int, tuple[int, str, str]] = {}  # schema, topic, encoding
         self._indexed: dict[int, dict[int, int]] = {}  # messages by chunk's offset and channel
         self._statistics: _Statistics | None = None
+        self._expansion = Expansion(path.stat().st_size)
         self.fault = ""
         try:
             self._start, self._end, summary = self._sections()
@@ -188,17 +189,24 @@ class McapFile:
 
     def _all_records(self) -> Iterator[tuple[BinaryIO, _Place]]:
         """Yield the records of the data section, with those inside chunks in place of the chunk."""
+        self._expansion.reset()
         for place in _records(self._file, self._start, self._end):
-            if place.opcode != CHUNK:
+            if place.opcode == CHUNK:
+                yield from self._inside(place)
+            else:
                 yield self._file, place
-                continue
-            stream = self._chunk(place)
-            for inner in _records(stream, 0, len(stream.getbuffer())):
-                yield stream, inner
+
+    def _inside(self, place: _Place) -> Iterator[tuple[BinaryIO, _Place]]:
+        """Yield the records inside a chunk."""
+        stream = self._chunk(place)
+        for inner in _records(stream, 0, len(stream.getbuffer())):
+            self._expansion.add(records=1)
+            yield stream, inner
 
     def _chunk(self, place: _Place) -> io.BytesIO:
         content = _content(self._file, place)
         _, _, size, checksum = _CHUNK.unpack_from(content)
+        self._expansion.add(size=size)
         fields = _Fields(content[_CHUNK.size :])
         compression = fields.text()
         data = decompress_chunk(fields.data("Q"), compression, size)
@@ -233,6 +241,7 @@ class McapFile:
 
     def _in_order(self, numbers: Container[int]) -> Iterator[tuple[int, int | None, bytes]]:
         """Yield log time, channel and data; open a chunk only when its first message is due."""
+        self._expansion.reset()
         skippable = self._index_is_complete(numbers)
         chunks, loose = [], []
         for place in _records(self._file, self._start, self._end):
@@ -266,14 +275,13 @@ class McapFile:
         """Yield the chunk's start time, and then its messages in the order of their log times."""
         self._file.seek(place.offset)
         yield _CHUNK.unpack(self._file.read(_CHUNK.size))[0], None, b""
-        stream = self._chunk(place)
         found = []
-        for inner in _records(stream, 0, len(stream.getbuffer())):
+        for stream, inner in self._inside(place):
             if inner.opcode == MESSAGE:
                 number, time = self._head(stream, inner)
                 if number in numbers:
-                    found.append((time, number, inner))
-        for time, number, inner in sorted(found, key=itemgetter(0)):
+                    found.append((time, number, stream, inner))
+        for time, number, stream, inner in sorted(found, key=itemgetter(0)):
             yield time, number, self._data(stream, inner)
 
     @staticmethod

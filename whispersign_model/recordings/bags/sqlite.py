@@ -8,6 +8,10 @@ from urllib.parse import quote
 
 from whispersign_model.recordings.bags.storage import Channel, definition
 
+# SQLite's instructions in all queries of one file; a row takes about 30 in each of three queries.
+FEW_INSTRUCTIONS, INSTRUCTIONS_PER_BYTE = 10_000_000, 20
+INTERVAL = 100_000
+
 
 class SqliteFile:
     """An open sqlite3 file; see :class:`~whispersign_model.recordings.bags.storage.StorageFile`.
@@ -20,6 +24,8 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
         self._database = sqlite3.connect(uri, uri=True)
+        self._work = FEW_INSTRUCTIONS + INSTRUCTIONS_PER_BYTE * path.stat().st_size
+        self._database.set_progress_handler(self._is_endless, INTERVAL)
         try:
             tables = self._tables()
             if not tables >= {"messages", "topics"}:
@@ -30,9 +36,22 @@ class SqliteFile:
             self.close()
             raise
 
+    def _is_endless(self) -> bool:
+        """Count instructions; a damaged tree of pages can lead through the same page endlessly."""
+        self._work -= INTERVAL
+        return self._work < 0
+
     def _tables(self) -> set[str]:
-        rows = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in rows}
+        """Return the tables that are stored in the file, not computed from SQL in it."""
+        rows = self._database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+        )
+        tables = {str(name) for (name,) in rows}
+        for table in tables & {"messages", "topics", "message_definitions"}:
+            columns = self._database.execute(f"PRAGMA table_xinfo({table})")
+            if any(column[6] for column in columns):
+                raise ValueError(f"its table {table} computes columns")
+        return tables
 
     def _channels(self, defined: bool) -> list[Channel]:
         """Return the topics; count their messages without the index, which can be incomplete."""
@@ -41,7 +60,7 @@ class SqliteFile:
             rows = self._database.execute(
                 "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
             )
-            definitions = {name: definition(encoding, text) for name, encoding, text in rows}
+            definitions = {name: definition(encoding, str(text)) for name, encoding, text in rows}
         counts = dict(
             self._database.execute(
                 "SELECT topic_id, count(*) FROM messages NOT INDEXED GROUP BY topic_id"
@@ -52,18 +71,23 @@ class SqliteFile:
         rows = self._database.execute(
             f"SELECT id, name, type, serialization_format, {digest} FROM topics ORDER BY id"
         )
-        return [
+        channels = [
             Channel(
                 number,
                 topic,
                 kind,
                 encoding,
                 definitions.get(kind, definition("", "")),
-                digest,
+                str(digest or ""),
                 counts.get(number, 0),
             )
             for number, topic, kind, encoding, digest in rows
         ]
+        for each in channels:  # SQLite does not enforce the types of columns
+            texts = (each.topic, each.msgtype, each.encoding)
+            if not (isinstance(each.id, int) and all(isinstance(text, str) for text in texts)):
+                raise ValueError(f"its topic {each.id} is not described in text")
+        return channels
 
     def _fault(self) -> str:
         (lost,) = self._database.execute(

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
+import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import lz4.frame
 import numpy as np
 import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
@@ -132,6 +136,130 @@ class TestIndexes:
         assert len(read_bag(tmp_path / "take", recover=True)) == 40
 
 
+class TestChunks:
+    @pytest.fixture
+    def packed(self, tmp_path, mcap):
+        """Return a function that writes a bag whose chunks hold records, compressed with zstd."""
+
+        def write(topics, chunks, records, index=True):
+            path = mcap(topics).write(tmp_path / "a.mcap")
+            content = path.read_bytes()
+            end = content.index(struct.pack("<BQ", 0x0F, 4))
+            for _ in range(chunks):
+                stored = zstd.compress(records)
+                body = struct.pack("<QQQI", 0, 1, len(records), 0) + struct.pack("<I", 4)
+                body += b"zstd" + struct.pack("<Q", len(stored)) + stored
+                chunk = struct.pack("<BQ", 6, len(body)) + body
+                content = content[:end] + chunk + content[end:]
+            summary = struct.unpack_from("<Q", content, len(content) - 28)[0]
+            moved = summary + chunks * len(chunk)
+            path.write_bytes(content[:-28] + struct.pack("<Q", moved) + content[-20:])
+            return path
+
+        return write
+
+    EMPTY = struct.pack("<BQHIQQ", 5, 22, 99, 0, 1, 1)  # of a channel that nobody reads
+
+    LARGE = struct.pack("<BQ", 9, 1 << 24) + bytes(1 << 24)  # of a kind that nobody reads
+
+    @pytest.mark.parametrize("what", ["bytes", "records"])
+    def test_chunks_that_expand_to_too_much(self, packed, topics, what):
+        chunks, record = (6, self.LARGE) if what == "bytes" else (1, self.EMPTY * 200_000)
+        path = packed(topics, chunks, record)
+        assert path.stat().st_size < 150_000
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(BagError, match=f"a file of .* bytes expands to too many {what}"):
+            read_bag(path)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+    @pytest.mark.parametrize("recover", [False, True])
+    def test_other_topics_may_be_compressed_well(self, packed, topics, signed, recover):
+        path = packed(topics, 3, self.EMPTY * 10_000)
+        assert_all(read_bag(path, recover=True), signed)
+
+    @pytest.mark.parametrize("kind", ["zstd", "lz4"])
+    @pytest.mark.parametrize("wrong", [-1, 1, 1000])
+    def test_a_chunk_of_another_size_than_it_states(self, packed, topics, kind, wrong):
+        path = packed(topics, 1, self.EMPTY)
+        content = path.read_bytes()
+        stored = zstd.compress(self.EMPTY) if kind == "zstd" else lz4.frame.compress(self.EMPTY)
+        body = struct.pack("<QQQI", 0, 1, len(self.EMPTY) + wrong, 0)
+        body += struct.pack("<I", len(kind)) + kind.encode() + struct.pack("<Q", len(stored))
+        start = content.index(struct.pack("<BQ", 0x0F, 4))
+        path.write_bytes(
+            content[:start] + struct.pack("<BQ", 6, len(body + stored)) + body + stored
+        )
+        with pytest.raises(BagError, match=r"a chunk holds \d+ bytes instead of|is damaged"):
+            read_bag(path, recover=True)
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        ("table", "fault"),
+        [
+            ("CREATE VIEW messages AS SELECT 1 id, 1 topic_id, 1 timestamp, 1 data", "lacks"),
+            ("CREATE VIRTUAL TABLE messages USING fts5(id, topic_id, timestamp, data)", "lacks"),
+            (
+                "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, "
+                "data AS (zeroblob(1000000000)))",
+                "its table messages computes columns",
+            ),
+        ],
+    )
+    def test_that_are_computed(self, tmp_path, signed, table, fault):
+        write_bag(tmp_path / "take", signed, "sqlite3")
+        with sqlite3.connect(storage_of(tmp_path / "take")) as database:
+            database.execute("DROP TABLE messages")
+            database.execute(table)
+        with pytest.raises(BagError, match=f"is damaged .*{fault}"):
+            read_bag(storage_of(tmp_path / "take"))
+
+    @pytest.mark.parametrize("column", ["name", "type", "serialization_format"])
+    @pytest.mark.parametrize("value", [5, None, b"x"])
+    def test_of_topics_that_are_not_text(self, tmp_path, signed, column, value):
+        write_bag(tmp_path / "take", signed, "sqlite3")
+        file = storage_of(tmp_path / "take")
+        with sqlite3.connect(file) as database:
+            rows = database.execute("SELECT id, name, type, serialization_format FROM topics")
+            topics = rows.fetchall()
+            database.execute("DROP TABLE topics")
+            database.execute("CREATE TABLE topics(id, name, type, serialization_format)")
+            database.executemany("INSERT INTO topics VALUES (?, ?, ?, ?)", topics)
+            database.execute(f"UPDATE topics SET {column} = ? WHERE id = 1", (value,))
+        for recover in (False, True):
+            with pytest.raises(
+                BagError, match=r"is damaged \(its topic 1 is not described in text"
+            ):
+                read_bag(file, recover=recover)
+
+    def test_that_lead_through_the_same_pages_endlessly(self, tmp_path, signed):
+        write_bag(tmp_path / "take", signed, "sqlite3")
+        file = storage_of(tmp_path / "take")
+        with sqlite3.connect(file) as database:
+            database.executemany(
+                "INSERT INTO messages(topic_id, timestamp, data) VALUES (1, 1, ?)",
+                [(bytes(300),)] * 3000,
+            )
+            query = "SELECT rootpage FROM sqlite_master WHERE name = 'messages'"
+            (root,) = database.execute(query).fetchone()
+            (size,) = database.execute("PRAGMA page_size").fetchone()
+        content = bytearray(file.read_bytes())
+        page = content[(root - 1) * size : root * size]
+        assert page[0] == 5  # an inner page of the tree
+        cells = struct.unpack_from(f">{struct.unpack_from('>H', page, 3)[0]}H", page, 12)
+        children = [struct.unpack_from(">I", page, cell)[0] for cell in cells]
+        for number, child in zip([root, *children], children[:16]):
+            struct.pack_into(">I", page, 8, child)
+            for cell in cells:
+                struct.pack_into(">I", page, cell, child)
+            content[(number - 1) * size : number * size] = page
+        file.write_bytes(content)
+        start = time.process_time()
+        with pytest.raises(BagError, match=r"is damaged \(interrupted"):
+            read_bag(file)
+        assert time.process_time() - start < 60
+
+
 class TestParts:
     """Folders of a recorder that was killed, so that there is no metadata."""
 
@@ -224,6 +352,25 @@ class TestParts:
         file = folder / "k_0.mcap.zstd"
         file.write_bytes(file.read_bytes()[: max(2, int(file.stat().st_size * share))])
         with pytest.raises(BagError, match=r"k_0.mcap.zstd: (ends too early|is not a zstd)"):
+            read_bag(folder)
+
+    def test_compressed_part_that_expands_beyond_measure(self, killed, tmp_path):
+        folder = killed(["k_0.mcap.zstd"])
+        file = folder / "k_0.mcap.zstd"
+        file.write_bytes(zstd.compress(b"\x89MCAP0\r\n" + bytes(1 << 27)))
+        for recover in (False, True):
+            with pytest.raises(BagError, match=r"k_0.mcap.zstd: is damaged \(.* expand to more"):
+                read_bag(folder, recover=recover)
+
+    def test_compressed_part_of_many_frames(self, killed):
+        folder = killed(["k_0.mcap.zstd"])
+        file = folder / "k_0.mcap.zstd"
+        content = zstd.decompress(file.read_bytes())
+        frames = [zstd.compress(content[at : at + 1000]) for at in range(0, len(content), 1000)]
+        file.write_bytes(b"".join(frames))
+        assert len(read_bag(folder)) == 3
+        file.write_bytes(b"".join(frames) + zstd.compress(b"") * 100_000)
+        with pytest.raises(BagError, match=r"k_0.mcap.zstd: is damaged \(.* too many zstd frames"):
             read_bag(folder)
 
     def test_compressed_part_that_is_no_zstd_file(self, killed):
@@ -403,11 +550,29 @@ class TestCompressedMessages:
         with pytest.raises(BagError, match="take: is damaged"):
             read_bag(bag)
 
-    def test_bomb(self, tmp_path, mcap, topic, topics):
-        bomb = zstd.compress(bytes(1 << 26))
+    @pytest.mark.parametrize("size", [5000, 1 << 26])
+    def test_bomb(self, tmp_path, mcap, topics, size):
+        bomb = zstd.compress(bytes(size))
         path = mcap([replace(topics[0], sent=[(1, bomb)])]).write(tmp_path / "a.mcap")
-        with pytest.raises(BagError, match=r"is damaged.*too large"):
+        with pytest.raises(BagError, match=r"is damaged \(\d+ bytes expand to more"):
             read_bag(path)
+
+    def test_a_million_empty_frames(self, tmp_path, mcap, topics):
+        bomb = zstd.compress(b"") * 1_000_000
+        path = mcap([replace(topics[0], sent=[(1, bomb)])]).write(tmp_path / "a.mcap")
+        start = time.process_time()
+        with pytest.raises(BagError, match="bytes hold too many zstd frames"):
+            read_bag(path)
+        assert time.process_time() - start < 10
+
+    def test_message_that_states_another_size(self, tmp_path, mcap, topics):
+        frame = bytearray(zstd.compress(topics[0].sent[0][1]))
+        assert frame[4] >> 6 == 1  # the content's size is in the two bytes at 5
+        for size in (0, 0xFFFF):
+            frame[5:7] = size.to_bytes(2, "little")
+            path = mcap([replace(topics[0], sent=[(1, bytes(frame))])]).write(tmp_path / "a.mcap")
+            with pytest.raises(BagError, match=r"a.mcap: is damaged"):
+                read_bag(path)
 
     def test_format_that_is_not_supported(self, compressed):
         metadata = compressed("mcap") / "metadata.yaml"
