@@ -154,7 +154,7 @@ def python(machine):
 
 def _require_detector():
     pytest.importorskip("mediapipe")
-    if not CACHES[0].is_file():
+    if not Path(CACHES[0]).is_file():
         pytest.skip("no detector model: run tools/hand_landmarker.py")
 
 

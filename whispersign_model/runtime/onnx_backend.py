@@ -114,7 +114,8 @@ class OnnxBackend:
     def _run_second(self, output: str, feed: dict[str, Any]) -> Any:
         with _failures_told(self._path):
             scores = self._second.run([output], feed)[0]
-        return finite(scores)
+        finite(scores.max(axis=-1))  # a segment without hands has no probability but of the blank
+        return scores
 
     def stream(self, chunk: int) -> ChunkStream[OrtState]:
         """Start a clip that is encoded in chunks of ``chunk`` steps."""
