@@ -59,7 +59,7 @@ def choose_takes(
             continue
         take = _trimmed(signer.sign_sentence([gloss], tail=1.0))
         recognizer = StreamingRecognizer(
-            backend, metadata.glosses, rate=metadata.recipe.rate, scale=metadata.confidence
+            backend, metadata.glosses, recipe=metadata.recipe, scale=metadata.confidence
         )
         results = recognize_recording(recognizer, Preprocessor(metadata.recipe), take)
         found = [each for result in results if result.final for each in result.glosses]

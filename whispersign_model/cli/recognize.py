@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     if backend.notice:
         print(backend.notice)
     recognizer = StreamingRecognizer(
-        backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
+        backend, metadata.glosses, options, metadata.recipe, metadata.confidence
     )
     preprocessor = Preprocessor(metadata.recipe)
     console = Console()

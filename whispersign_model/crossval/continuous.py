@@ -160,7 +160,7 @@ class Readers:
         self._backend, self._glosses = backend, metadata.glosses
         self._preprocessor = Preprocessor(metadata.recipe)
         self._recognizer = StreamingRecognizer(
-            backend, metadata.glosses, options, rate, metadata.confidence
+            backend, metadata.glosses, options, metadata.recipe, metadata.confidence
         )
         self._decoding = options.decoding.with_alpha(backend.alpha)
         self._window, self._hop = round(WINDOW * rate), round(HOP * rate)

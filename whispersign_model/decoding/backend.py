@@ -41,6 +41,9 @@ class EncoderStream(Protocol):
         The stream itself does not change and can continue.
         """
 
+    def copy(self) -> "EncoderStream":
+        """Return an independent stream in the same state."""
+
     def reset(self) -> None:
         """Start a new clip."""
 

@@ -9,6 +9,7 @@ from whispersign_model.decoding.endpoint import Endpoint
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.utterance import Utterance
+from whispersign_model.timestamps import NANOSECONDS
 
 
 class ResultEmitter:
@@ -18,6 +19,7 @@ class ResultEmitter:
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
         scale: calibration of the network's confidences.
         min_confidence: lowest confidence of a gloss in a final result.
+        max_age: seconds since its end after which a gloss is too old to become final.
 
     Attributes:
         utterance_id: number of the open utterance, used in the next final result.
@@ -25,18 +27,37 @@ class ResultEmitter:
     """
 
     def __init__(
-        self, glosses: Sequence[str], scale: ConfidenceScale, min_confidence: float
+        self, glosses: Sequence[str], scale: ConfidenceScale, min_confidence: float, max_age: float
     ) -> None:
         self.utterance_id = 0
         self._glosses = tuple(glosses)
         self._scale = scale
         self._min_confidence = min_confidence
+        self._max_age = round(max_age * NANOSECONDS)
         self.reset()
 
     def reset(self) -> None:
         """Start a new utterance."""
         self.emitted: tuple[int, ...] = ()
+        self._last: RecognizedGloss | None = None  # the last gloss that became final
         self._last_partial: tuple[tuple[int, ...], int] = ((), 0)  # new ids, number of stable ids
+
+    def keep_from(self, stamp: int) -> int:
+        """Forget the emitted glosses that are no longer part of the utterance.
+
+        Args:
+            stamp: earliest stamp from which the utterance can be kept.
+
+        Returns:
+            the stamp from which it is kept: the start of the last emitted gloss, or ``stamp`` if
+            that gloss began earlier.
+        """
+        self._last_partial = (), 0
+        if self._last is None or self._last.start < stamp:
+            self.emitted, self._last = (), None
+            return stamp
+        self.emitted = (self._last.gloss_id,)
+        return self._last.start
 
     def partial(
         self, utterance: Utterance, end_hypothesis: Hypothesis | None = None
@@ -73,8 +94,13 @@ class ResultEmitter:
         while last > first and glosses[last - 1].confidence < self._min_confidence:
             last -= 1
         if last > first:
-            self.emitted = _ids(glosses[:last])
-        new = tuple(g for g in glosses[first:last] if g.confidence >= self._min_confidence)
+            self.emitted, self._last = _ids(glosses[:last]), glosses[last - 1]
+        oldest = utterance.stamps[-1] - self._max_age
+        new = tuple(
+            gloss
+            for gloss in glosses[first:last]
+            if gloss.confidence >= self._min_confidence and gloss.end >= oldest
+        )
         if not new:
             return []
         self._last_partial = (), 0

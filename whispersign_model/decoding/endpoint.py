@@ -6,17 +6,16 @@ far. It needs no network.
 """
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 
-import numpy as np
 from pydantic import Field
 
 from whispersign_model.arrays import Floats
 from whispersign_model.configuration import StrictModel
 from whispersign_model.decoding.edit_distance import continuation
 from whispersign_model.decoding.hypothesis import Hypothesis
-from whispersign_model.skeleton import CONFIDENCE, VELOCITY
-from whispersign_model.timestamps import seconds
+from whispersign_model.decoding.motion import HandMotion, HandState
+from whispersign_model.features.recipe import Recipe
 
 
 class Endpoint(Enum):
@@ -29,7 +28,7 @@ class Endpoint(Enum):
     EARLY_ABSENT = "early absent"  # no hand for early_absent_timeout, and the glosses are certain
     EARLY_REST = "early rest"  # hands at rest for early_rest_timeout, and the glosses are certain
     HANDS_ABSENT = "hands absent"  # no hand for absent_timeout
-    TRAILING_SILENCE = "trailing silence"  # hands at rest and no gloss, after at least one
+    TRAILING_SILENCE = "trailing silence"  # hands at rest for trailing_silence_timeout
     MAX_LENGTH = "maximum length"  # cut between two glosses after max_length
     STREAM_GAP = "stream gap"  # no frame for absent_timeout
     CLOCK_JUMP = "clock jump"  # a stamp jumped far back or ahead; see timestamps.is_clock_jump
@@ -51,8 +50,7 @@ class EndpointOptions(StrictModel):
         early_rest_timeout: time with the hands at rest after which certain glosses become final.
         early_confidence: minimum confidence of the last certain gloss.
         absent_timeout: time without a hand that ends the utterance in any case.
-        trailing_silence_timeout: time with the hands at rest and no further gloss that ends the
-            utterance.
+        trailing_silence_timeout: time with the hands at rest that ends the utterance.
         rest_share: share of the utterance's top speed below which the hands count as resting.
         max_length: longest utterance; a longer one is cut between two glosses.
     """
@@ -66,44 +64,6 @@ class EndpointOptions(StrictModel):
     max_length: float = Field(default=20.0, gt=1, le=60)
 
 
-class MotionActivity:
-    """Tracks the motion of the hands since an utterance started.
-
-    Attributes:
-        last_tracked: stamp of the last frame with a hand.
-        last_moving: stamp of the last frame in which a hand moved.
-    """
-
-    def __init__(self, rest_share: float, stamp: int) -> None:
-        self.last_tracked = self.last_moving = stamp
-        self._rest_share = rest_share
-        self._top_speed = 0.0
-
-    def push(self, frame: Floats, stamp: int) -> float:
-        """Process the next frame ``(42, 7)``; return the speed of the hands in it."""
-        if frame[:, CONFIDENCE].any():
-            self.last_tracked = stamp
-        current = speed(frame)
-        self._top_speed = max(self._top_speed, current)
-        if current > self._rest_share * self._top_speed:
-            self.last_moving = stamp
-        return current
-
-
-def speed(frame: Floats) -> float:
-    """Return the root mean square velocity of the tracked joints in a frame ``(42, 7)``."""
-    tracked = frame[frame[:, CONFIDENCE] > 0]
-    return float(np.sqrt(np.square(tracked[:, VELOCITY]).mean())) if len(tracked) else 0.0
-
-
-class Pause(IntEnum):
-    """Whether a pause is long enough for each kind of rule."""
-
-    NONE = 0
-    EARLY = 1  # long enough for an early rule
-    LONG = 2  # the hands have been at rest for trailing_silence_timeout
-
-
 @dataclass(frozen=True)
 class Evidence:
     """The hypotheses at the moment the hands pause.
@@ -112,88 +72,78 @@ class Evidence:
         partial: gloss ids decoded so far.
         end_hypothesis: gloss ids that the first pass decodes if the utterance ends here.
         emitted: gloss ids that are already final.
-        silence: seconds since the last recognized gloss ended; None without a gloss. The value is
-            infinite if the gloss appears only in ``end_hypothesis``.
     """
 
     partial: tuple[int, ...]
     end_hypothesis: Hypothesis
     emitted: tuple[int, ...]
-    silence: float | None
 
 
 class EndpointDetector:
-    """Decides when an utterance starts, when the hands pause, and which rule ends the utterance."""
+    """Decides when an utterance starts, when the hands pause, and which rule ends the utterance.
 
-    def __init__(self, options: EndpointOptions) -> None:
+    Args:
+        options: the timeouts.
+        recipe: recipe of the features.
+
+    Attributes:
+        motion: state of the hands.
+    """
+
+    def __init__(self, options: EndpointOptions, recipe: Recipe) -> None:
         self._options = options
-        self.reset()
+        self.motion = HandMotion(recipe, options.absent_timeout, options.rest_share)
+        self.restart()
 
     def reset(self) -> None:
         """Start a new stream, in which the first frame with hands starts an utterance."""
-        self._activity: MotionActivity | None = None
+        self.motion.reset()
         self.restart()
 
     def restart(self) -> None:
         """Start a new utterance, but keep the motion of the hands."""
+        self.motion.restart()
         self._emitted_early = False  # in this pause
 
-    def starts(self, frame: Floats, stamp: int) -> bool:
-        """Return whether a frame ``(42, 7)`` starts an utterance.
+    def push(self, frame: Floats, stamp: int) -> bool:
+        """Process the next frame ``(42, 7)`` of the stream; return whether it starts an utterance.
 
         An utterance starts when hands appear, or when resting hands move again. A posture held
         since the last utterance does not start a new one.
         """
-        if not frame[:, CONFIDENCE].any():
-            self._activity = None
-            return False
-        if self._activity is not None:
-            self._activity.push(frame, stamp)
-            if self._activity.last_moving != stamp:
-                return False
-        self._activity = MotionActivity(self._options.rest_share, stamp)
-        return True
+        return self.motion.push(frame, stamp) in (HandState.ENTERING, HandState.MOVING)
 
-    def push(self, frame: Floats, stamp: int) -> float:
-        """Process the next frame ``(42, 7)`` of the open utterance; return the hands' speed."""
-        assert self._activity is not None
-        return self._activity.push(frame, stamp)
-
-    def from_motion(self, start: int, stamp: int) -> Endpoint | None:
+    def from_motion(self, length: float, stamp: int) -> Endpoint | None:
         """Apply the rules that depend only on the motion of the hands.
 
         Args:
-            start: stamp of the first frame of the utterance.
+            length: seconds of frames in the utterance.
             stamp: stamp of the latest frame.
         """
-        if self._absent(stamp) >= self._options.absent_timeout:
+        if self.motion.absence(stamp) >= self._options.absent_timeout:
             return Endpoint.HANDS_ABSENT
-        if seconds(stamp - start) >= self._options.max_length:
+        if self.motion.rest(stamp) >= self._options.trailing_silence_timeout:
+            return Endpoint.TRAILING_SILENCE
+        if length >= self._options.max_length:
             return Endpoint.MAX_LENGTH
         return None
 
-    def pause(self, stamp: int) -> Pause:
-        """Return the state of the pause at the latest frame of the utterance."""
-        rest = self._rest(stamp)
-        if rest >= self._options.trailing_silence_timeout:
-            return Pause.LONG
-        absent = self._absent(stamp) >= self._options.early_absent_timeout
-        if absent or rest >= self._options.early_rest_timeout:
-            return Pause.EARLY
+    def pauses(self, stamp: int) -> bool:
+        """Return whether the hands pause long enough for an early rule, at the latest frame."""
+        if self._is_absent(stamp) or self.motion.rest(stamp) >= self._options.early_rest_timeout:
+            return True
         self._emitted_early = False
-        return Pause.NONE
+        return False
 
     def from_glosses(self, stamp: int, evidence: Evidence) -> Endpoint | None:
-        """Apply the rules for a pause, which depend on the hypotheses so far."""
-        timeout = self._options.trailing_silence_timeout
-        silent = evidence.silence is not None and evidence.silence >= timeout
-        if silent and self._rest(stamp) >= timeout:
-            return Endpoint.TRAILING_SILENCE
-        if not self._emitted_early and self._is_certain(evidence):
-            self._emitted_early = True  # at most once per pause
-            absent = self._absent(stamp) >= self._options.early_absent_timeout
-            return Endpoint.EARLY_ABSENT if absent else Endpoint.EARLY_REST
-        return None
+        """Apply the early rules, which depend on the hypotheses so far, in a pause."""
+        if self._emitted_early or not self._is_certain(evidence):
+            return None
+        self._emitted_early = True  # at most once per pause
+        return Endpoint.EARLY_ABSENT if self._is_absent(stamp) else Endpoint.EARLY_REST
+
+    def _is_absent(self, stamp: int) -> bool:
+        return self.motion.absence(stamp) >= self._options.early_absent_timeout
 
     def _is_certain(self, evidence: Evidence) -> bool:
         """Return whether the new glosses do not depend on whether the utterance ends here."""
@@ -204,13 +154,3 @@ class EndpointDetector:
             and spans[-1].confidence >= self._options.early_confidence
             and continuation(evidence.emitted, ids) < len(ids)
         )
-
-    def _absent(self, stamp: int) -> float:
-        """Return the seconds since the last frame with a hand."""
-        assert self._activity is not None
-        return seconds(stamp - self._activity.last_tracked)
-
-    def _rest(self, stamp: int) -> float:
-        """Return the seconds since a hand last moved."""
-        assert self._activity is not None
-        return seconds(stamp - self._activity.last_moving)

@@ -16,15 +16,16 @@ from whispersign_model.decoding.endpoint import (
     EndpointDetector,
     EndpointOptions,
     Evidence,
-    Pause,
 )
 from whispersign_model.decoding.hypothesis import Hypothesis
+from whispersign_model.decoding.motion import HandState
 from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.search import DecodingOptions
 from whispersign_model.decoding.second_pass import open_second_pass
 from whispersign_model.decoding.time_alignment import TimeAligner
-from whispersign_model.decoding.utterance import Utterance
+from whispersign_model.decoding.utterance import KEPT_REST, Utterance
 from whispersign_model.features.preprocessor import Preprocessor
+from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import FEATURES, JOINTS
 from whispersign_model.timestamps import NANOSECONDS, seconds
@@ -72,7 +73,7 @@ class StreamingRecognizer:
         backend: the loaded network.
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
         options: options for endpoints and search.
-        rate: frames per second, as in the recipe.
+        recipe: recipe of the features, from the network's checkpoint; None means the default.
         scale: calibration of the network's confidences, from its checkpoint.
 
     Attributes:
@@ -84,18 +85,22 @@ class StreamingRecognizer:
         backend: Backend,
         glosses: Sequence[str],
         options: RecognizerOptions | None = None,
-        rate: float = 60.0,
+        recipe: Recipe | None = None,
         scale: ConfidenceScale | None = None,
     ) -> None:
         self.backend = backend
         self.options = options or RecognizerOptions()
         self._decoding = self.options.decoding.with_alpha(backend.alpha)
-        self._period = NANOSECONDS / rate
+        recipe = recipe or Recipe()
+        self._period = NANOSECONDS / recipe.rate
         self.aligner = TimeAligner(self._period, self.options.absent_timeout)
-        self._endpoints = EndpointDetector(self.options)
+        self._endpoints = EndpointDetector(self.options, recipe)
         self._stream = backend.stream(self.options.chunk)
         self._emitter = ResultEmitter(
-            glosses, scale or ConfidenceScale(), self.options.min_confidence
+            glosses,
+            scale or ConfidenceScale(),
+            self.options.min_confidence,
+            self.options.max_length,
         )
         self.reset()
 
@@ -113,6 +118,7 @@ class StreamingRecognizer:
         self.aligner.reset()
         self._endpoints.reset()
         self._utterance: Utterance | None = None
+        self._held: Utterance | None = None  # the last utterance, while its last posture is held
 
     def push(self, frames: Floats, stamps: Ints | Sequence[int]) -> list[Result]:
         """Process the next frames of the stream.
@@ -137,9 +143,9 @@ class StreamingRecognizer:
             if endpoint:
                 results += self._end(endpoint)
                 self._endpoints.reset()
+                self._held = None
             for aligned in aligned_frames:
-                if self._utterance or self._start(*aligned):
-                    results += self._decode(*aligned)
+                results += self._advance(*aligned)
         return results
 
     def finish(self) -> list[Result]:
@@ -148,41 +154,70 @@ class StreamingRecognizer:
         self.reset()
         return results
 
-    def _start(self, frame: Floats, stamp: int) -> bool:
-        """Open an utterance if this frame starts one; return whether it does."""
-        if not self._endpoints.starts(frame, stamp):
-            return False
-        self._utterance = Utterance(
-            self._stream, self.backend.frames_per_step, self.options.decoding
-        )
-        self._reset_utterance()
-        return True
+    def _advance(self, frame: Floats, stamp: int) -> list[Result]:
+        """Process the next frame of the aligned stream."""
+        starts = self._endpoints.push(frame, stamp)
+        if self._utterance is None and starts:
+            self._utterance = self._resumed() or self._opened()
+        if self._utterance is not None:
+            return self._decode(self._utterance, frame, stamp)
+        if self._endpoints.motion.state is HandState.ABSENT:
+            self._held = None
+        return []
 
-    def _decode(self, frame: Floats, stamp: int) -> list[Result]:
+    def _opened(self) -> Utterance:
+        """Open a new utterance."""
+        self._reset_utterance()
+        return Utterance(self._stream, self.backend.frames_per_step, self.options.decoding)
+
+    def _resumed(self) -> Utterance | None:
+        """Open the held utterance again, because its last posture ends; None without one.
+
+        The movement after a hold may complete the last sign, or withdraw the hand. It is therefore
+        decoded together with that sign, of which most of the hold is left out.
+        """
+        utterance, self._held = self._held, None
+        if utterance is None:
+            return None
+        utterance.rewind()
+        first = utterance.stamps[-min(self._lead_in_frames(), len(utterance.stamps))]
+        utterance.forget_before(self._emitter.keep_from(first))
+        self._restart_utterance()
+        return utterance
+
+    def _decode(self, utterance: Utterance, frame: Floats, stamp: int) -> list[Result]:
         """Pass the next frame of the open utterance through both passes and the endpoint rules."""
-        utterance = self._utterance
-        assert utterance is not None
-        speed = self._endpoints.push(frame, stamp)
-        has_new_rows = utterance.append(frame, stamp, speed)
-        endpoint = self._endpoints.from_motion(utterance.stamps[0], stamp)
+        motion = self._endpoints.motion
+        if motion.state is HandState.MOVING:
+            utterance.rewind()
+        has_new_rows = utterance.append(frame, stamp, motion.speed)
+        if motion.state is HandState.RESTING and motion.rest(stamp) >= KEPT_REST:
+            utterance.mark()
+        length = seconds(len(utterance.frames) * self._period)
+        endpoint = self._endpoints.from_motion(length, stamp)
         if endpoint is Endpoint.MAX_LENGTH:
             return self._cut(utterance)
+        if endpoint is Endpoint.TRAILING_SILENCE:
+            self._held = utterance
         if endpoint:
             return self._end(endpoint)
         if has_new_rows:
             utterance.stabilize(stamp, round(self.options.stable_after * NANOSECONDS))
-        pause = self._endpoints.pause(stamp)
-        if pause:
-            return self._decode_pause(utterance, pause, has_new_rows)
-        self._pause = Pause.NONE
+        if self._endpoints.pauses(stamp):
+            return self._decode_pause(utterance, has_new_rows)
+        self._paused = False
         return self._decode_motion(utterance) if has_new_rows else []
 
     def _reset_utterance(self) -> None:
         """Reset the state of the open utterance, at its start or after a cut."""
+        self._emitter.reset()
+        self._restart_utterance()
+
+    def _restart_utterance(self) -> None:
+        """Reset everything but what is already emitted."""
         self._endpoints.restart()
         self._second_pass = open_second_pass(self.backend, self._decoding, self._period)
-        self._emitter.reset()
-        self._pause = Pause.NONE  # hypothesis with the most glosses in this pause
+        self._paused = False  # whether the hypotheses below are of this pause
         self._partial: tuple[int, ...] = ()  # glosses so far, at the end hypothesis
         self._end_hypothesis = Hypothesis((), 0.0)
 
@@ -196,36 +231,35 @@ class StreamingRecognizer:
             self._trim(utterance)
         return results + self._emitter.partial(utterance)
 
-    def _decode_pause(self, utterance: Utterance, pause: Pause, has_new_rows: bool) -> list[Result]:
-        """Return results as if the utterance ended here; finalize it if a rule applies."""
+    def _decode_pause(self, utterance: Utterance, has_new_rows: bool) -> list[Result]:
+        """Return results as if the utterance ended here; finalize glosses if a rule applies."""
         results: list[Result] = []
-        if pause > self._pause or (has_new_rows and utterance.best() != self._partial):
-            self._pause, self._partial = pause, utterance.best()
+        if not self._paused or (has_new_rows and utterance.best() != self._partial):
+            self._paused, self._partial = True, utterance.best()
             self._end_hypothesis = utterance.end_hypothesis()
             results = self._emitter.partial(utterance, self._end_hypothesis)
-        spans = self._end_hypothesis.spans or self._second_pass.detected.spans
-        if not spans:
-            self._trim(utterance)
-        silence = utterance.silence_after(spans[-1]) if spans else None
-        evidence = Evidence(self._partial, self._end_hypothesis, self._emitter.emitted, silence)
+        evidence = Evidence(self._partial, self._end_hypothesis, self._emitter.emitted)
         endpoint = self._endpoints.from_glosses(utterance.stamps[-1], evidence)
         if endpoint is None:
             return results
-        if not endpoint.is_early:
-            return results + self._end(endpoint)
         glosses = self._decode_whole(utterance, ended=True)
         utterance.rescored = utterance.tracked
         return results + self._emitter.final(utterance, glosses, endpoint)
+
+    def _lead_in_frames(self) -> int:
+        """Return the number of frames that are kept although they contain no new gloss."""
+        lead_in = min(self.options.lead_in, self.options.max_length / 2)
+        return round(max(lead_in, self._second_pass.lead_in) * NANOSECONDS / self._period)
 
     def _trim(self, utterance: Utterance) -> None:
         """Drop the frames before the lead-in while nothing is signed."""
         if self._emitter.emitted:
             return
-        lead_in = min(self.options.lead_in, self.options.max_length / 2)
-        lead_in = max(lead_in, self._second_pass.lead_in)
-        first, last = utterance.stamps[0], utterance.stamps[-1]
-        if seconds(last - first) >= lead_in + min(TRIM_INTERVAL, lead_in / 2):
-            utterance.forget_before(last - round(lead_in * NANOSECONDS))
+        kept = self._lead_in_frames()
+        if len(utterance.frames) >= kept + min(
+            TRIM_INTERVAL * NANOSECONDS / self._period, kept / 2
+        ):
+            utterance.forget_before(utterance.stamps[-kept])
             self._second_pass.forget_before(utterance.stamps[0])
 
     def _cut(self, utterance: Utterance) -> list[Result]:
@@ -244,10 +278,8 @@ class StreamingRecognizer:
         if not complete:
             return self._end(Endpoint.MAX_LENGTH)
         results = self._emitter.final(utterance, complete, Endpoint.MAX_LENGTH)
-        utterance.cut(kept_from)
+        utterance.forget_before(max(kept_from, utterance.stamps[-self._lead_in_frames()]))
         self._reset_utterance()
-        if not utterance.frames:
-            self._utterance = None
         return results
 
     def _end(self, endpoint: Endpoint) -> list[Result]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The open utterance: its frames, and the state of the first pass over them."""
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,14 +9,28 @@ from whispersign_model.arrays import Floats
 from whispersign_model.decoding.backend import EncoderStream
 from whispersign_model.decoding.ctc import PrefixBeam, common_prefix
 from whispersign_model.decoding.forced_alignment import extents
-from whispersign_model.decoding.hypothesis import Hypothesis, Span
+from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.search import DecodingOptions, with_spans
 from whispersign_model.features.end_padding import END_PADDING
 from whispersign_model.skeleton import CONFIDENCE, FEATURES, JOINTS
-from whispersign_model.timestamps import seconds
+from whispersign_model.timestamps import NANOSECONDS
 
 SCORE_MARGIN = float(np.log(300))  # lower-scoring hypotheses cannot delay stability
+KEPT_REST = 0.3  # seconds of a rest that remain in an utterance when the hands move again
 PADDING_FRAMES = np.zeros((END_PADDING, JOINTS, FEATURES), np.float32)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A moment in an utterance: the numbers of its frames and rows, and its state."""
+
+    frames: int
+    tracked: int
+    rows: int
+    stream: EncoderStream
+    beam: PrefixBeam
+    stable: tuple[int, ...]
+    agreed: tuple[tuple[int, int], ...]
 
 
 class Utterance:
@@ -43,9 +57,6 @@ class Utterance:
         self._stream = stream
         self._patch = frames_per_step
         self._options = options
-        self._begin()
-
-    def _begin(self) -> None:
         self.frames: list[Floats] = []
         self.stamps: list[int] = []
         self.speeds: list[float] = []
@@ -56,6 +67,7 @@ class Utterance:
         self._rows: list[Floats] = []
         self._beam = PrefixBeam(self._options.beam_size, self._options.candidates)
         self._agreed: list[tuple[int, int]] = []  # gloss id, stamp since which all agree
+        self._marked: _Mark | None = None
 
     def append(self, frame: Floats, stamp: int, speed: float) -> bool:
         """Add the next frame ``(42, 7)``; return whether the first pass has new rows."""
@@ -118,19 +130,27 @@ class Utterance:
             places.insert(0, (limit, end))
         if not hypothesis.complete_spans:
             places = extents(places, np.array(self.speeds[: self.tracked]))
-        return [(self.stamps[first], self.stamps[last - 1]) for first, last in places]
+        return [
+            (self.stamps[self._after_rest(first, last)], self.stamps[last - 1])
+            for first, last in places
+        ]
 
-    def silence_after(self, span: Span) -> float:
-        """Return the seconds since a gloss ended; infinity if only the assumed end shows it."""
-        if span.start * self._patch >= self.tracked:
-            return math.inf
-        end = self.stamps[min(span.end * self._patch, self.tracked) - 1]
-        return seconds(self.stamps[-1] - end)
+    def _after_rest(self, first: int, last: int) -> int:
+        """Return the first frame of a gloss that does not belong to the rest before it.
+
+        :meth:`rewind` leaves out the frames of a rest, so the rest may have begun long ago.
+        """
+        stamps = np.array(self.stamps[first:last])
+        for frame in np.flatnonzero(np.diff(stamps) > KEPT_REST * NANOSECONDS).tolist():
+            if stamps[frame] - stamps[0] <= KEPT_REST * NANOSECONDS:
+                return first + int(frame) + 1
+        return first
 
     def forget_before(self, stamp: int) -> None:
         """Drop the whole steps before ``stamp``, which contain no gloss; the clip continues."""
         steps = int(np.searchsorted(self.stamps, stamp)) // self._patch
         steps = min(steps, len(self._rows))
+        self._marked = None
         del self._rows[:steps]
         self._beam = PrefixBeam(self._options.beam_size, self._options.candidates)
         if self._rows:
@@ -139,10 +159,21 @@ class Utterance:
         for each in (self.frames, self.stamps, self.speeds):
             del each[: steps * self._patch]
 
-    def cut(self, stamp: int) -> None:
-        """Start a new utterance at the first frame with a hand from ``stamp`` on."""
-        kept = list(zip(self.frames, self.stamps, self.speeds))
-        self._begin()
-        for frame, when, speed in kept:
-            if when >= stamp and (self.frames or frame[:, CONFIDENCE].any()):
-                self.append(frame, when, speed)
+    def mark(self) -> None:
+        """Remember the state after the last whole step, to which :meth:`rewind` returns."""
+        if self._marked is None and len(self.frames) % self._patch == 0:
+            beam, stream = self._beam.copy(), self._stream.copy()
+            sizes = len(self.frames), self.tracked, len(self._rows)
+            self._marked = _Mark(*sizes, stream, beam, self.stable, tuple(self._agreed))
+
+    def rewind(self) -> None:
+        """Drop the frames since the mark, if there is one, and remove the mark."""
+        mark, self._marked = self._marked, None
+        if mark is None:
+            return
+        for each in (self.frames, self.stamps, self.speeds):
+            del each[mark.frames :]
+        del self._rows[mark.rows :]
+        self.tracked, self._stream, self._beam = mark.tracked, mark.stream, mark.beam
+        self.stable, self._agreed = mark.stable, list(mark.agreed)
+        self.rescored = 0

@@ -145,7 +145,7 @@ def read_live(
     device = str(next(model.parameters()).device)
     rate = metadata.recipe.rate
     recognizer = StreamingRecognizer(
-        TorchBackend(model, device), metadata.glosses, options, rate, metadata.confidence
+        TorchBackend(model, device), metadata.glosses, options, metadata.recipe, metadata.confidence
     )
     period = NANOSECONDS / rate
     readings = []

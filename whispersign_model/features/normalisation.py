@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from whispersign_model.arrays import Bools, Doubles, Floats
+from whispersign_model.arrays import Bools, Doubles, Floats, Ints
 from whispersign_model.errors import RecipeError
 from whispersign_model.features.planes import planes
 from whispersign_model.features.recipe import Recipe
@@ -24,38 +24,90 @@ from whispersign_model.skeleton import (
 )
 
 HORIZON = 10.0  # averaging horizon of the running hand length, in seconds of tracked hand
-ABSENCE = 0.5  # seconds without hands after which the next hand sets a new origin
+ABSENCE = 0.5  # seconds without hands after which the next hand may be another person's
+MISFIT = 1.5  # ratio to the running hand length beyond which a hand may be another person's
+MISFIT_SECONDS = 0.5  # seconds of tracked hands after which such a hand is another person's
 MOTION_SCALE = 1 / 3  # speed that weighs as much as one hand length, see "motion"
 SMALLEST_SCALE = 0.1  # lower limit of a joint's scale, as a share of the scale over all joints
 
 
+class Entrances:
+    """Finds the frames in which a hand comes into view after both hands were absent for a while."""
+
+    def __init__(self, rate: float) -> None:
+        self._absence = math.ceil(ABSENCE * rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """Let the next hand count as an entrance."""
+        self._idle = self._absence  # number of frames since a hand was last present
+
+    def __call__(self, present: Bools) -> Bools:
+        """Return ``(N,)``, True in the frames of an entrance, given where any hand is present."""
+        rows = np.arange(len(present))
+        seen = np.maximum.accumulate(np.where(present, rows, -1 - self._idle))
+        before = np.concatenate([[-1 - self._idle], seen[:-1]])
+        entrances: Bools = present & (rows - before > self._absence)
+        self._idle = min(int(rows[-1] - seen[-1]), self._absence)
+        return entrances
+
+
 class HandLength:
-    """Running mean of the hand length (wrist to middle MCP) over both hands.
+    """Running mean of the hand length (wrist to middle MCP) over both hands of one person.
 
     During the first ``HORIZON`` seconds of tracked hands this is the plain mean, later an
     exponential mean with that horizon. Hands without a length do not count, so lost frames change
-    nothing.
+    nothing. The mean starts afresh when a hand comes into view, and when the hands have not fitted
+    it for ``MISFIT_SECONDS``: the next person may have larger or smaller hands.
     """
 
     def __init__(self, rate: float) -> None:
         self._horizon = HORIZON * rate
+        self._misfit_frames = math.ceil(MISFIT_SECONDS * rate)
         self.reset()
 
     def reset(self) -> None:
         """Forget all lengths."""
         self._mean = 0.0
         self._count = 0.0
+        self._misfits = 0  # frames in a row whose hands do not fit the mean
 
-    def __call__(self, lengths: Doubles) -> Doubles:
+    def __call__(self, lengths: Doubles, entrances: Bools) -> Doubles:
         """Return the mean ``(N,)`` after each frame; 0 while no length is known.
 
         Args:
             lengths: ``(N, 2)`` hand lengths; 0 if a hand has none.
+            entrances: ``(N,)``, True in the frames of an :class:`Entrances`.
         """
+        means: Doubles = np.zeros(len(lengths))
+        edges = [0, *np.flatnonzero(entrances).tolist(), len(lengths)]
+        for number, (first, last) in enumerate(pairwise(edges)):
+            if number:
+                self.reset()
+            while first < last:
+                first += self._advance(lengths[first:last], means[first:last])
+        return means
+
+    def _advance(self, lengths: Doubles, means: Doubles) -> int:
+        """Fill in the means until the hands no longer fit; return the number of frames filled."""
         sums, counts = lengths.sum(axis=1), np.count_nonzero(lengths, axis=1)
+        self._average(sums.copy(), counts, means)
+        known = np.flatnonzero(counts)
+        ratios = sums[known] / counts[known] / means[known]
+        rows = np.arange(len(known))
+        fits = (ratios < MISFIT) & (ratios > 1 / MISFIT)
+        last_fit = np.maximum.accumulate(np.where(fits, rows, -1 - self._misfits))
+        strangers = known[rows - last_fit >= self._misfit_frames]
+        if len(strangers):
+            self.reset()
+            return int(strangers[0])
+        if len(rows):
+            self._misfits = int(rows[-1] - last_fit[-1])
+        return len(lengths)
+
+    def _average(self, sums: Doubles, counts: Ints, means: Doubles) -> None:
         totals = self._count + counts.cumsum()
         plain = int(totals.searchsorted(self._horizon, side="right"))
-        means: Doubles = np.zeros(len(lengths))
         if plain:
             sums[0] += self._mean * self._count
             means[:plain] = sums[:plain].cumsum() / np.maximum(totals[:plain], 1)
@@ -65,40 +117,30 @@ class HandLength:
             self._count = min(self._count + count, self._horizon)
             self._mean += (total - count * self._mean) / self._count
             means[row] = self._mean
-        return means
 
 
 class Origin:
-    """The origin of wrist positions: the point where a hand entered after both were absent.
+    """The origin of wrist positions: the point where a hand last came into view.
 
     If both hands enter in the same frame, the origin is midway between their wrists.
     """
 
-    def __init__(self, rate: float) -> None:
-        self._absence = math.ceil(ABSENCE * rate)
-        self.reset()
-
-    def reset(self) -> None:
-        """Let the next hand set a new origin."""
-        self._idle = self._absence  # number of frames since a hand was last present
+    def __init__(self) -> None:
         self._point: Floats = np.zeros((1, 3), dtype=np.float32)
 
-    def __call__(self, wrists: Floats, present: Bools) -> Floats:
+    def __call__(self, wrists: Floats, present: Bools, entrances: Bools) -> Floats:
         """Return the origin ``(N, 3)`` of each frame.
 
         Args:
             wrists: ``(N, 2, 3)`` wrist positions.
             present: ``(N, 2)``, True where a hand is tracked.
+            entrances: ``(N,)``, True in the frames of an :class:`Entrances`.
         """
         rows = np.arange(len(wrists))
-        seen = np.maximum.accumulate(np.where(present.any(axis=1), rows, -1 - self._idle))
-        before = np.concatenate([[-1 - self._idle], seen[:-1]])
-        entry = (seen == rows) & (rows - before > self._absence)
         centres = (wrists * present[..., None]).sum(axis=1)
         centres /= np.maximum(present.sum(axis=1), 1)[:, None].astype(np.float32)
         points = np.concatenate([self._point, centres])
-        chosen = points[np.maximum.accumulate(np.where(entry, rows + 1, 0))]
-        self._idle = min(int(rows[-1] - seen[-1]), self._absence)
+        chosen = points[np.maximum.accumulate(np.where(entrances, rows + 1, 0))]
         self._point = chosen[-1:]
         return chosen
 
@@ -114,8 +156,9 @@ class Normaliser:
     """
 
     def __init__(self, recipe: Recipe) -> None:
+        self._entrances = Entrances(recipe.rate)
         self._length = HandLength(recipe.rate)
-        self._origin = Origin(recipe.rate) if recipe.location == "entry" else None
+        self._origin = Origin() if recipe.location == "entry" else None
         self._offset, self._factor = None, None
         if recipe.offset is not None and recipe.scale is not None:
             self._offset = _by_hand(np.array(recipe.offset))
@@ -123,9 +166,8 @@ class Normaliser:
 
     def reset(self) -> None:
         """Start a new stream with the next frame."""
+        self._entrances.reset()
         self._length.reset()
-        if self._origin is not None:
-            self._origin.reset()
 
     def whole(self, frames: Floats) -> Floats:
         """Normalize one whole stream ``(T, 42, 7)``, independently of the current stream."""
@@ -163,13 +205,16 @@ class Normaliser:
 
         reach = np.square(hands[POSITION, ..., MIDDLE_MCP] - wrists[POSITION]).sum(axis=0)
         lengths = np.sqrt(reach * tracked[..., MIDDLE_MCP], dtype=np.float64)
-        length = self._length(lengths)
+        entrances = self._entrances(tracked[..., WRIST].any(axis=1))
+        length = self._length(lengths, entrances)
         length[length == 0] = 1
         values = hands[:CONFIDENCE] - wrists[..., None]
         values[..., WRIST] = wrists
         if self._origin is not None:
             places = wrists[POSITION].transpose(1, 2, 0)
-            values[POSITION, ..., WRIST] -= self._origin(places, tracked[..., WRIST]).T[..., None]
+            values[POSITION, ..., WRIST] -= self._origin(places, tracked[..., WRIST], entrances).T[
+                ..., None
+            ]
         values *= (1 / length).astype(np.float32)[:, None, None]
         if self._offset is not None and self._factor is not None:
             values -= self._offset

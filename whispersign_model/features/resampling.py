@@ -14,6 +14,9 @@ from whispersign_model.timestamps import NANOSECONDS
 
 HIT = 1000  # nanoseconds; a grid point this close to a frame uses its values
 BOTH = np.arange(len(HANDS))
+SPARE_PERIODS = 2.2  # frame periods that a gap may last in a slow stream: one frame may be missing
+LONGEST_GAP = 0.3  # seconds; no gap is longer, however slow the stream
+RECENT = 9  # number of frame periods whose median is the stream's
 STEEPEST = 3.0  # largest slope of a tangent relative to the flatter adjacent chord
 
 Stamps = Ints
@@ -51,7 +54,7 @@ class _Knots:
     Attributes:
         final: True if no later frame can change the hand at the grid point.
         hit: True if a frame that tracks the hand lies on the grid point.
-        bridged: True if the grid point lies between two tracked frames at most ``max_gap`` apart.
+        bridged: True if the grid point lies between two tracked frames that are close enough.
         frames: ``(4, m, 2)`` buffer rows of the two frames around the grid point and their outer
             neighbors, in order.
         before, after: True if the outer frame on that side can define the tangent.
@@ -65,39 +68,75 @@ class _Knots:
     after: Bools
 
 
+class GapLimit:
+    """The longest gap after each frame across which a hand is interpolated.
+
+    The limit is ``max_gap``, but at least ``SPARE_PERIODS`` times the median of the last ``RECENT``
+    frame periods, and at most ``LONGEST_GAP``. It depends only on earlier frames.
+
+    Args:
+        max_gap: limit for a fast stream, in seconds.
+    """
+
+    def __init__(self, max_gap: float) -> None:
+        self._least = round(max_gap * NANOSECONDS)
+        self.longest = max(self._least, round(LONGEST_GAP * NANOSECONDS))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream; the first frame has the longest limit."""
+        self._recent: Stamps = np.empty(0, dtype=np.int64)  # the last RECENT + 1 stamps
+
+    def __call__(self, stamps: Stamps) -> Stamps:
+        """Return the limits ``(n,)`` in ns after the next frames, whose stamps are ``(n,)``."""
+        known = np.concatenate([self._recent, stamps])
+        first = len(self._recent)
+        self._recent = known[-RECENT - 1 :]
+        periods = np.diff(known)
+        medians = [
+            np.median(periods[max(row - RECENT, 0) : row]) if row else self.longest
+            for row in range(first, len(known))
+        ]
+        spare = (SPARE_PERIODS * np.array(medians)).astype(np.int64)
+        limits: Stamps = np.clip(spare, self._least, self.longest)
+        return limits
+
+
 class Resampler:
     """Interpolates each hand on a grid that starts at the first stamp of the stream.
 
-    Between two frames that track a hand and are at most ``max_gap`` apart, the hand follows a cubic
-    Hermite curve through both. The tangent at each end comes from the parabola through the two
-    frames and the next one outward. If that frame does not track the hand, or lies more than
-    ``max_gap`` away, the tangent is the chord. Tangents are limited, which keeps the curve within
+    Between two frames that track a hand and are at most a :class:`GapLimit` apart, the hand follows
+    a cubic Hermite curve through both. The tangent at each end comes from the parabola through the
+    two frames and the next one outward. If that frame does not track the hand, or lies further away
+    than the limit, the tangent is the chord. Tangents are limited, which keeps the curve within
     one chord length of the chord. Elsewhere the hand is absent, unless the grid point coincides
     with a frame. A joint is tracked at a grid point if both adjacent frames track the joint.
 
     A grid point is emitted once no later frame can change it. For a tracked hand, that is when the
-    frame after the interval arrives; for a hand that has just vanished, when it returns or
-    ``max_gap`` has passed; for an absent hand, immediately. The result depends only on the frames
+    frame after the interval arrives; for a hand that has just vanished, when it returns or the
+    limit has passed; for an absent hand, immediately. The result depends only on the frames
     and stamps, not on how they are divided among calls.
     """
 
     def __init__(self, recipe: SensorRecipe) -> None:
         self._grid = Grid(recipe.rate)
-        self._max_gap = round(recipe.max_gap * NANOSECONDS)
+        self._limit = GapLimit(recipe.max_gap)
         self.reset()
 
     @property
     def look_ahead(self) -> float:
-        """The longest wait of a grid point for later frames, in seconds: twice ``max_gap``.
+        """The longest wait of a grid point for later frames, in seconds: twice the longest gap.
 
-        This holds if frames arrive at least every ``max_gap``. With a steady frame period p, the
-        wait is at most 2 p, or ``max_gap`` + p while a hand is missing.
+        This holds if frames arrive at least that often. With a steady frame period p, the wait is
+        at most 2 p, or the limit + p while a hand is missing.
         """
-        return 2 * self._max_gap / NANOSECONDS
+        return 2 * self._limit.longest / NANOSECONDS
 
     def reset(self) -> None:
         """Forget the stream; the next frame's stamp is the origin of a new grid."""
         self._stamps: Stamps = np.empty(0, dtype=np.int64)
+        self._limits: Stamps = np.empty(0, dtype=np.int64)
+        self._limit.reset()
         self._positions: Floats = np.empty((0, JOINTS, 3), dtype=np.float32)
         self._confidence: Floats = np.empty((0, JOINTS), dtype=np.float32)
         self._origin = 0
@@ -125,6 +164,7 @@ class Resampler:
         self._stamps = np.concatenate([self._stamps, stamps])
         if (self._stamps[1:] <= self._stamps[:-1]).any():
             raise ValueError("stamps do not increase")
+        self._limits = np.concatenate([self._limits, self._limit(stamps)])
         self._positions = np.concatenate([self._positions, positions])
         self._confidence = np.concatenate([self._confidence, confidence])
         return self._give_out(closing=False)
@@ -155,11 +195,12 @@ class Resampler:
         return times[:count], positions, confidence
 
     def _trim(self) -> None:
-        """Drop frames that no later grid point reads; keep 2 ``max_gap`` before the last read."""
+        """Drop the frames that no later grid point reads."""
         following = self._origin + int(self._grid.offset(np.array(self._next)))
         at = max(int(np.searchsorted(self._stamps, following + HIT, side="right")) - 1, 0)
-        first = int(np.searchsorted(self._stamps, self._stamps[at] - 2 * self._max_gap))
+        first = int(np.searchsorted(self._stamps, self._stamps[at] - 2 * self._limit.longest))
         self._stamps = self._stamps[first:]
+        self._limits = self._limits[first:]
         self._positions = self._positions[first:]
         self._confidence = self._confidence[first:]
 
@@ -180,11 +221,12 @@ class Resampler:
         farther[:], next_[:] = until[np.maximum(left, 0), BOTH], right + 1
         rows = np.minimum(np.maximum(frames, 0), count - 1)
         around = stamps[rows]
-        close = around[1:] - around[:-1] <= self._max_gap
+        limits = self._limits[rows]
+        close = around[1:] - around[:-1] <= limits[:-1]
         hit = (stamps[at] >= times - HIT)[:, None] & tracked[at]
         known, returned = left >= 0, right < count
         bridged = known & returned & close[1] & ~hit
-        expired = stamps[-1] - around[1] > self._max_gap
+        expired = stamps[-1] - around[1] > limits[1]
         decided = np.where(returned, ~close[1] | (next_ < count), expired)
         return _Knots(
             final=hit | ~known | decided,

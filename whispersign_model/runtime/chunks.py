@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Streaming with a cached step: collect frames into patches, and patches into chunks."""
 
+import copy
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -55,6 +56,10 @@ class ChunkStream(Generic[State]):
         """Return the remaining rows ``(K, V)``, as if the clip ended after these frames."""
         waiting = np.concatenate([self._waiting, features])
         return self._encode(whole_patches(waiting, self._patch_size), self._state)[0]
+
+    def copy(self) -> "ChunkStream[State]":
+        """Return an independent stream in the same state."""
+        return copy.copy(self)  # a shallow copy suffices: a push replaces the state and the frames
 
     def reset(self) -> None:
         """Start a new clip."""

@@ -131,9 +131,9 @@ class _Tracer:
 def recognize_again(traced: GraphTrace, model: Path) -> Iterator[Result]:
     """Recognize the traced features again; return results with the stamps of their frames."""
     metadata = read_metadata(model)
-    backend, rate = load_backend(model, "auto", 1), metadata.recipe.rate
+    backend = load_backend(model, "auto", 1)
     recognizer = StreamingRecognizer(
-        backend, metadata.glosses, rate=rate, scale=metadata.confidence
+        backend, metadata.glosses, recipe=metadata.recipe, scale=metadata.confidence
     )
     for sequence, stamp, _, features in traced.features:
         if sequence == 0:

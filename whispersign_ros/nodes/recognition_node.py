@@ -233,7 +233,7 @@ class RecognitionNode(ManagedNode):
             f"on {backend.device}"
         )
         recognizer = StreamingRecognizer(
-            backend, metadata.glosses, options, metadata.recipe.rate, metadata.confidence
+            backend, metadata.glosses, options, metadata.recipe, metadata.confidence
         )
         return Recognition(
             recognizer, partial(self._publish, metadata), partial(self._announce, metadata)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,11 @@ class RerunStream:
     def reset(self) -> None:
         self._frames: list[Frames] = []
         self._emitted = 0
+
+    def copy(self) -> RerunStream:
+        other = copy.copy(self)
+        other._frames = list(self._frames)
+        return other
 
     def push(self, features: Frames) -> Frames:
         self._frames.extend(features)

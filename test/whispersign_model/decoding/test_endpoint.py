@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,15 +13,12 @@ from whispersign_model.decoding.endpoint import (
     EndpointDetector,
     EndpointOptions,
     Evidence,
-    MotionActivity,
-    Pause,
-    speed,
 )
 from whispersign_model.decoding.hypothesis import Hypothesis, Span
+from whispersign_model.features.recipe import Recipe
 
-SECOND = 10**9
-CERTAIN = Evidence((1,), Hypothesis((1,), -0.1, (Span(1, 0, 1, 0.9),)), emitted=(), silence=9.0)
-UNCERTAIN = replace(CERTAIN, partial=())
+RATE = 60
+CERTAIN = Evidence((1,), Hypothesis((1,), -0.1, (Span(1, 0, 1, 0.9),)), emitted=())
 
 
 def frame(velocity=0.0, hands=True):
@@ -30,101 +26,104 @@ def frame(velocity=0.0, hands=True):
     features = np.zeros((42, 7), np.float32)
     if hands:
         features[21:, 6] = 1
-        features[21:, 3:6] = velocity
+        features[21, 3:6] = velocity
     return features
 
 
-def opened(**options):
-    """Return the detector of an utterance whose hand moved at 0 s."""
-    detector = EndpointDetector(EndpointOptions(**options))
-    assert detector.starts(frame(1.0), 0)
-    assert detector.push(frame(1.0), 0) == pytest.approx(1.0)
-    return detector
+class Stream:
+    """A detector with its stream of frames; its hand moves at 0 s."""
 
+    def __init__(self, **options):
+        self.detector = EndpointDetector(EndpointOptions(**options), Recipe())
+        self.frames = 0
+        self.stamp = 0
+        assert self.push(frame(3.0))
 
-def at(seconds):
-    return round(seconds * SECOND)
+    def push(self, features):
+        self.stamp = round(self.frames * 1e9 / RATE)
+        self.frames += 1
+        return self.detector.push(features, self.stamp)
 
+    def until(self, seconds, features):
+        """Push the same frame up to and including a time."""
+        started = [self.push(features) for _ in range(round(seconds * RATE) + 1 - self.frames)]
+        return any(started)
 
-def test_speed_is_that_of_tracked_joints():
-    features = frame(2.0)
-    features[:21, 3:6] = 100
-    assert speed(features) == pytest.approx(2.0)
-    assert speed(frame(hands=False)) == 0
+    @property
+    def ended_by(self):
+        return self.detector.from_motion(self.frames / RATE, self.stamp)
 
+    def paused(self):
+        return self.detector.pauses(self.stamp)
 
-def test_hands_rest_below_a_share_of_the_top_speed():
-    activity = MotionActivity(0.1, 0)
-    for stamp, velocity in enumerate((2.0, 0.3, 0.1)):
-        activity.push(frame(velocity), stamp)
-    assert (activity.last_moving, activity.last_tracked) == (1, 2)
-    activity.push(frame(hands=False), 3)
-    assert (activity.last_moving, activity.last_tracked) == (1, 2)
+    def ended_early_by(self, evidence):
+        return self.detector.from_glosses(self.stamp, evidence)
 
 
 def test_an_utterance_starts_when_hands_appear_or_move_again():
-    detector = EndpointDetector(EndpointOptions())
-    assert not detector.starts(frame(hands=False), 0)
-    assert detector.starts(frame(), 1)
-    detector.push(frame(1.0), 1)
-    assert not detector.starts(frame(), 2), "a held posture starts no second utterance"
-    assert detector.starts(frame(1.0), 3)
-    assert not detector.starts(frame(), 4)
-    assert not detector.starts(frame(hands=False), 5)
-    assert detector.starts(frame(), 6), "the hand came back"
-    assert not detector.starts(frame(), 7)
-    detector.reset()
-    assert detector.starts(frame(), 8)
+    stream = Stream()
+    assert stream.until(0.1, frame()), "the hand has just moved"
+    stream.until(0.5, frame())
+    assert not stream.until(1.0, frame()), "a held posture starts no second utterance"
+    assert stream.push(frame(9.0))
+    stream.until(1.5, frame())
+    assert not stream.until(1.7, frame(hands=False))
+    assert not stream.push(frame()), "the tracker lost the resting hand for a moment"
+    assert not stream.until(2.5, frame(hands=False))
+    assert stream.push(frame()), "the hand came back"
 
 
 def test_hands_absent():
-    detector = opened(absent_timeout=0.5)
-    detector.push(frame(hands=False), at(0.4))
-    assert detector.from_motion(0, at(0.49)) is None
-    assert detector.from_motion(0, at(0.5)) is Endpoint.HANDS_ABSENT
+    stream = Stream(absent_timeout=0.5)
+    stream.until(29 / RATE, frame(hands=False))
+    assert stream.ended_by is None
+    stream.push(frame(hands=False))
+    assert stream.ended_by is Endpoint.HANDS_ABSENT
 
 
 def test_maximum_length():
-    detector = opened(max_length=2.0)
-    detector.push(frame(1.0), at(2.0))
-    assert detector.from_motion(at(0.1), at(2.0)) is None
-    assert detector.from_motion(0, at(2.0)) is Endpoint.MAX_LENGTH
+    stream = Stream(max_length=2.0)
+    stream.until(118 / RATE, frame(1.0))
+    assert stream.ended_by is None
+    stream.push(frame(1.0))
+    assert stream.ended_by is Endpoint.MAX_LENGTH
 
 
 def test_absent_hands_count_before_the_maximum_length():
-    assert opened(max_length=2.0).from_motion(0, at(2.0)) is Endpoint.HANDS_ABSENT
+    stream = Stream(max_length=2.0)
+    stream.until(2.0, frame(hands=False))
+    assert stream.ended_by is Endpoint.HANDS_ABSENT
 
 
 def test_trailing_silence():
-    detector = opened(trailing_silence_timeout=1.5)
-    detector.push(frame(), at(1.5))
-    assert detector.pause(at(1.49)) is Pause.EARLY
-    assert detector.from_glosses(at(1.49), UNCERTAIN) is None
-    assert detector.pause(at(1.5)) is Pause.LONG
-    for silence in (None, 1.49):
-        assert detector.from_glosses(at(1.5), replace(UNCERTAIN, silence=silence)) is None
-    assert detector.from_glosses(at(1.5), replace(UNCERTAIN, silence=1.5)) is (
-        Endpoint.TRAILING_SILENCE
-    )
-    assert detector.from_glosses(at(1.5), replace(UNCERTAIN, silence=math.inf)) is (
-        Endpoint.TRAILING_SILENCE
-    )
+    stream = Stream(trailing_silence_timeout=1.5)
+    stream.until(0.3, frame())
+    resting = stream.detector.motion.last_moving / 1e9
+    assert 0 < resting < 0.25, "the window of the mean speed ends the movement late"
+    stream.until(resting + 1.5 - 1 / RATE, frame())
+    assert stream.ended_by is None
+    stream.push(frame())
+    assert stream.ended_by is Endpoint.TRAILING_SILENCE
 
 
 def test_early_rest():
-    detector = opened(early_rest_timeout=0.5)
-    detector.push(frame(), at(0.5))
-    assert detector.pause(at(0.49)) is Pause.NONE
-    assert detector.pause(at(0.5)) is Pause.EARLY
-    assert detector.from_glosses(at(0.5), CERTAIN) is Endpoint.EARLY_REST
+    stream = Stream(early_rest_timeout=0.5)
+    stream.until(0.3, frame())
+    resting = stream.detector.motion.last_moving / 1e9
+    stream.until(resting + 0.5 - 1 / RATE, frame())
+    assert not stream.paused()
+    stream.push(frame())
+    assert stream.paused()
+    assert stream.ended_early_by(CERTAIN) is Endpoint.EARLY_REST
 
 
 def test_early_absent():
-    detector = opened(early_absent_timeout=0.25)
-    detector.push(frame(hands=False), at(0.24))
-    assert detector.pause(at(0.24)) is Pause.NONE
-    assert detector.pause(at(0.25)) is Pause.EARLY
-    assert detector.from_glosses(at(0.25), CERTAIN) is Endpoint.EARLY_ABSENT
+    stream = Stream(early_absent_timeout=0.25)
+    stream.until(14 / RATE, frame(hands=False))
+    assert not stream.paused()
+    stream.push(frame(hands=False))
+    assert stream.paused()
+    assert stream.ended_early_by(CERTAIN) is Endpoint.EARLY_ABSENT
 
 
 def test_only_early_rules_leave_the_utterance_open():
@@ -133,19 +132,19 @@ def test_only_early_rules_leave_the_utterance_open():
 
 
 def test_an_early_rule_fires_once_in_a_pause():
-    detector = opened()
-    for stamp in (at(0.5), at(0.6)):
-        detector.push(frame(), stamp)
-        assert detector.pause(stamp) is Pause.EARLY
-    assert detector.from_glosses(at(0.6), CERTAIN) is Endpoint.EARLY_REST
-    assert detector.from_glosses(at(0.6), CERTAIN) is None
-    detector.push(frame(1.0), at(0.7))
-    assert detector.pause(at(0.7)) is Pause.NONE
-    detector.push(frame(), at(1.2))
-    assert detector.pause(at(1.2)) is Pause.EARLY
-    assert detector.from_glosses(at(1.2), CERTAIN) is Endpoint.EARLY_REST
-    detector.restart()
-    assert detector.from_glosses(at(1.2), CERTAIN) is Endpoint.EARLY_REST
+    stream = Stream()
+    for seconds in (1.0, 1.1):
+        stream.until(seconds, frame())
+        assert stream.paused()
+    assert stream.ended_early_by(CERTAIN) is Endpoint.EARLY_REST
+    assert stream.ended_early_by(CERTAIN) is None
+    stream.push(frame(9.0))
+    assert not stream.paused()
+    stream.until(2.0, frame())
+    assert stream.paused()
+    assert stream.ended_early_by(CERTAIN) is Endpoint.EARLY_REST
+    stream.detector.restart()
+    assert stream.ended_early_by(CERTAIN) is Endpoint.EARLY_REST
 
 
 @pytest.mark.parametrize(
@@ -159,8 +158,8 @@ def test_an_early_rule_fires_once_in_a_pause():
     ids=["reads on differently", "emitted already", "low confidence", "no gloss"],
 )
 def test_early_rules_need_certain_new_glosses(evidence):
-    detector = opened(early_confidence=0.8)
-    detector.push(frame(), at(0.6))
-    assert detector.pause(at(0.6)) is Pause.EARLY
-    assert detector.from_glosses(at(0.6), evidence) is None
-    assert detector.from_glosses(at(0.6), CERTAIN) is Endpoint.EARLY_REST
+    stream = Stream(early_confidence=0.8)
+    stream.until(1.0, frame())
+    assert stream.paused()
+    assert stream.ended_early_by(evidence) is None
+    assert stream.ended_early_by(CERTAIN) is Endpoint.EARLY_REST

@@ -52,11 +52,25 @@ def test_what_is_forgotten_leaves_the_rest_in_its_place() -> None:
     assert (after.start, after.end) == (before.start - 7, before.end - 7)
 
 
-def test_a_cut_begins_anew_with_a_hand() -> None:
-    frames = signal(("HELLO", 0.4), ("absent", 0.2), ("YES", 0.4))
-    read = reading(Reader().stream(1), frames)
-    read.cut(26 * PERIOD)
-    assert read.stamps[0] == 36 * PERIOD
-    assert read.best() == (2,)
-    read.cut(10**12)
-    assert (read.frames, read.tracked) == ([], 0)
+def test_an_utterance_rewinds_to_its_mark() -> None:
+    frames = signal(("HELLO", 0.4), ("rest", 0.4), ("YES", 0.4), ("rest", 0.2))
+    read = reading(Reader().stream(1), frames[:46])
+    read.mark()  # within a step
+    read.rewind()
+    assert read.tracked == 46
+    for index in range(46, 48):
+        read.append(frames[index], index * PERIOD, 1.0)
+    read.stabilize(10**9, after=0)
+    read.mark()
+    for index in range(48, len(frames)):
+        read.append(frames[index], index * PERIOD, 1.0)
+        read.mark()  # the earlier mark holds
+    assert read.best() == (1, 2)
+    read.rewind()
+    assert (read.best(), read.stable, read.tracked) == ((1,), (1,), 48)
+    assert len(read.frames) == len(read.stamps) == len(read.speeds) == 48
+    for index in range(48, len(frames)):
+        read.append(frames[index], index * PERIOD, 1.0)
+    assert read.best() == (1, 2)
+    read.rewind()  # there is no mark any more
+    assert read.tracked == len(frames)

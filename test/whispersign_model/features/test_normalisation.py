@@ -118,7 +118,7 @@ def test_hands_without_a_length_do_not_count(frames_of: Callable) -> None:
 def test_the_scale_forgets_with_a_horizon_of_ten_seconds(frames_of: Callable) -> None:
     frames = np.tile(frames_of(100), (14, 1, 1))
     frames[500:900, LEFT, CONFIDENCE] = 0
-    frames[700:, :, :6] *= 1.5
+    frames[700:, :, :6] *= 1.3
     features = Normaliser(recipe())(frames)
     mean, count = 0.0, 0.0
     for row, both in enumerate(lengths(frames) * (frames[:, WRISTS, CONFIDENCE] > 0)):
@@ -150,6 +150,38 @@ def test_an_entry_is_the_first_wrist_since_both_hands_were_away(frames_of: Calla
     np.testing.assert_array_equal(
         features[:, OTHERS], Normaliser(recipe(location="sensor"))(frames)[:, OTHERS]
     )
+
+
+@pytest.mark.parametrize("size", [0.5, 0.8, 1.25, 2.0])
+@pytest.mark.parametrize("location", ["sensor", "entry"])
+def test_the_next_visitor_is_measured_anew(
+    frames_of: Callable, size: float, location: str
+) -> None:
+    visitors = frames_of(1500)
+    visitors[800:831] = 0  # away for longer than half a second
+    visitors[831:, :, :6] *= size
+    features = Normaliser(recipe(location=location))(visitors)
+    fresh = Normaliser(recipe(location=location))(visitors[831:])
+    np.testing.assert_allclose(features[831:], fresh, rtol=1e-4, atol=1e-5)
+    briefly = visitors.copy()
+    briefly[800:831] = visitors[799]
+    briefly[800:830] = 0  # not away for long enough to be another person
+    changed = Normaliser(recipe(location=location))(briefly)
+    assert np.abs(changed[835:850, KNUCKLES] - fresh[4:19, KNUCKLES]).max() > 0.01
+
+
+@pytest.mark.parametrize("size", [0.5, 2.0])
+def test_hands_that_do_not_fit_are_measured_anew(frames_of: Callable, size: float) -> None:
+    hand = np.tile(frames_of(1), (900, 1, 1))
+    hand[300:, :, :6] *= size
+    features = Normaliser(recipe())(hand)
+    relative = np.linalg.norm(features[:, KNUCKLES, POSITION], axis=-1)
+    np.testing.assert_allclose(relative[300:328].mean(axis=1), size, rtol=0.12)
+    np.testing.assert_allclose(relative[329:].mean(axis=1), 1, rtol=1e-5)
+    hand[310:, :, :6] /= size  # a moment's error of the tracker
+    brief = Normaliser(recipe())(hand)
+    knuckles = np.linalg.norm(brief[311:, KNUCKLES, POSITION], axis=-1).mean(axis=1)
+    np.testing.assert_allclose(knuckles, 1, rtol=0.05)
 
 
 def test_what_is_not_tracked_is_zero_with_any_scaling(frames_of: Callable) -> None:

@@ -341,5 +341,5 @@ def test_another_filter_in_front_begins_a_new_stream(make: Make, steady: Callabl
 
 
 def test_the_look_ahead_is_stated() -> None:
-    assert Preprocessor(Recipe()).look_ahead == pytest.approx(0.2)
-    assert Preprocessor(Recipe(max_gap=0.05)).look_ahead == pytest.approx(0.1)
+    assert Preprocessor(Recipe()).look_ahead == pytest.approx(0.6)
+    assert Preprocessor(Recipe(max_gap=0.4)).look_ahead == pytest.approx(0.8)

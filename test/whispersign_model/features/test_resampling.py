@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whispersign_model.features.recipe import SensorRecipe
-from whispersign_model.features.resampling import Grid, Resampled, Resampler
+from whispersign_model.features.resampling import GapLimit, Grid, Resampled, Resampler
 from whispersign_model.recordings.recording import Recording
 from whispersign_model.skeleton import JOINTS, LEFT, RIGHT
 
@@ -160,6 +160,33 @@ def test_short_gaps_are_bridged_and_long_ones_stay_absent(make: Make) -> None:
         assert (confidence[inside] > 0).any() == bridged
         assert (positions[inside] != 0).any() == bridged
         assert (confidence[~inside] > 0).all()
+
+
+@pytest.mark.parametrize("rate", [8, 10, 12, 15, 20, 30, 60, 120])
+def test_a_camera_of_any_rate_keeps_its_hands(make: Make, steady: Callable, rate: int) -> None:
+    jitter = np.random.default_rng(0).uniform(-0.05, 0.05, 5 * rate) * SECOND / rate
+    recording = make(steady(5 * rate, rate) + jitter.astype(np.int64))
+
+    def without(first: int, last: int) -> Recording:
+        kept = np.delete(np.arange(5 * rate), slice(first, last))
+        fields = recording.stamps, recording.positions, recording.confidence
+        return Recording(*(field[kept] for field in fields))
+
+    assert resample(without(2 * rate, 2 * rate + 1))[2].all(), "one picture is missing"
+    assert not resample(without(2 * rate, 2 * rate + rate // 2))[2].all(), "half a second is"
+
+
+def test_the_gap_limit_follows_the_rate_of_the_stream() -> None:
+    limit = GapLimit(0.1)
+    assert limit(np.array([0])).tolist() == [0.3 * SECOND]
+    slow = limit(np.arange(1, 30) * SECOND // 10)
+    assert slow.tolist() == pytest.approx([0.22 * SECOND] * 29)
+    fast = limit(int(2.9 * SECOND) + np.arange(1, 30) * SECOND // 60)
+    assert fast[3] == pytest.approx(0.22 * SECOND)
+    assert fast[4:].tolist() == [0.1 * SECOND] * 25
+    assert limit(np.array([60 * SECOND])).tolist() == [0.1 * SECOND], "one pause is no slow stream"
+    limit.reset()
+    assert limit(np.array([0, 2]) * SECOND).tolist() == [0.3 * SECOND] * 2
 
 
 def test_each_hand_has_its_own_gaps(make: Make, steady: Callable) -> None:
@@ -325,4 +352,4 @@ def test_memory_does_not_grow_with_the_stream(make: Make, steady: Callable) -> N
         resampler.push(
             recording.stamps[piece], recording.positions[piece], recording.confidence[piece]
         )
-        assert len(resampler._stamps) <= 60
+        assert len(resampler._stamps) <= 90
