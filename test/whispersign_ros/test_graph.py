@@ -42,7 +42,9 @@ def bags(tmp_path_factory, recording):
 @pytest.fixture(scope="session")
 def offline(bags, model, recipe):
     """Return each recording's features, and what is recognised in them, offline."""
-    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    recognizer = StreamingRecognizer(
+        load_backend(model, "cpu"), read_metadata(model).glosses, recipe=read_metadata(model).recipe
+    )
     blocks, glosses = [], []
     for path in sorted(bags.iterdir()):
         recording = read_bag(path)
@@ -174,7 +176,9 @@ def test_a_neighbour_that_is_killed_does_no_harm(graph, bags, model):
 
 @pytest.mark.slow
 def test_two_robots_beside_each_other_do_not_hear_each_other(graph, bags, model):
-    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    recognizer = StreamingRecognizer(
+        load_backend(model, "cpu"), read_metadata(model).glosses, recipe=read_metadata(model).recipe
+    )
     preprocessor = Preprocessor(read_metadata(model).recipe)
     robots = {"robot1": bags / "take_1", "robot2": bags / "take_2"}
     heard = {robot: graph.listen(Gloss, f"/{robot}/gloss") for robot in robots}

@@ -154,9 +154,7 @@ def test_an_entry_is_the_first_wrist_since_both_hands_were_away(frames_of: Calla
 
 @pytest.mark.parametrize("size", [0.5, 0.8, 1.25, 2.0])
 @pytest.mark.parametrize("location", ["sensor", "entry"])
-def test_the_next_visitor_is_measured_anew(
-    frames_of: Callable, size: float, location: str
-) -> None:
+def test_the_next_visitor_is_measured_anew(frames_of: Callable, size: float, location: str) -> None:
     visitors = frames_of(1500)
     visitors[800:831] = 0  # away for longer than half a second
     visitors[831:, :, :6] *= size

@@ -36,7 +36,9 @@ def traced(model, recipe, recording):
     """Return the trace of a graph that publishes features LATE and results LATER."""
     block = Preprocessor(recipe).process(recording)
     stamps = block.stamps.tolist()
-    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    recognizer = StreamingRecognizer(
+        load_backend(model, "cpu"), read_metadata(model).glosses, recipe=read_metadata(model).recipe
+    )
     results = [result for result in recognizer.push(block.frames, block.stamps) if result.glosses]
     assert {result.final for result in results} == {False, True}
     return GraphTrace(

@@ -37,7 +37,9 @@ def _demo(*arguments):
 @pytest.fixture(scope="module")
 def recognised(model, recipe, recording):
     """Return what the random network sees in the sentence, as segments."""
-    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    recognizer = StreamingRecognizer(
+        load_backend(model, "cpu"), read_metadata(model).glosses, recipe=read_metadata(model).recipe
+    )
     results = recognize_recording(recognizer, Preprocessor(recipe), recording)
     return tuple(
         Segment((gloss.gloss,), gloss.start, gloss.end)

@@ -148,7 +148,9 @@ def test_one_parameter_changes_the_model_of_the_whole_graph(
     graph.until(lambda: smoothing._filter_name == other.smoothing.name)
     graph.send(publisher, messages(recording), smoothing)
     metadata = read_metadata(other_kind)
-    recognizer = StreamingRecognizer(load_backend(other_kind, "cpu"), metadata.glosses)
+    recognizer = StreamingRecognizer(
+        load_backend(other_kind, "cpu"), metadata.glosses, recipe=metadata.recipe
+    )
     expected = [
         (gloss.gloss, gloss.start, gloss.end)
         for result in recognize_recording(recognizer, Preprocessor(other), recording)

@@ -44,7 +44,9 @@ def steps(feature_messages):
 @pytest.fixture(scope="session")
 def offline(model, recipe, recording):
     """Return (gloss, start, end, confidence) of the final and partial results offline."""
-    recognizer = StreamingRecognizer(load_backend(model, "cpu"), read_metadata(model).glosses)
+    recognizer = StreamingRecognizer(
+        load_backend(model, "cpu"), read_metadata(model).glosses, recipe=read_metadata(model).recipe
+    )
     results = recognize_recording(recognizer, Preprocessor(recipe), recording)
     assert any(result.final for result in results)
     return {
