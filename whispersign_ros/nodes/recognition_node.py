@@ -47,7 +47,7 @@ ENDPOINTS = (
     _option("absent_timeout", "seconds without hands after which an utterance ends", (0.05, 10.0)),
     _option(
         "trailing_silence_timeout",
-        "seconds of resting hands without a new gloss after which a non-empty utterance ends",
+        "seconds of resting hands after which an utterance ends",
         (0.05, 10.0),
     ),
     _option(
