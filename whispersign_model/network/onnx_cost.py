@@ -14,7 +14,7 @@ from whispersign_model.network.onnx_shapes import Node, Shape, Tensor, derive
 
 STEPS = (1, 8, 64, 128)  # numbers of encoder steps; 128 are a clip of 8 seconds
 STEPS_PER_SEQUENCE = 8  # steps for each hypothesis, gloss and segment
-# Elements of all tensors and multiplications, at the least and for each step: over four times what
+# Elements of all tensors and multiplications, at the least and for each step: about four times what
 # the largest network of config/model needs.
 ELEMENTS, ELEMENTS_PER_STEP = 1 << 24, 1 << 22
 PRODUCTS, PRODUCTS_PER_STEP = 1 << 30, 1 << 28
