@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Read bags in verbs that show or recognize recordings, and warn of what `convert` warns of."""
+"""Read bags for `view` and `recognize`, with the same warnings as `convert`."""
 
 from __future__ import annotations
 

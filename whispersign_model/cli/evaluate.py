@@ -117,7 +117,7 @@ def _gaps(split: str, examples: Sequence[Example], metadata: CheckpointMetadata)
         warnings.append("the vocabulary has one gloss, so no gloss can be taken for another")
     elif lacks > 0:
         text = f"{split} lacks {lacks} of the network's {vocabulary} glosses"
-        warnings.append(f"{text}; the figures say nothing of them")
+        warnings.append(f"{text}; the figures do not cover them")
     _, short = split_short(examples, metadata.config.frontend.patch_size)
     if short:
         text = f"{len(short)} of {len(examples)} clips of {split} are too short for their glosses"

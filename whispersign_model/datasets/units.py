@@ -158,12 +158,12 @@ def unit_fault(recording: Recording) -> str:
     """Return the fault of a recording whose stamps or positions are in another unit, or ""."""
     step = 1 / recording.frame_rate if recording.frame_rate else 0.0
     if len(recording) > _STEPS and step and not 1 / FASTEST <= step < 1 / SLOWEST:
-        return f"its unit is wrong: its time {_time_unit(step).fault}"
+        return f"wrong unit: its time {_time_unit(step).fault}"
     rows = np.linspace(0, len(recording) - 1, min(len(recording), FEW)).astype(np.intp)
     positions = recording.positions[rows]
     positions[recording.confidence[rows] == 0] = np.nan
     fault = _size_fault(positions)
-    return f"its unit is wrong: a hand {fault.fault}" if fault else ""
+    return f"wrong unit: a hand {fault.fault}" if fault else ""
 
 
 def _large_unit(wrists: AnyFloats, size: float) -> str:

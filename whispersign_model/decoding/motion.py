@@ -31,7 +31,7 @@ FASTEST_REST = 1.2  # hand lengths/s; a faster hand moves, however noisy or fast
 
 
 class HandState(Enum):
-    """What the hands do; the state of the hand that does most."""
+    """What the hands do: the state of the more active hand."""
 
     ABSENT = "absent"  # no hand for absent_timeout
     ENTERING = "entering"  # a hand came into view less than WINDOW ago

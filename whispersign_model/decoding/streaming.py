@@ -171,7 +171,7 @@ class StreamingRecognizer:
         return Utterance(self._stream, self.backend.frames_per_step, self.options.decoding)
 
     def _resumed(self) -> Utterance | None:
-        """Open the held utterance again, because its last posture ends; None without one.
+        """Reopen the held utterance when its last posture ends; return None if there is none.
 
         The movement after a hold may complete the last sign, or withdraw the hand. It is therefore
         decoded together with that sign, of which most of the hold is left out.

@@ -136,7 +136,7 @@ class Utterance:
         ]
 
     def _after_rest(self, first: int, last: int) -> int:
-        """Return the first frame of a gloss that does not belong to the rest before it.
+        """Return the first frame of a gloss, skipping the rest before it.
 
         :meth:`rewind` leaves out the frames of a rest, so the rest may have begun long ago.
         """

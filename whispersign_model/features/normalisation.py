@@ -39,7 +39,7 @@ class Entrances:
         self.reset()
 
     def reset(self) -> None:
-        """Let the next hand count as an entrance."""
+        """Treat the next hand as entering."""
         self._idle = self._absence  # number of frames since a hand was last present
 
     def __call__(self, present: Bools) -> Bools:

@@ -35,7 +35,7 @@ def check_cost(
     by_step: Container[str],
     power: int,
 ) -> None:
-    """Reject a graph that computes far more than an exported network, or for which this is unknown.
+    """Reject a graph whose cost is unknown or far above that of an exported network.
 
     Args:
         nodes: the operators in their order.

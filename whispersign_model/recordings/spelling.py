@@ -23,7 +23,7 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
 
 
 def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
-    """Return a question after the most similar name, apart from case and spaces.
+    """Return a 'did you mean' question with the most similar name, ignoring case and spaces.
 
     Args:
         name: an unknown name.

@@ -143,7 +143,7 @@ def _run_process(
 
 
 def _local_store() -> Any:
-    """Start the server through which the processes meet; PyTorch's listens on all addresses."""
+    """Start the rendezvous server on loopback; PyTorch's own listens on all addresses."""
     listener = socket.create_server(("127.0.0.1", 0))
     host, port = listener.getsockname()
     return distributed.TCPStore(  # type: ignore[attr-defined]

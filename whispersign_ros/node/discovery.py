@@ -59,7 +59,7 @@ def isolate(environment: MutableMapping[str, str], domain: int | None = None) ->
 
 
 def check_domain(text: str, subject: str) -> None:
-    """Check a domain id, before the middleware fails on it or ROS reads another from it.
+    """Check a domain id before the middleware rejects it or ROS misreads it.
 
     Args:
         text: the id; "" is ROS's default.

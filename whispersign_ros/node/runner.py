@@ -208,7 +208,7 @@ def _guarded(node: Node, action: Callable[[], None]) -> None:
     try:
         action()
     except Exception as error:
-        node.get_logger().error(f"the ending failed: {described(error)}")
+        node.get_logger().error(f"shutdown failed: {described(error)}")
 
 
 def _serve(node: Node, shutdown: Shutdown, faults: list[BaseException]) -> None:
