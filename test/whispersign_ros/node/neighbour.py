@@ -2,7 +2,8 @@
 """A plain node that looks for others: python neighbour.py SECONDS [speak] [ENOUGH].
 
 With ``speak`` it publishes frames on ``hands/raw``. It ends after SECONDS, or once it has received
-ENOUGH frames, and writes what it saw to stdout as JSON: nodes, topics, and messages received.
+ENOUGH frames and knows who is there: names of nodes can arrive after their messages. It writes what
+it saw to stdout as JSON: nodes, topics, and messages received.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ def topics_of_others(node):
     return found
 
 
+def others(node):
+    """Return the names of the other nodes."""
+    return [name for name in node.get_node_names() if name != NAME]
+
+
 def main(seconds, speaks, enough):
     rclpy.init()
     node = rclpy.create_node(NAME)
@@ -41,15 +47,14 @@ def main(seconds, speaks, enough):
     publisher = node.create_publisher(HandFrame, "hands/raw", qos.HANDS)
     end = time.monotonic() + seconds
     sequence = 0
-    while time.monotonic() < end and len(frames) < enough:
+    while time.monotonic() < end and not (len(frames) >= enough and others(node)):
         rclpy.spin_once(node, timeout_sec=PERIOD)
         if speaks:
             frame = HandFrame(sequence=sequence, coordinates=HandFrame.METRIC_SENSOR)
             frame.header.stamp = node.get_clock().now().to_msg()
             publisher.publish(frame)
             sequence += 1
-    nodes = [name for name in node.get_node_names() if name != NAME]
-    seen = {"nodes": nodes, "topics": topics_of_others(node)}
+    seen = {"nodes": others(node), "topics": topics_of_others(node)}
     print(json.dumps({**seen, "frames": len(frames), "reports": len(reports)}), flush=True)
     rclpy.shutdown()
 
