@@ -21,6 +21,8 @@ def check_file(path: Path | None) -> None:
     check_folder(path.parent)
     if path.is_dir():
         raise ConfigError(path, "is a folder", "give a file")
+    if path.exists() and not path.is_file():
+        raise ConfigError(path, "is not a regular file", "give a file")
 
 
 def check_folder(folder: Path | None) -> None:

@@ -9,7 +9,6 @@ from whispersign_model.decoding.endpoint import Endpoint
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.result import RecognizedGloss, Result
 from whispersign_model.decoding.utterance import Utterance
-from whispersign_model.timestamps import NANOSECONDS
 
 
 class ResultEmitter:
@@ -19,7 +18,6 @@ class ResultEmitter:
         glosses: the vocabulary; gloss ``i`` has id ``i + 1``.
         scale: calibration of the network's confidences.
         min_confidence: lowest confidence of a gloss in a final result.
-        max_age: seconds since its end after which a gloss is too old to become final.
 
     Attributes:
         utterance_id: number of the open utterance, used in the next final result.
@@ -27,37 +25,38 @@ class ResultEmitter:
     """
 
     def __init__(
-        self, glosses: Sequence[str], scale: ConfidenceScale, min_confidence: float, max_age: float
+        self, glosses: Sequence[str], scale: ConfidenceScale, min_confidence: float
     ) -> None:
         self.utterance_id = 0
         self._glosses = tuple(glosses)
         self._scale = scale
         self._min_confidence = min_confidence
-        self._max_age = round(max_age * NANOSECONDS)
         self.reset()
 
     def reset(self) -> None:
         """Start a new utterance."""
         self.emitted: tuple[int, ...] = ()
         self._last: RecognizedGloss | None = None  # the last gloss that became final
+        self._rest: int | None = None  # stamp of the last frame before a rest
+        self._context: int | None = None  # gloss id of the sign before that rest
         self._last_partial: tuple[tuple[int, ...], int] = ((), 0)  # new ids, number of stable ids
 
-    def keep_from(self, stamp: int) -> int:
-        """Forget the emitted glosses that are no longer part of the utterance.
+    def resume(self, first: int, last: int) -> int:
+        """Go on with an utterance after a rest. Glosses of the time before it are no longer new.
 
         Args:
-            stamp: earliest stamp from which the utterance can be kept.
+            first: earliest stamp from which the utterance can be kept.
+            last: stamp of the last frame before the rest.
 
         Returns:
-            the stamp from which it is kept: the start of the last emitted gloss, or ``stamp`` if
-            that gloss began earlier.
+            the stamp from which to keep it: the start of the last final gloss, or ``first``.
         """
-        self._last_partial = (), 0
-        if self._last is None or self._last.start < stamp:
-            self.emitted, self._last = (), None
-            return stamp
-        self.emitted = (self._last.gloss_id,)
-        return self._last.start
+        self.emitted, self._last_partial, self._rest = (), ((), 0), last
+        if self._last is None or self._last.end < first:
+            self._context = None
+            return first
+        self._context = self._last.gloss_id
+        return max(self._last.start, first)
 
     def partial(
         self, utterance: Utterance, end_hypothesis: Hypothesis | None = None
@@ -71,7 +70,11 @@ class ResultEmitter:
         """
         ids = end_hypothesis.ids if end_hypothesis else utterance.best()
         stable = len(utterance.stable)
-        first = continuation(self.emitted, ids)
+        if self._rest is None:
+            first = continuation(self.emitted, ids)
+        else:
+            hypothesis = end_hypothesis or utterance.hypothesis()
+            first = self.count_emitted(self.recognized(utterance, hypothesis, stable))
         partial = ids[first:], max(stable - first, 0)
         if partial == self._last_partial:
             return []
@@ -94,13 +97,9 @@ class ResultEmitter:
         while last > first and glosses[last - 1].confidence < self._min_confidence:
             last -= 1
         if last > first:
-            self.emitted, self._last = _ids(glosses[:last]), glosses[last - 1]
-        oldest = utterance.stamps[-1] - self._max_age
-        new = tuple(
-            gloss
-            for gloss in glosses[first:last]
-            if gloss.confidence >= self._min_confidence and gloss.end >= oldest
-        )
+            self.emitted = _ids(glosses[self._count_past(glosses) : last])
+            self._last = glosses[last - 1]
+        new = tuple(g for g in glosses[first:last] if g.confidence >= self._min_confidence)
         if not new:
             return []
         self._last_partial = (), 0
@@ -108,8 +107,21 @@ class ResultEmitter:
         return [Result(True, self.utterance_id - 1, new, utterance.stamps[-1], endpoint)]
 
     def count_emitted(self, glosses: Sequence[RecognizedGloss]) -> int:
-        """Return how many leading glosses are already final."""
-        return continuation(self.emitted, _ids(glosses))
+        """Return how many leading glosses are already final, or lie before a rest."""
+        past = self._count_past(glosses)
+        return past + continuation(self.emitted, _ids(glosses[past:]))
+
+    def _count_past(self, glosses: Sequence[RecognizedGloss]) -> int:
+        """Return how many leading glosses belong to the time before the rest, if there was one.
+
+        A sign that the rest interrupts may be located after it. It is the last final gloss, if no
+        other gloss lies before the rest.
+        """
+        if self._rest is None:
+            return 0
+        past = sum(gloss.end <= self._rest for gloss in glosses)
+        goes_on = self._context is not None and _ids(glosses[:1]) == (self._context,)
+        return 1 if past == 0 and goes_on else past
 
     def recognized(
         self, utterance: Utterance, hypothesis: Hypothesis, stable: int

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from whispersign_model.arrays import Floats
 from whispersign_model.configuration import StrictModel
-from whispersign_model.decoding.edit_distance import continuation
 from whispersign_model.decoding.hypothesis import Hypothesis
 from whispersign_model.decoding.motion import HandMotion, HandState
 from whispersign_model.features.recipe import Recipe
@@ -71,12 +70,12 @@ class Evidence:
     Attributes:
         partial: gloss ids decoded so far.
         end_hypothesis: gloss ids that the first pass decodes if the utterance ends here.
-        emitted: gloss ids that are already final.
+        has_new: whether ``end_hypothesis`` has glosses that are not yet final.
     """
 
     partial: tuple[int, ...]
     end_hypothesis: Hypothesis
-    emitted: tuple[int, ...]
+    has_new: bool
 
 
 class EndpointDetector:
@@ -117,7 +116,7 @@ class EndpointDetector:
         """Apply the rules that depend only on the motion of the hands.
 
         Args:
-            length: seconds of frames in the utterance.
+            length: seconds since the utterance began.
             stamp: stamp of the latest frame.
         """
         if self.motion.absence(stamp) >= self._options.absent_timeout:
@@ -152,5 +151,5 @@ class EndpointDetector:
             ids == evidence.partial
             and bool(spans)
             and spans[-1].confidence >= self._options.early_confidence
-            and continuation(evidence.emitted, ids) < len(ids)
+            and evidence.has_new
         )

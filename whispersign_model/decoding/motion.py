@@ -25,8 +25,8 @@ from whispersign_model.timestamps import seconds
 
 WINDOW = 0.2  # seconds over which the speed is averaged, which cancels most of the sensor noise
 REST_SPEED = 0.35  # hand lengths/s; a resting hand drifts and trembles at up to this speed
-NOISE_FACTOR = 3.0  # a hand moves if it is this many times as fast as the noise floor
-NOISE_SECONDS = 2.0  # the noise floor is the lowest speed of the last one to two such periods
+NOISE_SHARE = 0.75  # a hand moves if its mean speed exceeds this share of the noise floor
+NOISE_SECONDS = 2.0  # the noise floor is the least noise of the last one to two such periods
 FASTEST_REST = 1.2  # hand lengths/s; a faster hand moves, however noisy or fast the stream is
 
 
@@ -46,8 +46,8 @@ class HandMotion:
     Speeds are in hand lengths per second: the root mean square over the joints of a hand. A hand
     moves if its speed and its mean speed both exceed a threshold. The mean over ``WINDOW`` ignores
     noise, and the speed itself shows the end of a movement at once. The threshold is the largest of
-    ``REST_SPEED``, ``NOISE_FACTOR`` times the noise floor, and ``rest_share`` times the top speed.
-    The noise floor and the top speed are mean speeds.
+    ``REST_SPEED``, ``NOISE_SHARE`` of the noise floor, and ``rest_share`` of the top mean speed.
+    Noise is the part of the speed that the mean cancels: a steady movement has none.
 
     Args:
         recipe: recipe of the features, to undo the scaling of the velocities.
@@ -119,7 +119,7 @@ class HandMotion:
     def _threshold(self) -> float:
         """Return the speed above which a hand moves."""
         noise = min(self._lowest, self._lowest_before) if self._lowest_before < np.inf else 0.0
-        relative = max(NOISE_FACTOR * noise, self._rest_share * self._top_speed)
+        relative = max(NOISE_SHARE * noise, self._rest_share * self._top_speed)
         return min(max(REST_SPEED, relative), FASTEST_REST)
 
     def _mean_speed(self, frame: Floats, present: Bools) -> float:
@@ -136,11 +136,11 @@ class HandMotion:
         means = self._velocities.sum(axis=0) / np.maximum(self._tracked, 1)[:, None, None]
         speed = float(_root_mean_square(means).max())
         if self._tracked.max() == self._window:
-            self._count_noise(speed)
+            self._count_noise(float(np.sqrt(max(self.speed**2 - speed**2, 0.0))))
         return speed
 
-    def _count_noise(self, speed: float) -> None:
-        self._lowest = min(self._lowest, speed)
+    def _count_noise(self, noise: float) -> None:
+        self._lowest = min(self._lowest, noise)
         self._counted += 1
         if self._counted == self._noise_frames:
             self._lowest_before, self._lowest = self._lowest, np.inf

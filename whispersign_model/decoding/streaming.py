@@ -97,10 +97,7 @@ class StreamingRecognizer:
         self._endpoints = EndpointDetector(self.options, recipe)
         self._stream = backend.stream(self.options.chunk)
         self._emitter = ResultEmitter(
-            glosses,
-            scale or ConfidenceScale(),
-            self.options.min_confidence,
-            self.options.max_length,
+            glosses, scale or ConfidenceScale(), self.options.min_confidence
         )
         self.reset()
 
@@ -119,6 +116,7 @@ class StreamingRecognizer:
         self._endpoints.reset()
         self._utterance: Utterance | None = None
         self._held: Utterance | None = None  # the last utterance, while its last posture is held
+        self._since = 0  # stamp at which the open utterance would have begun without its rests
 
     def push(self, frames: Floats, stamps: Ints | Sequence[int]) -> list[Result]:
         """Process the next frames of the stream.
@@ -159,11 +157,16 @@ class StreamingRecognizer:
         starts = self._endpoints.push(frame, stamp)
         if self._utterance is None and starts:
             self._utterance = self._resumed() or self._opened()
+            self._since = self._start_of(self._utterance, stamp)
         if self._utterance is not None:
             return self._decode(self._utterance, frame, stamp)
         if self._endpoints.motion.state is HandState.ABSENT:
             self._held = None
         return []
+
+    def _start_of(self, utterance: Utterance, stamp: int) -> int:
+        """Return the stamp at which an utterance would have begun without its rests."""
+        return stamp - round(len(utterance.frames) * self._period)
 
     def _opened(self) -> Utterance:
         """Open a new utterance."""
@@ -181,7 +184,7 @@ class StreamingRecognizer:
             return None
         utterance.rewind()
         first = utterance.stamps[-min(self._lead_in_frames(), len(utterance.stamps))]
-        utterance.forget_before(self._emitter.keep_from(first))
+        utterance.forget_before(self._emitter.resume(first, utterance.stamps[-1]))
         self._restart_utterance()
         return utterance
 
@@ -193,7 +196,7 @@ class StreamingRecognizer:
         has_new_rows = utterance.append(frame, stamp, motion.speed)
         if motion.state is HandState.RESTING and motion.rest(stamp) >= KEPT_REST:
             utterance.mark()
-        length = seconds(len(utterance.frames) * self._period)
+        length = seconds(stamp - max(self._since, utterance.stamps[0]))
         endpoint = self._endpoints.from_motion(length, stamp)
         if endpoint is Endpoint.MAX_LENGTH:
             return self._cut(utterance)
@@ -220,6 +223,7 @@ class StreamingRecognizer:
         self._paused = False  # whether the hypotheses below are of this pause
         self._partial: tuple[int, ...] = ()  # glosses so far, at the end hypothesis
         self._end_hypothesis = Hypothesis((), 0.0)
+        self._has_new = False  # whether the end hypothesis has glosses that are not yet final
 
     def _decode_motion(self, utterance: Utterance) -> list[Result]:
         """Return the results of both passes while the hands are moving."""
@@ -237,8 +241,10 @@ class StreamingRecognizer:
         if not self._paused or (has_new_rows and utterance.best() != self._partial):
             self._paused, self._partial = True, utterance.best()
             self._end_hypothesis = utterance.end_hypothesis()
+            glosses = self._emitter.recognized(utterance, self._end_hypothesis, 0)
+            self._has_new = self._emitter.count_emitted(glosses) < len(glosses)
             results = self._emitter.partial(utterance, self._end_hypothesis)
-        evidence = Evidence(self._partial, self._end_hypothesis, self._emitter.emitted)
+        evidence = Evidence(self._partial, self._end_hypothesis, self._has_new)
         endpoint = self._endpoints.from_glosses(utterance.stamps[-1], evidence)
         if endpoint is None:
             return results
@@ -279,6 +285,7 @@ class StreamingRecognizer:
             return self._end(Endpoint.MAX_LENGTH)
         results = self._emitter.final(utterance, complete, Endpoint.MAX_LENGTH)
         utterance.forget_before(max(kept_from, utterance.stamps[-self._lead_in_frames()]))
+        self._since = self._start_of(utterance, stamp)
         self._reset_utterance()
         return results
 

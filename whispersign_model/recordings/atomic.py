@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Create folders and files atomically, and make safe names for them."""
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -63,11 +64,15 @@ def whole_folder(
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file with the same suffix that replaces ``path`` if the block succeeds.
 
-    After any exception, the temporary file is removed and ``path`` is unchanged.
+    After any exception, the temporary file is removed and ``path`` is unchanged. A link stays, and
+    the file to which it leads is replaced.
 
     Raises:
-        OSError: the file system refuses the operation.
+        OSError: the file system refuses the operation, or ``path`` is a device, FIFO or socket.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file")
     with _folder_beside(path) as scratch:
         beside = scratch / path.name
         yield beside

@@ -158,7 +158,7 @@ def initialize(arguments: Sequence[str]) -> None:
     """Initialize ROS in this process, which handles signals itself.
 
     Args:
-        arguments: command line with ROS arguments; see :func:`rclpy.init`.
+        arguments: command line with ROS arguments; see ``rclpy.init``.
 
     Raises:
         WhisperSignError: an argument is invalid, or the environment does not let ROS start.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +27,12 @@ def test_figures_need_a_folder_that_can_be(
     (tmp_path / "file").touch()
     assert main([*words, str(tmp_path / "file/out.json")]) == 2
     assert main([*words, str(tmp_path)]) == 2
+    os.mkfifo(tmp_path / "fifo")
+    assert main([*words, str(tmp_path / "fifo")]) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.count("\n") == 2
+    assert told.err.count("\n") == 3
+    assert "fifo: is not a regular file; give a file" in told.err
     assert "file: cannot be written" in told.err
     assert f"{tmp_path}: is a folder; give a file" in told.err
 

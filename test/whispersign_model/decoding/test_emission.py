@@ -36,7 +36,7 @@ def utterance(*ids, stable=0):
 
 @pytest.fixture
 def emitter():
-    return ResultEmitter(GLOSSES, ConfidenceScale(), min_confidence=0.5, max_age=20.0)
+    return ResultEmitter(GLOSSES, ConfidenceScale(), min_confidence=0.5)
 
 
 def emit(emitter, *ids, confidences=(), endpoint=None):

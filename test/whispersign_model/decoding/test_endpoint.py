@@ -18,7 +18,7 @@ from whispersign_model.decoding.hypothesis import Hypothesis, Span
 from whispersign_model.features.recipe import Recipe
 
 RATE = 60
-CERTAIN = Evidence((1,), Hypothesis((1,), -0.1, (Span(1, 0, 1, 0.9),)), emitted=())
+CERTAIN = Evidence((1,), Hypothesis((1,), -0.1, (Span(1, 0, 1, 0.9),)), has_new=True)
 
 
 def frame(velocity=0.0, hands=True):
@@ -151,7 +151,7 @@ def test_an_early_rule_fires_once_in_a_pause():
     "evidence",
     [
         replace(CERTAIN, partial=(2,)),
-        replace(CERTAIN, emitted=(1,)),
+        replace(CERTAIN, has_new=False),
         replace(CERTAIN, end_hypothesis=Hypothesis((1,), -0.1, (Span(1, 0, 1, 0.79),))),
         replace(CERTAIN, partial=(), end_hypothesis=Hypothesis((), 0.0)),
     ],

@@ -74,6 +74,12 @@ def test_a_fast_sign_raises_the_threshold_up_to_a_limit():
     assert HandState.RESTING not in states(path((slow, 1)))[30:], "no top speed, no noise floor"
 
 
+@pytest.mark.parametrize("speed", [0.45, 0.6, 0.9, 1.1])
+def test_a_steady_movement_is_no_noise(speed):
+    seen = states(path((speed, 6), (1.05 * speed, 1)))
+    assert set(seen[12:-3]) == {HandState.MOVING}
+
+
 def test_hands_come_rest_leave_and_are_absent():
     tracked = np.ones(4 * RATE)
     tracked[: RATE // 2] = tracked[2 * RATE : 3 * RATE] = 0

@@ -148,7 +148,7 @@ def test_a_sign_made_again_after_a_hold_counts_twice():
     assert final(recognize(frames)) == [["HELLO"], ["HELLO"]]
 
 
-def test_a_gloss_that_shows_too_late_is_not_published():
+def test_a_gloss_from_before_a_rest_is_not_published_after_it():
     class Hindsight(Reader):
         """Reads HELLO only once YES follows."""
 
@@ -158,11 +158,49 @@ def test_a_gloss_that_shows_too_late_is_not_published():
                 path[:] = 0
             return sharp(path.tolist())
 
-    for hold, heard in ((2.0, ["HELLO", "YES"]), (25.0, ["YES"])):
-        frames = signal(("HELLO", 0.4), ("rest", hold), ("YES", 0.4), ("absent", 0.6))
-        recognizer = StreamingRecognizer(Hindsight(), GLOSSES)
-        results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
-        assert [gloss for each in final(results) for gloss in each] == heard
+    frames = signal(("HELLO", 0.4), ("rest", 2.0), ("YES", 0.4), ("absent", 0.6))
+    recognizer = StreamingRecognizer(Hindsight(), GLOSSES)
+    assert final(recognizer.push(frames, np.arange(len(frames)) * PERIOD)) == [["YES"]]
+
+
+def test_another_reading_of_a_rest_does_not_hide_the_sign_after_it():
+    class Posture(Reader):
+        """Reads a posture that is held for long as YES, unless a sign follows."""
+
+        def rows(self, features):
+            path = super().rows(features).argmax(axis=1)
+            if not path.any() and len(features) > 60:
+                path[-1] = 2
+            return sharp(path.tolist())
+
+    frames = signal(("rest", 3.0), ("move", 0.3), ("HELLO", 0.6), ("move", 0.4), ("absent", 1.0))
+    recognizer = StreamingRecognizer(Posture(), GLOSSES)
+    results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
+    assert final(results) == [["YES"], ["HELLO"]]
+
+
+@pytest.mark.parametrize("movement", [2.5, 3.0, 3.2, 3.4, 3.6, 5.0])
+def test_a_sign_of_which_the_end_is_kept_is_not_read_again(movement):
+    frames = signal(
+        ("HELLO", 1.0), ("move", movement), ("rest", 2.0), ("move", 1.0), ("absent", 1.0)
+    )
+    assert final(recognize(frames)) == [["HELLO"]]
+
+
+@pytest.mark.parametrize("count", [5, 12, 13, 16, 30])
+def test_short_rests_do_not_delay_the_maximum_length(count):
+    class Uncertain(Reader):
+        def rows(self, features):
+            log_probs = super().rows(features)
+            log_probs[log_probs.argmax(axis=1) > 0] = np.log([0.349, 0.65, 0.001])
+            return log_probs
+
+    sign = ("move", 0.3), ("HELLO", 0.05), ("move", 0.3)
+    frames = signal(*sign, *[("rest", 1.4), ("move", 0.3)] * count, ("absent", 1.0))
+    recognizer = StreamingRecognizer(Uncertain(), GLOSSES)
+    results = recognizer.push(frames, np.arange(len(frames)) * PERIOD)
+    assert final(results) == [["HELLO"]]
+    assert results[-1].stamp <= 20.1e9
 
 
 def test_frames_are_read_a_bounded_number_of_times():

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -116,3 +117,18 @@ def test_file_stays_as_it_was_after_a_fault(tmp_path):
         fill()
     assert out.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("file")
+    replace_file(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_fifo_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="not a regular file"):
+        replace_file(tmp_path / "fifo", b"new")
+    assert (tmp_path / "fifo").is_fifo()
