@@ -46,7 +46,7 @@ def path(*parts):
     return np.outer(np.cumsum(speeds) * HAND / RATE, (1, 0, 0))
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.0002, 0.0005, 0.001, 0.003])
+@pytest.mark.parametrize("noise", [0.0, 0.0002, 0.0005, 0.001, 0.003, 0.008])
 @pytest.mark.parametrize("recipe", [Recipe(), FITTED], ids=["plain", "scaled"])
 def test_a_motionless_hand_rests_whatever_the_noise(noise, recipe):
     seen = states(path((0, 30)), noise, recipe)

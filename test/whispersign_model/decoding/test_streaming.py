@@ -214,7 +214,7 @@ def test_frames_are_read_a_bounded_number_of_times():
         reader = Counting()
         recognizer = StreamingRecognizer(reader, GLOSSES)
         recognizer.push(frames, np.arange(len(frames)) * PERIOD)
-        assert reader.encoded <= 6 * len(frames)
+        assert reader.encoded <= 4 * len(frames)
 
 
 def test_moving_hands_keep_an_utterance_open():
@@ -462,6 +462,18 @@ def test_an_idle_stream_keeps_and_computes_no_more_as_time_goes_by():
         assert held is not None
         assert len(held.frames) <= 2 * 60
     assert reader.encoded <= 2 * 60  # only when the hand has come to rest
+
+
+def test_a_stream_of_movement_without_signs_keeps_no_more_as_time_goes_by():
+    recognizer = StreamingRecognizer(Reader(), GLOSSES)
+    frames = signal(("move", 10.0))
+    for part in range(3):
+        stamps = (np.arange(len(frames)) + part * len(frames)) * PERIOD
+        assert recognizer.push(frames, stamps) == []
+        utterance = recognizer._utterance
+        assert utterance is not None
+        assert len(utterance.frames) <= 5.1 * 60
+        assert len(utterance._rows) <= 5.1 * 15
 
 
 def test_glosses_emitted_early_are_not_emitted_again_when_the_utterance_goes_on():
