@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from whispersign_ros.commands.schema import CommandsFile, Publish
+from whispersign_ros.commands.commands_file import CommandsFile
+from whispersign_ros.commands.schema import Publish
 from whispersign_ros.commands.source_map import CommandsError, Place
 
 HEADER = "std_msgs/Header"

@@ -14,8 +14,9 @@ from rclpy.validate_topic_name import validate_topic_name
 
 from whispersign_ros.commands import velocity
 from whispersign_ros.commands.command_topic import CommandTopic
+from whispersign_ros.commands.commands_file import CommandsFile
 from whispersign_ros.commands.message_builder import build_messages
-from whispersign_ros.commands.schema import Action, Call, CommandsFile, Publish
+from whispersign_ros.commands.schema import Action, Call, Publish
 from whispersign_ros.commands.service_calls import ServiceCalls
 from whispersign_ros.commands.source_map import CommandsError, Place
 from whispersign_ros.node.diagnostics import Diagnostics

@@ -24,15 +24,14 @@ from whispersign_model.synthesis.signer import Signer
 from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
+from whispersign_ros.commands.commands_file import CommandsFile, read_commands
 from whispersign_ros.commands.message_builder import build_messages
 from whispersign_ros.commands.schema import (
     TWIST_STAMPED,
     VELOCITY_TYPES,
     Command,
     Commands,
-    CommandsFile,
     Publish,
-    read_commands,
 )
 from whispersign_ros.commands.state_machine import State
 from whispersign_ros.demo import expected_commands as rules

@@ -16,9 +16,10 @@ from whispersign_model.errors import ConfigError
 from whispersign_model.recordings.spelling import normalized
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFeatures, Vocabulary
+from whispersign_ros.commands.commands_file import read_commands
 from whispersign_ros.commands.evidence import Evidence, Now, RecognizerReport
 from whispersign_ros.commands.outputs import CommandOutputs
-from whispersign_ros.commands.schema import Action, read_commands
+from whispersign_ros.commands.schema import Action
 from whispersign_ros.commands.sign_order import RecognizedSign
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.commands.state_machine import CommandMachine, State

@@ -16,7 +16,7 @@ from reliability.relay import NAN, RECIPE, shift, tampered
 from reliability.signer import Sensor, signed
 from whispersign_model.recordings.recording import Coordinates, Recording, Segment
 from whispersign_msgs.msg import HandFeatures
-from whispersign_ros.commands.schema import read_commands
+from whispersign_ros.commands.commands_file import read_commands
 from whispersign_ros.conversions.messages import nanoseconds
 
 SECOND = 10**9

@@ -19,8 +19,8 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
 from whispersign_ros.commands import service_calls
+from whispersign_ros.commands.commands_file import read_commands
 from whispersign_ros.commands.outputs import CommandOutputs
-from whispersign_ros.commands.schema import read_commands
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.commands.subscribers import Subscriber, base_warning
 from whispersign_ros.commands.velocity import VELOCITY_TYPE

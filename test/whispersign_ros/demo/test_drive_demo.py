@@ -17,7 +17,7 @@ from whispersign_model.cli.main import main
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.synthesis.signer import Signer
-from whispersign_ros.commands.schema import read_commands
+from whispersign_ros.commands.commands_file import read_commands
 from whispersign_ros.demo.drive_demo import DriveMonitor, Leg, _base, _report
 from whispersign_ros.demo.expected_commands import Event
 from whispersign_ros.graph.child_processes import Children

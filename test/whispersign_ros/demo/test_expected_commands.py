@@ -13,7 +13,7 @@ from whispersign_model.recordings.bags.bag import read_bag
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.timestamps import NANOSECONDS
-from whispersign_ros.commands.schema import read_commands
+from whispersign_ros.commands.commands_file import read_commands
 from whispersign_ros.commands.state_machine import State
 from whispersign_ros.demo.expected_commands import Event, changes, drives, expected, speeds
 from whispersign_ros.node.assets import DEMO_BAG

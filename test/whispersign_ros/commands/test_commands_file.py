@@ -7,8 +7,8 @@ import pytest
 
 from whispersign_model.configuration import config_file
 from whispersign_model.network.checkpoint import read_metadata
+from whispersign_ros.commands.commands_file import read_commands
 from whispersign_ros.commands.message_builder import build_messages
-from whispersign_ros.commands.schema import read_commands
 from whispersign_ros.commands.source_map import CommandsError
 from whispersign_ros.node.assets import DEMO_MODEL
 
