@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Find the networks bundled with the package."""
+"""Find the networks and recordings bundled with the package."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from whispersign_model.errors import CheckpointError
 
 ASSETS = Path(__file__).parent / "assets"
 SUFFIX = "_model"  # ends the name of a network's folder
+TAKES = "_takes"  # ends the name of a folder of recordings, and of the archive in it
 DEMO = "demo"  # the default network
 
 
@@ -18,6 +19,15 @@ def bundled(name: str = DEMO) -> Path:
 def names() -> tuple[str, ...]:
     """Return the names of the bundled networks in alphabetical order."""
     return tuple(sorted(path.name.removesuffix(SUFFIX) for path in ASSETS.glob(f"*{SUFFIX}")))
+
+
+def takes(name: str) -> Path:
+    """Return the archive of a bundled network's recordings, which never trained it.
+
+    They are real recordings of the network's test set, a few of each sign. Networks that learned
+    made-up signs have none; then no file exists at this path.
+    """
+    return ASSETS / f"{name}{TAKES}" / f"{name}{TAKES}.npz"
 
 
 def find_checkpoint(name: str) -> Path:
