@@ -88,6 +88,8 @@ def _contradictions(commands: Commands) -> Iterator[tuple[Place, str]]:
         seen.setdefault(command.pattern, index)
         if command.confidence < commands.stop.confidence:
             yield (*place, "confidence"), "is lower than the confidence of the stop entry"
+        if "cooldown" in command.model_fields_set and commands.only_stops(command):
+            yield (*place, "cooldown"), "does not apply to a command that only stops"
         ended = commands.stop.topics | commands.stop.services
         for name in sorted(commands.moved_by(command) - ended):
             yield place, f"uses {command.mode} on '{name}', but stop does not publish on it"

@@ -21,6 +21,7 @@ from whispersign_ros.commands.source_map import Place
 
 DEFAULT_RATE = 10.0  # Hz; most base drivers stop after 0.5 s without a command
 DEFAULT_WITHIN, BASE_TIMEOUT = 5.0, 0.5  # seconds; the latter assumed where the file states none
+COOLDOWN = 1.0  # seconds; a sign read twice ends within it, a sign made twice does not
 MIN_RATE, MAX_RATE = 0.1, 100.0
 TWIST, TWIST_STAMPED = "geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped"
 VELOCITY_TYPES = (TWIST, TWIST_STAMPED)
@@ -145,7 +146,8 @@ class Command(_Actions):
         repeats: number of times the pattern must occur in a row.
         within: maximum seconds from the start of the first sign to the end of the last.
         confidence: minimum confidence of each sign.
-        cooldown: minimum seconds between two triggers, measured between the ends of the signs.
+        cooldown: minimum seconds between two triggers, measured between the ends of the signs; see
+            :meth:`Commands.cooldown`.
         mode: ``once`` sends one message, ``hold`` publishes until another command or a stop, and
             ``repeat`` publishes for ``duration``.
         publish_rate: messages per second in modes ``hold`` and ``repeat``.
@@ -159,7 +161,7 @@ class Command(_Actions):
     repeats: Annotated[int, Field(ge=1, le=5)] = 1
     within: Seconds = DEFAULT_WITHIN
     confidence: Confidence = 0.8
-    cooldown: Annotated[float, Field(ge=0.0, le=3600.0)] = 0.0
+    cooldown: Annotated[float, Field(ge=0.0, le=3600.0)] = COOLDOWN
     mode: Literal["once", "hold", "repeat"] = "once"
     publish_rate: Annotated[float, Field(ge=MIN_RATE, le=MAX_RATE)] = DEFAULT_RATE
     duration: Seconds | None = None
@@ -205,6 +207,17 @@ class Commands(_Section):
     def moved(self) -> set[str]:
         """The topics and services on which a stop must follow a command."""
         return {name for command in self.commands for name in self.moved_by(command)}
+
+    def only_stops(self, command: Command) -> bool:
+        """Return whether a command only does what ``stop`` does, or sends zero velocities."""
+        return all(
+            action in self.stop.actions or (isinstance(action, Publish) and action.is_zero_velocity)
+            for action in command.actions
+        )
+
+    def cooldown(self, command: Command) -> float:
+        """Return the cooldown of a command in seconds; 0 if it only stops."""
+        return 0.0 if self.only_stops(command) else command.cooldown
 
     def moved_by(self, command: Command) -> set[str]:
         """Return the topics and services by which a command moves the robot until a stop.

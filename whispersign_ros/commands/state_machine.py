@@ -278,9 +278,9 @@ class CommandMachine:
                 return _too_unsure(sign, command.confidence)
         if len(signs) > 1 and signs[-1].end - signs[0].start > _nanoseconds(command.within):
             return f"{command.name} took longer than {command.within:g} s"
-        done = self._done.get(command.name)
-        if done is not None and signs[-1].end - done < _nanoseconds(command.cooldown):
-            return f"{command.name} came less than {command.cooldown:g} s after the last time"
+        cooldown, done = self._commands.cooldown(command), self._done.get(command.name)
+        if done is not None and signs[-1].end - done < _nanoseconds(cooldown):
+            return f"{command.name} came less than {cooldown:g} s after the last time"
         return ""
 
     def _begin(self, command: Command, now: Now) -> list[Action]:

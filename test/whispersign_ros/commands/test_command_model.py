@@ -25,10 +25,11 @@ LIMIT, MAX_AGE, BASE = 0.5, 5.0, 0.5  # seconds
 RATE = 10.0  # messages per second
 GLOSSES = ("HELLO", "STOP", "GO", "LEFT", "COME", "THANKS")
 CMD_VEL = {"topic": "cmd_vel", "type": "geometry_msgs/msg/Twist"}
+DRIVE = {**CMD_VEL, "message": {"linear": {"x": 0.2}}}
 MOVES = {
-    "gloss": "GO", "mode": "hold", "publish_rate": RATE, "publish": CMD_VEL
-}, {"gloss": "LEFT", "publish": CMD_VEL}, {
-    "gloss": "COME", "repeats": 2, "mode": "repeat", "duration": 1.0, "publish": CMD_VEL
+    "gloss": "GO", "mode": "hold", "publish_rate": RATE, "publish": DRIVE
+}, {"gloss": "LEFT", "publish": DRIVE}, {
+    "gloss": "COME", "repeats": 2, "mode": "repeat", "duration": 1.0, "publish": DRIVE
 }  # fmt: skip
 SOURCE = b"recognizer"
 THANKS = {"gloss": "THANKS", "publish": {"topic": "speech", "type": "std_msgs/msg/String"}}

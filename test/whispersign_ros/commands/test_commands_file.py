@@ -79,6 +79,7 @@ def test_glosses_that_other_readers_take_for_truth_values_stay_glosses(tmp_path)
     assert commands.commands[0].publish[0].message == {"data": True}
     assert commands.stop.gloss == ["STOP", "WAIT"]
     assert commands.commands[1].topics == {"cmd_vel"}
+    assert [commands.cooldown(command) for command in commands.commands] == [1.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["commands.yaml", "drive.yaml"])
@@ -166,6 +167,12 @@ def test_a_gloss_of_spaces_is_refused(faults):
         ("mode: hold", "mode: repeat", 13, "'duration' is required in mode repeat"),
         ("mode: hold", "mode: hold\n    duration: 1.0", 13, "'duration' is required in mode"),
         ("gloss: YES", "gloss: YES\n    mode: hold", 17, "a service is called only once"),
+        (
+            "mode: hold",
+            "cooldown: 2.0",
+            14,
+            "commands.1.cooldown: does not apply to a command that only stops",
+        ),
         ("gloss: YES", "within: 1.0", 17, "needs either 'gloss' or"),
         ("gloss: YES", "sequence: [YES, GO]\n    gloss: YES", 17, "needs either"),
         (

@@ -25,7 +25,8 @@ def publish(topic="cmd_vel", kind=TWIST):
 
 
 def command(gloss, **more):
-    return {"gloss": gloss, "publish": publish(), **more}
+    drive = {**publish(), "message": {"linear": {"x": 0.2}}}
+    return {"gloss": gloss, "publish": drive, **more}
 
 
 GO = command("GO", mode="hold", publish_rate=10.0)
@@ -386,6 +387,70 @@ def test_a_cooldown_is_counted_between_the_ends_of_signs():
     assert "3 s" in bench.state.ignored
     assert bench.final("THANKS", after=3.0, age=2.9) == []
     assert bench.final("THANKS", after=0.6) == ["THANKS"]
+
+
+def test_a_sign_read_twice_triggers_once():
+    bench = Bench(command("THANKS"))
+    assert bench.final("THANKS") == ["THANKS"]
+    assert bench.final("THANKS", after=0.98) == []
+    assert bench.state.ignored == "THANKS came less than 1 s after the last time"
+    assert bench.final("THANKS", after=0.04, length=0.02) == ["THANKS"]
+
+
+def test_a_held_command_goes_on_while_its_sign_is_read_again():
+    bench = Bench(GO)
+    bench.final("GO")
+    assert bench.final("GO", after=0.5) == []
+    assert bench.wait(1.0) == ["GO"] * 10
+
+
+def test_the_cooldown_of_one_command_does_not_delay_another():
+    bench = Bench(GO, LEFT, TWICE)
+    assert bench.final("GO") == ["GO"]
+    assert bench.final("LEFT", after=0.5) == ["LEFT"]
+    bench.final("TURN", after=0.5)
+    assert bench.final("TURN", after=0.5) == ["TURN TURN"]
+
+
+def test_a_stop_has_no_cooldown():
+    bench = Bench(GO)
+    bench.final("GO")
+    assert [bench.final("STOP", after=0.2, length=0.1) for _ in range(3)] == [["stop"]] * 3
+    assert bench.final("GO", after=0.2, length=0.1) == []  # read again after the stop
+    assert bench.final("GO") == ["GO"]
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        {"publish": publish()},
+        {"publish": publish("other_base")},
+        {"publish": {**publish(), "message": {"linear": {"x": 0.0}, "angular": {"z": 0}}}},
+        {"publish": [publish(), publish("brake", "std_msgs/msg/Bool")]},
+        {"call": DOCK},
+        {"publish": publish(), "call": DOCK},
+    ],
+)
+def test_a_command_that_only_stops_has_no_cooldown(actions):
+    brake = publish("brake", "std_msgs/msg/Bool")
+    bench = Bench(GO, {"gloss": "TURN", **actions}, publish=[publish(), brake], call=DOCK)
+    for _ in range(3):
+        assert "TURN" in bench.final("TURN", after=0.3, length=0.1)
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        {"publish": {**publish(), "message": {"angular": {"z": 0.1}}}},
+        {"publish": {**publish("brake", "std_msgs/msg/Bool"), "message": {"data": True}}},
+        {"publish": publish(), "call": {**DOCK, "service": "undock"}},
+    ],
+)
+def test_a_command_that_also_does_something_else_has_a_cooldown(actions):
+    brake = publish("brake", "std_msgs/msg/Bool")
+    bench = Bench({"gloss": "TURN", **actions}, publish=[publish(), brake], call=DOCK)
+    assert "TURN" in bench.final("TURN")
+    assert bench.final("TURN", after=0.3, length=0.1) == []
 
 
 def _starve(bench, part):
