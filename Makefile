@@ -15,7 +15,7 @@ help:
 	@echo "make lint    ruff, mypy, import-linter, codespell and schemas, as pre-commit runs them"
 	@echo "make docs    the documentation as web pages in build/docs; any warning fails"
 	@echo "make faults  break things around the live graph; it must get over each"
-	@echo "make soak    the live graph at 120 Hz for MINUTES=30: losses, memory, glosses to the end"
+	@echo "make soak    visitors before the live graph at 120 Hz for MINUTES=30: losses, memory, glosses"
 	@echo "make mutants break the sources on purpose; the tests must notice"
 	@echo "make setup   only make .venv, with everything but the developer's tools"
 	@echo "make format  let ruff format and mend the sources"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Soak test: run the live graph at 120 Hz; check losses, memory growth and accuracy.
+"""Soak test: run the live graph in a busy room at 120 Hz; check losses, memory and glosses.
 
 ``python -m reliability.soak --minutes 30``, or ``make soak``.
 """
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -19,15 +20,17 @@ from reliability.scenario import right_share
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.recordings.atomic import replace_file
 from whispersign_model.timestamps import NANOSECONDS
+from whispersign_msgs.msg import GlossAnnotation
+from whispersign_ros.conversions.messages import nanoseconds
 from whispersign_ros.graph.monitor import START_LIMIT, GraphMonitor, TimedGloss, monitored
 from whispersign_ros.graph.process_usage import Usage
 from whispersign_ros.node.assets import DEMO_MODEL
 from whispersign_ros.node.entry_points import GRAPH
 
 EXIT_BROKEN = 1
-SOURCE = "synthetic_node"
+SOURCE = "reliability.room"
 RATE = 120.0  # frames per second
-SEED = 5  # a signer that the bundled network recognizes: the soak does not test recognition
+LONGEST_REST, REST = 180.0, 0.1  # seconds that a visitor rests: a share of the run, at most
 WARM_UP = 0.1  # share of the run in which caches and the heap grow
 WINDOW = 300.0  # seconds of signing compared at the start and end; at most half the run
 SAMPLE_PERIOD = 5.0  # seconds between two samples of the processes
@@ -36,6 +39,8 @@ DRAIN_TIME = 6.0  # seconds after the last frame in which glosses and diagnostic
 STREAM = ("frames_", "steps_", "joints_", "utterances_")  # prefixes of the loss counters
 MAX_GROWTH = 5.0  # MB
 MAX_DECAY = 0.05  # by which the accuracy may drop at the end
+
+Span = tuple[int, int]  # capture times, nanoseconds
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Figures:
         cpu_percent: share of one core by node, after the warm-up.
         right_first, right_last: gloss accuracy in the first and last ``window`` seconds.
         signs: number of signs.
+        rests: seconds of the completed rests, in order.
+        rest_glosses: glosses recognized while a hand rested.
         last_gloss: seconds from the end of the last recognized sign to the last frame.
         load: mean number of processes that ran or waited for a core on this machine.
         cores: number of cores of this machine.
@@ -75,6 +82,8 @@ class Figures:
     right_first: float
     right_last: float
     signs: int
+    rests: list[float]
+    rest_glosses: list[str]
     last_gloss: float
     load: float
     cores: int
@@ -94,11 +103,13 @@ class Figures:
         ]
         if self.right_last < self.right_first - MAX_DECAY:
             lines.append(f"glosses right: {self.right_first:.1%}, then {self.right_last:.1%}")
+        if self.rest_glosses:
+            lines.append(f"a resting hand made the glosses {', '.join(self.rest_glosses)}")
         return lines
 
 
 def soak(minutes: float, model: Path) -> Figures:
-    """Run and measure the whole graph with the synthetic signer.
+    """Run and measure the whole graph before a room of synthetic visitors.
 
     Args:
         minutes: duration of the signing.
@@ -111,11 +122,18 @@ def soak(minutes: float, model: Path) -> Figures:
         for executable in GRAPH:
             monitor.children.start(executable, {"model": str(model)})
         monitor.children.start("command_node", {})
-        source = {"frame_rate": RATE, "seed": SEED, "sentence_length": 2}
+        source = {"frame_rate": RATE, "rest": min(LONGEST_REST, REST * 60 * minutes)}
         waits = {"wait_for": list(GRAPH), "wait_timeout": START_LIMIT}
+        rests: list[Span] = []
+        monitor.subscribe("annotation", partial(_note_rest, rests))
         monitor.children.start(SOURCE, {**source, **waits})
         samples, loads = _sample(monitor, 60 * minutes)
-    return figures(monitor, samples, loads, minutes)
+    return figures(monitor, rests, samples, loads, minutes)
+
+
+def _note_rest(rests: list[Span], message: GlossAnnotation) -> None:
+    if not message.glosses:
+        rests.append((nanoseconds(message.start_time), nanoseconds(message.end_time)))
 
 
 def _sample(monitor: GraphMonitor, seconds: float) -> tuple[list[Sample], list[float]]:
@@ -145,7 +163,11 @@ def _progress(monitor: GraphMonitor, samples: Sequence[Sample]) -> str:
 
 
 def figures(
-    monitor: GraphMonitor, samples: Sequence[Sample], loads: Sequence[float], minutes: float
+    monitor: GraphMonitor,
+    rests: Sequence[Span],
+    samples: Sequence[Sample],
+    loads: Sequence[float],
+    minutes: float,
 ) -> Figures:
     """Compute the figures of a run.
 
@@ -180,6 +202,12 @@ def figures(
         right_first=right[0],
         right_last=right[1],
         signs=len(monitor.annotated),
+        rests=[round((stop - start) / NANOSECONDS, 1) for start, stop in rests],
+        rest_glosses=[
+            sign.gloss
+            for sign in monitor.finals
+            if any(start <= sign.start < stop for start, stop in rests)
+        ],
         last_gloss=(end - max(ends, default=begin)) / NANOSECONDS,
         load=round(sum(loads) / len(loads), 1),
         cores=os.cpu_count() or 1,
@@ -226,6 +254,8 @@ def table(figures: Figures) -> list[str]:
         f"| glosses stay correct | {figures.right_first:.1%} in the first "
         f"{figures.window / 60:g} minutes, {figures.right_last:.1%} in the last; the last "
         f"recognized gloss ended {figures.last_gloss:.1f} s before the last signed one |",
+        f"| a resting hand makes no gloss | {len(figures.rest_glosses)} in {len(figures.rests)} "
+        f"rests of {sum(figures.rests) / 60:.1f} minutes in all |",
         "",
         "| node | CPU of a core | resident | growth |",
         "|---|---:|---:|---:|",

@@ -15,6 +15,7 @@ from whispersign_ros.graph.process_usage import Usage
 
 SECOND = 10**9
 MINUTES = 2.0
+RESTS = [(200 * SECOND, 230 * SECOND)]
 
 
 def _sign(gloss, second):
@@ -46,7 +47,7 @@ def _samples(growth=0.0, begin=20.0):
 
 
 def test_a_graph_that_keeps_its_promises(capsys):
-    found = figures(_watch(), _samples(), [1.0, 2.0], MINUTES)
+    found = figures(_watch(), RESTS, _samples(), [1.0, 2.0], MINUTES)
     assert found.broken == []
     assert (found.frames, found.signs, found.load) == (14400, 60, 1.5)
     assert found.missed == {}
@@ -57,22 +58,33 @@ def test_a_graph_that_keeps_its_promises(capsys):
 
 
 def test_what_grows_after_the_warm_up_is_told():
-    found = figures(_watch(), _samples(growth=8.0), [1.0], MINUTES)
+    found = figures(_watch(), RESTS, _samples(growth=8.0), [1.0], MINUTES)
     assert found.growth_mb["a"] == pytest.approx(6.7, abs=0.5)
     assert found.broken == [f"a grew by {found.growth_mb['a']:.1f} MB"]
 
 
 def test_glosses_that_go_wrong_towards_the_end_are_told():
-    found = figures(_watch(last_wrong=3), _samples(), [1.0], MINUTES)
+    found = figures(_watch(last_wrong=3), RESTS, _samples(), [1.0], MINUTES)
     assert found.right_first == 1.0
     assert found.right_last == pytest.approx(1 - 3 / 30)
     assert found.broken == ["glosses right: 100.0%, then 90.0%"]
 
 
+def test_a_gloss_of_a_resting_hand_breaks_a_promise():
+    watch = _watch()
+    found = figures(watch, RESTS, _samples(), [1.0], MINUTES)
+    assert (found.rests, found.rest_glosses) == ([30.0], [])
+    assert "| a resting hand makes no gloss | 0 in 1 rests of 0.5 minutes in all |" in table(found)
+    watch.finals += [_sign("BEFORE", 199), _sign("WAIT", 200), _sign("GO", 229), _sign("NEXT", 230)]
+    found = figures(watch, RESTS, _samples(), [1.0], MINUTES)
+    assert found.rest_glosses == ["WAIT", "GO"]
+    assert "a resting hand made the glosses WAIT, GO" in found.broken
+
+
 def test_one_lost_step_breaks_a_promise(monkeypatch, tmp_path, capsys):
     watch = _watch()
     watch.reports["recognition_node"].values["dropped_steps_missed"] = "1"
-    found = figures(watch, _samples(), [1.0], MINUTES)
+    found = figures(watch, RESTS, _samples(), [1.0], MINUTES)
     monkeypatch.setattr(soak, "soak", lambda minutes, model: found)
     document = tmp_path / "R.md"
     document.write_text("before\n<!-- soak -->\nold\n<!-- /soak -->\nafter\n")
@@ -89,7 +101,7 @@ def test_one_lost_step_breaks_a_promise(monkeypatch, tmp_path, capsys):
 
 
 def test_a_document_without_marks_is_one_line(monkeypatch, tmp_path, capsys):
-    found = figures(_watch(), _samples(), [1.0], MINUTES)
+    found = figures(_watch(), RESTS, _samples(), [1.0], MINUTES)
     monkeypatch.setattr(soak, "soak", lambda minutes, model: found)
     document = tmp_path / "R.md"
     document.write_text("nothing")
@@ -101,7 +113,8 @@ def test_a_document_without_marks_is_one_line(monkeypatch, tmp_path, capsys):
 @pytest.mark.slow
 def test_the_real_graph_is_soaked():
     found = soak.soak(0.2, soak.DEMO_MODEL)
-    assert set(found.resident_mb) == {*soak.GRAPH, "command_node", "synthetic_node"}
+    assert set(found.resident_mb) == {*soak.GRAPH, "command_node", "reliability.room"}
     assert min(found.resident_mb.values()) > 10
     assert found.frames > 400
     assert found.signs >= 2
+    assert found.right_first == 1.0
