@@ -144,8 +144,10 @@ def write_frames(recording: Recording) -> Iterator[Any]:
     frame_id = recording.meta.get("frame_id", DEFAULT_FRAME_ID)
     hands = [
         (
-            recording.positions[:, joints].reshape(len(recording), -1).astype(np.float32),
-            recording.confidence[:, joints].astype(np.float32),
+            np.ascontiguousarray(
+                recording.positions[:, joints].reshape(len(recording), -1), np.float32
+            ),
+            np.ascontiguousarray(recording.confidence[:, joints], np.float32),
             np.any(recording.confidence[:, joints] > 0, axis=1).tolist(),
         )
         for joints in _HANDS.values()

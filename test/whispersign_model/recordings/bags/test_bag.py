@@ -84,6 +84,19 @@ def test_round_trip_is_exact(tmp_path, make_recording, storage):
     assert vars(found) | arrays == vars(recording) | arrays
 
 
+def test_arrays_of_any_order_in_memory_are_written(tmp_path, make_recording):
+    recording = make_recording(50)
+    write_bag(
+        tmp_path / "take",
+        replace(
+            recording,
+            positions=np.asfortranarray(recording.positions),
+            confidence=np.asfortranarray(recording.confidence),
+        ),
+    )
+    assert_same_frames(read_bag(tmp_path / "take"), recording)
+
+
 @both_storages
 def test_single_file_is_a_bag_too(tmp_path, make_recording, storage):
     write_bag(tmp_path / "take", make_recording(split="val"), storage)
