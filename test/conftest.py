@@ -70,10 +70,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Callable[[str], Path]:
-    """Return a function that returns the path of a real recording, or skips the test."""
+def shared_data() -> Callable[[str | Path], Path]:
+    """Return a function that returns the path of real recordings, or skips the test.
 
-    def find(name: str) -> Path:
+    It returns an absolute path, such as that of bundled takes, as it is.
+    """
+
+    def find(name: str | Path) -> Path:
         path = SHARED_DATA / name
         if not path.exists():
             pytest.skip(f"the recordings beside the repository are missing: {path}")

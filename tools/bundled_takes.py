@@ -68,7 +68,7 @@ def make(source: Source, folder: Path) -> Arrays:
     """Return the arrays of the chosen recordings, in the format of recording archives.
 
     Args:
-        source: archive of single signs, with one label and one row of ``seg`` each.
+        source: archive of single signs, one label each.
         folder: folder of the archive.
     """
     with np.load(folder / source.archive, allow_pickle=False) as archive:
@@ -77,8 +77,8 @@ def make(source: Source, folder: Path) -> Arrays:
     spans = [slice(*arrays["ptr"][index : index + 2]) for index in chosen]
     xyz = np.concatenate([arrays["xyz"][span] for span in spans])
     count = len(chosen)
-    seg = arrays["seg"][chosen]
-    seg[:, 0] = np.arange(count)
+    seg = arrays["seg"][np.isin(arrays["seg"][:, 0], chosen)]
+    seg[:, 0] = [chosen.index(sequence) for sequence in seg[:, 0]]
     facts = json.loads(str(arrays["meta"])) | source.meta | {"split": TEST, "choice": _choice()}
     names = arrays["classes"][arrays["lab"][chosen]]
     sid = [str(sid) for sid in arrays["sid"][chosen]]
@@ -112,8 +112,8 @@ def rounded(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _choice() -> str:
     return (
-        f"the first {TAKES} test recordings of each sign, whether or not a network recognizes them; "
-        f"positions rounded to multiples of {GRID}; never train a network on them"
+        f"the first {TAKES} test recordings of each sign, recognized or not; positions rounded to "
+        f"multiples of {GRID}; never train a network on them"
     )
 
 

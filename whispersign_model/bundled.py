@@ -24,10 +24,28 @@ def names() -> tuple[str, ...]:
 def takes(name: str) -> Path:
     """Return the archive of a bundled network's recordings, which never trained it.
 
-    They are real recordings of the network's test set, a few of each sign. Networks that learned
-    made-up signs have none; then no file exists at this path.
+    They are real recordings of the network's test set, a few of each sign. For a network of made-up
+    signs, no file exists at this path.
     """
     return ASSETS / f"{name}{TAKES}" / f"{name}{TAKES}.npz"
+
+
+def takes_of(model: Path) -> Path | None:
+    """Return the archive of takes for the path of a bundled network, or None if there are none."""
+    folders = {bundled(name).resolve(): takes(name) for name in names()}
+    path = model.resolve()
+    archive = folders.get(path) or folders.get(path.parent)  # its folder, or a file in it
+    return archive if archive and archive.exists() else None
+
+
+def find_recordings(name: str) -> Path:
+    """Resolve the name of recordings: an existing path, or else bundled takes (``german_takes``).
+
+    Any other name is returned as a path, which fails when it is read.
+    """
+    bundles = {path.stem: path for path in map(takes, names()) if path.exists()}
+    path = Path(name)
+    return bundles[name] if name in bundles and not path.exists() else path
 
 
 def find_checkpoint(name: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from whispersign_model.bundled import find_checkpoint
+from whispersign_model.bundled import find_checkpoint, find_recordings
 from whispersign_model.configuration import find_config
 from whispersign_model.errors import ConfigError
 
@@ -20,6 +20,11 @@ def checkpoint(text: str) -> Path:
 def config(text: str) -> Path:
     """Resolve a configuration file, either the user's or one in the project's config folder."""
     return find_config(text)
+
+
+def recordings_path(text: str) -> Path:
+    """Resolve the path of recordings, or the name of bundled ones."""
+    return find_recordings(text)
 
 
 def count(text: str) -> int:

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.cli.arguments import defaults_of, refuse_idle
+from whispersign_model.cli.arguments import defaults_of, recordings_path, refuse_idle
 from whispersign_model.cli.convert import add_dataset_arguments, options_from, write_dataset_from
 from whispersign_model.cli.progress import progress
 from whispersign_model.errors import BagError
@@ -20,7 +20,12 @@ STORAGE = "mcap"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign import``."""
-    parser.add_argument("archive", type=Path, metavar="ARCHIVE.npz", help="recording archive")
+    parser.add_argument(
+        "archive",
+        type=recordings_path,
+        metavar="ARCHIVE.npz",
+        help="recording archive; german_takes and thai_takes are bundled test recordings",
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument(
         "--out", type=Path, metavar="BAGS", help="folder for labeled bags, one per recording"

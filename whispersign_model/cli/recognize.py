@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from whispersign_model.cli.arguments import checkpoint
+from whispersign_model.cli.arguments import checkpoint, recordings_path
 from whispersign_model.cli.bags import find_bags_in, read_checked_bag
 from whispersign_model.cli.outputs import check_file, write_json
 from whispersign_model.cli.video import is_video, read_hands
@@ -31,7 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign recognize``."""
     add = parser.add_argument
     add("checkpoint", type=checkpoint, metavar="CKPT")
-    add("inputs", type=Path, nargs="+", metavar="BAG|VIDEO|ARCHIVE")
+    add(
+        "inputs",
+        type=recordings_path,
+        nargs="+",
+        metavar="BAG|VIDEO|ARCHIVE",
+        help="recordings; german_takes and thai_takes are bundled archives",
+    )
     add(
         "--partials", action="store_true", help="also print partial results while signing continues"
     )

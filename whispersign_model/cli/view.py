@@ -14,7 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whispersign_model.cli.arguments import count, defaults_of, not_negative, positive, refuse_idle
+from whispersign_model.cli.arguments import (
+    count,
+    defaults_of,
+    not_negative,
+    positive,
+    recordings_path,
+    refuse_idle,
+)
 from whispersign_model.cli.bags import find_bags_in, read_checked_bag
 from whispersign_model.cli.extract import add_camera_arguments
 from whispersign_model.cli.progress import picture_progress
@@ -33,7 +40,7 @@ PICTURES = 12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``whispersign view``."""
     add = parser.add_argument
-    add("input", type=Path, metavar="BAG|ARCHIVE|VIDEO")
+    add("input", type=recordings_path, metavar="BAG|ARCHIVE|VIDEO")
     add("--out", type=Path, metavar="FILE", help="film or sheet to write")
     add(
         "--recording",

@@ -2,21 +2,25 @@
 """Run the live graph on recordings and print each gloss when it is recognized.
 
 Starts replay, smoothing, preprocessing and recognition as separate processes in their own ROS
-domain, and compares the glosses with the recordings' labels. With --drive, a synthetic signer or
+domain, and compares the glosses with the recordings' labels. `--model german` and `--model thai`
+play real recordings that the network has not learned from. With --drive, a synthetic signer or
 recordings control a simulated robot through a commands file. Exit codes: 0 if every gloss sequence
 is correct or the robot followed every sign, 1 if not, 2 if an option or file is invalid.
 """
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 
-from whispersign_model.cli.arguments import checkpoint, config
+from whispersign_model.bundled import takes_of
+from whispersign_model.cli.arguments import checkpoint, config, count
 from whispersign_model.cli.outputs import check_file
 from whispersign_model.errors import ConfigError
 from whispersign_ros.node.assets import DEMO_BAG, DEMO_MODEL
 
 SIGNED = ("HELLO", "GO", "LEFT", "GO", "RIGHT", "GO", "STOP")
 SIGNER = 86  # unknown to the bundled model, which recognizes all its signs
+TAKES = 10  # bundled recordings to play
 PICTURES = (".png", ".svg", ".pdf")
 OF_DRIVING = ("commands", "sign", "signer", "picture")
 
@@ -34,7 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         nargs="+",
-        help="annotated bags or folders of bags (default: the bundled bag; with --drive, none)",
+        help="annotated bags or folders of bags (default: the model's bundled takes, or else the "
+        "bundled bag; with --drive, none)",
+    )
+    parser.add_argument(
+        "--takes",
+        type=count,
+        metavar="N",
+        help=f"number of bundled takes to play, one of each sign first (default: {TAKES})",
     )
     parser.add_argument(
         "--json",
@@ -76,17 +87,22 @@ def run(arguments: argparse.Namespace) -> int:
     check_file(arguments.picture)
     if arguments.picture is not None and arguments.picture.suffix.lower() not in PICTURES:
         raise ConfigError(arguments.picture, "is not a name of a picture", "end it in .png")
+    takes = None if arguments.bag or arguments.drive else takes_of(arguments.model)
+    if arguments.takes is not None and takes is None:
+        remedy = "choose `--model german` or `thai` without --bag and --drive, or omit it"
+        raise ConfigError("--takes", "applies only to bundled takes", remedy)
     if arguments.drive:
         return _drive(arguments)
-    from whispersign_ros.demo.graph_demo import demonstrate
+    from whispersign_ros.demo.graph_demo import as_bags, demonstrate
 
-    return demonstrate(
-        arguments.model,
-        arguments.bag or [DEMO_BAG],
-        arguments.domain_id,
-        arguments.verbose,
-        arguments.json,
-    )
+    with ExitStack() as stack:
+        if takes is None:
+            bags = arguments.bag or [DEMO_BAG]
+        else:
+            bags = stack.enter_context(as_bags(takes, arguments.takes or TAKES))
+        return demonstrate(
+            arguments.model, bags, arguments.domain_id, arguments.verbose, arguments.json
+        )
 
 
 def _drive(arguments: argparse.Namespace) -> int:

@@ -3,14 +3,18 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from whispersign_model.datasets.archive import read_archive
 from whispersign_model.errors import RecordingError
 from whispersign_model.network.checkpoint import CheckpointMetadata, read_metadata
 from whispersign_model.recordings.atomic import replace_file
+from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.bags.files import find_bags
 from whispersign_model.recordings.recording import Recording
+from whispersign_model.temporary import temporary_folder
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import Gloss, HandFrame
 from whispersign_ros.conversions.messages import nanoseconds
@@ -63,6 +67,23 @@ def demonstrate(
     if len(recordings) == 1:
         return _compare(recordings[0].glosses, recognised[0])
     return _count(recordings, recognised)
+
+
+@contextmanager
+def as_bags(archive: Path, count: int) -> Iterator[list[Path]]:
+    """Yield an archive's first recordings, up to ``count``, as temporary bags; say how many.
+
+    Raises:
+        ArchiveError: the archive is invalid.
+    """
+    recordings = read_archive(archive)
+    chosen = recordings[:count]
+    print(f"{archive.stem}: {len(chosen)} of {len(recordings)} bundled test recordings")
+    with temporary_folder() as folder:
+        bags = [folder / recording.name for recording in chosen]
+        for bag, recording in zip(bags, chosen):
+            write_bag(bag, recording)
+        yield bags
 
 
 def _check_known(recordings: Sequence[Recording], metadata: CheckpointMetadata) -> None:

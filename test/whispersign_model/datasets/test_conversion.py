@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from whispersign_model.bundled import takes
 from whispersign_model.datasets.archive import read_archive
 from whispersign_model.datasets.conversion import ConversionOptions, Source, convert
 from whispersign_model.datasets.dataset import Dataset
@@ -243,7 +244,8 @@ def test_memory_does_not_grow_with_the_bag(tmp_path, make_recording, storage, cu
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("tsl_leap.npz", "lab"), ("dgs30_mediapipe.npz", "lab"), ("sfinge3d.npz", "lab")],
+    [(takes("thai"), "lab"), (takes("german"), "lab"), ("sfinge3d.npz", "lab")],
+    ids=["thai", "german", "sfinge3d"],
 )
 def test_archive_to_bag_to_dataset_is_archive_to_dataset(
     shared_data, tmp_path, storage, name, label

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whispersign_model.bundled import takes
 from whispersign_model.errors import RecipeError
 from whispersign_model.features.normalisation import Normaliser
 from whispersign_model.features.preprocessor import BLOCK, FeatureBlock, Preprocessor
@@ -111,15 +113,16 @@ def test_a_recording_longer_than_a_block_is_one_stream(make: Make, steady: Calla
 @pytest.mark.parametrize(
     ("name", "coordinates"),
     [
-        ("tsl_leap", "metric_sensor"),
-        ("dgs30_mediapipe", "image_normalised"),
-        ("sfinge3d", "metric_sensor"),
+        (takes("thai"), "metric_sensor"),
+        (takes("german"), "image_normalised"),
+        ("sfinge3d.npz", "metric_sensor"),
     ],
+    ids=["thai", "german", "sfinge3d"],
 )
 def test_real_recordings_live_as_offline(
-    shared_data: Callable, name: str, coordinates: str
+    shared_data: Callable, name: str | Path, coordinates: str
 ) -> None:
-    with np.load(shared_data(f"{name}.npz")) as archive:
+    with np.load(shared_data(name)) as archive:
         xyz, seconds, edges = (archive[key] for key in ("xyz", "t", "ptr"))
     for smoothing in (UNSMOOTHED, Smoothing()):
         recipe = Recipe(smoothing=smoothing, coordinates=coordinates, location="entry")
@@ -146,7 +149,9 @@ def check_magnitudes(metres: np.ndarray, features: np.ndarray) -> None:
     assert np.percentile(reach, 99) < 5
     assert np.abs(wrists[..., POSITION]).max() < 40
     speed = np.linalg.norm(metres[:, [0, 21], VELOCITY], axis=-1)
-    assert 0.01 < np.median(speed[speed > 0]) < 3
+    moving = speed[speed > 0]
+    assert np.median(moving) < 3
+    assert np.percentile(moving, 90) > 0.01  # a sign may be held for most of a take
     assert speed.max() < 20  # of max_speed 10, where the curve swings wide
 
 

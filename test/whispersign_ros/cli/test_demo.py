@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from whispersign_model.bundled import takes
 from whispersign_model.cli.main import main
+from whispersign_model.datasets.archive import read_archive
 from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
@@ -21,6 +24,7 @@ from whispersign_model.recordings.bags.bag import write_bag
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.runtime.loading import load_backend
 from whispersign_ros.demo.graph_demo import _compare
+from whispersign_ros.node.assets import DEMO_BAG
 from whispersign_ros.node.discovery import free_domain
 
 pytestmark = pytest.mark.graph
@@ -84,8 +88,14 @@ def test_what_is_missing_is_one_line_and_2(tmp_path, bag, model, recording, caps
         (("--drive", "--picture", tmp_path), f"{tmp_path}: is a folder"),
         (("--drive", "--picture", tmp_path / "x.xyz"), "x.xyz: is not a name of a picture"),
         (("--drive", "--picture", bag / "metadata.yaml/x.png"), "metadata.yaml: cannot be written"),
-        (("--model", "german"), "demo_bag: coordinates are metric_sensor"),
-        (("--model", "thai"), "demo_bag: has no sign that thai@"),
+        (("--model", "german", "--bag", DEMO_BAG), "demo_bag: coordinates are metric_sensor"),
+        (("--model", "thai", "--bag", DEMO_BAG), "demo_bag: has no sign that thai@"),
+        (("--takes", "3"), "--takes: applies only to bundled takes; choose `--model german` or "),
+        (
+            ("--takes", "3", "--model", "german", "--drive"),
+            "--takes: applies only to bundled takes",
+        ),
+        (("--takes", "3", "--model", "german", "--bag", bag), "--takes: applies only to bundled"),
         (("--model", model, "--bag", tmp_path / "none"), "none: does not exist"),
         (("--model", model, "--bag", tmp_path / "unlabelled"), "has no labels"),
     ):
@@ -138,3 +148,18 @@ def test_the_bundled_recording_is_recognised():
     done = _demo()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the gloss sequence is right" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["german", "thai"])
+def test_bundled_takes_are_played_to_their_network(name, tmp_path):
+    done = _demo("--model", name, "--takes", "4", "--json", tmp_path / "out.json")
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    clips = json.loads((tmp_path / "out.json").read_text())
+    recordings = read_archive(takes(name))[:4]
+    assert [clip["name"] for clip in clips] == [recording.name for recording in recordings]
+    assert [tuple(clip["signed"]) for clip in clips] == [each.glosses for each in recordings]
+    right = sum(clip["signed"] == clip["recognized"] for clip in clips)
+    assert right >= 2
+    assert done.stdout.splitlines()[-1].startswith(f"right: {right} of 4 recordings")
+    assert done.returncode == (right < 4)
