@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Read bags for `view` and `recognize`, with the same warnings as `convert`."""
+"""Read bags for `view` and `recognize`, and warn of recordings, as `convert` does."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def find_bags_in(path: Path) -> list[Path]:
 
 
 def read_checked_bag(bag: Path) -> Recording:
-    """Read a bag; warn of stamps and positions in another unit.
+    """Read a bag; warn of stamps and positions in another unit, and of too few frames.
 
     Raises:
         BagError: the bag cannot be read.
@@ -40,4 +41,15 @@ def read_checked_bag(bag: Path) -> Recording:
     recording = read_bag(bag)
     if len(recording) and (fault := recording_fault(recording)):
         warn(f"{printable(str(bag), SUBJECT)}: {fault}")
+    else:
+        warn_slow(bag, [recording])
     return recording
+
+
+def warn_slow(path: Path, recordings: Sequence[Recording]) -> None:
+    """Warn in one line if recordings of a file have too few frames per second."""
+    from whispersign_model.features.frame_rate import describe_slow, slow_rate
+
+    rates = {each.name: slow_rate(each.stamps) for each in recordings}
+    if text := describe_slow(rates):
+        warn(f"{printable(str(path), SUBJECT)}: {text}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whispersign_model.cli.arguments import defaults_of, recordings_path, refuse_idle
+from whispersign_model.cli.bags import warn_slow
 from whispersign_model.cli.convert import add_dataset_arguments, options_from, write_dataset_from
 from whispersign_model.cli.progress import progress
 from whispersign_model.errors import BagError
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_idle(arguments, {"storage": STORAGE}, "has no effect without --out", "omit it")
     recordings = read_archive(arguments.archive, arguments.label)
     if arguments.dataset is None:
+        warn_slow(arguments.archive, recordings)
         return _write_bags(recordings, arguments.out, arguments.storage)
     sources = [Source.of(each) for each in recordings]
     options = options_from(arguments)

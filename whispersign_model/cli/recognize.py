@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whispersign_model.cli.arguments import checkpoint, recordings_path
-from whispersign_model.cli.bags import find_bags_in, read_checked_bag
+from whispersign_model.cli.bags import find_bags_in, read_checked_bag, warn_slow
 from whispersign_model.cli.outputs import check_file, write_json
 from whispersign_model.cli.video import is_video, read_hands
 from whispersign_model.errors import ConfigError
@@ -107,9 +107,13 @@ def _recordings(inputs: list[Path], coordinates: str) -> Iterator[Recording]:
 
     for path in inputs:
         if path.suffix == ".npz":
-            yield from read_archive(path)
+            recordings = read_archive(path)
+            warn_slow(path, recordings)
+            yield from recordings
         elif is_video(path):
-            yield read_hands(path, coordinates)
+            recording = read_hands(path, coordinates)
+            warn_slow(path, [recording])
+            yield recording
         else:
             yield from map(read_checked_bag, find_bags_in(path))
 

@@ -17,6 +17,7 @@ from whispersign_model.datasets.splits import SplitItem, SplitPolicy, assign_spl
 from whispersign_model.datasets.units import recording_fault
 from whispersign_model.datasets.writer import DatasetWriter, check_target
 from whispersign_model.errors import DatasetError, WhisperSignError
+from whispersign_model.features.frame_rate import describe_slow, slow_rate
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.atomic import whole_folder
 from whispersign_model.recordings.recording import Coordinates, Recording
@@ -115,6 +116,7 @@ class _Collector:
         self._prints: dict[int, Fingerprint] = {}
         self._examples: list[_Example] = []
         self._untrackable = 0
+        self._rates: dict[str, float] = {}  # of the recordings that are too slow
 
     def take(self, number: int, source: Source) -> None:
         """Read a recording and add its examples."""
@@ -136,6 +138,8 @@ class _Collector:
             )
         if number in self._items:
             self._prints[number] = fingerprint(source.name, recording)
+            if rate := slow_rate(recording.stamps):
+                self._rates[source.name] = rate
         self._untrackable += recording.untrackable
 
     def _new_writer(self, first: Recording) -> DatasetWriter:
@@ -176,6 +180,8 @@ class _Collector:
         split_of = dict(zip(self._items, splits))
         self._writer.finish([split_of[each.number] for each in self._examples], options.language)
         report.warnings += warnings + shared_recordings([*self._prints.values()], splits)
+        if slow := describe_slow(self._rates):
+            report.warnings.append(slow)
         self._report_short(split_of)
         report.coordinates = self._writer.recipe.coordinates
         report.examples += [

@@ -24,6 +24,7 @@ from whispersign_model.datasets.dataset import (
 )
 from whispersign_model.datasets.splits import SPLITS
 from whispersign_model.errors import DatasetError
+from whispersign_model.features.frame_rate import slow_rate, slow_text
 from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.recordings.atomic import safe_name, unique_name
@@ -84,9 +85,7 @@ class DatasetWriter:
         try:
             write_frames(beside, map(grid.take, self.preprocessor.resample_blocks(recording)))
             if not grid.tracked:
-                raise DatasetError(
-                    name, "no hand is tracked in any frame" if grid.frames else "has no frame"
-                )
+                raise DatasetError(name, _why_untracked(recording))
             entry = self._entry(name, recording, grid)
             os.replace(beside, self._features(entry))
         finally:
@@ -149,6 +148,14 @@ class DatasetWriter:
 
     def _features(self, entry: RecordingEntry) -> Path:
         return self._folder / entry.split / "features" / f"{entry.name}.npy"
+
+
+def _why_untracked(recording: Recording) -> str:
+    """Return why no resampled frame of a recording has a hand."""
+    if not len(recording):
+        return "has no frame"
+    rate = slow_rate(recording.stamps) if recording.confidence.any() else 0.0
+    return slow_text(rate) if rate else "no hand is tracked in any frame"
 
 
 def _write(path: Path, content: VocabularyFile | ManifestFile) -> None:

@@ -88,6 +88,7 @@ class Diagnostics:
         self._drops: Counter[str] = Counter()
         self._values: dict[str, str] = {}
         self._refusal = ""
+        self._warning = ""
         self._rest = ""
         self._received = 0
         self._fault: Callable[[], str] = lambda: ""
@@ -158,6 +159,11 @@ class Diagnostics:
         with self._lock:
             self._refusal = ""
 
+    def warn(self, reason: str) -> None:
+        """Report a warning about the input, unless an error or silence says more; "" ends it."""
+        with self._lock:
+            self._warning = reason
+
     def rest(self, reason: str) -> None:
         """Report why the node expects no input for now; "" expects input again."""
         with self._lock:
@@ -210,9 +216,8 @@ class Diagnostics:
         elif self._topic and now - self._last_arrival > SILENCE:
             status.level = DiagnosticStatus.WARN
             status.message = f"no input on {self._topic}" + (f": {conflict}" if conflict else "")
-        elif conflict or losses:
-            status.level = DiagnosticStatus.WARN
-            status.message = "; ".join(filter(None, (conflict, losses)))
+        elif warnings := [text for text in (conflict, self._warning, losses) if text]:
+            status.level, status.message = DiagnosticStatus.WARN, "; ".join(warnings)
         values = self._measured(now) | self._values
         status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
         return status

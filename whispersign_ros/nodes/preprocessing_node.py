@@ -9,6 +9,7 @@ from rclpy.node import Node
 
 from whispersign_model.bundled import find_checkpoint
 from whispersign_model.errors import RecipeError
+from whispersign_model.features.frame_rate import FrameRateMonitor
 from whispersign_model.features.preprocessor import FeatureBlock, Preprocessor
 from whispersign_model.features.recipe import Recipe
 from whispersign_model.network.checkpoint import read_metadata
@@ -39,7 +40,8 @@ class PreprocessingNode(Node):
     """Resamples, normalizes and scales hands as the model's recipe specifies.
 
     Smooths frames that are not smoothed yet. Refuses frames whose coordinates or filter differ from
-    the recipe's. A new stream starts after skipped frames.
+    the recipe's. A new stream starts after skipped frames. Warns once when frames are too few per
+    second to recognize signs.
 
     Args:
         also_known: parameter names of other nodes in the process.
@@ -62,6 +64,7 @@ class PreprocessingNode(Node):
         values = declare(self, table, also_known, {"model": self._change_model})
         metadata = read_metadata(find_checkpoint(values["model"]))
         self._input_sequence = SequenceTracker()
+        self._frame_rate = FrameRateMonitor()
         self._grace_period = GracePeriod()  # for filters
         self._sequence = 0
         self._frame_id = ""
@@ -108,6 +111,8 @@ class PreprocessingNode(Node):
         frame = read_frame(message)
         self.diagnostics.arrived(frame.stamp)
         admission = self._live.admit(info, frame.sequence, frame.stamp)
+        if admission is not Admission.REFUSED:
+            self._measure(frame.stamp, message.source)
         if not admission.admitted:
             self._preprocessor.reset()  # pending features are too old or of two sources
             return
@@ -115,6 +120,16 @@ class PreprocessingNode(Node):
         self._follow(frame.sequence, admission is Admission.FIRST)
         if self._accepts(message):
             self._preprocess(message, frame)
+
+    def _measure(self, stamp: int, source: str) -> None:
+        """Report the frame rate; warn once when it becomes too low to recognize signs."""
+        fallen = self._frame_rate.push(stamp)
+        self.diagnostics.warn(self._frame_rate.fault)
+        if self._frame_rate.rate:
+            self.diagnostics.show("frame_rate", f"{self._frame_rate.rate:.1f}")
+        if fallen:
+            origin = f"{self._topic} (from {source})" if source else self._topic
+            self.get_logger().warning(f"{origin}: {self._frame_rate.fault}")
 
     def _follow(self, sequence: int, first: bool) -> None:
         """Count missed frames; flush pending features at the start of a stream."""

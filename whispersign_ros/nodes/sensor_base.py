@@ -10,6 +10,7 @@ from typing import Any
 from rclpy.duration import Duration
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.features.frame_rate import FrameRateMonitor
 from whispersign_model.sensors.reader import Reader, RetryPolicy
 from whispersign_model.sensors.sensor import Observation, Sensor
 from whispersign_model.timestamps import NANOSECONDS
@@ -114,6 +115,7 @@ class SensorNode(ManagedNode):
         self._host_clock = HostClock(
             lambda: int(clock.now().nanoseconds), lambda: bool(clock.ros_time_is_active)
         )
+        self._frame_rate = FrameRateMonitor()
         self._sequence = 0
         self.last_stamp = 0
         self._counted: Counter[str] = Counter()
@@ -155,6 +157,8 @@ class SensorNode(ManagedNode):
         )
         self._sequence += 1
         self.diagnostics.arrived(stamp)
+        self._frame_rate.push(stamp)
+        self.diagnostics.warn(self._frame_rate.fault)  # preprocessing_node logs it
         self.diagnostics.show("hands_tracked", observation.hands_tracked)
         for key, value in sensor.values().items():
             self.diagnostics.show(key, value)
