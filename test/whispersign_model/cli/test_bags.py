@@ -43,6 +43,24 @@ def pixels(recording):
     return replace(recording, positions=np.where(recording.confidence[..., None] > 0, flat, 0))
 
 
+def at_rate(recording, rate):
+    """Return a recording with every so many frames a second."""
+    steps = np.round(np.arange(len(recording)) * SECOND / rate).astype(np.int64)
+    return replace(recording, stamps=recording.stamps[0] + steps, segments=())
+
+
+@pytest.mark.parametrize("verb", ["recognize", "view"])
+@pytest.mark.parametrize(("rate", "told"), [(3, 1), (7.9, 1), (8.1, 0), (60, 0)])
+def test_a_slow_bag_is_told_in_one_line(tmp_path, capsys, signed, verb, rate, told):
+    write_bag(tmp_path / "a", at_rate(signed, rate))
+    assert main(words(verb, tmp_path / "a", tmp_path)) == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    start = (
+        f"warning: {tmp_path / 'a'}: too few frames per second to recognize signs: a ({rate:.1f})"
+    )
+    assert [line.startswith(start) for line in warnings] == [True] * told
+
+
 @pytest.mark.parametrize("verb", ["recognize", "view"])
 @pytest.mark.parametrize(
     ("change", "unit"),

@@ -55,6 +55,21 @@ def test_one_annotated_bag_a_recording(archive, tmp_path, capsys, storage):
     assert capsys.readouterr().out == f"{out}: 12 bags, 360 frames, 12 with annotation\n"
 
 
+@pytest.mark.parametrize("target", ["--out", "--dataset"])
+def test_a_slow_archive_is_told_in_one_line(archive, tmp_path, capsys, target):
+    fields = dict(np.load(archive))
+    fields["t"] = fields["t"] * 6  # 5 frames per second
+    np.savez(archive, **fields)
+    assert main(["import", str(archive), target, str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    (line,) = [
+        line for line in (told.out + told.err).splitlines() if "frames per second to" in line
+    ]
+    assert "00_eat_0 (5.0), 01_eat_1 (5.0)" in line
+    assert "and 2 more; at least 8 are needed" in line
+    assert str(archive) in line or target == "--dataset"
+
+
 def test_dataset_honours_the_archive_s_split(archive, tmp_path, capsys):
     out = tmp_path / "dataset"
     assert main(["import", str(archive), "--dataset", str(out), "--val", "s2"]) == 0

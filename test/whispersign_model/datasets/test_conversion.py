@@ -73,6 +73,21 @@ def test_what_has_nothing_to_learn_from_is_left_out_and_named(tmp_path, make_rec
     assert "  ".join(report.lines()).count("left out") == 5
 
 
+def test_slow_recordings_are_named_in_one_warning(tmp_path, make_recording):
+    def at(rate, name):
+        recording = make_recording(40, name=name)
+        stamps = recording.stamps[0] + np.round(np.arange(40) * 1e9 / rate).astype(np.int64)
+        segment = Segment(("A",), int(stamps[2]), int(stamps[30]))
+        return replace(recording, stamps=stamps, segments=(segment,))
+
+    given = [at(5, "slow"), at(8.1, "fine"), at(7.9, "nearly"), make_recording(name="fast")]
+    options = ConversionOptions(splits=ALL, cut=0.1)
+    report = convert(tmp_path / "out", sources(*given), options)
+    (warning,) = [line for line in report.warnings if "frames per second" in line]
+    assert "recognize signs: slow (5.0), nearly (7.9); at least 8 are needed" in warning
+    assert f"warning: {warning}" in report.lines()
+
+
 def test_nothing_signed_is_a_label_too(tmp_path, make_recording):
     whole = make_recording(name="a")
     span = (int(whole.stamps[0]), int(whole.stamps[-1]))

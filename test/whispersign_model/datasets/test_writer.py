@@ -118,6 +118,17 @@ def test_recordings_without_hands_or_frames(tmp_path, make_recording):
             write_dataset(tmp_path / "dataset", [("train", recording)], Recipe())
 
 
+def test_a_slow_recording_is_not_one_without_hands(tmp_path, make_recording):
+    """At 3 Hz, no gap is bridged, and a frame is hardly ever on the grid."""
+    slow = make_recording(30)
+    stamps = slow.stamps[0] + np.arange(30) * 10**9 // 3 + 7000 * np.arange(30) ** 2
+    confidence = slow.confidence.copy()
+    confidence[0] = 0
+    slow = replace(slow, stamps=stamps, confidence=confidence)
+    with pytest.raises(DatasetError, match=r"take: 3\.0 frames per second are too few"):
+        write_dataset(tmp_path / "dataset", [("train", slow)], Recipe())
+
+
 @pytest.mark.parametrize(
     "change", [{"smoothing": "moving_average(3)"}, {"coordinates": Coordinates.IMAGE_NORMALISED}]
 )

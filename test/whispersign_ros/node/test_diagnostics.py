@@ -113,6 +113,25 @@ def test_two_publishers_that_interleave(graph, reports):
     assert "2 publishers interleave" in status.message
 
 
+def test_a_warning_about_the_input_yields_to_errors_and_silence(graph, reports, monkeypatch):
+    subject = Diagnostics(graph.probe, "hands/raw", TYPE)
+    graph.probe.create_publisher(HandFrame, "hands/raw", 1)
+    graph.until(lambda: graph.probe.count_publishers("hands/raw"))
+    subject.warn("too slow")
+    status = _next(graph, reports, subject)
+    assert (status.level, status.message) == (DiagnosticStatus.WARN, "too slow")
+    subject.dropped("frames_missed")
+    assert _next(graph, reports, subject).message == "too slow; 1 dropped in the last period"
+    subject.fail("unplugged")
+    assert _next(graph, reports, subject).message == "unplugged"
+    subject.accept()
+    monkeypatch.setattr(diagnostics, "SILENCE", -1.0)
+    assert _next(graph, reports, subject).message == "no input on /hands/raw"
+    monkeypatch.undo()
+    subject.warn("")
+    assert _next(graph, reports, subject).message == "running"
+
+
 def test_losses_do_not_hide_two_publishers(graph, reports):
     subject = Diagnostics(graph.probe, "hands/raw", TYPE)
     for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from whispersign_model.errors import CheckpointError, ConfigError
 from whispersign_model.features.preprocessor import Preprocessor
@@ -200,6 +201,63 @@ def test_frames_of_two_sources_are_refused(bench, graph, messages, smooth):
     bench.flush()
     assert len(bench.heard) == before  # not even the features that waited
     assert bench.node.diagnostics.drops == {"of_two_sources": 5}
+
+
+def _at_rate(messages, rate, start):
+    """Return messages that are captured at a steady rate from a second on."""
+    for sequence, message in enumerate(messages):
+        message.header.stamp = time_message(round((start + sequence / rate) * 1e9))
+        message.sequence = sequence
+        message.source = "camera"
+    return messages
+
+
+def _warnings(capfd):
+    told = capfd.readouterr().err.splitlines()
+    return [line for line in told if "frames per second" in line]
+
+
+def test_a_stream_too_slow_to_recognize_is_reported_once(bench, messages, smooth, capfd):
+    reports = bench.graph.listen(DiagnosticArray, "/diagnostics")
+    hands = messages(smooth)[-45:]
+    bench.send(_at_rate(hands, 5, 100))
+    (warning,) = _warnings(capfd)
+    assert "/hands/filtered (from camera): 5.0 frames per second are too few" in warning
+    assert "at least 8 are needed: give the camera more light or a smaller picture" in warning
+    bench.graph.heard_from("/diagnostics")
+    bench.node.diagnostics.report()
+    bench.graph.until(lambda: reports)
+    status = reports[-1].status[0]
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message.startswith("5.0 frames per second are too few")
+    assert {pair.key: pair.value for pair in status.values}["frame_rate"] == "5.0"
+    for start in range(110, 160, 10):
+        bench.send(_at_rate(hands, 5, start))
+    assert _warnings(capfd) == []
+    for start in range(160, 172):
+        bench.send(_at_rate(hands, 40, start))
+    assert bench.node.diagnostics._warning == ""
+    bench.send(_at_rate(hands, 3, 180))
+    (warning,) = _warnings(capfd)
+    assert "3.0 frames per second" in warning
+
+
+def test_no_hand_in_view_counts_as_frames(bench, messages, smooth, capfd):
+    empty = messages(smooth)[-45:]
+    for message in empty:
+        message.left_tracked = message.right_tracked = False
+    bench.send(_at_rate(empty, 30, 100))
+    bench.send(_at_rate(empty, 5, 110))
+    assert len(_warnings(capfd)) == 1
+
+
+@pytest.mark.parametrize("rate", [8.1, 40])
+def test_a_stream_that_comes_late_or_with_gaps_is_not_slow(bench, messages, smooth, capfd, rate):
+    hands = messages(smooth)[-45:]
+    for visit in range(6):
+        bench.send(_at_rate(hands, rate, 100 + visit * (45 / rate + 2)))
+    assert bench.node.diagnostics._warning == ""
+    assert _warnings(capfd) == []
 
 
 def test_faults_at_the_start(graph, tmp_path):
