@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.features.frame_rate import MIN_FRAME_RATE
 from whispersign_model.recordings.takes import Take
 from whispersign_model.timestamps import NANOSECONDS, is_clock_jump
 from whispersign_msgs.msg import Prompt
@@ -280,7 +281,9 @@ class RecordingSession:
         self._deadline = now + self._timing.rest
         rate = window.frames / max((window.last - window.first) / NANOSECONDS, 1e-3)
         seconds = (end - start) / NANOSECONDS
-        self._show(KEPT, f"{seconds:.1f} s with hands, {rate:.0f} frames per second")
+        text = f"{seconds:.1f} s with hands, {rate:.0f} frames per second"
+        few = round(rate) < MIN_FRAME_RATE
+        self._show(KEPT, f"{text}, but {MIN_FRAME_RATE:g} are needed" if few else text)
         self._window = _TakeWindow()
 
     def _abandon(self) -> None:

@@ -8,7 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from whispersign_model.recordings.recording import Coordinates
+from whispersign_model.sensors.sensor import Observation
 from whispersign_ros.nodes import sensor_base
+from whispersign_ros.nodes.leap_node import LeapNode
 from whispersign_ros.nodes.sensor_base import HostClock
 
 SECOND = 10**9
@@ -62,3 +65,22 @@ def test_spacing_is_kept_until_the_clock_is_set(stamped):
     steps = np.diff(stamped(clock, simulated=False))
     assert np.count_nonzero(steps != FRAME) == 1
     assert steps.max() == pytest.approx(FRAME + SECOND // 4, abs=10_000_000)
+
+
+def test_a_slow_sensor_is_on_its_diagnostics_and_not_in_its_log(graph, capfd):
+    node = graph.start(LeapNode, print, transport="websocket", autostart=False)
+    node.sensor = SimpleNamespace(
+        host_clock=False,
+        coordinates=Coordinates.METRIC_SENSOR,
+        source="leap",
+        drops=dict,
+        values=dict,
+    )
+    nothing = np.zeros((42, 3), np.float32), np.zeros(42, np.float32)
+    for frame in range(40):
+        node.observed(Observation(SECOND + frame * SECOND // 5, *nothing))
+    assert node.diagnostics._warning.startswith("5.0 frames per second are too few")
+    assert "frames per second" not in capfd.readouterr().err
+    for frame in range(400):
+        node.observed(Observation(10 * SECOND + frame * SECOND // 40, *nothing))
+    assert node.diagnostics._warning == ""
