@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Commands files of the faults about driving."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+COMMANDED = "commanded"  # topic of `every_sign`
 ZERO = """
     - topic: cmd_vel
       type: geometry_msgs/msg/Twist"""
@@ -83,3 +88,19 @@ def write_commands(folder: Path) -> dict[str, Path]:
     for name, text in FILES.items():
         paths[name].write_text(text)
     return paths
+
+
+def every_sign(glosses: Sequence[str]) -> str:
+    """Return a commands file in which each gloss publishes its name on ``COMMANDED``; STOP stops.
+
+    Args:
+        glosses: the network's vocabulary, with STOP.
+    """
+    stop = {"gloss": "STOP", "publish": {"topic": "cmd_vel", "type": "geometry_msgs/msg/Twist"}}
+    publish = {"topic": COMMANDED, "type": "std_msgs/msg/String"}
+    commands: list[dict[str, Any]] = [
+        {"gloss": gloss, "publish": {**publish, "message": {"data": gloss}}}
+        for gloss in glosses
+        if gloss != stop["gloss"]
+    ]
+    return yaml.safe_dump({"stop": stop, "commands": commands})

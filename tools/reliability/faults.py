@@ -16,14 +16,17 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reliability import driving_table, node_failures, pictures, sources, streams
+from reliability import driving_table, node_failures, pictures, room_rows, sources, streams
+from reliability.commands_files import every_sign
 from reliability.document import lines_between, write_between
+from reliability.driving import stages
 from reliability.driving_table import DrivingRow
 from reliability.feed import choose_takes
-from reliability.live import BrokenError, LiveGraph, live_graph, nodes
+from reliability.live import BrokenError, LiveGraph, live_graph
 from reliability.scenario import Outcome, Scenario
 from reliability.trials import Effort
 from whispersign_model.errors import WhisperSignError
+from whispersign_model.network.checkpoint import read_metadata
 from whispersign_ros.node.assets import DEMO_MODEL
 
 EXIT_BROKEN = 1
@@ -51,12 +54,23 @@ def play(words: Sequence[str], quick: bool = False) -> Iterator[Row]:
     with TemporaryDirectory(prefix="whispersign-") as folder:
         model = Path(folder) / "model"
         shutil.copytree(DEMO_MODEL, model)
-        shared = _chosen([*streams.scenarios(), *node_failures.scenarios(model)], words)
+        commands = Path(folder) / "commands.yaml"
+        commands.write_text(every_sign(read_metadata(model).glosses))
+        scenarios = [
+            *streams.scenarios(),
+            *room_rows.scenarios(model, takes),
+            *node_failures.scenarios(model),
+        ]
+        shared = _chosen(scenarios, words)
         if shared:
-            with live_graph(nodes(model), takes) as graph:
+            with live_graph(stages(model, commands), takes) as graph:
                 graph.begin()
                 yield from (_row(scenario, graph) for scenario in shared)
-        own = [*sources.scenarios(model, takes, Path(folder)), *pictures.scenarios()]
+        own = [
+            room_rows.slow_camera(model),
+            *sources.scenarios(model, takes, Path(folder)),
+            *pictures.scenarios(),
+        ]
         for scenario in _chosen(own, words):
             yield _row(scenario)
 

@@ -3,18 +3,18 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
 from rclpy.node import Node
 
-from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
+from whispersign_model.benchmarks.room import Listener
+from whispersign_model.benchmarks.situations import delayed
 from whispersign_model.errors import WhisperSignError
-from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.recording import Recording
-from whispersign_model.runtime.loading import load_backend
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.timestamps import NANOSECONDS
@@ -34,8 +34,17 @@ LEAD = TAIL = 6 * NANOSECONDS // 10
 Spoil = Callable[[HandFrame], Iterable[HandFrame]]
 
 
+def unchanged(take: Recording) -> Recording:
+    """Return a take as it is."""
+    return take
+
+
 def choose_takes(
-    model: Path, rate: float = RATE, count: int = TAKES, glosses: Sequence[str] = ()
+    model: Path,
+    rate: float = RATE,
+    count: int = TAKES,
+    glosses: Sequence[str] = (),
+    change: Callable[[Recording], Recording] = unchanged,
 ) -> list[Recording]:
     """Return takes of one sign each, with a margin before the hands enter and after they leave.
 
@@ -46,23 +55,19 @@ def choose_takes(
         rate: frames a second.
         count: number of takes.
         glosses: signs to try in turn; without glosses, the whole lexicon.
+        change: makes each take from a usual one.
 
     Raises:
         WhisperSignError: the network recognizes too few.
     """
-    metadata = read_metadata(model)
-    backend = load_backend(model, "cpu", 1)
+    vocabulary, listen = read_metadata(model).glosses, Listener(model)
     signer = Signer(SEED, sensor=SensorModel.named("leap", rate))
     takes: list[Recording] = []
     for gloss in glosses or signer.lexicon.glosses:
-        if gloss not in metadata.glosses:
+        if gloss not in vocabulary:
             continue
-        take = _trimmed(signer.sign_sentence([gloss], tail=1.0))
-        recognizer = StreamingRecognizer(
-            backend, metadata.glosses, recipe=metadata.recipe, scale=metadata.confidence
-        )
-        results = recognize_recording(recognizer, Preprocessor(metadata.recipe), take)
-        found = [each for result in results if result.final for each in result.glosses]
+        take = change(_trimmed(signer.sign_sentence([gloss], tail=1.0)))
+        found = listen(take)
         if [each.gloss for each in found] == [gloss] and found[0].confidence >= SURE:
             takes.append(take)
         if len(takes) == count:
@@ -78,6 +83,12 @@ def _trimmed(take: Recording) -> Recording:
     return take.between(int(tracked[0]) - LEAD, int(tracked[-1]) + TAIL)
 
 
+def _sign(take: Recording, arrival: float) -> TimedGloss:
+    """Return the first sign of a take."""
+    segment = take.segments[0]
+    return TimedGloss(segment.glosses[0], segment.start, segment.end, arrival)
+
+
 def as_it_is(frame: HandFrame) -> Iterable[HandFrame]:
     """Pass a frame on unchanged."""
     return [frame]
@@ -89,6 +100,7 @@ class Feed:
     Attributes:
         signed: completed signs, with the stamps of their frames.
         sign: the current sign; None between signs.
+        shown: the recordings of ``show`` that have been played, with the stamps of their frames.
         sent: number of frames so far.
         corrupt: maps a frame to the frames to send; settable at any time. ``[frame]`` is healthy.
 
@@ -101,9 +113,11 @@ class Feed:
     def __init__(self, node: Node, takes: Sequence[Recording], clock: Callable[[], int]) -> None:
         self.signed: list[TimedGloss] = []
         self.sign: TimedGloss | None = None
+        self.shown: list[Recording] = []
         self.sent = 0
         self.corrupt: Spoil = as_it_is
-        self._takes = takes
+        self._takes = cycle(takes)
+        self._guests: deque[Recording] = deque()
         self._clock = clock
         self._publisher = qos.publish(node, HandFrame, "hands/raw", qos.HANDS)
         self._sequence = 0
@@ -126,6 +140,10 @@ class Feed:
         """Interrupt the current sign and start the next one."""
         self._again.set()
 
+    def show(self, recordings: Iterable[Recording]) -> None:
+        """Play other recordings, once and in order, before the next sign."""
+        self._guests.extend(recordings)
+
     def close(self) -> None:
         """Stop the thread."""
         self._stop.set()
@@ -133,35 +151,37 @@ class Feed:
         self._thread.join()
 
     def _play(self) -> None:
-        last = 0
-        for take in cycle(self._takes):
-            if self._stop.is_set():
-                return
+        while not self._stop.is_set():
             self._again.clear()
-            begin = time.monotonic()
-            shift = self._clock() - int(take.stamps[0])
-            for index, sign in self._frames(take, begin, shift):
-                self.sign = sign if sign is not None and sign.start <= last <= sign.end else None
-                last = int(take.stamps[index]) + shift
-                self._send(take, index, last)
-            segment = take.segments[0]
-            start, end = segment.start + shift, segment.end + shift
-            if not (self._again.is_set() or self._stop.is_set()):
-                self.signed.append(TimedGloss(segment.glosses[0], start, end, time.monotonic()))
+            guest = self._guests.popleft() if self._guests else None
+            take = next(self._takes) if guest is None else guest
+            whole, start = self._play_take(take)
+            if whole and guest is not None:
+                self.shown.append(delayed(guest, start))
+            elif whole:
+                self.signed.append(_sign(delayed(take, start), time.monotonic()))
+            self._stop.wait(1 / take.frame_rate)  # the next take continues the stream
 
-    def _frames(
-        self, take: Recording, begin: float, shift: int
-    ) -> Iterator[tuple[int, TimedGloss | None]]:
-        """Yield a take's frames in real time, until the next take must start."""
-        segment = take.segments[0]
-        sign = TimedGloss(segment.glosses[0], segment.start + shift, segment.end + shift, begin)
+    def _play_take(self, take: Recording) -> tuple[bool, int]:
+        """Play a take; return whether nothing interrupted it, and the stamp of its first frame."""
+        begin, start, last = time.monotonic(), self._clock(), 0
+        shift = start - int(take.stamps[0])
+        sign = _sign(delayed(take, start), begin) if take.glosses else None
+        for index in self._due_frames(take, begin):
+            self.sign = sign if sign is not None and sign.start <= last <= sign.end else None
+            last = int(take.stamps[index]) + shift
+            self._send(take, index, last)
+        return not (self._again.is_set() or self._stop.is_set()), start
+
+    def _due_frames(self, take: Recording, begin: float) -> Iterator[int]:
+        """Yield the indices of a take's frames in real time, until the next take must start."""
         for index, stamp in enumerate(take.stamps.tolist()):
             due = begin + (stamp - int(take.stamps[0])) / NANOSECONDS
             self._stop.wait(max(0.0, due - time.monotonic()))
             self._run.wait()
             if self._stop.is_set() or self._again.is_set():
                 return
-            yield index, sign
+            yield index
 
     def _send(self, take: Recording, index: int, stamp: int) -> None:
         hands = take.positions[index], take.confidence[index]
