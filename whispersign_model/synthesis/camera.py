@@ -7,7 +7,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whispersign_model.arrays import AnyFloats, Bools, Doubles
+from whispersign_model.arrays import AnyFloats, Bools, Doubles, Floats
+from whispersign_model.skeleton import LEFT, RIGHT, WRIST
+
+# A typical view of a signer from the waist up: a hand of 9 cm is 0.15 image heights long.
+IMAGE_SCALE = 1.7  # image heights per meter
+IMAGE_CENTER = (0.64, 0.72)  # image heights; place of the middle of all wrists
+
+
+def image_heights(positions: Floats, confidence: Floats) -> Floats:
+    """Convert hands in meters to what a camera in front of the signer delivers.
+
+    The view is that of a distant camera, which shows all depths at one scale.
+
+    Args:
+        positions: ``(T, 42, 3)`` in meters, sensor frame (y up, z toward the signer).
+        confidence: ``(T, 42)``; 0 means not tracked.
+
+    Returns:
+        positions ``(T, 42, 3)`` in image heights: x to the right and y down from the corner, z away
+        from the camera relative to each wrist; 0 where not tracked.
+    """
+    seen = confidence > 0
+    wrists = [hand.start + WRIST for hand in (LEFT, RIGHT)]
+    known = positions[:, wrists][seen[:, wrists]]
+    middle = np.median(known, axis=0) if len(known) else np.zeros(3)
+    turned = (positions - middle) * (IMAGE_SCALE * np.array([-1.0, -1.0, 1.0]))
+    for hand in (LEFT, RIGHT):
+        turned[:, hand, 2] -= turned[:, hand.start + WRIST, None, 2]
+    turned[..., :2] += IMAGE_CENTER
+    return (turned * seen[..., None]).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ def _in_order(factors: tuple[float, float]) -> tuple[float, float]:
 Probability = Annotated[float, Field(ge=0, le=1)]
 Spread = Annotated[float, Field(ge=0)]
 Factors = Annotated[tuple[float, float], AfterValidator(_in_order)]
+EARLIEST_HOLD = 0.4  # share of a sign before which a stop gives the sign up
 WRISTS = np.arange(JOINTS) % JOINTS_PER_HAND == WRIST
 
 
@@ -51,6 +52,9 @@ class Pace:
         count: number of frames in the varied clip.
         time_shift: time shift at the middle of the clip, as a share of the span.
         jitter: standard deviation of the time of each frame, in frames.
+        hold_at: share of the varied clip at which the hands stop.
+        hold: number of frames for which they stop.
+        withdraws: whether the hands go back the way they came after the last frame.
     """
 
     first: float
@@ -58,9 +62,24 @@ class Pace:
     count: int
     time_shift: float
     jitter: float
+    hold_at: float = 1.0
+    hold: int = 0
+    withdraws: bool = False
+
+    @property
+    def frames(self) -> int:
+        """The number of frames with the hold and the withdrawal."""
+        return self.count + self.hold + (self.count - 1 if self.withdraws else 0)
 
     def times(self, generator: Generator) -> Doubles:
-        """Return the fractional frames ``(count,)`` to sample, in order of time."""
+        """Return the fractional frames ``(frames,)`` to sample."""
+        times = self._moving(generator)
+        stop = round(self.hold_at * (self.count - 1))
+        held = np.insert(times, stop, np.full(self.hold, times[stop]))
+        return np.concatenate([held, times[-2::-1]]) if self.withdraws else held
+
+    def _moving(self, generator: Generator) -> Doubles:
+        """Return the fractional frames ``(count,)`` without a hold, in order of time."""
         phase = np.arange(self.count) / max(self.count - 1, 1)
         times = self.first + self.span * (phase + self.time_shift * np.sin(np.pi * phase))
         if self.jitter:
@@ -111,6 +130,11 @@ class Augmentation(StrictModel):
         idle_seconds: longest such pause, in seconds.
         distractor_segments: probability, at the same places, of one to three unlabeled fragments of
             signs by the same signer, each shorter than 0.35 s.
+        hold: probability that the hands stop within a sign, for up to ``hold_seconds``.
+        hold_seconds: longest such stop, in seconds.
+        reject: probability that a clip is replaced by movement that is not a sign: a sign that is
+            given up after its first part, or hand shapes, orientations and trajectories that do not
+            belong together.
         window: probability that a sentence with known gloss times is cut to a window.
         window_seconds: length of that window, in seconds.
     """
@@ -147,6 +171,9 @@ class Augmentation(StrictModel):
     idle: Probability = 0.0
     idle_seconds: Annotated[float, Field(gt=0, le=10)] = 1.0
     distractor_segments: Probability = 0.0
+    hold: Probability = 0.0
+    hold_seconds: Annotated[float, Field(gt=0, le=10)] = 1.5
+    reject: Probability = 0.0
     window: Probability = 0.0
     window_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
 
@@ -190,7 +217,11 @@ class Augmentation(StrictModel):
         speed = math.exp(generator.uniform(math.log(slowest), math.log(fastest)))
         count = max(least_frames, round(span / speed) + 1)
         time_shift = float(generator.uniform(-self.warp, self.warp))
-        return Pace(first, span, count, time_shift, self.jitter * rate)
+        pace = Pace(first, span, count, time_shift, self.jitter * rate)
+        if self.hold and generator.random() < self.hold:
+            frames = round(generator.uniform(0, self.hold_seconds) * rate)
+            return replace(pace, hold_at=float(generator.uniform(EARLIEST_HOLD, 1)), hold=frames)
+        return pace
 
     def _speeds(self) -> tuple[float, float]:
         if isinstance(self.speed, tuple):

@@ -34,6 +34,7 @@ class ClipStore:
         lengths: number of frames in each take.
         least_frames: minimum number of frames that CTC needs for the glosses of each take.
         by_signer, by_gloss: isolated signs by signer, and by signer and gloss id.
+        background: movement without a sign; () if none is used.
 
     Raises:
         DatasetError: an example to train on is too short for its glosses.
@@ -48,6 +49,7 @@ class ClipStore:
         self.spans: list[tuple[Span, ...] | None] = []
         self.by_signer: dict[str, list[int]] = defaultdict(list)
         self.by_gloss: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self.background: tuple[Motion, ...] = ()
         self._kept: list[Motion | None] = []
         room, total, seen = KEPT if keep else 0, 0.0, 0
         for number, example in enumerate(examples):

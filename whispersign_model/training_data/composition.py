@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Composition: the parts of a training clip, which are drawn before any data is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -11,13 +11,21 @@ from whispersign_model.arrays import Doubles, Ints
 from whispersign_model.datasets.short_clips import required_steps
 from whispersign_model.skeleton import JOINTS
 from whispersign_model.training_data.augmentation import Augmentation, Pace
+from whispersign_model.training_data.background import fitted
 from whispersign_model.training_data.clip_store import ClipStore
 from whispersign_model.training_data.concatenation import TYPICAL, away, join, resting
+from whispersign_model.training_data.postures import begun_frames
+from whispersign_model.training_data.rejection import disguised
 from whispersign_model.training_data.variations import Array, Motion, hand_length, interpolate
 from whispersign_model.training_data.windows import Span, StreamWindow, draw_window
 
 SHORTEST_PAUSE = 0.1  # shortest pause in seconds
 UNSEEN = 0.3  # share of the pauses between signs without a tracked hand
+BEGUN = (1 / 24, 1 / 6)  # range of the share of a sign after which it is given up
+REST_SECONDS = (0.1, 2.0)  # range of the rest after it in seconds
+IDLE, ABORTED = 0.25, 0.4  # shares of idle movement and of signs given up in rejected movement
+CANDIDATES = 8  # number of takes of the same signer to look at for one that can be given up
+DISGUISED = 3  # largest number of disguised signs in a row
 DISTRACTORS = 3  # largest number of distractor segments in a row
 DISTRACTOR_SECONDS = (0.05, 0.35)  # range of the length of a distractor segment in seconds
 DISTRACTOR_SHARE = 1 / 3  # largest share of a take in one distractor segment
@@ -30,12 +38,16 @@ class PlacedSign:
     Attributes:
         take: number of the take in the clip store.
         pace: times at which the take is sampled.
-        labelled: whether its glosses are labels; False for a distractor segment.
+        labelled: whether its glosses are labels; False for movement that is not a sign.
+        path: number of the take whose trajectories replace those of the take; None keeps them.
+        background: index of an idle movement that replaces the take; None keeps it.
     """
 
     take: int
     pace: Pace
     labelled: bool = True
+    path: int | None = None
+    background: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class Composition:
     @property
     def frames(self) -> int:
         """The length of the clip in frames, which is an estimate if there are several parts."""
-        own = sum(p.pace.count if isinstance(p, PlacedSign) else p.frames for p in self.parts)
+        own = sum(p.pace.frames if isinstance(p, PlacedSign) else p.frames for p in self.parts)
         total = own + self.transition * (len(self.parts) - 1)
         return min(total, self.window) if self.window else total
 
@@ -90,6 +102,10 @@ def draw_composition(
     augmentation: Augmentation, store: ClipStore, take: int, rate: float, generator: Generator
 ) -> Composition:
     """Draw the composition of a clip that starts with the given take."""
+    if augmentation.reject and generator.random() < augmentation.reject:
+        return Composition(
+            draw_rejected(augmentation, store, take, rate, generator), 0, round(TYPICAL * rate)
+        )
     numbers = _sentence(augmentation, store, take, generator)
     parts: list[PlacedSign | Pause] = []
     for place, number in enumerate(numbers):
@@ -101,6 +117,51 @@ def draw_composition(
     if augmentation.window and generator.random() < augmentation.window:
         window = round(augmentation.window_seconds * rate)
     return Composition(tuple(parts), window, round(TYPICAL * rate))
+
+
+def draw_rejected(
+    augmentation: Augmentation, store: ClipStore, take: int, rate: float, generator: Generator
+) -> tuple[PlacedSign | Pause, ...]:
+    """Draw movement that is not a sign: idle movement, an abandoned sign, or disguised signs.
+
+    Args:
+        augmentation: the paces and the pauses.
+        store: the takes.
+        take: number of the take that gives the size and the place of the hands.
+        rate: frames per second.
+        generator: random source.
+    """
+    kind = generator.random()
+    seconds = generator.uniform(*REST_SECONDS)
+    if kind < IDLE and store.background:
+        number = int(generator.integers(len(store.background)))
+        pace = augmentation.pace(len(store.background[number][0]), rate, generator)
+        return (PlacedSign(take, pace, False, background=number),)
+    pool = store.by_signer[store.examples[take].signer] or [take]
+    if kind < IDLE + ABORTED:
+        for candidate in [take, *generator.choice(pool, CANDIDATES).tolist()]:
+            if begun := _begun(store, candidate, generator):
+                pace = Pace(0.0, begun - 1, begun, 0.0, 0.0, 1.0, round(seconds * rate))
+                pace = replace(pace, withdraws=generator.random() < 0.5)
+                return (PlacedSign(candidate, pace, False),)
+    alone = len(store.examples[take].labels) == 1
+    parts: list[PlacedSign | Pause] = []
+    for _ in range(int(generator.integers(1, DISGUISED + 1)) if alone else 1):
+        path = pool[int(generator.integers(len(pool)))]
+        pace = augmentation.pace(store.lengths[take], rate, generator)
+        parts.append(PlacedSign(take, pace, False, path))
+        if generator.random() < augmentation.idle:
+            parts.append(Pause(max(1, round(seconds * rate)), True))
+        take = pool[int(generator.integers(len(pool)))]
+    return tuple(parts)
+
+
+def _begun(store: ClipStore, take: int, generator: Generator) -> int:
+    """Return the number of frames of a take that only begin its first sign; 0 if none do."""
+    spans = store.spans[take]
+    if not spans:
+        return 0
+    return begun_frames(*store.motion(take), generator.uniform(*BEGUN), spans[0])
 
 
 def _sentence(
@@ -175,15 +236,20 @@ def compose(
     """Read the takes of a composition at their paces, join them, and cut the window."""
     signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
     times = [sign.pace.times(generator) for sign in signs]
-    read = [interpolate(*store.motion(sign.take), at) for sign, at in zip(signs, times)]
+    read = [_read(sign, at, store, generator) for sign, at in zip(signs, times)]
     if len(signs) == 1:
         positions, confidence = read[0]
-        starts, restarts = [0], np.searchsorted(times[0], store.restarts(signs[0].take))
-        restarts = restarts[restarts < len(positions)]
+        starts, restarts = [0], np.zeros(1, np.intp)
+        if signs[0].labelled:
+            restarts = np.searchsorted(times[0], store.restarts(signs[0].take))
+            restarts = restarts[restarts < len(positions)]
     else:
         positions, confidence, starts = _joined(plan, read, rate, patch_size, generator)
         restarts = np.zeros(1, np.intp)
-    labels = np.concatenate([store.examples[sign.take].labels for sign in signs if sign.labelled])
+    labels = np.concatenate(
+        [np.zeros(0, np.int64)]
+        + [store.examples[sign.take].labels for sign in signs if sign.labelled]
+    )
     known = [store.spans[sign.take] if sign.labelled else () for sign in signs]
     spans = tuple(
         _retimed(span, at, start)
@@ -202,6 +268,15 @@ def compose(
             later = restarts[(restarts > window.first) & (restarts < window.last)]
             restarts = np.append(0, later - window.first)
     return Composed(positions, confidence, labels, restarts, spans)
+
+
+def _read(sign: PlacedSign, times: Doubles, store: ClipStore, generator: Generator) -> Motion:
+    """Read a take, or what replaces it, at fractional frames."""
+    take = store.motion(sign.take)
+    if sign.background is not None:
+        return interpolate(*fitted(store.background[sign.background], take), times)
+    motion = interpolate(*take, times)
+    return motion if sign.path is None else disguised(motion, store.motion(sign.path), generator)
 
 
 def _joined(

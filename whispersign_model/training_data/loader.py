@@ -24,6 +24,7 @@ from whispersign_model.features.recipe import Recipe
 from whispersign_model.features.velocity import assemble
 from whispersign_model.skeleton import FEATURES, JOINTS, VELOCITY
 from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.background import idle_movement
 from whispersign_model.training_data.batch import Batch
 from whispersign_model.training_data.batching import BucketSampler, Index
 from whispersign_model.training_data.clip_store import KEPT, ClipStore
@@ -125,6 +126,7 @@ class Clips(TorchDataset[Clip]):
         self.seed = seed
         self.augmentation = augmentation
         self.store = ClipStore(examples, recipe.rate, patch_size, keep=augmentation is not None)
+        self._add_background()
         self.lengths = self.store.lengths
         self._glosses = glosses
         lengths = [patch_size * length for length in candidate_segments]
@@ -142,6 +144,7 @@ class Clips(TorchDataset[Clip]):
         other = copy.copy(self)
         other.augmentation = augmentation
         other.seed = seed
+        other._add_background()
         other._unmirrored = other._ids_of_unmirrored()
         return other
 
@@ -220,6 +223,10 @@ class Clips(TorchDataset[Clip]):
         features = np.zeros((len(frames) + END_PADDING, *frames.shape[1:]), np.float32)
         self._normaliser(frames, mask, out=features[: len(frames)])
         return features
+
+    def _add_background(self) -> None:
+        if self.augmentation is not None and self.augmentation.reject:
+            self.store.background = idle_movement(self.recipe.sensor_half())
 
     def _ids_of_unmirrored(self) -> set[int]:
         names = self.augmentation.unmirrored if self.augmentation else ()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from whispersign_model.errors import ConfigError
-from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.augmentation import Augmentation, Pace
 
 EXISTING = ("rotation", "scale", "stretch", "shift", "hand_shift", "speed", "warp", "crop", "noise")
 STILL = Augmentation(**dict.fromkeys((*EXISTING, "finger_mask", "frame_mask"), 0))
@@ -36,6 +36,7 @@ def test_still_augmentation_changes_nothing(movement):
         {"finger_mask": 1},
         {"frame_mask": 1, "mask_length": 2},
         {"mirror": 1},
+        {"hold": 1},
     ],
 )
 def test_every_augmentation_does_something_and_leaves_the_absent_hand_absent(movement, options):
@@ -191,3 +192,25 @@ def test_jitter_never_turns_time_back():
     times = pace.times(np.random.default_rng(1))
     assert (np.diff(times) >= 0).all()
     assert 0 <= times[0] <= times[-1] <= 49
+
+
+def test_a_hold_repeats_one_moment_and_a_withdrawal_goes_back_from_the_end():
+    generator = np.random.default_rng(0)
+    pace = Pace(0.0, 10.0, 11, 0.0, 0.0, hold_at=0.6, hold=4)
+    assert pace.times(generator).tolist() == [0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 7, 8, 9, 10]
+    assert pace.frames == 15
+    back = Pace(5.0, 3.0, 4, 0.0, 0.0, hold=2, withdraws=True)
+    assert back.times(generator).tolist() == [5, 6, 7, 8, 8, 8, 7, 6, 5]
+    assert back.frames == 9
+    assert Pace(2.0, 0.0, 1, 0.0, 0.0, hold=2, withdraws=True).times(generator).tolist() == [2] * 3
+
+
+def test_holds_are_as_frequent_and_as_long_as_asked_for_and_not_early():
+    augmentation = STILL.changed(hold=0.5, hold_seconds=2.0)
+    paces = [augmentation.pace(60, 60.0, np.random.default_rng(seed)) for seed in range(300)]
+    held = [pace for pace in paces if pace.hold]
+    assert 120 <= len(held) <= 180
+    assert 110 < max(pace.hold for pace in held) <= 120
+    assert 0.4 <= min(pace.hold_at for pace in held) < 0.45
+    assert max(pace.hold_at for pace in held) > 0.95
+    assert all(pace.frames == 60 + pace.hold for pace in paces)

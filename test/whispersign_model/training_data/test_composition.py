@@ -9,6 +9,7 @@ import pytest
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.training_data.augmentation import Augmentation
+from whispersign_model.training_data.background import fitted
 from whispersign_model.training_data.clip_store import ClipStore
 from whispersign_model.training_data.composition import Pause, PlacedSign, compose, draw_composition
 
@@ -150,3 +151,82 @@ def test_segments_tell_where_the_signs_of_a_recording_are(takes):
     for plan, generator in plans(windows, known):
         found.add(tuple(compose(plan, known, 60.0, 4, generator).labels.tolist()))
     assert found == {(1,), (2,)}
+
+
+def test_rejected_movement_carries_no_label(takes):
+    """It is idle movement, a sign given up, or hands on other hands' ways."""
+    takes.background = (takes.motion(1), takes.motion(2))
+    kinds = set()
+    for plan, generator in plans(STREAM.changed(reject=1, idle=0.5), takes, 60):
+        clip = compose(plan, takes, 60.0, 4, generator)
+        assert clip.labels.tolist() == []
+        assert clip.labels.dtype == np.int64
+        assert clip.spans == ()
+        assert clip.confidence.any()
+        assert np.isfinite(clip.positions).all()
+        signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
+        assert not any(sign.labelled for sign in signs)
+        first = signs[0]
+        if first.background is not None:
+            kinds.add("idle")
+        elif first.path is None:
+            kinds.add("withdrawn" if first.pace.withdraws else "begun")
+            assert first.pace.count <= max(1, round(takes.lengths[first.take] / 6))
+            assert 6 <= first.pace.hold <= 120
+            assert len(clip.positions) == first.pace.frames
+        else:
+            kinds.add("rests" if len(plan.parts) > len(signs) else "disguised")
+            assert len(signs) <= 3
+        assert len(signs) == 1 or first.path is not None
+    assert kinds == {"idle", "withdrawn", "begun", "rests", "disguised"}
+
+
+def test_idle_movement_is_read_in_place_of_the_take(takes):
+    idle = takes.motion(1)
+    takes.background = (idle,)
+    for plan, generator in plans(Augmentation(reject=1, speed=0, warp=0, crop=0), takes, 40):
+        if plan.parts[0].background is not None:
+            clip = compose(plan, takes, 60.0, 4, generator)
+            np.testing.assert_allclose(clip.positions, fitted(idle, takes.motion(0))[0], atol=1e-6)
+            return
+    pytest.fail("no idle movement was drawn")
+
+
+def test_the_beginning_of_a_sentence_is_never_more_than_that_of_its_first_sign(takes):
+    """Without times, nothing of a sentence is known to be a beginning only."""
+    spans = takes.spans[0]
+    takes.spans[0] = ((0, 30), (30, spans[0][1]))
+    begun = [
+        plan.parts[0].pace.count
+        for plan, _ in plans(Augmentation(reject=1), takes, 60)
+        if plan.parts[0].path is None and plan.parts[0].take == 0
+    ]
+    assert begun
+    assert max(begun) == 5
+
+
+def test_another_take_is_given_up_in_place_of_one_that_cannot_be(takes):
+    takes.spans[0] = None
+    given_up = [
+        plan.parts[0].take
+        for plan, _ in plans(Augmentation(reject=1), takes, 60)
+        if plan.parts[0].path is None
+    ]
+    assert 12 <= len(given_up) <= 48
+    assert 0 not in given_up
+    signer = takes.examples[0].signer
+    assert {takes.examples[take].signer for take in given_up} == {signer}
+    takes.spans[:] = [None] * len(takes.spans)
+    assert all(plan.parts[0].path is not None for plan, _ in plans(Augmentation(reject=1), takes))
+
+
+def test_rejected_movement_is_as_frequent_as_asked_for(takes):
+    some = [
+        compose(plan, takes, 60.0, 4, generator).labels.size
+        for plan, generator in plans(Augmentation(reject=0.3), takes, 200)
+    ]
+    assert 40 <= some.count(0) <= 80
+    assert all(
+        compose(plan, takes, 60.0, 4, generator).labels.size
+        for plan, generator in plans(Augmentation(), takes)
+    )
