@@ -91,10 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"warning: {warning}")
     if arguments.calibrate:
         fitted = data.split(arguments.calibrate)
-        scale = calibrate(arguments.checkpoint, fitted, data.glosses, device)
+        fit = calibrate(arguments.checkpoint, fitted, data.glosses, device)
         print(
             f"{arguments.checkpoint}: confidences fitted on {len(fitted)} sequences of "
-            f"{arguments.calibrate} (slope {scale.slope:.2f}, offset {scale.offset:+.2f})"
+            f"{arguments.calibrate} ({fit})"
         )
         metadata = read_metadata(arguments.checkpoint)
     evaluation = _evaluate(arguments, model, metadata, data)

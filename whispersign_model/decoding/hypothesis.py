@@ -13,9 +13,9 @@ class Span:
     Attributes:
         gloss_id: id of the gloss, starting at 1.
         start, end: first step of the gloss and the step after its last.
-        confidence: confidence in [0, 1]. For CTC, the score-weighted share of the n-best list that
-            agrees, times the highest probability of the gloss within the span. For detection, the
-            probability of the segment.
+        confidence: confidence in [0, 1]. After rescoring, the score-weighted share of the n-best
+            list that agrees. From CTC alone, this share times the highest probability of the gloss
+            within the span. For detection, the probability of the segment.
         alternatives: other gloss ids for this span, with their shares, best first.
     """
 

@@ -81,15 +81,25 @@ def decode(
             replace(n_best[index], score=combined[index])
             for index in sorted(range(len(n_best)), key=lambda i: -combined[i])
         ]
+        return with_spans(log_probs, n_best, rescored=True)
     return with_spans(log_probs, n_best)
 
 
-def with_spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> Hypothesis:
-    """Return the best hypothesis of ``n_best``, with its spans and the whole list."""
-    return replace(n_best[0], spans=tuple(_spans(log_probs, n_best)), n_best=tuple(n_best))
+def with_spans(
+    log_probs: AnyFloats, n_best: Sequence[Hypothesis], rescored: bool = False
+) -> Hypothesis:
+    """Return the best hypothesis of ``n_best``, with its spans and the whole list.
+
+    Args:
+        log_probs: ``(T', V)`` CTC log-probabilities without padding.
+        n_best: the hypotheses, best first.
+        rescored: whether their scores include the attention decoder's.
+    """
+    spans = tuple(_spans(log_probs, n_best, rescored))
+    return replace(n_best[0], spans=spans, n_best=tuple(n_best))
 
 
-def _spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> list[Span]:
+def _spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis], rescored: bool) -> list[Span]:
     """Return spans from forced alignment, with the confidences that :class:`Span` defines."""
     scores = np.array([hypothesis.score for hypothesis in n_best])
     shares = np.exp(scores - scores.max())
@@ -105,7 +115,8 @@ def _spans(log_probs: AnyFloats, n_best: Sequence[Hypothesis]) -> list[Span]:
             gloss_id,
             start,
             end,
-            min(1.0, place[gloss_id]) * float(np.exp(log_probs[start:end, gloss_id].max())),
+            min(1.0, place[gloss_id])
+            * (1.0 if rescored else float(np.exp(log_probs[start:end, gloss_id].max()))),
             tuple(
                 sorted(
                     ((other, vote) for other, vote in place.items() if other != gloss_id),

@@ -12,16 +12,22 @@ from scipy.optimize import minimize
 
 from whispersign_model.arrays import Doubles
 from whispersign_model.datasets.dataset import Example
+from whispersign_model.datasets.short_clips import split_short
 from whispersign_model.decoding.confidence import ConfidenceScale, log_odds
 from whispersign_model.decoding.edit_distance import edits
 from whispersign_model.errors import DatasetError
 from whispersign_model.evaluation.evaluate import Reading, read_offline
 from whispersign_model.network.checkpoint import read_metadata, update_metadata
 from whispersign_model.network.model import WhisperSignModel
+from whispersign_model.training_data.augmentation import Augmentation
 
 BINS = 10  # number of equal-width bins in a reliability diagram
 SLOPE_SPREAD, OFFSET_SPREAD, GLOSS_SPREAD = 1.0, 2.0, 1.0  # standard deviations of the priors
 LEAST_SLOPE = 0.05  # keeps the scale increasing, even if wrong glosses are more confident
+ENOUGH = 80  # number of results from which a scale may sharpen confidences
+WIDEST = 0.5  # largest slope if there are hardly any results
+VARIED = Augmentation()  # the same clips as other people, at other speeds and elsewhere
+REJECTED = Augmentation(reject=1.0)  # movement that is not a sign, made from the same clips
 
 
 class Emission(NamedTuple):
@@ -36,6 +42,27 @@ class Emission(NamedTuple):
     gloss: str
     confidence: float
     right: bool
+
+
+class Fit(NamedTuple):
+    """A fitted scale.
+
+    Attributes:
+        scale: the scale.
+        results: number of recognized glosses that it was fitted to.
+    """
+
+    scale: ConfidenceScale
+    results: int
+
+    def __str__(self) -> str:
+        fitted = f"slope {self.scale.slope:.2f}, offset {self.scale.offset:+.2f}"
+        if self.results >= ENOUGH:
+            return fitted
+        return (
+            f"{fitted}; lowered, because {self.results} results are too few to raise them "
+            f"({ENOUGH} are needed): hold out more recordings for validation"
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +140,9 @@ def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
 
     This is a logistic regression on the log-odds with an offset for each gloss. Gaussian priors
     pull the slope toward 1 and all offsets toward 0. A few examples therefore change little, and a
-    gloss that is always correct does not reach certainty.
+    gloss that is always correct does not reach certainty. Fewer than ``ENOUGH`` results never raise
+    a confidence above one half: the slope is then at most ``WIDEST`` to 1, by their number, and no
+    offset is above 0.
 
     Raises:
         DatasetError: no gloss was recognized.
@@ -138,7 +167,10 @@ def fit_confidence(found: Sequence[Emission]) -> ConfidenceScale:
         slope = np.concatenate([[residual @ odds, residual.sum()], per_gloss]) + away / spread
         return float((np.logaddexp(0, scaled) - right * scaled).sum() + away @ away / 2), slope
 
-    bounds = [(LEAST_SLOPE, None)] + [(None, None)] * (len(start) - 1)
+    few = len(found) < ENOUGH
+    steepest = max(WIDEST, len(found) / ENOUGH) if few else None
+    bounds = [(LEAST_SLOPE, steepest)] + [(None, 0.0 if few else None)] * (len(start) - 1)
+    start[0] = min(start[0], steepest or start[0])
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     offsets = {name: round(float(value), 4) for name, value in zip(names, best[2:])}
     return ConfidenceScale(
@@ -151,8 +183,12 @@ def calibrate(
     examples: Sequence[Example],
     glosses: Sequence[str],
     device: torch.device | str = "cpu",
-) -> ConfidenceScale:
+) -> Fit:
     """Fit a confidence scale for a checkpoint to held-out examples, and store it there.
+
+    The scale is fitted to the examples, to a variation of each, and to as many clips of movement
+    that is no sign, made from them. Confidences then hold for streams in which people do not only
+    sign.
 
     Args:
         checkpoint: the checkpoint; its ``model.json`` is replaced, its weights stay unchanged.
@@ -161,14 +197,21 @@ def calibrate(
         device: device that runs the network.
 
     Returns:
-        the fitted scale.
+        the fitted scale, and the number of results that it was fitted to.
 
     Raises:
         CheckpointError: the checkpoint cannot be read or written.
         DatasetError: no gloss was recognized.
     """
     model, metadata = WhisperSignModel.load_checkpoint(checkpoint)
-    readings = read_offline(model.to(device), metadata, examples, glosses, methods=("rescore",))
-    scale = fit_confidence(emissions(readings["rescore"]))
+    model = model.to(device)
+    variable, _ = split_short(examples, metadata.config.frontend.patch_size)
+    found: list[Emission] = []
+    for clips, variation in ((examples, None), (variable, VARIED), (variable, REJECTED)):
+        read = read_offline(
+            model, metadata, clips, glosses, methods=("rescore",), variation=variation
+        )
+        found += emissions(read["rescore"])
+    scale = fit_confidence(found)
     update_metadata(checkpoint, read_metadata(checkpoint).model_copy(update={"confidence": scale}))
-    return scale
+    return Fit(scale, len(found))

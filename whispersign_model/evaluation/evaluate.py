@@ -24,6 +24,7 @@ from whispersign_model.network.model import WhisperSignModel
 from whispersign_model.recordings.recording import Segment
 from whispersign_model.runtime.torch_backend import TorchBackend
 from whispersign_model.timestamps import NANOSECONDS
+from whispersign_model.training_data.augmentation import Augmentation
 from whispersign_model.training_data.loader import Clips, loader
 
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -81,6 +82,7 @@ def read_offline(
     methods: Sequence[Method] = METHODS,
     chunk: int = FULL,
     batch_size: int = 16,
+    variation: Augmentation | None = None,
 ) -> dict[Method, list[Reading]]:
     """Recognize whole clips with several methods; each clip is encoded only once.
 
@@ -94,6 +96,7 @@ def read_offline(
         methods: any of greedy, beam and rescore.
         chunk: number of patches per chunk, as in streaming; 0 encodes the whole clip at once.
         batch_size: number of clips encoded together.
+        variation: what to recognize in place of each clip: a variation of it; None for the clip.
 
     Returns:
         readings by method, in the order of ``examples``, with uncalibrated confidences.
@@ -101,7 +104,7 @@ def read_offline(
     device = next(model.parameters()).device
     options = (options or DecodingOptions()).with_alpha(model.config.decoder.alpha)
     patch = model.config.frontend.patch_size
-    clips = Clips(examples, metadata.recipe, patch, seed=0)
+    clips = Clips(examples, metadata.recipe, patch, seed=0, augmentation=variation)
     known = {each.name: (each, extent) for each, extent in zip(examples, clips.store.extents)}
     step = patch * NANOSECONDS / metadata.recipe.rate
     found: dict[Method, dict[str, Reading]] = {method: {} for method in methods}
@@ -110,9 +113,11 @@ def read_offline(
         encoded = model(features, lengths, chunk)
         log_probs = encoded.log_probs.cpu().numpy()
         second_passes = model.second_passes(features, lengths, encoded)
+        labels = [row[:n] for row, n in zip(batch.targets, batch.target_lengths.tolist())]
         rows = zip(batch.names, encoded.lengths.tolist(), second_passes)
         for row, (name, steps, second_pass) in enumerate(rows):
             example, extent = known[name]
+            signed = tuple(glosses[label - 1] for label in labels[row].tolist())
             first, over = extent.start / patch, round(extent.stop / patch * step)
             for method in methods:
                 spans = decode(log_probs[row, :steps], method, options, second_pass).spans
@@ -121,7 +126,8 @@ def read_offline(
                     (round((first + s.start) * step), round((first + s.end) * step)) for s in spans
                 ]
                 finds = tuple(Found(each[0], *at, over) for each, at in zip(recognized, places))
-                found[method][name] = replace(_reading(example, glosses, recognized), found=finds)
+                reading = _reading(example, glosses, recognized)
+                found[method][name] = replace(reading, signed=signed, found=finds)
         advance(len(batch.names))
     return {
         method: [readings[example.name] for example in examples]

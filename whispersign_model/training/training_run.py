@@ -186,12 +186,10 @@ class TrainingRun:
         """
         try:
             device, _ = choose_device(self.options.device)
-            scale = calibrate(
+            fit = calibrate(
                 self.options.out, self.validation.examples, self.metadata.glosses, device
             )
         except DatasetError as error:
             self.logger.write(f"confidences are not calibrated: {error}")
         else:
-            self.logger.write(
-                f"confidences calibrated: slope {scale.slope:.2f}, offset {scale.offset:+.2f}"
-            )
+            self.logger.write(f"confidences calibrated: {fit}")

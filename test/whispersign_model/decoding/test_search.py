@@ -153,3 +153,18 @@ def test_a_sequence_without_glosses_has_no_spans() -> None:
     log_probs = np.log([[0.98, 0.02]] * 3)
     best = decode(log_probs, "rescore", DecodingOptions(alpha=0.8), lambda ids: np.zeros(len(ids)))
     assert (best.ids, best.spans) == ((), ())
+
+
+def test_after_rescoring_the_confidence_is_the_share_alone() -> None:
+    """A gloss that the attention decoder is sure of may be faint in every single step."""
+    log_probs = np.log([[0.5, 0.4, 0.1], [0.5, 0.4, 0.1]])
+    best = decode(log_probs, "rescore", DecodingOptions(alpha=0), by_first)
+    shares = np.exp([5.0 if each.ids[:1] == (1,) else 0.0 for each in best.n_best])
+    agree = [each.ids[:1] == (1,) for each in best.n_best]
+    assert best.ids[0] == 1
+    assert best.spans[0].confidence == pytest.approx(shares[agree].sum() / shares.sum(), abs=0.01)
+    assert best.spans[0].confidence > 0.9
+
+
+def by_first(ids: Sequence[tuple[int, ...]]) -> Scores:
+    return np.array([5.0 if each[:1] == (1,) else 0.0 for each in ids])

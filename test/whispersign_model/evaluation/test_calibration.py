@@ -12,6 +12,7 @@ from whispersign_model.decoding.confidence import ConfidenceScale
 from whispersign_model.errors import DatasetError
 from whispersign_model.evaluation.calibration import (
     Emission,
+    Fit,
     emissions,
     fit_confidence,
     reliability,
@@ -70,13 +71,35 @@ def test_a_gloss_that_is_often_wrong_is_believed_less() -> None:
     assert scale("B", 0.9) < scale("A", 0.9)
 
 
-def test_few_data_change_little_and_none_are_refused() -> None:
-    always = fit_confidence([Emission("A", 0.9, True)] * 3)
-    assert 0.9 < always("A", 0.9) < 0.999
+def test_always_wrong_confidences_still_increase_and_no_results_are_refused() -> None:
     never = fit_confidence([Emission("A", 0.1, True), Emission("A", 0.99, False)] * 50)
     assert never.slope > 0
     with pytest.raises(DatasetError, match="no gloss was recognized"):
         fit_confidence([])
+
+
+@pytest.mark.parametrize(("results", "steepest"), [(1, 0.5), (40, 0.5), (60, 0.75), (79, 0.9875)])
+def test_few_results_widen_and_never_sharpen(results: int, steepest: float) -> None:
+    """However right a handful of results is, it does not say that the next one will be."""
+    always = fit_confidence([Emission("A", 0.9, True)] * results)
+    assert always.slope == pytest.approx(steepest, abs=1e-3)
+    assert always.offset <= 0
+    assert all(offset <= 0 for offset in always.glosses.values())
+    assert 0.5 < always("A", 0.9) < 0.9
+    assert always("A", 0.1) >= 0.1
+    wrong = fit_confidence([Emission("A", 0.9, False)] * results)
+    assert wrong("A", 0.9) < always("A", 0.9)
+
+
+def test_enough_results_may_sharpen() -> None:
+    assert fit_confidence([Emission("A", 0.9, True)] * 80)("A", 0.9) > 0.95
+
+
+def test_a_fit_says_how_many_results_are_missing() -> None:
+    assert str(Fit(ConfidenceScale(slope=1.5, offset=-0.25), 80)) == "slope 1.50, offset -0.25"
+    few = str(Fit(ConfidenceScale(slope=0.5), 7))
+    assert few.startswith("slope 0.50, offset +0.00; lowered, because 7 results are too few")
+    assert "80 are needed" in few
 
 
 def test_the_fit_is_no_more_than_the_data_say() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from whispersign_model.datasets.dataset import Dataset
 from whispersign_model.decoding.confidence import ConfidenceScale
-from whispersign_model.evaluation.calibration import calibrate
+from whispersign_model.evaluation.calibration import REJECTED, VARIED, calibrate, emissions
 from whispersign_model.evaluation.evaluate import (
     METHODS,
     agreement,
@@ -132,9 +133,39 @@ def test_calibration_is_written_into_the_checkpoint_and_nothing_else(
     model.save_checkpoint(tmp_path / "run", metadata)
     before = read_metadata(tmp_path / "run")
     assert before.confidence == ConfidenceScale()
-    scale = calibrate(tmp_path / "run", data.split("val"), data.glosses)
-    assert scale != ConfidenceScale()
+    fit = calibrate(tmp_path / "run", data.split("val"), data.glosses)
+    assert fit.scale != ConfidenceScale()
     after = read_metadata(tmp_path / "run")
-    assert after.confidence == scale
+    assert after.confidence == fit.scale
     assert after.model_copy(update={"confidence": before.confidence}) == before
-    assert calibrate(tmp_path / "run", data.split("val"), data.glosses) == scale
+    assert calibrate(tmp_path / "run", data.split("val"), data.glosses) == fit
+
+
+def test_calibration_counts_glosses_of_movement_that_is_no_sign(
+    data: Dataset, network: tuple[WhisperSignModel, CheckpointMetadata], tmp_path: Path
+) -> None:
+    """As many clips without a sign are made from the examples; what is heard in them is wrong."""
+    model, metadata = network
+    examples = data.split("val")
+    rejected = read_offline(
+        model, metadata, examples, data.glosses, methods=("rescore",), variation=REJECTED
+    )["rescore"]
+    assert [reading.name for reading in rejected] == [example.name for example in examples]
+    assert all(reading.signed == () for reading in rejected)
+    signs = read_offline(model, metadata, examples, data.glosses, methods=("rescore",))["rescore"]
+    model.save_checkpoint(tmp_path / "run", metadata)
+    fit = calibrate(tmp_path / "run", examples, data.glosses)
+    varied = read_offline(
+        model, metadata, examples, data.glosses, methods=("rescore",), variation=VARIED
+    )["rescore"]
+    assert fit.results == sum(len(emissions(each)) for each in (signs, varied, rejected))
+
+
+def test_an_example_too_short_for_its_glosses_is_calibrated_on_but_not_varied(
+    data: Dataset, network: tuple[WhisperSignModel, CheckpointMetadata], tmp_path: Path
+) -> None:
+    model, metadata = network
+    first, *others = data.split("val")
+    short = replace(first, labels=np.tile(first.labels, 40))
+    model.save_checkpoint(tmp_path / "run", metadata)
+    assert calibrate(tmp_path / "run", [short, *others], data.glosses).results
