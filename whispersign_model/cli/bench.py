@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from whispersign_model.bundled import bundled
+from whispersign_model.bundled import bundled, names
 from whispersign_model.cli.arguments import checkpoint, count, refuse_idle
 from whispersign_model.cli.progress import progress
 from whispersign_model.errors import WhisperSignError
@@ -14,14 +14,15 @@ COSTS = ("forward_ms", "train_step_ms", "memory_mb")  # parts that measure a net
 # Parts measured by entry points of the group BENCHMARKS. They need ROS 2.
 ELSEWHERE = ("graph", "stop")
 PARTS = (
-    *("parameters", *COSTS, "loading", "continuous", "streaming", "stream_memory_mb"),
+    *("parameters", *COSTS, "loading", "continuous", "room", "streaming", "stream_memory_mb"),
     *ELSEWHERE,
 )
 THREADS = 2
 READ_BY = {  # each option with the parts that read it
     "threads": (*COSTS, "loading", "continuous"),
     "data": ("loading",),
-    "model": ("continuous", *ELSEWHERE),
+    "model": ("continuous", "room", *ELSEWHERE),
+    "archives": ("room",),
 }
 # Entry point group. Each module in it defines `measure`, `table` and `ROUNDS`.
 BENCHMARKS = "whispersign.benchmarks"
@@ -42,7 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=checkpoint,
         metavar="CKPT",
-        help="network for `continuous`, `stop` (synthetic signs) and `graph`; default: bundled",
+        help="network for `continuous`, `stop` (synthetic signs), `graph` and `room`; default: the "
+        "bundled demo network, and for `room` all bundled networks",
+    )
+    add(
+        "--archives",
+        type=Path,
+        metavar="DIR",
+        help="folder of recording archives (.npz) with more hands for `room`; recordings of the "
+        "splits train and val are left out",
     )
     add("--json", type=Path, metavar="OUT.json", help="write all figures")
 
@@ -68,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(*loading_lines(figures["loading"]), sep="\n")
     if "continuous" in wanted:
         figures["continuous"] = _continuous(arguments.model, threads)
+    if "room" in wanted:
+        figures["room"] = _room(arguments.model, arguments.archives)
     if "streaming" in wanted:
         figures["streaming"] = _streaming()
     if "stream_memory_mb" in wanted:
@@ -109,6 +120,30 @@ def _continuous(model: Path | None, threads: int) -> dict[str, Any]:
         figures = continuous.measure_checkpoint(model or bundled(), threads, advance)
     print(*continuous.table(figures), sep="\n")
     return figures
+
+
+def _room(model: Path | None, archives: Path | None) -> dict[str, Any]:
+    """Try networks with resting hands, holds, other movement and other sensors; print a table."""
+    from whispersign_model.benchmarks import room
+    from whispersign_model.benchmarks.room_figures import table as room_table
+    from whispersign_model.benchmarks.room_recordings import room_of
+
+    files = _archives(archives) if archives else []
+    networks = {model.name: model} if model else {name: bundled(name) for name in names()}
+    figures = {}
+    with progress("Trying", room.ROUNDS * len(networks)) as advance:
+        for name, checkpoint in networks.items():
+            figures[name] = room.measure(room_of(checkpoint, files), advance)
+    print(*room_table(figures), sep="\n")
+    return figures
+
+
+def _archives(folder: Path) -> list[Path]:
+    """Return the archives in a folder in order."""
+    found = sorted(folder.glob("*.npz")) if folder.is_dir() else []
+    if not found:
+        raise WhisperSignError(str(folder), "holds no .npz archive", "give the folder of archives")
+    return found
 
 
 def _streaming() -> dict[str, Any]:
