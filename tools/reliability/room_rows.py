@@ -16,7 +16,8 @@ from reliability.feed import LEAD, RATE, SEED, Spoil, choose_takes
 from reliability.live import BrokenError, LiveGraph, live_graph, nodes
 from reliability.scenario import WITHIN, Outcome, Scenario, survive
 from whispersign_model.benchmarks import situations
-from whispersign_model.benchmarks.room import BEGUN, SETTLED, SMALL_NOISE, Listener
+from whispersign_model.benchmarks.room import BEGUN, SMALL_NOISE, Listener
+from whispersign_model.benchmarks.room_figures import SETTLED
 from whispersign_model.features.frame_rate import MIN_FRAME_RATE
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.timestamps import NANOSECONDS
