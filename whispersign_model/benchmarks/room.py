@@ -267,7 +267,7 @@ def measure(room: Room, done: Callable[[], None], seed: int = 0) -> dict[str, An
 
     Args:
         room: the network and its recordings.
-        done: called after each of :data:`SITUATIONS`.
+        done: called ``ROUNDS`` times, after each situation.
         seed: seed of postures, noise and frame times.
 
     Returns:
