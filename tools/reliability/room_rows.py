@@ -23,6 +23,7 @@ from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros.graph.monitor import EVENT_LIMIT, TimedGloss
+from whispersign_ros.node.diagnostics import TOO_OLD
 
 REST, NOISE = 60.0, 0.0005  # seconds, and meters of noise in each coordinate
 HOLDS, HELD_AT = (2.0, 5.0), (0.5, 1.0)  # seconds, and shares of a sign
@@ -133,13 +134,17 @@ def glosses_during(graph: LiveGraph, recording: Recording) -> list[TimedGloss]:
     return sorted(found, key=lambda gloss: gloss.start)
 
 
-def check_rest(visit: Recording, found: Sequence[TimedGloss], commanded: Sequence[int]) -> str:
+def check_rest(
+    visit: Recording, found: Sequence[TimedGloss], commanded: Sequence[int], skipped: int = 0
+) -> str:
     """Describe a rest that was kept.
 
     Args:
         visit: a recording of ``resting`` that was shown.
         found: the final glosses that begin during it.
         commanded: arrival times of all commands, on the clock of the recording.
+        skipped: frames and steps skipped as too old; in the new stream after them, the hand comes
+            into view again.
 
     Raises:
         BrokenError: a gloss begins later than ``SETTLED`` after the stop, or something was
@@ -149,7 +154,8 @@ def check_rest(visit: Recording, found: Sequence[TimedGloss], commanded: Sequenc
     settled = rest.start + round(SETTLED * NANOSECONDS)
     late = [gloss.gloss for gloss in found if gloss.start > settled]
     if late:
-        raise BrokenError(f"a resting hand made the glosses {', '.join(late)}")
+        cause = f" ({skipped} frames and steps were too old)" if skipped else ""
+        raise BrokenError(f"a resting hand made the glosses {', '.join(late)}{cause}")
     if any(rest.start <= at <= int(visit.stamps[-1]) for at in commanded):
         raise BrokenError("a resting hand gave a command")
     return f"{len(found) or 'no'} glosses, nothing commanded"
@@ -162,8 +168,10 @@ def _rested(model: Path, takes: Sequence[Recording], graph: LiveGraph) -> Outcom
     )
     try:
         hand = resting(_quiet(model, takes), np.random.default_rng(SEED))
+        before = too_old(graph)
         (visit,) = show(graph, [hand])
-        happened = check_rest(visit, glosses_during(graph, visit), commanded)
+        skipped = too_old(graph) - before
+        happened = check_rest(visit, glosses_during(graph, visit), commanded, skipped)
         again = graph.again()
         end = int(visit.stamps[-1])
         graph.until(lambda: commanded and commanded[-1] > end, "a command after the rest")
@@ -172,6 +180,12 @@ def _rested(model: Path, takes: Sequence[Recording], graph: LiveGraph) -> Outcom
     if again > WITHIN:
         raise BrokenError(f"{happened}; a sign afterwards is recognized only in {again:.1f} s")
     return Outcome(happened, again, "nothing")
+
+
+def too_old(graph: LiveGraph) -> int:
+    """Return how many frames and steps all nodes have skipped as too old."""
+    counts = [drops.items() for drops in graph.drops().values()]
+    return sum(count for each in counts for cause, count in each if cause.endswith(TOO_OLD))
 
 
 def _quiet(model: Path, takes: Sequence[Recording]) -> Recording:

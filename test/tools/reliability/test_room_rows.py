@@ -23,6 +23,7 @@ from reliability.room_rows import (
     glosses_during,
     resting,
     show,
+    too_old,
 )
 from reliability.scenario import Outcome
 from whispersign_model.benchmarks.room import SETTLED
@@ -81,8 +82,17 @@ def test_a_gloss_of_a_settled_hand_breaks_a_promise():
     visit = _recording(Segment((), 2 * SECOND, 18 * SECOND))
     kept = check_rest(visit, [_gloss("GO", 1), _gloss("GO", 2 + SETTLED)], [1 * SECOND])
     assert kept == "2 glosses, nothing commanded"
-    with pytest.raises(BrokenError, match="a resting hand made the glosses WAIT"):
-        check_rest(visit, [_gloss("GO", 1), _gloss("WAIT", 2.1 + SETTLED)], [])
+    late = [_gloss("GO", 1), _gloss("WAIT", 2.1 + SETTLED)]
+    with pytest.raises(BrokenError, match=r"a resting hand made the glosses WAIT$"):
+        check_rest(visit, late, [])
+    with pytest.raises(BrokenError, match=r"WAIT \(12 frames and steps were too old\)"):
+        check_rest(visit, late, [], skipped=12)
+
+
+def test_only_what_is_too_old_counts_as_skipped():
+    drops = {"smoothing_node": {"frames_too_old": 5, "frames_missed": 3}, "other": {}}
+    drops["recognition_node"] = {"steps_too_old": 2}
+    assert too_old(SimpleNamespace(drops=lambda: drops)) == 7
 
 
 def test_a_command_of_a_resting_hand_breaks_a_promise():
