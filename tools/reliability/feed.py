@@ -11,7 +11,6 @@ from pathlib import Path
 from rclpy.node import Node
 
 from whispersign_model.benchmarks.room import Listener
-from whispersign_model.benchmarks.situations import delayed
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.recording import Recording
@@ -157,16 +156,16 @@ class Feed:
             take = next(self._takes) if guest is None else guest
             whole, start = self._play_take(take)
             if whole and guest is not None:
-                self.shown.append(delayed(guest, start))
+                self.shown.append(guest.starting_at(start))
             elif whole:
-                self.signed.append(_sign(delayed(take, start), time.monotonic()))
+                self.signed.append(_sign(take.starting_at(start), time.monotonic()))
             self._stop.wait(1 / take.frame_rate)  # the next take continues the stream
 
     def _play_take(self, take: Recording) -> tuple[bool, int]:
         """Play a take; return whether nothing interrupted it, and the stamp of its first frame."""
         begin, start, last = time.monotonic(), self._clock(), 0
         shift = start - int(take.stamps[0])
-        sign = _sign(delayed(take, start), begin) if take.glosses else None
+        sign = _sign(take.starting_at(start), begin) if take.glosses else None
         for index in self._due_frames(take, begin):
             self.sign = sign if sign is not None and sign.start <= last <= sign.end else None
             last = int(take.stamps[index]) + shift

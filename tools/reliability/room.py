@@ -11,6 +11,7 @@ from itertools import cycle
 
 from rclpy.node import Node
 
+from whispersign_model.benchmarks.room_figures import SETTLED
 from whispersign_model.recordings.recording import Recording, Segment
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import AwayItem, HoldItem, IdleItem, Signer, SignItem
@@ -24,7 +25,6 @@ VISITORS = (0, 8)  # signers that the bundled network recognizes: the soak does 
 SENTENCES = (("HELLO", "GO"), ("LEFT", "STOP"), ("THANKS", "COME"))
 HELD = ("GO", "RIGHT")
 HOLD = 4.0  # seconds
-SETTLED = 3.0  # seconds after which a hand that has come to rest causes no gloss
 COME, GO = AwayItem(0.4), AwayItem(1.0)
 NOBODY = 5.0  # seconds
 PARAMETERS = (

@@ -19,7 +19,7 @@ from whispersign_model.benchmarks import situations
 from whispersign_model.benchmarks.room import BEGUN, SMALL_NOISE, Listener
 from whispersign_model.benchmarks.room_figures import SETTLED
 from whispersign_model.features.frame_rate import MIN_FRAME_RATE
-from whispersign_model.recordings.recording import Recording, Segment
+from whispersign_model.recordings.recording import Recording, Segment, joined
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_msgs.msg import HandFrame
 from whispersign_ros.graph.monitor import EVENT_LIMIT, TimedGloss
@@ -92,11 +92,11 @@ def resting(take: Recording, generator: Generator, seconds: float = REST) -> Rec
         positions=coming.positions[::-1],
         confidence=coming.confidence[::-1],
     )
-    leaving = situations.delayed(back, int(hand.stamps[-1]) + round(NANOSECONDS / RATE))
+    leaving = back.starting_at(int(hand.stamps[-1]) + round(NANOSECONDS / RATE))
     away = situations.absent(leaving, LEAD / NANOSECONDS)
     before = situations.part(take, slice(first))
     rest = Segment((), stop, int(leaving.stamps[-1]))
-    return replace(situations.joined([before, hand, leaving, away]), segments=(rest,))
+    return replace(joined([before, hand, leaving, away]), segments=(rest,))
 
 
 def show(graph: LiveGraph, recordings: Sequence[Recording]) -> list[Recording]:

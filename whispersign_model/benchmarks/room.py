@@ -133,30 +133,39 @@ def signs(room: Room) -> Signs:
 
 def still(room: Room, generator: Generator) -> dict[str, Any]:
     """Count glosses of a hand that is motionless from the first frame on, by level of noise."""
-    figures = {}
-    for noise in NOISE:
-        tally, late = FalseGlosses(), 0
-        for recording in _drawn(room.signs, POSTURES, generator):
-            frame = posture(recording, generator.uniform(0.05, 0.95))
-            hand = situations.motionless(
-                recording, frame, REST, noise * room.noise_scale, generator
-            )
-            found = room.listen(hand)
-            tally.add(hand, found)
-            late += _late(found, int(hand.stamps[0]))
-        figures[_millimeters(noise)] = {**tally.report(), "late": late}
-    return figures
+
+    def motionless(recording: Recording, noise: float) -> tuple[Recording, int]:
+        frame = posture(recording, generator.uniform(0.05, 0.95))
+        hand = situations.motionless(recording, frame, REST, noise, generator)
+        return hand, int(hand.stamps[0])
+
+    return _by_noise(room, generator, motionless)
 
 
 def rest(room: Room, generator: Generator) -> dict[str, Any]:
     """Count glosses of a hand that comes, stops before a sign, and rests, by level of noise."""
+
+    def comes(recording: Recording, noise: float) -> tuple[Recording, int]:
+        return situations.comes_to_rest(recording, BEGUN[-1], REST, noise, generator)
+
+    return _by_noise(room, generator, comes)
+
+
+def _by_noise(
+    room: Room, generator: Generator, make: Callable[[Recording, float], tuple[Recording, int]]
+) -> dict[str, Any]:
+    """Count glosses of resting hands.
+
+    Args:
+        room: the network.
+        generator: draws the signs that the hands are taken from.
+        make: returns a resting hand with that noise, and when it came to rest.
+    """
     figures = {}
     for noise in NOISE:
         tally, late = FalseGlosses(), 0
         for recording in _drawn(room.signs, POSTURES, generator):
-            hand, stop = situations.comes_to_rest(
-                recording, BEGUN[-1], REST, noise * room.noise_scale, generator
-            )
+            hand, stop = make(recording, noise * room.noise_scale)
             found = room.listen(hand)
             tally.add(hand, found)
             late += _late(found, stop)
@@ -196,7 +205,7 @@ def comings(room: Room, generator: Generator) -> dict[str, Any]:
 
 
 def other_movement(room: Room) -> dict[str, Any]:
-    """Count glosses of movement that is none of the network's signs."""
+    """Count glosses of movement without any of the network's signs."""
     figures = {}
     for name, recordings in room.others.items():
         tally = FalseGlosses()

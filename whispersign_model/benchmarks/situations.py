@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 
 from whispersign_model.arrays import Floats, Ints
-from whispersign_model.recordings.recording import Coordinates, Recording
-from whispersign_model.skeleton import LEFT, RIGHT, WRIST
+from whispersign_model.recordings.recording import Coordinates, Recording, joined
+from whispersign_model.recordings.recording import median_wrist as median_wrist_of
 from whispersign_model.synthesis.camera import image_heights
 from whispersign_model.timestamps import NANOSECONDS
 from whispersign_model.training_data.postures import Postures, begun_frames
@@ -88,8 +88,7 @@ def held(
     rate = recording.frame_rate or RATE
     stop = motionless(recording, frame, seconds, noise, generator, rate)
     delay = int(stop.stamps[-1] - stop.stamps[0])
-    rest = part(recording, slice(frame + 1, None))
-    rest = replace(rest, stamps=rest.stamps + delay)
+    rest = part(recording, slice(frame + 1, None)).shifted(delay)
     whole = joined([part(recording, slice(frame + 1)), part(stop, slice(1, None)), rest])
     at = int(recording.stamps[frame])
     segments = [
@@ -120,17 +119,6 @@ def comes_to_rest(
     return joined([coming, rest]), int(recording.stamps[frame])
 
 
-def joined(parts: Sequence[Recording]) -> Recording:
-    """Return parts that follow one another on one clock as a single recording."""
-    return replace(
-        parts[0],
-        stamps=np.concatenate([each.stamps for each in parts]),
-        positions=np.concatenate([each.positions for each in parts]),
-        confidence=np.concatenate([each.confidence for each in parts]),
-        segments=tuple(segment for each in parts for segment in each.segments),
-    )
-
-
 def absent(recording: Recording, seconds: float) -> Recording:
     """Return frames without a hand that continue a recording."""
     count = round(seconds * RATE)
@@ -144,25 +132,12 @@ def absent(recording: Recording, seconds: float) -> Recording:
     )
 
 
-def delayed(recording: Recording, start: int) -> Recording:
-    """Return the recording with its first frame at a stamp."""
-    shift = start - int(recording.stamps[0])
-    return replace(
-        recording,
-        stamps=recording.stamps + shift,
-        segments=tuple(
-            replace(segment, start=segment.start + shift, end=segment.end + shift)
-            for segment in recording.segments
-        ),
-    )
-
-
 def followed_by(recording: Recording, other: Recording, gap: float) -> Recording:
     """Return a recording, hands out of view for ``gap`` seconds, and another recording."""
     away = absent(recording, gap)
     last = away if len(away) else recording
     start = int(last.stamps[-1]) + round(NANOSECONDS / RATE)
-    return joined([recording, away, delayed(other, start)])
+    return joined([recording, away, other.starting_at(start)])
 
 
 def scaled(recording: Recording, factor: float) -> Recording:
@@ -208,10 +183,7 @@ def moved_to(recording: Recording, place: Floats) -> Recording:
 
 def median_wrist(recordings: Sequence[Recording]) -> Floats:
     """Return the median place ``(3,)`` of the tracked wrists of all recordings."""
-    wrists = [LEFT.start + WRIST, RIGHT.start + WRIST]
-    known = [each.positions[:, wrists][each.confidence[:, wrists] > 0] for each in recordings]
-    place: Floats = np.median(np.concatenate(known), axis=0).astype(np.float32)
-    return place
+    return median_wrist_of((each.positions, each.confidence) for each in recordings)
 
 
 def held_postures(recordings: Sequence[Recording]) -> Postures:

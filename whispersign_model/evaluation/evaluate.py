@@ -2,7 +2,7 @@
 """Evaluation: recognize the examples of a dataset as whole clips or as live streams."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -117,7 +117,7 @@ def read_offline(
         rows = zip(batch.names, encoded.lengths.tolist(), second_passes)
         for row, (name, steps, second_pass) in enumerate(rows):
             example, extent = known[name]
-            signed = tuple(glosses[label - 1] for label in labels[row].tolist())
+            signed = _names(glosses, labels[row].tolist())
             first, over = extent.start / patch, round(extent.stop / patch * step)
             for method in methods:
                 spans = decode(log_probs[row, :steps], method, options, second_pass).spans
@@ -126,8 +126,7 @@ def read_offline(
                     (round((first + s.start) * step), round((first + s.end) * step)) for s in spans
                 ]
                 finds = tuple(Found(each[0], *at, over) for each, at in zip(recognized, places))
-                reading = _reading(example, glosses, recognized)
-                found[method][name] = replace(reading, signed=signed, found=finds)
+                found[method][name] = _reading(example, signed, recognized, finds)
         advance(len(batch.names))
     return {
         method: [readings[example.name] for example in examples]
@@ -165,21 +164,32 @@ def read_live(
         final = [(gloss, r.stamp) for r in results if r.final for gloss in r.glosses]
         recognized = [(gloss.gloss, gloss.confidence) for gloss, _ in final]
         found = tuple(Found(gloss.gloss, gloss.start, gloss.end, at) for gloss, at in final)
-        readings.append(replace(_reading(example, glosses, recognized), found=found))
+        readings.append(
+            _reading(example, _names(glosses, example.labels.tolist()), recognized, found)
+        )
         advance(1)
     return readings
 
 
+def _names(glosses: Sequence[str], ids: Sequence[int]) -> tuple[str, ...]:
+    """Return the glosses with these ids, which start at 1."""
+    return tuple(glosses[number - 1] for number in ids)
+
+
 def _reading(
-    example: Example, glosses: Sequence[str], recognized: Sequence[tuple[str, float]]
+    example: Example,
+    signed: tuple[str, ...],
+    recognized: Sequence[tuple[str, float]],
+    found: tuple[Found, ...],
 ) -> Reading:
     return Reading(
         name=example.name,
         signer=example.signer,
-        signed=tuple(glosses[label - 1] for label in example.labels.tolist()),
+        signed=signed,
         recognized=tuple(gloss for gloss, _ in recognized),
         confidences=tuple(confidence for _, confidence in recognized),
         segments=tuple(segment for segment in example.segments if segment.glosses),
+        found=found,
     )
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from whispersign_model.arrays import AnyFloats, Bools, Floats, Ints
 from whispersign_model.errors import RecordingError, printable
-from whispersign_model.skeleton import JOINTS
+from whispersign_model.skeleton import JOINTS, LEFT, RIGHT, WRIST
 from whispersign_model.timestamps import NANOSECONDS
 
 LONGEST_NAME = 200  # characters of a gloss, signer, source or split
@@ -144,6 +145,47 @@ class Recording:
             confidence=self.confidence[rows],
             segments=tuple(s for s in self.segments if s.start >= start and s.end <= end),
         )
+
+    def shifted(self, nanoseconds: int) -> Recording:
+        """Return the recording at later times; at earlier ones if ``nanoseconds`` is negative."""
+        return replace(
+            self,
+            stamps=self.stamps + nanoseconds,
+            segments=tuple(
+                replace(s, start=s.start + nanoseconds, end=s.end + nanoseconds)
+                for s in self.segments
+            ),
+        )
+
+    def starting_at(self, stamp: int) -> Recording:
+        """Return the recording with its first frame at a stamp."""
+        return self.shifted(stamp - int(self.stamps[0]))
+
+
+def joined(parts: Sequence[Recording]) -> Recording:
+    """Return parts that follow one another on one clock as a single recording.
+
+    All but frames and segments is that of the first part.
+    """
+    return replace(
+        parts[0],
+        stamps=np.concatenate([each.stamps for each in parts]),
+        positions=np.concatenate([each.positions for each in parts]),
+        confidence=np.concatenate([each.confidence for each in parts]),
+        segments=tuple(segment for each in parts for segment in each.segments),
+    )
+
+
+def median_wrist(hands: Iterable[tuple[Floats, Floats]]) -> Floats:
+    """Return the median place ``(3,)`` of all tracked wrists; 0 without one.
+
+    Args:
+        hands: positions ``(T, 42, 3)`` and confidence ``(T, 42)``, any number of times.
+    """
+    wrists = [LEFT.start + WRIST, RIGHT.start + WRIST]
+    known = [positions[:, wrists][confidence[:, wrists] > 0] for positions, confidence in hands]
+    places = np.concatenate([np.zeros((0, 3), np.float32), *known])
+    return np.median(places, axis=0) if len(places) else np.zeros(3, np.float32)
 
 
 def tracked_frames(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whispersign_model.arrays import AnyFloats, Bools, Doubles, Floats
+from whispersign_model.recordings.recording import median_wrist
 from whispersign_model.skeleton import LEFT, RIGHT, WRIST
 
 # A typical view of a signer from the waist up: a hand of 9 cm is 0.15 image heights long.
@@ -29,9 +30,7 @@ def image_heights(positions: Floats, confidence: Floats) -> Floats:
         from the camera relative to each wrist; 0 where not tracked.
     """
     seen = confidence > 0
-    wrists = [hand.start + WRIST for hand in (LEFT, RIGHT)]
-    known = positions[:, wrists][seen[:, wrists]]
-    middle = np.median(known, axis=0) if len(known) else np.zeros(3)
+    middle = median_wrist([(positions, confidence)])
     turned = (positions - middle) * (IMAGE_SCALE * np.array([-1.0, -1.0, 1.0]))
     for hand in (LEFT, RIGHT):
         turned[:, hand, 2] -= turned[:, hand.start + WRIST, None, 2]

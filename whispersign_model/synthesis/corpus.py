@@ -100,8 +100,7 @@ def synthesize_corpus(options: CorpusOptions) -> Iterator[Recording]:
     for number in range(options.first_signer, options.first_signer + options.signers):
         signer = corpus_signer(options, number)
         for recording in _of_one_signer(options, signer, number):
-            shift = start - EPOCH
-            yield _shifted(recording, shift)
+            yield recording.shifted(start - EPOCH)
             start += max(SPACING, round(recording.duration * NANOSECONDS) + SPACING)
 
 
@@ -145,15 +144,3 @@ def _of_one_signer(options: CorpusOptions, signer: Signer, number: int) -> Itera
         seconds = float(rng.uniform(*IDLE_SECONDS))
         name = f"{signer.name}_idle{index:03d}_{kind}"
         yield signer.idle(kind, seconds, take=index, start=EPOCH, name=name)
-
-
-def _shifted(recording: Recording, shift: int) -> Recording:
-    """Return the recording shifted by ``shift`` nanoseconds."""
-    return replace(
-        recording,
-        stamps=recording.stamps + shift,
-        segments=tuple(
-            replace(segment, start=segment.start + shift, end=segment.end + shift)
-            for segment in recording.segments
-        ),
-    )

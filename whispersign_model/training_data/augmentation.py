@@ -132,8 +132,8 @@ class Augmentation(StrictModel):
             signs by the same signer, each shorter than 0.35 s.
         hold: probability that the hands stop within a sign, for up to ``hold_seconds``.
         hold_seconds: longest such stop, in seconds.
-        reject: probability that a clip is replaced by movement that is not a sign: a sign that is
-            given up after its first part, or hand shapes, orientations and trajectories that do not
+        reject: probability that a clip is replaced by movement that is not a sign: idle movement, a
+            sign that is abandoned after its first part, or hand shapes and trajectories that do not
             belong together.
         window: probability that a sentence with known gloss times is cut to a window.
         window_seconds: length of that window, in seconds.

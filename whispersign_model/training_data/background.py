@@ -6,16 +6,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from whispersign_model.arrays import Floats
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.features.recipe import Recipe, SensorRecipe
-from whispersign_model.recordings.recording import Coordinates, Recording
+from whispersign_model.recordings.recording import Coordinates, Recording, median_wrist
 from whispersign_model.skeleton import CONFIDENCE, LEFT, POSITION, RIGHT, WRIST
 from whispersign_model.synthesis.camera import image_heights
 from whispersign_model.synthesis.corpus import CorpusOptions, synthesize_corpus
 from whispersign_model.synthesis.lexicon import default_lexicon
 from whispersign_model.synthesis.sensor import SensorModel
-from whispersign_model.training_data.variations import Array, Motion, hand_length
+from whispersign_model.training_data.variations import Motion, hand_length
 
 SEED, PEOPLE, MOVEMENTS = 40, 12, 6  # seed of all people, their number, and movements of each
 
@@ -65,12 +64,5 @@ def fitted(motion: Motion, like: Motion) -> Motion:
     positions, confidence = motion
     size, other = hand_length(*motion), hand_length(*like)
     scale = np.float32(other / size if size and other else 1.0)
-    shift = _middle(*like) - scale * _middle(*motion)
+    shift = median_wrist([like]) - scale * median_wrist([motion])
     return (positions * scale + shift) * (confidence > 0)[..., None], confidence
-
-
-def _middle(positions: Array, confidence: Array) -> Floats:
-    """Return the median place ``(3,)`` of the tracked wrists; 0 without one."""
-    wrists = [LEFT.start + WRIST, RIGHT.start + WRIST]
-    known = positions[:, wrists][confidence[:, wrists] > 0]
-    return np.median(known, axis=0) if len(known) else np.zeros(3, np.float32)

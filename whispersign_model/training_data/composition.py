@@ -237,15 +237,14 @@ def compose(
     signs = [part for part in plan.parts if isinstance(part, PlacedSign)]
     times = [sign.pace.times(generator) for sign in signs]
     read = [_read(sign, at, store, generator) for sign, at in zip(signs, times)]
+    restarts = np.zeros(1, np.intp)
     if len(signs) == 1:
-        positions, confidence = read[0]
-        starts, restarts = [0], np.zeros(1, np.intp)
+        (positions, confidence), starts = read[0], [0]
         if signs[0].labelled:
             restarts = np.searchsorted(times[0], store.restarts(signs[0].take))
             restarts = restarts[restarts < len(positions)]
     else:
         positions, confidence, starts = _joined(plan, read, rate, patch_size, generator)
-        restarts = np.zeros(1, np.intp)
     labels = np.concatenate(
         [np.zeros(0, np.int64)]
         + [store.examples[sign.take].labels for sign in signs if sign.labelled]

@@ -6,7 +6,6 @@ monitor takes the robot's place and records when the stop messages arrive.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from whispersign_model.decoding.result import Result
 from whispersign_model.errors import WhisperSignError
 from whispersign_model.network.checkpoint import read_metadata
 from whispersign_model.recordings.bags.bag import write_bag
-from whispersign_model.recordings.recording import Recording
+from whispersign_model.recordings.recording import Recording, joined
 from whispersign_model.synthesis.sensor import SensorModel
 from whispersign_model.synthesis.signer import Signer
 from whispersign_model.temporary import temporary_folder
@@ -178,20 +177,9 @@ def _joined(recordings: Sequence[Recording]) -> Recording:
     parts: list[Recording] = []
     end = 0
     for each in recordings:
-        shift = end - int(each.stamps[0])
-        segments = tuple(
-            replace(segment, start=segment.start + shift, end=segment.end + shift)
-            for segment in each.segments
-        )
-        parts.append(replace(each, stamps=each.stamps + shift, segments=segments))
+        parts.append(each.starting_at(end))
         end = int(parts[-1].stamps[-1]) + NANOSECONDS // RATE
-    return replace(
-        parts[0],
-        stamps=np.concatenate([part.stamps for part in parts]),
-        positions=np.concatenate([part.positions for part in parts]),
-        confidence=np.concatenate([part.confidence for part in parts]),
-        segments=tuple(segment for part in parts for segment in part.segments),
-    )
+    return joined(parts)
 
 
 def _matched(

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from reliability.room import HELD, SENTENCES, SETTLED, VISITORS, visits
+from reliability.room import HELD, SENTENCES, VISITORS, visits
+from whispersign_model.benchmarks.room_figures import SETTLED
 from whispersign_model.decoding.streaming import StreamingRecognizer, recognize_recording
 from whispersign_model.features.preprocessor import Preprocessor
 from whispersign_model.network.checkpoint import read_metadata

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The recordings of the benchmark of a room: a network's own signs, and all that is none."""
+"""The recordings that networks are tried on in a room: their own signs, and everything else."""
 
 import json
 

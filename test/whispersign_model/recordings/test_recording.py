@@ -75,3 +75,14 @@ def test_positions_that_are_not_finite_become_untracked():
         assert kept[frame, joint] == 0
         assert (clean[frame, joint] == 0).all()
     assert (kept > 0).sum() == 3 * JOINTS - 5
+
+
+def test_a_shifted_recording_takes_its_segments_along(make_recording):
+    recording = make_recording(segments=(Segment(("GO",), 5, 9),))
+    first = int(recording.stamps[0])
+    later = recording.shifted(100)
+    assert (later.stamps - recording.stamps == 100).all()
+    assert later.segments == (Segment(("GO",), 105, 109),)
+    again = later.starting_at(first)
+    assert (again.stamps == recording.stamps).all()
+    assert again.segments == recording.segments
